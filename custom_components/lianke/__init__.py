@@ -74,10 +74,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 @contextmanager
 def _retried(key: str) -> Iterator[None]:
-    """Let Home Assistant set the box up later if the disk refuses what is done in here.
-
-    Raises ConfigEntryNotReady with this key, instead of OSError or what the storage helper makes of it.
-    """
+    """Raise ConfigEntryNotReady with this key if the disk refuses what is done in here: setup is tried again later."""
     try:
         yield
     except (OSError, HomeAssistantError) as err:
@@ -107,14 +104,14 @@ def _make_client(
 
 
 async def async_migrate_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
-    """Keep earlier versions from setting the entry up again; nothing of it has changed."""
+    """Raise the version alone, so that earlier versions of the integration do not set the entry up again."""
     hass.config_entries.async_update_entry(entry, version=ENTRY_VERSION, minor_version=1)
     return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
     """Set up one box: the first time from the service, later from stored data."""
-    # Empties the spool of documents that the last run left behind.
+    # This empties the spool of documents that the last run left behind.
     with _retried("job_folder_unreadable"):
         await async_get_spool(hass)
         ledger = await async_get_ledger(hass)
@@ -124,7 +121,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     storage = BoxStorage(hass, entry.entry_id, entry.data[CONF_DEVICE_ID])
     with _retried("storage_unreadable"):
         await storage.async_load()
-    # What a failing setup has learned is for the next one, which must not be written over later.
+    # A setup that fails saves what it learned for the next one, and must not overwrite that one's data later.
     entry.async_on_unload(storage.async_close)
     storage.save_options(entry.options)
     is_new = storage.box is None
@@ -140,18 +137,18 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         queue=queue,
         account=account,
     )
-    # For a failing setup; after a regular unload there is nothing left to drain.
+    # For a setup that fails; after a regular unload nothing is left to drain.
     entry.async_on_unload(queue.async_drain)
     async_open(hass, entry)
     async_follow_devices(hass, entry)
-    # Pages that a power cut has left uncounted are counted while the jobs are read.
+    # Before the jobs are read: reading counts pages that a power cut left uncounted.
     page_counts.async_watch(hass, entry)
     with _retried("job_folder_unreadable"):
         await queue.async_load()
         await scanner.async_watch(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     job_signals.async_dispatch_jobs(hass, entry)
-    # After these, so that event entities and triggers are notified of jobs that expired meanwhile.
+    # After the lines above, so that event entities and triggers are notified of jobs that expired meanwhile.
     queue.start()
     issues.async_watch(hass, entry)
     nozzle_care.async_watch(hass, entry)
@@ -181,9 +178,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Delete the jobs and scans of a box that is removed, and keep what it gets back when it is added again."""
+    """Delete a removed box's jobs and scans, and keep what it gets back when it is added again."""
     await BoxStorage(hass, entry.entry_id, entry.data[CONF_DEVICE_ID]).async_keep(entry.options)
-    # Its requests count as well for a box that is added in the next minute.
+    # Its requests count for a box of the same account that is added within the next minute, too.
     account = async_account_of_key(hass, entry.data[CONF_API_KEY], entry.data[CONF_WEBHOOK_ID])
     account.key_watch.forget(entry.entry_id)
     waiting = await async_remove_jobs(hass, entry.entry_id)
@@ -207,7 +204,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
 async def _async_cancel_in_cloud(
     hass: HomeAssistant, entry: LiankeConfigEntry, account: Account, jobs: list[Job]
 ) -> list[Job]:
-    """Cancel those of the waiting jobs that wait in the cloud; return all but those for which that failed."""
+    """Cancel the jobs in the cloud; return all but those for which that failed."""
     client = _make_client(hass, entry, account)
 
     async def is_canceled(job: Job) -> bool:
@@ -227,9 +224,9 @@ async def _async_cancel_in_cloud(
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
 ) -> bool:
-    """Return whether the user may remove a device: a printer or scanner that is not known to be connected.
+    """Allow to remove a printer or scanner unless it is known to be connected.
 
-    Raises ServiceValidationError, since for False Home Assistant has words in English only.
+    Raises ServiceValidationError, since for False Home Assistant has an English text only.
     """
     with translating():
         if box_identifier(entry) in device.identifiers:
@@ -243,9 +240,9 @@ async def async_remove_config_entry_device(
         found = hub.scanners.get(scanner_id) if key is None else coordinator.data.printers.get(key)
         if found is not None and found.present and coordinator.data.online is not False:
             raise InputError("printer_connected", name=found.name)
-        # One without a key or an id is left over from stored data that was damaged.
+        # A device without a key or an id is left over from damaged stored data.
         if key is not None:
-            # As long as there is a device to tell it of.
+            # As long as there is a device that events of these jobs can name.
             await entry.runtime_data.queue.async_fail_waiting(key)
             coordinator.async_forget(key)
         elif scanner_id:

@@ -1,4 +1,4 @@
-"""Devices of a box and of the printers behind it: made, found by what a call names, and who may use them."""
+"""Devices of a box and of its printers: registered, found by what a call names, and who may use them."""
 
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
@@ -40,7 +40,7 @@ def box_identifier(entry: LiankeConfigEntry) -> tuple[str, str]:
 
 
 def printer_key_of(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:
-    """Return the key of the known printer that a device is; None for a box or an entry not loaded."""
+    """None for a box, a printer that is not known, or an entry that is not loaded."""
     if entry.state is not ConfigEntryState.LOADED:
         return None
     key = _printer_key(entry, device)
@@ -48,7 +48,7 @@ def printer_key_of(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:
 
 
 def _printer_key(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:
-    """Return the key of the printer that a box's device is, known or not; None for the box itself."""
+    """Read a printer's key from its device, whether the printer is known or not; None for the box itself."""
     prefix = printer_identifier(entry, "")[1]
     for domain, identifier in device.identifiers:
         if domain == DOMAIN and identifier.startswith(prefix):
@@ -60,14 +60,13 @@ def _printer_key(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:
 def async_printer_device(
     hass: HomeAssistant, entry: LiankeConfigEntry, key: str
 ) -> DeviceEntry | None:
-    """Return the device of a printer, None where there is none (yet)."""
     identifier = printer_identifier(entry, key)
     return dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
 
 
 @callback
 def async_printer_sensors(hass: HomeAssistant, entity_ids: Iterable[str], key: str) -> set[str]:
-    """Return the enabled sensors with a translation key of the printers that entities belong to."""
+    """Find the enabled sensors with this translation key of the printers that the entities belong to."""
     registry = er.async_get(hass)
     device_ids = {
         entity.device_id
@@ -92,7 +91,7 @@ def async_follow_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     @callback
     def register(identifier: tuple[str, str], info: DeviceInfo) -> str:
         known = registered.get(identifier)
-        # One that the user deleted comes back with its printer.
+        # A device that the user deleted comes back with its printer.
         if known is None or known[0] != info or registry.async_get(known[1]) is None:
             device = registry.async_get_or_create(config_entry_id=entry.entry_id, **info)
             known = registered[identifier] = (info, device.id)
@@ -157,14 +156,14 @@ class Target(NamedTuple):
 
     @property
     def data(self) -> LiankeData:
-        """Return the runtime data of the printer's box; raises as `loaded_data`."""
+        """Raises as `loaded_data`."""
         if self.entry.state is not ConfigEntryState.LOADED:
             raise _not_loaded(self.entry)
         return self.entry.runtime_data
 
     @property
     def view(self) -> PrinterSnapshot:
-        """Return the printer as it is now. Raises InputError: printer_gone."""
+        """Raises InputError: printer_gone."""
         view = self.data.coordinator.data.printers.get(self.printer_key)
         if view is None:
             raise InputError("printer_gone")
@@ -172,10 +171,7 @@ class Target(NamedTuple):
 
 
 def loaded_data(entry: LiankeConfigEntry) -> LiankeData:
-    """Return the runtime data of an entry, which may have been unloaded meanwhile.
-
-    Raises ServiceValidationError, the one that Home Assistant has for an entry not loaded.
-    """
+    """Raise ServiceValidationError, as Home Assistant does, for an entry that has been unloaded meanwhile."""
     if entry.state is not ConfigEntryState.LOADED:
         raise _not_loaded(entry)
     return entry.runtime_data
@@ -191,10 +187,10 @@ def _not_loaded(entry: LiankeConfigEntry) -> ServiceValidationError:
 
 @callback
 def async_target(hass: HomeAssistant, device_id: str) -> Target:
-    """Return the printer that a device stands for.
+    """Find the printer that a device stands for.
 
-    Raises InputError for an unknown device, one of another integration or of an entry
-    that is not loaded, for a scanner (scanner_not_printer) and for a box (not_a_printer).
+    Raises ServiceValidationError for an unknown device, one of another integration or of an entry that is not loaded,
+    InputError for a scanner (scanner_not_printer) and for a box (not_a_printer).
     """
     device, entry = service.async_get_device_and_config_entry(
         hass, DOMAIN, device_id, include_child_devices=False
@@ -208,12 +204,12 @@ def async_target(hass: HomeAssistant, device_id: str) -> Target:
 
 @callback
 def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target:
-    """Return the one printer that the target in a call's data stands for; what the caller may do there is not asked.
+    """Find the one printer that the target in a call's data stands for; the caller's rights are not checked.
 
-    Devices and entities that the target names must be of a printer; areas, floors and labels may
-    hold anything besides it. Raises InputError for no target (printer_missing), one
-    without a printer (target_without_printer) or with several (target_several_printers), and for
-    what is named and no printer (as `async_target`, entity_not_found, entity_not_of_printer).
+    Devices and entities that the target names must be of a printer; areas, floors and labels may hold other things.
+    Raises InputError for no target (printer_missing), one without a printer (target_without_printer) or with several
+    (target_several_printers), and for a named thing that is no printer (entity_not_found, entity_not_of_printer, and as
+    `async_target`).
     """
     selection = TargetSelection(dict(data))
     if not selection.has_any_target:
@@ -221,7 +217,7 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
     targets = [async_target(hass, device_id) for device_id in sorted(selection.device_ids)]
     places = selection.area_ids | selection.floor_ids | selection.label_ids
     if len(targets) == 1 and not (selection.entity_ids or places):
-        # Nothing else can be meant.
+        # Only one device is named, so nothing else can be meant.
         return targets[0]
     entities = er.async_get(hass)
     for entity_id in sorted(async_extract_referenced_entity_ids(hass, selection).referenced):
@@ -249,7 +245,7 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
 
 @callback
 def async_targeted_devices(hass: HomeAssistant, selection: TargetSelection) -> set[str]:
-    """Return the ids of the devices that a target names, holds, or names an entity of."""
+    """Find the devices that a target names, contains, or names an entity of."""
     selected = async_extract_referenced_entity_ids(hass, selection)
     registry = er.async_get(hass)
     entities = map(registry.async_get, selected.referenced | selected.indirectly_referenced)
@@ -260,10 +256,7 @@ def async_targeted_devices(hass: HomeAssistant, selection: TargetSelection) -> s
 
 @callback
 def async_target_of_job(hass: HomeAssistant, job_id: str) -> tuple[Target, Job]:
-    """Return a job by its id alone, and the printer it is for; any loaded box may have it.
-
-    Raises InputError: job_not_found.
-    """
+    """Find a job in any loaded box by its id, and the printer it is for. Raises InputError: job_not_found."""
     for entry in async_loaded_entries(hass):
         queue = entry.runtime_data.queue
         if queue.find(job_id) is None:
@@ -280,7 +273,7 @@ def async_target_of_job(hass: HomeAssistant, job_id: str) -> tuple[Target, Job]:
 
 
 def _named_in(hass: HomeAssistant, selection: TargetSelection) -> list[str]:
-    """Return the names of a target's areas, floors and labels, and the ids of all else."""
+    """Name a target's areas, floors and labels; entities by their ids."""
     areas, floors, labels = ar.async_get(hass), fr.async_get(hass), lr.async_get(hass)
     found = [
         *((one, areas.async_get_area(one)) for one in selection.area_ids),
@@ -291,7 +284,7 @@ def _named_in(hass: HomeAssistant, selection: TargetSelection) -> list[str]:
 
 
 def _names(names: Iterable[str]) -> str:
-    """Return names as one text: the first few, and a sign where there are more."""
+    """Join the first few names; "…" stands for the rest."""
     ordered = sorted(names)
     shown = ", ".join(ordered[:MAX_NAMES])
     return f"{shown}, …" if len(ordered) > MAX_NAMES else shown
@@ -309,10 +302,7 @@ async def async_check_target(
 def async_may(
     hass: HomeAssistant, user: User, entry: ConfigEntry, printer_key: str, policy: str
 ) -> bool:
-    """Return whether a user has the policy on a printer's status entity.
-
-    Where there is no such entity, only an administrator has.
-    """
+    """Whether a user has the policy on a printer's status entity; without that entity, only administrators have it."""
     entity_id = status_entity(hass, entry, printer_key)
     return user.is_admin if entity_id is None else user.permissions.check_entity(entity_id, policy)
 

@@ -1,4 +1,4 @@
-"""Image of a printer's last preview."""
+"""Images of a printer's last preview and of a scanner's last scan."""
 
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +32,6 @@ async def async_setup_entry(
     entry: LiankeConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add a preview for each printer as it appears."""
     async_add_printers(
         entry, async_add_entities, lambda view: [PreviewImage(hass, entry, view.key)]
     )
@@ -70,16 +69,13 @@ class PreviewImage(JobEntity, ImageEntity):
     @callback
     @override
     def async_update_token(self) -> None:
-        """Change the token in the picture's address, as long as there is a picture.
-
-        Home Assistant asks for that every five minutes, and each change is a new state.
-        """
+        """Do nothing without a picture: Home Assistant asks every five minutes, and each change is a new state."""
         if not self.access_tokens or self._picture is not None:
             super().async_update_token()
 
     @callback
     def _set_picture(self, picture: bytes | None) -> None:
-        """Show a picture until it expires; None: none, since that of another document would be taken for it."""
+        """Show a picture until it expires; None removes it, since it would be taken for that of another document."""
         self._cancel_expiry()
         if picture is None and self._picture is None:
             return
@@ -89,7 +85,7 @@ class PreviewImage(JobEntity, ImageEntity):
             self._attr_content_type = picture_type(picture)
             self._attr_image_last_updated = dt_util.utcnow()
             self._cancel_expiry = async_call_later(self.hass, PREVIEW_TIME, self._expire)
-        # Both when one comes and when it goes: no address outlives its picture.
+        # When a picture comes and when it goes: no address outlives its picture.
         super().async_update_token()
         self.async_write_if_changed()
 
@@ -104,14 +100,13 @@ class ScanImage(ScannerEntity, ImageEntity):
     _shown: str | None = None
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str) -> None:
-        """Show the newest kept scan."""
         ScannerEntity.__init__(self, entry, scanner_id, LAST_SCAN)
         ImageEntity.__init__(self, hass)
         self._find()
 
     @property
     def _page(self) -> tuple[Path, datetime] | None:
-        """The page, and when its scan began: after a restart it is no newer than before."""
+        """The file, and when its scan began: a restart does not make it newer."""
         for job in self.scans.all:
             if job.scanner_id == self.scanner_id and job.files and job.pages:
                 path = self.scans.path(job, job.pages[0])
@@ -135,7 +130,7 @@ class ScanImage(ScannerEntity, ImageEntity):
         super().async_write_if_changed()
 
     def _find(self) -> bool:
-        """Look which page is the last; return whether it is another one than before."""
+        """Find the last page; return whether it has changed."""
         page, began_at = self._page or (None, None)
         shown = None if page is None else str(page)
         if shown == self._shown:

@@ -1,8 +1,8 @@
 """LLM tools: print, ask about printers and jobs, answer for and cancel a job.
 
 Each tool calls one of the integration's own actions under the caller's context, so permissions, limits and
-errors are those of every other print. Offered are only printers whose status, and only lists, calendars,
-cameras and images whose entity, is exposed to the assistant.
+errors are those of every other print. Only printers and scanners whose main entity, and only lists, calendars,
+cameras and images whose entity, is exposed to the assistant are offered.
 """
 
 from typing import Any, ClassVar, Final, NamedTuple, override
@@ -71,11 +71,11 @@ _JOB_FIELDS: Final = (
 )
 
 _TIMES: Final = ("created_at", "finished_at", "expires_at")
-# Placeholders of errors that are titles of jobs: of the one that was asked for, or of another in its way.
+# Placeholders of errors that hold titles of jobs: of the one that was asked for, or of another in its way.
 _TITLES: Final = ("title", "other")
-# Placeholders of errors that may be words of the server from which a document is fetched.
+# Placeholders of errors that may hold words of the server from which a document is fetched.
 _FETCHED: Final = ("name", "host", "error")
-# In the place of what a device of the home network or a server calls something: anybody may have written it.
+# Replaces what a device of the home network or a server calls something: anybody may have written it.
 FOREIGN_TITLE: Final = "(named by a stranger)"
 
 
@@ -86,8 +86,6 @@ _MAY_CANCEL: Final = ToolAnnotations(destructive=True, idempotent=True, open_wor
 
 
 class _Call(NamedTuple):
-    """One call of a tool, with the printer that it is for."""
-
     hass: HomeAssistant
     target: Target
     data: dict[str, Any]
@@ -111,7 +109,7 @@ class _Call(NamedTuple):
             }
             hidden = {name for name in _TITLES if shown.get(name) in foreign}
             if fetched := data.get(SourceKind.URL) or data.get(SourceKind.MEDIA):
-                # What the assistant itself has given may be said to it.
+                # What the assistant itself passed need not be hidden from it.
                 asked = unquote(fetched).casefold()
                 hidden |= {one for one in _FETCHED if shown.get(one, "").casefold() not in asked}
             if not hidden:
@@ -127,7 +125,7 @@ class _Call(NamedTuple):
         return response
 
     def shown(self, job: dict[str, Any]) -> JsonObjectType:
-        """Return what an assistant may know of a job, with the times of this house."""
+        """Keep what an assistant may know of a job, with times in the local time zone."""
         known = self.target.data.queue.find(job["job_id"])
         if known is not None and known.title_is_foreign:
             message = job["message"] and job["message"].replace(known.spec.title, FOREIGN_TITLE)
@@ -153,7 +151,7 @@ def _exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> Names:
 
 
 def _is_scan_exposed(call: _Call, address: str) -> bool:
-    """Return whether a media item is of a scanner that is exposed to the assistant, or no kept scan of a known one."""
+    """Whether a media item is anything but a kept scan of a scanner that is not exposed to the assistant."""
     kept = f"{URI_SCHEME}{DOMAIN}/{SCANS}"
     if not address.lower().startswith(kept):
         return True
@@ -173,7 +171,7 @@ class _DeviceTool(Tool):
     kind: ClassVar = "printer"
 
     def __init__(self, devices: Names) -> None:
-        """Offer device ids by name. With only one, its name may be left out."""
+        """If there is only one device, its name may be left out."""
         self._devices = devices
         self._offered = {self.kind: devices}
         name = vol.Optional if len(set(devices.values())) == 1 else vol.Required
@@ -184,8 +182,8 @@ class _DeviceTool(Tool):
         return {}
 
     def _read(self, tool_input: ToolInput) -> tuple[str, dict[str, Any]]:
-        """Return the device and the other arguments of a call. Raises vol.Invalid."""
-        # A model may write a name with other capitals.
+        """Split a call's arguments into the device id and all others. Raises vol.Invalid."""
+        # A model may change the capitals of a name.
         data = self.parameters(
             {
                 field: as_offered(self._offered.get(field, {}), value)
@@ -205,7 +203,7 @@ class _PrinterTool(_DeviceTool):
         device_id, data = self._read(tool_input)
         with translating():
             target = async_target(hass, device_id)
-            # A session with an assistant may last for long.
+            # A session with an assistant may last long: the printer may no longer be exposed.
             if device_id not in exposed_printers(hass, llm_context).values():
                 raise InputError("printer_not_exposed")
             call = _Call(hass, target, data, tool_input, llm_context)
@@ -241,7 +239,7 @@ class _PrintTool(_PrinterTool):
         """Print; a repeated tool call finds the job of the first."""
         kind, value = self._source(call.data)
         entity_id = entity_of(kind, value)
-        # Home Assistant keeps a record of whatever it is asked about.
+        # Ask for the state first: Home Assistant keeps a record of any id whose exposure is checked.
         if entity_id is not None and not (
             call.hass.states.get(entity_id) and is_exposed(call.hass, call.llm_context, entity_id)
         ):
@@ -259,7 +257,7 @@ class _PrintTool(_PrinterTool):
             data["title"] = title[:MAX_NAME]
         data |= {field: call.data[field] for field in ("copies", "agenda") if field in call.data}
         if not value.startswith("calendar."):
-            # Models fill in what they are offered; a list has no days.
+            # Models fill in every field they are offered, but a list has no days.
             data.pop("agenda", None)
         return call.shown((await call.act("print", **data))["jobs"][0])
 
@@ -287,7 +285,7 @@ class PrintTextTool(_PrintTool):
 class PrintDocumentTool(_PrintTool):
     """Print a file or picture at an address."""
 
-    # An address is fetched before anybody approves, and may carry what the model knows: clients may ask first.
+    # An address is fetched before anybody approves, and may carry what the model knows: clients may ask the user first.
     annotations = ToolAnnotations(destructive=True, open_world=True)
     name = f"{DOMAIN}__print_document"
     title = "Print a web page, file or picture"
@@ -319,7 +317,6 @@ class _PrintEntityTool(_PrintTool):
     entity: ClassVar[str]
 
     def __init__(self, printers: Names, entities: Names) -> None:
-        """Offer entities, too: their ids by name."""
         self._entities = entities
         super().__init__(printers)
         self._offered[self.entity] = entities
@@ -503,7 +500,7 @@ class ScanTool(_DeviceTool):
 
 @callback
 def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -> LLMTools | None:
-    """Return the tools, None where neither a printer nor a scanner is exposed."""
+    """Offer no tools (None) if neither a printer nor a scanner is exposed."""
     if api_id != LLM_API_ASSIST:
         return None
     tools: list[Tool] = []

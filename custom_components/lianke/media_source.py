@@ -50,7 +50,6 @@ NEVER: Final = ("audio", "video")
 
 
 async def async_get_media_source(hass: HomeAssistant) -> MediaSource:
-    """Return the source of printable files."""
     names = [await async_page_text(hass, key) for key in ("media_source", "kept_scans")]
     return PrintableSource(hass, *names)
 
@@ -61,7 +60,7 @@ class PrintableSource(MediaSource):
     name: str
 
     def __init__(self, hass: HomeAssistant, name: str, scans: str) -> None:
-        """Take the names of the source and of the kept scans in Home Assistant's language."""
+        """`name` and `scans` name the source and its folder of kept scans in Home Assistant's language."""
         self.name = name
         self._scans_name = scans
         super().__init__(DOMAIN)
@@ -69,7 +68,7 @@ class PrintableSource(MediaSource):
 
     @override
     async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
-        """Return where a file lies. Its address works for what Home Assistant itself shows."""
+        """Find a file; its address works for what Home Assistant itself shows."""
         identifier = item.identifier or ""
         if identifier.startswith(SCANS):
             scan = find_file(self._hass, identifier.removeprefix(SCANS), _asking_user(self._hass))
@@ -87,7 +86,6 @@ class PrintableSource(MediaSource):
 
     @override
     async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
-        """List a folder: its folders, and the files that can be printed."""
         folders = self._hass.config.media_dirs
         identifier = item.identifier or ""
         if identifier == SCANS_FOLDER:
@@ -125,7 +123,7 @@ class PrintableSource(MediaSource):
                 picture,
             )
             for entry, job in visible_scans(self._hass, _asking_user(self._hass))
-            # Of a file with several pages the first.
+            # A file with several pages shows its first one.
             for name, picture in zip(
                 job.files, chain(picture_paths(entry, job), repeat(None)), strict=False
             )
@@ -136,11 +134,11 @@ class PrintableSource(MediaSource):
 def _item(
     identifier: str, title: str, content_type: str = "", picture: str | None = None
 ) -> BrowseMediaSource:
-    """Return a file of a type, or without one a folder."""
+    """Make an item for a file, or for a folder if there is no content type."""
     folder = MediaClass.DIRECTORY
     kind = MediaClass.IMAGE if content_type.startswith("image/") else MediaClass.URL
     if content_type and kind is not MediaClass.IMAGE:
-        # There is no class of documents: without a picture they would be a globe.
+        # There is no media class for documents: without a picture they would show a globe.
         picture = picture or DOCUMENT_URL
     return BrowseMediaSource(
         domain=DOMAIN,
@@ -156,10 +154,7 @@ def _item(
 
 
 def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaSource]:
-    """Return what is in a folder, folders first; blocks.
-
-    Raises OSError; InputError for a folder that may not be read.
-    """
+    """List a folder, folders first. Blocks. Raises OSError; InputError for a folder that may not be read."""
     roots = media_roots(hass)
     _, path = allowed_path(path, roots, hass.config.config_dir)
     folders: list[BrowseMediaSource] = []
@@ -167,7 +162,7 @@ def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaS
     checked = 0
     children = sorted(path.iterdir(), key=lambda entry: (entry.is_file(), entry.name.casefold()))
     for child in children:
-        # What is no text cannot be sent to a browser, and nothing beside it either.
+        # A name that is no valid text would keep the whole list from being sent to a browser.
         if child.name.startswith(".") or child.name != whole_text(child.name):
             continue
         below = f"{identifier}/{child.name}"
@@ -185,7 +180,7 @@ def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaS
 
 
 def _is_allowed(path: Path, roots: Roots, config_dir: str) -> bool:
-    """Tell whether no link leads out of the folders that may be read."""
+    """Check that no link leads out of the folders that may be read."""
     try:
         allowed_path(path, roots, config_dir)
     except InputError:
@@ -194,14 +189,14 @@ def _is_allowed(path: Path, roots: Roots, config_dir: str) -> bool:
 
 
 def _allowed_type(hass: HomeAssistant, path: Path) -> str | None:
-    """Return the type of a file that may be read; None when it cannot be printed."""
+    """Detect a file's type; None if it may not be read or cannot be printed."""
     if not _is_allowed(path, media_roots(hass), hass.config.config_dir):
         return None
     return _content_type(path)
 
 
 def _content_type(path: Path) -> str | None:
-    """Return the type of a file by its content; None when it cannot be printed."""
+    """Detect a file's type by its content; None if it cannot be printed."""
     guessed = mimetypes.guess_type(path.name)[0] or ""
     if guessed.partition("/")[0] in NEVER:
         return None
@@ -215,14 +210,14 @@ def _content_type(path: Path) -> str | None:
 
 
 def _asking_user(hass: HomeAssistant) -> User | None:
-    """Return who asks just now, by a call, a connection or a request; None for Home Assistant itself.
+    """Find who asks just now, by a call, a connection or a request; None for Home Assistant itself.
 
-    A companion app's call comes by a webhook, whose request has no user: it is a stranger's, unless an automation asks.
+    A companion app's call comes by a webhook, whose request has no user: a stranger asks, unless an automation does.
     """
     unknown = object()
     caller = resolved_for.get(unknown)
     if caller is None or isinstance(caller, User):
-        # An automation that somebody set off over a connection inherits that, and asks for itself.
+        # An automation that somebody set off over a connection inherits the connection, but asks for itself.
         return caller
     if (connection := current_connection.get()) is not None:
         return connection.user
@@ -235,13 +230,13 @@ def _asking_user(hass: HomeAssistant) -> User | None:
 
 
 def _is_automation() -> bool:
-    """Return whether an automation's run asks, which an administrator made; a script's has the context of its user."""
+    """Whether an automation asks, which an administrator made; a script's run has the context of its user."""
     variables = variables_cv.get()
     context = variables.get("context") if isinstance(variables, Mapping) else None
     return isinstance(context, Context) and context.user_id is None
 
 
 def _dated_name(job: ScanJob, name: str) -> str:
-    """Return the name of a kept file with its time first: where a list cuts it off, it is told from the others."""
+    """Put the time of a kept file first: names then differ where a list cuts them off."""
     bare = name.replace(f" {local_time(job, '%Y-%m-%d %H.%M.%S')}", "", 1)
     return f"{local_time(job, '%Y-%m-%d %H:%M:%S')} {bare}"

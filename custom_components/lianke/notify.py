@@ -23,7 +23,6 @@ async def async_setup_entry(
     entry: LiankeConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add a notify entity for each printer as it appears."""
     async_add_printers(
         entry, async_add_entities, lambda view: [PrinterNotify(entry, view.key, NOTIFY)]
     )
@@ -36,10 +35,7 @@ class PrinterNotify(QueueEntity, NotifyEntity):
 
     @override
     async def async_send_message(self, message: str, title: str | None = None) -> None:
-        """Print a message; it waits for an hour at most until the printer is ready.
-
-        Raises HomeAssistantError when it is refused, Unauthorized.
-        """
+        """Print a message; it waits at most an hour for the printer. Raises Unauthorized, HomeAssistantError."""
         page = partial(async_notification, self.hass, message=message, title=title)
         context = self._context or Context()
         await async_print_page(

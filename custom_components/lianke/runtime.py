@@ -1,4 +1,4 @@
-"""Runtime data of a config entry, and what its rooms raise, and say, in the words that a user reads."""
+"""Runtime data of a config entry, and errors in the words that a user reads."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -33,16 +33,16 @@ from .coordinator import LiankeCoordinator
 from .errors import InputError
 from .jobs.queue import PrintQueue
 
-# What we refuse before anything is sent, and Home Assistant does not log as an error.
+# Refused here before anything is sent: Home Assistant does not log these as errors.
 _REFUSED_HERE: Final = (InputError, TooManyRequestsError, DocumentUnreadableError)
 
-# What errors mention that are fields of the action Print, and lists of them, by the reason of the error.
+# Placeholders of errors that name fields of the action Print, and those that list fields, by the error's reason.
 _FIELDS: Final = ("option", "field", "needed")
 _FIELD_LISTS: Final = {"raw_refuses_options": "value", "source_not_one": "sources"}
 
 ACCOUNTS: HassKey[dict[str, Account]] = HassKey(f"{DOMAIN}_accounts")
-# By the digests of ApiKeys, the webhook ids of accounts without an entry: a box is just being added, or the last was
-# removed. Their requests count all the same.
+# Webhook ids by digest of the ApiKey, also of accounts without an entry, whose box is being added or was the last one
+# removed: their requests still count.
 _WEBHOOKS: HassKey[LimitedSizeDict[str, str]] = HassKey(f"{DOMAIN}_webhooks")
 MAX_ACCOUNTS_WITHOUT_BOX: Final = 20
 
@@ -50,8 +50,6 @@ type LiankeConfigEntry = ConfigEntry[LiankeData]
 
 
 class LiankeData(NamedTuple):
-    """Runtime data of a box that is set up."""
-
     client: LiankeClient
     storage: BoxStorage
     coordinator: LiankeCoordinator
@@ -59,16 +57,13 @@ class LiankeData(NamedTuple):
     account: Account
 
     def client_for(self, context: Context | None) -> LiankeClient:
-        """Return a client for one lookup of the user of a call.
-
-        Raises TooManyRequestsError when that is beyond the user's limit.
-        """
+        """Count one lookup of a call's user. Raises TooManyRequestsError beyond the user's limit."""
         user = None if context is None else context.user_id
         return self.client.with_throttle(self.account.user_throttle(user))
 
 
 def preview_signal(entry: LiankeConfigEntry, printer_key: str) -> SignalType[bytes | None]:
-    """Return the dispatcher signal for a new preview of a printer: its first picture, if it has one."""
+    """Name the dispatcher signal that sends a new preview's first picture, or None if it has none."""
     return SignalType(f"{DOMAIN}_preview_{entry.entry_id}_{printer_key}")
 
 
@@ -79,9 +74,9 @@ def async_account(hass: HomeAssistant, webhook_id: str) -> Account:
 
 @callback
 def async_account_of_key(hass: HomeAssistant, api_key: str, keep: str | None = None) -> Account:
-    """Return the account of an ApiKey, which an entry has or is about to get.
+    """Find the account of an ApiKey, which an entry has or is about to get.
 
-    Its webhook is that of an entry with the key, else the one to keep, else the one that it had before, else a new one.
+    Its webhook is that of an entry with the key, else the one to `keep`, else the one that it had before, else new.
     """
     digest = hashlib.sha256(api_key.encode()).hexdigest()
     webhooks = hass.data.setdefault(_WEBHOOKS, LimitedSizeDict(size_limit=MAX_ACCOUNTS_WITHOUT_BOX))
@@ -120,13 +115,13 @@ def async_loaded_entries(hass: HomeAssistant) -> list[LiankeConfigEntry]:
 
 
 def translated(err: InputError | LiankeError) -> HomeAssistantError:
-    """Return an error of ours as one that Home Assistant shows in the user's language."""
+    """Turn one of our errors into one that Home Assistant shows in the user's language."""
     kind = ServiceValidationError if isinstance(err, _REFUSED_HERE) else HomeAssistantError
     placeholders = err.placeholders
     said: tuple[str, ...] = ()
     if (hass := async_get_hass_or_none()) is not None:
         placeholders |= _in_words(hass, err)
-        # By itself, Home Assistant says it in English: to logs, traces, phones and assistants.
+        # Without this text, logs, traces, phones and assistants get Home Assistant's English one.
         if hass.config.language != "en" and (text := error_text(hass, err.reason, placeholders)):
             said = (text,)
     return kind(
@@ -138,15 +133,15 @@ def translated(err: InputError | LiankeError) -> HomeAssistantError:
 
 
 def in_words(hass: HomeAssistant, err: InputError) -> dict[str, str]:
-    """Return what an error's text mentions in the words of the house, as forms and lists have them."""
+    """Complete an error's placeholders by words in Home Assistant's language, as forms and lists show them."""
     return {**err.placeholders, **_in_words(hass, err)}
 
 
 def _in_words(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, str]:
-    """Return placeholders with the words of the house for fields of actions and their values.
+    """Word fields of actions and their values in placeholders in Home Assistant's language.
 
-    Each is followed by the name that automations write, which also is by itself under `PLACEHOLDER_key`, for the card,
-    whose user may read another language.
+    Behind each word stands the name that automations write. `PLACEHOLDER_key` has that name alone, for the card, whose
+    user may read another language.
     """
     language = hass.config.language
     fields: dict[str, str] = {name: "field" for name in _FIELDS if name in err.placeholders}
@@ -168,7 +163,7 @@ def _in_words(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, s
             worded[placeholder] = comma.join(
                 both.format(word, name)
                 if word and word.casefold() != name
-                # Where people read it, and automations find the name beside it.
+                # People read this error, so "Paper" rather than "paper"; automations find the name under _key.
                 else ((err.reason == "option_missing_there" and of == "field" and word) or name)
                 for name, word in zip(names, words, strict=True)
             )
@@ -178,7 +173,7 @@ def _in_words(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, s
 
 @contextmanager
 def translating() -> Iterator[None]:
-    """Raise errors of ours as Home Assistant shows them: for whoever is called by it, or answers for it."""
+    """Raise our errors as Home Assistant shows them, in code that it calls or that answers it."""
     try:
         yield
     except (InputError, LiankeError) as err:
@@ -192,7 +187,7 @@ async def async_error_text(
     *,
     domain: str = DOMAIN,
 ) -> str:
-    """Return an error's text, by default one of ours, in Home Assistant's language; empty when there is none.
+    """Word an error, by default one of ours, in Home Assistant's language; empty if there is no text.
 
     Placeholders that a stored job does not know are empty.
     """
@@ -203,14 +198,14 @@ async def async_error_text(
 
 @callback
 def error_text(hass: HomeAssistant, key: str, placeholders: Mapping[str, str]) -> str:
-    """Return the same at once, empty also while Home Assistant has not loaded the texts of its language."""
+    """Word one of our errors without waiting; empty also while Home Assistant has not loaded its language's texts."""
     texts = async_get_cached_translations(hass, hass.config.language, "exceptions", DOMAIN)
     text = texts.get(f"component.{DOMAIN}.exceptions.{key}.message", "")
     return text.format_map(defaultdict(str, placeholders))
 
 
 async def async_said(hass: HomeAssistant, err: HomeAssistantError) -> str:
-    """Return what an error says in Home Assistant's language; by itself it says most in English."""
+    """Word an error in Home Assistant's language; its own text is English for most errors."""
     domain, key = err.translation_domain, err.translation_key
     if not (domain and key):
         return str(err)
@@ -221,8 +216,8 @@ async def async_said(hass: HomeAssistant, err: HomeAssistantError) -> str:
 async def async_whole_error(
     hass: HomeAssistant, key: str, placeholders: Mapping[str, str]
 ) -> HomeAssistantError:
-    """Return an error for a text of ours with another in it that is known in Home Assistant's language alone.
+    """Make an error whose text contains another text that is known in Home Assistant's language alone.
 
-    It has no key: by that, people would read the text in their own language, and the one inside in this one.
+    It has no translation key: with one, people would read the outer text in their language and the inner in this one.
     """
     return HomeAssistantError(await async_error_text(hass, key, placeholders))

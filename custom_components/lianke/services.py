@@ -1,4 +1,4 @@
-"""Registers the actions, once for all boxes."""
+"""Registers the actions, and the view that serves their previews, once for all boxes."""
 
 from functools import partial
 
@@ -13,7 +13,6 @@ from .scanner.actions import SCAN_ACTIONS
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
-    """Register all actions, and the view that serves their previews."""
     for action in (*ACTIONS, *SCAN_ACTIONS.values()):
         hass.services.async_register(
             DOMAIN,

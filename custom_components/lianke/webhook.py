@@ -1,8 +1,7 @@
 """Webhook for job callbacks and push messages of the cloud.
 
-Anyone who learns the address can send anything. A callback moves a job only with the job's own
-token or its task, and only forward; a push only triggers a refresh. All senders get the same
-answers.
+Anyone who learns the address can send anything. A callback moves a job only with the job's own token or its task, and
+only forward; a push only triggers a refresh. All senders get the same answers.
 """
 
 import asyncio
@@ -43,10 +42,10 @@ MAX_BODY: Final = 64 * 1024
 # Seconds for a whole body.
 BODY_TIME: Final = 10
 MAX_FIELDS: Final = 100
-# What a job's token has at most.
+# Characters of a job's token at most.
 MAX_TOKEN: Final = 64
 _TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "text/plain")
-# Headers that may hold a signature: the service has a secret for callbacks, and says nowhere how it is used.
+# Headers that may hold a signature: the service has a secret for callbacks, but documents nowhere how it is used.
 _SIGNS: Final = re.compile(r"(?i)sign|nonce|timestamp|digest|hmac|lianke")
 
 MANAGERS: HassKey[dict[str, CallbackUrlManager]] = HassKey(f"{DOMAIN}_callback_url_managers")
@@ -106,7 +105,7 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
         for device_id in named
         if (box := hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, device_id))
         and box.disabled_by is None
-        # Of another account's nothing is believed here.
+        # Messages about another account's box are not believed here.
         and box.data.get(CONF_WEBHOOK_ID) == webhook_id
     ]
     status = HTTPStatus.OK
@@ -118,7 +117,7 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
         elif claim is None:
             _remember(hass, member, "of no box of ours", request, body)
             if message:
-                # Payloads are not documented: the user who sets push up should learn that one arrived.
+                # Push messages are not documented: the user who sets push up should learn that one arrived.
                 member.runtime_data.account.unclear_messages += 1
     for box in boxes:
         if box.state is not ConfigEntryState.LOADED:
@@ -131,7 +130,7 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
                     for part in unknown_parts(CALLBACK, message):
                         data.storage.unknown.observe(part)
             except LedgerRefusedError:
-                # What is not on disk would be lost in a power cut: the cloud is to repeat it.
+                # A power cut would lose what is not on disk, so let the cloud repeat it.
                 status = HTTPStatus.SERVICE_UNAVAILABLE
         else:
             _remember(hass, box, "a push", request, body)
@@ -145,7 +144,7 @@ def _remember(
 ) -> None:
     """Remember the shape of a message that is no callback: what these look like is documented nowhere.
 
-    Headers that may sign it are a part of it, those that tell where it came from are not.
+    Headers that may sign it are included; those that say where it came from are not.
     """
     log = box.runtime_data.storage.unknown
     query = {key: value for key, value in request.query.items() if key != "job"}
@@ -169,7 +168,6 @@ def _remember(
 
 
 def _text(body: bytes) -> str | bytes:
-    """Return a body that is neither JSON nor a form."""
     try:
         return body.decode()
     except UnicodeDecodeError:
@@ -177,10 +175,8 @@ def _text(body: bytes) -> str | bytes:
 
 
 async def _async_read(request: web.Request) -> bytes:
-    """Return the body, b"" for one that is too long, too slow or broken.
-
-    A cloudhook's request is a stand-in whose `content` is a new object at each access.
-    """
+    """Return b"" for a body that is too long, too slow or broken."""
+    # A cloudhook's request is a stand-in whose `content` is a new object at each access.
     content = request.content
     body = bytearray()
     try:
@@ -193,7 +189,7 @@ async def _async_read(request: web.Request) -> bytes:
 
 
 def _parse(body: bytes) -> object:
-    """Return what a body says, as JSON or as a form; None when it says nothing."""
+    """Parse a body as JSON or as a form; None if it is neither."""
     with suppress(ValueError):
         text = body.decode()
         with suppress(ValueError):
