@@ -257,7 +257,7 @@ class Delivery(Record):
     ended_at: datetime | None = None
     # Pages of one copy, and copies, that the whole job counts as; set on the first of two deliveries.
     counts_as: tuple[int, int] | None = None
-    # For the room that makes the deliveries, such as manual_duplex; `jobs` does not read them.
+    # For the room above that makes the deliveries; `jobs` does not read them.
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
