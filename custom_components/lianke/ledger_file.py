@@ -123,8 +123,6 @@ class Row:
 
 
 class LedgerFile:
-    """The database and the count beside it."""
-
     def __init__(self, root: Path) -> None:
         self.root = root
         self._db: sqlite3.Connection | None = None

@@ -166,8 +166,6 @@ class OwnTasks:
 
 
 class BoxJobs:
-    """The jobs of one box in the ledger, with ways to find them by token, task and printer."""
-
     def __init__(self, coordinator: LiankeCoordinator, ledger: Ledger) -> None:
         self._hass = coordinator.hass
         self._entry = coordinator.config_entry

@@ -47,8 +47,6 @@ def old_path(hass: HomeAssistant, name: str) -> Path:
 
 
 class JobFiles:
-    """The documents of one box's jobs; blocking work runs in the executor."""
-
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         self._hass = hass
         self._root = jobs_path(hass, entry_id)

@@ -539,7 +539,6 @@ def check_movable(job: Job | None, job_id: str) -> Job:
 
 
 def with_options(old: Delivery, options: ResolvedOptions) -> Delivery:
-    """Make a new delivery of a document, perhaps for another printer."""
     document = old.document
     if options.paper_id != old.options.paper_id and document.extension in CONVERTED:
         # The page count of a converted document depends on the paper.

@@ -77,7 +77,6 @@ class Setup(Stored):
 
 
 def is_set_up(options: Mapping[str, Any], printer_key: str) -> bool:
-    """Whether somebody has set how a printer's stack is turned over."""
     return printer_key in options.get(CONF_MANUAL_DUPLEX, {})
 
 
