@@ -30,10 +30,10 @@ from .hub import (
 from .jobs import JOBS, ScanJobs, async_get_jobs
 from .view import ScanPictureView, ScanView
 
+# Between two looks at which scanners there are, and at which kept scans are too old.
 INTERVAL: Final = timedelta(minutes=15)
-"""between two looks at which scanners there are, and at which kept scans are too old."""
+# Seconds at least between two looks that changes at the box cause.
 SPACING: Final = 60.0
-"""seconds between two looks for which something has changed at the box."""
 
 
 @callback
@@ -44,10 +44,7 @@ def async_setup(hass: HomeAssistant) -> None:
 
 
 async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Follow the scanners of a box while the preview feature is on; call it before its entities are made.
-
-    Raises OSError.
-    """
+    """Follow a box's scanners while the preview feature is on. Call it before the entities are made. Raises OSError."""
     hub = hass.data.setdefault(HUBS, {})[entry.entry_id] = ScannerHub(hass, entry)
     await hub.async_load()
     jobs = ScanJobs(hass, entry, hub)
@@ -62,7 +59,7 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         if not is_enabled(hass):
             return
         if entry.state is ConfigEntryState.LOADED and not jobs.is_resumed:
-            # Its printers and files are there by now; kept scans are there without the box, too.
+            # Resuming needs the loaded entry's printers and files, but not the box, which may be offline.
             jobs.resume()
             for task_id, ended in hub.left.items():
                 hub.forget(task_id, ended, FORGET_PAUSE if ended else 0)
@@ -75,7 +72,7 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
     @callback
     def on_state() -> None:
-        # Cards, and the home network, are told of boxes that are set up, and scanners may be known before.
+        # Cards and the home network see only boxes that are set up; their scanners may have been known before.
         hub.notify_known()
         if entry.state is ConfigEntryState.LOADED:
             look()
@@ -107,7 +104,7 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 
 async def async_close(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Stop the scans of a box before all that they need is: they go on at its next instance."""
+    """Stop the box's scans before what they need is stopped. They go on at its next instance."""
     await async_get_jobs(hass, entry).async_close()
 
 
@@ -122,12 +119,12 @@ def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry, hub: Scanne
         same = next((one for one in printers if one.name == scanner.name), None)
         known = registry.async_get_device_by_identifier(identifier, entry.entry_id)
         if known is not None and known.name and known.name.startswith(scanner.name):
-            # Named when it was new; its entities were named after that.
+            # It got its name when it was new, and its entities are named after that.
             info = DeviceInfo(identifiers={identifier}, name=known.name)
         elif same is None:
             info = DeviceInfo(identifiers={identifier}, name=scanner.name)
         else:
-            # Mostly the scanner of that very printer, and nobody could tell one device from the other.
+            # Usually the scanner of that printer: with one name, nobody could tell the two devices apart.
             info = DeviceInfo(
                 identifiers={identifier},
                 translation_key="scanner",
@@ -143,6 +140,6 @@ def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry, hub: Scanne
 
 @callback
 def _remove_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Remove the devices of scanners, and with them their entities."""
+    """Remove the devices of scanners, and their entities with them."""
     for _, device in scanner_devices(hass, entry):
         dr.async_get(hass).async_remove_device(device.id)

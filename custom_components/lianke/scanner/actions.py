@@ -65,14 +65,14 @@ from .view import file_path, may_use, picture_paths
 
 SERVICE_SCAN: Final = "scan"
 SCRIPT_DOMAIN: Final = "script"
+# Seconds to wait for the script that gets a scan; one that takes longer goes on by itself.
 HAND_ON_SECONDS: Final = 60
-"""for the script that gets a scan; one that takes longer goes on by itself."""
-# Where a scan goes from waiting.
+# The states that can follow `waiting`.
 _AFTER: Final = (ScanState.SCANNING, ScanState.FINISHING, ScanState.CANCELED)
 _ANSWERS: Final = (ScanAnswer.NEXT, ScanAnswer.AGAIN, ScanAnswer.FINISH)
-# Whoever may control the scanner may answer, so that a button needs no secret.
+# The id in a button need not be secret: only users who may control the scanner can answer.
 _BUTTON: Final = re.compile(r"LIANKE_SCAN_(NEXT|AGAIN|FINISH)_([0-9A-Z]{26})")
-# Of the print options, those that a copy has.
+# The print options that a copy has.
 _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
 
 _WAIT: Final = {
@@ -120,10 +120,7 @@ CONTINUE_SCHEMA: Final = vol.Schema(
 
 @callback
 def _resolve(hass: HomeAssistant, data: dict[str, Any]) -> tuple[LiankeConfigEntry, str]:
-    """Return the one scanner that a call's target stands for.
-
-    Raises InputError: scanning_off, scanner_missing, target_several_scanners.
-    """
+    """Find the one scanner of a call. Raises InputError: scanning_off, scanner_missing, target_several_scanners."""
     if not is_enabled(hass):
         raise InputError("scanning_off")
     devices = async_targeted_devices(hass, TargetSelection(dict(data)))
@@ -141,7 +138,7 @@ def _resolve(hass: HomeAssistant, data: dict[str, Any]) -> tuple[LiankeConfigEnt
 
 
 async def _async_scanner(hass: HomeAssistant, call: ServiceCall) -> tuple[LiankeConfigEntry, str]:
-    """Return a call's scanner, which the caller may control, and whoever set the call off.
+    """Find a call's scanner, which the caller, and whoever set the call off, must be allowed to control.
 
     Raises as `_resolve` and `async_check_change`.
     """
@@ -154,7 +151,7 @@ async def _async_scanner(hass: HomeAssistant, call: ServiceCall) -> tuple[Lianke
 async def _async_check(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, context: Context
 ) -> None:
-    """Check the same for a scan. Raises as `async_check_change`."""
+    """Check a scan's scanner in the same way. Raises as `async_check_change`."""
     await async_check_change(hass, context, status_entity(hass, entry, job.scanner_id), job.title)
 
 
@@ -201,7 +198,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
             raise InputError("id_card_on_glass")
         if data["straighten"]:
             raise InputError("scan_page_fixed")
-        # The card's two sides, each cut from the corner of a page whose size is known.
+        # Each side of the card is cut from the corner of a page whose size must be known.
         printing["sheet"], data["size"], most = ID_CARD, "A4", 2 if most is None else 3
     job = await jobs.async_start(
         scanner_id,
@@ -215,7 +212,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
 
 
 def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: str) -> str | None:
-    """Return the device of the printer that a scanner is part of, or of the only one at its box; None without one."""
+    """Return the device id of the one printer that `_printers_with` finds, None for none or several."""
     devices = [
         device.id
         for view in _printers_with(entry, scanner_name)
@@ -225,7 +222,7 @@ def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: st
 
 
 def _printers_with(entry: LiankeConfigEntry, scanner_name: str) -> list[PrinterSnapshot]:
-    """Return the printers that a scanner may be part of: those of its name, else all of its box."""
+    """List the printers that a scanner may be part of: those of its name, else all of its box."""
     views = list(entry.runtime_data.coordinator.data.printers.values())
     return [view for view in views if scanner_name in (view.name, view.printer.model)] or views
 
@@ -234,7 +231,7 @@ def _printers_with(entry: LiankeConfigEntry, scanner_name: str) -> list[PrinterS
 def scanners_by_printer(
     hass: HomeAssistant, entry: LiankeConfigEntry
 ) -> dict[str, tuple[str, str]]:
-    """Return the scanner that is offered beside each printer, by the printer's key: its id and its device."""
+    """Map each printer's key to the id and the device id of the scanner that is offered beside it."""
     found: dict[str, tuple[str, str]] = {}
     for scanner in async_get_hub(hass, entry).scanners.values():
         device = scanner_device(hass, entry, scanner.scanner_id)
@@ -275,9 +272,9 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
 async def _async_hand_on(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, context: Context
 ) -> None:
-    """Run the script of the options with the files of a scan, and wait for its end for a while.
+    """Run the script of the options with the files of a scan, and wait up to HAND_ON_SECONDS for its end.
 
-    Raises InputError: scan_no_files, scan_no_script, and scan_not_handed_on with what the script says.
+    Raises InputError: scan_no_files, scan_no_script, and scan_not_handed_on with the `error` of the script's response.
     """
     script = er.async_get(hass).async_get(entry.options.get(CONF_SCAN_SCRIPT, ""))
     if script is None or not hass.services.has_service(SCRIPT_DOMAIN, script.unique_id):
@@ -302,7 +299,7 @@ async def _async_hand_on(
 
 
 async def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConfigEntry, ScanJob]:
-    """Return a scan of any loaded box. Raises InputError: scanning_off, scan_gone."""
+    """Find a scan of any loaded box. Raises InputError: scanning_off, scan_gone."""
     if not is_enabled(hass):
         raise InputError("scanning_off")
     for entry in async_loaded_entries(hass):
@@ -316,7 +313,7 @@ async def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConf
 async def _async_outcome(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, call: ServiceCall
 ) -> ServiceResponse:
-    """Wait if that is asked for, and return the scan; raises what went wrong where nobody gets a response."""
+    """Wait if the call asks for it, and describe the scan. Raises its failure if nobody gets a response."""
     if call.data["wait"]:
         seconds = call.data.get("wait_timeout", DEFAULT_WAIT).total_seconds()
         job = await async_get_jobs(hass, entry).async_wait(job.job_id, seconds)
@@ -367,7 +364,7 @@ async def async_describe_scan(
 
 @callback
 def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
-    """Return the scanners that a user may control, each with what it can do and its newest scan, for the card."""
+    """Describe for the card the scanners that a user may control, with their abilities and newest scan."""
     found: list[JsonObjectType] = []
     for entry in async_loaded_entries(hass):
         jobs = async_get_jobs(hass, entry)
@@ -400,7 +397,7 @@ def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:
 
 
 def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonObjectType:
-    # With its key the card would say half of it in another language than the other half.
+    # All in Home Assistant's language, as `detail` is: the card would show the key in the user's.
     whole = job.reason == NOT_PRINTED and error_text(hass, job.reason, {"detail": job.detail})
     return {
         "scan_id": job.job_id,
@@ -436,7 +433,7 @@ SCAN_ACTIONS: Final = {
 
 @callback
 def async_follow_waiting(hass: HomeAssistant) -> None:
-    """Ask on the phones of who scans, while a scan waits for its next page, with the buttons that answer."""
+    """Ask on the phones of whoever scans, while a scan waits for its next page, and handle the buttons."""
 
     @callback
     def on_scan(update: ScanUpdate) -> None:
@@ -466,7 +463,7 @@ def async_follow_waiting(hass: HomeAssistant) -> None:
 
 
 async def _async_tell(hass: HomeAssistant, update: ScanUpdate) -> None:
-    """Ask on the phones of who scans what comes next, or take the question off them."""
+    """Ask on the phones of whoever scans what comes next, or clear the question there."""
     entry, job = update
     message, title = CLEAR, None
     data: dict[str, Any] = {"tag": f"{DOMAIN}_{job.job_id}"}

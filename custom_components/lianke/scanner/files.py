@@ -1,4 +1,4 @@
-"""The files of scans: in a folder of their own each, drawn and joined by the PDF process. What is not async blocks."""
+"""The files of scans, in one folder each; the PDF process draws and joins their pages. What is not async blocks."""
 
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
@@ -21,12 +21,12 @@ from .scan import MAX_SCAN_BYTES
 
 _LOGGER = logging.getLogger(__name__)
 
+# Seconds for a PDF of all pages, or for a page, in the PDF process.
 JOIN_SECONDS: Final = 60.0
-"""for a PDF of all pages, or for a page, in the PDF process."""
 
 
 def scans_path(hass: HomeAssistant, entry_id: str) -> Path:
-    """Return the folder of a box's scans, which is in no backup."""
+    """Return a folder in the cache, which is in no backup."""
     return Path(hass.config.cache_path(DOMAIN, f"scans-{entry_id}"))
 
 
@@ -39,7 +39,7 @@ async def async_draw_page(
     seconds: float | None = None,
     **how: Any,
 ) -> None:
-    """Make a JPEG of a scanned page, as the PDF process' `scan_page` does with these fields. Raises PdfError."""
+    """Make a JPEG of a scanned page; `how` are fields of the PDF process' `scan_page`. Raises PdfError."""
     is_pdf = path.suffix == FileType.PDF
     request = {"path": str(path), "target": str(target), "is_pdf": is_pdf, "color": "color", **how}
     await _async_run(hass, "scan_page", request, user, seconds)
@@ -55,7 +55,7 @@ async def async_join_pages(
     user: str | None,
     seconds: float | None = None,
 ) -> None:
-    """Make a PDF of pages. Raises PdfError."""
+    """Make a PDF of at most `limit` bytes. Raises PdfError."""
     paths = [*map(str, pages)]
     request = {"paths": paths, "target": str(target), "limit": limit, "mono": mono}
     await _async_run(hass, "join_scans", request, user, seconds)
@@ -77,14 +77,14 @@ async def async_make_files(
     mono: bool,
     user: str | None,
 ) -> tuple[str, ...]:
-    """Return the names of the files that pages become beside them: one PDF where it can be made, else as they came."""
+    """Make the files to keep beside the pages, and return their names: one PDF if possible, else each page."""
     folder = pages[0].parent
     if as_pdf and all(page.suffix != FileType.PDF for page in pages):
         name = file_name(stem, FileType.PDF)
         part = folder / f"{name}.part"
         await hass.async_add_executor_job(unlink_all, [part])
         try:
-            # They are here already; whether they may be printed is asked when they are.
+            # The limit for documents does not apply to pages that are here already; printing checks it.
             await async_join_pages(hass, pages, part, mono=mono, limit=MAX_SCAN_BYTES, user=user)
             await hass.async_add_executor_job(part.rename, folder / name)
         except PdfError as err:
@@ -106,7 +106,6 @@ async def async_make_files(
 
 
 def as_document(hass: HomeAssistant, path: Path) -> MakeDocument:
-    """Return how a kept file is made a document."""
 
     async def make(making: Making) -> Document:
         target = await making.spool.async_new_path(".part")
@@ -129,7 +128,7 @@ def as_document(hass: HomeAssistant, path: Path) -> MakeDocument:
 
 
 def flush(folder: Path, names: Iterable[str]) -> None:
-    """Flush files of a scan to disk, before the row that names them. Raises HomeAssistantError: disk_full."""
+    """Flush a scan's files to disk, before the row that names them. Raises HomeAssistantError: disk_full."""
     with translate_disk_errors():
         for path in (*(folder / name for name in names), folder):
             sync_path(path)
@@ -147,7 +146,7 @@ def remove_all(folders: Iterable[Path]) -> None:
 
 
 def remove_orphans(root: Path, known: Collection[str], aside: Path | None) -> None:
-    """Delete the folders of scans without a row; after damage they go where the ledger was set aside."""
+    """Delete the folders of scans without a row; after damage, move them to where the ledger was set aside."""
     orphans = [
         folder
         for folder in (root.iterdir() if root.is_dir() else ())
@@ -164,13 +163,13 @@ def remove_orphans(root: Path, known: Collection[str], aside: Path | None) -> No
 
 
 def keep_only(folder: Path, names: list[str]) -> None:
-    """Delete the other files of a scan as far as the disk lets them go."""
+    """Delete the other files of a scan, as far as the disk allows."""
     with suppress(FileNotFoundError):
         unlink_all(path for path in folder.iterdir() if path.name not in names)
 
 
 def sizes_of(root: Path, names: Iterable[str]) -> dict[str, int]:
-    """Return the bytes of each of these scans in a folder in which others may be at work."""
+    """Return the bytes of each of these scans; others may delete files meanwhile."""
     sizes = dict.fromkeys(names, 0)
     for name in sizes:
         with suppress(FileNotFoundError):

@@ -35,34 +35,34 @@ from .job import ScanRequest
 
 _LOGGER = logging.getLogger(__name__)
 
+# The preview feature of Home Assistant Labs that scanning is behind.
 FEATURE: Final = "scanning"
-"""The preview feature of Home Assistant Labs that all of this is behind."""
+# Scans of a scanner that the house may begin in a minute: whoever lets them come to their end needs no more.
 MAX_STARTS: Final = 12
-"""scans of a scanner that begin in a minute for the house: whoever lets them come to their end has no more."""
+# Scans that the home network may begin besides, and those of one device.
 MAX_LAN_STARTS: Final = 10
-"""those for the home network, which take none of the house's."""
 MAX_LAN_STARTS_A_DEVICE: Final = 8
-"""those for one device."""
+# Seconds that a scan waits while others have the scanner.
 TURN_SECONDS: Final = 20.0
-"""for which a scan waits while others have the scanner."""
+# Seconds to wait for the list of scanners after a start.
 LIST_SECONDS: Final = 20.0
-"""for the list of scanners after a start."""
+# Seconds from the end of a stack until the service is asked to forget it: more pages may come after its end.
 FORGET_PAUSE: Final = 120.0
-"""seconds from the end of a stack until the service is asked to forget it: more of it may come after its end."""
+# How often it is asked if it does not answer.
 FORGET_TRIES: Final = 5
-"""of them, where the service does not answer."""
+# Scans that the service must still forget, by task id: the answer's shape at their end, or "" to forget them in any
+# case.
 LEFT: Final = Kind[str]("scan_task", json.dumps, json.loads)
-"""Scans that the service is to forget, by their tasks' ids: as they were at their end, "" for whatever they became."""
+# Names and values of a scanner's abilities that are read.
 MAX_WORDS: Final = 500
-"""names and values of a scanner's abilities that are looked at."""
 MAX_SIZES: Final = 40
 MAX_DEPTH: Final = 6
 _BETWEEN_WORDS: Final = re.compile(r"[,;|\s]+")
+# The scanners of a box have changed, or what is known of them.
 SIGNAL_SCANNERS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scanners_changed")
-"""The scanners of a box have changed, or what is known of them."""
+# The same, or what the scanners do.
 SIGNAL_SCANS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scans_changed")
-"""That, or what they do."""
-# The first one is what the vendor's clients send where a scanner says nothing else.
+# The first word is what the vendor's clients send unless the scanner names another.
 _COLORS: Final[Mapping[ScanColor, tuple[str, ...]]] = {
     ScanColor.COLOR: ("RGB24", "RGB48", "Color", "RGB"),
     ScanColor.GRAY: ("Grayscale8", "Grayscale16", "Gray", "Grey", "Grayscale"),
@@ -79,12 +79,12 @@ _NO_LETTERS: Final = re.compile(r"[\W_]+")
 
 
 def scanner_identifier(entry: LiankeConfigEntry, scanner_id: str) -> tuple[str, str]:
-    """Return the identifier of a scanner in the device registry; no printer's begins like it."""
+    """No printer's identifier in the device registry begins like this one."""
     return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}/scanner/{scanner_id}"
 
 
 def status_entity(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str) -> str | None:
-    """Return the entity that stands for a scanner where permissions are asked for."""
+    """Find the entity whose permissions count for a scanner."""
     unique_id = f"{scanner_identifier(entry, scanner_id)[1]}_scanner_status"
     return er.async_get(hass).async_get_entity_id("sensor", DOMAIN, unique_id)
 
@@ -117,19 +117,16 @@ def is_enabled(hass: HomeAssistant) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Abilities:
-    """What a scanner is known to be able to do; None stands for what is not known, and is not refused.
+    """What a scanner can do. None means unknown, and is not refused."""
 
-    `colors` has the scanner's own word for each of ours.
-    """
-
-    colors: Mapping[ScanColor, str] | None = None
+    colors: Mapping[ScanColor, str] | None = None  # The scanner's word for each of ours.
     sources: frozenset[ScanSource] | None = None
     duplex: bool | None = None
     sizes: tuple[str, ...] | None = None
 
     @classmethod
     def from_params(cls, params: Mapping[str, object]) -> Abilities:
-        """Read `scanner_params`, of which no document says how it looks: by its words, wherever they are."""
+        """Look for known words anywhere in `scanner_params`: no document describes its fields."""
         words = dict.fromkeys(islice(_words(params), MAX_WORDS))
         by_sign = {_NO_LETTERS.sub("", word).casefold(): word for word in words}
         colors = {
@@ -148,7 +145,7 @@ class Abilities:
         )
 
     def fields(self, request: ScanRequest) -> dict[str, JsonValue]:
-        """Return the fields of `POST /scanning/job`, in the scanner's words.
+        """Make the fields of `POST /scanning/job`, in the scanner's words.
 
         Raises InputError for what the scanner is known not to do: scan_no_source, scan_no_color, scan_duplex_glass,
         scan_no_duplex, scan_no_size.
@@ -173,7 +170,7 @@ class Abilities:
         return {
             "colorMode": color,
             "inputSource": "ADF" if request.source is ScanSource.FEEDER else "Platen",
-            # The pages of a PDF could not be changed any more.
+            # Always JPEG: the pages of a PDF could not be changed any more.
             "format": "JPEG",
             "duplex": int(request.duplex),
             **({"size": size} if size else {}),
@@ -181,7 +178,7 @@ class Abilities:
 
 
 def _words(value: object, depth: int = 0) -> Iterator[str]:
-    """Yield the texts in a JSON value, names of fields too."""
+    """Yield the words in a JSON value, those of field names too."""
     if isinstance(value, str):
         for part in _BETWEEN_WORDS.split(value[:1000]):
             if word := to_text(part, 40):
@@ -196,7 +193,7 @@ def _words(value: object, depth: int = 0) -> Iterator[str]:
 
 
 def _says_duplex(value: object, depth: int) -> bool | None:
-    """Return what a field whose name speaks of duplex says; None where there is none that says something."""
+    """Read the fields with "duplex" in their names; None if there is none with a boolean."""
     if depth >= MAX_DEPTH or not isinstance(value, dict | list):
         return None
     items = value.items() if isinstance(value, dict) else enumerate(value)
@@ -213,15 +210,10 @@ def _says_duplex(value: object, depth: int) -> bool | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownScanner:
-    """A scanner as the service named it. `present`: it was on the last list.
-
-    `scanner_id` is what it was first known by, for ever; `service_id` what the service calls it now.
-    """
-
-    scanner_id: str
-    service_id: str
+    scanner_id: str  # What it was first known by; never changes.
+    service_id: str  # What the service calls it now.
     name: str
-    present: bool = True
+    present: bool = True  # On the service's last list.
     abilities: Abilities | None = None
 
 
@@ -229,10 +221,10 @@ class ScannerHub:
     """The scanners of one box; none while the preview feature is off."""
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-        """Start with those that were there before a restart; the list tells what has become of them."""
         self._hass = hass
         self._entry = entry
-        # As the service called them, which the name of the device may say more than.
+        # Scanners from before the restart, until the service lists them. A device's name may say more than the
+        # service's.
         names = entry.runtime_data.storage.scanners
         self.scanners = {
             scanner_id: KnownScanner(
@@ -243,27 +235,27 @@ class ScannerHub:
             for scanner_id, device in (scanner_devices(hass, entry) if is_enabled(hass) else ())
         }
         self._places: defaultdict[str, FairQueue] = defaultdict(lambda: FairQueue(1))
-        # When scans began, and for which device; None is the house.
+        # When scans began (the loop's clock), and for which device; None is the house.
         self._begun: defaultdict[str, deque[tuple[float, str | None]]] = defaultdict(
             lambda: deque(maxlen=MAX_STARTS + MAX_LAN_STARTS)
         )
         self._listed = asyncio.Event()
-        # Also for what outlives the box that is unloaded.
+        # Kept for requests that outlive the unloaded box.
         self.service = entry.runtime_data.client.scanners
         self._ledger = entry.runtime_data.queue.ledger
         self._left = Table(LEFT, entry.entry_id)
 
     async def async_load(self) -> None:
-        """Read which scans the service is still to forget."""
+        """Read which scans the service must still forget."""
         await self._ledger.async_load(self._left)
 
     @property
     def left(self) -> dict[str, str]:
-        """Return the scans that the service is to forget, as LEFT has them."""
+        """Scans that the service must still forget, as in LEFT."""
         return {**self._ledger.latest(self._left)}
 
     async def async_note_left(self, task_id: str) -> None:
-        """Keep on disk that nobody takes a scan up again. Raises HomeAssistantError: disk_full."""
+        """Note that the next start must have the service forget a scan. Raises HomeAssistantError: disk_full."""
         try:
             await self._ledger.commit(lambda view: view.put(self._left, task_id, ""))
         except LedgerRefusedError as err:
@@ -271,7 +263,7 @@ class ScannerHub:
 
     @callback
     def report_left(self, task_id: str, ended: str | None) -> None:
-        """Keep what the service is to forget of a scan, as LEFT has it; None once it need not any more."""
+        """Store in LEFT how a scan `ended`; None removes it, as it need not be forgotten any more."""
 
         def change(view: View) -> None:
             if ended is None:
@@ -284,11 +276,11 @@ class ScannerHub:
 
     @property
     def is_listed(self) -> bool:
-        """Return whether the service was asked since the start, and answered if it did."""
+        """Whether the first look for scanners since the start is over, whatever came of it."""
         return self._listed.is_set()
 
     async def async_listed(self) -> None:
-        """Wait for that, for a while: until then nobody knows what a scanner can do."""
+        """Wait up to LIST_SECONDS until `is_listed`: before that, a scanner's abilities are unknown."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LIST_SECONDS):
                 await self._listed.wait()
@@ -303,12 +295,12 @@ class ScannerHub:
 
     @callback
     def notify(self) -> None:
-        """Tell entities and cards that a scanner does something else."""
+        """Let entities and cards know that a scanner does something else."""
         async_dispatcher_send(self._hass, SIGNAL_SCANS)
 
     @callback
     def notify_known(self) -> None:
-        """Tell these, and who goes by what scanners there are, that this has changed."""
+        """Let these, and all that depends on which scanners there are, know that this has changed."""
         async_dispatcher_send(self._hass, SIGNAL_SCANNERS)
         self.notify()
 
@@ -324,7 +316,7 @@ class ScannerHub:
         self.notify_known()
 
     async def async_refresh(self) -> None:
-        """Ask the service which scanners there are, and of new ones what they can do, unless the box is offline."""
+        """Ask the service for the scanners, and for the abilities of new ones, unless the box is offline."""
         try:
             if self._entry.runtime_data.coordinator.data.online is not False:
                 await self._async_list()
@@ -359,10 +351,10 @@ class ScannerHub:
                 await self._async_learn(key)
 
     def _match(self, rows: Sequence[Scanner]) -> dict[str, Scanner]:
-        """Return the scanners of a list by what each was first known by.
+        """Key the listed scanners by what each was first known by.
 
-        One that the service calls otherwise now, as after the box was bound anew, is known by its name, if it is the
-        only one that is called so.
+        One with a new service id, as after the box was bound again, is recognized by its name if no other has that
+        name.
         """
         names = self._entry.runtime_data.storage.scanners | {
             key: one.name for key, one in self.scanners.items()
@@ -384,23 +376,23 @@ class ScannerHub:
         return found
 
     async def _async_learn(self, scanner_id: str) -> None:
-        """Ask what a scanner can do; what the service does not say stays unknown."""
+        """Ask what a scanner can do; what the service does not report stays unknown."""
         scanners = self._entry.runtime_data.client.scanners
         service_id = self.scanners[scanner_id].service_id
         try:
-            # What it says of its condition is not known; how that looks goes to the report of unknown parts.
+            # Nobody knows how a status looks: its shape goes into the report of unknown parts.
             await scanners.status(service_id)
             abilities = Abilities.from_params(await scanners.params(service_id))
         except LiankeError as err:
             _LOGGER.debug("A scanner does not say what it can do: %s", err)
             return
-        # Meanwhile somebody may have switched it off.
+        # The preview feature may have been switched off meanwhile.
         if (known := self.scanners.get(scanner_id)) is not None:
             self.scanners[scanner_id] = replace(known, abilities=abilities)
             self.notify_known()
 
     def get(self, scanner_id: str) -> KnownScanner:
-        """Return a scanner. Raises InputError: scanner_gone."""
+        """Raise InputError (scanner_gone) for a scanner that is unknown or not on the last list."""
         known = self.scanners.get(scanner_id)
         if known is None or not known.present:
             raise InputError("scanner_gone")
@@ -414,13 +406,13 @@ class ScannerHub:
         return self._places[scanner_id].taken > 0
 
     def is_wanted_by_house(self, scanner_id: str) -> bool:
-        """Return whether the house scans or waits for that: devices of the home network come later."""
+        """Whether the house scans or waits to: it goes before devices of the home network."""
         return self._places[scanner_id].is_wanted_by(None)
 
     def opens_in(self, scanner_id: str, device: str | None = None) -> float:
-        """Return in how many seconds one more scan may begin for a device, or for the house.
+        """Return in how many seconds a device, or the house for None, may begin one more scan.
 
-        Those that are taken back at once would take the account's requests.
+        Scans that are canceled at once, again and again, would use up the account's requests.
         """
         begun = self._begun[scanner_id]
         own = [at for at, by in begun if by == device]
@@ -434,9 +426,9 @@ class ScannerHub:
     async def using(
         self, scanner_id: str, device: str | None = None, *, is_begun: bool = False
     ) -> AsyncIterator[Place]:
-        """Keep others from the scanner meanwhile, once it is the turn of a device, or of the house, which goes first.
+        """Wait for the turn of a device, or of the house, which goes first; keep others from the scanner in the block.
 
-        For a scan that `is_begun` already it waits as long as it takes. Raises InputError: scanner_busy.
+        Waits without a limit for a scan that `is_begun` already, else TURN_SECONDS. Raises InputError: scanner_busy.
         """
         places, patience = self._places[scanner_id], None if is_begun else TURN_SECONDS
         try:
@@ -455,11 +447,11 @@ class ScannerHub:
     async def async_start(
         self, scanner_id: str, fields: Mapping[str, JsonValue], place: Place
     ) -> str:
-        """Have the service start a scan; return its task's id. Raises InputError: scanner_gone; LiankeError.
+        """Start a scan; return its task id. Raises InputError: scanner_gone; LiankeError.
 
-        Whoever cancels this meanwhile cancels a scan that may have started.
+        If this call is canceled, so is the scan, which may have started.
         """
-        # Not the box's task: an unload would leave a scan that may have started, and whose id nobody knows.
+        # Not a task of the entry: an unload would lose the id of a scan that may have started.
         start = self.service.start(self.get(scanner_id).service_id, fields)
         started = self._hass.async_create_background_task(start, "lianke: start a scan")
         try:
@@ -473,10 +465,10 @@ class ScannerHub:
     def cancel(
         self, task: str | asyncio.Task[str], place: Place, *, is_taken_up: bool = False
     ) -> None:
-        """Cancel a scan, unless a box that is unloaded takes it up again; whether the service does is not known.
+        """Ask the service to cancel a scan, unless its unloading box resumes it later (`is_taken_up`).
 
-        The place is held until it has answered: it refuses whoever comes before that. Where it does not answer, it is
-        asked again at the next start.
+        The place is kept until the service has answered, since it refuses other scans before that. If it does not
+        answer, the next start asks again. Whether the service cancels anything is not known.
         """
         if is_taken_up and self._is_going:
             return
@@ -498,20 +490,20 @@ class ScannerHub:
                 place.give_back()
                 self.notify()
 
-        # It outlives the box that is unloaded.
+        # Not a task of the entry: it goes on after an unload.
         self._hass.async_create_background_task(cancel(), "lianke: cancel a scan")
 
     @callback
     def leave(self, task_id: str) -> None:
-        """Leave to the service what came of a scan, unless that may only be so as the box is unloaded."""
+        """Let the service keep a scan. If an unload may be the cause, the scan stays on the list to forget."""
         if not self._is_going:
             self.report_left(task_id, None)
 
     @callback
     def forget(self, task_id: str, ended: str, pause: float) -> None:
-        """Have the service forget a scan after `pause` seconds, unless more has come than when it had `ended` so.
+        """Have the service forget a scan after `pause` seconds, if its shape is still `ended` ("": in any case).
 
-        Whether it does is not known. What an unload or a restart cuts off is done at the next start.
+        Whether the service does so is not known. What an unload or a restart interrupts is done at the next start.
         """
         self.report_left(task_id, ended)
         if self._is_going:
@@ -537,13 +529,13 @@ class ScannerHub:
         self._entry.async_create_background_task(self._hass, forget(), "lianke: forget a scan")
 
 
+# By entry id; the hub of each entry's last setup.
 HUBS: HassKey[dict[str, ScannerHub]] = HassKey(f"{DOMAIN}_scanners")
-"""By the ids of entries, each of its last setup."""
 
 
 @callback
 def async_get_hub(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScannerHub:
-    """Return the scanners of a box that was set up. Raises InputError where it is removed: scanner_gone."""
+    """Raise InputError (scanner_gone) for an entry that was removed."""
     if (hub := hass.data[HUBS].get(entry.entry_id)) is None:
         raise InputError("scanner_gone")
     return hub

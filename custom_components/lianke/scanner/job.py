@@ -1,4 +1,4 @@
-"""A scan as people know it: what was asked for, its pages, and where it stands."""
+"""A scan as people know it: what was asked for, its pages, and its state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,14 +19,14 @@ from ..jobs.job import Asker
 from ..ledger_file import Kind
 from ..runtime import LiankeConfigEntry
 
+# Reason of a scan that the disk had no room for; the next start goes on with it.
 NOT_KEPT: Final = "scan_not_kept"
-"""The reason of a scan for which the disk had no room, and which is taken up at the next start."""
+# The same, with nothing left to go on with.
 GIVEN_UP: Final = "scan_given_up"
-"""That of one which is not."""
+# Reason of a copy that could not be printed; `detail` says why in Home Assistant's language.
 NOT_PRINTED: Final = "scan_not_printed"
-"""That of one of which no copy could be printed: its `detail` says why in Home Assistant's language."""
+# The value of `sheet` for both sides of a card.
 ID_CARD: Final = "id_card"
-"""The value of `sheet` for both sides of a card."""
 
 
 class ScanState(StrEnum):
@@ -39,7 +39,7 @@ class ScanState(StrEnum):
 
 
 class ScanAnswer(StrEnum):
-    """What a person at the glass says."""
+    """What a person at the glass can answer."""
 
     NEXT = "next"
     AGAIN = "again"
@@ -60,30 +60,15 @@ class ScanFormat(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanRequest(Record):
-    """What is to be scanned. `size` is a word of the scanner such as A4, None for all of the glass.
-
-    `format` is what is kept; the scanner makes pictures.
-    """
-
     color: ScanColor = ScanColor.COLOR
     source: ScanSource = ScanSource.GLASS
     duplex: bool = False
-    size: str | None = None
-    format: ScanFormat = ScanFormat.JPEG
+    size: str | None = None  # The scanner's word, such as A4; None for all of the glass.
+    format: ScanFormat = ScanFormat.JPEG  # Of what is kept; the scanner makes pictures.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanJob(Record):
-    """A scan. `most` is how many pages it has at most if it waits for a person after each scan, None if it does not.
-
-    With `straighten`, pages are turned by the few degrees by which they lie askew, as they come. `pages` and `files`
-    are names in its folder: what the scanner gave, and what is kept. `task_id` is the service's while a page is
-    scanned, and after that if the disk did not take what it has; without one, and with `asked`, nobody knows whether a
-    page is scanned. `newest` is how many of the pages came last, `replaces` those that the next ones take the place
-    of. `printing` has the fields of the print that a copy is. `copied_to` are paths below `folder`, which are known
-    before there is a file. `reason` is a key of the translations.
-    """
-
     job_id: str
     scanner_id: str
     title: str
@@ -91,22 +76,25 @@ class ScanJob(Record):
     created_at: datetime
     asker: Asker
     state: ScanState = ScanState.SCANNING
+    # Pages at most, if it waits for a person after each scan; None if it does not wait.
     most: int | None = None
-    straighten: bool = False
+    straighten: bool = False  # Turn pages by the few degrees by which they lie askew.
     filename: str | None = None
     folder: str | None = None
-    printing: Mapping[str, Any] = field(default_factory=dict)
-    pages: tuple[str, ...] = ()
-    taken: int = 0
-    newest: int = 0
-    replaces: tuple[str, ...] = ()
+    printing: Mapping[str, Any] = field(default_factory=dict)  # Fields of a copy's print.
+    pages: tuple[str, ...] = ()  # Names in its folder of what the scanner gave.
+    taken: int = 0  # Pages made so far, for the name of the next one.
+    newest: int = 0  # How many of `pages` came last.
+    replaces: tuple[str, ...] = ()  # Those of `pages` that the next ones replace.
+    # The service was asked for a page: without a `task_id`, nobody knows whether it is scanned.
     asked: bool = False
+    # The service's, while a page is scanned, and after that if the disk did not take what it has.
     task_id: str | None = None
-    files: tuple[str, ...] = ()
-    copied_to: tuple[str, ...] = ()
-    is_copied: bool = True
+    files: tuple[str, ...] = ()  # Names in its folder of what is kept.
+    copied_to: tuple[str, ...] = ()  # Paths below `folder`, stored before there is a file.
+    is_copied: bool = True  # False while files may still be missing there.
     print_jobs: tuple[str, ...] = ()
-    reason: str | None = None
+    reason: str | None = None  # A key of the translations.
     detail: str = ""
 
     @property
@@ -115,12 +103,11 @@ class ScanJob(Record):
 
     @property
     def is_waiting(self) -> bool:
-        """Return whether it waits for a person at the glass."""
         return self.state is ScanState.WAITING
 
     @property
     def is_unkept(self) -> bool:
-        """Return whether the disk had no room for what was scanned, which may still be had; not of a copy."""
+        """Whether the disk had no room, and the pages can still be had; never for a copy."""
         waits = self.state is ScanState.FAILED and self.reason == NOT_KEPT
         return waits and not self.printing and bool(self.task_id or self.pages)
 
@@ -129,13 +116,13 @@ class ScanJob(Record):
         return bool(self.printing.get("sheet") == ID_CARD)
 
     def going_on(self, **changes: Any) -> ScanJob:
-        """Return it changed. Raises InputError: scan_gone, where it was discarded meanwhile."""
+        """Change it. Raises InputError: scan_gone, if it was discarded meanwhile."""
         if self.is_final:
             raise InputError("scan_gone")
         return replace(self, **changes)
 
     def failing(self) -> ScanJob:
-        """Return it as what the disk did not take, to be taken up if there is something to be had."""
+        """Make it failed for want of disk space; the next start goes on with it if it `is_unkept`."""
         failed = self.going_on(state=ScanState.FAILED, reason=NOT_KEPT)
         return failed if failed.is_unkept else replace(failed, reason=GIVEN_UP)
 
@@ -171,7 +158,6 @@ def media_id(entry_id: str, job: ScanJob, name: str) -> str:
 
 
 def scan_data(update: ScanUpdate) -> dict[str, Any]:
-    """Return what an event or a trigger says about a scan."""
     entry, job = update
     media = [media_id(entry.entry_id, job, name) for name in job.files]
     return {
@@ -186,7 +172,7 @@ def scan_data(update: ScanUpdate) -> dict[str, Any]:
 
 
 def local_time(job: ScanJob, form: str) -> str:
-    """Return when a scan was begun, as the clock on the wall said."""
+    """Format the local time at which a scan began; `form` is for `strftime`."""
     return dt_util.as_local(job.created_at).strftime(form)
 
 

@@ -1,7 +1,7 @@
 """Scans as people know them: one or more pages, kept as files, and printed if they are copies.
 
-Each has a row in the ledger, and a folder with its pages. What is told is on disk: no page is scanned again after a
-restart, none that came is lost, and a copy's end and its print are one transaction.
+Each has a row in the ledger, and a folder with its pages. Only what is on disk is reported: no page is scanned again
+after a restart, none is lost, and a copy's end and its print are one transaction.
 """
 
 import asyncio
@@ -75,16 +75,16 @@ from .scan import ScanError, ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
 
+# Pages of a scan; one that has as many waits for no more.
 MAX_PAGES: Final = 200
-"""of a scan; one that has as many waits for no more."""
 MAX_SCANS: Final = 500
+# Tries to find free names in a folder: somebody else may take one before our file has it.
 MAX_NAMES: Final = 5
-"""that somebody else may take before a file of ours has them."""
 KEEP_COPIES: Final = timedelta(days=1)
+# Seconds to wait for a person at the glass; then the scan ends with the pages that came.
 WAIT_SECONDS: Final = 3600.0
-"""for a person at the glass; then the pages that came are the scan."""
+# Seconds to wait for the setup of the box of a copy's printer.
 BOX_SECONDS: Final = 20
-"""for the box of a copy's printer to be set up."""
 CARD_MM: Final = (85.6, 54.0)
 A4_MM: Final = (210.0, 297.0)
 # The card lies in the corner where the scanner's mark is.
@@ -111,18 +111,18 @@ class ScanJobs:
         self._lease = Lease(self._ledger)
         self._root = scans_path(hass, entry.entry_id)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # All that are not over are brought to their end from `resume` on.
+        # Unfinished scans go on only from `resume` on.
         self.is_resumed = False
         self._is_closed = False
         self._stop_listening: CALLBACK_TYPE = lambda: None
-        # What people say is done one after the other.
+        # Answers of people are carried out one after the other.
         self._lock = asyncio.Lock()
-        # Files of a folder are deleted one after the other, by whoever knows which are wanted.
+        # One deletion at a time, each by whoever knows which files are wanted.
         self._disk = asyncio.Lock()
 
     @property
     def all(self) -> list[ScanJob]:
-        """Return the scans as they are on disk, the newest first."""
+        """The scans on disk, the newest first."""
         known = self._ledger.committed(self.table).values()
         return sorted(known, key=lambda job: job.job_id, reverse=True)
 
@@ -133,7 +133,7 @@ class ScanJobs:
         return job
 
     def open_job(self, scanner_id: str, view: View | None = None) -> ScanJob | None:
-        """Return the scan that a scanner is at, within a change if there is a view; None without one."""
+        """Find a scanner's unfinished scan; inside a change of the ledger, pass its view."""
         known = view.all(self.table) if view else self._ledger.latest(self.table).values()
         jobs = [one for one in known if one.scanner_id == scanner_id and not one.is_final]
         return max(jobs, key=lambda job: job.job_id, default=None)
@@ -145,17 +145,17 @@ class ScanJobs:
         """Read the scans; nothing happens to them before `resume`. Raises OSError."""
         await self._ledger.async_load(self.table)
         await async_take_in_scans(self._hass, self._ledger, self.table, self._root)
-        # What a later version wrote is there once it is back, with its pages.
+        # Keep the pages of records that only a later version can read: it may come back.
         known = self._ledger.latest(self.table).keys() | self._ledger.unread(self.table)
         await self._hass.async_add_executor_job(
             remove_orphans, self._root, known, self._ledger.aside
         )
         self._stop_listening = self._ledger.listen(self.table, self._on_step)
-        # For a failing setup.
+        # The setup may fail after this.
         self._entry.async_on_unload(self.async_close)
 
     async def async_close(self) -> None:
-        """Stop for good: what is under way goes on at the next instance, and what was decided is told before that."""
+        """Stop for good, and report what was decided before. Scans under way go on at the next instance."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -167,14 +167,14 @@ class ScanJobs:
                     await asyncio.wait(self._tasks.values())
                 self._lease.end()
                 async with self._disk:
-                    # The next instance makes files that are not to be deleted.
+                    # End deletions first: the next instance makes files that must stay.
                     await self._ledger.commit(lambda _view: None)
         self._lease.end()
         self._stop_listening()
 
     @callback
     def resume(self) -> None:
-        """Take up what a restart has cut off, and what the disk had no room for."""
+        """Go on with scans that a restart interrupted, or that the disk had no room for."""
         self.is_resumed = True
         for step in self._ledger.take_unheard(self.table):
             self._on_step(step)
@@ -185,9 +185,9 @@ class ScanJobs:
     async def async_start(
         self, scanner_id: str, request: ScanRequest, context: Context, **more: Any
     ) -> ScanJob:
-        """Begin a scan, with other fields of its record; return once it is on disk.
+        """Begin a scan and return once it is on disk; `more` are further fields of its record.
 
-        Raises InputError, HomeAssistantError: disk_full.
+        Raises InputError; HomeAssistantError: disk_full.
         """
         await self.hub.async_listed()
         self.hub.abilities(scanner_id).fields(request)
@@ -223,7 +223,7 @@ class ScanJobs:
         self._spawn(job.job_id)
 
     async def _async_to_its_end[R](self, work: Coroutine[Any, Any, R]) -> R:
-        """Do something although whoever asks may go in the midst of it: nobody else would bring the scan to its end."""
+        """Finish `work` even if the caller is canceled: nobody else would bring the scan to its end."""
         task = self._hass.async_create_task(work, "lianke: a scan")
         await asyncio.wait([heard(task)])
         return task.result()
@@ -231,11 +231,11 @@ class ScanJobs:
     async def async_answer(
         self, job_id: str, answer: ScanAnswer, page: int = 0, **changes: Any
     ) -> ScanJob:
-        """Do what a person says to a scan that waits; it may be discarded at any time.
+        """Carry out a person's answer to a scan that waits; DISCARD is possible at any time.
 
-        `page` is the one that is meant, from 1, or 0 for the last; `changes` are the `cut` and `straighten` of the PDF
-        process' `scan_page`. Raises InputError: scan_gone, scan_not_waiting, scan_no_page, scan_only_page,
-        scan_page_fixed, and what the page cannot be drawn for; HomeAssistantError: disk_full.
+        `page` counts from 1, 0 is the last; `changes` are the `cut` and `straighten` of the PDF process' `scan_page`.
+        Raises InputError: scan_gone, scan_not_waiting, scan_no_page, scan_only_page, scan_page_fixed, scan_card_full,
+        and why a page cannot be drawn; HomeAssistantError: disk_full.
         """
         return await self._async_to_its_end(self._async_answer(job_id, answer, page, changes))
 
@@ -249,7 +249,7 @@ class ScanJobs:
             if not job.is_waiting:
                 raise InputError("scan_not_waiting")
             async with self._disk:
-                # What is left over is deleted by now: it must not be what the answer makes.
+                # Wait for deletions to end: they must not delete files of this answer.
                 pass
             pages, count = job.pages, len(job.pages)
             if page > count:
@@ -272,7 +272,7 @@ class ScanJobs:
                 newest = job.newest - (index >= count - job.newest)
                 changes = {"pages": (*pages[:index], *pages[index + 1 :]), "newest": newest}
             elif answer is ScanAnswer.FINISH:
-                # Whoever says so knows what did not come.
+                # The person accepts that pages are missing.
                 changes = {"state": ScanState.FINISHING, "reason": None, "detail": ""}
             elif answer is ScanAnswer.NEXT and job.is_card and count > 1:
                 raise InputError("scan_card_full")
@@ -288,14 +288,14 @@ class ScanJobs:
 
     async def _async_discard(self, job: ScanJob) -> ScanJob:
         task, canceled = self._tasks.get(job.job_id), tuple[str, ...]()
-        # The prints of a copy that is over are jobs like any other.
+        # Once a copy is over, its prints are jobs like any other.
         is_under_way = task is not None and not task.done()
         was = job
 
         def discard(known: ScanJob) -> ScanJob:
             nonlocal was
             was = known
-            # From now on no print is made of it.
+            # With this on disk, no more prints are made of it.
             return known.discarded if known.print_jobs == canceled or not is_under_way else known
 
         while (
@@ -306,7 +306,7 @@ class ScanJobs:
                 await target.data.queue.async_cancel(print_id)
             canceled = was.print_jobs
         if task is not None:
-            # Tells the scanner, too.
+            # This cancels the scan at the service, too.
             task.cancel()
             await asyncio.wait([task])
         if not was.is_copied:
@@ -322,13 +322,13 @@ class ScanJobs:
                 folder = self._root / job.job_id
                 await self._hass.async_add_executor_job(keep_only, folder, [*names])
 
-        # What is canceled meanwhile goes on in its thread.
+        # A canceled deletion would go on in its thread.
         await self._async_to_its_end(in_turn())
 
     async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
-        """Return a scan once it is over or waits for a person, or as it is after so many seconds.
+        """Return a scan once it is over or waits for a person, at the latest after `seconds`.
 
-        It goes on over a reload of the box. Raises InputError: scan_gone.
+        Goes on over a reload of the box. Raises InputError: scan_gone.
         """
         changed = asyncio.Event()
         stop = self._ledger.listen(self.table, lambda _: changed.set(), tells=False)
@@ -353,11 +353,11 @@ class ScanJobs:
         )
 
     async def _async_decide[R](self, change: Callable[[View], R]) -> R:
-        """Make a change. Raises HomeAssistantError: disk_full; InputError: scan_gone, box_unloaded."""
+        """Commit a change. Raises HomeAssistantError: disk_full; InputError: scan_gone, box_unloaded."""
         try:
             return await self._lease.commit(change)
         except LedgerClosedError:
-            # Its next instance has the scan.
+            # The box's next instance has the scan by now.
             raise InputError("box_unloaded") from None
         except LedgerRefusedError as err:
             raise disk_full(err) from None
@@ -365,7 +365,7 @@ class ScanJobs:
     def _change(
         self, job_id: str, change: Callable[[ScanJob], ScanJob]
     ) -> Callable[[View], ScanJob]:
-        """Return what makes another of a scan."""
+        """Turn a function of a scan into a change of the ledger, which raises InputError: scan_gone."""
 
         def make(view: View) -> ScanJob:
             if (job := view.get(self.table, job_id)) is None:
@@ -376,7 +376,7 @@ class ScanJobs:
         return make
 
     async def _async_set(self, job: ScanJob, **changes: Any) -> ScanJob:
-        """Change a scan that is not over, after its new files are on disk. Raises as `_async_decide`."""
+        """Flush new files, then change a scan that is not over. Raises as `_async_decide`."""
         names = {*changes.get("pages", ()), *changes.get("files", ())}
         if new := names.difference(job.pages, job.files):
             await self._hass.async_add_executor_job(flush, self._root / job.job_id, new)
@@ -394,7 +394,7 @@ class ScanJobs:
         try:
             job = self._ledger.latest(self.table)[job_id]
             if job.is_unkept:
-                # Of a page that was asked for, and given up, whoever waits for it is told.
+                # The service was asked for a page: scanning goes on, or reports that it is in doubt.
                 is_open = job.task_id or job.asked
                 state = ScanState.SCANNING if is_open else ScanState.FINISHING
                 change = self._change(job_id, partial(replace, state=state, reason=None))
@@ -412,7 +412,7 @@ class ScanJobs:
             if job.state is ScanState.FINISHING:
                 await self._async_finish(job)
         except HomeAssistantError, InputError, LiankeError, OSError:
-            # A full disk, as a rule.
+            # Usually a full disk.
             with suppress(LedgerClosedError, InputError):
                 self._lease.commit(self._change(job_id, ScanJob.failing), report=True)
                 _LOGGER.exception("A scan could not be finished")
@@ -426,7 +426,7 @@ class ScanJobs:
         try:
             if job.task_id is None:
                 if job.asked or is_resumed:
-                    # Who asked may have gone, and taken the paper along.
+                    # Do not scan now: whoever asked may have left and taken the paper along.
                     raise ScanError("scan_in_doubt" if job.asked else "scan_not_begun")
                 job = await self._async_set(job, asked=True)
             async with async_scan_page(
@@ -447,7 +447,7 @@ class ScanJobs:
         files: tuple[ScannedFile, ...],
         failure: InputError | LiankeError | None,
     ) -> ScanJob:
-        """Move scanned files into the scan's folder; return the scan with these pages, and where it stands then."""
+        """Move scanned files into the scan's folder; return the scan with these pages in its next state."""
         names: list[str] = []
         for number, file in enumerate(files, start=job.taken + 1):
             name = None
@@ -465,12 +465,12 @@ class ScanJobs:
             state = ScanState.WAITING
         elif failure is not None and not pages:
             state = ScanState.FAILED
-        # At once: a page that is kept is not scanned again.
+        # Commit at once: a page that is kept is not scanned again.
         job = await self._async_set(
             job,
             pages=pages,
             taken=job.taken + len(names),
-            # Of a stack that did not come nothing is to be replaced, but for what it was to replace itself.
+            # No page came from this stack, so the next try still replaces what this one was meant to replace.
             newest=len(names) or len(job.replaces),
             task_id=None,
             asked=False,
@@ -479,17 +479,14 @@ class ScanJobs:
             reason=None if failure is None else failure.reason,
             detail=failure.detail if isinstance(failure, LiankeError) else "",
         )
-        # Next on the disk: whoever answers may have made files there after that.
+        # Delete next, before an answer can make new files there.
         await self._async_keep_only(job, job.pages)
         return job
 
     async def _async_draw(self, job: ScanJob, page: Path, number: int, **how: Any) -> str:
-        """Make a new page of one, with the `cut` and `straighten` of `async_draw_page`; return its name.
-
-        Raises PdfError.
-        """
+        """Draw a page anew with `cut` and `straighten`; return the new file's name. Raises PdfError."""
         target = self.path(job, name := f"page-{number:04}{FileType.JPEG}")
-        # One that a crash left is no page.
+        # A crash may have left part of a page.
         await self._hass.async_add_executor_job(unlink_all, [target])
         await async_draw_page(
             self._hass,
@@ -528,11 +525,11 @@ class ScanJobs:
         if not job.is_final:
             state = ScanState.FAILED if job.reason else ScanState.COMPLETED
             job = await self._async_set(job, state=state)
-        # The first page is what the image shows.
+        # The image entity shows the first page.
         await self._async_keep_only(job, [*job.files, *job.pages[:1]])
 
     async def _async_copy_to(self, job: ScanJob, folder: Path) -> ScanJob:
-        """Copy the files into a folder, each under a name that is on disk before the file is: so it is there once."""
+        """Copy the files into a folder; their names there are on disk first, so no restart copies them twice."""
         paths = [self.path(job, name) for name in job.files]
         run = self._hass.async_add_executor_job
         try:
@@ -546,17 +543,17 @@ class ScanJobs:
                 # Somebody else has taken a name meanwhile.
                 job = await self._async_set(job, copied_to=(), is_copied=True)
         except InputError:
-            # It has become a link to elsewhere, or may not be used any more.
+            # The folder has become a link to elsewhere, or may not be used any more.
             pass
         return await self._async_set(job, copied_to=(), is_copied=True, reason="scan_not_copied")
 
     async def _async_print(self, job: ScanJob) -> ScanJob:
-        """Print a copy: each job is made, and the scan knows of it, in one transaction.
+        """Print a copy; one transaction makes each print job and notes it in the scan.
 
         Raises as the builder of jobs does.
         """
         target = await self._async_printer(job.printing["device_id"])
-        # Pages that could not be joined are more files than one print may have.
+        # Pages that could not be joined may be more files than one print can have.
         for start in range(0, len(job.files), MAX_SOURCES):
             names = job.files[start : start + MAX_SOURCES]
             cuts = (WHOLE | CARD_CUT,) * len(names)
@@ -591,14 +588,11 @@ class ScanJobs:
 
         printed = await builder.async_submit(made, job_id=print_id, together=note)
         if printed.job_id not in self.get(job_id).print_jobs:
-            # A version without the ledger had made it.
+            # A version before the ledger has made it already.
             await self._async_decide(partial(note, made_id=printed.job_id))
 
     async def _async_printer(self, device_id: str) -> Target:
-        """Return a copy's printer: after a start its box may be set up later than the scanner's.
-
-        Raises as `async_target`.
-        """
+        """Find a copy's printer. After a start, wait for its box to be set up. Raises as `async_target`."""
         device = dr.async_get(self._hass).async_get(device_id)
         entry = None
         if device is not None:
@@ -620,7 +614,7 @@ class ScanJobs:
     async def async_prune(self) -> None:
         """Delete scans that are too old, too many, or too large together; the newest is never too large.
 
-        One that nobody has taken up is over as well.
+        Before `resume`, unfinished scans count as over.
         """
         options = self._entry.options
         keep = timedelta(days=KEEP_SCANS_DAYS.of(options))
@@ -658,7 +652,7 @@ JOBS: HassKey[dict[str, ScanJobs]] = HassKey(f"{DOMAIN}_scan_jobs")
 
 @callback
 def async_get_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScanJobs:
-    """Return the scans of a box that was set up. Raises InputError where it is removed: scan_gone."""
+    """Raise InputError (scan_gone) for an entry that was removed."""
     if (jobs := hass.data[JOBS].get(entry.entry_id)) is None:
         raise InputError("scan_gone")
     return jobs

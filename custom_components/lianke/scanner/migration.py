@@ -22,7 +22,7 @@ MAX_RECORD_BYTES: Final = 256 * 1024
 async def async_take_in_scans(
     hass: HomeAssistant, ledger: Ledger, table: Table[ScanJob], root: Path
 ) -> None:
-    """Take the scans of a box, whose files stay below `root`, into its table. Raises OSError."""
+    """Move the records of a box's scans into its table; their files stay below `root`. Raises OSError."""
     found, left = await hass.async_add_executor_job(_find, root, table)
     new = [job for job in found if job.job_id not in ledger.latest(table)]
 
@@ -49,7 +49,7 @@ def _find(root: Path, table: Table[ScanJob]) -> tuple[list[ScanJob], list[Path]]
                 raise ValueError("of another folder")
         except (OSError, ValueError, RecursionError) as err:
             _LOGGER.warning("A scan cannot be read and is set aside: %s", type(err).__name__)
-            # Its pages may be all that there is of a paper.
+            # Its pages may be the only ones of a paper.
             folder.rename(folder.with_name(f"{DAMAGED_PREFIX}{folder.name}"))
         else:
             found.append(job)
@@ -60,6 +60,6 @@ def _find(root: Path, table: Table[ScanJob]) -> tuple[list[ScanJob], list[Path]]
 
 
 def _delete_all(paths: list[Path]) -> None:
-    """Delete what was taken in. Raises OSError: once its row is forgotten, it would be taken in, and copied, again."""
+    """Raise OSError if a record stays: once its row is forgotten, it would be taken in, and copied, again."""
     for path in paths:
         path.unlink(missing_ok=True)

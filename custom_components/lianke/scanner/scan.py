@@ -1,4 +1,4 @@
-"""One scan, from the service's task to files in the spool. Everything that scans comes in here."""
+"""One scan, from the service's task to files in the spool. Every scan comes through here."""
 
 import asyncio
 from collections import Counter
@@ -41,68 +41,68 @@ from .job import ScanRequest
 
 _LOGGER = logging.getLogger(__name__)
 
+# Seconds for a whole scan: a feeder may hold fifty sheets.
 SCAN_SECONDS: Final = 900.0
-"""for a whole scan: a feeder may hold fifty sheets."""
+# Once a scan has or may have ended: seconds without a change of the answer until no more pages are expected.
 RESULT_SECONDS: Final = 60.0
-"""from the end of a scan until its pages must be there, and from the last of them where nobody knows of an end."""
+# Seconds until a scan is asked about: no scanner has moved over a page, and sent it, much sooner.
 FIRST_PAUSE: Final = 5.0
-"""seconds until a scan is asked about: no scanner has moved over a page, and sent it, much sooner."""
+# Seconds between two polls: the service wants at most one in ten seconds from whoever waits for long.
 LONGEST_PAUSE: Final = 10.0
-"""seconds between two polls; the service asks for no more than one in ten seconds where somebody waits for long."""
+# Seconds until a page is fetched again, doubled after each try.
 RETRY_PAUSE: Final = 1.0
-"""seconds until a page is fetched again; the next one is twice as long."""
+# Failed polls in a row that reached the service; passing errors count only against SCAN_SECONDS.
 MAX_FAILED_POLLS: Final = 5
-"""after each other, of those that reach the service; others are made for as long as a scan may take."""
+# Bytes of all files of one scan.
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
-"""of all files of one scan."""
+# Tries to fetch a page that is missing or not whole; the pauses between them are half a minute together.
 FETCHES: Final = 6
-"""of a page that does not come, or not whole, in half a minute and the time that they take."""
+# Seconds for all pages of a scan: 500 MB come in this time over a slow line.
 FETCH_SECONDS: Final = 1800.0
-"""for all pages of a scan: 500 MB come in this time over a slow line."""
 
 _ENDS: Final = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
+# Errors of polls that say nothing about the scan.
 _PASSING: Final = (
     LiankeConnectionError,
     BoxOfflineError,
     BoxNotRespondingError,
     TooFrequentError,
 )
-"""Errors of polls that say nothing of the scan."""
 _FAILED: Final = {TaskState.REVOKED: "scan_canceled", TaskState.FAILURE: "scan_failed"}
 _PASSING_CODES: Final = frozenset({5002, 10009})
+# Codes of a result that report no error.
 _FINE: Final = frozenset({None, 0, 200})
-"""Codes of a result that say of no error."""
+# Bytes. In a shorter file, a page cannot be told apart from anything else.
 _LEAST_PAGE: Final = 16
-"""bytes; what is shorter cannot be told to be a page or none."""
 _INCOMPLETE: Final = "scan_incomplete"
 _UNCHECKED: Final = "scan_unchecked"
-# Reasons why a part is no page, and what is told of it; of others that it could not be fetched.
+# Why a part is no page, and the reason that the scan gets for it; else it is scan_fetch_failed.
 _REASONS: Final = {
     _INCOMPLETE: _INCOMPLETE,
     _UNCHECKED: _UNCHECKED,
     "file_too_large": "scan_too_large",
 }
 _LASTING: Final = frozenset({_UNCHECKED, "file_too_large", "url_invalid"})
-# Names of what is no page, or a small picture of one.
+# Names of what is no page, or only a thumbnail of one.
 _BESIDE: Final = re.compile(
     r"(?i)help|faq|logo|icon|brand|banner|avatar|qr_?code|thumb|preview|small"
 )
 _PAGES: Final = frozenset({FileType.JPEG, FileType.PNG, FileType.PDF})
-# What the service calls a scanner in use, as one that prints is; nobody knows its code.
+# The service's word for a scanner in use, also by a print; nobody knows its code.
 _BUSY: Final = "忙"
 
 
 class ScannedFile(NamedTuple):
-    """A page, or a PDF of pages, in the spool. `extension` has its dot, `size` is in bytes."""
+    """A page, or a PDF of pages, in the spool."""
 
     path: Path
-    extension: str
-    size: int
+    extension: str  # with its dot
+    size: int  # bytes
     digest: str
 
 
 class ScanError(LiankeError):
-    """A scan that did not end well: `reason` is the translation's key, `detail` what the service said."""
+    """A failed scan: `reason` is the translation's key, `detail` the service's own words."""
 
     is_passing = False
 
@@ -112,24 +112,22 @@ class ScanError(LiankeError):
 
 
 class _IncompleteError(InputError):
-    """A page is not whole, or is not there, or nobody could say in time whether it is, however often it was fetched."""
+    """A page is missing or not whole, or could not be checked in time, however often it was fetched."""
 
     reason = _INCOMPLETE
 
 
 class _NoPageError(_IncompleteError):
-    """What came is no file that we know: a page without its beginning, as a rule."""
+    """What came is no file of a known kind: usually a page whose beginning is missing."""
 
 
 class _OtherError(_NoPageError):
-    """What came is a whole file of a kind that no page has: an error instead of a page, or something beside pages."""
+    """What came is a whole file, but no page: an error in place of a page, or an extra beside the pages."""
 
 
 class Scanned(NamedTuple):
-    """What came of a scan: files in the order of the pages, and why these are not all, None where they are."""
-
-    files: tuple[ScannedFile, ...]
-    failure: ScanError | None
+    files: tuple[ScannedFile, ...]  # In the order of the pages.
+    failure: ScanError | None  # Why pages are missing, None if all came.
 
 
 @asynccontextmanager
@@ -143,16 +141,17 @@ async def async_scan_page(
     task_id: str | None = None,
     on_started: Callable[[str], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Scanned]:
-    """Scan what lies on the glass, or all that is in the feeder; yield one file at least. `device` is whose turn it is.
+    """Scan what lies on the glass, or all that is in the feeder; yield at least one file. `device` is whose turn it is.
 
-    Files that are still there at the end of the block are deleted. If all came whole, it surely ended well, and its
-    answer leaves no question what its pages are, the service is asked to forget them, once it has told that nothing
-    came after them; until then they are to be had again by the task's id, which `on_started` gets once the service has
-    taken the scan. With a `task_id` of such a scan, nothing is scanned. What `on_started` raises cancels the scan, and
-    so does whoever cancels this call; without it and a `task_id`, so does a restart. Raises InputError for what the
-    scanner cannot do, and while it is in use (scanner_busy); ScanError once the service was asked, also where a scan
-    may have happened (scan_in_doubt, scan_busy_in_doubt); LiankeError where it surely has not; HomeAssistantError:
-    disk_full.
+    `on_started` gets the task's id once the service has taken the scan. With the `task_id` of such a scan, nothing is
+    scanned: its pages are fetched again. Files that are still there at the end of the block are deleted. The service is
+    then asked to forget the pages if all came whole, the scan surely ended well, and there is no doubt which parts are
+    pages; it must report first that nothing came after them. What `on_started` raises cancels the scan, and so does
+    canceling this call; without `on_started` and `task_id`, so does a restart.
+
+    Raises InputError for what the scanner cannot do, and while it is in use (scanner_busy); ScanError once the service
+    was asked, also where a scan may have happened (scan_in_doubt, scan_busy_in_doubt); LiankeError where it surely has
+    not; HomeAssistantError: disk_full.
     """
     hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
     async with spool.scope():
@@ -168,7 +167,7 @@ async def async_scan_page(
                     if not may_have_arrived(err):
                         raise
                     if _BUSY in err.detail:
-                        # The words of the service are Chinese, whatever the user reads.
+                        # Without the service's words: they are Chinese, whatever the user reads.
                         raise ScanError("scan_busy_in_doubt") from None
                     raise ScanError("scan_in_doubt", err.detail) from None
             try:
@@ -178,7 +177,7 @@ async def async_scan_page(
                 task = _Task(hass, entry, spool, request, task_id)
                 scanned, shape = await task.async_follow()
             except (asyncio.CancelledError, HomeAssistantError, InputError) as err:
-                # Pages for which there is no room are fetched later, by whoever takes them up.
+                # If the disk is full, whoever goes on with the scan fetches the pages later.
                 if isinstance(err, asyncio.CancelledError) or not (is_noted and is_taken_up):
                     hub.cancel(task_id, place, is_taken_up=is_taken_up)
                 raise
@@ -211,9 +210,9 @@ class _Task:
     task_id: str
 
     async def async_follow(self) -> tuple[Scanned, str | None]:
-        """Wait for the end and fetch the pages; return also what is to be forgotten of it, None for nothing.
+        """Wait for the end and fetch the pages; return also the task's shape, or None if it must not be forgotten.
 
-        Raises ScanError where there are none; HomeAssistantError: disk_full.
+        Raises ScanError if there is no page; HomeAssistantError: disk_full.
         """
         task, is_end = await self._async_end()
         parts = await self._async_fetch(_Parts(task, self.request))
@@ -241,10 +240,10 @@ class _Task:
         return Scanned(files, failure), task.shape if is_sure else None
 
     async def _async_end(self) -> tuple[ScanTask, bool]:
-        """Poll until it has ended and its pages are there; return its last state, and whether it ended in time."""
+        """Poll until the scan has ended and its pages are there; return the last answer, and whether it was in time."""
         clock, request = self.hass.loop.time, self.request
         until = clock() + SCAN_SECONDS
-        # Since when the service has told nothing new: of an end, or of pages where it names no end that is known.
+        # Since when the answer is the same: an end, or pages where no known end is named.
         still_since = 0.0
         task: ScanTask | None = None
         shape: str | None = None
@@ -256,13 +255,13 @@ class _Task:
             try:
                 task = await self.entry.runtime_data.client.scanners.task(self.task_id)
             except LiankeError as err:
-                # After a power cut the network may be there later than Home Assistant.
+                # Go on: after a power cut the network may be there later than Home Assistant.
                 failed += not isinstance(err, _PASSING)
                 if failed < MAX_FAILED_POLLS and clock() < until:
                     continue
                 raise ScanError("scan_lost", err.detail) from None
             failed = 0
-            # An answer with pages in it may take minutes, in which the scan neither hangs nor is still.
+            # An answer with pages in it may take minutes. They count neither as time of the scan nor as silence.
             took = clock() - asked
             until += took
             still_since += took
@@ -278,8 +277,8 @@ class _Task:
             before, shape = shape, task.shape
             if shape != before:
                 still_since = clock()
-            # The pages of a stack may come one by one, after its end too. On the glass is one, for which somebody
-            # waits: whether anything comes after it is asked before it is deleted.
+            # The pages of a stack may come one by one, even after its end. On the glass there is one page, and somebody
+            # waits for it: `ScannerHub.forget` looks whether more came.
             is_page_there = len(task.parts) >= task.expected and not all(
                 map(_is_named_beside, task.places)
             )
@@ -293,9 +292,9 @@ class _Task:
         return task, False
 
     async def _async_fetch(self, parts: _Parts) -> _Parts:
-        """Fetch the pages; return the answer of which most came. Raises HomeAssistantError: disk_full."""
+        """Fetch the pages; return the answer with the most pages. Raises HomeAssistantError: disk_full."""
         answers, pause = [parts], RETRY_PAUSE
-        # What has not come by then is missing.
+        # Pages that have not come by then are missing.
         with suppress(TimeoutError):
             async with asyncio.timeout(FETCH_SECONDS):
                 for fetch in range(FETCHES):
@@ -320,7 +319,7 @@ class _Task:
         return max(reversed(answers), key=lambda one: len(one.pages))
 
     async def _async_again(self, task: ScanTask) -> ScanTask:
-        """Return what is said of it by now, or what was said if it is less, or nothing is said."""
+        """Ask again; keep the earlier answer if the new one has fewer parts, or if none comes."""
         try:
             again = await self.entry.runtime_data.client.scanners.task(self.task_id)
         except LiankeError:
@@ -328,7 +327,7 @@ class _Task:
         return again if len(again.parts) >= len(task.parts) else task
 
     async def _async_get(self, part: Part, fetch: int) -> ScannedFile:
-        """Return the new file that a part is, which is fetched for the `fetch`th time, from 0.
+        """Write or download a part to a new file; `fetch` counts the tries, from 0.
 
         Raises InputError, such as _IncompleteError; HomeAssistantError: disk_full.
         """
@@ -352,7 +351,7 @@ class _Task:
                 max_document_bytes(self.entry.options),
                 trusted=server,
                 unencrypted=None if is_secure else address.origin(),
-                # What answers there has to show the certificate of the name.
+                # A proxy's made-up address is safe: the server must show the certificate of the name.
                 made_up=is_secure,
             )
             try:
@@ -362,14 +361,14 @@ class _Task:
                     raise
 
     async def _async_look(self, path: Path) -> ScannedFile:
-        """Return what a file is, decoded to its end; one that is no page is deleted. Raises InputError."""
+        """Identify a file and decode it to its end; one that is no page is deleted. Raises InputError."""
         file = await self.hass.async_add_executor_job(_look, path)
         try:
             await async_check(self.hass, path, FileType(file.extension), user="scans")
         except PdfError as err:
             _LOGGER.debug("A page of a scan is not kept: %s", err.reason)
             await self.hass.async_add_executor_job(unlink_all, [path])
-            # Nobody can say here whether the page is whole, so it is none.
+            # Where a page cannot be checked to be whole, it counts as none.
             raise (
                 InputError(_UNCHECKED) if err.reason in UNCHECKED else _IncompleteError()
             ) from None
@@ -377,10 +376,10 @@ class _Task:
 
 
 def _may_have_ended(task: ScanTask, request: ScanRequest) -> bool:
-    """Return whether a scan in a state that nobody knows may be over.
+    """Whether a scan in an unknown state may be over.
 
-    A word that is not known ends nothing: a feeder may hold more. There is one page on the glass; and where no state
-    is named at all, the code of a result is all that is ever said.
+    An unknown word ends no stack: the feeder may hold more. On the glass there is one page. Where the service names no
+    state at all, only the code of a result can tell.
     """
     if task.state is not TaskState.UNKNOWN:
         return False
@@ -393,20 +392,20 @@ def _may_have_ended(task: ScanTask, request: ScanRequest) -> bool:
 
 
 class _Parts:
-    """The parts of an answer, of which each is a page, something beside the pages, or not here."""
+    """The parts of an answer: each is a page, an extra beside the pages (such as a logo), or missing."""
 
     def __init__(self, task: ScanTask, request: ScanRequest) -> None:
         self.task = task
         self._request = request
-        # By their numbers in the answer; and what was said last of a part that is no page.
+        # By the number of the part; `errors` has the last error of each part that is no page.
         self.pages: dict[int, ScannedFile] = {}
         self.size = 0
         self.errors: dict[int, InputError] = {}
-        # Where it came again with other addresses, nobody can tell whether the order is another.
+        # False once the answer came again with other addresses: its order may have changed.
         self.is_one_answer = True
 
     def goes_on_with(self, again: ScanTask) -> bool:
-        """Go on with another answer, unless its order may be another: then all must be fetched anew."""
+        """Take a newer answer; False if its order may differ, so that all pages must be fetched anew."""
         before = self.task
         if len(again.parts) > len(before.parts) or _paths(again) != _paths(before):
             return False
@@ -416,7 +415,7 @@ class _Parts:
         return True
 
     def waiting(self) -> list[int]:
-        """Return the numbers of the parts that may still become pages."""
+        """List the numbers of the parts that may still become pages."""
         return [
             number
             for number in range(len(self.task.parts))
@@ -428,7 +427,6 @@ class _Parts:
         ]
 
     def scanned(self) -> Scanned:
-        """Return the pages in their order, and why these are not all."""
         task, pages = self.task, self.pages
         files: list[ScannedFile] = []
         missing: dict[str, InputError] = {}
@@ -444,7 +442,7 @@ class _Parts:
                 if not self._is_beside(number, error):
                     lacks(error)
             elif _is_named_beside(task.places[number]) and (self._numbers or task.is_open):
-                # A small picture, of a page that is there as well, or not.
+                # A thumbnail: unless its page came beside it, a page is missing.
                 if not self._numbers or self._is_item_without(number):
                     lacks(_IncompleteError())
             elif (first := seen.setdefault(page.digest, number)) == number:
@@ -453,24 +451,24 @@ class _Parts:
                 if self.is_one_answer:
                     files.append(page)
                 else:
-                    # What came twice may stand for what did not.
+                    # The order may have changed: one of the two may stand for a page that did not come.
                     lacks(_IncompleteError())
         if is_too_large:
             return Scanned(tuple(files), ScanError("scan_too_large"))
         if not files and all(isinstance(e, _NoPageError) for e in self.errors.values()):
-            # Nobody has seen what pages look like here.
+            # No page came, so nobody knows which parts should be pages.
             missing.clear()
         if self._request.duplex and not missing and self._lacks_side(files):
-            # Each sheet has two sides, an empty one, too.
+            # Each sheet has two sides, even if one is empty.
             lacks(_IncompleteError())
         if not missing:
             return Scanned(tuple(files), None)
         reasons = {_REASONS.get(one.reason, "scan_fetch_failed") for one in missing.values()}
         if files and "scan_fetch_failed" in reasons:
-            # Which these are is known then.
+            # Other pages came, so it is known which ones are missing.
             reasons.add(_INCOMPLETE)
             reasons.discard("scan_fetch_failed")
-        # A page that can be scanned again as it is comes first.
+        # In alphabetical order, reasons that scanning again can mend come first.
         return Scanned(tuple(files), ScanError(min(reasons), ", ".join(missing)))
 
     def _lacks_side(self, files: Sequence[ScannedFile]) -> bool:
@@ -478,22 +476,21 @@ class _Parts:
         return (
             self.task.lacks_side
             or (self.task.has_half and _is_odd(files))
-            # What has no other side may be left out as well.
+            # The service may leave out a side altogether: then there are not as many of the one as of the other.
             or (None not in sides and len({*sides.values()}) + (len(sides) == 1) > 1)
         )
 
     @property
     def _numbers(self) -> list[int]:
-        """Those of pages: a small picture of a page is none that the others are beside of."""
+        """Numbers of the full pages: a thumbnail does not show where pages are."""
         return [one for one in self.pages if not _is_named_beside(self.task.places[one])]
 
     def _is_beside(self, number: int, err: InputError) -> bool:
-        """Return whether a part that is no page surely stands for none.
+        """Whether a part that is no page is surely an extra: a help link, a logo, a copy of each page in a web format.
 
-        Such as a link to a help page, a logo, or the picture of each page in a kind for the web. Of most it is told by
-        where they are and what came: a whole file, where no page is; an error that came instead of a page is where the
-        pages are, or in an item of their list that has no other. One that is gone may have been anything, so there its
-        name has to say that it is no page.
+        Mostly its place and content decide. An extra is a whole file in a place without pages. An error that came
+        instead of a page is in a place of pages, or in an item of their list that has no page. A part that cannot be
+        fetched may have been anything, so only its name can say that it is no page.
         """
         if not (numbers := self._numbers):
             return False
@@ -513,7 +510,7 @@ class _Parts:
         alike = task.places.count(place)
         if not isinstance(err, _OtherError) or alike > len(numbers):
             return False
-        # The other side of a sheet may have a name of its own, unless each has both, or the pages are a list.
+        # It may be the other side of a sheet, by a name of its own, unless the pages are even in number or in a list.
         return (
             not is_duplex
             or alike > 1
@@ -522,17 +519,17 @@ class _Parts:
         )
 
     def _is_same_page(self, one: int, other: int) -> bool:
-        """Return whether parts with the same content are one page: as an address and by itself, or by two addresses."""
+        """Whether parts with the same content are one page: as an address and as data, or by two addresses."""
         task = self.task
         if type(task.parts[one]) is not type(task.parts[other]):
             return True
         place = task.places[other]
-        # Also the first of a list, which is there beside it.
+        # A list's first page may also be sent beside the list.
         is_one_item = all(a == b for a, b in zip(task.items[one], task.items[other], strict=False))
         return is_one_item and task.places[one] != place and side_of_sheet(place) is None
 
     def _is_item_without(self, number: int) -> bool:
-        """Return whether a part is in an item of a list, of which others have a page and this one has none."""
+        """Whether a part is in an item of a list that has no page, while other items have one."""
         task = self.task
         if not (items := task.items[number]):
             return False
@@ -542,31 +539,30 @@ class _Parts:
 
 
 def _is_odd(files: Sequence[ScannedFile]) -> bool:
-    """Return whether a sheet has one side only: a PDF may hold both."""
+    """Whether a sheet has only one side; never with a PDF, which may hold both."""
     return len(files) % 2 == 1 and all(one.extension != FileType.PDF for one in files)
 
 
 def _paths(task: ScanTask) -> list[object]:
-    """Return what tells the parts of a result apart, but for signatures."""
+    """Return what identifies the parts of an answer: lengths of data, addresses without signatures."""
     return [len(one) if isinstance(one, bytes) else one.partition("?")[0] for one in task.parts]
 
 
 def _is_named_beside(place: str) -> bool:
-    """Return whether the name of a place says that no page is there, or a small picture of one."""
+    """Whether a place is named as one without a page, or as that of a thumbnail."""
     return _BESIDE.search(place.rpartition(".")[2]) is not None
 
 
 def _is_list_beside(pages: str, place: str) -> bool:
-    """Return whether pages are in a list that a place is not in."""
+    """Whether the pages are in a list that `place` is not in."""
     lists = pages.split("[]")[:-1]
     return lists != place.split("[]")[: len(lists)]
 
 
 def _addresses(address: URL, server: URL, fetch: int) -> list[URL]:
-    """Return where to look for a page that is fetched for the `fetch`th time, from 0.
+    """List the addresses to try for a page, in order; `fetch` counts the tries, from 0.
 
-    Pages travel over the internet in a way that nobody else can read; only the vendor's own hosts are believed to have
-    no other.
+    Pages must be encrypted on the internet; only the vendor's own hosts may have nothing but plain http.
     """
     if address.scheme == "https" or address.origin() == server:
         return [address]
@@ -577,7 +573,7 @@ def _addresses(address: URL, server: URL, fetch: int) -> list[URL]:
 
 
 def _look(path: Path) -> ScannedFile:
-    """Return a file as what its content says it is; one that is no page is deleted. Blocks.
+    """Identify a file by its content; one that is no page is deleted. Blocks.
 
     Raises InputError, such as _IncompleteError.
     """

@@ -1,4 +1,4 @@
-"""Who may see kept scans, and the view that serves them."""
+"""Who may see kept scans, and the views that serve them."""
 
 from http import HTTPStatus
 from pathlib import Path
@@ -31,7 +31,7 @@ _PICTURES: Final = f"/api/{DOMAIN}/scan_pictures"
 
 @callback
 def may_use(hass: HomeAssistant, user: User, entry: LiankeConfigEntry, scanner_id: str) -> bool:
-    """Return whether a user may control a scanner, and so see what it scanned."""
+    """Whoever may control a scanner may see what it scanned; without an entity, administrators may."""
     entity_id = status_entity(hass, entry, scanner_id)
     if entity_id is None:
         return user.is_admin
@@ -42,7 +42,7 @@ def may_use(hass: HomeAssistant, user: User, entry: LiankeConfigEntry, scanner_i
 def visible_scans(
     hass: HomeAssistant, user: User | None
 ) -> list[tuple[LiankeConfigEntry, ScanJob]]:
-    """Return the scans that somebody may see, the newest first; None stands for Home Assistant itself."""
+    """List the scans that somebody may see, the newest of each box first; None is Home Assistant itself."""
     return [
         (entry, job)
         for entry in (async_loaded_entries(hass) if is_enabled(hass) else ())
@@ -53,7 +53,7 @@ def visible_scans(
 
 @callback
 def find_file(hass: HomeAssistant, identifier: str, user: User | None) -> tuple[Path, str] | None:
-    """Return a kept file by ENTRY/SCAN/NAME or its number, and its address; None if there is none for this user."""
+    """Find a kept file by ENTRY/SCAN/NAME or its number; return it and its address, None if hidden or gone."""
     entry_id, _, rest = identifier.partition("/")
     job_id, _, name = rest.partition("/")
     for entry, job in visible_scans(hass, user):
@@ -66,12 +66,12 @@ def find_file(hass: HomeAssistant, identifier: str, user: User | None) -> tuple[
 
 
 def file_path(entry: LiankeConfigEntry, job: ScanJob, number: int) -> str:
-    """Return the address of a kept file, which is to be signed, and needs no quoting."""
+    """Make the address of a kept file, which the caller must sign; by number, so it needs no quoting."""
     return f"{_SCANS}/{entry.entry_id}/{job.job_id}/{number}"
 
 
 def _drawable(job: ScanJob) -> list[tuple[str, int]]:
-    """Return a scan's pages in order: the file each is in, and its number there."""
+    """List a scan's pages in order: the file each is in, and its number there, from 0."""
     if not job.files:
         return [(name, 0) for name in job.pages]
     if len(job.files) == 1 and job.files[0].endswith(FileType.PDF):
@@ -80,7 +80,7 @@ def _drawable(job: ScanJob) -> list[tuple[str, int]]:
 
 
 def picture_paths(entry: LiankeConfigEntry, job: ScanJob) -> list[str]:
-    """Return the addresses of the pictures of a scan's pages, which are to be signed; a changed page has another."""
+    """Make the addresses of the pages' pictures, which the caller must sign; a changed page gets a new one."""
     base = f"{_PICTURES}/{entry.entry_id}/{job.job_id}"
     return [
         f"{base}/{number}/{'kept' if job.files else name}"
@@ -89,13 +89,12 @@ def picture_paths(entry: LiankeConfigEntry, job: ScanJob) -> list[str]:
 
 
 class ScanView(HomeAssistantView):
-    """Serves a kept file to who may control its scanner."""
+    """Serves a kept file to whoever may control its scanner; a 404 for everybody else."""
 
     url = f"{_SCANS}/{{identifier:.+}}"
     name = f"api:{DOMAIN}:scans"
 
     async def get(self, request: web.Request, identifier: str) -> web.StreamResponse:
-        """Return the file; 404 where there is none, or none for this user."""
         found = find_file(request.app[KEY_HASS], identifier, request[KEY_HASS_USER])
         if found is None:
             return web.Response(status=HTTPStatus.NOT_FOUND)
@@ -106,7 +105,7 @@ class ScanView(HomeAssistantView):
 
 
 class ScanPictureView(HomeAssistantView):
-    """Serves pictures of a scan's pages, also before they are kept, to who may control the scanner."""
+    """Serves JPEGs of a scan's pages, also before they are kept, to whoever may control the scanner."""
 
     url = f"{_PICTURES}/{{entry_id}}/{{job_id}}/{{number:\\d{{1,3}}}}/{{name}}"
     name = f"api:{DOMAIN}:scan_pictures"
@@ -114,9 +113,8 @@ class ScanPictureView(HomeAssistantView):
     async def get(
         self, request: web.Request, entry_id: str, job_id: str, number: str, name: str
     ) -> web.StreamResponse:
-        """Return a JPEG of the page; 404 where there is none, or none for this user."""
         hass, user = request.app[KEY_HASS], request[KEY_HASS_USER]
-        # An address that was sent to who scans has the user of a system.
+        # A notification's address is signed for a system user; its proof shows that whoever scans got it.
         was_sent = user.system_generated and is_proven(request)
         for entry, job in visible_scans(hass, None if was_sent else user):
             if (entry.entry_id, job.job_id) != (entry_id, job_id):
