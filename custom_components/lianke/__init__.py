@@ -104,7 +104,7 @@ def _make_client(
 
 
 async def async_migrate_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
-    """Raise the version alone, so that earlier versions of the integration do not set the entry up again."""
+    """Only raise the version, so that earlier versions of the integration do not set the entry up again."""
     hass.config_entries.async_update_entry(entry, version=ENTRY_VERSION, minor_version=1)
     return True
 
@@ -224,7 +224,7 @@ async def _async_cancel_in_cloud(
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
 ) -> bool:
-    """Allow to remove a printer or scanner unless it is known to be connected.
+    """Allow removing a printer or scanner unless it is known to be connected.
 
     Raises ServiceValidationError, since for False Home Assistant has an English text only.
     """

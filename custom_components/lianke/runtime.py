@@ -133,12 +133,12 @@ def translated(err: InputError | LiankeError) -> HomeAssistantError:
 
 
 def in_words(hass: HomeAssistant, err: InputError) -> dict[str, str]:
-    """Complete an error's placeholders by words in Home Assistant's language, as forms and lists show them."""
+    """Complete an error's placeholders with words in Home Assistant's language, as forms and lists show them."""
     return {**err.placeholders, **_in_words(hass, err)}
 
 
 def _in_words(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, str]:
-    """Word fields of actions and their values in placeholders in Home Assistant's language.
+    """Replace names of fields and values in placeholders by words in Home Assistant's language.
 
     Behind each word stands the name that automations write. `PLACEHOLDER_key` has that name alone, for the card, whose
     user may read another language.

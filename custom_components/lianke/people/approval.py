@@ -18,7 +18,7 @@ from .beginning import async_find_beginning
 from .release_code import async_get_code_checker
 from .rights import async_check_job, async_is_not_for_all, async_may_approve
 
-# Options that demand an approval; while none is set, nobody need be asked because of them.
+# Options that demand an approval; if none is set, the rules behind them need no check.
 _ASKING: Final = (
     const.CONF_MONTHLY_PAGES,
     const.CONF_APPROVAL_PAGES,
@@ -43,7 +43,7 @@ class PrintPolicy(People):
             return replace(spec, origin=spec.origin or Origin.LAN_PRINTER, automated=True)
         beginning = await async_find_beginning(self._hass, spec.asker.context)
         if beginning.forgotten and await self._async_is_not_for_all(spec):
-            # Replacing would cancel other people's jobs for somebody unknown, and this job waits itself.
+            # Nobody knows who asks: do not let this job, which waits itself, cancel other people's jobs.
             spec = replace(spec, replace_key=None)
         return replace(
             spec,
@@ -64,7 +64,7 @@ class PrintPolicy(People):
         spec = replace(spec, approved=spec.approved and goes_on)
         # Open questions move with the job.
         reasons = [*(spec.waits_for or ())]
-        # Somebody may have released an uncounted job already that is moved here unchanged.
+        # Somebody may already have released an uncounted job that now moves here unchanged.
         uncounted = first.is_uncounted and not as_it_was and not spec.approved
         # No limit on pages applies to an uncounted job, so its own asker must not release it.
         by_person = spec.asker.user_id is not None or spec.forgotten

@@ -56,9 +56,9 @@ _LOGGER = logging.getLogger(__name__)
 AUTOMATION: Final = "automation"
 SERVICE_TRIGGER: Final = "trigger"
 EVENT_AUTOMATION_TRIGGERED: Final = "automation_triggered"
-# Contexts kept for each person, and for nobody; in a household, those of some days.
+# Contexts kept for each person, and for nobody: several days' worth in a household.
 MAX_CONTEXTS: Final = 1_000
-# Runs of automations kept besides; those of automations that do not run any more are forgotten first.
+# Automation runs kept besides; the first to be forgotten are of automations that no longer run.
 MAX_RUNS: Final = 200
 # People whose contexts are remembered.
 MAX_PEOPLE: Final = 100
@@ -75,12 +75,12 @@ TIMER_RESTS: Final = ("idle", "paused")
 TEMPLATE: Final = "template"
 # Delays of its binary sensors.
 DELAYS: Final = ("delay_on", "delay_off", "auto_off")
-# Seconds: a delay of a call ends from 1 s early to 5 s late, as long as Home Assistant keeps an entity's context.
+# Seconds: a delay counts as a call's if it ends 1 s early to 5 s late, as long as Home Assistant keeps a context.
 SLOW: Final = 6
 # Delays in a row, and timers, remembered for one call.
 DELAYS_OF_A_CALL: Final = 20
 TOO_EARLY: Final = 1
-# Its trigger passes no context on, and writing a note needs no right.
+# The trigger for notes in the sidebar passes no context on, and anybody may write a note.
 NOTE_TRIGGER: Final = "persistent_notification"
 # Characters of Home Assistant's ids (ULIDs), and of the time in milliseconds that they begin with.
 ULID_LENGTH: Final = 26
@@ -132,12 +132,12 @@ _FORGOTTEN: Final = _Begun(None, forgotten=True)
 
 @dataclass(eq=False, slots=True)
 class _Call:
-    """An action that is called, and who began that; over once the event loop turns."""
+    """A call of an action and who began it; over once the event loop turns."""
 
     begun: _Begun
     # The id of the task that calls it.
     task: int
-    # Monotonic; `times` are when a delayed sensor or a timer of the call changed. The next delay starts at one.
+    # Monotonic. `times`: when delayed sensors or timers of this call changed. The next delay starts at any of these.
     began: float
     times: deque[float] = field(default_factory=lambda: deque(maxlen=DELAYS_OF_A_CALL))
     is_over: bool = False
@@ -192,7 +192,7 @@ class Timers:
         self._store = Store[dict[str, Any]](
             hass, STORAGE_VERSION, f"{DOMAIN}_timers", private=True, atomic_writes=True
         )
-        # True if nothing was ever saved: timers that run already count as nobody's.
+        # True if nothing was ever saved: timers that already run then count as nobody's.
         self.is_new = False
 
     async def async_load(self) -> None:
@@ -224,7 +224,7 @@ class Timers:
 
 
 class _Trail:
-    """Remembers which contexts began with whom."""
+    """Remembers who began each context."""
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
@@ -248,7 +248,7 @@ class _Trail:
 
     @callback
     def _on_first_start(self, _hass: HomeAssistant) -> None:
-        """Save as nobody's the timers that already run when nothing was ever saved, also for the next restart."""
+        """If nothing was ever saved, save the timers that already run as nobody's, for later restarts."""
         for state in self._hass.states.async_all(TIMER_DOMAIN):
             if state.state != TIMER_RESTS[0] and self.timers.find(state.entity_id) is None:
                 self.timers.set(state.entity_id, _NEVER.as_kept)
@@ -268,7 +268,7 @@ class _Trail:
         at = _time_of(context.id)
         said = at is not None and at <= self._spoken_until
         if context.user_id is not None:
-            # It may be forgotten that `automation.trigger` was called in it.
+            # This trail may have forgotten that `automation.trigger` was called in this context.
             ran = self._is_old(context.id)
             return _Begun(context.user_id, spoken or said, ran, first=context.id)
         if context.parent_id is not None and self._is_old(context.parent_id):
@@ -287,7 +287,7 @@ class _Trail:
     @callback
     def _on_event(self, event: Event[Any]) -> None:
         context, kind = event.context, event.event_type
-        # Phones and the API fire events of any type; Home Assistant's own are local, and a run's has no user.
+        # Phones and the API fire events of any type. Home Assistant's own are local, and a run's event has no user.
         is_local = event.origin is EventOrigin.local and isinstance(event.data, Mapping)
         entity_id = str(event.data.get(ATTR_ENTITY_ID)) if is_local else ""
         if kind == EVENT_AUTOMATION_TRIGGERED and is_local and context.user_id is None:
@@ -303,7 +303,7 @@ class _Trail:
         elif is_local and str(kind).startswith(TIMER):
             self.note(context, self._timer(entity_id))
         elif self._is_old(context.id):
-            # Unless noted, what follows from it would take this old id for a forgotten one.
+            # Note this old id, or what follows from it would count as forgotten.
             self.note(context, self.find(context))
         elif (called := _calling.get()) is not None:
             if not called.is_over:
@@ -335,7 +335,7 @@ class _Trail:
         return False
 
     def _on_timer(self, event: Event[Any]) -> None:
-        """Remember who last started a timer: after a few seconds, its end names nobody."""
+        """Remember who last started a timer: the event of its end, seconds later, does not name them any more."""
         context, timer = event.context, str(event.data.get(ATTR_ENTITY_ID))
         old, new = event.data.get("old_state"), event.data.get("new_state")
         if context.user_id or context.parent_id or context.id in self._known:
@@ -407,14 +407,14 @@ class _Trail:
         if not (begun.never or begun.forgotten):
             told = begun.runs_automations or run.parent_id is None
             begun = begun._replace(independent=not told)
-        # Its own calls of `automation.trigger` are noted when it makes them.
+        # If this run itself calls `automation.trigger`, that call is noted separately.
         self.note(run, begun._replace(runs_automations=False), entity_id)
 
     def _find_speaker(self, entity_id: str | None) -> _Begun | None:
         """Who said the sentence that set an automation off; None if none did.
 
         Such a trigger passes no context on, but the run's variables hold it, and the event is fired within the run.
-        Nobody can fake them: what an action runs has a parent.
+        Nobody can fake these variables: a run started by an action has a parent context.
         """
         variables = variables_cv.get()
         if not isinstance(variables, Mapping):
@@ -433,7 +433,7 @@ class _Trail:
     def _find_detour(self, entity_id: str | None) -> _Begun | None:
         """Who began a run that a note in the sidebar, or a time before a timer's end, set off; None if neither did.
 
-        Neither passes a context on. Home Assistant writes notes, too, such as of a failed login: anybody's.
+        Neither passes a context on. Home Assistant writes notes, too, such as of a failed login by anybody.
         """
         variables = variables_cv.get()
         if not isinstance(variables, Mapping):
@@ -536,8 +536,8 @@ def async_get_trail(hass: HomeAssistant) -> _Trail:
 async def async_find_beginning(hass: HomeAssistant, context: Context) -> Beginning:
     """Find who began what led to a call with this context; waits for one turn of the event loop."""
     trail = async_get_trail(hass)
-    # Another listener may get an event first, and call an action before this trail knows the event. A dispatch ends,
-    # with all events fired in it, before the event loop turns, which `call_soon` marks, as for a call.
+    # Another listener may get an event first, and call an action before this trail knows the event. A dispatch, and
+    # all events fired in it, ends before the event loop turns: `call_soon` waits for that turn.
     has_ended = asyncio.Event()
     hass.loop.call_soon(has_ended.set)
     await has_ended.wait()

@@ -55,7 +55,7 @@ _BUTTON: Final = re.compile(
 )
 
 
-# By job id, the targets that the question has reached; no entry, for one from before a restart, means all.
+# Targets that the question about a job has reached, by job id. One asked before a restart has no entry: all.
 DATA_REACHED: HassKey[dict[str, set[str]]] = HassKey(f"{DOMAIN}_asked_approvers")
 
 
@@ -137,7 +137,7 @@ async def async_send(
     content: dict[str, Any] = {ATTR_MESSAGE: shown(message)}
     if link is not None and not _is_phone(target):
         text, path = link
-        # A path alone works in the sidebar, by whatever address somebody came in.
+        # A relative link works in the sidebar, whichever address the reader uses.
         in_sidebar = f"[{text}]({path})" if path else text
         words = in_sidebar if name == IN_SIDEBAR else f"{text} {_home(hass)}{path}".rstrip()
         content[ATTR_MESSAGE] += f"\n{words}"
@@ -236,7 +236,7 @@ def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iter
 def _is_over(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> bool:
     """Whether a job no longer waits for approval; False while its box is not loaded: nobody can answer then."""
     if entry.state is not ConfigEntryState.LOADED:
-        # A removed box is over, too.
+        # Jobs of a removed box do not wait any more.
         return hass.config_entries.async_get_entry(entry.entry_id) is None
     jobs = entry.runtime_data.queue.open_jobs()
     return not any(

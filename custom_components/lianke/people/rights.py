@@ -73,7 +73,7 @@ async def async_check_change(
 ) -> Beginning:
     """Check that a call may change something, such as the job with this title; return who began it.
 
-    It needs control of the entity. What is forgotten may be anybody's: it changes nothing that somebody may not.
+    It needs control of the entity. What is forgotten may be anybody's: it changes nothing unless everybody may.
     Raises as `async_check_caller`, and InputError: beginning_forgotten_here.
     """
     who = await async_check_caller(hass, context, entity_id, POLICY_CONTROL)
@@ -91,7 +91,7 @@ async def async_check_job(
 
 
 async def async_is_not_for_all(hass: HomeAssistant, entity_id: str | None) -> bool:
-    """Whether an active user may not control an entity; without an entity, only administrators may."""
+    """Whether some active user has no control of an entity; without an entity, only administrators have it."""
     return any(
         user.is_active
         and not user.system_generated
@@ -133,7 +133,7 @@ def _proof(hass: HomeAssistant, path: str, until: str) -> str:
 def async_proven_path(hass: HomeAssistant, path: str, lasts: timedelta) -> str:
     """Make a picture's address for those to whom it is sent: signed, and with a proof that it was sent.
 
-    The signature alone proves nothing: whoever has a media player play an address gets one of the same user.
+    The signature alone proves nothing: whoever makes a media player play an address gets it signed for the same user.
     """
     until = str(int(time() + lasts.total_seconds()))
     proven = f"{path}?{PROOF}={until}-{_proof(hass, path, until)}"

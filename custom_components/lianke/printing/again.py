@@ -95,7 +95,7 @@ async def _async_compared(
             chosen = options_in(await _async_paper(target, job), chosen)
         asked = _as_named(source, job)
     requested = options_in(chosen, _left(asked, without))
-    # Laid-out sheets for one side also print with a driver that has no name for one-sided printing.
+    # Sheets laid out for one side also print if the driver has no option for one-sided printing.
     one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
     try:
         options = await async_resolve(
@@ -163,7 +163,7 @@ def _left(options: PrintOptions | Mapping[str, Any], without: Collection[str]) -
 
 
 def _as_named(source: Target, job: Job) -> PrintOptions:
-    """Take the requested options, with names for what the job's own driver numbers itself."""
+    """Replace the numbers that the job's driver chose itself by names, which another driver may know."""
     known = source.data.storage.printers.get(job.spec.printer_key)
     able = (known and known.capabilities) or Capabilities()
     asked = dict(job.spec.requested)
@@ -257,7 +257,7 @@ async def async_plan(target: Target, job: Job, other: Target) -> JsonObjectType:
     different = [
         name
         for name, value in known.items()
-        # Both sides and color are listed even if nobody knows what that printer does: it may cost paper or ink.
+        # Duplex and color are listed even if nobody knows what that printer does: a change may cost paper or ink.
         if (name in there and there[name] != value)
         or (options and name not in there and value in COSTLY)
     ]

@@ -104,14 +104,14 @@ class PrintRequest:
     asks_people: bool = True
     # The device that sent it, None within Home Assistant. It has no user, and needs no rights in the home network.
     sender: Sender | None = None
-    # Spool files that the documents are made of, and that are used up by it.
+    # Spool files that the documents are made from; making the jobs uses them up.
     files: Sequence[Path] = ()
     # The digest of the document as it was sent, whatever is made of it.
     digest: str | None = None
 
     @property
     def joins(self) -> bool:
-        """Whether one job is made of all documents."""
+        """Whether all documents become one job."""
         return self.sheets is not None and self.sheets.joins
 
 
@@ -121,7 +121,7 @@ async def async_building(
 ) -> AsyncIterator[JobBuilder]:
     """Yield the builder of a request's jobs; delete in the end what it made and did not submit.
 
-    Without `prints`, documents are only looked at. Raises Unauthorized, LimitError, InputError: too_many_requests.
+    Without `prints`, it only previews or counts. Raises Unauthorized, LimitError, InputError: too_many_requests.
     """
     target, sender, request_id = request.target, request.sender, request.request_id
     spool = await async_get_spool(hass)
@@ -306,11 +306,11 @@ async def async_resolve(
     laid_out: bool = False,
     one_sided: bool = False,
 ) -> ResolvedOptions:
-    """Check options against a printer, and complete them by the defaults of printer and entry.
+    """Check options against a printer, and complete them with the defaults of printer and entry.
 
     Printer commands (`raw`) get no defaults, since no option affects them. Nor do options that the layout of `sheets`
-    decides, or has decided for a document that is already `laid_out`. With `one_sided`, as some sheets are by
-    themselves, a driver that has no name for one-sided printing is accepted.
+    decides, or has decided for a document that is already `laid_out`. With `one_sided`, which some
+    sheets imply, a driver that has no option for one-sided printing is accepted.
     Raises InputError: printer_gone, and what is wrong with an option.
     """
     coordinator, species = target.data.coordinator, target.view.printer.species
@@ -348,7 +348,7 @@ def _one_side(capabilities: Capabilities | None) -> int | None:
 
 
 def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
-    """Identify a printer with options, but for copies: what the cloud prepared or counted holds for these alone."""
+    """Hash a printer and its options but for copies: a ticket or page count of the cloud is valid for these alone."""
     printed = {name: value for name, value in options.form_fields().items() if name != "dmCopies"}
     text = json.dumps([printer_key, printed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -387,7 +387,7 @@ async def async_print_again(
 ) -> Job:
     """Print a finished job's document again, by the box `to` if that is another one; return the new job.
 
-    Of a manual duplex job, print what is left from a sheet on, or only the second sides. A job whose record is damaged
+    For a manual duplex job, print what is left from a sheet on, or only the second sides. A job whose record is damaged
     is released instead. If the caller is cancelled, printing goes on. Raises as `manual_duplex.rest_of` and
     `PrintQueue.async_retry`.
     """
@@ -420,7 +420,7 @@ async def async_move_to(
 ) -> Job:
     """Move a waiting job to a printer of the box with this config entry; return the job there.
 
-    Only its options change, unless more pages may come of it by that: then it is the mover's, as a new print.
+    Only its options change, unless it may then print more pages: in that case it becomes the mover's, as a new print.
     If the caller is cancelled, the move goes on. Raises as `PrintQueue.async_move`.
     """
     # Somebody may have answered for it since the caller looked it up.
@@ -436,8 +436,8 @@ async def async_move_to(
         hold=True,
     )
     if mover is not None and asks_for_more(job, new):
-        # More pages are the print of whoever asks for them, not of whoever asked for fewer; the same people may print
-        # the document again anyway. What others are asked about is still asked.
+        # A job with more pages belongs to the person who asks for them, as if that person had printed the document
+        # again. Questions to other people stay open.
         spec = replace(
             spec,
             asker=mover.asker,

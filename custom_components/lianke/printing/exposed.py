@@ -31,7 +31,7 @@ class _Named(NamedTuple):
 
 
 def as_offered(names: Names, value: object) -> object:
-    """Find the name that equals a text but for capitals; without one, return the text."""
+    """Find the name that equals a text regardless of case; return the text if there is none."""
     if not isinstance(value, str) or value in names:
         return value
     wanted = value.strip().casefold()

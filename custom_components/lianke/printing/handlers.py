@@ -59,7 +59,7 @@ from .print import async_describe, async_print
 
 
 class Refusal(NamedTuple):
-    """An error that an action of ours raised in what a user began."""
+    """An error of one of our actions in something that a user began."""
 
     user_id: str
     # The context of the call.

@@ -101,11 +101,11 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             )
             pictures, pages, count = preview.images, preview.pages, len(preview.images)
             if shown is documents[0]:
-                # Without sheets: what the cloud prepared is the document itself.
+                # No sheets were made: what the cloud prepared is the document itself.
                 scope = ticket_scope(target.printer_key, options)
                 shown = replace(shown, ticket=preview.ticket, ticket_scope=scope)
                 if shown.pages is None and not options.page_range:
-                    # Of a page range, the cloud counts only the pages in it.
+                    # With a page range, the cloud counts only the pages in that range.
                     shown = replace(shown, pages=preview.pages, counted_for=scope)
                 documents = [shown]
         handles: list[str] = []
@@ -164,7 +164,7 @@ def _reason_of(document: Document, pages: int | None) -> str:
 async def _async_draw(
     hass: HomeAssistant, document: Document, options: ResolvedOptions, user: str | None
 ) -> tuple[PageDrawing | None, Sequence[bytes]]:
-    """Draw the first page here; without a plan and pictures if that is not possible."""
+    """Draw the first page here; return (None, ()) if the PDF process is not available."""
     spool = await async_get_spool(hass)
     drawing = plan_drawing(hass, document, options, user)
     try:
@@ -218,7 +218,7 @@ def _request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) 
 
 
 async def _async_make(builder: JobBuilder) -> tuple[list[Document], Document, ResolvedOptions]:
-    """Make the documents, and what is printed of them with its options. Raises as `async_documents`, `check_range`."""
+    """Make the documents and the one that is printed of them. Raises as `async_documents` and `check_range`."""
     documents, [(shown, options)] = await builder.async_documents()
     check_range(shown, options.page_range)
     return documents, shown, options

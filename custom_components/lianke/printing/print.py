@@ -190,7 +190,7 @@ async def async_describe(
 ) -> JsonObjectType:
     """Describe a job in a response, with the reason as text; `repeated` if an earlier call asked for it."""
     if job.reason == REJECTED:
-        # Not everybody may read why.
+        # Not everybody may read why it was rejected.
         job = await async_as_seen(hass, target.entry.options, job, context)
     has_reason = job.state is JobState.HELD or job.reason is not None
     return {
@@ -249,7 +249,7 @@ def reason_key(job: Job) -> str | None:
     if job.reason == CONVERSION_FAILED:
         document = job.present.document
         if job.present.options.page_range and document.pages is None:
-            # Only the service can count it, and reports the same error for a range without any of its pages.
+            # Only the service can count this document; it reports the same error if the range matches no page.
             return f"{job.reason}_pages"
         return f"{job.reason}{ADVICE.get(Path(document.name).suffix, '')}"
     if job.reason == REJECTED and (job.partly_printed or job.present.detail):
