@@ -1,7 +1,7 @@
-/* Which controls of the cards answer to a finger, and where: buttons, fields and links, each with what it does. */
+/* Finds the controls of all cards on the page: where each can be pressed, and what pressing it does. */
 import { shown } from "./card";
 
-/* px: as wide as a finger, which never comes down twice on one spot. */
+/* px: two taps meant for one spot are never further apart than a finger is wide. */
 export const FINGER = 48;
 const CONTROLS = 'button, a[href], input, select, textarea, summary, label, [tabindex="0"]';
 
@@ -12,7 +12,7 @@ export interface Point {
 
 export interface Control {
   element: Element;
-  /* What it does, and to what: Lit draws another button of a list with the same element. */
+  /* What pressing it does, and to which item: Lit reuses one element for another row's button. */
   key: string;
 }
 
@@ -23,7 +23,7 @@ export interface Place extends Control {
 const asControl = (element: Element): Control => {
   const control = (element as HTMLLabelElement).control ?? element;
   const { dataset, ariaLabel, textContent } = control as HTMLElement;
-  // What a button that stays where it is acts on may be another by now, such as a page.
+  // A button in the same place may mean something else by now: once a page of a scan is gone, Remove means the next.
   const of = control.closest<HTMLElement>("[data-of]")?.dataset["of"] ?? "";
   return { element: control, key: (dataset["key"] ?? ariaLabel ?? textContent) + of };
 };
@@ -31,7 +31,6 @@ const asControl = (element: Element): Control => {
 export const parentOf = (node: Node | null): Node | null =>
   node && (node.parentNode ?? (node as ShadowRoot).host ?? null);
 
-/* Return the control that a node belongs to. */
 export const controlOf = (node: Node | null): Control | null => {
   for (let one = node; one; one = parentOf(one))
     if (one instanceof Element && one.matches(CONTROLS)) return asControl(one);
@@ -52,7 +51,7 @@ const isShown = ({ x, y }: Point) => x >= 0 && x < innerWidth && y >= 0 && y < i
 export const contains = (box: DOMRect, { x, y }: Point) =>
   x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
 
-/* Return where the controls of cards answer, of all or of those around a place; not those below something else, as a dialog. */
+/* All controls, or those within a finger of a place, without those that something else covers, such as a dialog. */
 export const answering = (cards: Iterable<HTMLElement> = shown, around?: Point): Place[] =>
   [...cards]
     .flatMap((card) => (card.shadowRoot ? controlsIn(card.shadowRoot) : []))
@@ -62,12 +61,12 @@ export const answering = (cards: Iterable<HTMLElement> = shown, around?: Point):
       const close = { x: within(x, box.left + 1, box.right - 1), y: within(y, box.top + 1, box.bottom - 1) };
       if (!box.width || Math.hypot(x - close.x, y - close.y) > FINGER) return [];
       const control = asControl(one);
-      // What is outside of the window may be scrolled to.
+      // Outside the window elementFromPoint finds nothing, but the control may be scrolled to.
       const hit = isShown(close) && (one.getRootNode() as ShadowRoot).elementFromPoint(close.x, close.y);
       return hit === false || controlOf(hit)?.element === control.element ? [{ ...control, box }] : [];
     });
 
-/* Return what answered at a place then: of one control upon another, the smaller is above. */
+/* Where controls lie on each other, the smaller one is on top. */
 export const answeredAt = (places: Place[], at: Point): Control | null => {
   const area = ({ box }: Place) => box.width * box.height;
   return places.filter(({ box }) => contains(box, at)).sort((one, other) => area(one) - area(other))[0] ?? null;

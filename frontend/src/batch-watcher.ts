@@ -1,4 +1,4 @@
-/* Draws an element anew whenever its batch changes. */
+/* Redraws an element whenever its batch changes. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { Batch } from "./print/batch";
 

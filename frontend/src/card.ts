@@ -17,7 +17,7 @@ import type { HassEntity } from "home-assistant-js-websocket";
 import type { CardConfig, Feed, HomeAssistant } from "./types";
 import "./components/printer";
 
-/* Something to be printed that somebody has chosen. */
+/* What `add-files` carries: how to add something to the files that are about to be printed on a device. */
 interface AddFiles {
   device: string;
   add(batch: Batch): void;
@@ -25,20 +25,17 @@ interface AddFiles {
   reject(error: unknown): void;
 }
 
-/*
- * Home Assistant makes its cards anew, after a reconnect for example. What somebody was about to print on a card that is
- * gone is kept for the next one of the same configuration.
- */
+/* Files of cards that Home Assistant has replaced, as after a reconnect, by configuration: the next card takes them. */
 const orphans = new Map<string, Map<string, Batch>>();
 export const shown = new Set<LiankeCard>();
 
-/* The dashboard card: what Home Assistant asks of one, and what the printers' parts share. */
+/* The dashboard card: what Home Assistant requires of a card, and what the parts of its printers share. */
 @define(CARD)
 export class LiankeCard extends LitElement {
   @state() private _config: CardConfig | undefined;
   @state() private _context: CardContext | undefined;
   @state() private _announced = "";
-  /* The list, calendar or picture that the card is for. */
+  /* The list, calendar, camera or image that the card prints. */
   @state() private _source: HassEntity | undefined;
 
   private _hass: HomeAssistant | undefined;
@@ -107,11 +104,10 @@ export class LiankeCard extends LitElement {
     shown.delete(this);
     for (const batch of this._batches.values())
       if (batch.items.length) orphans.set(JSON.stringify(this._config), this._batches);
-    // The next one may be there already.
+    // The card that replaces this one may be on the page already.
     for (const card of shown) card._adopt();
   }
 
-  /* Take over what a card of the same configuration has left. */
   private _adopt(): void {
     const key = JSON.stringify(this._config);
     const batches = orphans.get(key);
@@ -134,7 +130,7 @@ export class LiankeCard extends LitElement {
     return this._hass as HomeAssistant;
   }
 
-  /* Set with every change of any state: only another connection, other texts or times, or other devices, matter. */
+  /* Home Assistant sets it whenever any state changes, so only what the card draws is compared. */
   set hass(hass: HomeAssistant) {
     const before = this._hass;
     this._hass = hass;
@@ -146,7 +142,7 @@ export class LiankeCard extends LitElement {
     this._setUp();
   }
 
-  /* Have a screen reader say something. */
+  /* Has a screen reader read a text aloud. */
   announce(text: string): void {
     this._announced = text;
   }
@@ -199,7 +195,7 @@ export class LiankeCard extends LitElement {
     if (!data) return plain(absent ? away : localizer.text("loading"));
     const devices = config.devices.length ? config.devices : Object.keys(data.printers);
     if (!devices.length) return plain(absent ? away : localizer.text("no_printer"));
-    // Files that somebody is about to print stay through an absence.
+    // While the integration does not answer, printers stay on the card if files are chosen for them.
     const shown = absent ? devices.filter((device) => this._batches.get(device)?.items.length) : devices;
     return html`${absent ? plain(away) : nothing}
     ${
@@ -255,7 +251,7 @@ export class LiankeCard extends LitElement {
       this._batches.set(device, batch);
       add(batch);
       this.requestUpdate();
-      // Home Assistant has made another card while that was loaded.
+      // Home Assistant has replaced this card while print.ts was loading.
       if (!this.isConnected) this.disconnectedCallback();
       await this.updateComplete;
       resolve();

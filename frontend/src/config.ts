@@ -1,13 +1,13 @@
-/* The card's configuration: defaults, and the check that every value can be shown. */
+/* The card's configuration: its defaults, and the check of what the user has written. */
 import { fill, pageStrings } from "./localize";
 import type { CardConfig, HassEntityRegistryEntry, HomeAssistant } from "./types";
 
 export const CARD = "lianke-card";
 export const SECTIONS = ["ink", "pages", "print", "jobs"];
-/* Domains of entities that are printed, and of those that are run. */
+/* Domains of entities that can be printed. */
 export const SOURCES = ["todo", "calendar", "camera", "image"];
 export const domainOf = (entityId: string | undefined) => entityId?.split(".")[0] ?? "";
-/* Those for whose dashboards a card is suggested that prints them. */
+/* Domains for whose entities Home Assistant's card picker suggests this card. */
 const PRINTED = ["todo", "calendar"];
 export const RUNNABLE: Record<string, string> = {
   script: "turn_on",
@@ -30,7 +30,7 @@ const VALID: Record<string, (value: unknown) => boolean> = {
     Array.isArray(value) && value.every((one) => typeof one?.entity === "string" || one?.data || one?.tap_action),
 };
 
-/* Return what a new card is set to. Without a device it shows every printer. */
+/* What a new card is set to; without a device it shows every printer. */
 export const stubConfig = (device?: string | null) => ({
   devices: device ? [device] : [],
   layout: "full" as const,
@@ -38,14 +38,14 @@ export const stubConfig = (device?: string | null) => ({
   history: 3,
 });
 
-/* Throws an Error in the user's language for a configuration that cannot be shown. */
+/* Throws an Error with a sentence in the user's language. */
 export const assertConfig = (config: Record<string, unknown>) => {
   for (const [key, isValid] of Object.entries(VALID)) {
     if (config[key] != null && !isValid(config[key])) throw new Error(fill(pageStrings().bad_config, { key }));
   }
 };
 
-/* Return a checked configuration with the defaults filled in; empty values count as none. */
+/* Takes a checked configuration; null counts as missing. */
 export const withDefaults = (config: Record<string, unknown>): CardConfig => {
   const given = Object.entries(config).filter(([, value]) => value != null);
   return { ...stubConfig(), buttons: [], ...Object.fromEntries(given) } as unknown as CardConfig;
@@ -54,7 +54,7 @@ export const withDefaults = (config: Record<string, unknown>): CardConfig => {
 export const isPrinterEntity = (entry: HassEntityRegistryEntry) =>
   entry.platform === "lianke" && entry.entity_id.startsWith("notify.") && Boolean(entry.device_id);
 
-/* Return a card for an entity of a printer, or one that prints a list or calendar; null for any other entity. */
+/* A card for a printer's entity, or one that prints a list or calendar; null for any other entity. */
 export const suggestCard = (hass: HomeAssistant, entityId: string) => {
   const printers = Object.values(hass.entities).filter(isPrinterEntity);
   const [printer] = printers;

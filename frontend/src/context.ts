@@ -1,4 +1,4 @@
-/* What every part of the card needs: Home Assistant, the texts, and how to call and to explain. */
+/* What every part of the card needs: Home Assistant, the texts, actions to call and errors to explain. */
 import { fill, type Localizer } from "./localize";
 import type { CardConfig, HomeAssistant, Job } from "./types";
 
@@ -14,7 +14,7 @@ export interface CommandError {
 /* What home-assistant-js-websocket rejects with when the connection breaks. */
 const ERR_CONNECTION_LOST = 3;
 
-/* Return whether a command failed because the connection did, so that nobody knows whether it arrived. */
+/* The connection broke before the answer, so nobody knows whether the command arrived. */
 export const isLost = (error: CommandError | number | null | undefined): boolean =>
   typeof error === "object"
     ? [error?.code, error?.error?.code].includes(ERR_CONNECTION_LOST)
@@ -23,10 +23,10 @@ export const isLost = (error: CommandError | number | null | undefined): boolean
 export const randomId = () =>
   [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/* An error whose message is meant for the user as it is. */
+/* An error whose message is shown to the user as it is. */
 export class UserError extends Error {}
 
-/* Made anew whenever language or configuration change, so that all parts are drawn again. */
+/* A new one is made when language or configuration change: Lit then redraws every part. */
 export class CardContext {
   constructor(
     private readonly _source: { readonly hass: HomeAssistant; announce(text: string): void },
@@ -46,7 +46,7 @@ export class CardContext {
     return this.config.show.includes(section);
   }
 
-  /* Have a screen reader say something. */
+  /* Has a screen reader read a text aloud. */
   announce(text: string): void {
     this._source.announce(text);
   }
@@ -59,13 +59,13 @@ export class CardContext {
     return (!this.config.hide_titles && job.title) || this.localizer.text("document");
   }
 
-  /* Return the device of the home network that sent a job; it says as much of who prints as a title. */
+  /* The device on the home network that sent a job; hidden with the titles, since it also tells who prints. */
   sourceOf(job: Job): string {
     return (!this.config.hide_titles && job.source) || "";
   }
 
-  /* Call an action of the integration and return its response. By a command of its own, since Home Assistant logs what is
-     refused to `call_service` as an error, with the names of files. */
+  /* Calls an action of the integration by a command of its own: Home Assistant logs every refused `call_service` as an
+     error, with the names of files. */
   async call<T>(service: string, data: object): Promise<Partial<T>> {
     const answer = await this.hass.callWS<{ response?: Partial<T> }>({
       type: "lianke/action",
@@ -75,12 +75,12 @@ export class CardContext {
     return answer.response ?? {};
   }
 
-  /* Return a sentence for whatever a command or an action was refused with. */
+  /* Returns a sentence in the user's language, never an empty one. */
   async explain(cause: unknown): Promise<string> {
     if (cause instanceof UserError) return cause.message;
     const error = cause as CommandError;
     if (isLost(error)) return this.localizer.text("lost");
-    // Without it, what the command says itself has to do.
+    // Without refusals.ts, as after an update of the card, the error's own message must do.
     const said = await import("./refusals").then(({ refusal }) => refusal(this, error)).catch(() => "");
     return said || this.localizer.text("error", { message: error?.message || String(cause) });
   }

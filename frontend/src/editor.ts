@@ -1,5 +1,5 @@
-/* The form with which Home Assistant edits a card. Loaded when a card is edited. */
-import "./card"; // bundled in one piece
+/* The form that edits a card in Home Assistant. Loaded when a card is edited. */
+import "./card"; // keeps modules that parts share in one chunk
 import { LitElement, css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { RUNNABLE, SECTIONS, SOURCES, assertConfig, stubConfig } from "./config";
@@ -14,17 +14,17 @@ type Config = Record<string, unknown>;
 
 const EDITOR = "lianke-card-editor";
 const PRINT = "lianke.print";
-/* Of all that a button can run, buttons of devices are too many to choose from: they begin with test page and restart. */
+/* Without `button`: devices have too many of them, and the list would begin with test page and restart. */
 const OFFERED = Object.keys(RUNNABLE).filter((domain) => domain !== "button");
 const PRINTERS = { integration: "lianke", entity: [{ domain: "notify" }] };
 
-/* What is stored as `data` is shown as what it is: fields of the print action. */
+/* The form shows `data` as what it stands for: a print action. */
 const asShown = ({ data, ...button }: QuickButton): QuickButton =>
   data && !button.tap_action
     ? { ...button, tap_action: { action: "perform-action", perform_action: PRINT, data } }
     : { ...button, ...(data ? { data } : {}) };
 
-/* The reverse, unless the action has more than fits. */
+/* The reverse; a print action with a target is stored as it is, since `data` has no place for a target. */
 const asStored = (button: QuickButton): QuickButton => {
   const { tap_action: tap, ...rest } = button;
   if (tap?.perform_action !== PRINT || Object.keys(tap.target ?? {}).length) return button;
@@ -69,7 +69,7 @@ const schemaFor = (t: Strings) => {
   ];
 };
 
-/* Home Assistant loads its forms when it needs one; the editor of one of its own cards does. */
+/* Home Assistant loads ha-form for the first editor that needs it, as that of its own button card does. */
 const loadForms = async (): Promise<void> => {
   if (customElements.get("ha-form")) return;
   const helpers = await (window as unknown as { loadCardHelpers?: () => Promise<CardHelpers> }).loadCardHelpers?.();
@@ -81,13 +81,13 @@ interface CardHelpers {
   createCardElement(config: { type: string }): HTMLElement;
 }
 
-/* Edits a configuration with the defaults filled in; what nobody has changed is not stored. */
+/* Shows the configuration with its defaults; a default that nobody has changed is not stored. */
 @define(EDITOR)
 export class LiankeCardEditor extends LitElement {
   @property({ attribute: false }) hass: HomeAssistant | undefined;
   @state() private _config: Config | undefined;
 
-  /* Labels and placeholders of Home Assistant's fields are too faint in the dark to be read by everybody. */
+  /* On dark themes Home Assistant draws labels and placeholders with too little contrast. */
   static override styles = css`
     :host {
       --secondary-text-color: color-mix(in srgb, var(--primary-text-color) 85%, transparent);

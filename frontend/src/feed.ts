@@ -1,4 +1,4 @@
-/* Keeps a subscription of the card, to printers and jobs or to scanners, over reconnects and restarts. */
+/* Keeps a subscription to printers and jobs, or to scanners, through reconnects and restarts. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { Connection } from "home-assistant-js-websocket";
 import type { CommandError } from "./context";
@@ -8,23 +8,23 @@ import type { Feed } from "./types";
 const RETRY_AFTER = 10_000; // ms
 
 export class FeedController<T = Feed> implements ReactiveController {
-  /* What was sent last; null before the first message. */
+  /* The last message; null before the first. */
   data: T | null = null;
-  /* Whether the integration does not answer. */
+  /* Whether the integration fails to answer. */
   absent = false;
-  /* Why it refuses, if it says so. */
+  /* A sentence why it refuses; empty if it does not say. */
   problem = "";
 
-  /* Whether what is drawn next moves by itself, and not since somebody did something here. */
+  /* Whether the next drawing comes from a message, not from something the user did here. */
   private _isNews = false;
   private _connection: Connection | null = null;
   private _devices: string[] = [];
-  /* Of the present subscription; null without one. */
+  /* Identifies the current subscription; null without one. */
   private _turn: object | null = null;
   private _retry: ReturnType<typeof setTimeout> | undefined;
   private _stop: (() => Promise<void>) | null = null;
 
-  /* received is called with each message, before the host is drawn; explain turns a refusal into a sentence. */
+  /* received: called with each message, before the host is redrawn. */
   constructor(
     private readonly _host: ReactiveControllerHost & { isConnected: boolean },
     private readonly _received: (data: T) => void,
@@ -34,7 +34,7 @@ export class FeedController<T = Feed> implements ReactiveController {
     _host.addController(this);
   }
 
-  /* Subscribe to these printers, or to all if there are none; does nothing when that is so already. */
+  /* An empty list means all printers. Does nothing if this subscription is already active. */
   follow(connection: Connection, devices: string[]): void {
     const same = this._connection === connection && String(devices) === String(this._devices);
     if (same && this._turn) return;
@@ -60,7 +60,7 @@ export class FeedController<T = Feed> implements ReactiveController {
   }
 
   private readonly _ready = () => {
-    this._stop = null; // the old connection's; its number may be another's by now
+    this._stop = null; // belongs to the old connection: the new one may use its number for something else
     void this._subscribe();
   };
 
@@ -70,7 +70,7 @@ export class FeedController<T = Feed> implements ReactiveController {
     const turn = (this._turn = {});
     const filter = this._devices.length ? { device_ids: this._devices } : {};
     try {
-      // Resubscribing is done here: after a restart the command may come back later than the connection.
+      // Not left to the library: after a restart, the command may be back later than the connection.
       const stop = await this._connection.subscribeMessage<T>(
         (data) => turn === this._turn && this._receive(data),
         { type: this._type, ...filter },

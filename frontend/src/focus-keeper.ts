@@ -1,14 +1,13 @@
 /*
- * Gives the keyboard's focus to something near when an update takes away the control that had it.
- *
- * The control itself is found again by its data-key if it was drawn anew elsewhere. Else a row or a section gets the focus,
- * but no other button, which a key held down would press.
+ * Moves the keyboard's focus when an update removes the control that had it: to the same control if it is drawn
+ * elsewhere (found by its data-key), else to a row or section nearby. Never to another button, which a held key would
+ * press.
  */
 import type { LitElement, ReactiveController } from "lit";
 
 const keyOf = (element: Element) => (element as HTMLElement).dataset?.key;
 
-/* Return the keys of what is near a control, the nearest first. */
+/* The data-keys of a control, of what contains it and of the rows next to its own, the nearest first. */
 const trailOf = (control: Element | null): string[] => {
   const near: (Element | null)[] = [];
   for (let node = control; node; node = node.parentElement) {

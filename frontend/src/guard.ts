@@ -1,54 +1,54 @@
 /*
- * Keeps a finger from pressing what has just come under it. Two things bring that about:
+ * Ignores a press that hits a control which has just moved under the finger. Two things move one there:
  *
- * - One's own press: where a print collapses its form, a list moves up or a dialog closes, the other half of a double tap
- *   would print, approve or cancel something else (`isMistaken`). Around the place of the last press only what answered there
- *   then does so, until the finger has been away, and for a second after anything moved there.
- * - News: where somebody else, or the printer, has just ended a job above, a preview has come, or another card has grown, the
- *   tap of a finger on its way would hit the next row (`isNew`). What another control's place was until a second ago is still meant for that one.
+ * - The user's own press: a print collapses its form, a list moves up, a dialog closes, and the second half of a double
+ *   tap would print, approve or cancel something else (`isMistaken`). Near the last press only the controls that were
+ *   there then respond, until the finger has been away (AWAY) and nothing there has moved for a second (REST).
+ * - News: somebody else or the printer ends a job further up, a preview arrives, another card grows, and a finger on
+ *   its way hits the next row (`isNew`). For a second, a place still belongs to the control that was there before.
  *
- * Everything else answers at once: what has stayed where it was, what one has opened oneself, what has been scrolled to, the
- * keyboard, and what presses for people who do not see the screen. A press that does not count has no effect but a frame that
- * flashes around what has moved: it moves no focus, opens nothing, and the rest of the page does not hear of it.
+ * Everything else responds at once: what has not moved, what the user has opened or scrolled to, the keyboard, and
+ * clicks by screen readers. An ignored press only flashes the control: it moves no focus, opens nothing, and the rest
+ * of the page does not notice it.
  */
 import { FINGER, answeredAt, answering, contains, controlOf, parentOf, same } from "./answering";
 import type { Control, Place, Point } from "./answering";
 import { shown } from "./card";
 import { hand } from "./hand";
 
-/* ms: slow double taps take 0.7 s, and nobody who has seen what is new there needs less to read and to press it. */
+/* ms: slow double taps take 0.7 s, and nobody reads and presses something new in less time than this. */
 const REST = 1000;
-/* ms: a finger that presses nothing for so long has been away. */
+/* ms: a finger that presses nothing for this long has been away. */
 const AWAY = 1500;
-/* ms: nobody has read anything between two presses so soon after each other. */
+/* ms: nobody has read anything between two presses closer than this. */
 const AT_ONCE = 900;
-/* ms: what moves the page so soon after a press is what that press has brought about. */
+/* ms: whatever moves the page this soon after a press is caused by that press. */
 const BROUGHT_ABOUT = 300;
 const LOOK = 200; // ms
-/* ms: large uploads take that long until their form collapses. */
+/* ms: a large upload may take this long before its form collapses. */
 const WATCHED = 5 * 60_000;
-/* A touch makes its click a moment after it has ended, within so many frames. */
+/* Frames: the click of a touch comes within this many of its end. */
 const UNTIL_CLICK = 3;
-/* ms: whoever holds a button down for longer means something else. */
+/* ms: a button held down for longer is not being pressed any more, and redrawing goes on. */
 const LONGEST_PRESS = 3000;
 interface Press extends Point {
   time: number;
-  /* When it was pressed again there, without effect. */
+  /* When somebody last pressed here again without effect. */
   again: number;
-  /* When something near had last moved, come or gone. */
+  /* When something near last moved, appeared or disappeared. */
   changed: number;
   pressed: Control | null;
   near: Place[];
-  /* What was ours then: the card, or with a dialog of it open the whole page. */
+  /* Our card, or the whole page if its dialog was open; null for a press anywhere else. */
   ours: DOMRect | null;
 }
 
-/* What answered where until something happened. */
+/* Where every control was just before a press or news. */
 interface Layout {
   time: number;
-  /* Whether that was a press, and not news. */
+  /* Whether a press followed, not news. */
   isPress: boolean;
-  /* Whether a dialog of ours was open. */
+  /* Whether one of our dialogs was open. */
   isModal: boolean;
   scroll: Point;
   cards: DOMRect[];
@@ -56,11 +56,11 @@ interface Layout {
 }
 
 let last: Press | null = null;
-/* Those before each news of the last second, and before each press since, the newest last. */
+/* Of the last second: before each news, and before each press after news; the newest last. */
 let layouts: Layout[] = [];
-/* When somebody last did something, anywhere on the page. */
+/* When the user last did something, anywhere on the page. */
 let pressedAt = -Infinity;
-/* What the press under way is for, until its click; undefined without one, as for clicks of what reads the screen out. */
+/* The control being pressed, until its click; undefined between presses, as when a screen reader clicks. */
 let held: Control | null | undefined;
 let isIgnored = false;
 let timer: ReturnType<typeof setInterval> | undefined;
@@ -69,7 +69,7 @@ const cardOf = (path: EventTarget[]) => path.find((one) => shown.has(one as neve
 const isInDialog = (path: EventTarget[]) => path.some((one) => one instanceof HTMLDialogElement);
 const pointOf = ({ clientX: x, clientY: y }: MouseEvent): Point => ({ x, y });
 
-/* Look around the last press again. */
+/* Notes whether anything near a press has moved since the last look. */
 const look = (press: Press, before: Place[]): Place[] => {
   const now = answering(shown, press);
   const stayed = now.every((one, n) => {
@@ -80,7 +80,7 @@ const look = (press: Press, before: Place[]): Place[] => {
   return now;
 };
 
-/* The page is scrolled, a file was brought, or somebody has both hands on the keyboard: what is under the finger then is meant. */
+/* After scrolling, dropping a file or using the keyboard the user has seen what is under the finger. */
 const letGo = () => {
   layouts = [];
   pressedAt = performance.now();
@@ -98,7 +98,7 @@ const remember = (event: PointerEvent, pressed: Control | null) => {
   forget();
   if (!shown.size) return;
   pressedAt = performance.now();
-  // What changes from now on is what this press has brought about, until the next news.
+  // Until the next news, whatever changes is caused by this press.
   if (recent().length) layouts.push(layout(true));
   const path = event.composedPath();
   const card = cardOf(path);
@@ -117,7 +117,7 @@ const remember = (event: PointerEvent, pressed: Control | null) => {
   }, LOOK);
 };
 
-/* Whether the finger is where it pressed before, and something else is there now. */
+/* The finger is where it pressed before, but something else is there now. */
 const isMistaken = (event: PointerEvent, pressed: Control | null): boolean => {
   const at = pointOf(event);
   if (!last || Math.hypot(at.x - last.x, at.y - last.y) > FINGER) return false;
@@ -125,32 +125,32 @@ const isMistaken = (event: PointerEvent, pressed: Control | null): boolean => {
   if (now - last.time > AWAY && now - last.changed > REST) return false;
   const isOther = cardOf(event.composedPath())
     ? pressed !== null && !same(pressed, last.pressed) && !same(pressed, answeredAt(last.near, at))
-    : // Another card of Home Assistant, or a dialog, where one of ours was.
+    : // Home Assistant's dialog or another card, where one of ours was.
       last.ours !== null && contains(last.ours, at);
   if (isOther) {
-    // A hand that trembles or hammers has not been away. One that tries again each second has seen what is there.
+    // A trembling or hammering hand has not been away; whoever tries again each second has read what is there.
     if (now - last.again < AT_ONCE) last.time = now;
     last.again = now;
   }
   return isOther;
 };
 
-/* Whether news has brought a control to a place that was another's until a moment ago. */
+/* News has moved the control to a place that was another's until a moment ago. */
 const isNew = (event: PointerEvent, pressed: Control | null): boolean => {
   if (!pressed) return false;
   const at = pointOf(event);
   const path = event.composedPath();
   const isModal = isInDialog(path);
   const isOnCard = cardOf(path) && !isModal;
-  // There on the screen, where the browser keeps in view what others push; or there on the page, which was scrolled.
+  // In the same place on the screen (browsers anchor the scroll position) or on the page (the user has scrolled).
   const wasThere = ({ places, scroll }: Layout) =>
     [at, { x: at.x + scrollX - scroll.x, y: at.y + scrollY - scroll.y }].some((one) =>
       same(answeredAt(places, one), pressed),
     );
-  // Beside our cards may have been a control of somebody else.
+  // Outside our cards there may have been a control of another card.
   const wasOthers = ({ places, cards }: Layout) =>
     answeredAt(places, at) !== null || (isOnCard && !cards.some((box) => contains(box, at)));
-  // A dialog is opened by nobody but oneself.
+  // Only the user opens a dialog: news from before it was open does not count for it.
   const before = recent().filter((one) => !wasThere(one) && (!isModal || one.isModal));
   return !before.at(-1)?.isPress && before.some(wasOthers);
 };
@@ -170,7 +170,7 @@ const layout = (
 
 const recent = () => (layouts = layouts.filter(({ time }) => performance.now() - time < REST));
 
-/* Where each card was when last seen, on the screen and on the page. */
+/* Where each card was at the last look, on the screen and on the page. */
 let homes = new Map<HTMLElement, { screen: DOMRect; page: DOMRect }>();
 const moved = (box: DOMRect, x: number, y: number) => new DOMRect(box.x + x, box.y + y, box.width, box.height);
 const homeOf = (card: HTMLElement) => {
@@ -178,14 +178,14 @@ const homeOf = (card: HTMLElement) => {
   return { screen, page: moved(screen, scrollX, scrollY) };
 };
 
-/* A card also moves as a whole, where others on the dashboard grow or go: note what was where until then. */
+/* A whole card moves when another on the dashboard grows or goes: record where its controls were before. */
 const followCards = () => {
   const ways = [...shown].map((card) => {
     const now = homeOf(card);
     const then = homes.get(card) ?? now;
     homes.set(card, now);
     const [x, y] = [then.page.x - now.page.x, then.page.y - now.page.y];
-    // Of what the browser keeps in view, as of what is scrolled, one of both stays.
+    // Scrolling changes only the place on the screen, scroll anchoring only the place on the page.
     const isMoved = Math.hypot(x, y) > 1 && Math.hypot(then.screen.x - now.screen.x, then.screen.y - now.screen.y) > 1;
     return { card, x, y, isMoved, screen: now.screen };
   });
@@ -197,7 +197,7 @@ const followCards = () => {
   layouts.push(layout(performance.now() - pressedAt < BROUGHT_ABOUT, cards, places));
 };
 
-/* Whatever moves a card changes the size of something around it. */
+/* Whatever moves a card also resizes something around it. */
 const around = new ResizeObserver(followCards);
 const followNewCards = () => {
   if (homes.size === shown.size && [...shown].every((card) => homes.has(card))) return;
@@ -209,11 +209,11 @@ const followNewCards = () => {
 
 const ignore = (event: Event) => {
   event.stopImmediatePropagation();
-  // Of a touch that begins a page may still be scrolled.
+  // A touch that begins may still scroll the page.
   if (event.cancelable && event.type !== "touchstart" && event.type !== "pointerdown") event.preventDefault();
 };
 
-/* Show where a press was that does not count. */
+/* Shows the user that the press was ignored. */
 const flash = (element: Element) =>
   element.animate(
     [
@@ -223,14 +223,14 @@ const flash = (element: Element) =>
     { duration: 800 },
   );
 
-/* Have nothing of ours drawn anew until the press that begins is over: the browser takes no button for pressed that has moved
- * away from under the finger meanwhile, as when a preview comes or a job ends. */
+/* Redraws nothing of ours until this press is over: if a preview or a finished job moves the button away from under the
+   finger meanwhile, the browser makes no click. */
 const keepStill = () => {
   hand.press = new Promise((resolve) => {
     const signal = AbortSignal.timeout(LONGEST_PRESS);
     signal.addEventListener("abort", resolve);
     const wait = (frames: number) => (frames ? requestAnimationFrame(() => wait(frames - 1)) : resolve(undefined));
-    // Another finger may come and go meanwhile.
+    // A second finger may come and go meanwhile.
     const ended = (event: Event) => (event as PointerEvent).isPrimary && wait(UNTIL_CLICK);
     for (const type of ["pointerup", "pointercancel"]) window.addEventListener(type, ended, { capture: true, signal });
   });
@@ -253,16 +253,16 @@ const follow = (event: Event) => {
 
 const up = (event: PointerEvent) => {
   follow(event);
-  // Dragged, the finger is elsewhere.
+  // After a drag the finger is elsewhere.
   if (last && Math.hypot(event.clientX - last.x, event.clientY - last.y) > FINGER) forget();
 };
 
 const click = (event: MouseEvent) => {
-  // Of the keyboard, or of a script.
+  // A click by the keyboard or by a script.
   if (!event.detail) return;
   const path = event.composedPath();
   const pressed = controlOf(path[0] as Node);
-  // On a touch, the click is for what is there when the finger leaves.
+  // The click of a touch goes to whatever is under the finger when it leaves.
   const isOther = held !== undefined && pressed && cardOf(path) && !same(pressed, held);
   if (isIgnored || isOther) ignore(event);
   held = undefined;
@@ -283,7 +283,7 @@ hear(["input"], () => (pressedAt = performance.now()), true);
 hand.watch = (isNews) => {
   followNewCards();
   const newest = recent().at(-1);
-  // Progress is drawn often, and moves nothing.
+  // Progress is drawn often and moves nothing.
   if (newest && !newest.isPress && performance.now() - newest.time < LOOK) return;
   layouts.push(layout(!isNews && performance.now() - pressedAt < BROUGHT_ABOUT));
 };

@@ -1,4 +1,4 @@
-/* Icons of what can be printed, by the domain of its entity. */
+/* Icons of entities that can be printed, by domain. */
 import { mdiCalendar, mdiCamera, mdiClipboardListOutline, mdiImage } from "@mdi/js";
 
 export const SOURCE_ICONS: Record<string, string> = {

@@ -1,4 +1,4 @@
-/* Dashboard card of the Lianke integration: shows printers and their jobs, prints files, cancels and repeats. */
+/* Entry point of the bundle: registers the dashboard card with Home Assistant. */
 import "./card";
 import { CARD, suggestCard } from "./config";
 import { pageStrings } from "./localize";

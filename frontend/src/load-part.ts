@@ -1,11 +1,11 @@
 import type { LitElement } from "lit";
 
-/* Have a part of the card loaded that is drawn once it is there. */
+/* Loads a part of the card, which is drawn once it is there. */
 export const loadPart = (part: Promise<unknown>): void => {
-  // Of a card that was updated meanwhile nothing can be loaded; the page says so where something is pressed.
+  // After an update of the card its old parts are gone; whoever presses something is told so.
   part.catch(() => undefined);
 };
 
-/* Have the keyboard's focus kept from now on; the first drawing can take it from nothing. */
+/* It may load late, since the first drawing cannot take the focus from anything. */
 export const keepFocus = (host: LitElement): void =>
   loadPart(import("./focus-keeper").then(({ FocusKeeper }) => new FocusKeeper(host)));

@@ -13,22 +13,22 @@ export const isChinese = (language: string | null | undefined) => /^zh\b/i.test(
 export const languageOf = (hass: HomeAssistant) => hass.locale?.language || hass.language;
 const stringsFor = (language: string): Strings => (isChinese(language) ? zh : en);
 
-/* The card's texts where there is no Home Assistant yet: in the page's language. */
+/* In the page's language, for use before Home Assistant is known. */
 export const pageStrings = () => stringsFor(document.documentElement.lang);
 
-/* Put values into a text's {placeholders}; one without a value stays as it is. */
+/* Puts values into a text's {placeholders}; one without a value stays as it is. */
 export const fill = (text: string, values: Values = {}) =>
   text.replace(/\{(\w+)\}/g, (whole, key: string) => String(values[key] ?? whole));
 
-/* Placeholders for a backend text: one that nobody filled becomes empty instead of an error. */
+/* Values for a text of the integration: a missing one becomes empty instead of an error. */
 export const lenient = (values?: Values): Values =>
   new Proxy({ ...values }, { has: () => true, get: (all, key: string) => all[key] ?? "" });
 
-/* Return the text about n things that n chooses: of key_1, where there is one, for a single thing. */
+/* The text of key_1, if there is one, for n = 1. */
 const counted = (strings: Record<string, unknown>, key: string, n: number) =>
   String((n === 1 && strings[`${key}_1`]) || strings[key]);
 
-/* Texts of a part of the card that is loaded when it is needed. */
+/* Texts of a part of the card that is loaded later. */
 export const partTexts = <T extends Record<string, unknown>>(en: T, zh: T) => {
   const of = (t: Localizer): T => (t.isChinese ? zh : en);
   return {
@@ -38,7 +38,7 @@ export const partTexts = <T extends Record<string, unknown>>(en: T, zh: T) => {
   };
 };
 
-/* Have Home Assistant load what the integration calls its states, errors and options; `hass.localize` changes then. */
+/* Loads the integration's names of states, errors and options; Home Assistant then sets a new `hass.localize`. */
 export const loadTexts = async (hass: HomeAssistant): Promise<void> => {
   for (const category of CATEGORIES) await hass.loadBackendTranslation(category, "lianke");
 };
@@ -76,7 +76,7 @@ export class Localizer {
     return this.number(value, { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 });
   }
 
-  /* Return the time of day, with the date unless that is today. */
+  /* The time of day, with the date unless it is today. */
   time(stamp: string): string {
     const { locale, config } = this._hass;
     const zone = locale?.time_zone === "server" && config?.time_zone ? { timeZone: config.time_zone } : {};
@@ -88,18 +88,18 @@ export class Localizer {
     return new Intl.DateTimeFormat(this.language, format).format(date);
   }
 
-  /* Return one of the integration's own texts, empty where there is none. */
+  /* A text of the integration; empty if there is none. */
   backend(path: string, values?: Values): string {
     return this._hass.localize(`component.lianke.${path}`, values) ?? "";
   }
 
-  /* Return a name with what tells it apart from others of the same name. */
+  /* place: tells it apart from others of the same name; empty if nothing has to. */
   named(name: string, place: string): string {
     if (!place) return name;
     return this.isChinese ? `${name}（${place}）` : `${name} (${place})`;
   }
 
-  /* Return the name of a sensor's state, as the entity shows it. */
+  /* The state's name, as the sensor's entity shows it. */
   state(sensor: string, state: string): string {
     return this.backend(`entity.sensor.${sensor}.state.${state}`) || state.replaceAll("_", " ");
   }

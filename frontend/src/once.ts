@@ -1,4 +1,4 @@
-/* Request ids of buttons: a press whose answer was lost repeats the same request, so that it prints once. */
+/* Gives each print of a button a request id: a press after a lost answer repeats the request and prints once. */
 import "./guard";
 import { isLost, randomId, UserError, type CardContext, type CommandError } from "./context";
 import { partTexts } from "./localize";
@@ -6,16 +6,15 @@ import en from "./translations/once.en.json";
 import zh from "./translations/once.zh-Hans.json";
 
 const DOUBLE_TAP = 500; // ms
-/* ms: Home Assistant is back by then. Who presses later wants another print. */
+/* ms: Home Assistant is back by then, and a later press means another print. */
 const LOST = 15 * 60_000;
-/* Of the page: after a reconnect Home Assistant makes its cards anew. */
+/* Outlives the card, which Home Assistant replaces after a reconnect. */
 const ids = new Map<string, string>();
 const texts = partTexts(en, zh);
 
-/* Return what is said of a print whose answer was lost. */
 export const lostPrint = ({ localizer }: CardContext) => new UserError(texts.text(localizer, "print_lost"));
 
-/* Run a command that prints, with a request id; key says what it prints, and where. */
+/* Runs a command that prints; key stands for what it prints and where. */
 export const once = async (
   context: CardContext,
   key: string,
@@ -35,5 +34,5 @@ export const once = async (
   forget();
 };
 
-/* Wait until what is pressed cannot be the other half of a double tap. */
+/* Resolves when the next press cannot be the second half of a double tap any more. */
 export const tapped = () => new Promise((resolve) => setTimeout(resolve, DOUBLE_TAP));

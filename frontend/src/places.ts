@@ -1,11 +1,9 @@
-/* Tells printers of one name apart. */
+/* Tells printers of the same name apart. */
 import { isPrinterEntity } from "./config";
 import type { HassDeviceRegistryEntry, HomeAssistant } from "./types";
 
-/* Return what the user calls a device, else its own name. */
 export const nameOf = (device: HassDeviceRegistryEntry | undefined) => device?.name_by_user || device?.name || "";
 
-/* Return the ids of all printers' devices. */
 export const printerIds = ({ entities }: HomeAssistant) =>
   new Set(
     Object.values(entities)
@@ -13,7 +11,7 @@ export const printerIds = ({ entities }: HomeAssistant) =>
       .map((entity) => entity.device_id),
   );
 
-/* Return the area of a printer or its box, whichever no other printer of the same name has; empty if its name is enough. */
+/* The area of a printer or its box, whichever no printer of the same name shares; empty if the name is enough. */
 export const placeOf = (hass: HomeAssistant, id: string): string => {
   const { devices = {}, areas = {} } = hass;
   const own = devices[id];
@@ -31,7 +29,7 @@ export const placeOf = (hass: HomeAssistant, id: string): string => {
   return place?.(own) ?? "";
 };
 
-/* Return every printer of Home Assistant, by name. Its place is first: a list that is closed shows no more on a phone. */
+/* Sorted by name, but each begins with its place: on a phone a closed list shows only the beginning. */
 export const allPrinters = (hass: HomeAssistant): { id: string; name: string }[] => {
   const ids = printerIds(hass);
   return Object.values(hass.devices ?? {})

@@ -1,16 +1,16 @@
-/* Sentences for what a command or an action was refused with. Loaded with the first refusal. */
+/* Turns a refused command or action into a sentence. Loaded with the first refusal. */
 import type { CardContext, CommandError } from "./context";
 import { fill, lenient, type Localizer } from "./localize";
 import en from "./translations/refusals.en.json";
 import zh from "./translations/refusals.zh-Hans.json";
 
-/* Where the card's words are others than the integration's, which do not know what is on the screen. */
+/* The card's own texts, for errors whose usual text does not fit what is on the screen; empty for all others. */
 const own = (isChinese: boolean, key: string): string => {
   const texts: Record<string, string> = isChinese ? zh : en;
   return Object.hasOwn(texts, key) ? String(texts[key]) : "";
 };
 
-/* Return what a text mentions in the user's words: fields of actions, and values of options, by their names. */
+/* Replaces the keys in an error's values by names in the user's language: fields of actions, values of options. */
 const inWords = (t: Localizer, key: string, values: Record<string, string> = {}): Record<string, string> => {
   const word = (of: string, name: string) => {
     const isField = !["value", "allowed"].includes(of) || key === "raw_refuses_options";
@@ -25,14 +25,14 @@ const inWords = (t: Localizer, key: string, values: Record<string, string> = {})
   return { ...values, ...(Object.fromEntries(worded) as Record<string, string>) };
 };
 
-/* Return what a refusal says, empty where nobody has a text for it. */
+/* Empty if neither the card nor the integration has a text for the error. */
 export const refusal = async ({ hass, localizer }: CardContext, error: CommandError): Promise<string> => {
   const { code, translation_domain: domain, translation_key: key, translation_placeholders: values } = error ?? {};
   if (code === "unauthorized") return own(localizer.isChinese, "unauthorized");
   if (!domain || !key) return "";
   const said = domain === "lianke" && own(localizer.isChinese, key);
   if (said) return fill(said, inWords(localizer, key, values));
-  // Without a connection, what is loaded already has to do.
+  // Without a connection, the texts loaded before must do.
   const localize = await hass.loadBackendTranslation("exceptions", domain).catch(() => hass.localize);
   return localize(`component.${domain}.exceptions.${key}.message`, lenient(inWords(localizer, key, values)));
 };

@@ -1,4 +1,4 @@
-/* The one state of a printer, by which header and banner speak. */
+/* Decides the one state of a printer that its header and its banner show. */
 import type { Feed, Job, Printer } from "./types";
 
 export type Tone = "good" | "busy" | "warn" | "bad" | "off";
@@ -10,17 +10,17 @@ export interface Summary {
   tone: Tone;
   /* What is wrong, the gravest first. */
   problems: string[];
-  /* Where the first of them can be put right. */
+  /* Where the user can solve the first of them. */
   way: Way | null;
   /* Jobs that wait for the printer, not for a person. */
   held: Job[];
-  /* Whether a job goes on by itself once the printer can print. */
+  /* Whether any job goes on by itself once the printer can print. */
   isAnyWaiting: boolean;
 }
 
 export const OPEN = ["held", "uploading", "queued", "processing", "sending", "canceling"];
 
-/* Any other state needs somebody's hands. */
+/* Every other state is a warning: somebody has to do something at the printer. */
 const TONES: Record<string, Tone> = {
   idle: "good",
   printing: "busy",
@@ -42,23 +42,22 @@ const WAYS: Record<string, Way> = {
 
 const toneOf = (state: string | null): Tone => (state === null ? "off" : (TONES[state] ?? "warn"));
 
-/* States of a job that the service has already taken. */
+/* States of a job that the service has accepted. */
 export const TAKEN = ["queued", "processing", "sending"];
 
-/* Return the job that a printer which prints is printing: the first of those that it was sent; the others wait for that. */
+/* The job whose pages are coming out: the first of those the printer was sent, for which the others wait. */
 export const printedNow = (state: string | null, open: Job[]): Job | undefined =>
   state === "printing" ? open.find((job) => TAKEN.includes(job.state)) : undefined;
 
-/* Return what is to be shown of a printer with these open jobs. */
 export const summarize = (printer: Printer, open: Job[], keyRejected: boolean): Summary => {
-  // A job on its way is news that the next poll of the printer will only confirm.
+  // That a job is being sent is newer than the status, which the next poll will bring up to date.
   const sending = printer.status === "idle" && open.some((job) => job.state === "sending");
   const refused = keyRejected ? "key_rejected" : printer.service_expired ? "service_expired" : null;
   const state = refused ?? (sending ? "printing" : printer.status);
-  // Of a box that the service refuses nothing else is known.
+  // The service reports nothing about a box that it refuses.
   const reported = refused ? [] : printer.problems;
   const own = state !== null && !FINE.includes(state) ? [state] : [];
-  // Those that do not wait for a person.
+  // Without the jobs that wait for a person.
   const waiting = open.filter((job) => !job.waits_for?.length);
   return {
     state,
@@ -70,7 +69,7 @@ export const summarize = (printer: Printer, open: Job[], keyRejected: boolean): 
   };
 };
 
-/* Return a printer's jobs: open ones in the order in which they print, finished ones with the latest first. */
+/* Open jobs in the order in which they print, finished ones with the latest first. */
 export const jobsOf = (feed: Feed, device: string): { open: Job[]; finished: Job[] } => {
   const jobs = feed.jobs.filter((job) => job.device_id === device);
   return {

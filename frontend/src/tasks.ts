@@ -1,4 +1,4 @@
-/* Runs the card's commands: one at a time for each key, with what went wrong kept beside it. */
+/* Runs the card's commands, one at a time for each key, and keeps each key's last error. */
 import type { ReactiveControllerHost } from "lit";
 import type { CardContext } from "./context";
 
@@ -6,7 +6,7 @@ export class TaskController {
   private readonly _working = new Set<string>();
   private readonly _errors = new Map<string, string>();
 
-  /* What runs goes on while the host is off the page. */
+  /* Not a controller of its host: a command goes on while the host is off the page. */
   constructor(private readonly _host: ReactiveControllerHost & { context: CardContext }) {}
 
   isWorking(key: string): boolean {
@@ -17,7 +17,7 @@ export class TaskController {
     return this._errors.get(key);
   }
 
-  /* Run a command unless the one of the same key is still under way. */
+  /* Does nothing while a command of the same key is running. */
   async run(key: string, command: () => Promise<unknown>): Promise<void> {
     if (this._working.has(key)) return;
     this._working.add(key);
@@ -32,7 +32,7 @@ export class TaskController {
     this._host.requestUpdate();
   }
 
-  /* Say beside a key what went wrong, until it is run again. */
+  /* Shows an error at a key until it is run again. */
   async fail(key: string, error: unknown): Promise<void> {
     this._errors.set(key, await this._host.context.explain(error));
     this._host.requestUpdate();

@@ -56,23 +56,23 @@ export interface Printer {
   may_control: boolean;
   ink: Ink[];
   problems: string[];
-  /* Whether printed documents are kept to be printed again. */
+  /* Whether printed documents are kept for printing again. */
   keeps_printed?: boolean;
-  /* How many pages this user may still print this month; null without a limit. */
+  /* Pages that this user may still print this month; null without a limit. */
   pages_left?: number | null;
-  /* The device of the scanner beside it, for who may use that. */
+  /* The device of its scanner, for users who may use that. */
   scanner?: string | null;
-  /* How many pages wait there for a person. */
+  /* Pages in its scanner that wait for somebody's decision. */
   scanned?: number;
 }
 
-/* Both sides by hand: which half it is, and how the sheets are put back for the second. */
+/* Two-sided by hand: which half it is, and how the sheets go back in for the second. */
 export interface ManualDuplex {
   half: number;
   sheets: number;
   put_back: "face_up" | "face_down";
   edge_first: "top" | "left";
-  /* Whether somebody has tried that on this printer. */
+  /* Whether a test sheet has shown that this is right for the printer. */
   tested: boolean;
 }
 
@@ -91,7 +91,7 @@ export interface Job {
   copies: number;
   hold_reason: string | null;
   reason: string | null;
-  /* The text that says so, where it is not called like the reason. */
+  /* The key of the reason's text, where it differs from the reason. */
   reason_key?: string | null;
   code: number | null;
   detail: string;
@@ -100,22 +100,22 @@ export interface Job {
   source: string | null;
   can_cancel: boolean;
   can_retry: boolean;
-  /* What people are asked before it goes on, the next one first. */
+  /* What people have to answer before it goes on, the next question first. */
   waits_for?: string[];
   can_continue?: boolean;
-  /* Whether this user is one who may answer. */
+  /* Whether this user may answer. */
   may_answer?: boolean;
   needs_code?: boolean;
-  /* Whether nobody can say how many pages it has, for which it waits to be released. */
+  /* Nobody can count its pages, so it waits for release. */
   uncounted?: boolean;
-  /* The name of the user who asks for approval, for who may give it. */
+  /* Name of the user who asks for approval, for users who may give it. */
   asked_by?: string | null;
-  /* Address of a picture of its first page, for who may answer. */
+  /* Address of a picture of its first page, for users who may answer. */
   picture?: string | null;
   by_hand?: ManualDuplex | null;
   can_move?: boolean;
   can_print_again?: boolean;
-  /* Its document is of sheets, on which all lies as they were made. */
+  /* Its document is sheets that are laid out already. */
   laid_out?: boolean;
 }
 
@@ -124,22 +124,21 @@ export interface Feed {
   printers: Record<string, Printer>;
   jobs: Job[];
   key_rejected?: string[];
-  /* What an automation or a script that this user set off was refused since the last message. */
+  /* The last refusal, since the last message, of an automation or script that this user started. */
   refused?: Refusal | null;
 }
 
-/* What Home Assistant answers to a call of an action. */
 export interface CallResult {
   context: { id: string };
 }
 
-/* A refusal in the shape of a refused command's error. */
+/* Has the shape of a refused command's error, so that `explain` takes it. */
 export interface Refusal {
   context_id: string;
-  /* The context of what the user did that led to it. */
+  /* The context of the user's call that led to it. */
   began_in: string | null;
   code: string;
-  /* For one without a translation. */
+  /* For a refusal without a translation. */
   message: string | null;
   translation_domain: string | null;
   translation_key: string | null;
