@@ -1,4 +1,4 @@
-import "../card"; // bundled in one piece
+import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { mdiCheck, mdiClose, mdiFlipHorizontal, mdiLockOpenVariantOutline, mdiPrinter } from "@mdi/js";
@@ -18,16 +18,16 @@ import { turnPicture } from "./turn-picture";
 
 const texts = partTexts(en, zh);
 
-/* What a job that waits for a person asks, and what answers it: approval, release, paper turned over. */
+/* The question of a job that waits for a person, and its answers: approval, release, paper turned over. */
 @define("lianke-answer")
 export class LiankeAnswer extends DialogPart {
   @property({ attribute: false }) job!: Job;
-  /* Whether a rejection is being written. */
+  /* Whether the user is writing a rejection. */
   @state() private _rejecting = false;
 
-  /* The signed address of a picture of its first page, and that for which it was signed. */
+  /* The signed address of the first page's picture; `_signed` is the address it was signed for. */
   @state() private _picture = "";
-  /* Whether it did not come. */
+  /* Whether the picture could not be loaded. */
   @state() private _failed = false;
   private _signed: string | null | undefined;
 
@@ -55,7 +55,7 @@ export class LiankeAnswer extends DialogPart {
       img {
         align-self: start;
         max-width: 100%;
-        /* Before it has come, too: it moves no button then. */
+        /* The height before the picture has loaded, too, so that no button moves. */
         height: 200px;
         object-fit: contain;
         background: #fff;
@@ -81,9 +81,9 @@ export class LiankeAnswer extends DialogPart {
 
   protected override willUpdate(): void {
     const { picture: first, waits_for: reasons } = this.job;
-    // It says as much as a title.
+    // The picture tells as much about a document as its title.
     const picture = this.context.config.hide_titles ? null : first;
-    // Somebody else has approved it meanwhile.
+    // Somebody else may have approved it meanwhile.
     if (reasons?.[0] !== "approval") this._rejecting = false;
     if (picture === this._signed) return;
     this._signed = picture;
@@ -105,7 +105,7 @@ export class LiankeAnswer extends DialogPart {
     this._failed = true;
   };
 
-  /* Nobody is to approve what cannot be looked at without knowing it. */
+  /* Whether the first page cannot be shown, which whoever approves must know. */
   private get _isUnseen(): boolean {
     return !this.context.config.hide_titles && (this._failed || this.job.picture === null);
   }
@@ -129,7 +129,7 @@ export class LiankeAnswer extends DialogPart {
     return html`<p class="soft">${this._text(key)}</p>`;
   }
 
-  /* Why a job waits to be released that nobody asked to hold. */
+  /* Says why the job waits for release though nobody has asked for that. */
   private _uncounted() {
     return this.job.uncounted ? this._soft("uncounted") : nothing;
   }
@@ -148,10 +148,10 @@ export class LiankeAnswer extends DialogPart {
   }
 
   private _approval() {
-    // A name says as much of who prints as a title.
+    // The name, like the title, tells who prints.
     const name = !this.context.config.hide_titles && this.job.asked_by;
-    // The picture stays while a rejection is written: its address expires, and Home Assistant counts what comes later
-    // as a failed login.
+    // The picture stays while a rejection is written: drawn again, it would be fetched by its expired address, which
+    // Home Assistant counts as a failed login.
     return html`${name ? html`<p class="soft wraps">${this._text("asks", { name })}</p>` : nothing}${
       this._picture
         ? html`<img src=${this._picture} alt=${this._text("picture")} @error=${this._noPicture} />`
@@ -242,7 +242,7 @@ export class LiankeAnswer extends DialogPart {
     </dialog>`;
   }
 
-  /* What is told is right for most printers; a test sheet, which an administrator can print, tells it of this one. */
+  /* These steps are right for most printers; a test sheet, which an administrator can print, shows it for this one. */
   private _untested() {
     const said = this._text("untested");
     return this.context.hass.user?.is_admin
@@ -280,7 +280,7 @@ export class LiankeAnswer extends DialogPart {
       await this.context.call(service, { device_id, job_id, ...data });
       this._rejecting = false;
       this.close();
-      // The next question may come where this one was: who approves has not released.
+      // The job's next question may appear in the same place: a double tap on Approve must not release as well.
       await tapped();
     });
   }

@@ -4,14 +4,14 @@ import { define } from "../define";
 import { base, buttons } from "../styles";
 import { Part } from "./part";
 
-/* A question, and its two answers, each of which says what happens then. */
+/* A question with two answers, each of which says what it does. */
 export interface Question {
   ask: string;
   yes: string;
   no: string;
 }
 
-/* A button that asks once more, in place, if there is a question; fires `confirmed`. */
+/* A button that asks its question first, if it has one, in its own place; fires `asking` and `confirmed`. */
 @define("lianke-ask")
 export class LiankeAsk extends Part {
   @property({ attribute: false }) label = "";
@@ -19,7 +19,7 @@ export class LiankeAsk extends Part {
   @property({ attribute: false }) accessibleLabel: string | undefined;
   @property({ attribute: false }) question: Question | undefined;
   @property({ attribute: false }) icon: string | undefined;
-  /* While resting it does nothing; it is not disabled, since that would take the keyboard's focus from it. */
+  /* Whether presses are ignored. The button is not disabled, since that would take the keyboard's focus from it. */
   @property({ attribute: false }) resting = false;
   @state() private _asking = false;
 

@@ -11,9 +11,9 @@ const ACCEPT = "image/*,.pdf,.doc,.docx,.xls,.xlsx,.ppt,.pptx,.wps,.et,.dps,.htm
 @define("lianke-file-chooser")
 export class LiankeFileChooser extends Part {
   @property({ attribute: false }) label = "";
-  /* Shown text; without one it is a round button. */
+  /* Visible text; without one it is a round button. */
   @property({ attribute: false }) text: string | undefined;
-  /* The icon of one that adds to files that are there already. */
+  /* The icon of a chooser that adds to files chosen before. */
   @property({ attribute: false }) adds: string | undefined;
   @property({ attribute: false }) over = false;
 

@@ -1,35 +1,33 @@
-/* What a printer's part of the card does with files that are chosen, dragged or pasted, and with a focus that was lost. */
-import "../card"; // bundled in one piece
+/* Handles files that are chosen, dropped or pasted on a printer, and a keyboard focus that was lost. */
+import "../card"; // keeps modules that parts share in one chunk
 import { FocusKeeper } from "../focus-keeper";
 import "../guard";
 import { summarize } from "../summary";
 import type { Part } from "./part";
 import type { LiankePrinter } from "./printer";
 
-/* Take files, not to be printed yet. */
+/* Adds files to those that are about to be printed; prints nothing yet. */
 const add = async (printer: LiankePrinter, files: File[]): Promise<void> => {
   if (!files.length || !printer.mayPrint) return;
-  // Begun at once: what else is under way must not swallow them.
+  // Added before `run`, which drops a command while another is running.
   const added = printer.addTo(printer.device, (batch) => batch.add(files));
   await printer.tasks.run("printer", () => added);
 };
 
-/* Take files that were chosen in the card. */
 export const choose = async (printer: LiankePrinter, files: File[]): Promise<void> => {
   const { batch, renderRoot } = printer;
-  // Those for a printer that is away at the moment, too.
+  // Also while the printer is away, when `add` refuses them.
   if (batch?.items.length) return batch.add(files);
   const focused = printer.shadowRoot?.activeElement?.localName === "lianke-file-chooser";
   await add(printer, files);
   if (!focused) return;
-  // What chooses files has moved to the end of the form, and the focus with it.
+  // The chooser is now at the end of the form, and the focus goes with it.
   await printer.updateComplete;
   const tray = renderRoot.querySelector<Part>("lianke-tray");
   await tray?.updateComplete;
   tray?.focus();
 };
 
-/* Hear what is done to a printer's part. */
 export const listen = (printer: LiankePrinter): void => {
   new FocusKeeper(printer);
   const on = <T extends Event>(type: string, hear: (event: T) => void) =>
@@ -65,10 +63,10 @@ export const listen = (printer: LiankePrinter): void => {
     void printer.tasks.run("printer", () => Promise.all(held.map(cancel)));
   });
 
-  /* A part lost the control that had the focus, and found nothing else in itself. */
+  /* Fired by FocusKeeper when a part has lost the focused control and has nothing else to focus. */
   on("focus-lost", (event) => {
     const section = printer.renderRoot.querySelector("section");
-    // Its own, where not even the section is left.
+    // The printer's own event, or one after which not even a section is left.
     if (!section || event.composedPath()[0] === printer) return;
     event.stopPropagation();
     section.tabIndex = -1;

@@ -9,7 +9,7 @@ import { Part } from "./part";
 const iconOf = (tone: Tone) =>
   tone === "off" ? mdiPowerPlugOff : tone === "warn" || tone === "bad" ? mdiAlertOutline : mdiPrinter;
 
-/* Name and state of a printer, laid out as a tile; pressed, it shows the details of the status entity. */
+/* Name and state of a printer, laid out like a tile; pressed, it opens the details of the status entity. */
 @define("lianke-header")
 export class LiankeHeader extends Part {
   @property({ attribute: false }) name = "";
@@ -17,7 +17,7 @@ export class LiankeHeader extends Part {
   @property({ attribute: false }) tone: Tone = "off";
   /* Whether it is as high as a tile, with one line each for name and state. */
   @property({ type: Boolean, reflect: true }) tile = false;
-  /* Another icon than that of the tone. */
+  /* Replaces the icon of the tone. */
   @property({ attribute: false }) icon: string | undefined;
   /* The entity whose details are shown; without one the header cannot be pressed. */
   @property({ attribute: false }) entityId: string | undefined;
@@ -54,7 +54,7 @@ export class LiankeHeader extends Part {
         pointer-events: none;
         position: relative;
       }
-      /* Too narrow for both: the state is written below the name, too. */
+      /* Too narrow for both; the state is also written below the name. */
       @container (max-width: 150px) {
         .badge {
           display: none;
@@ -80,7 +80,7 @@ export class LiankeHeader extends Part {
       slot {
         display: flex;
         position: relative;
-        /* Buttons are as high as the head, so that they make it no higher, and end where those of rows do. */
+        /* The buttons make the head no higher, and end where those of rows do. */
         margin: -2px 0;
         margin-inline-end: -8px;
       }

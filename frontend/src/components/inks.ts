@@ -1,4 +1,4 @@
-import "../card"; // bundled in one piece
+import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { mdiAlertOutline } from "@mdi/js";
@@ -16,7 +16,7 @@ const LOW = 10; // percent
 
 type InkKey = "ink_black" | "ink_cyan" | "ink_magenta" | "ink_yellow";
 
-/* The usual inks: how printers call them, our word, and a tone that suits the theme. */
+/* The usual inks: what printers call them, our name, and a color that suits the theme. */
 const USUAL: [RegExp, InkKey, string][] = [
   [/^(black|黑色?|p?k)$/i, "ink_black", "var(--primary-text-color)"],
   [/^(cyan|青色?|c)$/i, "ink_cyan", "#00a3c7"],
@@ -25,7 +25,7 @@ const USUAL: [RegExp, InkKey, string][] = [
 ];
 const COLOR = /^#[0-9a-f]{6}$/i;
 
-/* Ink levels, each a meter. Loaded for a printer that tells them. */
+/* Ink levels, each a meter. Loaded for a printer that reports them. */
 @define("lianke-inks")
 export class LiankeInks extends Part {
   @property({ attribute: false }) inks: Ink[] = [];

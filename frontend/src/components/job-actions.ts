@@ -1,4 +1,4 @@
-import "../card"; // bundled in one piece
+import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { mdiCheck, mdiReload, mdiSwapHorizontal, mdiTuneVariant } from "@mdi/js";
@@ -17,15 +17,15 @@ import { Part } from "./part";
 
 const texts = partTexts(en, zh);
 
-/* What somebody can do about a job besides canceling it; fires `asking` while a question is open. */
+/* What the user can do with a job besides canceling it; fires `asking` when a question opens or closes. */
 @define("lianke-job-actions")
 export class LiankeJobActions extends Part {
   @property({ attribute: false }) job!: Job;
-  /* What is said of pages that may have come out, empty if nothing. */
+  /* A sentence about pages that may have come out; empty if there is none. */
   @property({ attribute: false }) partly = "";
-  /* Whether printed documents are kept to be printed again; undefined where nobody says. */
+  /* Whether printed documents are kept for printing again; undefined if that is not known. */
   @property({ attribute: false }) keeps: boolean | undefined;
-  /* Whether more is asked in a dialog. */
+  /* Whether the dialog for another printer or other options is open. */
   @state() private _opened = false;
 
   protected readonly _focus = new FocusKeeper(this);
@@ -35,7 +35,7 @@ export class LiankeJobActions extends Part {
     base,
     buttons,
     css`
-      /* Below the buttons that answer. */
+      /* Below a job's answer buttons. */
       :host(:not(:first-child)) {
         margin-top: var(--gap);
       }
@@ -56,7 +56,7 @@ export class LiankeJobActions extends Part {
     const { job } = this;
     const unconfirmed = job.state === "unconfirmed";
     const again = job.can_retry || job.can_print_again;
-    // The dialog stays while the job is being moved: that may be refused.
+    // The dialog stays open while the job is being moved, since the move may be refused.
     const moves = job.can_move || (this._opened && !again);
     const doubt = unconfirmed ? this._text("maybe_ask") : this.partly;
     const resting = this._tasks.isWorking("job");
@@ -110,7 +110,7 @@ export class LiankeJobActions extends Part {
     </button>`;
   }
 
-  /* Why there is no Print again, and what changes that for the next time, for who may. */
+  /* Says why there is no Print again, and lets an administrator change that for the next time. */
   private _notKept() {
     const isAdmin = this.context.hass.user?.is_admin;
     const why = this._text(this.job.state === "canceled" ? "not_kept_canceled" : "not_kept");
@@ -155,14 +155,14 @@ export class LiankeJobActions extends Part {
       try {
         await this.context.call("retry_job", this._ids);
       } catch (error) {
-        // What may be printed as often as one likes comes out twice if it is asked for twice.
+        // A kept document prints whenever it is asked for: a repeated request would print it twice.
         if (this.job.can_print_again && isLost(error as CommandError)) throw new UserError(this._text("again_lost"));
         throw error;
       }
       await tapped();
     });
 
-  /* Show the dialog for another printer or other options. */
+  /* Opens the dialog for another printer or other options. */
   private readonly _open = () =>
     void this._tasks.run("job", async () => {
       await import("../print/again").catch(() => {
@@ -172,7 +172,7 @@ export class LiankeJobActions extends Part {
     });
 
   private _show(isOpened: boolean): void {
-    // Of what is moved nothing is left out of the row meanwhile.
+    // A held job keeps its actions while it is moved. For others this would hide that pages may be out.
     if (this.job.state === "held") this.fire("asking", isOpened);
     this._opened = isOpened;
   }

@@ -1,15 +1,15 @@
-/* What is said about a job. */
+/* The sentences about a job. */
 import { lenient, type Key, type Localizer } from "../localize";
 import { OPEN, TAKEN } from "../summary";
 import type { Job } from "../types";
 
-/* Return how much of a document has been uploaded, from 0 to 1; null when that is not what happens now. */
+/* From 0 to 1; null unless the document is being uploaded. */
 export const uploadedPart = ({ state, phase, size, sent_bytes: sent }: Job): number | null =>
   state === "uploading" && phase !== "checking" && size && sent ? Math.min(sent / size, 1) : null;
 
-/* States of a printer that hold up a job which the service has already taken. */
+/* States of a printer that hold up a job which the service has accepted. */
 const AT_PRINTER = ["out_of_paper", "cover_open", "paper_jam", "out_of_ribbon", "out_of_ink", "paused", "stopped"];
-/* What somebody did to a job that the service or its entity only calls canceled. */
+/* Reasons of jobs that the service and the sensors only report as canceled. */
 const ENDS: Record<string, Key> = {
   moved: "state_moved",
   rejected: "state_rejected",
@@ -19,7 +19,7 @@ const ENDS: Record<string, Key> = {
 
 const stateOf = (t: Localizer, job: Job, printer: string | null | undefined): string => {
   if (job.state === "held" && job.hold_reason) {
-    // The entity's state says no more than that; here one waits for it.
+    // The sensor's text only names the reason; here somebody waits, and reads how long it takes.
     const ready = job.hold_reason === "getting_ready";
     const reason = ready ? t.text("getting_ready") : t.state("hold_reason", job.hold_reason);
     return job.waits_for?.length ? reason : t.text("held_for", { reason });
@@ -31,19 +31,19 @@ const stateOf = (t: Localizer, job: Job, printer: string | null | undefined): st
     const status = t.state("status", printer).toLowerCase();
     return t.text(printer === "out_of_paper" ? "sent_no_paper" : "sent_waits", { status });
   }
-  // The printer says so earlier than the service.
+  // The printer reports this earlier than the service.
   if (printer === "printing" && ["queued", "processing"].includes(job.state)) return t.text("sent_prints");
   const end = job.state === "canceled" && ENDS[job.reason ?? ""];
   return end ? t.text(end) : t.state("last_job", job.state);
 };
 
-/* Return the facts of a job's second line; what its printer's state is decides where it waits. */
+/* The facts of a job's second line; the state of its printer decides what it waits for. */
 export const jobFacts = (t: Localizer, job: Job, printer?: string | null): string[] => {
   const { state, pages, pages_printed: printed } = job;
   const facts = [stateOf(t, job, printer)];
   if (job.by_hand && OPEN.includes(state)) facts.push(t.text(job.by_hand.half === 1 ? "first_sides" : "second_sides"));
   if (state === "held" && job.expires_at) facts.push(t.text("until", { time: t.time(job.expires_at) }));
-  // With its copies, a job's pages are those of one: all of them are their product.
+  // `pages` counts one copy, `pages_printed` all copies together.
   const shown = (state === "completed" && job.copies === 1 && printed) || pages || printed;
   if (shown) facts.push(t.count("pages", shown));
   if (job.copies > 1) facts.push(t.text("copies_n", { n: t.number(job.copies) }));
@@ -51,10 +51,10 @@ export const jobFacts = (t: Localizer, job: Job, printer?: string | null): strin
   return facts;
 };
 
-/* What somebody other than the user did to a job, or its halves. */
+/* Reasons that are shown though the job has not failed: what somebody else did to it or to its halves. */
 const TOLD = ["rejected_by", "moved", "first_sides_only", "first_sides_rejected", "not_turned_in_time"];
 
-/* Return why a job failed: in the user's language, with the service's own words where they say more. */
+/* Why a job failed, in the user's language, with the service's own words where they say more; else empty. */
 export const jobReason = (t: Localizer, { state, reason, reason_key: key = reason, detail, code }: Job): string => {
   const told = TOLD.includes(key ?? "");
   if (state !== "failed" && state !== "unconfirmed" && !told) return "";
@@ -64,18 +64,18 @@ export const jobReason = (t: Localizer, { state, reason, reason_key: key = reaso
   return t.isChinese ? `${text}（${detail}）` : `${text} (${detail})`;
 };
 
-/* Reasons whose texts already send people to look at the paper. */
+/* Reasons whose texts already tell people to look at the paper. */
 const PAPER_TOLD = ["box_not_responding", "no_answer", "no_outcome", "no_result", "print_failed", "expired_too_late"];
 
-/* Return whether the reason of a job says all that `partlyPrinted` would: it does not know how many pages. */
+/* Whether the reason's text already says all that `partlyPrinted` would: nobody knows how many pages came out. */
 export const tellsPaper = ({ reason, pages_printed: printed }: Job): boolean =>
   !printed && PAPER_TOLD.includes(reason ?? "");
 
-/* Return a job's state as it is announced; of a canceled one, what somebody else did to it. */
+/* A job's state for screen readers; for a canceled one, what somebody else did to it. */
 export const outcome = (t: Localizer, job: Job): string =>
   (job.state === "canceled" && jobReason(t, job)) || stateOf(t, job, null);
 
-/* Return that pages of a failed job may have come out, empty when none did. */
+/* Says that pages of a failed job may have come out; empty if none did. */
 export const partlyPrinted = (t: Localizer, { partly_printed: partly, pages_printed: printed }: Job): string => {
   if (!partly) return "";
   return printed ? t.count("partly", printed) : t.text("partly_some");

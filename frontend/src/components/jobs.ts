@@ -30,14 +30,14 @@ export class LiankeJobs extends Part {
   @property({ attribute: false }) open: Job[] = [];
   @property({ attribute: false }) finished: Job[] = [];
   @property({ attribute: false }) mayControl = false;
-  /* Whether printed documents are kept to be printed again; undefined where nobody says. */
+  /* Whether printed documents are kept for printing again; undefined if that is not known. */
   @property({ attribute: false }) keeps: boolean | undefined;
-  /* The state of the printer, as its header says it. */
+  /* The printer's state as its header shows it. */
   @property({ attribute: false }) status: string | null = null;
   @state() private _expanded = false;
-  /* Whether all of a job is shown: where somebody wants it, or what went wrong was the latest news. */
+  /* By job: whether its row is unfolded, by the user or because its failure was the latest news. */
   @state() private _unfolded = new Map<string, boolean>();
-  /* Jobs about which something is being asked. */
+  /* By job: whether a question about it is open. */
   @state() private _asking = new Map<string, boolean>();
 
   private readonly _tasks = new TaskController(this);
@@ -88,7 +88,7 @@ export class LiankeJobs extends Part {
 
   protected override willUpdate(): void {
     const [latest] = this.finished;
-    // It stays as it is when something newer has ended: somebody may be reading it.
+    // It stays unfolded when a newer job ends, since somebody may be reading it.
     if (latest && !this._unfolded.has(latest.job_id) && this._told(latest).length)
       this._unfolded.set(latest.job_id, true);
   }
@@ -156,13 +156,13 @@ export class LiankeJobs extends Part {
     </li>`;
   }
 
-  /* Return what is told of how a job ended. */
+  /* Sentences about how a job ended. */
   private _told(job: Job): string[] {
     const partly = tellsPaper(job) || this._asking.get(job.job_id) ? "" : partlyPrinted(this.t, job);
     return [jobReason(this.t, job), partly].filter(Boolean);
   }
 
-  /* What is at the end of a row: Cancel, or what shows and hides the other actions. */
+  /* The end of a row: Cancel, or the button that unfolds the other actions. */
   private _end(job: Job, title: string) {
     const { job_id: id, device_id } = job;
     const cancel = () => this.context.call("cancel_job", { device_id, job_id: id });
@@ -188,7 +188,7 @@ export class LiankeJobs extends Part {
     </button>`;
   }
 
-  /* What a job that waits for a person asks, and what can be done about one. */
+  /* Below a row: the question of a job that waits for a person, and the other actions. */
   private _below(job: Job) {
     const isShown = this._offers(job) && (!this._folds(job) || this._unfolded.get(job.job_id));
     if (job.can_continue) loadPart(import("./answer"));
@@ -212,19 +212,18 @@ export class LiankeJobs extends Part {
 
   private _offers(job: Job): boolean {
     if (!this.mayControl) return false;
-    // Of a single printer nothing can be moved to another.
-    // Also while a dialog asks where to: it stays to say why the job cannot be moved any more.
+    // Moving needs a second printer. It stays on offer while its dialog is open, to say why it has become impossible.
     const moves =
       (job.can_move || (job.state === "held" && this._asking.get(job.job_id))) &&
       printerIds(this.context.hass).size > 1;
     if (job.can_retry || job.can_print_again || job.state === "unconfirmed" || moves) return true;
-    // Of what is not kept it says so, and how that is changed.
+    // A job whose document is not kept says so, and how to change that.
     const couldBeKept = this.keeps === false || this._unfolded.has(job.job_id);
     const isOver = job.state === "completed" || (job.state === "canceled" && !job.reason);
     return couldBeKept && isOver;
   }
 
-  /* Whether a job is a short row until more is asked for. One that nobody knows the end of asks to be answered. */
+  /* Whether a job is a short row until it is unfolded. An unconfirmed one is not: it asks for an answer. */
   private _folds(job: Job): boolean {
     if (OPEN.includes(job.state) || job.state === "unconfirmed") return false;
     return this._offers(job) || this._told(job).length > 0;

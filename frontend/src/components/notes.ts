@@ -1,4 +1,4 @@
-import "../card"; // bundled in one piece
+import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { define } from "../define";
@@ -14,10 +14,10 @@ import "./ask";
 
 const texts = partTexts(en, zh);
 
-/* Where Home Assistant asks for a new key, and where it lists what can be repaired. */
+/* Where Home Assistant asks for a new key, and where it lists repairs. */
 const SIGN_IN = "/config/integrations/integration/lianke";
 const REPAIRS = "/config/repairs";
-/* From so many waiting jobs on they can be discarded at once, whatever the printer's state. */
+/* From this many waiting jobs on, all can be discarded together, whatever the printer's state. */
 const MANY = 2;
 
 /* Banners: what is wrong with a printer and what to do about it, and what waits for it. Loaded when there is one. */
@@ -83,7 +83,6 @@ export class LiankeNotes extends Part {
     </ha-alert>`;
   }
 
-  /* Return a problem's name as a sentence of its own. */
   private _sentence(problem: string): string {
     return `${this.t.state("status", problem)}${this.t.isChinese ? "。" : "."}`;
   }
@@ -98,7 +97,7 @@ export class LiankeNotes extends Part {
 
   private _held() {
     const { held, tone, state } = this.summary;
-    /* Nobody knows whether a printer without a state is off. */
+    /* A printer whose state is not known may well be on. */
     const isOff = tone === "off" && state !== null;
     if (!held.length || (!isOff && held.length < MANY)) return nothing;
     const key = !isOff ? "will_print_later" : state === "box_offline" ? "will_print_box" : "will_print";
@@ -118,7 +117,7 @@ export class LiankeNotes extends Part {
     </div>`;
   }
 
-  /* Those that wait for somebody's answer, and those that the service has, stay. */
+  /* Discarding spares jobs that wait for somebody's answer, and jobs that the service has accepted. */
   private _question(count: number): Question {
     const known = texts.of(this.t);
     const { ask, yes, no } = count === 1 ? known.questions.discard_one : known.questions.discard;

@@ -58,7 +58,7 @@ export class LiankePrinter extends Part {
       section:focus-visible {
         outline-offset: -2px;
       }
-      /* With the border of the card it is as high as a tile. */
+      /* With the card's border it is as high as a tile. */
       section.compact {
         padding: 9px 10px;
         gap: 8px;
@@ -76,7 +76,7 @@ export class LiankePrinter extends Part {
     loadPart(hands.then(({ listen }) => listen(this)));
     this.addEventListener("files-chosen", (event) => {
       const { detail } = event as CustomEvent<File[]>;
-      // Files may be chosen before that is there, and of a card that was updated meanwhile it never is.
+      // Files may be chosen before hands.ts is loaded; after an update of the card it never is.
       hands.then(
         ({ choose }) => choose(this, detail),
         () => this.tasks.fail("printer", new UserError(pageStrings().reload)),

@@ -1,4 +1,4 @@
-import "../card"; // bundled in one piece
+import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing, type PropertyValues } from "lit";
 import { property } from "lit/decorators.js";
 import { mdiFileDocumentOutline, mdiPlay } from "@mdi/js";
@@ -18,28 +18,28 @@ import type { CallResult, Printer, QuickButton, Refusal } from "../types";
 import { Part } from "./part";
 
 const PRINT = "lianke.print";
-/* How many presses and refusals are kept in mind until the other comes. */
+/* How many presses, and how many refusals, wait for their counterpart. */
 const KEPT = 20;
 const texts = partTexts(en, zh);
 
-/* Add to a map and forget the oldest beyond so many. */
+/* Forgets the oldest entries beyond KEPT. */
 const keep = <T>(map: Map<string, T>, key: string, value: T): void => {
   map.set(key, value);
   for (const old of [...map.keys()].slice(0, -KEPT)) map.delete(old);
 };
 
-/* Buttons that print a list, a picture or a text, or run a script; only for who may print. */
+/* Buttons that print a list, a picture or a text, or run a script; only for users who may print. */
 @define("lianke-quick-buttons")
 export class LiankeQuickButtons extends Part {
   @property({ attribute: false }) printers: Record<string, Printer> = {};
-  /* What was refused to what this user set off, in the card's last message. */
+  /* From the feed's last message: the refusal of an automation or script that this user started. */
   @property({ attribute: false }) refused: Refusal | null | undefined;
 
   protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
-  /* The buttons pressed, by the context in which Home Assistant runs what they set off. */
+  /* Pressed buttons, by the id of the context in which Home Assistant runs what they start. */
   private readonly _pressed = new Map<string, string>();
-  /* What was refused, by the context in which it began: it may be told before Home Assistant has answered the press. */
+  /* Refusals, by the same id: one may arrive before Home Assistant has answered the press. */
   private readonly _refusals = new Map<string, Refusal>();
 
   static override styles = [
@@ -55,8 +55,8 @@ export class LiankeQuickButtons extends Part {
     `,
   ];
 
-  /* Home Assistant answers before automations and scripts have run, and takes what they were refused for itself. Another
-     card's buttons, and this user's other screens, have contexts of their own. */
+  /* Home Assistant answers a press before its script has run, and does not hand the script's refusals on: they come by
+     the feed. Presses on other cards, or on this user's other screens, have other contexts. */
   protected override willUpdate(changed: PropertyValues): void {
     const { refused } = this;
     if (!changed.has("refused") || !refused?.began_in) return;
@@ -69,7 +69,7 @@ export class LiankeQuickButtons extends Part {
     this._tell(context.id);
   }
 
-  /* Say at its button what was refused in what began in a context. */
+  /* Shows a refusal at its button, once both the press and the refusal are known. */
   private _tell(context: string): void {
     const key = this._pressed.get(context);
     const refusal = this._refusals.get(context);
@@ -112,7 +112,7 @@ export class LiankeQuickButtons extends Part {
     return button.name || name || button.entity || texts.text(this.t, "print");
   }
 
-  /* Return where a button prints, if that is none of the card's printers: what becomes of it is not seen here. */
+  /* Names a printer that is not on this card, since its jobs are not shown here; empty for the card's own. */
   private _elsewhere(button: QuickButton): string {
     const { config, hass } = this.context;
     if (!button.device || !config.devices.length || config.devices.includes(button.device)) return "";
@@ -120,7 +120,6 @@ export class LiankeQuickButtons extends Part {
     return name ? ` → ${this.t.named(name, placeOf(hass, button.device))}` : "";
   }
 
-  /* Return the printer that a button prints on: its own, else the card's first. */
   private _deviceOf(button: QuickButton): string | undefined {
     return button.device || this.context.config.devices[0] || Object.keys(this.printers)[0];
   }
@@ -129,7 +128,7 @@ export class LiankeQuickButtons extends Part {
     const action = button.tap_action?.perform_action;
     const prints = action ? action === PRINT : !(domainOf(button.entity) in RUNNABLE);
     const printer = prints ? this.printers[this._deviceOf(button) ?? ""] : undefined;
-    // Nothing is known of a printer that is not among them: who may print on another one may try.
+    // Nothing is known about a printer that is not on this card: a user who may print on another one may try.
     return (printer ? [printer] : Object.values(this.printers)).some(({ may_control }) => may_control);
   }
 
@@ -144,7 +143,7 @@ export class LiankeQuickButtons extends Part {
       this._began(key, await hass.callWS<CallResult>(call));
       return;
     }
-    // Home Assistant runs nothing then, and says so only in its log.
+    // Home Assistant would run nothing, and say so only in its log.
     if (entity && !hass.states[entity]) throw new UserError(texts.text(this.t, "missing", { entity }));
     const service = RUNNABLE[domainOf(entity)];
     if (entity && service && !domain) {
@@ -164,7 +163,7 @@ export class LiankeQuickButtons extends Part {
       ...target,
       request_id: requestId,
       ...(entity ? { source_entity: entity } : {}),
-      // A text has no name of its own.
+      // A text has no title of its own.
       ...("text" in given && button.name ? { title: button.name } : {}),
       ...given,
     };

@@ -1,4 +1,4 @@
-import "../card"; // bundled in one piece
+import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { mdiContentCopy, mdiFolderOpenOutline, mdiScanner } from "@mdi/js";
@@ -16,13 +16,13 @@ import { Part } from "./part";
 
 const texts = partTexts(en, zh);
 
-/* What is to be printed from elsewhere than this device: the media library, and a scanner if there is one. */
+/* Buttons for what is not on this device: the media library, and the scanner if there is one. */
 @define("lianke-scan-buttons")
 export class LiankeScanButtons extends Part {
-  /* The devices of the printer and of its scanner. */
+  /* Device ids of the printer and of its scanner. */
   @property({ attribute: false }) device = "";
   @property({ attribute: false }) scanner: string | null = null;
-  /* How many scanned pages wait for a person. */
+  /* Scanned pages that wait for somebody's decision. */
   @property({ attribute: false }) scanned: number | undefined;
   /* Name of the printer. */
   @property({ attribute: false }) name = "";
@@ -44,7 +44,7 @@ export class LiankeScanButtons extends Part {
       .slim {
         display: flex;
       }
-      /* A header as narrow as half a tile has room for a name and what chooses files. */
+      /* A header of half a tile's width has room for the name and the file chooser only. */
       @container (max-width: 260px) {
         .slim [data-key="media"] {
           display: none;
@@ -82,9 +82,9 @@ export class LiankeScanButtons extends Part {
       }`;
   }
 
-  /* What is said of a scan whose dialog was closed with pages in it. */
+  /* Reminds the user of pages in a scan whose dialog was closed. */
   private get _waits(): string {
-    // The dialog says it itself.
+    // The open dialog says so itself.
     return this.scanner && this.scanned && !this._mode ? texts.count(this.t, "waits", this.scanned) : "";
   }
 

@@ -1,4 +1,4 @@
-import "../card"; // bundled in one piece
+import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { mdiPrinter, mdiTuneVariant } from "@mdi/js";
@@ -19,7 +19,7 @@ import "./header";
 
 const texts = partTexts(en, zh);
 
-/* The list, calendar or picture that a card is for, with what prints it. */
+/* The list, calendar or picture that a card is for, with the buttons that print it. */
 @define("lianke-source")
 export class LiankeSource extends Part {
   /* Undefined while Home Assistant does not know it. */
@@ -105,7 +105,7 @@ export class LiankeSource extends Part {
     await tapped();
   }
 
-  /* Add it to what is about to be printed, where it can be looked at first. */
+  /* Adds it to what is about to be printed, where the user can look at it first. */
   private _choose(device: string, entity_id: string, name: string): Promise<void> {
     return this.addTo(device, (batch) => batch.addEntity({ entity_id, name }));
   }

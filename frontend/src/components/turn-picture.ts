@@ -1,8 +1,8 @@
-/* A picture of how sheets are put back for their second sides. */
+/* Draws how sheets go back in for their second sides. */
 import { svg, type TemplateResult } from "lit";
 import type { ManualDuplex } from "../types";
 
-/* The page as it lies in the tray, its leading edge at the top, around its middle. */
+/* A page in the tray, its leading edge at the top, drawn around its center. */
 const page = (left: boolean, seen: boolean) => svg`<g
   transform="${left ? "rotate(90)" : ""}${seen ? "" : " scale(-1 1)"}"
   opacity=${seen ? 1 : 0.3}
@@ -12,7 +12,7 @@ const page = (left: boolean, seen: boolean) => svg`<g
   <path d="M-14 2 H14 M-14 10 H14 M-14 18 H6" />
 </g>`;
 
-/* Return the picture: the sheets below the printer, the edge that goes in first at the top, the printed side or the back. */
+/* The sheets below the printer, the edge that goes in first at the top, showing the printed side or the back. */
 export const turnPicture = ({ put_back, edge_first }: ManualDuplex, label: string): TemplateResult<2> => {
   const left = edge_first === "left";
   const up = put_back === "face_up";
