@@ -1,4 +1,4 @@
-import "../card"; // bundled in one piece
+import "../card"; // keeps modules that parts share in one chunk
 import { html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { mdiPrinter, mdiSwapHorizontal } from "@mdi/js";
@@ -21,7 +21,7 @@ import "./options-form";
 
 const texts = partTexts(en, zh);
 
-/* No paper of that printer is large enough. */
+/* The error if no paper of that printer is large enough. */
 const NO_PAPER = "sheets_no_paper";
 const TAKES_NOTHING = ["awaiting_driver", "unsupported"];
 
@@ -31,13 +31,13 @@ export class LiankeAgain extends DialogPart {
   @property({ attribute: false }) job!: Job;
   @state() private _device = "";
   @state() private _sheetError = "";
-  /* What is different at the chosen printer, if it is another one, once that is known. */
+  /* What the chosen printer does differently; null until that is known, and for the job's own printer. */
   @state() private _plan: MovePlan | null = null;
-  /* Why it cannot be printed there. */
+  /* Why that printer cannot print it. */
   @state() private _refused = "";
-  /* Whether no choice there would mend that. */
+  /* Whether no other choice on that printer would help. */
   private _isRefused = false;
-  /* Holds the options; made anew for another printer. */
+  /* Holds the options; each chosen printer gets a new one. */
   batch: Batch | undefined;
 
   protected readonly _watcher = new BatchWatcher(this);
@@ -53,7 +53,7 @@ export class LiankeAgain extends DialogPart {
     return texts.text(this.t, key, values);
   }
 
-  /* Whether it was opened to move the job, which cannot be moved once more while it is being moved. */
+  /* Whether it was opened to move the job. Noted then, since a job that is being moved cannot be moved again. */
   private _moves = false;
 
   private get _asked() {
@@ -83,7 +83,7 @@ export class LiankeAgain extends DialogPart {
   /* The printer that was chosen when the button was pressed. */
   private _tried = "";
 
-  /* Learn what the other printer does in another way; why it takes nothing is said at once. */
+  /* Asks what another printer does differently; shows at once why it takes nothing, and throws that error as well. */
   private async _learn(): Promise<void> {
     const to_device_id = (this._planned = this._device);
     this._plan = null;
@@ -105,12 +105,12 @@ export class LiankeAgain extends DialogPart {
     }
   }
 
-  /* Return what a job is printed with elsewhere; null while there is something to be chosen. */
+  /* The fields for printing on another printer; null while something has to be chosen. */
   private async _there(): Promise<object | null> {
     const wasShown = this._plan !== null;
     if (!wasShown) await this._learn();
     await this.updateComplete;
-    // What has come up only now is answered by another press.
+    // Questions and differences that have only appeared now need another press.
     if (!this._plan || (!wasShown && (this._plan.open.length || this._plan.different.length))) return null;
     const chosen = this.renderRoot.querySelector<LiankeMoving>("lianke-moving")?.data() ?? null;
     return chosen && { ...chosen, to_device_id: this._device };
@@ -121,7 +121,7 @@ export class LiankeAgain extends DialogPart {
     return this._moves ? all.filter(({ id }) => id !== this.job.device_id) : all;
   }
 
-  /* Return the state of a printer that takes no job, whatever is chosen, empty for any other. */
+  /* The state of a printer that takes no job, whatever is chosen; empty for any other. */
   private _whyNot(device: string): string {
     const { entities, states } = this.context.hass;
     const status = Object.values(entities).find(
@@ -135,12 +135,12 @@ export class LiankeAgain extends DialogPart {
     const { batch, job } = this;
     const title = this.context.titleOf(job);
     const heading = this._text(this._asked, { title });
-    // What another printer refused says nothing of the one that is chosen now.
+    // Another printer's error does not apply to the one chosen now.
     const refused = this._tried === this._device ? this._tasks.errorOf("again") : undefined;
     const error = refused ?? (this._refused || batch?.problem);
     const plan = this._plan;
     if (batch) batch.plan = plan;
-    // What is chosen in the form is not that printer's own way.
+    // What the user has chosen in the form is not a difference between the printers.
     const chosen = batch?.options() ?? {};
     const told = plan && { ...plan, different: plan.different.filter(({ option }) => !(option in chosen)) };
     const form = batch && (plan || !this._elsewhere);
@@ -222,7 +222,7 @@ export class LiankeAgain extends DialogPart {
         await this.context.call(this._moves ? "move_job" : "retry_job", { ...ids, ...data });
       } catch (error) {
         if (await this.batch?.explainField(error as CommandError)) return this.batch?.changed();
-        // The other printer may have changed since: what it can do now is asked for beside what was refused.
+        // The other printer may have changed: ask again what it can do, and show that beside the error.
         if (this._elsewhere && !isLost(error as CommandError)) await this._learn().catch(() => undefined);
         if (!this._moves && isLost(error as CommandError)) throw new UserError(this._text("again_lost"));
         throw error;
@@ -235,7 +235,7 @@ export class LiankeAgain extends DialogPart {
   private _options(): object | null {
     const { batch } = this;
     if (!batch?.tidy()) return null;
-    // What has become open since it was chosen is chosen anew.
+    // An option that has become open since it was chosen has to be chosen again, in `lianke-moving`.
     return Object.fromEntries(Object.entries(batch.options()).filter(([name]) => !batch.isOpen(name)));
   }
 

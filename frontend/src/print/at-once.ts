@@ -1,14 +1,14 @@
-/* Which documents Home Assistant draws as soon as they are chosen: those that it can draw by itself, and that are small. */
+/* Draws documents as soon as they are chosen, if they are small and Home Assistant can draw them without the cloud. */
 import type { Batch } from "./batch";
 import type { PrintItem } from "./item";
 
-/* Nobody asked for the upload: it must not take long. */
+/* bytes: nobody has asked for this upload, so it must not take long. */
 const MAX_BYTES = 20e6;
 const MAX_ITEMS = 3;
 const TYPES = /^(application\/pdf|image\/(png|jpeg|gif|webp|bmp|hei[cf]|tiff))$/;
 const NAMES = /\.(pdf|png|jpe?g|gif|webp|bmp|hei[cf]|tiff?)$/i;
 
-/* Return those of the documents that are drawn at once: files among the first few of all. */
+/* Only files among the first few documents. */
 export const drawnAtOnce = (all: PrintItem[]): PrintItem[] =>
   all
     .slice(0, MAX_ITEMS)
@@ -22,7 +22,7 @@ export const drawnAtOnce = (all: PrintItem[]): PrintItem[] =>
         (file.type ? TYPES.test(file.type) : NAMES.test(file.name)),
     );
 
-/* Draw documents that can be, once the printer's options are loaded and unless something else was asked for meanwhile. */
+/* Draws them once the printer's options are loaded, unless the user has asked for something else meanwhile. */
 export const drawAtOnce = async (batch: Batch, items: PrintItem[]): Promise<void> => {
   if (batch.joint) return;
   const chosen = drawnAtOnce(batch.items).filter((item) => items.includes(item));
@@ -31,7 +31,7 @@ export const drawAtOnce = async (batch: Batch, items: PrintItem[]): Promise<void
   for (const item of chosen) {
     const isWanted = item.atOnce && !item.images.length && !item.refused;
     if (isWanted && !batch.joint && !batch.printing) await batch.draw(item);
-    // Unless another call of this has begun to draw it.
+    // Another call may be drawing it.
     if (!item.images.length && !item.previewing) item.atOnce = false;
     batch.changed();
   }

@@ -1,8 +1,7 @@
 /*
- * The documents chosen for one printer, with the options for all of them.
- *
- * What Home Assistant can draw by itself is shown at once; any other file leaves the browser on Preview or Print only. It
- * fires `change` whenever there is something new to draw, and outlives the elements that draw it.
+ * The documents chosen for one printer, with the options for all of them. A batch outlives the elements that draw it,
+ * and fires `change` whenever there is something new to draw. A file leaves the browser only on Preview or Print,
+ * unless Home Assistant can draw it without the cloud.
  */
 import { isLost, type CardContext, type CommandError } from "../context";
 import { lostPrint } from "../once";
@@ -35,48 +34,48 @@ import { printText } from "./texts";
 import { slowly, whyUnseen } from "./unseen";
 
 const MAX_FILES = 20;
-/* ms without another change of options: Home Assistant draws at once, the cloud takes its time and counts. */
+/* ms after the last change of an option; longer for the cloud, which is slow and should be asked less often. */
 const DRAW_AFTER = 250;
 const ASK_CLOUD_AFTER = 1000;
-/* What will be refused whatever is chosen, and so is told before Print is pressed. */
+/* Errors that no choice of options can avoid, shown before Print is pressed. */
 const USELESS = ["file_damaged", "content_not_as_named", "type_not_supported"];
 const isUseless = ({ translation_key: key }: CommandError) => USELESS.includes(key ?? "");
 const BLANK: Typed = { copies: "", pages: "" };
 
 export class Batch extends EventTarget {
   items: PrintItem[] = [];
-  /* What the printer offers, once that is known. */
+  /* What the printer offers; null until that is known. */
   offers: PrinterOptions | null = null;
   chosen: Chosen = {};
-  /* Which of the chosen options are the last time's choice, untouched. */
+  /* Names of chosen options that were taken over from the last time and not touched since. */
   carried: string[] = [];
   typed: Typed = { ...BLANK };
-  /* What is wrong, by field. */
+  /* Sentences about what is wrong, by field. */
   errors: Record<string, string> = {};
-  /* What is wrong with none of the files. */
+  /* A sentence about what is wrong apart from single documents and fields. */
   problem: string | null = null;
-  /* How all documents are printed together, if they are. */
+  /* Set while all documents are printed together. */
   joint: Joint | null = null;
-  /* What is different here from the printer of the job that is printed again, null if this is it. */
+  /* For a job printed again on another printer: what that one does differently. Else null. */
   plan: MovePlan | null = null;
   readonly sending = new Sending(this);
-  /* Whether something is being chosen in the media library: what was pressed before may be submitted meanwhile. */
+  /* Whether the media library is open. The form stays meanwhile, even when its last document has been submitted. */
   browsing = false;
-  /* The job that was handed over last, until something else is to be printed. */
+  /* The job submitted last, until something else is chosen. */
   job: string | undefined;
-  /* Until what the printer offers is known. */
+  /* Pending while the printer's options are being loaded. */
   loading: Promise<void> | null = null;
 
   private _previewTimer: ReturnType<typeof setTimeout> | undefined;
-  /* That for which options were chosen, with its layout, and which of them that one decides. */
+  /* The kind and layout that the options were chosen for, and which options that layout decides. */
   private _kind: string | undefined;
   private _decided: string[] = [];
-  /* Whether somebody has chosen the type of paper, which follows the paper otherwise. */
+  /* Whether the user has chosen the type of paper; otherwise it follows the paper. */
   private _hasType = false;
-  /* What was there when Print was pressed, until that is done. */
+  /* The documents there were when Print was pressed; null unless something is being printed. */
   private _pressed: PrintItem[] | null = null;
 
-  /* again: the job whose document is printed once more; what is not chosen stays as it was for that one. */
+  /* again: the job whose document is printed once more; options not chosen stay as that job had them. */
   constructor(
     public context: CardContext,
     readonly device: string,
@@ -93,43 +92,42 @@ export class Batch extends EventTarget {
     return this._pressed !== null;
   }
 
-  /* Those that layouts and options are for: while some are being printed these, whatever is added meanwhile. */
+  /* What layouts and options apply to: during a print the documents of that print, without those added since. */
   private get _meant(): PrintItem[] {
     return this._pressed?.filter((item) => this.items.includes(item)) ?? this.items;
   }
 
-  /* Those of them that can be printed. */
+  /* Of these, the documents that can be printed. */
   get usable(): PrintItem[] {
     return this._meant.filter((item) => !item.refused);
   }
 
-  /* What kind of documents they are, all together. */
   get kind(): Kind {
     if (this.joint?.isPhoto) return this.joint.layout;
     if (this.joint) return this.joint.isCard ? "card" : "document";
     return this._meant.every((item) => item.isPicture) ? "picture" : "document";
   }
 
-  /* Whether a field of the form is there: of pictures no pages can be chosen, of printer commands nothing. */
+  /* Whether the form has a field: pictures have no pages to choose from, printer commands no options at all. */
   hasField(name: string): boolean {
     if (this._meant.length && this._meant.every((item) => item.isRaw)) return false;
     if (name === "pages") return !this._meant.every((item) => item.isPicture || item.isRaw);
     return name === "copies" || (!!this.offers && offered(this._t, this.offers, name).length > 0);
   }
 
-  /* Whether an option is chosen apart from the form, as this printer may not do it as that of the job. */
+  /* Whether an option is chosen outside the form, since this printer may not do it as the job's printer does. */
   isOpen(name: string): boolean {
     return !!this.plan?.open.some(({ option }) => option === name);
   }
 
-  /* The layouts that make sense for them. */
+  /* Layouts that suit the documents, and the one in use. */
   get layouts(): LayoutName[] {
     const isTwoSided = this.offers?.duplex?.some((mode) => /^(long|short)_edge$/.test(mode)) ?? false;
     const found = layoutsFor(this.usable, isTwoSided);
     return this.joint && !found.includes(this.joint.layout) ? [this.joint.layout, ...found] : found;
   }
 
-  /* Whether nobody knows if something was submitted, so that it must not be put together in another way. */
+  /* Whether an answer was lost: the print may have been submitted, so it must not be put together differently. */
   get isLost(): boolean {
     return !!this.joint?.lost || this.items.some((item) => item.lost);
   }
@@ -138,7 +136,7 @@ export class Batch extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /* Take files. What comes while others are on their way waits for the next Preview or Print. */
+  /* Files added while others are being sent wait for the next Preview or Print. */
   add(files: File[]): void {
     this._take(files.map((file) => new PrintItem(file)));
   }
@@ -168,13 +166,12 @@ export class Batch extends EventTarget {
     this.changed();
   }
 
-  /* Have a problem shown that is none of the files'. */
   complain(problem: string): void {
     this.problem = problem;
     this.changed();
   }
 
-  /* Jobs that Home Assistant knows: one with our request id was submitted, though the answer may have been lost. */
+  /* A job with our request id proves that its print was submitted, even if the answer was lost. */
   notice(jobs: Job[]): void {
     if (this.offers?.lost) this._learn();
     const known = new Set(jobs.map((job) => job.request_id));
@@ -188,7 +185,7 @@ export class Batch extends EventTarget {
 
   remove(item: PrintItem): void {
     item.discard();
-    if (!item.previewing) this.sending.forget(item.document); // else when that is done
+    if (!item.previewing) this.sending.forget(item.document); // otherwise when its preview is done
     this.items = this.items.filter((other) => other !== item);
     if (!this.items.length) this._clear();
     if (this.joint?.lost && !this.joint.sent.some((sent) => this.items.includes(sent))) this.joint = null;
@@ -201,7 +198,7 @@ export class Batch extends EventTarget {
     for (const item of this.items) this.remove(item);
   }
 
-  /* What was typed was meant for files that are gone. */
+  /* The options were meant for files that are gone. */
   private _clear(): void {
     this.typed = { ...BLANK };
     this.errors = {};
@@ -212,10 +209,10 @@ export class Batch extends EventTarget {
     this._decided = [];
   }
 
-  /* Print all documents together in a layout and show what comes of it, or print each by itself again. */
+  /* Prints all documents together, and draws their sheets; null prints each by itself again. */
   lay(layout: LayoutName | null): void {
     if (this.printing || this.isLost) return;
-    // Photographed pages stay straightened where that can be.
+    // Photographed pages stay straightened if the new layout allows it.
     const cleans = layout === "layout_clean" || Boolean(layout && this.joint?.cleans && layoutOf(layout).cleans);
     const corners = new Map<PrintItem, Corners>(cleans ? this.joint?.corners : []);
     this.joint = layout && new Joint(this, layout, cleans, corners);
@@ -225,7 +222,7 @@ export class Batch extends EventTarget {
     void (layout ? this.preview() : drawAtOnce(this, this.items));
   }
 
-  /* Have photographed pages straightened, or printed as they are again, in the layout that they are printed in. */
+  /* Switches the straightening of photographed pages on or off, within their layout. */
   straighten(): void {
     const { joint } = this;
     if (this.printing || this.isLost) return;
@@ -258,17 +255,17 @@ export class Batch extends EventTarget {
     this._optionsChanged();
   }
 
-  /* Other documents, or another order of them, are another print, if it still makes sense. */
+  /* Other documents, or another order, make another print; a layout that no longer suits them is dropped. */
   private _recompose(): void {
     const { joint } = this;
     if (!joint || joint.lost || this.printing) return;
-    // A booklet that could be chosen stays one.
+    // A booklet stays one even if two-sided printing is not known yet.
     if (layoutsFor(this.usable, true).includes(joint.layout)) joint.renew();
     else this._part();
     this._optionsChanged();
   }
 
-  /* Print each document by itself again. */
+  /* Prints each document by itself again. */
   private _part(): void {
     this.joint = null;
     void drawAtOnce(this, this.items);
@@ -303,17 +300,15 @@ export class Batch extends EventTarget {
     this._kind = undefined;
     this._recall();
     this._checkSizes();
-    // How many copies it makes at once is known only now.
+    // Only now is it known how many copies the printer makes at once.
     if (Object.keys(this.errors).length) this.tidy();
-    // What is drawn already was drawn without what is recalled only now.
+    // Earlier previews were drawn without the options recalled only now.
     if (this.offers.failed) this.changed();
     else this._optionsChanged();
   }
 
-  /*
-   * Take up what was chosen the last time for such documents, as far as it can be seen and changed here. What was chosen for
-   * these stays, but for the paper and for what a layout decides, now or until now.
-   */
+  /* Recalls what was chosen the last time for such documents, as far as this printer offers it. What the user has
+     chosen since stays, except the paper of another kind and what the old or the new layout decides. */
   private _recall(): void {
     const { offers, kind, joint } = this;
     const now = `${kind} ${joint?.layout}`;
@@ -341,7 +336,7 @@ export class Batch extends EventTarget {
         item.refused = printText(this._t, "too_large", { limit: this._t.bytes(limit) });
   }
 
-  /* Choose a value of an option, undefined for the printer's default. */
+  /* undefined stands for the printer's default. */
   choose(name: string, value: string | number | undefined): void {
     const names = [name];
     if (name === "media_type") this._hasType = true;
@@ -354,7 +349,7 @@ export class Batch extends EventTarget {
     this._setChosen(type === undefined ? chosen : { ...chosen, media_type: type }, carried);
   }
 
-  /* Go back to the printer's defaults, or to the paper of a layout. */
+  /* Goes back to the printer's defaults, or to a layout's own paper. */
   reset(): void {
     this._hasType = false;
     this._setChosen(this.offers ? presetOf(this._t, this.offers, this.kind) : {}, []);
@@ -370,7 +365,7 @@ export class Batch extends EventTarget {
     this._optionsChanged();
   }
 
-  /* What was refused was refused for other options. */
+  /* Errors belong to the options that they were reported for. */
   private _forgetErrors(): void {
     this.problem = null;
     for (const item of this.items) if (!item.lost) item.error = null;
@@ -384,7 +379,7 @@ export class Batch extends EventTarget {
     this._optionsChanged();
   }
 
-  /* Write what was typed as it is sent, and say what is wrong with it; returns whether nothing is. */
+  /* Puts what was typed into the form in which it is sent, and shows what is wrong with it; true if nothing is. */
   tidy(): boolean {
     this.typed = tidied(this.typed);
     const found = this._typedErrors();
@@ -393,13 +388,13 @@ export class Batch extends EventTarget {
     return !Object.keys(found).length;
   }
 
-  /* Return what is wrong with what was typed into fields that are still there. */
+  /* Only of fields that the form still has. */
   private _typedErrors(): Record<string, string> {
     const found = Object.entries(typedErrors(this._t, this.offers, tidied(this.typed)));
     return Object.fromEntries(found.filter(([name]) => this.hasField(name)));
   }
 
-  /* Previews follow the options, once these have been left alone for a moment. */
+  /* Previews follow the options, once these have rested for a moment. */
   private _optionsChanged(): void {
     for (const item of this.items) item.stale = item.images.length > 0;
     if (this.joint) this.joint.stale = this.joint.images.length > 0;
@@ -407,7 +402,7 @@ export class Batch extends EventTarget {
     this.changed();
   }
 
-  /* Have previews that are stale made anew, in a moment. */
+  /* Draws stale previews again in a moment; a later call starts the wait anew. */
   renewSoon(): void {
     clearTimeout(this._previewTimer);
     const stale = (this.joint ? [this.joint] : this.items).filter((one) => one.stale);
@@ -421,7 +416,7 @@ export class Batch extends EventTarget {
       await this._previewAll(this.usable.filter((item) => item.stale));
   }
 
-  /* Return the options as the action takes them, for all documents or for one of them. */
+  /* The options as fields of the print action, for all documents or for one of them. */
   options(item?: PrintItem): Record<string, unknown> {
     const { copies, pages } = tidied(this.typed);
     const given = copies ? { copies: Number(copies) } : {};
@@ -430,7 +425,7 @@ export class Batch extends EventTarget {
     return { ...this.chosen, ...given, ...chosen };
   }
 
-  /* Print all files that can be; what fails stays, with the reason. */
+  /* Prints every document that can be printed; one that fails stays, with its error. */
   async print(): Promise<void> {
     if (this.printing || !this.tidy()) return;
     this._pressed = this.items;
@@ -438,10 +433,10 @@ export class Batch extends EventTarget {
     this.changed();
     const items = this.joint?.items ?? this.usable;
     await this.loading;
-    // What was typed too early to be checked is checked now.
+    // What was typed before the printer's options were known is checked now.
     if (this.tidy()) await (this.joint ? this.joint.print(items) : this._printAll(items));
     this._pressed = null;
-    // With what has been added, or without a part of its sheets, what is left is another print.
+    // If documents were added or removed meanwhile, the rest is another print.
     const { joint, usable } = this;
     const isOther = joint ? !areSame(items, usable) : usable.some((item) => !items.includes(item));
     if (isOther) this._recompose();
@@ -458,7 +453,7 @@ export class Batch extends EventTarget {
       try {
         await this._print(item, options);
       } catch (error) {
-        // What refuses a repetition says nothing of the print whose answer was lost.
+        // A refused repetition does not tell whether the first print, whose answer was lost, was submitted.
         item.lost ||= isLost(error as CommandError);
         await this._explain(item, error as CommandError);
       }
@@ -468,7 +463,7 @@ export class Batch extends EventTarget {
     if (!items.some((item) => this.items.includes(item))) this._forget();
   }
 
-  /* Copies, pages and paper were meant for what is printed, not for what was added meanwhile. */
+  /* Copies, pages and paper were meant for what has been printed, not for what was added meanwhile. */
   private _forget(): void {
     this._clear();
     this._recall();
@@ -488,17 +483,17 @@ export class Batch extends EventTarget {
     this.remove(item);
   }
 
-  /* Show an error where it belongs: at the field that it is about, else at the file. */
+  /* Shows an error at the field that it concerns, else at the document. */
   private async _explain(item: PrintItem, error: CommandError): Promise<void> {
     if (!(await this.explainField(error))) item.error = await this._say(error, item.lost);
   }
 
-  /* Return a sentence for an error; lost: whether it is of a print that may have been submitted. */
+  /* lost: whether the error is of a print that may have been submitted. */
   private _say(error: CommandError, lost: boolean): Promise<string> {
     return this.context.explain(lost && isLost(error) ? lostPrint(this.context) : error);
   }
 
-  /* Show an error at the field that it is about; returns whether there is one. */
+  /* Shows an error at the field that it concerns; false if there is no such field. */
   async explainField(error: CommandError): Promise<boolean> {
     const field = fieldOf(error?.translation_key, error?.translation_placeholders);
     if (!field || this.isOpen(field) || !this.hasField(field)) return false;
@@ -507,7 +502,7 @@ export class Batch extends EventTarget {
     return true;
   }
 
-  /* Have previews made; printing does not wait for them. */
+  /* Printing does not wait for previews. */
   async preview(): Promise<void> {
     if (!this.tidy()) return;
     await this.loading;
@@ -521,7 +516,6 @@ export class Batch extends EventTarget {
     for (const item of items) await this.draw(item);
   }
 
-  /* Have a preview of a document made. */
   async draw(item: PrintItem): Promise<void> {
     if (item.isRaw || item.previewing || item.phase || !this.items.includes(item)) return;
     const { atOnce } = item;
@@ -534,14 +528,14 @@ export class Batch extends EventTarget {
       await this._preview(item);
       if (item.stale) this.renewSoon();
     } catch (error) {
-      // What was refused is not chosen any more: what is, is drawn instead.
+      // The error is about options that have changed since: draw the new ones instead.
       const isOld = item.images.length > 0 && options !== JSON.stringify(this.options(item));
       if (isOld) {
         item.stale = true;
         this.renewSoon();
       }
       const isWanted = !isOld && !this.printing && this.items.includes(item) && !(error instanceof TakenOver);
-      // Nobody has asked for it, but what was chosen since may be wrong.
+      // Nobody has asked for this preview, but an option chosen since may be wrong.
       if (isWanted && atOnce && item.images.length) await this.explainField(error as CommandError);
       else if (isWanted && (!atOnce || isUseless(error as CommandError)))
         await this._explain(item, error as CommandError);
@@ -558,7 +552,7 @@ export class Batch extends EventTarget {
     const options = this.options(item);
     const data = item.atOnce ? { ...options, preview_by: "here_only" } : options;
     const answer = await this.sending.withDocument<PreviewAnswer>(item, "preview", data, () => undefined);
-    // Another call has had it kept meanwhile, and these pictures go with what is not.
+    // Another call has stored the document meanwhile; these pictures go when the handle of this call is forgotten.
     if (answer.document && answer.document !== item.document) return;
     item.pages = answer.pages ?? null;
     item.isDrawnHere = answer.drawn_by === "here";
@@ -567,11 +561,11 @@ export class Batch extends EventTarget {
     item.unseen = await whyUnseen(this.context, item.images, answer, item.name);
     item.stale = JSON.stringify(options) !== JSON.stringify(this.options(item));
     this.changed();
-    // A preview for other options takes the place of this one, whose picture must not be missing then.
+    // The next preview replaces these pictures: let the browser load the first one before that.
     await fetched(item.images[0]);
   }
 
-  /* Forget documents that were submitted together. */
+  /* Removes documents that were submitted together. */
   done(items: PrintItem[]): void {
     this.joint = null;
     this.problem = null;
@@ -579,7 +573,7 @@ export class Batch extends EventTarget {
     this._forget();
   }
 
-  /* Show an error of documents that are printed together. */
+  /* Shows an error of documents that are printed together. */
   async explainJoint(error: CommandError): Promise<void> {
     if (!(await this.explainField(error))) this.problem = await this._say(error, this.isLost);
   }

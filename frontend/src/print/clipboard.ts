@@ -1,10 +1,10 @@
 /* Reads files from the clipboard, which browsers allow on secure pages only. */
 
-/* Of each thing in the clipboard, what can be printed, the best first. */
+/* Types that can be printed, the best first; one thing in the clipboard has several. */
 const WANTED = ["application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp"];
 const ENDINGS: Record<string, string> = { "application/pdf": "pdf", "image/jpeg": "jpg" };
 
-/* Return what is in the clipboard as files; none when there is nothing to print, or the user did not allow it. */
+/* Empty if there is nothing to print, or if the user does not allow reading. */
 export const pastedFiles = async (): Promise<File[]> => {
   try {
     const found = await navigator.clipboard.read();

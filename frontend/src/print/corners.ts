@@ -1,4 +1,4 @@
-import "../card"; // bundled in one piece
+import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { state } from "lit/decorators.js";
 import { define } from "../define";
@@ -19,7 +19,7 @@ const ALL: Corners = [
   [1, 1],
   [0, 1],
 ];
-/* What three corners in a row must enclose, as a part of the picture: Home Assistant takes no less than 1 % for all. */
+/* The least area that three neighboring corners span, twice: Home Assistant refuses a page below 1 % of the picture. */
 const LEAST = 0.01;
 const ARROWS: Record<string, Point> = {
   ArrowLeft: [-1, 0],
@@ -28,7 +28,7 @@ const ARROWS: Record<string, Point> = {
   ArrowDown: [0, 1],
 };
 
-/* Whether four corners go clockwise around an area that no two of its edges cross. */
+/* Whether four corners go clockwise around a page whose edges do not cross. */
 export const isPage = (corners: Corners): boolean =>
   corners.every(([x, y], at) => {
     const [nextX, nextY] = corners[(at + 1) % 4] as Point;
@@ -36,16 +36,16 @@ export const isPage = (corners: Corners): boolean =>
     return (nextX - x) * (lastY - nextY) - (nextY - y) * (lastX - nextX) > LEAST;
   });
 
-/* Return the corners with one of them elsewhere; as they are where that would be no page. */
+/* Moves one corner; returns the old corners if the new ones are no page. */
 export const dragged = (corners: Corners, index: number, [x, y]: Point): Corners => {
   const next = corners.map((corner, at) => (at === index ? [clamp(x, 0, 1), clamp(y, 0, 1)] : corner)) as Corners;
   return isPage(next) ? next : corners;
 };
 
-/* Return the corners of the page turned clockwise by a quarter: what was its left edge is its upper one. */
+/* The corners after the page was turned clockwise by a quarter: its left edge becomes the upper one. */
 export const turned = ([first, ...others]: Corners): Corners => [others[2], first, others[0], others[1]] as Corners;
 
-/* Fires `corners-chosen` with what the picture is of, and the corners of the page in it, null for those that were found. */
+/* Fires `corners-chosen` with the item and the corners of the page in its picture; null for the detected corners. */
 @define("lianke-corners")
 export class LiankeCorners extends DialogPart {
   @state() private _item: Named | null = null;
@@ -110,7 +110,7 @@ export class LiankeCorners extends DialogPart {
     return texts.text(this.t, key, values);
   }
 
-  /* Show a picture at an address, with the corners that were found, or those that were chosen before. */
+  /* Shows a picture with the detected corners, or with those chosen before. */
   async open(item: Named, address: string, found: Corners, chosen?: Corners): Promise<void> {
     this._item = item;
     this._failed = false;
@@ -177,7 +177,7 @@ export class LiankeCorners extends DialogPart {
     event.preventDefault();
     const handle = event.currentTarget as HTMLElement;
     handle.focus({ preventScroll: true });
-    // From here on its moves come to the frame, wherever the pointer is.
+    // From here on the frame receives the pointer's moves, wherever the pointer is.
     handle.parentElement?.setPointerCapture(event.pointerId);
     this._drag = { index, x: event.clientX, y: event.clientY, corner: this._corners[index] as Point };
   }

@@ -1,4 +1,4 @@
-import "../card"; // bundled in one piece
+import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { define } from "../define";
@@ -18,25 +18,25 @@ const CORNERS: [Edge, Edge][] = [
   ["left", "bottom"],
   ["right", "bottom"],
 ];
-const STRETCHED = 0.1; // as the process that lays cards out has it
-const MIN_PART = 0.06; // a little more than Home Assistant asks for
+const STRETCHED = 0.1; // as much as Home Assistant allows when it lays out a card
+const MIN_PART = 0.06; // a little more than Home Assistant requires
 const STRAIGHTEN = 15; // degrees to either side
-const PIXELS = 1400; // of the picture that is shown
+const PIXELS = 1400; // the longer side of the picture as it is drawn
 
-/* Return the size of the frame that holds a picture turned by some degrees. */
+/* The size of the frame that holds a picture turned by some degrees. */
 export const frameOf = (width: number, height: number, turn: number): [number, number] => {
   const sin = Math.abs(Math.sin((turn * Math.PI) / 180));
   const cos = Math.abs(Math.cos((turn * Math.PI) / 180));
   return [width * cos + height * sin, width * sin + height * cos];
 };
 
-/* Return width through height of what a picture in a frame is cropped to. */
+/* Width divided by height of what is cut out; a shape that turns lies or stands like the frame. */
 const ratioOf = ([width, height]: [number, number], shape: Shape): number => {
   const ratio = shape.width / shape.height;
   return shape.turns && width > height !== ratio > 1 ? 1 / ratio : ratio;
 };
 
-/* Return the largest part in the middle of a frame that has a shape. */
+/* The largest part of this shape in the middle of the frame. */
 export const middleOf = ([width, height]: [number, number], turn: number, shape: Shape): Cut => {
   const ratio = ratioOf([width, height], shape);
   const across = (1 - Math.min(1, (height * ratio) / width)) / 2;
@@ -44,7 +44,7 @@ export const middleOf = ([width, height]: [number, number], turn: number, shape:
   return { left: across, top: down, right: 1 - across, bottom: 1 - down, turn };
 };
 
-/* Whether a part of a frame has nearly a shape, lying or standing. */
+/* Whether a part of the frame nearly has a shape, which may lie or stand if it turns. */
 export const hasShape = ([width, height]: [number, number], cut: Cut, shape: Shape): boolean => {
   const ratio = shape.width / shape.height;
   const own = ((cut.right - cut.left) * width) / ((cut.bottom - cut.top) * height);
@@ -52,13 +52,13 @@ export const hasShape = ([width, height]: [number, number], cut: Cut, shape: Sha
   return close(ratio) || (shape.turns && close(1 / ratio));
 };
 
-/* Return a part after the picture was turned by a quarter, clockwise or not. */
+/* The same part after the picture was turned by a quarter. */
 export const quarter = ({ left, top, right, bottom, turn }: Cut, clockwise: boolean): Cut =>
   clockwise
     ? { left: 1 - bottom, top: left, right: 1 - top, bottom: right, turn: (turn + 90) % 360 }
     : { left: top, top: 1 - right, right: bottom, bottom: 1 - left, turn: (turn + 270) % 360 };
 
-/* Return a part with some of its edges elsewhere; it stays in the frame and keeps a least size. */
+/* Moves some edges of a part, or all of it; it stays in the frame and keeps a least size. */
 export const moved = (cut: Cut, edges: Edge[], dx: number, dy: number): Cut => {
   const next = { ...cut };
   if (edges.length === 4) {
@@ -73,10 +73,8 @@ export const moved = (cut: Cut, edges: Edge[], dx: number, dy: number): Cut => {
   return next;
 };
 
-/*
- * Return a part with some of its edges elsewhere that keeps its shape: ratio is that of its width and height, each as a part
- * of the frame's. What lies opposite of the edges stays where it is, as far as the frame has room.
- */
+/* Moves some edges of a part and keeps its shape: ratio is width to height, both as parts of the frame's. The opposite
+   edges stay in place as far as the frame has room. */
 export const resized = (cut: Cut, edges: Edge[], dx: number, dy: number, ratio: number): Cut => {
   const free = moved(cut, edges, dx, dy);
   const isAcross = edges.includes("left") || edges.includes("right");
@@ -93,17 +91,17 @@ export const resized = (cut: Cut, edges: Edge[], dx: number, dy: number, ratio: 
   return { ...cut, left, right, top, bottom };
 };
 
-/* Fires `cropped` with what the picture is of and the part of it that was chosen, null for what is shown first. */
+/* Fires `cropped` with the item and the chosen part of its picture; null for the part shown at first. */
 @define("lianke-crop")
 export class LiankeCrop extends DialogPart {
-  /* What the picture is cropped to; without it the part may have any shape, and is all of the picture at first. */
+  /* The shape that is cut out; without one a part may have any shape, and is the whole picture at first. */
   @property({ attribute: false }) shape: Shape | undefined;
   @state() private _item: Named | null = null;
   @state() private _cut: Cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 0 };
   @state() private _failed = false;
 
   private _picture: HTMLImageElement | null = null;
-  private _drawn: number | null = null; // the turn that is shown
+  private _drawn: number | null = null; // the turn of the canvas
   private _drag: { edges: Edge[]; x: number; y: number; cut: Cut } | null = null;
 
   static override styles = [
@@ -159,7 +157,7 @@ export class LiankeCrop extends DialogPart {
     `,
   ];
 
-  /* Show a picture at an address, with the part of it that was chosen before. */
+  /* Shows the picture at an address; cut: the part chosen before, if any. */
   async open(item: Named, address: string, cut: Cut | null): Promise<void> {
     const picture = new Image();
     this._item = item;
@@ -198,7 +196,7 @@ export class LiankeCrop extends DialogPart {
     if (this._picture && this._drawn !== this._cut.turn) this._draw(this._picture);
   }
 
-  /* Draw the picture as it is turned, upright as the browser knows it. */
+  /* Draws the picture in its turn; the browser has already put it upright. */
   private _draw(picture: HTMLImageElement): void {
     const { turn } = this._cut;
     const factor = Math.min(1, PIXELS / Math.max(picture.naturalWidth, picture.naturalHeight));
@@ -214,13 +212,13 @@ export class LiankeCrop extends DialogPart {
     this._drawn = turn;
   }
 
-  /* By the picture, not by the canvas: that has its size only once it is drawn. */
+  /* From the picture, since the canvas has its size only once it is drawn. */
   private get _size(): [number, number] {
     const { naturalWidth, naturalHeight } = this._picture as HTMLImageElement;
     return frameOf(naturalWidth, naturalHeight, this._cut.turn);
   }
 
-  /* What is said below the picture. A card may be askew in its photo, so that its frame has any shape at first. */
+  /* The sentence below the picture. A card may be askew in its photo, so that its part may have any shape at first. */
   private get _help() {
     const { shape } = this;
     if (this._failed) return "crop_failed";
@@ -316,7 +314,7 @@ export class LiankeCrop extends DialogPart {
     if (event.button) return;
     event.preventDefault();
     (event.currentTarget as HTMLElement).focus({ preventScroll: true });
-    // From here on its moves come to the frame, wherever the pointer is.
+    // From here on the frame receives the pointer's moves, wherever the pointer is.
     this._frame.setPointerCapture(event.pointerId);
     this._drag = { edges, x: event.clientX, y: event.clientY, cut: this._cut };
   }
@@ -328,7 +326,7 @@ export class LiankeCrop extends DialogPart {
     this._cut = this._moved(cut, edges, (event.clientX - x) / width, (event.clientY - y) / height);
   };
 
-  /* The frame of a photo keeps its shape. */
+  /* The part of a photo keeps its shape. */
   private _moved(cut: Cut, edges: Edge[], dx: number, dy: number): Cut {
     const { shape } = this;
     if (shape?.field !== "photo_crop" || edges.length === 4) return moved(cut, edges, dx, dy);
@@ -349,7 +347,7 @@ export class LiankeCrop extends DialogPart {
     this._cut = this._moved(this._cut, [edge], by, by);
   }
 
-  /* How far the picture is turned beside its quarters. */
+  /* Degrees by which the picture is turned beyond full quarters, from -45 to 45. */
   private get _slant(): number {
     const rest = this._cut.turn % 90;
     return rest > 45 ? rest - 90 : rest;
@@ -357,7 +355,7 @@ export class LiankeCrop extends DialogPart {
 
   private _turn(clockwise: boolean): void {
     this._cut = quarter(this._cut, clockwise);
-    // A head stays upright: the frame is another one then.
+    // A head in an ID photo stays upright, so a new part is cut from the turned frame.
     if (this.shape && !this.shape.turns) this._cut = this._middle(this._cut.turn);
   }
 

@@ -1,9 +1,8 @@
-/* What dialogs have in common: what is at their top, and their styles. */
+/* What dialogs share: the bar at the top, and their styles. */
 import { css, html, nothing } from "lit";
 import { mdiClose } from "@mdi/js";
 import { Part } from "../components/part";
 
-/* A part with a dialog. */
 export abstract class DialogPart extends Part {
   protected get dialog(): HTMLDialogElement | null {
     return this.renderRoot.querySelector("dialog");
@@ -11,7 +10,7 @@ export abstract class DialogPart extends Part {
 
   protected readonly close = () => this.dialog?.close();
 
-  /* The title, after what else is there, and what closes the dialog. */
+  /* The bar at the top: `first`, the title, and the button that closes the dialog. */
   protected head(title: string, close: string, first: unknown = nothing) {
     return html`<div class="bar">
       ${first}<span class="grow title"><bdi>${title}</bdi></span
@@ -19,7 +18,7 @@ export abstract class DialogPart extends Part {
     </div>`;
   }
 
-  /* A round button with an icon; while resting it does nothing. */
+  /* A round button with an icon. While resting it ignores presses. */
   protected round(key: string, label: string, icon: string, press: () => unknown, resting = false) {
     return html`<button
       class="round"

@@ -1,6 +1,5 @@
-/* Styles of fields, which only parts that print have: the browser's own, in the measures of Home Assistant's.
-
-Heights are in lines, lh: a phone's text size makes those larger, while em stays as it is, which older browsers get. */
+/* Styles of the browser's own fields, in the sizes of Home Assistant's. Heights are in `lh`, which grows with a phone's
+   text size while `em` does not; older browsers get the `em`. */
 import { css } from "lit";
 
 export const fields = css`
@@ -55,7 +54,7 @@ export const fields = css`
     color: var(--primary-text-color);
     background: var(--card-background-color);
   }
-  /* Inside of the field, above what is chosen. */
+  /* The label lies inside the field, above the value. */
   .field > label,
   .skeleton > span {
     position: absolute;

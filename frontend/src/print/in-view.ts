@@ -1,11 +1,11 @@
-/* Shows what has come of a print once its form is gone, which makes the printer's part of the card much shorter. */
+/* Scrolls to the new job once the form is gone, which makes the printer's part of the card much shorter. */
 
-/* ms until the list of jobs tells of what was handed over. */
+/* ms: by then the list of jobs shows what was submitted. */
 const SOON = 2000;
-/* From now on it is somebody's own doing what is in view. */
+/* After one of these the user decides what is in view. */
 const OWN = ["pointerdown", "wheel", "keydown"];
 
-/* Bring a printer back into view, as on a phone, and then the row of a job, which may be below others that wait. */
+/* Brings a printer back into view, as on a phone, then the row of its job, which may be below others that wait. */
 export const bringIntoView = (printer: Element, job: string | undefined): void => {
   if (printer.getBoundingClientRect().top < 0) printer.scrollIntoView({ block: "start" });
   if (!job) return;

@@ -7,7 +7,7 @@ export interface MediaChoice {
   title: string;
 }
 
-/* A list, calendar, camera or image of Home Assistant; what it shows is read when it is printed. */
+/* A list, calendar, camera or image of Home Assistant; its content is read when it is printed. */
 export interface SourceEntity {
   entity_id: string;
   name: string;
@@ -17,38 +17,35 @@ const PICTURE_ENTITY = /^(camera|image)\./;
 const SHOWN_PICTURE = /^image\/(png|jpe?g|gif|webp|bmp)$/;
 const PICTURE_NAME = /\.(png|jpe?g|gif|webp|bmp|heic|tiff?)$/i;
 const RAW_NAME = /\.prn$/i;
-/* What goes as it is; whatever else can be read is taken for a text. */
+/* Files that are sent as they are; any other readable file counts as text. */
 const SENT_NAME = /\.(pdf|(doc|xls|ppt)[xm]?|wps|et|dps|html?|prn)$/i;
 
 export type Phase = "upload" | "submit" | null;
 
-/*
- * Its request id is made when it is chosen: however often Print is pressed, and whatever the connection does meanwhile,
- * it prints once.
- */
+/* The request id is made when the document is chosen, so that it prints once however often Print is pressed. */
 export class PrintItem {
   readonly request = `card-${randomId()}`;
   readonly name: string;
-  /* Address of a picture to show of it, if the browser can show one. */
+  /* Address of its own picture, if the browser can show one. */
   readonly picture: string | null;
   /* Why it cannot be printed at all. */
   refused: string | null = null;
   error: string | null = null;
-  /* Whether the answer to its printing was lost. */
+  /* Whether the answer to its print was lost. */
   lost = false;
   phase: Phase = null;
   sent = 0; // bytes
   previewing = false;
-  /* Whether Home Assistant draws it unasked: it asks nobody else for it, and an error of that is not told. */
+  /* Whether Home Assistant draws it unasked: without the cloud, and without showing errors of that. */
   atOnce = false;
-  /* Whether its pictures were made so. */
+  /* Whether its pictures were drawn that way. */
   few = false;
-  /* Whether its preview shows other options than those chosen now. */
+  /* Whether its preview shows other options than the current ones. */
   stale = false;
   isDrawnHere = false;
-  /* What Home Assistant keeps of it after a preview. */
+  /* The handle of the document that Home Assistant keeps after a preview. */
   document: string | null = null;
-  /* The paper that this was laid out for. */
+  /* The paper and orientation that the kept document was laid out for. */
   layout = "";
   pages: number | null = null;
   images: string[] = [];
@@ -72,17 +69,17 @@ export class PrintItem {
     return this._abort.signal;
   }
 
-  /* Printer commands go to the printer as they are, so that options and previews mean nothing. */
+  /* Printer commands go to the printer as they are: options and previews mean nothing. */
   get isRaw(): boolean {
     return !this.entity && RAW_NAME.test(this.name);
   }
 
-  /* A text, list or calendar becomes a page of the paper that is chosen. */
+  /* A text, list or calendar is laid out for the chosen paper. */
   get isComposed(): boolean {
     return !this.isPicture && (!!this.entity || !SENT_NAME.test(this.name));
   }
 
-  /* A picture has one page, of which nothing can be chosen. */
+  /* A picture has one page, so there are no pages to choose from. */
   get isPicture(): boolean {
     return (
       this.file?.type.startsWith("image/") ||
@@ -91,12 +88,12 @@ export class PrintItem {
     );
   }
 
-  /* Whether the browser can show the picture itself. A server may show what it calls by the kind that it keeps. */
+  /* Whether the browser can show the picture. Immich calls an iPhone's photo image/heic, but hands out a JPEG. */
   get canBeShown(): boolean {
     return this.picture !== null || !!this.media?.media_content_type.startsWith("image/");
   }
 
-  /* End what is under way and let go of the picture. */
+  /* Ends its upload and frees its picture. */
   discard(): void {
     this._abort.abort();
     if (this.picture) URL.revokeObjectURL(this.picture);

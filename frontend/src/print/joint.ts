@@ -9,41 +9,37 @@ import { type PreviewAnswer, type PrintAnswer } from "./sending";
 import { printText } from "./texts";
 import { slowly, whyUnseen } from "./unseen";
 
-/* Return what documents are called together. */
 export const titleOf = (items: PrintItem[]): string =>
   items.length > 1 ? `${items[0]?.name} + ${items.length - 1}` : (items[0]?.name ?? "");
 
-/* Whether two lists are of the same documents, in the same order. */
+/* Whether two lists hold the same documents in the same order. */
 export const areSame = (some: PrintItem[], others: PrintItem[]): boolean =>
   some.length === others.length && some.every((item, at) => item === others[at]);
 
-/*
- * The request id stays as long as the answer to its print is lost: until the job is seen, whatever is pressed asks for the
- * same print.
- */
+/* While an answer is lost the request id stays: until its job appears, Print can only repeat the same print. */
 export class Joint {
   request = `card-${randomId()}`;
   lost = false;
-  /* The documents of the last try to print. */
+  /* The documents of the last attempt to print. */
   sent: PrintItem[] = [];
   previewing = false;
-  /* Whether the pictures show something else than what is chosen now. */
+  /* Whether the pictures show other choices than the current ones. */
   stale = false;
-  /* Whether the last preview failed, so that the pictures are of one before. */
+  /* Whether the last preview failed, so that the pictures are from an earlier one. */
   failed = false;
   isDrawnHere = false;
   images: string[] = [];
-  /* Why there are none. */
+  /* Why there are no pictures. */
   unseen: string | null = null;
   /* Whether the preview takes long. */
   slow = false;
   pages: number | null = null;
   watermark = "";
 
-  /* What somebody has chosen of each picture. */
+  /* The part of each picture that the user has chosen. */
   readonly cuts = new Map<PrintItem, Cut>();
 
-  /* cleans: whether photographed pages are straightened, too; by which corners, where somebody has chosen them. */
+  /* cleans: whether photographed pages are straightened as well, by `corners` where the user has chosen any. */
   constructor(
     private readonly _batch: Batch,
     readonly layout: LayoutName,
@@ -59,18 +55,18 @@ export class Joint {
     return isPhoto(this.layout);
   }
 
-  /* Other documents are another print. */
+  /* Other documents are another print, with another request id. */
   renew(): void {
     if (!this.lost) this.request = `card-${randomId()}`;
   }
 
-  /* What is printed: while an answer is lost, what was asked for, and nothing that came since. */
+  /* What Print prints: after a lost answer the documents of that attempt, without those added since. */
   get items(): PrintItem[] {
     const { usable } = this._batch;
     return this.lost ? this.sent.filter((item) => usable.includes(item)) : usable;
   }
 
-  /* Return the action's fields: the options of all, and the layout. */
+  /* The fields of the action: options, layout, and what was chosen for each picture. */
   private _data(): Record<string, unknown> {
     const { items } = this;
     const { fields, shape } = layoutOf(this.layout);
@@ -84,7 +80,7 @@ export class Joint {
     return { ...data, clean: true, ...(corners.some(({ length }) => length) ? { clean_corners: corners } : {}) };
   }
 
-  /* Print these, or nothing if one of them is gone by now. */
+  /* Prints all of these, or nothing if one of them is gone by then. */
   async print(items: PrintItem[]): Promise<void> {
     const batch = this._batch;
     const { context } = batch;
@@ -103,9 +99,9 @@ export class Joint {
       batch.job = answer.jobs?.at(-1)?.job_id;
       batch.done(items);
     } catch (error) {
-      // What refuses a repetition says nothing of the print whose answer was lost.
+      // A refused repetition does not tell whether the first print, whose answer was lost, was submitted.
       this.lost ||= begun && isLost(error as CommandError);
-      // Discard ends what was on its way.
+      // After Discard, or in another layout, nobody waits for this error.
       if (batch.joint === this) await batch.explainJoint(error as CommandError);
     }
     for (const item of items) item.phase = null;
@@ -124,7 +120,7 @@ export class Joint {
     batch.changed();
     try {
       const answer = await batch.sending.withAll<PreviewAnswer>(items, "preview", data, () => batch.changed());
-      // Home Assistant keeps the pictures of the sheets instead of those of each document.
+      // Home Assistant now keeps the pictures of the sheets instead of those of each document.
       for (const item of items) item.images = [];
       this.images = (answer.images ?? []).filter(isOwnPicture);
       this.pages = answer.pages ?? null;
@@ -133,14 +129,14 @@ export class Joint {
       this.failed = false;
     } catch (error) {
       this.failed = true;
-      // An error of what is not wanted any more says nothing, and Print shows its own.
+      // An error about choices that have changed since does not matter, and Print shows its own.
       if (!batch.printing && batch.joint === this && isAsItWas()) await batch.explainJoint(error as CommandError);
     }
     if (!batch.printing) for (const item of items) item.phase = null;
     arrived();
     this.previewing = false;
     this.stale = !isAsItWas();
-    // What was removed meanwhile, Home Assistant has been made to keep anew.
+    // For documents that were removed meanwhile, this call has made Home Assistant keep them again.
     for (const item of items) if (!batch.items.includes(item)) batch.sending.forget(item.document);
     if (batch.joint === this) batch.renewSoon();
     else if (!batch.joint) void drawAtOnce(batch, items);

@@ -1,7 +1,7 @@
 /* Layouts that suit the documents somebody has chosen. */
 import type { PrintItem } from "./item";
 
-/* The part of a picture that is printed, as the action's `id_card_crop` takes it. */
+/* The part of a picture to print, as the action's `id_card_crop` takes it: edges from 0 to 1, turn in degrees. */
 export interface Cut {
   left: number;
   top: number;
@@ -14,7 +14,7 @@ export interface Cut {
 export type Point = [number, number];
 export type Corners = [Point, Point, Point, Point];
 
-/* Width and height of what a picture is cropped to, and whether it lies or stands as the picture does. */
+/* What a picture is cropped to, in mm; turns: whether it lies or stands like the picture. */
 export interface Shape {
   field: "id_card_crop" | "photo_crop";
   width: number;
@@ -25,13 +25,13 @@ export interface Shape {
 interface Layout {
   /* The action's fields. */
   fields: Record<string, unknown>;
-  /* What pictures are cropped to, if they are. */
+  /* The shape that pictures are cropped to, if any. */
   shape?: Shape;
-  /* Whether pages that were photographed may be straightened for it. */
+  /* Whether photographed pages may be straightened for it. */
   cleans?: boolean;
 }
 
-/* In mm. */
+/* width, height: mm. */
 const photo = (photo_size: string, width: number, height: number, turns: boolean, more = {}): Layout => ({
   fields: { photo_size, ...more },
   shape: { field: "photo_crop", width, height, turns },
@@ -58,38 +58,38 @@ const LAYOUTS = {
   layout_merge: { fields: { merge: true } },
 } satisfies Record<string, Layout>;
 
-/* A layout is called by the key of its text. */
+/* Also the key of the layout's text. */
 export type LayoutName = keyof typeof LAYOUTS;
 
 export const layoutOf = (name: LayoutName): Layout => LAYOUTS[name];
 
-/* Whether it is a size of photos, which has paper of its own. */
+/* Whether it is a photo size, which has paper of its own. */
 export const isPhoto = (name: LayoutName): boolean => "photo_size" in LAYOUTS[name].fields;
 
-/* Whether its sheets are cut: Home Assistant prints them on one side where nothing is chosen. */
+/* Whether its sheets are cut, so that Home Assistant prints them on one side unless the user chooses. */
 export const isCut = (name: LayoutName): boolean =>
   isPhoto(name) || name === "layout_id_card" || name === "layout_invoices";
 
-/* Whether pages are laid out on sheets by it, and not only straightened or joined. */
+/* Whether it lays pages out on sheets, rather than only straightening or joining them. */
 const isOnSheets = (name: LayoutName): boolean => isPhoto(name) || "sheet" in LAYOUTS[name].fields;
 
-/* Whether its sheets lie by themselves as is best for the pages, unless somebody chooses. */
+/* Whether its sheets lie or stand as suits the pages, unless the user chooses. */
 const mayLie = (name: LayoutName): boolean => /^layout_(both|._up)$/.test(name);
 
-/* How pages lie on their sheets: for each layout that has any, Home Assistant says it. */
+/* How pages lie on their sheets, which Home Assistant decides for every layout that has sheets. */
 const PLACES = ["scale", "align"];
 
-/* Options that it decides: no choice for other prints counts for it, nor is one for it kept for others. */
+/* Options that a layout decides: choices for other prints do not apply to it, nor are its own remembered for others. */
 export const decidedBy = (name: LayoutName): string[] => {
   if (!isOnSheets(name)) return [];
   return [...PLACES, "orientation", ...(isCut(name) || name === "layout_booklet" ? ["duplex"] : [])];
 };
 
-/* Those of them of which nobody can choose anything. */
+/* Of these, the options that nobody can choose. */
 export const isSettledBy = (name: LayoutName, option: string): boolean =>
   isOnSheets(name) && (PLACES.includes(option) || (option === "orientation" && !mayLie(name)));
 
-/* Whether an option has no effect on sheets that are printed again as they were made. */
+/* Whether an option has no effect on sheets that are printed again. */
 export const isFixedOnSheets = (option: string): boolean => [...PLACES, "orientation"].includes(option);
 
 const PDF_NAME = /\.pdf$/i;
@@ -102,10 +102,7 @@ const isPdf = (item: PrintItem) =>
   item.media?.media_content_type === "application/pdf" ||
   PDF_NAME.test(item.name);
 
-/*
- * Return the layouts that make sense for some documents, the likeliest first. Nothing of them is read: their names, their
- * kinds and how many there are have to do.
- */
+/* The likeliest first. The documents are not read: their names, kinds and number must do. */
 export const layoutsFor = (items: PrintItem[], isTwoSided: boolean): LayoutName[] => {
   if (!items.length || !items.every((item) => item.isPicture || isPdf(item))) return [];
   const areVouchers = items.every((item) => VOUCHER.test(item.name));

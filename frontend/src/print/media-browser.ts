@@ -14,7 +14,7 @@ interface MediaItem extends MediaChoice {
   can_expand: boolean;
   thumbnail?: string | null;
   children?: MediaItem[];
-  /* The folders in it, where it holds nothing else and is opened in place. */
+  /* Its folders, if it holds nothing else and is opened in place. */
   folders?: MediaItem[];
 }
 
@@ -22,36 +22,36 @@ interface MediaItem extends MediaChoice {
 const UNPRINTABLE = /^(audio|video|music)(\/|$)/;
 const UNPRINTABLE_SOURCE = /^media-source:\/\/(tts|radio_browser)\b/;
 
-/* How far the library is opened in place: through a source and its account to its albums; no folder with more folders
-   than that, and no longer than a source may take. */
+/* The library is opened in place through a source and its account to the albums; a folder with more folders than this
+   stays closed, and a slow source is not waited for any longer. */
 const LEVELS = 3;
 const FOLDERS = 24;
 const WAITED = 2000; // ms
 
-/* From the root to the folder that was shown last, by who is logged in. */
+/* The path from the root to the folder shown last, for each login. */
 const left = new WeakMap<object, MediaItem[]>();
 
 const isPrintable = (item: MediaItem): boolean => {
   if (item.can_expand) return !UNPRINTABLE_SOURCE.test(item.media_content_id);
-  // Sources of photos say that a photo does not play, and offer it all the same.
+  // Photo sources report that a photo cannot be played, and offer it all the same.
   const isOffered = item.can_play || item.media_class === "image";
   return isOffered && !UNPRINTABLE.test(item.media_content_type) && !UNPRINTABLE.test(item.media_class);
 };
 
-/* Return what of a folder can be printed, or leads to what can. */
+/* The items of a folder that can be printed, and its folders. */
 const printable = (folder?: MediaItem): MediaItem[] => (folder?.children ?? []).filter(isPrintable);
 
 /* A dialog that chooses one document from Home Assistant's media sources; fires `media-chosen`. */
 @define("lianke-media-browser")
 export class LiankeMediaBrowser extends DialogPart {
-  /* From the root to the folder that is shown. */
+  /* The path from the root to the folder that is shown. */
   @state() private _path: MediaItem[] = [];
   @state() private _error = "";
   @state() private _loading = false;
-  /* Signed addresses of small pictures, empty where there is none to be had. */
+  /* Signed addresses of small pictures, by path; empty for one that cannot be shown. */
   @state() private _pictures = new Map<string, string>();
 
-  /* What was asked for last; what was asked for before comes too late. */
+  /* Identifies the last request: answers to earlier ones are ignored. */
   private _turn = {};
 
   private readonly _seen = new IntersectionObserver((rows) => {
@@ -93,7 +93,7 @@ export class LiankeMediaBrowser extends DialogPart {
     `,
   ];
 
-  /* Show the dialog, at the root or where one was left on this page: the next photo is mostly beside the last. */
+  /* Opens where the user has left off on this page, else at the root: the next photo is mostly beside the last. */
   async open(): Promise<void> {
     if (!this._path.length) this._path = left.get(this.context.hass.auth) ?? [];
     await this.updateComplete;
@@ -141,7 +141,7 @@ export class LiankeMediaBrowser extends DialogPart {
 
   private _picture({ can_expand, thumbnail }: MediaItem) {
     if (can_expand) return html`<ha-svg-icon .path=${mdiFolder}></ha-svg-icon>`;
-    // Only of what Home Assistant itself serves; a drawing of a document is no better than the icon.
+    // Only what Home Assistant itself serves; an SVG is a drawing of a document, no better than the icon.
     const own = thumbnail && /^\/(?!\/)/.test(thumbnail) && !thumbnail.endsWith(".svg") ? thumbnail : undefined;
     const address = own && this._pictures.get(own);
     return address
@@ -174,7 +174,7 @@ export class LiankeMediaBrowser extends DialogPart {
     try {
       const found = await this._ask(folder);
       if (!folder) await Promise.race([this._unfold(found), new Promise((resolve) => setTimeout(resolve, WAITED))]);
-      // Somebody has gone back meanwhile.
+      // The user has gone back meanwhile.
       if (turn !== this._turn) return;
       this._show([...this._path, found]);
     } catch (error) {
@@ -185,14 +185,14 @@ export class LiankeMediaBrowser extends DialogPart {
     this._loading = false;
   }
 
-  /* Show what has come into the folder that was left; meanwhile, and without an answer, it is shown as it was. */
+  /* Asks for the folder that was left once more; until an answer comes, and without one, it is shown as it was. */
   private async _renew(): Promise<void> {
     const turn = (this._turn = {});
     this._loading = false;
     this._error = "";
     const folder = this._path.length > 1 ? this._path.at(-1) : undefined;
     const found = await this._ask(folder).catch(() => undefined);
-    // Albums that are shown do not vanish while their source takes its time.
+    // Shown albums must not vanish while their source takes its time.
     if (found && !folder) await this._unfold(found);
     if (found && turn === this._turn) this._show([...this._path.slice(0, -1), found]);
   }
@@ -202,13 +202,13 @@ export class LiankeMediaBrowser extends DialogPart {
     return this.context.hass.callWS<MediaItem>({ type: "media_source/browse_media", ...id });
   }
 
-  /* Open the sources in place, so that a picture is a tap on its album away; one that does not answer stays as it is. */
+  /* Opens the sources in place, so that albums are one tap away; a source that does not answer stays closed. */
   private async _unfold(root: MediaItem): Promise<void> {
     const sources = printable(root).filter(({ can_expand }) => can_expand);
     await Promise.all(sources.map((source) => this._lookInto(source, LEVELS).catch(() => undefined)));
   }
 
-  /* Open a folder in place if it holds folders alone, and of folders of pictures the first one, too. */
+  /* Opens a folder in place if it holds only folders; if these hold pictures, also the first of them. */
   private async _lookInto(folder: MediaItem, levels: number): Promise<void> {
     const inside = printable(await this._ask(folder));
     const [first] = inside;
@@ -219,7 +219,7 @@ export class LiankeMediaBrowser extends DialogPart {
 
   private _show(path: MediaItem[]): void {
     this._path = path;
-    // Their addresses expire soon.
+    // The signed addresses expire soon.
     this._pictures = new Map();
     left.set(this.context.hass.auth, path);
   }

@@ -1,4 +1,4 @@
-/* What is different at another printer that a job goes to, and what has to be chosen for it. Loaded with the dialog. */
+/* Shows what another printer does differently, and what has to be chosen for it. Loaded with the dialog. */
 import { html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { Part } from "../components/part";
@@ -16,10 +16,8 @@ type Value = string | number;
 
 /* What `lianke/jobs/plan_move` answers. */
 export interface MovePlan {
-  /*
-   * What the other printer cannot do as it was asked for, what it can, and what it does if nothing is chosen; or what
-   * nobody knows whether it can, and then is tried as before.
-   */
+  /* What the other printer cannot do as asked, what it can do, and what it does by default. unknown: nobody knows
+     whether it can; unless something is chosen it is tried as before. */
   open: {
     option: string;
     before: Value;
@@ -28,7 +26,7 @@ export interface MovePlan {
     must_choose: boolean;
     unknown?: boolean;
   }[];
-  /* What it does otherwise by itself; null where nobody knows how. */
+  /* What it does differently by itself; null if nobody knows how. */
   different: { option: string; before: Value; after: Value | null }[];
   /* What it does as before. */
   same: string[];
@@ -41,7 +39,7 @@ export class LiankeMoving extends Part {
 
   static override styles = [base, fields];
 
-  /* Return what is sent with it, null while something has to be chosen. */
+  /* The fields to send; null, with the focus on the field, while something has to be chosen. */
   data(): object | null {
     const chosen: Record<string, Value> = {};
     const without: string[] = [];
@@ -61,7 +59,7 @@ export class LiankeMoving extends Part {
     return texts.text(this.t, key, values);
   }
 
-  /* Return what the house calls a value; names of a driver stay as they are. */
+  /* A value in the user's language; a driver's own names stay as they are. */
   private _word(option: string, value: Value): string {
     return this.t.backend(`selector.${option}.options.${value}`) || String(value);
   }
@@ -86,7 +84,7 @@ export class LiankeMoving extends Part {
       : instead == null
         ? this._text("by_default")
         : this._text("default_is", { value: this._word(option, instead) });
-    // What that printer does by itself is the first choice already, and is named there.
+    // The printer's default is already the first choice, by name.
     const others = must_choose ? allowed : allowed.filter((one) => one !== instead);
     const isWrong = this._missing === option;
     const range = /(\d+)$/.exec(allowed[0] ?? "")?.[1];
@@ -102,7 +100,7 @@ export class LiankeMoving extends Part {
             <option value="">${must_choose ? this._text("choose") : preset}</option>
             ${others.map((one) => html`<option value=${one}>${this._word(option, one)}</option>`)}
           </select>`;
-    // Where that printer has one way only, there is nothing to be chosen.
+    // With only one way left there is nothing to choose.
     if (option !== "copies" && !must_choose && !others.length)
       return html`<p>${cannot}</p>
         <p class="soft">${this._text("only", { option: optionName(this.t, option), preset })}</p>`;

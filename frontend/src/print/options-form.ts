@@ -23,7 +23,7 @@ import {
 import { SteadyPart } from "./steady";
 import { printText } from "./texts";
 
-/* The options of a print: what this printer offers, in fields of the browser's own. */
+/* The options that this printer offers, in the browser's own fields. */
 @define("lianke-options-form")
 export class LiankeOptionsForm extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
@@ -91,11 +91,11 @@ export class LiankeOptionsForm extends SteadyPart {
     const { batch, t } = this;
     const { offers } = batch;
     if (!batch.hasField("copies")) return nothing;
-    // What photos come out on is to be seen.
+    // For photos the type of paper matters, so it is not folded away.
     const shown = batch.joint?.isPhoto ? [...FIRST, "media_type"] : FIRST;
     const folded = MORE.filter((name) => !shown.includes(name));
     const more = offers ? folded.map((name) => this._list(name)).filter((field) => field !== nothing) : [];
-    // Until it is known what is offered, there is what was the last time, so that nothing below it jumps.
+    // Until the printer's options are known, placeholders for last time's fields keep what is below from jumping.
     const known = offers ? [] : knownFields(batch.device);
     const [paper, ...others] = shown.map((name) =>
       offers ? this._list(name) : known.includes(name) ? this._skeleton(name) : nothing,
@@ -115,7 +115,7 @@ export class LiankeOptionsForm extends SteadyPart {
     </div>`;
   }
 
-  /* What was chosen the last time and holds again, unless it is reset or chosen anew. */
+  /* Last time's choices, which apply again until they are reset or changed. */
   private _lastTime() {
     const { batch, t } = this;
     const { offers } = batch;
@@ -155,7 +155,7 @@ export class LiankeOptionsForm extends SteadyPart {
     if (layout && isSettledBy(layout, name)) return nothing;
     if ((batch.again?.laid_out && isFixedOnSheets(name)) || batch.isOpen(name)) return nothing;
     const isBooklet = layout === "layout_booklet" && name === "duplex";
-    // A booklet is printed on both sides in any case; of what is kept, nothing was made to be turned by hand.
+    // A booklet is always two-sided; a kept document was not prepared for turning paper by hand.
     const never = isBooklet ? /^off$/ : batch.again ? /^manual_/ : /^$/;
     const all = offers ? offered(t, offers, name).filter(({ id }) => !never.test(String(id))) : [];
     if (!all.length) return nothing;
@@ -245,14 +245,14 @@ export class LiankeOptionsForm extends SteadyPart {
     </div>`;
   }
 
-  /* Each letter counts at once: Print may be pressed, or the page updated, before the field is left. */
+  /* Every letter counts: Print may be pressed, or the page redrawn, before the user leaves the field. */
   private _typing(name: keyof Typed) {
     return (event: Event) => this.batch.type(name, (event.target as HTMLInputElement).value);
   }
 
   private readonly _left = (event: Event) => {
     const input = event.target as HTMLInputElement;
-    if (input.validity.badInput) input.value = ""; // no number, so nothing that could be sent
+    if (input.validity.badInput) input.value = ""; // not a number, so there is nothing to send
     this.batch.tidy();
   };
 }

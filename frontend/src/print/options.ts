@@ -6,12 +6,12 @@ import { printText } from "./texts";
 export interface NamedChoice {
   id: string | number;
   name: string;
-  /* Of a paper, in mm, where it is known. */
+  /* Of a paper, in mm, if known. */
   width?: number;
   height?: number;
 }
 
-/* What `lianke/printer/options` answers; a list is null where the driver does not say. */
+/* What `lianke/printer/options` answers; a list is null if the driver does not report it. */
 export interface PrinterOptions {
   papers?: NamedChoice[] | null;
   trays?: NamedChoice[] | null;
@@ -22,7 +22,7 @@ export interface PrinterOptions {
   max_copies?: number | null;
   defaults?: Record<string, string | number | null>;
   max_document_bytes?: number;
-  /* Nobody could be asked; or that was lost with the connection. */
+  /* Whether the request failed, and whether that was because the connection broke. */
   failed?: boolean;
   lost?: boolean;
 }
@@ -34,9 +34,9 @@ export interface Typed {
 }
 
 interface List {
-  /* How the printer's answer calls the choices. */
+  /* The key of the choices in the printer's answer. */
   key?: "papers" | "trays" | "media_types" | "color" | "duplex" | "orientation";
-  /* What can be chosen when the printer did not say. */
+  /* The choices if the printer does not report any. */
   standard: string[];
 }
 
@@ -67,7 +67,7 @@ export const FIRST = ["paper", "color", "duplex"];
 export const MORE = ["tray", "media_type", "orientation", "quality", "scale", "align"];
 const MAX_COPIES = 99;
 
-/* Return what can be chosen of an option; nothing where there is nothing to choose or nobody could be asked. */
+/* Empty if there are fewer than two choices, or if the request for the printer's options failed. */
 export const offered = (t: Localizer, options: PrinterOptions, name: string): NamedChoice[] => {
   const list = Object.hasOwn(LISTS, name) ? LISTS[name] : undefined;
   if (options.failed || !list) return [];
@@ -76,25 +76,23 @@ export const offered = (t: Localizer, options: PrinterOptions, name: string): Na
   return choices.map((one) => (typeof one === "object" ? one : { id: one, name: choiceName(t, name, one) }));
 };
 
-/* Return what an option's field is called, as the integration's action calls it. */
+/* The option's name in the integration's print action. */
 export const optionName = (t: Localizer, name: string) =>
   t.backend(`services.print.fields.${name}.name`) || name.replaceAll("_", " ");
 
 export const choiceName = (t: Localizer, option: string, id: string) =>
   t.backend(`selector.${option}.options.${id}`) || id.replaceAll("_", " ");
 
-/* Pictures are printed on paper that documents are not, an ID card on neither's, and photos of each size on their own. */
+/* Each kind has its own remembered choices: pictures, ID cards and each size of photos are printed on other paper. */
 export type Kind = "document" | "picture" | "card" | LayoutName;
 
-/* Options that say which paper it is. */
+/* Options that select the paper. */
 export const PAPER = ["paper", "tray", "media_type"];
 
-/*
- * The last choice for a printer and a kind of document, kept in this browser. Copies and pages are not: they would waste
- * paper the next time. An ID card is begun anew each time.
- */
+/* The last choices for a printer and a kind of document, kept in this browser. Not copies and pages, which would waste
+   paper the next time, and nothing for an ID card. */
 const storageKey = (device: string, kind: Kind) => `lianke-card:${device}${kind === "document" ? "" : `:${kind}`}`;
-/* For a browser that keeps nothing: what is written holds until the page is left. */
+/* For browsers without storage: kept until the user leaves the page. */
 const kept = new Map<string, string>();
 
 const read = (key: string): string | null => {
@@ -123,7 +121,7 @@ export const remembered = (device: string, kind: Kind): Record<string, unknown> 
   }
 };
 
-/* besides: options that are not for this print alone; what was remembered of them stays. */
+/* besides: options that the layout decides; what was remembered of them stays. */
 export const remember = (device: string, kind: Kind, chosen: Chosen, besides: string[] = []): void => {
   if (kind === "card") return;
   const isKept = ([name]: [string, unknown]) => besides.includes(name);
@@ -134,10 +132,9 @@ export const remember = (device: string, kind: Kind, chosen: Chosen, besides: st
 
 const fieldsKey = (device: string) => `lianke-card:${device}:fields`;
 
-/* Keep which fields a printer's form has. */
 export const keepFields = (device: string, fields: string[]): void => write(fieldsKey(device), fields.join(" "));
 
-/* Return the fields that a printer's form had the last time, at first those that most have. */
+/* The fields that a printer's form had the last time; before that, all fields. */
 export const knownFields = (device: string): string[] => read(fieldsKey(device))?.split(" ") ?? [...FIRST, ...MORE];
 
 const A4: [number, number] = [210, 297];
@@ -146,29 +143,29 @@ const PAPERS: Partial<Record<Kind, [number, number]>> = {
   layout_4r: [102, 152],
   layout_3r: [89, 127],
 };
-/* How papers are called whose size the driver does not say. */
+/* Names of papers whose size the driver does not report. */
 const PAPER_NAMES: Partial<Record<Kind, RegExp>> = {
   card: /^(iso[ _-]?)?a4$/i,
   layout_4r: /^(4\s*[x×*]\s*6|6\s*[x×*]\s*4|10\s*[x×*]\s*15|4r\b|kg\b|6\s*寸)/i,
   layout_3r: /^(3\.5\s*[x×*]\s*5|5\s*[x×*]\s*3\.5|9\s*[x×*]\s*13|3r\b|5\s*寸)/i,
 };
-/* Paper that photos are made for, in mm. */
+/* Photo papers, in mm. */
 const PHOTO_PAPERS: [number, number][] = [
   [89, 127],
   [102, 152],
   [127, 178],
   [152, 203],
 ];
-/* mm by which drivers differ about a paper. */
+/* mm: drivers differ by this much about the size of a paper. */
 const NEARLY = 3;
 
-/* How drivers call paper for photos, the likeliest first. */
+/* What drivers call photo paper, the likeliest first. */
 const PHOTO_TYPES = [/photo|相片|相纸|照片/i, /gloss|光泽|光面|高光/i];
 
 const isOfSize = ({ width = 0, height = 0 }: NamedChoice, size: [number, number]) =>
   Math.abs(Math.min(width, height) - size[0]) <= NEARLY && Math.abs(Math.max(width, height) - size[1]) <= NEARLY;
 
-/* Return the paper of a kind's own size among some, undefined where there is none. */
+/* The paper of a kind's own size: by its measures, else by its name. */
 const ownPaper = (papers: NamedChoice[], kind: Kind): NamedChoice | undefined => {
   const size = PAPERS[kind];
   if (!size) return undefined;
@@ -179,7 +176,7 @@ const isPhotoPaper = (paper: NamedChoice): boolean =>
   PHOTO_PAPERS.some((size) => isOfSize(paper, size)) ||
   (["layout_4r", "layout_3r"] as const).some((kind) => PAPER_NAMES[kind]?.test(paper.name));
 
-/* Return what a print is sent with of paper or media type: what was chosen, else the default; undefined if nobody knows. */
+/* The paper or media type that a print is sent with: the chosen one, else the default; undefined if not known. */
 const sentWith = (options: PrinterOptions, name: "paper" | "media_type", chosen: Chosen): NamedChoice | undefined => {
   const list = (name === "paper" ? options.papers : options.media_types) ?? [];
   const id = chosen[name] ?? options.defaults?.[name];
@@ -187,7 +184,7 @@ const sentWith = (options: PrinterOptions, name: "paper" | "media_type", chosen:
   return list.find((one) => [String(one.id), one.name].includes(String(id))) ?? { id, name: String(id) };
 };
 
-/* Return the paper and the type of it that a kind has of its own, as far as they can be chosen and nothing else was. */
+/* A kind's own paper and media type, if the printer offers them and nothing else was chosen. */
 export const presetOf = (t: Localizer, options: PrinterOptions, kind: Kind, last: Chosen = {}): Chosen => {
   const own = ownPaper(offered(t, options, "paper"), kind);
   const isDefault = own && own.id === sentWith(options, "paper", {})?.id;
@@ -196,7 +193,7 @@ export const presetOf = (t: Localizer, options: PrinterOptions, kind: Kind, last
   return type === undefined ? chosen : { media_type: type, ...chosen };
 };
 
-/* Return the type of paper for photos where they are printed on paper for them, of whatever size they are. */
+/* The media type for photos, if they are printed on photo paper of any size; else undefined. */
 export const photoType = (t: Localizer, options: PrinterOptions, kind: Kind, chosen: Chosen) => {
   const paper = kind.startsWith("layout_") ? sentWith(options, "paper", chosen) : undefined;
   if (!paper || !isPhotoPaper(paper)) return undefined;
@@ -204,13 +201,13 @@ export const photoType = (t: Localizer, options: PrinterOptions, kind: Kind, cho
   return PHOTO_TYPES.flatMap((words) => types.find(({ name }) => words.test(name)) ?? [])[0]?.id;
 };
 
-/* Whether what is printed with some options comes out on paper of the kind's own size. */
+/* Whether a print with these options comes out on paper of the kind's own size. */
 export const isOnOwnPaper = (options: PrinterOptions, kind: Kind, chosen: Chosen): boolean => {
   const paper = sentWith(options, "paper", chosen);
   return !!paper && !!ownPaper([paper], kind);
 };
 
-/* Return what the printer calls the type of paper that a print is sent with, undefined where that cannot be told. */
+/* The printer's own name for a print's media type; undefined if it has none. */
 export const typeName = (options: PrinterOptions, chosen: Chosen): string | undefined => {
   const type = sentWith(options, "media_type", chosen);
   return type && type.name !== String(type.id) ? type.name.trim() : undefined;
@@ -218,17 +215,17 @@ export const typeName = (options: PrinterOptions, chosen: Chosen): string | unde
 
 export const maxCopies = (options: PrinterOptions | null) => options?.max_copies || MAX_COPIES;
 
-/* Return what was typed as it is sent. */
+/* What was typed, in the form in which it is sent. */
 export const tidied = ({ copies, pages }: Typed): Typed => ({
   copies: copies.trim() === "" ? "" : String(Math.floor(Number(copies))),
   pages: pages.trim(),
 });
 
 const PIECE = /^\d{1,5}(\s*[-–~～]\s*\d{1,5})?$/;
-// Letters of any language that make no page: `odd`, `even` and their like are left for Home Assistant to judge.
+// Words such as `odd` and `even`, in Latin or Chinese letters, are for Home Assistant to judge.
 const PLAIN_WORD = /^[a-z\u4e00-\u9fff]+$/i;
 
-/* Return what is wrong with what was typed, by field. */
+/* By field, a sentence about what is wrong. */
 export const typedErrors = (t: Localizer, options: PrinterOptions | null, typed: Typed): Record<string, string> => {
   const errors: Record<string, string> = {};
   const max = maxCopies(options);
@@ -252,7 +249,7 @@ const FIELDS: Record<string, string> = {
   manual_duplex_not_available: "duplex",
 };
 
-/* Return the field that an error of Home Assistant is about, if it is about one. */
+/* The field that an error of Home Assistant concerns; undefined if none. */
 export const fieldOf = (key: string | undefined, placeholders?: Record<string, string>): string | undefined => {
   if (!key) return undefined;
   const named = FIELDS[key] ?? /^(.+)_not_available$/.exec(key)?.[1] ?? placeholders?.["option"];

@@ -1,7 +1,7 @@
-/* Only pictures that Home Assistant itself serves. */
+/* Whether Home Assistant itself serves a picture, so that no other host is asked for it. */
 export const isOwnPicture = (url: string) => /^\/(?!\/)/.test(url) || url.startsWith("data:image/");
 
-/* Wait until the browser has a picture that is being shown, or has failed to get it. */
+/* Resolves when the browser has loaded a picture, or has failed to. */
 export const fetched = async (url: string | undefined): Promise<void> => {
   if (!url) return;
   const picture = new Image();

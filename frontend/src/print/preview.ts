@@ -14,17 +14,17 @@ const ZOOMS = [1, 1.5, 2, 3];
 @define("lianke-preview")
 export class LiankePreview extends DialogPart {
   @property({ attribute: false }) images: string[] = [];
-  /* How many pages there are, if more than there are pictures. */
+  /* The number of pages, if there are more than pictures. */
   @property({ attribute: false }) pages = 0;
   @property({ attribute: false }) name = "";
-  /* Whether the pictures show other options than those chosen now. */
+  /* Whether the pictures show other options than the current ones. */
   @property({ attribute: false }) stale = false;
-  /* Whether the strip has the first page only, since nobody has asked; the others are fetched when it is enlarged. */
+  /* Whether nobody has asked for it: the strip has the first page only, the others are fetched when it is enlarged. */
   @property({ attribute: false }) few = false;
   @state() private _opened = false;
   @state() private _page = 0;
   @state() private _zoom = 0;
-  /* Pictures that did not come. */
+  /* Addresses of pictures that could not be loaded. */
   @state() private _missing: string[] = [];
 
   static override styles = [
@@ -50,11 +50,11 @@ export class LiankePreview extends DialogPart {
       }
       .previews img {
         max-height: 240px;
-        min-width: 48px; /* to be seen and hit before it has loaded */
+        min-width: 48px; /* visible and large enough to press before it has loaded */
         min-height: 48px;
         max-width: 100%;
         object-fit: contain;
-        /* A wide sheet that is made narrower has no margins above and below it. */
+        /* A box-shadow would also surround the empty space that a wide sheet leaves. */
         filter: drop-shadow(0 1px 3px rgb(0 0 0 / 30%));
       }
       .previews .more {
@@ -135,7 +135,7 @@ export class LiankePreview extends DialogPart {
       ${this._full()}`;
   }
 
-  /* How many pages there are besides, and where they are shown, if they are. */
+  /* The number of further pages; a button if they can be shown. */
   private _more(rest: number, at: number) {
     const words = printText(this.t, "preview_more", { n: this.t.number(rest) });
     return at < this._shown.length
@@ -148,7 +148,7 @@ export class LiankePreview extends DialogPart {
     const total = this._shown.length;
     const position = printText(t, "preview_position", { n: this._page + 1, total });
     const size = 100 * (ZOOMS[this._zoom] ?? 1);
-    // Fitted to the screen at first; enlarged it is scrolled.
+    // Fitted to the screen at first; scrolled when enlarged.
     const style = size === 100 ? "max-width: 100%; max-height: calc(100dvh - 80px)" : `width: ${size}%`;
     return html`<dialog aria-label=${printText(t, "preview_of", { name })} @keydown=${this._key} @close=${this._closed}>
       <div class="whole">

@@ -17,11 +17,11 @@ export interface PreviewAnswer {
   /* Why there are no pictures: the key of a text of the integration. */
   reason?: string | null;
   message?: string | null;
-  /* Nobody can say how many pages it has: a job of it waits until somebody confirms that. */
+  /* Nobody can count its pages: a job of it waits until somebody confirms it. */
   uncounted?: boolean;
 }
 
-/* Somebody else goes on with the upload. */
+/* Another call goes on with the upload. */
 export class TakenOver extends Error {}
 
 interface Upload {
@@ -45,10 +45,9 @@ export class Sending {
   }
 
   /*
-   * Call an action with a document: by the handle of an earlier preview while that is kept, and laid out for the same
-   * paper, else by a new upload. The handle in the answer is kept.
-   * progress is called with the bytes uploaded, and with null once the action is called. Throws TakenOver where another
-   * call needs the same upload.
+   * Calls an action with a document: by the handle of an earlier answer while Home Assistant keeps it, laid out for the
+   * same paper, else by a new upload. Keeps the handle in the answer. progress is called with the bytes uploaded, and
+   * with null right before the action. Throws TakenOver if another call needs the same upload.
    */
   async withDocument<T>(
     item: PrintItem,
@@ -65,7 +64,7 @@ export class Sending {
       progress(null);
       const answer = await this._call<T & { document: string }>(service, { ...data, ...source });
       const { document } = answer;
-      // Kept by another call meanwhile, too; what is printed together goes by that one.
+      // Another call has stored the document meanwhile; documents that are printed together go by that handle.
       const isSpare = item.document && item.document !== document && this._batch.joint;
       if (document && isSpare) this.forget(document);
       else if (document) {
@@ -91,7 +90,7 @@ export class Sending {
     return call({ upload: await this._upload(item, progress) });
   }
 
-  /* Upload a file, or go on with the upload that is under way: its id works once, so that the last who asks gets it. */
+  /* Uploads a file, or joins its upload under way: an upload's id works once, so only the last caller gets it. */
   private async _upload(item: PrintItem, progress: (sent: number) => void): Promise<string> {
     const before = this._uploads.get(item);
     const tell = (sent: number) => {
@@ -114,19 +113,17 @@ export class Sending {
     }
   }
 
-  /* Have Home Assistant delete what it keeps of a document, which it does by itself after an hour. */
+  /* Has Home Assistant delete a kept document, which it otherwise does after an hour. */
   forget(document: string | null | undefined): void {
     if (!document) return;
     const { hass } = this._batch.context;
     const forget = () => hass.callWS({ type: "lianke/document/forget", document }).catch(() => undefined);
-    // Pictures that are being fetched may come first.
+    // After the pictures that the browser is still fetching.
     setTimeout(() => void forget(), FORGET_AFTER);
   }
 
-  /*
-   * Call an action with all documents at once. Home Assistant is given each before, to be kept; one that it has forgotten
-   * comes again. begin is called right before the call.
-   */
+  /* Calls an action with all documents at once, after storing each in Home Assistant; one that it has forgotten is
+     stored again. begin is called right before the action. Throws a UserError if a document is gone. */
   async withAll<T>(items: PrintItem[], service: string, data: object, begin: () => void): Promise<Partial<T>> {
     const call = async () => {
       const isThere = (item: PrintItem) => this._batch.usable.includes(item);
@@ -138,7 +135,7 @@ export class Sending {
     return this._again(items, call);
   }
 
-  /* Return where the page is in a picture. */
+  /* The corners of the page that Home Assistant detects in a picture. */
   corners(item: PrintItem): Promise<Corners> {
     return this._again([item], async () => {
       await this.keep(item);
@@ -147,7 +144,7 @@ export class Sending {
     });
   }
 
-  /* Call, and once more where Home Assistant has forgotten one of the documents. */
+  /* Calls once more if Home Assistant has forgotten one of the documents. */
   private async _again<T>(items: PrintItem[], call: () => Promise<T>): Promise<T> {
     try {
       return await call();
@@ -158,7 +155,7 @@ export class Sending {
     }
   }
 
-  /* Have Home Assistant keep a document, and count its pages; once, whoever asks. */
+  /* Has Home Assistant keep a document and count its pages; callers at the same time share one request. */
   async keep(item: PrintItem): Promise<void> {
     if (item.document) return;
     const keep = async () => {
@@ -168,7 +165,7 @@ export class Sending {
         this._batch.changed();
       });
       item.pages = answer.pages ?? null;
-      // Removed meanwhile.
+      // It was removed meanwhile.
       if (!this._batch.items.includes(item)) this.forget(item.document);
     };
     let keeping = this._keeping.get(item);

@@ -16,7 +16,7 @@ import { SteadyPart } from "./steady";
 import { printText } from "./texts";
 
 const MAX_WATERMARK = 60;
-/* What is to be known of a layout. */
+/* A sentence about a layout that needs one. */
 const ABOUT: Partial<Record<LayoutName, Parameters<typeof printText>[1]>> = {
   layout_id_card: "card_size",
   layout_1_inch: "about_1_inch",
@@ -26,13 +26,13 @@ const ABOUT: Partial<Record<LayoutName, Parameters<typeof printText>[1]>> = {
   layout_2_up: "about_both",
   layout_invoices: "about_invoices",
 };
-/* The words of a button for one picture, for one of several, and its name. */
+/* Texts of a button: for a single picture, for one of several, and its name for screen readers. */
 const WORDS = {
   crop: ["crop", "crop_n", "crop_name"],
   corners: ["corners", "corners_n", "corners_name"],
 } as const;
 
-/* What can be made of the documents that were chosen, and what is seen of their pictures. */
+/* The layouts for the chosen documents, and what is printed of their pictures. */
 @define("lianke-sheets")
 export class LiankeSheets extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
@@ -83,7 +83,7 @@ export class LiankeSheets extends SteadyPart {
       <lianke-corners .context=${this.context} @corners-chosen=${this._cornersChosen}></lianke-corners>`;
   }
 
-  /* What is to be known of a layout, and what can be chosen of each picture. */
+  /* Sentences about the layout, and the choices for each picture. */
   private _more(joint: Joint, resting: boolean) {
     const { t } = this;
     const about = ABOUT[joint.layout];
@@ -106,7 +106,7 @@ export class LiankeSheets extends SteadyPart {
     ${joint.isCard ? this._watermark(joint, resting) : nothing}`;
   }
 
-  /* What paper a size of photos is printed on: never another one than what the job is sent with. */
+  /* The paper that photos are printed on, which is always the paper that the job is sent with. */
   private _onPaper({ layout }: Joint): string {
     const { t } = this;
     const { chosen, kind, offers } = this.batch;
@@ -162,7 +162,7 @@ export class LiankeSheets extends SteadyPart {
 
   private readonly _typed = (event: Event) => this.batch.setWatermark((event.target as HTMLInputElement).value);
 
-  /* Write what is usually written across copies of an ID card, with what it is for to be filled in. */
+  /* Suggests the usual words across copies of an ID card, with the blank for their purpose selected. */
   private readonly _suggest = async () => {
     const { batch, t } = this;
     if (batch.printing || batch.isLost) return;
@@ -192,7 +192,7 @@ export class LiankeSheets extends SteadyPart {
       await dialog?.open(item, await this._address(item), corners, batch.joint?.corners.get(item));
     });
 
-  /* Open a dialog, and say why if that cannot be. */
+  /* Opens a dialog, or shows why it cannot be opened. */
   private async _open(open: () => Promise<void>): Promise<void> {
     try {
       await open();
@@ -201,7 +201,7 @@ export class LiankeSheets extends SteadyPart {
     }
   }
 
-  /* Return the address of a picture, also of one in the media library. */
+  /* The address of a picture, which may be in the media library. */
   private async _address(item: PrintItem): Promise<string> {
     if (item.picture) return item.picture;
     const message = { type: "media_source/resolve_media", media_content_id: item.media?.media_content_id };

@@ -1,7 +1,7 @@
 import { Part } from "../components/part";
 import { released } from "../hand";
 
-/* A part of what is about to be printed, which draws itself anew where a preview comes. */
+/* A part that redraws by itself when a preview comes, but not while a button is held down. */
 export abstract class SteadyPart extends Part {
   protected override async scheduleUpdate(): Promise<void> {
     await released();

@@ -54,7 +54,7 @@ export class LiankeTray extends SteadyPart {
         outline: 1px solid var(--divider-color);
         outline-offset: -1px;
       }
-      /* Three buttons have room beside each other. */
+      /* Makes room for three buttons in a row. */
       @media (max-width: 340px) {
         .main ha-svg-icon {
           display: none;
@@ -87,7 +87,7 @@ export class LiankeTray extends SteadyPart {
     });
   }
 
-  /* Focus what adds files. */
+  /* Focuses the chooser that adds files. */
   override focus(options?: FocusOptions): void {
     this.renderRoot.querySelector<HTMLElement>("lianke-file-chooser")?.focus(options);
   }
@@ -97,7 +97,7 @@ export class LiankeTray extends SteadyPart {
     const { items, joint, printing } = batch;
     const count = items.filter((item) => !item.refused).length;
     const resting = printing || !count;
-    // What has been submitted cannot be taken back here; its job can be canceled.
+    // What has been submitted cannot be taken back here, but its job can be canceled.
     const isSubmitted = items.some((item) => item.phase === "submit");
     const noPreview = joint
       ? joint.previewing
@@ -160,7 +160,7 @@ export class LiankeTray extends SteadyPart {
       ></lianke-media-browser>`;
   }
 
-  /* What was refused, right above what was pressed. */
+  /* Errors, right above the buttons that were pressed. */
   private _problems() {
     const { items, problem } = this.batch;
     const named = (item: PrintItem) =>
@@ -170,7 +170,7 @@ export class LiankeTray extends SteadyPart {
     ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}`;
   }
 
-  /* Print or preview, and bring the field that was refused into view. */
+  /* Prints or previews, then brings a refused field into view. */
   private async _press(act: () => Promise<void>): Promise<void> {
     await act();
     await this.updateComplete;
@@ -190,7 +190,7 @@ export class LiankeTray extends SteadyPart {
 
   private _strips() {
     return repeat(
-      // Before the pictures are there, their place is.
+      // The place of the pictures is there before they are.
       this.batch.items.filter((item) => item.images.length || item.atOnce),
       (item) => item.request,
       (item) =>

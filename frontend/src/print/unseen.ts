@@ -1,11 +1,11 @@
-/* What is said where a preview has no pictures, or none yet. */
+/* Sentences for a preview without pictures, or without any yet. */
 import type { CardContext } from "../context";
 import type { PreviewAnswer } from "./sending";
 
-/* ms until somebody who waits is told that it takes longer. */
+/* ms until the user is told that it takes longer. */
 const SLOW_AFTER = 10_000;
 
-/* Return why there is nothing to look at, null where there is something. */
+/* Why a preview has no pictures; null if it has some. */
 export const whyUnseen = async (
   context: CardContext,
   images: string[],
@@ -24,7 +24,7 @@ export const whyUnseen = async (
   return uncounted ? `${why}${context.localizer.isChinese ? "" : " "}${await explain("preview_uncounted")}` : why;
 };
 
-/* Note when a preview takes long; returns what ends that. */
+/* Marks a preview that takes long; the result ends that. */
 export const slowly = (one: { slow: boolean }, changed: () => void): (() => void) => {
   const timer = setTimeout(() => {
     one.slow = true;

@@ -1,12 +1,9 @@
-/* Puts a file into Home Assistant. */
+/* Uploads a file to Home Assistant. */
 import { UserError, type CardContext } from "../context";
 import { printText } from "./texts";
 
-/*
- * Upload a file and return its id, which works once. progress is called with the bytes sent so far; abort ends it.
- *
- * By XMLHttpRequest, since fetch does not say how much has been sent. Throws UserError.
- */
+/* Returns the upload's id, which works once. progress is called with the bytes sent so far. Throws a UserError. By
+   XMLHttpRequest, since fetch does not report how much has been sent. */
 export const upload = async (
   context: CardContext,
   file: File,
@@ -33,7 +30,7 @@ export const upload = async (
       else if (status === 413) reject(new UserError(printText(context.localizer, "upload_large")));
       else reject(new UserError(printText(context.localizer, "upload_failed", { status })));
     };
-    // Of a file that was saved again since it was chosen, the browser reads nothing.
+    // The browser cannot read a file that was saved again since it was chosen.
     const reason = () => file.slice(0, 1).arrayBuffer().then(lost, changed);
     request.onerror = () => void reason().then(reject);
     request.onabort = () => reject(lost());

@@ -1,4 +1,4 @@
-/* What dialogs have in common that show pictures as large as the screen; some have handles on them. */
+/* What dialogs share that show a picture on the whole screen, some with handles on it. */
 import { css } from "lit";
 
 export interface Named {
