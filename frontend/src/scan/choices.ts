@@ -1,4 +1,4 @@
-/* What can be chosen of a scan or a copy, and the fields of the actions that comes to. */
+/* The choices for a scan or a copy, and the action's fields that come of them. */
 import type { Localizer } from "../localize";
 import { choiceName, remember, remembered, type NamedChoice } from "../print/options";
 import type { Scanner } from "./types";
@@ -19,18 +19,18 @@ export interface Choices {
   duplex: string;
 }
 
-/* Those that hold for the next scan, too; what differs from page to page is chosen anew. */
+/* Remembered for the next scan; what differs from document to document is not. */
 const KEPT = ["source", "color", "size", "format"] as const;
 const ALL = { source: ["glass", "feeder"], color: ["color", "gray", "mono"], format: ["pdf", "jpeg"] };
 
-/* Return what a scanner offers of an option; of one of which it says nothing, all. */
+/* All choices if the scanner does not report its own. */
 export const choicesOf = (t: Localizer, scanner: Scanner, name: keyof typeof ALL): NamedChoice[] => {
   const own = { source: scanner.sources, color: scanner.colors, format: null }[name];
   const listed = ALL[name].filter((one) => !own || own.includes(one));
   return listed.map((id) => ({ id, name: choiceName(t, `scan_${name}`, id) }));
 };
 
-/* Return what a scan begins with: as the last time on this scanner, as far as it offers that. */
+/* The last choices for this scanner, as far as it offers them. */
 export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): Choices => {
   const last = remembered(scanner.device_id, "document");
   const first = (name: keyof typeof ALL) => {
@@ -55,10 +55,10 @@ export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): C
 export const keepChoices = (scanner: Scanner, choices: Choices): void =>
   remember(scanner.device_id, "document", Object.fromEntries(KEPT.map((name) => [name, choices[name]])));
 
-/* Return the fields of the action that prints what was scanned. */
+/* Fields of the action that prints what was scanned. */
 export const printFields = ({ copies, duplex }: Choices) => ({ copies, ...(duplex ? { duplex } : {}) });
 
-/* Return the fields of the action that scans or copies. */
+/* Fields of the action that scans or copies. */
 export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record<string, unknown> => {
   const { source, color, size, format, scan_duplex, several_pages, id_card, printer } = choices;
   const filename = choices.filename.trim();
@@ -69,7 +69,7 @@ export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record
     wait: false,
     ...(id_card && mode === "copy" ? {} : { source, ...(isFed && scan_duplex ? { scan_duplex } : {}) }),
   };
-  // Between its pages a scan can be looked at and changed.
+  // Always page by page: each can be looked at and changed before the next.
   if (mode === "scan")
     return { ...scanned, format, several_pages: true, ...(size ? { size } : {}), ...(filename ? { filename } : {}) };
   const pages = id_card ? { sheet: "id_card", several_pages: true } : several_pages ? { several_pages } : {};

@@ -1,11 +1,11 @@
-/* Gives files of Home Assistant to the browser to keep. */
+/* Has the browser save files of Home Assistant. */
 import type { CardContext } from "../context";
 import type { ScannedFile } from "./types";
 
 export const download = async ({ hass }: CardContext, files: ScannedFile[]): Promise<void> => {
   for (const { name, path } of files) {
     const signed = await hass.callWS<{ path: string }>({ type: "auth/sign_path", path });
-    // Without a target of its own the apps would leave Home Assistant for it.
+    // Without a target the companion apps would leave Home Assistant for the file.
     const link = Object.assign(document.createElement("a"), { href: signed.path, download: name, target: "_blank" });
     link.click();
   }

@@ -1,10 +1,10 @@
-/* Fetches the picture of the page that is shown, for a page that nobody may see by its address alone. */
+/* Fetches the picture of the shown page with the user's token: its address alone does not open it. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { CardContext } from "../context";
 import { isOwnPicture } from "../print/own-picture";
 
 export class PagePicture implements ReactiveController {
-  /* Address for the browser: of the page that is wanted, or of the one before while that is fetched. */
+  /* The browser's address of the wanted page, or of the one before while the wanted one is being fetched. */
   url = "";
   failed = false;
 
@@ -15,7 +15,7 @@ export class PagePicture implements ReactiveController {
     _host.addController(this);
   }
 
-  /* Whether another page than the one that is wanted is shown. */
+  /* Whether another page than the wanted one is shown. */
   get isStale(): boolean {
     return this._shown !== this._wanted;
   }
@@ -25,7 +25,7 @@ export class PagePicture implements ReactiveController {
     this._show("", "");
   }
 
-  /* Have the picture at an address shown; without an address none is. */
+  /* An empty path shows no picture. */
   want(path = ""): void {
     if (path === this._wanted) return;
     this._wanted = path;

@@ -1,4 +1,4 @@
-import "../card"; // bundled in one piece
+import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing, type PropertyValues } from "lit";
 import { property, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
@@ -48,31 +48,31 @@ export type { Mode };
 
 const texts = partTexts(en, zh);
 const FINAL = ["completed", "failed", "canceled"];
-/* Return what stays of a page's address when pages before it go; other scans have such pages, too. */
+/* The part of a page's address that stays when earlier pages are removed; unique only within a scan. */
 const pageOf = (picture: string | undefined) => picture?.split("/").pop();
 const WHOLE: Cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 0 };
 
-/* The dialog that scans and copies: what is to be scanned, each page as it comes, and what becomes of it. */
+/* The dialog that scans and copies: the choices, each page as it comes, and what to do with the result. */
 @define("lianke-scan")
 export class LiankeScan extends DialogPart {
-  /* The devices of the printer and of its scanner. */
+  /* Device ids of the printer and of its scanner. */
   @property({ attribute: false }) device = "";
   @property({ attribute: false }) scanner = "";
   @property({ attribute: false }) mayPrint = false;
   @property({ attribute: false }) mode: Mode = "scan";
   /* Undefined until the scanner is known. */
   @state() private _choices: Choices | undefined;
-  /* Options of the printer that is chosen, by its device. */
+  /* Options of the printers chosen so far, by device id. */
   @state() private _options: Record<string, PrinterOptions> = {};
-  /* The scan that is shown; none while the next one is being chosen. */
+  /* Id of the scan that is shown; empty while the user chooses the next one. */
   @state() private _followed = "";
   /* Which of its pages is shown, from 0. */
   @state() private _page = 0;
-  /* Whether it is asked where a finished scan is to be printed. */
+  /* Whether the form that prints a finished scan is open. */
   @state() private _printing = false;
-  /* Whether a page is shown as large as it is to be read. */
+  /* Whether the page is enlarged for reading. */
   @state() private _large = false;
-  /* What was done with a finished scan. */
+  /* A sentence about what was done with a finished scan. */
   @state() private _told = "";
 
   private _pages = 0;
@@ -174,7 +174,7 @@ export class LiankeScan extends DialogPart {
         width: 100%;
         max-height: none;
       }
-      /* The corner of an A4 page in which the card lies. */
+      /* The corner of an A4 page that holds the card. */
       .corner {
         width: min(100%, 300px);
         aspect-ratio: 85.6 / 54;
@@ -218,7 +218,7 @@ export class LiankeScan extends DialogPart {
     `,
   ];
 
-  /* Pages and their pictures come by themselves. */
+  /* Pages and their pictures come by themselves, but not under a button that is held down. */
   protected override async scheduleUpdate(): Promise<void> {
     await released();
     super.scheduleUpdate();
@@ -248,23 +248,23 @@ export class LiankeScan extends DialogPart {
     if (scanner) this._choices ??= firstChoices(this.t, scanner, this.device);
     if (this._choices && (this.mode === "copy" || this._printing)) this._learn(this._choices.printer);
     const newest = scanner?.scan;
-    // Whoever has begun it: the scanner does nothing else meanwhile.
+    // Whoever has started it: the scanner does one scan at a time.
     if (newest && !FINAL.includes(newest.state)) this._follow(newest.scan_id);
     else if (newest?.state === "canceled" && newest.scan_id === this._followed) this._follow("");
     const scan = this._scan;
-    // The page that has just come.
+    // Show the page that has just come.
     if (scan && scan.pages > this._pages) this._page = scan.pages - 1;
     this._pages = scan?.pages ?? 0;
     const most = (scan?.pictures.length || 1) - 1;
     this._page = Math.max(0, Math.min(this._page, most));
-    // Pages on their way into a file, or onto paper, soon have other addresses; what is shown stays meanwhile.
+    // Pages being saved or printed soon have other addresses; what is shown stays meanwhile.
     const isOver = scan && FINAL.includes(scan.state);
     if (!scan || (isOver && scan.is_copy && !scan.reason)) this._picture.want();
     else if (isOver || scan.state === "waiting") this._picture.want(scan.pictures[this._page]);
     this._explain(scan);
   }
 
-  /* Show a scan, or let the next one be chosen; what was done with another says nothing of it. */
+  /* Shows a scan; an empty id lets the user choose the next one. Forgets what was done with the one before. */
   private _follow(id: string): void {
     if (id === this._followed) return;
     this._followed = id;
@@ -273,7 +273,7 @@ export class LiankeScan extends DialogPart {
     this._printing = false;
   }
 
-  /* Have what went wrong with a scan said. */
+  /* Shows a scan's error when it is new. */
   private _explain(scan: Scan | null): void {
     const reason = scan?.reason ? JSON.stringify([scan.scan_id, scan.pages, scan.reason, scan.detail]) : "";
     if (reason === this._reason) return;
@@ -323,7 +323,7 @@ export class LiankeScan extends DialogPart {
     return FINAL.includes(scan.state) ? this._result(scanner, scan, this._choices) : this._busy(scan);
   }
 
-  /* What is to be scanned. */
+  /* The choices before a scan. */
   private _form(scanner: Scanner, choices: Choices) {
     const { t } = this;
     const copies = this.mode === "copy" && this.mayPrint;
@@ -357,7 +357,7 @@ export class LiankeScan extends DialogPart {
       </div>`;
   }
 
-  /* The way to what was scanned last. */
+  /* The button that leads back to the last scan. */
   private _last(scan: Scan | null) {
     if (!scan?.files.length || scan.is_copy) return nothing;
     return html`<button data-key="last" @click=${() => this._follow(scan.scan_id)}>
@@ -380,7 +380,7 @@ export class LiankeScan extends DialogPart {
     choices: Choices,
   ) {
     if (all.length < 2) return nothing;
-    // Another printer has other sides to choose from, or none.
+    // Another printer has other two-sided modes, or none.
     const choose = (event: Event) =>
       this._choose({ ...(name === "printer" && { duplex: "" }), [name]: (event.target as HTMLSelectElement).value });
     // Names of printers are long.
@@ -409,7 +409,7 @@ export class LiankeScan extends DialogPart {
     </label>`;
   }
 
-  /* Where and how often it is printed. */
+  /* The printer, the copies and the sides. */
   private _printFields(choices: Choices, twoSided: boolean) {
     const { t } = this;
     const { printer } = choices;
@@ -440,7 +440,7 @@ export class LiankeScan extends DialogPart {
       ${twoSided && sides.length ? this._select("duplex", optionName(t, "duplex"), [standard, ...sides], choices) : nothing}`;
   }
 
-  /* Ask once for the options of a printer; without an answer there is nothing to choose. */
+  /* Asks only once for a printer's options; without an answer there is nothing to choose. */
   private _learn(device: string): void {
     if (device in this._options) return;
     this._options = { ...this._options, [device]: { failed: true } };
@@ -456,7 +456,7 @@ export class LiankeScan extends DialogPart {
     this._follow(answer.scan_id ?? "");
   }
 
-  /* The page that is shown, with what changes it. */
+  /* The shown page, and the buttons that change it. */
   private _stage(scan: Scan, changeable: boolean) {
     const { url, failed, isStale } = this._picture;
     const label = this._text("page", { n: this._page + 1 });
@@ -545,13 +545,13 @@ export class LiankeScan extends DialogPart {
       </div>`;
   }
 
-  /* Return which pages are scanned again, whichever of them is shown. */
+  /* Names the pages that are scanned again: the newest, whichever page is shown. */
   private _again({ newest, pages }: Scan): string {
     if (newest === pages) return this._text("again");
     return newest === 1 ? this._text("again_page", { n: pages }) : this._text("again_last", { n: newest });
   }
 
-  /* What came of a scan, and what can be done with it. */
+  /* The result of a scan, and what can be done with it. */
   private _result(scanner: Scanner, scan: Scan, choices: Choices) {
     const kept = scan.files.length > 0;
     const isFine = scan.state === "completed";
@@ -612,7 +612,7 @@ export class LiankeScan extends DialogPart {
     await this._tell(scan, this._text("printed"));
   }
 
-  /* Say what was done with a scan, unless another one is shown by now. */
+  /* Says what was done with a scan, unless another one is shown by now. */
   private async _tell({ scan_id }: Scan, text: string): Promise<void> {
     if (scan_id === this._followed) {
       this._told = text;
@@ -621,7 +621,7 @@ export class LiankeScan extends DialogPart {
     await tapped();
   }
 
-  /* What was refused, right above what was pressed. */
+  /* The error, right above the buttons that were pressed. */
   private _problem(scan: Scan | null = null) {
     const error =
       this._tasks.errorOf("do") ?? this._tasks.errorOf("page") ?? (scan?.reason && this._tasks.errorOf("reason"));
@@ -673,7 +673,7 @@ export class LiankeScan extends DialogPart {
   private _remove(scan: Scan): void {
     void this._tasks.run("remove", async () => {
       await this._tasks.run("page", () => this._answer(scan, { answer: "remove", page: this._page + 1 }));
-      // The next page comes where this one was.
+      // The next page takes this one's place: a double tap must not remove that as well.
       await tapped();
     });
   }
@@ -692,7 +692,7 @@ export class LiankeScan extends DialogPart {
     event.stopPropagation();
     const [{ page, scan_id }, crop] = event.detail;
     const scan = this._scan;
-    // Others may have come or gone meanwhile.
+    // Pages may have come or gone meanwhile.
     const at = scan?.pictures.findIndex((picture) => pageOf(picture) === page) ?? -1;
     if (crop && scan?.scan_id === scan_id && at >= 0) this._change(scan, { crop }, at);
   };

@@ -11,17 +11,17 @@ export interface Scan {
   state: "scanning" | "waiting" | "finishing" | "completed" | "failed" | "canceled";
   source: "glass" | "feeder";
   pages: number;
-  /* How many of them came last, which are what is scanned again, and how many are replaced by those that come now. */
+  /* newest: pages of the last try, which Scan again repeats; replaces: pages that the ones coming now replace. */
   newest: number;
   replaces: number;
   reason: string | null;
   detail: string;
-  /* What went wrong in Home Assistant's language, where parts of it are known in no other; else null. */
+  /* The error in Home Assistant's language, if parts of it exist in no other; else null. */
   message?: string | null;
   is_copy: boolean;
   /* Layout of a copy. */
   sheet?: string | null;
-  /* Media ids of what is kept, and where it can be had. */
+  /* Media ids of the kept files, and where to download them. */
   files: string[];
   downloads: ScannedFile[];
   /* Addresses of the pages; a changed page has another one. */
@@ -29,7 +29,7 @@ export interface Scan {
   print_jobs: string[];
 }
 
-/* A scanner that the user may control. A list is null where the scanner does not say. */
+/* A scanner that the user may control. A list is null if the scanner does not report it. */
 export interface Scanner {
   device_id: string;
   name: string;
@@ -38,7 +38,7 @@ export interface Scanner {
   colors: string[] | null;
   sizes: string[] | null;
   duplex: boolean | null;
-  /* The device of the printer that it is part of. */
+  /* The device of the printer that it belongs to. */
   printer: string | null;
   /* Name of what finished scans are handed on to, such as Paperless. */
   hand_on: string | null;
