@@ -39,7 +39,7 @@ const drop = (batch: Batch, ...names: string[]) => {
   return batch.items.at(-names.length) as PrintItem;
 };
 const drawn = (item: PrintItem) => vi.waitFor(() => expect([item.images.length, item.previewing]).toEqual([20, false]));
-/* Have previews wait until each is answered. */
+/* Holds previews back until the test answers them. */
 const heldBack = (batch: Batch) => {
   const draws: ((answer: object) => void)[] = [];
   const { hass } = batch.context;
@@ -93,7 +93,7 @@ test("a file is drawn by Home Assistant alone, shown small, and printed without 
   const item = drop(batch, "a.pdf");
   const tray = await show("lianke-tray", { context: batch.context, batch });
   const strip = () => find(find(tray, "lianke-preview"), ".previews");
-  // Its place is kept before it is there.
+  // Its place is there before it is.
   expect(strip().clientHeight).toBeGreaterThanOrEqual(120);
   await uploaded();
   await drawn(item);
@@ -102,7 +102,7 @@ test("a file is drawn by Home Assistant alone, shown small, and printed without 
   expect(strip().textContent).toContain("and 19 more");
   // Pages that nobody looks at are not fetched.
   expect(find(tray, "lianke-preview").shadowRoot?.querySelectorAll("img[src]")).toHaveLength(1);
-  // The others are behind what says that there are some.
+  // The text about further pages opens them.
   strip().querySelector<HTMLElement>(".more")?.click();
   expect(find(tray, "lianke-preview").shadowRoot?.querySelector("dialog")?.open).toBe(true);
   await vi.waitFor(() =>
@@ -228,7 +228,7 @@ test("a layout that is left while its sheets are drawn takes no preview away, an
   await vi.waitFor(() => expect(draws).toHaveLength(1));
   batch.lay(null);
   expect(item.images).toHaveLength(20);
-  // By then Home Assistant has the pictures of the sheets alone.
+  // By now Home Assistant has only the pictures of the sheets.
   draws[0]?.(DRAWN);
   await vi.waitFor(() => expect(draws).toHaveLength(2));
   expect([item.images, data("preview")]).toEqual([[], { ...DEVICE, document: "kept", preview_by: "here_only" }]);

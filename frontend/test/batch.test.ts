@@ -68,7 +68,7 @@ test("options that were lost with the connection are asked for again once it is 
   await settled(batch, () => batch.offers?.max_copies === 5);
   batch.notice([]);
   expect(asked.filter(({ type }) => type === "lianke/printer/options")).toHaveLength(2);
-  // What is remembered for it counts only now: what was drawn before is drawn again.
+  // Remembered options apply only now, so an earlier preview is drawn again.
   await vi.waitFor(() => expect(data("preview")).toMatchObject({ document: "kept", paper: 11 }));
 });
 
@@ -103,7 +103,7 @@ test("a document whose answer was lost goes once its job is seen", async () => {
   await batch.print();
   const [item] = batch.items;
   expect(item?.error).toContain("still prints only once");
-  // Home Assistant starts: what refuses the repetition says nothing of the first.
+  // Home Assistant is still starting: refusing the repetition does not tell whether the first print was submitted.
   answers["print"] = { code: "unknown_command", message: "Not yet" };
   await batch.print();
   expect([item?.error, batch.isLost]).toEqual([expect.stringContaining("Not yet"), true]);
@@ -112,7 +112,7 @@ test("a document whose answer was lost goes once its job is seen", async () => {
   expect(batch.items).toHaveLength(2);
   await batch.preview();
   batch.notice([makeJob({ request_id: item?.request })]);
-  // The copies were meant for the other one.
+  // The copies were meant for the document that is gone.
   expect([batch.items.map(({ name, stale }) => [name, stale]), batch.options()]).toEqual([[["letter.pdf", true]], {}]);
 });
 
@@ -161,7 +161,7 @@ describe("what was chosen last", () => {
     batch.clear();
     batch.addMedia(PICTURE);
     expect(batch.chosen).toEqual({ paper: 20, duplex: "off" });
-    // Another document among them makes documents of them all.
+    // With a document among them, they all count as documents.
     batch.addMedia(DOCUMENT);
     expect([batch.chosen, batch.carried]).toEqual([{ paper: 9 }, ["paper"]]);
   });
@@ -175,7 +175,7 @@ describe("what was chosen last", () => {
     expect(batch.chosen).toEqual({ paper: 20, duplex: "long_edge" });
     batch.choose("duplex", "off");
     batch.lay("layout_id_card");
-    // On which sides it is printed, it decides itself.
+    // The layout itself decides on which sides it is printed.
     expect([batch.chosen, batch.carried]).toEqual([{ paper: 9 }, []]);
     batch.choose("paper", 11);
     batch.lay(null);
@@ -234,7 +234,7 @@ describe("errors at the field", () => {
     await batch.print();
     expect(Object.keys(batch.errors)).toEqual(["paper"]);
     expect(first(batch).error).toBeNull();
-    // What is mended meanwhile stays mended.
+    // An error that is corrected meanwhile does not come back.
     batch.errors = { copies: "from 1 to 5" };
     const explained = batch.explainField(error);
     batch.errors = {};

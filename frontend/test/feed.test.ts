@@ -6,7 +6,7 @@ type Tell = (data: Feed) => void;
 
 const VIEW: Feed = { printers: {}, jobs: [] };
 
-/* A connection whose subscriptions are kept in `subscribed`; `refuse` makes it as if the integration were not there. */
+/* Keeps its subscriptions in `subscribed`; with `refuse` it answers as if the integration were not there. */
 const makeConnection = () => {
   const listeners = new Set<() => void>();
   const connection = {
@@ -58,7 +58,7 @@ test("other printers end the subscription to the first", async () => {
   await vi.advanceTimersByTimeAsync(0);
   expect(connection.subscribed.map(({ stopped }) => stopped)).toEqual([true, false]);
   expect(connection.subscribed[1]?.message).not.toHaveProperty("device_ids");
-  // What the first still sends is nobody's.
+  // Messages of the first subscription are ignored by now.
   connection.subscribed[0]?.tell(VIEW);
   expect(feed.data).toBeNull();
 });

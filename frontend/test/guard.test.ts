@@ -1,7 +1,5 @@
-/*
- * Every control of the card, pressed twice at one spot by a real finger and a real mouse, in every state: only what was
- * pressed happens. What one press brings about is seen first; the second may bring about no more than that.
- */
+/* Presses every control of the card twice at one spot, by a real finger and a real mouse, in every state. A single
+   press shows what the control does; the second press of two must not do anything more. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { cdp } from "vitest/browser";
 import type { LiankeCard } from "../src/card";
@@ -23,13 +21,13 @@ interface Session {
 
 const GAPS = [100, 350, 700, 1200]; // ms
 const CONTROLS = "button, a[href], input[type=file], summary";
-/* Commands that change something, and those that only show. */
+/* Actions that change something. */
 const ACTS = ["print", "cancel_job", "retry_job", "move_job", "continue_job", "reject_job", "scan", "cancel_scan"];
 
 const nameOf = (one: HTMLElement) =>
   one.dataset["key"] ?? one.ariaLabel ?? one.id + (one.textContent?.trim().slice(0, 30) ?? one.localName);
 
-/* Whether a place of the window belongs to a control. */
+/* Whether a control is what the window shows at a spot. */
 const isAt = (control: HTMLElement, { x, y }: Spot) => {
   let hit: Element | null = null;
   for (let root: DocumentOrShadowRoot | null = document; root; root = hit?.shadowRoot ?? null) {
@@ -40,7 +38,7 @@ const isAt = (control: HTMLElement, { x, y }: Spot) => {
   return hit?.closest(CONTROLS) === control;
 };
 
-/* Return where a control can be pressed; undefined where it is hidden, or below a dialog. */
+/* The middle of a control, scrolled into view; undefined if it is hidden or below a dialog. */
 const spotOf = (control: HTMLElement): Spot | undefined => {
   control.scrollIntoView({ block: "nearest" });
   const box = control.getBoundingClientRect();
@@ -48,7 +46,7 @@ const spotOf = (control: HTMLElement): Spot | undefined => {
   return box.width && isAt(control, spot) ? spot : undefined;
 };
 
-/* The page of a test is a frame, drawn smaller than it is. */
+/* Vitest shows the page of a test in a frame that it scales down. */
 const onScreen = ({ x, y }: Spot) => {
   const frame = (window.frameElement as HTMLElement).getBoundingClientRect();
   const scale = frame.width / innerWidth;
@@ -69,7 +67,7 @@ const DEVICES: Record<string, (spot: Spot) => Promise<void>> = {
   },
 };
 
-/* What happened: what Home Assistant was asked to do, and what was opened. */
+/* What the presses did: commands, open dialogs, and effects outside the card. */
 const effects = () => {
   const acts = asked
     .filter(
@@ -83,7 +81,7 @@ const effects = () => {
 };
 
 beforeAll(() => {
-  // The page is not left, and the system's file chooser does not open.
+  // Stay on the page, and do not open the system's file chooser.
   window.addEventListener("click", (event) => {
     const link = event.composedPath().find((one) => one instanceof HTMLAnchorElement);
     const [target] = event.composedPath();
@@ -99,7 +97,7 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-/* What takes minutes is for the full form of the tests: in the short one each state and control is pressed in one way. */
+/* The full form takes minutes; the short one presses each control in one way only. */
 const isFull = Boolean((import.meta as unknown as { env: Record<string, string> }).env["VITE_FULL"]);
 const cases = Object.keys(SCENES).flatMap((scene) =>
   Object.keys(DEVICES)
@@ -117,7 +115,7 @@ test.each(cases)(
     const count = all(CONTROLS).length;
     const wrong: string[] = [];
     const seen: string[] = [];
-    /* Press a control of a new card, once or twice; undefined where it cannot be pressed. */
+    /* Presses a control of a new card, again after gap (ms) if there is one; undefined if it cannot be pressed. */
     const pressed = async (at: number, gap: number | null) => {
       await set(scene);
       const one = all(CONTROLS)[at] as HTMLElement;
@@ -133,7 +131,7 @@ test.each(cases)(
       const once = await pressed(at, null);
       if (!once) continue;
       seen.push(once.name);
-      // Where nothing has moved, one way of pressing twice is like another.
+      // Where nothing has moved, one gap is like another.
       for (const gap of once.stays || !isFull ? GAPS.slice(1, 2) : GAPS) {
         const more = (await pressed(at, gap))?.done.filter((act) => !once.done.includes(act)) ?? ["gone"];
         if (more.length) wrong.push(`${once.name}, again after ${gap} ms: ${more.join(" | ")}`);
@@ -145,13 +143,12 @@ test.each(cases)(
 );
 
 const control = (key: string) => all(`[data-key=${key}]`)[0] as HTMLElement;
-/* Show a state, and return where one of its controls is. */
 const spotIn = async (scene: string, key: string): Promise<Spot> => {
   await set(SCENES[scene] as Scene);
   return spotOf(control(key)) as Spot;
 };
 const services = () => asked.filter(({ service }) => ACTS.includes(String(service))).map(({ service }) => service);
-/* The jobs that a press was for; the card also asks for what it shows, which may come late. */
+/* The jobs that commands were for; the card also asks for what it shows, which may come late. */
 const jobs = () => asked.flatMap(({ service_data: data }) => (data as { job_id?: string } | undefined)?.job_id ?? []);
 
 describe.each(Object.entries(DEVICES))("a %s", (_, press) => {
@@ -229,7 +226,7 @@ test("the keyboard, and what presses for who does not see the screen, are answer
   expect(jobs()).toEqual(["a", "b", "c"]);
 });
 
-/* Have somebody else, or the printer, do something with a job. */
+/* Has somebody else, or the printer, change a job. */
 const elsewhereDone = async (service: string, job_id: string) => {
   const { hass } = document.querySelector("lianke-card") as LiankeCard;
   await hass.callWS({ type: "lianke/action", service, service_data: { job_id } });
@@ -246,7 +243,7 @@ test("a button is pressed though a job comes and moves it while it is held down"
   await session().send("Input.dispatchMouseEvent", { ...at, type: "mouseReleased" });
   await settle(100);
   await vi.waitFor(() => expect(services()).toEqual(["print"]));
-  // Then it is drawn, and is elsewhere.
+  // Once the press is over the card is redrawn, and the button is elsewhere.
   await vi.waitFor(() => expect(isAt(control("button-1"), spot)).toBe(false));
 });
 
@@ -266,7 +263,7 @@ test.each(Object.entries(DEVICES))(
   },
 );
 
-/* Return whether the page hears of a click at a place. */
+/* Presses, and returns whether the page sees a click. */
 const isHeard = async (press: (spot: Spot) => Promise<void>, spot: Spot) => {
   let heard = false;
   const stop = new AbortController();
@@ -312,7 +309,7 @@ describe.each(Object.entries(DEVICES))("just after news, a %s", (_, press) => {
     await press(spotOf(control("more-one")) as Spot);
     await settle(300);
     const has = (box: DOMRect, { x, y }: Spot) => x > box.left && x < box.right && y > box.top && y < box.bottom;
-    // What has come where another one was, out of reach of the finger that has opened it.
+    // What has appeared in another control's place, out of reach of the press that has unfolded the row.
     const unfolded = control("more-one").getBoundingClientRect();
     const [spot] = all("button")
       .map((one) => ({ one, spot: spotOf(one) }))
@@ -378,13 +375,13 @@ describe.each(Object.entries(DEVICES))("just after news, a %s", (_, press) => {
     await set(SCENES["with the scanner"] as Scene);
     tell(4);
     await settle(2500);
-    // Who looks through the pages means each press.
+    // Whoever leafs through the pages means each press.
     const back = spotOf(control("page_before")) as Spot;
     await press(back);
     await settle(gap);
     await press(back);
     await vi.waitFor(() => expect(all("span.soft").map((one) => one.textContent)).toContain("2 of 4"));
-    // As long as the page before is shown, nothing is removed.
+    // While the page before is still shown, Remove rests.
     await vi.waitFor(() => expect(control("remove").ariaDisabled).toBeNull());
     await settle(1600);
     const spot = spotOf(control("remove")) as Spot;
@@ -409,7 +406,7 @@ describe.each(Object.entries(DEVICES))("just after news, a %s", (_, press) => {
     const { hass } = document.querySelector("lianke-card") as LiankeCard;
     const { callWS } = hass;
     let changed = false;
-    /* The other printer has no color any more, which is found out as the job is moved. */
+    /* The other printer has lost its color, which only shows when the job is moved. */
     hass.callWS = async (message) => {
       if (message.type === "lianke/jobs/plan_move")
         return { open: [], different: changed ? [{ option: "color", before: "color", after: "mono" }] : [] } as never;
@@ -443,7 +440,7 @@ describe.each(Object.entries(DEVICES))("just after news, a %s", (_, press) => {
       const jobs = [...Array(rows).keys()].map((id) => makeJob({ job_id: `${id}`, can_print_again: true }));
       await set({ ...(SCENES["with a single file"] as Scene), jobs, config: { history: rows } });
       const before = all("[data-key^=button-]").map((one) => one.getBoundingClientRect());
-      // A while after anything that was done here.
+      // A while after the last thing that was done here.
       await settle(500);
       control("preview").click();
       await settle(100);
@@ -463,9 +460,9 @@ describe.each(Object.entries(DEVICES))("just after news, a %s", (_, press) => {
 });
 
 describe.each(Object.entries(DEVICES))("on a dashboard, a %s", (_, press) => {
-  /* Put something above the card, which grows or goes. */
+  /* Puts something above the card that can grow or go. */
   const above = async (height: number) => {
-    // As in browsers that do not keep in view what is pushed.
+    // As in browsers without scroll anchoring.
     document.documentElement.style.overflowAnchor = "none";
     const other = document.createElement("button");
     Object.assign(other.style, { display: "block", width: "100%", height: `${height}px` });

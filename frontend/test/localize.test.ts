@@ -29,7 +29,7 @@ test("times follow the server's zone and the user's clock", () => {
 test("errors become sentences", async () => {
   const context = makeContext();
   expect(await context.explain(new UserError("as it is"))).toBe("as it is");
-  // Of whatever was pressed.
+  // The sentence fits any press, not only a print.
   expect(await context.explain(3)).not.toContain("Print");
   expect(await context.explain({ error: { code: 3 } })).toContain("connection was lost");
   expect(await context.explain({ code: "unauthorized" })).toContain("You may not do this");

@@ -73,7 +73,7 @@ test("a job that may have been printed is not printed again without a question",
   await ask.updateComplete;
   expect(asked).toHaveLength(0);
   expect(ask.shadowRoot?.activeElement?.textContent?.trim()).toBe("Don't print");
-  // Something else was pressed meanwhile.
+  // Another command is running meanwhile.
   Object.assign(ask, { resting: true });
   await ask.updateComplete;
   find(ask, "[data-key=yes]").click();
@@ -124,7 +124,7 @@ test("of two jobs at a printer that prints, one prints and one waits, in the row
     return [printing.map((row) => row.dataset["key"]), /\d+ waiting/.exec(header)?.[0]];
   };
   expect(await waiting(queued)).toEqual([["first"], "1 waiting"]);
-  // Another one is on its way already.
+  // Another job is being sent already.
   expect(await waiting([makeJob({ job_id: "own", state: "sending" }), ...queued])).toEqual([[], "2 waiting"]);
 });
 
@@ -145,7 +145,7 @@ test.each([
 ])("after %s with %s pages the paper is spoken of once", async (reason, pages_printed, apart) => {
   const failed = { state: "failed", detail: "No.", partly_printed: true, can_retry: true, reason, pages_printed };
   expect((await job(failed)).includes("may have come out")).toBe(apart);
-  // Whoever prints again is asked all the same.
+  // Print again asks all the same.
   const jobs = document.querySelector("lianke-jobs") as LiankeJobs;
   const ask = find<Part>(await partOf(jobs, "lianke-job-actions"), "lianke-ask");
   find(ask, "button").click();
@@ -270,14 +270,14 @@ test("a quick button runs any action, and a print keeps its request while the an
   before?.click();
   await vi.waitFor(() => expect(find(shown, ".error")?.textContent).toContain("still prints only once"));
   answers["print"] = {};
-  // After a reconnect Home Assistant makes its cards anew.
+  // After a reconnect Home Assistant replaces its cards.
   const [, menu] = buttonsOf(await make());
   menu?.click();
   await vi.waitFor(() => expect(asked).toHaveLength(3));
   const [first, second] = asked.slice(1).map((message) => message["service_data"] as Record<string, unknown>);
   expect(first).toMatchObject({ device_id: "device", file: "/menu.pdf" });
   expect(second?.["request_id"]).toBe(first?.["request_id"]);
-  // The other half of a double tap.
+  // The second half of a double tap.
   await vi.advanceTimersByTimeAsync(100);
   menu?.click();
   await vi.waitFor(() => expect(menu?.getAttribute("aria-disabled")).toBeNull());
@@ -335,18 +335,18 @@ test("what an automation is refused is said at the button that has set it off, a
     await shown.updateComplete;
     await vi.waitFor(() => expect(button?.getAttribute("aria-disabled")).toBeNull());
   };
-  await import("../src/refusals"); // so that what must not be said would be said soon
+  await import("../src/refusals"); // loaded now, so that a wrong sentence would show soon
   const [one, two] = shown.shadowRoot?.querySelectorAll("button") ?? [];
   await press(one);
   await refuse("0", "another card's press");
   await refuse("1", null);
   await refuse("2", "press 1");
   await says("2");
-  // It may be told before the press is answered. It stays until the button is pressed again.
+  // A refusal may arrive before the press is answered. It stays until the button is pressed again.
   await refuse("3", "press 2");
   await press(two);
   await says("2", "3");
-  // However late it comes, and whatever was pressed since.
+  // However late it arrives, and whatever was pressed since.
   await press(one);
   await says("3");
   await refuse("4", "press 3");
@@ -464,7 +464,7 @@ test.each([
       return [before, form.offsetHeight];
     };
     await heights();
-    // From the second time on it is known what there will be.
+    // From the second time on the fields are remembered.
     const [before = 0, after = 0] = await heights();
     expect(before).toBeGreaterThan(50);
     expect(Math.abs(after - before)).toBeLessThanOrEqual(_name === "nothing" ? 100 : 0);
@@ -498,7 +498,7 @@ test("the editor shows what is shown, and stores only what was changed", async (
   const value = { ...form.data, show: ["ink"] };
   form.dispatchEvent(new CustomEvent("value-changed", { detail: { value } }));
   expect(changed).toHaveBeenCalledWith({ type: "custom:lianke-card", show: ["ink"] });
-  // Fields of a quick button are shown as what they are, and stored as ever.
+  // The fields of a quick button are shown as a print action, and stored as before.
   const buttons = [{ name: "Menu", data: { file: "/menu.pdf" } }, { entity: "todo.list" }];
   editor.setConfig({ type: "custom:lianke-card", buttons });
   await editor.updateComplete;
@@ -597,7 +597,7 @@ test("what can be done about a finished job is folded away, and unfolded by one 
   expect(words).toEqual(["Print again", "Options"]);
   stopTime();
   find(find(actions, "lianke-ask"), "button").click();
-  // The other half of a double tap: the new job's row may be off the screen, and moves nothing then.
+  // The second half of a double tap; the new job's row may be off the screen, so that nothing moves.
   await vi.advanceTimersByTimeAsync(100);
   find(find(actions, "lianke-ask"), "button").click();
   await vi.waitFor(() => expect(asked.map(({ service }) => service)).toEqual(["retry_job"]));
@@ -613,7 +613,7 @@ test("what went wrong last is told in full, also when something newer has ended;
   Object.assign(jobs, { finished: [newer, failed] });
   await jobs.updateComplete;
   expect(parts(jobs)).toEqual([true, true]);
-  // Who may only look is told as much.
+  // Users who may only look read the same.
   for (const mayControl of [true, false]) {
     const later = await show<Part>("lianke-jobs", { ...properties, mayControl, finished: [newer, failed] });
     expect(parts(later)).toEqual([false, false]);
@@ -678,12 +678,12 @@ test("photos are offered by sources that do not play them, films are not", async
   await browser.updateComplete;
   const rows = [...(browser.shadowRoot?.querySelectorAll<HTMLElement>("li button") ?? [])];
   expect(rows.map((row) => row.textContent?.trim())).toEqual(["IMG_1.jpg", "a.pdf", "b.pdf", "2029"]);
-  // Small pictures are shown of what Home Assistant itself serves, but no drawing that stands for any document.
+  // Only small pictures that Home Assistant itself serves are shown, and no drawing that stands for any document.
   await vi.waitFor(() => expect(find(browser, "img")).not.toBeNull());
   expect(asked.filter(({ type }) => type === "auth/sign_path")).toEqual([
     { type: "auth/sign_path", path: "/immich/IMG_1.jpg" },
   ]);
-  // The address is good for half a minute; Home Assistant counts what comes later as a failed login.
+  // A signed address is valid for half a minute; a later request counts as a failed login.
   rows[3]?.click();
   await vi.waitFor(() => expect(asked.filter(({ type }) => type === "auth/sign_path")).toHaveLength(2));
   const chosen = vi.fn();
@@ -738,7 +738,7 @@ test("the media library is opened as far as the albums, and no source holds it u
     "Many",
   ];
   expect(outline(find(browser, "ul"))).toEqual(unfolded);
-  // What is shown stays while a source takes its time.
+  // Shown albums stay while their source takes its time.
   find<HTMLDialogElement>(browser, "dialog").close();
   inside["albums"] = inside["NAS"] as Promise<never>;
   vi.useFakeTimers();
@@ -750,7 +750,7 @@ test("the media library is opened as far as the albums, and no source holds it u
   const back = () => find(browser, ".round[aria-label=Back]");
   find(browser, "li button").click();
   await vi.waitFor(() => expect(back()).not.toBeNull());
-  // Back while a folder is on its way is not undone by that.
+  // A folder that arrives after Back does not open.
   find(browser, "li button").click();
   back().click();
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -776,7 +776,7 @@ test("the media library opens where it was left, on another element as well", as
   const second = await open();
   expect(find(second, ".round[aria-label=Back]")).not.toBeNull();
   expect(asked).toEqual([{ type: "media_source/browse_media", media_content_id: folder.media_content_id }]);
-  // What has come since is there.
+  // A photo that was added since is there.
   children.push({ ...photo, title: "Hills", can_play: true });
   find<HTMLDialogElement>(second, "dialog").close();
   await second.open();

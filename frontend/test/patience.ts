@@ -1,4 +1,4 @@
-/* What is waited for may take long on a busy machine: a second, as Vitest has it, is too short. */
+/* On a busy machine, a second, which is Vitest's default for `waitFor`, is too short. */
 import { afterEach, vi } from "vitest";
 
 const waitFor = vi.waitFor;

@@ -1,4 +1,4 @@
-/* Jobs that wait for a person, and what is done with a job beyond canceling it. */
+/* Jobs that wait for a person, and what users can do with a job besides canceling it. */
 import { beforeEach, expect, test, vi } from "vitest";
 import "../src/components/answer";
 import "../src/components/job-actions";
@@ -48,7 +48,7 @@ test("a job is approved, once, however often it is pressed", async () => {
   stopTime();
   find(element, "[data-key=approve]").click();
   find(element, "[data-key=approve]").click();
-  // What the job asks next is where the second half of a double tap goes.
+  // The second half of a double tap goes to the job's next question.
   Object.assign(element, { job: waiting("release") });
   await element.updateComplete;
   await vi.advanceTimersByTimeAsync(100);
@@ -85,7 +85,7 @@ test("what cannot be looked at says so before it is approved, and on a card with
 });
 
 test("the picture stays where it is while a rejection is written", async () => {
-  // Shown once more, it would be fetched once more, by an address that has expired: a failed login.
+  // Drawn again it would be fetched again, by an address that has expired: a failed login.
   const hass = makeHass({ "auth/sign_path": { path: "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAAC" } });
   const element = await answer(waiting("approval", { picture: "/api/lianke/job_picture/job" }), hass);
   await vi.waitFor(() => expect(find(element, "img")).not.toBeNull());
@@ -206,7 +206,7 @@ test("who rejected a job, and why, is said", () => {
   const job = makeJob({ state: "canceled", reason: "rejected", reason_key: "rejected_by", detail: "Anna: too many" });
   expect(jobReason(t, job)).toBe("Rejected. Anna: too many");
   expect(outcome(t, job)).toBe("Rejected. Anna: too many");
-  // Others are told that it was, and only once.
+  // Others read that it was rejected, and only once.
   const seen = makeJob({ state: "canceled", reason: "rejected", reason_key: "rejected" });
   expect(jobReason(t, seen)).toBe("");
   expect(jobFacts(t, seen)[0]).toBe("Rejected");

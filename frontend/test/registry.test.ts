@@ -1,4 +1,4 @@
-/* Home Assistant's frontend of 2026.10 puts a registry of its own in the place of the browser's, after this card on a slow line. */
+/* Home Assistant 2026.10 replaces the browser's registry of elements, on a slow line after this card has loaded. */
 import { expect, test, vi } from "vitest";
 import type { LiankeCard } from "../src/card";
 import type { Feed } from "../src/types";
@@ -13,7 +13,7 @@ const exchange = () => {
   let upgraded: HTMLElement | undefined;
   const constructed = new Map<unknown, CustomElementConstructor>();
 
-  /* The browser's own registry has a stand-in, which becomes an element of the class that the new registry has. */
+  /* The browser's registry gets a stand-in, whose elements turn into those of the new registry's class. */
   const makeStandIn = (name: string): Class => {
     const standIn = function (this: HTMLElement) {
       const element = Reflect.construct(NativeElement, [], this.constructor) as HTMLElement;
@@ -23,7 +23,7 @@ const exchange = () => {
       try {
         new wanted();
       } catch {
-        // Of a class from before: what it is made from is exchanged, too.
+        // The class is older than the exchange: replace the HTMLElement that it extends as well.
         let above: object = wanted;
         while (Object.getPrototypeOf(above) !== NativeElement) above = Object.getPrototypeOf(above) as object;
         Object.setPrototypeOf(above, window.HTMLElement);
@@ -79,7 +79,7 @@ const exchange = () => {
 test("the card is found and drawn when the frontend exchanges the registry after it", async () => {
   await import("../src/lianke-card");
   exchange();
-  // The frontend looks for it here, and waits for it here.
+  // The frontend looks for it in the new registry, and waits for it there.
   expect(customElements.get("lianke-card")).toBeUndefined();
   const found = customElements.whenDefined("lianke-card");
   customElements.define("home-assistant", class extends HTMLElement {});
@@ -106,6 +106,6 @@ test("the card is found and drawn when the frontend exchanges the registry after
     return part;
   });
   expect(find(find(printer, "lianke-header"), ".name").textContent).toBe("Laser");
-  // A part that is loaded after the exchange.
+  // The inks are loaded after the exchange.
   await vi.waitFor(() => expect(find(find(printer, "lianke-inks"), ".ink").textContent).toContain("Black"));
 });

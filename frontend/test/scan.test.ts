@@ -1,4 +1,4 @@
-/* The dialog that scans and copies: what it asks for, and what it shows of a scan on its way. */
+/* The dialog that scans and copies: what it asks for, and what it shows while a scan runs. */
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import "../src/components/printer";
 import { Localizer } from "../src/localize";
@@ -52,7 +52,7 @@ const DONE = makeScan({
 
 const PRINTERS = ["device", "inkjet"];
 
-/* A dialog, and what tells it of the scanner. */
+/* `tell` sends the dialog a new state of its scanner. */
 const open = async (mode = "scan", answers: Record<string, unknown> = {}, mayPrint = true, language = "en") => {
   let send: (data: unknown) => void = () => undefined;
   const hass = Object.assign(
@@ -185,7 +185,7 @@ describe("a scan", () => {
     expect(keys(dialog)).toEqual(["next", "finish", "again", "cancel"]);
     await press(dialog, "next");
     await tell({ scan: makeScan({ state: "waiting", pages: 2, pictures: ["/none/1", "/none/2"] }) });
-    // The page that has just come.
+    // It shows the page that has just come.
     expect(said(dialog)).toContain("2 of 2");
     await vi.waitFor(() => expect(said(dialog)).toContain("cannot be shown"));
     find(dialog, "[data-key=turn_left]").click();
@@ -195,7 +195,7 @@ describe("a scan", () => {
     await vi.waitFor(() => expect(find(dialog, "[data-key=remove]").ariaDisabled).toBeNull());
     find(dialog, "[data-key=remove]").click();
     await vi.waitFor(() => expect(calls()).toHaveLength(4));
-    // Nothing else rests until what is pressed cannot be the other half of a double tap.
+    // For the length of a double tap only Remove rests.
     await new Promise((resolve) => setTimeout(resolve));
     await press(dialog, "finish");
     expect(calls().slice(1)).toEqual([
@@ -272,7 +272,7 @@ describe("a scan", () => {
     await waits("a", "c", "d");
     expect(said(dialog)).toContain("2 of 3");
     await vi.waitFor(() => expect(fetch).toHaveBeenLastCalledWith("/1/c", expect.anything()));
-    // The other half of a double tap.
+    // The second half of a double tap.
     await vi.advanceTimersByTimeAsync(0);
     find(dialog, "[data-key=remove]").click();
     await shown();
@@ -283,7 +283,7 @@ describe("a scan", () => {
     await shown();
     const cropped = (turn: number) =>
       crop.dispatchEvent(new CustomEvent("cropped", { detail: [Reflect.get(crop, "_item"), { turn }] }));
-    // A page of another scan is another one, whatever it is called.
+    // A page of another scan is not meant, even if its address ends the same.
     await tell({ scan: makeScan({ scan_id: "theirs", state: "waiting", pages: 1, pictures: ["/0/c"] }) });
     cropped(9);
     await waits("c", "d", "e");
@@ -390,7 +390,7 @@ describe("a scan", () => {
     await tell({ scan: DONE, hand_on: "To Paperless" });
     stopTime();
     find(dialog, "[data-key=hand_on]").click();
-    // The other half of a double tap.
+    // The second half of a double tap.
     await vi.advanceTimersByTimeAsync(100);
     expect(find<LiankeAsk>(dialog, "lianke-ask").resting).toBe(true);
     await press(dialog, "hand_on");
@@ -398,7 +398,7 @@ describe("a scan", () => {
     expect(said(dialog)).toContain("To Paperless: done.");
     await press(dialog, "print");
     find(dialog, "[data-key=do]").click();
-    // Somebody else's, begun meanwhile: nothing of that was done with it.
+    // Somebody else's scan, begun meanwhile: what was done was done with the first.
     await tell({ scan: { ...DONE, scan_id: "theirs", state: "waiting" }, hand_on: "To Paperless" });
     await tell({ scan: { ...DONE, scan_id: "theirs" }, hand_on: "To Paperless" });
     answer({ jobs: [] });
@@ -422,7 +422,7 @@ describe("a scan", () => {
     pen.font = getComputedStyle(select).font;
     const seen = [...select.options].map(({ text }) => {
       let shown = text.trim();
-      // Two thirds of a phone's width, beside the arrow.
+      // px: two thirds of a phone's width, beside the arrow.
       while (pen.measureText(shown).width > 213) shown = shown.slice(0, -1);
       return shown;
     });
@@ -435,7 +435,7 @@ describe("a scan", () => {
     await press(dialog, "begin");
     await tell({ scan: DONE });
     await press(dialog, "print");
-    // The other one may not print on both sides; its options are known by the second time.
+    // Another printer may not print on both sides. The second time its options are known.
     for (const [id, value] of [
       ["copies", "3"],
       ["printer", "inkjet"],
@@ -521,7 +521,7 @@ test("the card has buttons for it only where there is a scanner, and one for the
     add({ add: chosen, addMedia: chosen });
     expect(device).toBe("device");
   });
-  // What is chosen while the part that prints is being loaded is taken, too.
+  // Files chosen while the part that prints is still loading are added as well.
   const files = { detail: [new File(["x"], "a.pdf")], bubbles: true, composed: true };
   for (let n = 0; n < 2; n++)
     find(printer, "lianke-file-chooser").dispatchEvent(new CustomEvent("files-chosen", files));

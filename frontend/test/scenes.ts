@@ -1,4 +1,4 @@
-/* The whole card in every state, with a Home Assistant whose jobs change by what it is asked. */
+/* The whole card in every state, with a fake Home Assistant whose jobs change as they are asked to. */
 import { expect, vi } from "vitest";
 import "../src/components/answer";
 import "../src/components/hands";
@@ -18,14 +18,14 @@ import type { Scan } from "../src/scan/types";
 import type { Feed, HomeAssistant, Job } from "../src/types";
 import { asked, makeHass, makeJob, makePrinter } from "./stand-in";
 
-/* Whoever hears of a press that is not meant for the card. */
+/* What presses did apart from commands: opened details or links, or reached what is below the card. */
 export const elsewhere: string[] = [];
 /* ms until Home Assistant answers a command. */
 export const pace = { answer: 0 };
-/* What Home Assistant tells by itself: jobs and printers once more, or how a scan goes. */
+/* What Home Assistant sends by itself: jobs and printers once more, or the state of a scan. */
 export const news: { again: () => void; scan: (scan: Partial<Scan>) => void } = { again: () => {}, scan: () => {} };
 
-/* Home Assistant, as far as the card sees: its jobs change as they do there, a moment after what was asked. */
+/* Home Assistant, as far as the card sees it: jobs change a moment after a command, as they do there. */
 const makeHome = (jobs: Job[], printer: Partial<Feed["printers"][string]>, language: string) => {
   let tell: (feed: Feed) => void = () => undefined;
   let made = 0;
@@ -172,7 +172,7 @@ const approval = (job_id: string) =>
   });
 
 let card: LiankeCard;
-/* A card takes over the files of one of the same configuration that is gone. */
+/* Makes each configuration unique, since a card takes over the files of a replaced one with the same configuration. */
 let cards = 0;
 const deep = (root: ParentNode, selector: string): HTMLElement[] =>
   [...root.querySelectorAll<HTMLElement>("*")].flatMap((one) => [
@@ -180,7 +180,7 @@ const deep = (root: ParentNode, selector: string): HTMLElement[] =>
     ...(one.shadowRoot ? deep(one.shadowRoot, selector) : []),
   ]);
 export const all = (selector: string) => deep(card.shadowRoot as ShadowRoot, selector);
-/* All that was begun is drawn; real time is not waited for. */
+/* Resolves once all that has begun is drawn, without waiting for real time. */
 export const settle = async (ms = 0) => {
   if (ms) await vi.advanceTimersByTimeAsync(ms);
   for (let n = 0; n < 2; n++) await new Promise((resolve) => requestAnimationFrame(resolve));
@@ -191,7 +191,7 @@ const open = async (selector: string, at = 0) => {
 };
 
 export interface Scene {
-  /* Some of what can be pressed there. */
+  /* Names of some controls that tests must find there. */
   pressed: string[];
   jobs?: Job[];
   printer?: Partial<Feed["printers"][string]>;
@@ -278,7 +278,7 @@ export const set = async (scene: Scene, language = "en") => {
   localStorage.clear();
   asked.length = 0;
   elsewhere.length = 0;
-  // What is below the card on a dashboard, and slides up as it gets shorter.
+  // What is below the card on a dashboard: it moves up when the card gets shorter.
   const below = document.createElement("div");
   below.style.height = "3000px";
   below.addEventListener("click", () => elsewhere.push("below"));
@@ -292,7 +292,7 @@ export const set = async (scene: Scene, language = "en") => {
   await vi.waitFor(() => expect(all("lianke-quick-buttons")[0]?.shadowRoot?.querySelector("button")).not.toBeNull());
   await settle(100);
   await scene.then?.();
-  // Whatever was done for that is long over, and no finger is on the card.
+  // All of that is long over, and no finger is on the card.
   await settle(3000);
   window.dispatchEvent(new KeyboardEvent("keydown"));
   asked.length = 0;

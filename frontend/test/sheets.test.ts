@@ -37,7 +37,7 @@ const calls = (service: string) => asked.filter((message) => message["service"] 
 const data = (service: string) => calls(service).at(-1)?.["service_data"] as Record<string, unknown>;
 const rested = ({ joint }: Batch) =>
   vi.waitFor(() => expect([joint?.images.length, joint?.previewing, joint?.stale]).toEqual([1, false, false]));
-/* Return a batch with these documents in a layout, once the sheets are shown. */
+/* Resolves once the preview of the sheets is there. */
 const laid = async (batch: Batch, layout: LayoutName, chosen = [FRONT, BACK]) => {
   for (const one of chosen) batch.addMedia(one);
   batch.lay(layout);
@@ -128,7 +128,7 @@ test("choosing a layout shows its sheets, and Print makes one job of them", asyn
     request_id: request,
   });
   expect(request).not.toBe(first.request);
-  // The paper was meant for the card.
+  // The paper was meant for the ID card.
   expect([batch.items.map(({ name }) => name), batch.chosen]).toEqual([["letter.pdf"], {}]);
   expect(announced).toEqual(["front.png + 1 was submitted"]);
 });
@@ -143,7 +143,7 @@ test("previews follow the options and the order of the files", async () => {
   await rested(batch);
   expect(data("preview")).toMatchObject({ document: ["kept-2", "kept-1"] });
   expect(batch.joint?.stale).toBe(false);
-  // One that fails leaves the old pictures, dimmed, and is not asked for again unasked.
+  // A failed preview leaves the old pictures, dimmed, and is not repeated by itself.
   const tray = await show<Part>("lianke-tray", { context: batch.context, batch });
   const preview = () => find<Part & { stale: boolean }>(tray, "lianke-preview");
   const drawn = answers["preview"];
@@ -169,7 +169,7 @@ test("previews follow the options and the order of the files", async () => {
   draw({ images: ["/api/lianke/preview/1"] });
   await drawing;
   expect(batch.joint?.stale).toBe(true);
-  // One that comes during a print that is refused makes another print.
+  // A document that is added during a refused print makes the next one another print.
   const printing = batch.print();
   batch.addMedia(media("d.pdf"));
   await printing;
@@ -186,7 +186,7 @@ test("a layout ends when it makes no sense any more", async () => {
 test("a print whose answer was lost can be nothing but repeated, until its job is seen", async () => {
   const batch = await laid(makeBatch({ print: { code: 3 } }), "layout_id_card");
   batch.type("copies", "2");
-  // While the files are still on their way, nothing is lost.
+  // While the files are still being sent, no print can be lost.
   const count = Object.getOwnPropertyDescriptor(answers, "count_pages") as PropertyDescriptor;
   for (const item of batch.items) item.document = null;
   Object.defineProperty(answers, "count_pages", { value: { code: 3 }, configurable: true });
@@ -201,14 +201,14 @@ test("a print whose answer was lost can be nothing but repeated, until its job i
   expect(batch.joint).toBe(joint);
   await batch.print();
   expect(data("print")).toEqual(calls("print")[0]?.["service_data"]);
-  // What refuses the repetition says nothing of the first.
+  // Refusing the repetition does not tell whether the first print was submitted.
   answers["print"] = { code: "unknown_command", message: "Not yet" };
   await batch.print();
   batch.lay(null);
   expect(batch.joint).toBe(joint);
   batch.notice([makeJob({ request_id: joint?.request ?? null })]);
   expect(batch.items.map(({ name }) => name)).toEqual(["c.png"]);
-  // What was chosen for the others, and said of them, says nothing of it.
+  // Options and errors of the documents that are gone do not apply to the new one.
   expect([batch.options(), batch.problem]).toEqual([{}, null]);
 });
 
@@ -288,7 +288,7 @@ test("the tray offers layouts as buttons that can be pressed, and released again
   await vi.waitFor(() => expect(buttons()[0]?.getAttribute("aria-pressed")).toBe("true"));
   expect(find(tray, "[data-key=print]").textContent?.trim()).toBe("Print");
   expect(find(sheets, "p").textContent).toContain("85.6 × 54 mm");
-  // Two on a sheet are told apart by what comes of them.
+  // Their sentences tell the layouts with two on a sheet apart.
   buttons()[1]?.click();
   await vi.waitFor(() => expect(find(sheets, "p").textContent).toContain("without a line to cut"));
   buttons()[3]?.click();
@@ -412,7 +412,7 @@ describe("a size of photos", () => {
     batch.choose("paper", 258);
     await batch.print();
     expect(data("print")).toMatchObject({ photo_size: "4r", paper: 258 });
-    // A document, an ID card and a picture without a size know nothing of it.
+    // The photo's paper does not apply to documents, ID cards and pictures without a size.
     batch.addMedia(FRONT);
     expect(batch.chosen).toEqual({});
     batch.lay("layout_4r");
@@ -429,11 +429,11 @@ describe("a size of photos", () => {
   const standing = { paper: "A4", media_type: "普通纸" };
   const laser = { papers: [papers[0], { id: 11, name: "A5", width: 148, height: 210 }], media_types: types("厚纸") };
   test.each([
-    // It has no such paper, so that nobody is told to put any in.
+    // This printer has no such paper, so nobody is told to put any in.
     ["en", "layout_4r", { ...laser, defaults: standing }, {}, "102 × 152 mm on the paper that is chosen."],
     ["zh-Hans", "layout_3r", { ...laser, defaults: standing }, {}, "按 89 × 127 mm 打印在所选纸张上。"],
     ["en", "layout_4r", { failed: true }, {}, "on the paper that is chosen."],
-    // Its type of paper is chosen with its paper, photo paper before what only shines.
+    // The media type is chosen with the paper: photo paper before glossy paper.
     [
       "zh-Hans",
       "layout_4r",
@@ -464,7 +464,7 @@ describe("a size of photos", () => {
     for (const name of ["paper", "media_type"]) expect(name in chosen).toBe(name in sent);
     const tray = await show("lianke-tray", { context: batch.context, batch });
     expect(find(find(tray, "lianke-sheets"), "p.more").textContent).toContain(words);
-    // Unfolded, where the printer has any.
+    // The media type is not folded away if the printer has any.
     const hasTypes = "media_types" in offers;
     expect(!!find(find(tray, "lianke-options-form"), ".form")?.querySelector("#media_type")).toBe(hasTypes);
     batch.addMedia(media("notice.pdf"));
@@ -535,7 +535,7 @@ const WAYS: [LayoutName | null, (typeof FRONT)[]][] = [
 const DECIDED = ["duplex", "orientation", "scale", "align"];
 const UNSETTLED: (LayoutName | null)[] = [null, "layout_clean", "layout_merge"];
 
-/* Print documents in a layout, as one who chooses all that can be chosen in it. */
+/* Prints documents in a layout with these options chosen, even those that the form would not offer. */
 const printed = async (batch: Batch, layout: LayoutName | null, chosen: (typeof FRONT)[], options: object) => {
   for (const one of chosen) batch.addMedia(one);
   await vi.waitFor(() => expect(batch.offers).not.toBeNull());
@@ -561,7 +561,7 @@ test.each(WAYS)("what was chosen for %s is not printed with any layout that deci
     for (const name of decided)
       expect([layout, sent]).not.toEqual([layout, expect.objectContaining({ [name]: expect.anything() })]);
   }
-  // Nor is what was chosen for a layout taken for documents.
+  // Options chosen for a layout do not apply to documents either.
   localStorage.clear();
   const fresh = makeBatch({ "lianke/printer/options": OFFERS });
   await printed(fresh, before, those, every);
@@ -621,7 +621,7 @@ test("a preview without pictures says why, of one document and of several on she
   batch.lay("layout_both");
   await vi.waitFor(() => expect(batch.joint?.unseen).toContain("Only counted."));
   await vi.waitFor(() => expect(said()).toHaveLength(1));
-  // It goes with the next one that has a picture.
+  // The sentence goes with the next preview that has a picture.
   answers["preview"] = { pages: 1, images: ["/api/lianke/preview/1"] };
   await batch.preview();
   await rested(batch);
@@ -723,7 +723,7 @@ describe("photographed pages", () => {
   test("have corners that stay corners of a page", () => {
     expect(isPage(CORNERS)).toBe(true);
     expect(dragged(CORNERS, 0, [0.3, -1])[0]).toEqual([0.3, 0]);
-    // Beyond the opposite corner it would be crossed.
+    // Beyond the opposite corner the edges would cross.
     expect(dragged(CORNERS, 0, [0.95, 0.95])).toBe(CORNERS);
     expect(isPage([...CORNERS].reverse() as Corners)).toBe(false);
     expect(turned(CORNERS)[0]).toEqual(CORNERS[3]);
@@ -771,9 +771,9 @@ describe("photographed pages", () => {
     await dialog.updateComplete;
     find(dialog, "[data-key=done]").click();
     expect(batch.joint?.corners.get(page)?.[0]?.map((one) => one.toFixed(2))).toEqual(["0.20", "0.10"]);
-    // The browser tells a moment later that a dialog was closed.
+    // The browser fires `close` a moment later.
     await vi.waitFor(() => expect(find(dialog, "dialog")).toBeNull());
-    // As they were found, nothing is to be said of them.
+    // Corners that are as detected are not sent.
     batch.setCorners(page, CORNERS);
     find(sheets, "[data-key^=corners]").click();
     await vi.waitFor(() => expect(find<HTMLDialogElement>(dialog, "dialog")?.open).toBe(true));

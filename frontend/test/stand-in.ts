@@ -1,4 +1,4 @@
-/* A stand-in for Home Assistant, and what the card is told, for tests of single parts. */
+/* A fake Home Assistant and messages for the card, for tests of single parts. */
 import { vi } from "vitest";
 import type { Part } from "../src/components/part";
 import { CardContext } from "../src/context";
@@ -8,7 +8,7 @@ import type { CardConfig, HomeAssistant, Job, Printer } from "../src/types";
 
 export const asked: Record<string, unknown>[] = [];
 
-/* answers: what a command is answered with, by its type or by the name of its action. */
+/* answers: by the type of the command or the name of its action; an Error, or an object with a code, is thrown. */
 export const makeHass = (answers: Record<string, unknown> = {}, language = "en"): HomeAssistant =>
   ({
     language,
@@ -21,7 +21,7 @@ export const makeHass = (answers: Record<string, unknown> = {}, language = "en")
     loadBackendTranslation: async () => () => "",
     callWS: async (message: Record<string, unknown>) => {
       asked.push(message);
-      // The command refuses every other field.
+      // Like the integration's command, refuse every other field.
       if (message["type"] === "lianke/action" && Object.keys(message).length !== 3) throw new Error("unknown field");
       const answer = answers[(message["service"] ?? message["type"]) as string];
       if (answer instanceof Error || (answer as { code?: unknown } | undefined)?.code) throw answer;
@@ -75,7 +75,7 @@ export const makeJob = (changes: Partial<Job> = {}): Job => ({
   ...changes,
 });
 
-/* Put an element on the page, drawn with these properties. */
+/* Resolves once the element is drawn, alone on the page. */
 export const show = async <T extends HTMLElement & { updateComplete: Promise<unknown> }>(
   name: string,
   properties: object,
@@ -86,23 +86,23 @@ export const show = async <T extends HTMLElement & { updateComplete: Promise<unk
   return element;
 };
 
-/* Return the first element that matches, in this element's own tree. */
+/* The first match in the element's own tree. */
 export const find = <T extends HTMLElement = HTMLElement>(element: HTMLElement, selector: string): T =>
   element.shadowRoot?.querySelector(selector) as T;
 
-/* Return a part of another once it is drawn. */
+/* Resolves once the part is drawn. */
 export const partOf = async (element: HTMLElement, selector: string): Promise<Part> => {
   const part = find<Part>(element, selector);
   await part.updateComplete;
   return part;
 };
 
-/* Unfold what can be done about a job of a list, and return that. */
+/* Unfolds a job's row and returns the part with its actions. */
 export const unfold = async (jobs: Part, id = "job"): Promise<Part> => {
   find(jobs, `[data-key=more-${id}]`).click();
   await jobs.updateComplete;
   return partOf(jobs, "lianke-job-actions");
 };
 
-/* Let time pass by `vi` alone: what is pressed next is the other half of a double tap, however slow the machine is. */
+/* Only `vi` moves time from now on: the next press is the second half of a double tap, however slow the machine is. */
 export const stopTime = () => void vi.useFakeTimers({ toFake: ["setTimeout"] });

@@ -1,4 +1,4 @@
-/* Large text, as Home Assistant's themes and phones make it, on a narrow screen: nothing is cut, and nothing lies on something else. */
+/* Large text, by Home Assistant's themes or by a phone, on a narrow screen: nothing is cut off, nothing overlaps. */
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import { page } from "vitest/browser";
 import { SCENES, all, set, settle, type Scene } from "./scenes";
@@ -6,7 +6,7 @@ import { makeJob } from "./stand-in";
 
 vi.mock("../src/print/upload", () => ({ upload: async () => "file" }));
 
-/* Home Assistant's sizes, which its themes scale. */
+/* px: Home Assistant's sizes, which its themes scale. */
 const SIZES = { s: 12, m: 14, l: 16, xl: 20 };
 const scaleText = (scale: number) => {
   for (const [name, size] of Object.entries(SIZES))
@@ -19,7 +19,7 @@ interface Drawn {
   box: DOMRect;
 }
 
-/* What is in front: an open dialog, else the card. */
+/* All elements of the open dialog, else of the card. */
 const inFront = () => {
   const dialog = all("dialog[open]").at(-1);
   const within = (one: Node | null): boolean =>
@@ -27,7 +27,7 @@ const inFront = () => {
   return all("*").filter((one) => !dialog || within(one));
 };
 
-/* Return the lines of text that are to be read, each with its place. */
+/* Visible lines of text and their places. */
 const lines = (): Drawn[] =>
   inFront().flatMap((element) => {
     const texts = [...element.childNodes].filter((one) => one instanceof Text && one.data.trim());
@@ -35,11 +35,11 @@ const lines = (): Drawn[] =>
     return texts.flatMap((text) => {
       const range = document.createRange();
       range.selectNodeContents(text);
-      // What a title has no room for is not seen.
+      // A title hides the lines that it has no room for.
       const clip = element.closest(".title, .name")?.getBoundingClientRect().bottom ?? Infinity;
       return (
         [...range.getClientRects()]
-          // A line that is shortened has two boxes: as long as it is, and as long as it would be.
+          // A shortened line has two boxes: its visible length and its full one.
           .filter((box, at, boxes) => boxes.findIndex(({ top }) => top === box.top) === at)
           .filter(({ width, height, top }) => width > 1 && height > 1 && top < clip - height / 2)
           .map((box) => ({ element, words: (text as Text).data.trim(), box }))
@@ -47,7 +47,7 @@ const lines = (): Drawn[] =>
     });
   });
 
-/* By how much two boxes lie on each other. */
+/* px by which two boxes overlap; negative if they do not. */
 const overlap = (one: DOMRect, other: DOMRect) =>
   Math.min(
     Math.min(one.right, other.right) - Math.max(one.left, other.left),
@@ -56,14 +56,14 @@ const overlap = (one: DOMRect, other: DOMRect) =>
 
 const pairs = <T>(list: T[]) => list.flatMap((one, at) => list.slice(at + 1).map((other) => [one, other] as const));
 
-/* Lines that lie on each other. */
+/* Lines that overlap. */
 const onEachOther = () =>
   pairs(lines())
-    // The glyphs' own box is higher than the line that they take.
+    // The box of the glyphs is higher than their line.
     .filter(([one, other]) => overlap(one.box, other.box) > 0.3 * Math.min(one.box.height, other.box.height))
     .map(([one, other]) => `"${one.words}" on "${other.words}"`);
 
-/* Names of fields that lie on what is chosen there, a line of which is as high as its font. */
+/* Labels that overlap the value of their field, whose line is as high as its font. */
 const onValues = () =>
   inFront()
     .filter((one) => one.matches(".field > label + :is(select, input)") && one.checkVisibility())
@@ -78,7 +78,7 @@ const onValues = () =>
       return isOn || room < line ? [label.textContent ?? ""] : [];
     });
 
-/* Text that is cut off without a sign that there is more. */
+/* Text that is cut off without an ellipsis. */
 const cut = () =>
   inFront()
     .filter((one) => one.matches("button, label, p, span, h2, h3, li, select, .title, .soft, .name"))
@@ -94,7 +94,7 @@ const cut = () =>
       return isWide || isLow ? [`${one.localName}.${one.className}: ${one.textContent?.trim().slice(0, 40)}`] : [];
     });
 
-/* What reaches over the edge of the card or the dialog. */
+/* Text that extends beyond the edge of the card or the dialog. */
 const wide = () => {
   const edge = (all("dialog[open]").at(-1) ?? all("ha-card")[0])?.getBoundingClientRect() as DOMRect;
   return lines()
@@ -102,21 +102,21 @@ const wide = () => {
     .map(({ words }) => words);
 };
 
-/* Buttons that touch. */
+/* Buttons that touch, or nearly do. */
 const touching = () =>
   pairs(
     inFront().filter(
       (one) => one.matches("button:not(.round, [aria-pressed], li *), .button:not(.round)") && one.checkVisibility(),
     ),
   )
-    // What shows the details of a printer lies below its whole head.
+    // Without the button that opens a printer's details, which lies below its whole header.
     .filter((pair) => pair.every((one) => one.textContent?.trim()))
     .filter(([one, other]) => overlap(one.getBoundingClientRect(), other.getBoundingClientRect()) > -4)
     .map((pair) => pair.map((one) => one.textContent?.trim()).join(" touches "));
 
 beforeAll(async () => {
   await page.viewport(320, 900);
-  // As large as Home Assistant's.
+  // The margins and fonts of Home Assistant.
   const style = document.createElement("style");
   style.textContent = `body { margin: 8px; font-family: Roboto, sans-serif; }
     ha-card { display: block; border: 1px solid #ccc; border-radius: 12px; }`;
@@ -133,7 +133,7 @@ beforeAll(async () => {
 });
 afterEach(() => document.body.replaceChildren());
 
-/* What is not pressed by anybody, but read. */
+/* More states, of which only the text matters. */
 const READ: Record<string, Scene> = {
   "with jobs that are short rows": {
     pressed: [],
@@ -162,7 +162,7 @@ const READ: Record<string, Scene> = {
 };
 const ALL = { ...SCENES, ...READ };
 
-/* Text as large as phones make it: what is measured in em stays as it is. */
+/* A phone's text size, which does not change lengths in em. */
 const scalePhone = (percent: number) => document.documentElement.style.setProperty("text-size-adjust", `${percent}%`);
 
 const cases = ["en", "zh-Hans"].flatMap((language) =>
@@ -203,5 +203,5 @@ const whole = async (picture: string, name: string, language: string) => {
 };
 
 const INKS = ["Black", "Cyan", "Magenta", "Yellow"].map((ink) => ({ name: ink, level: 8, color: "" }));
-/* A folder for pictures to look at. */
+/* A folder for screenshots to look at. */
 const PICTURES = (import.meta as unknown as { env: Record<string, string> }).env["VITE_PICTURES"];
