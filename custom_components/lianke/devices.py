@@ -148,8 +148,6 @@ MAX_NAMES: Final = 10
 
 
 class Target(NamedTuple):
-    """A printer with its device and config entry."""
-
     device_id: str
     entry: LiankeConfigEntry
     printer_key: str

@@ -165,8 +165,6 @@ def _is_scan_exposed(call: _Call, address: str) -> bool:
 
 
 class _DeviceTool(Tool):
-    """A tool that acts on one of the exposed devices of a kind."""
-
     integration = DOMAIN
     kind: ClassVar = "printer"
 
@@ -194,8 +192,6 @@ class _DeviceTool(Tool):
 
 
 class _PrinterTool(_DeviceTool):
-    """A tool that acts on one of the exposed printers."""
-
     @override
     async def async_call(
         self, hass: HomeAssistant, tool_input: ToolInput, llm_context: LLMContext
@@ -214,8 +210,6 @@ class _PrinterTool(_DeviceTool):
 
 
 class _PrintTool(_PrinterTool):
-    """A tool that submits a print job."""
-
     annotations = ToolAnnotations(destructive=False, open_world=True)
 
     @override
@@ -263,8 +257,6 @@ class _PrintTool(_PrinterTool):
 
 
 class PrintTextTool(_PrintTool):
-    """Print text that the assistant was given or has written."""
-
     name = f"{DOMAIN}__print_text"
     title = "Print text"
     description = (
@@ -283,8 +275,6 @@ class PrintTextTool(_PrintTool):
 
 
 class PrintDocumentTool(_PrintTool):
-    """Print a file or picture at an address."""
-
     # An address is fetched before anybody approves, and may carry what the model knows: clients may ask the user first.
     annotations = ToolAnnotations(destructive=True, open_world=True)
     name = f"{DOMAIN}__print_document"
@@ -332,8 +322,6 @@ class _PrintEntityTool(_PrintTool):
 
 
 class PrintListTool(_PrintEntityTool):
-    """Print a to-do list or a calendar."""
-
     name = f"{DOMAIN}__print_list"
     title = "Print a list or calendar"
     description = (
@@ -354,8 +342,6 @@ class PrintListTool(_PrintEntityTool):
 
 
 class PrintPictureTool(_PrintEntityTool):
-    """Print the present picture of a camera or image."""
-
     name = f"{DOMAIN}__print_picture"
     title = "Print a camera's picture"
     description = (
@@ -365,8 +351,6 @@ class PrintPictureTool(_PrintEntityTool):
 
 
 class PrinterStatusTool(_PrinterTool):
-    """Say what a printer is doing, and why it does not print."""
-
     name = f"{DOMAIN}__printer_status"
     title = "Get printer status"
     description = (
@@ -391,8 +375,6 @@ class PrinterStatusTool(_PrinterTool):
 
 
 class ListJobsTool(_PrinterTool):
-    """List the newest print jobs of a printer."""
-
     name = f"{DOMAIN}__list_jobs"
     title = "List print jobs"
     description = (
@@ -407,8 +389,6 @@ class ListJobsTool(_PrinterTool):
 
 
 class CancelJobTool(_PrinterTool):
-    """Cancel a print job."""
-
     name = f"{DOMAIN}__cancel_job"
     title = "Cancel a print job"
     description = (
@@ -428,8 +408,6 @@ class CancelJobTool(_PrinterTool):
 
 
 class AnswerJobTool(_PrinterTool):
-    """Answer for a print job that waits for a person."""
-
     name = f"{DOMAIN}__answer_job"
     title = "Continue or reject a waiting print job"
     description = (
@@ -465,8 +443,6 @@ class AnswerJobTool(_PrinterTool):
 
 
 class ScanTool(_DeviceTool):
-    """Scan with one of the exposed scanners."""
-
     name = f"{DOMAIN}__scan"
     title = "Scan"
     description = (

@@ -48,8 +48,6 @@ _APPROVAL: Final = (*_RULES, const.CONF_APPROVERS, const.CONF_APPROVAL_NOTIFY)
 
 
 class PeopleSteps(BoxOptionsFlow):
-    """The steps of the options flow."""
-
     # Saved after the step that asks whom to notify.
     _changes: dict[str, Any]
 

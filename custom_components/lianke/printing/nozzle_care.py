@@ -87,8 +87,6 @@ def _ink_jets(known: StoredPrinter) -> int:
 
 
 class NozzleCareSteps(BoxOptionsFlow):
-    """The steps of the options flow: which printers, after how many days, and when."""
-
     @needs_box
     async def async_step_keep_alive(self, user_input: UserInput = None) -> ConfigFlowResult:
         if user_input is not None:

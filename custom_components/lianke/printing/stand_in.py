@@ -155,8 +155,6 @@ A_DAY: Final = 1440
 
 
 class StandInSteps(BoxOptionsFlow):
-    """Which printer takes over when one is off or faulty, and when."""
-
     @needs_box
     async def async_step_stand_in(self, user_input: UserInput = None) -> ConfigFlowResult:
         if user_input is not None:
