@@ -103,7 +103,7 @@ class Place(NamedTuple):
     def record(
         self, kind: str, name: str, host: str, text: dict[str, str], subtypes: tuple[str, ...] = ()
     ) -> Record:
-        """`host` tells this host name, `lianke-HOST.local.`, from those of our other printers and scanners."""
+        """`host` completes the host name, `lianke-HOST.local.`, which no other printer or scanner has."""
         return Record(
             kind=kind,
             name=_label(name),
@@ -329,7 +329,7 @@ def _label(name: str) -> str:
 
 
 def _home_addresses(addresses: Iterable[str], hosts: Iterable[str]) -> tuple[str, ...]:
-    """Keep the local addresses on which the web server listens, IPv4 first: it answers no others.
+    """Keep the local addresses on which the web server listens, IPv4 first; `is_from_home` refuses others.
 
     `hosts` is where it listens. With none, or with one given by name, it counts as listening everywhere.
     """

@@ -93,7 +93,7 @@ _BUFFER: Final = 64 * 1024
 
 
 class Client(NamedTuple):
-    address: str  # Owns the jobs and scans that it has sent.
+    address: str  # Owns the jobs and scans that it has begun.
     device: str  # Has the limits and turns; it may have several addresses.
 
 

@@ -465,7 +465,7 @@ class ScannerHub:
     def cancel(
         self, task: str | asyncio.Task[str], place: Place, *, is_taken_up: bool = False
     ) -> None:
-        """Ask the service to cancel a scan, unless its unloading box resumes it later (`is_taken_up`).
+        """Ask the service to cancel a scan, unless an unload is the cause and its box resumes it (`is_taken_up`).
 
         The place is kept until the service has answered, since it refuses other scans before that. If it does not
         answer, the next start asks again. Whether the service cancels anything is not known.

@@ -116,13 +116,13 @@ class ScanJob(Record):
         return bool(self.printing.get("sheet") == ID_CARD)
 
     def going_on(self, **changes: Any) -> ScanJob:
-        """Change it. Raises InputError: scan_gone, if it was discarded meanwhile."""
+        """Return a changed copy. Raises InputError: scan_gone, if it was discarded meanwhile."""
         if self.is_final:
             raise InputError("scan_gone")
         return replace(self, **changes)
 
     def failing(self) -> ScanJob:
-        """Make it failed for want of disk space; the next start goes on with it if it `is_unkept`."""
+        """Return a copy that failed for want of disk space; the next start resumes it if it `is_unkept`."""
         failed = self.going_on(state=ScanState.FAILED, reason=NOT_KEPT)
         return failed if failed.is_unkept else replace(failed, reason=GIVEN_UP)
 

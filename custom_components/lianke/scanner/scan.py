@@ -468,7 +468,7 @@ class _Parts:
             # Other pages came, so it is known which ones are missing.
             reasons.add(_INCOMPLETE)
             reasons.discard("scan_fetch_failed")
-        # In alphabetical order, reasons that scanning again can mend come first.
+        # The order is alphabetical: reasons that scanning again can mend come first.
         return Scanned(tuple(files), ScanError(min(reasons), ", ".join(missing)))
 
     def _lacks_side(self, files: Sequence[ScannedFile]) -> bool:
@@ -539,7 +539,7 @@ class _Parts:
 
 
 def _is_odd(files: Sequence[ScannedFile]) -> bool:
-    """Whether a sheet has only one side; never with a PDF, which may hold both."""
+    """Whether one side is missing: files are odd in number, and none is a PDF, which may hold both sides."""
     return len(files) % 2 == 1 and all(one.extension != FileType.PDF for one in files)
 
 
@@ -549,7 +549,7 @@ def _paths(task: ScanTask) -> list[object]:
 
 
 def _is_named_beside(place: str) -> bool:
-    """Whether a place is named as one without a page, or as that of a thumbnail."""
+    """Whether a place's name says that no page is there, or only a thumbnail."""
     return _BESIDE.search(place.rpartition(".")[2]) is not None
 
 

@@ -43,8 +43,6 @@ type _Reader = Callable[[Content, Profile], Found]
 
 @dataclass(kw_only=True, slots=True)
 class JobOptions:
-    """What a job asks for."""
-
     options: dict[str, Any] = field(default_factory=dict)
     # The job's paper lies on its side, and so do its pages, whatever else it asks for.
     is_lying: bool = False

@@ -59,7 +59,7 @@ TAKES_NO_JOBS: Final = (PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED
 
 
 def up_time(started_at: datetime, moment: datetime | None = None) -> int:
-    """Return the printer's clock at a moment: seconds since it is offered, at least 1."""
+    """Return the printer's clock at a moment: seconds since `started_at`, at least 1."""
     return max(1, round(((moment or datetime.now(UTC)) - started_at).total_seconds()) + 1)
 
 

@@ -59,7 +59,6 @@ async def async_print_job(request: Request) -> Answer:
 
 
 async def async_create_job(request: Request) -> Answer:
-    """Make a job whose document comes with Send-Document."""
     options, given = _checked(request)
     request.pending.expire()
     token, device = request.offered.token, request.device

@@ -90,7 +90,7 @@ ICON: Final = "icon.png"
 
 
 def profile_of(request: Request) -> Profile:
-    """Raise as `Target.view` does."""
+    """Raise InputError: printer_gone."""
     _ = request.target.view
     entry = request.offered.entry
     known = entry.runtime_data.storage.printers[request.offered.printer_key]

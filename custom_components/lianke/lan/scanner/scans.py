@@ -143,7 +143,7 @@ def colors_of(abilities: Abilities) -> tuple[ScanColor, ...]:
 
 
 def has_source(abilities: Abilities, source: ScanSource) -> bool:
-    """Take a scanner of which nothing is known to have the glass."""
+    """Assume the glass for a scanner of which nothing is known."""
     return source in (abilities.sources or (ScanSource.GLASS,))
 
 

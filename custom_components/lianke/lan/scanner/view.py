@@ -165,8 +165,6 @@ class JobView(_View):
 
 
 class DocumentView(_View):
-    """The documents of a scan, one after the other."""
-
     url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs/{{uuid}}/NextDocument"
     name = "api:lianke:escl:document"
     # A restart has ended the scan: nobody knows whether its client has all pages.
