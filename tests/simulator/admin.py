@@ -91,15 +91,11 @@ def _account(account: Account) -> dict[str, Any]:
 
 
 class Admin:
-    """The calls of the admin interface."""
-
     def __init__(self, simulator: Simulator) -> None:
-        """Take the simulator to act on."""
         self._simulator = simulator
         self._cloud = simulator.cloud
 
     def routes(self) -> list[web.RouteDef]:
-        """Give every call with its method and path."""
         box = "/_sim/boxes/{device_id}"
         printer = box + "/printers/{printer}"
         table: list[tuple[str, str, Action]] = [
@@ -131,19 +127,18 @@ class Admin:
     # Looking
 
     async def index(self, request: web.Request) -> web.StreamResponse:
-        """Give people a page, and programs everything at a glance."""
+        """Give a browser a page, a program the overview as JSON."""
         if wants_page(request):
-            # Programs, and the page itself, get something else at this address.
+            # The page's own requests for JSON come to this address, too: no cache may mix up the two.
             kept = {hdrs.CACHE_CONTROL: "no-store", hdrs.VARY: hdrs.ACCEPT}
             return web.FileResponse(PAGE, headers=kept)
         return await _as_handler(self.overview)(request)
 
     async def first_page(self, request: web.Request) -> web.Response:
-        """Draw the first page of what came out."""
+        """404 where no first page can be drawn."""
         return await draw_first_page(self._cloud, int(request.match_info["seq"]))
 
     async def overview(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Everything at a glance."""
         cloud = self._cloud
         return {
             "url": self._simulator.url,
@@ -159,25 +154,22 @@ class Admin:
         }
 
     async def printed(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Everything in the out tray."""
         return [{**asdict(job), "path": str(job.path)} for job in self._cloud.out_tray]
 
     async def requests(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Give the log of API requests."""
         return [asdict(one) for one in self._cloud.requests]
 
     async def clear_requests(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Start the log afresh."""
         self._cloud.requests.clear()
         self._cloud.counts.clear()
         return {}
 
     async def deliveries(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Every attempt at a callback or a push."""
+        """Every attempt at a callback or a push, successful or not."""
         return [asdict(one) for one in self._cloud.deliveries]
 
     async def qr(self, request: web.Request) -> web.Response:
-        """Draw the sticker of a box."""
+        """Answer with the QR code of a box's sticker."""
         box = self._cloud.boxes.get(request.match_info["device_id"])
         if box is None:
             return web.Response(status=404)
@@ -187,12 +179,10 @@ class Admin:
     # The cloud
 
     async def set_variants(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Choose variants."""
         self._cloud.variants.update(**body)
         return asdict(self._cloud.variants)
 
     async def set_settings(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Change speed and limits."""
         for name, value in _checked_settings(body).items():
             setattr(self._cloud, name, value)
         return {name: getattr(self._cloud, name) for name in SETTINGS}
@@ -206,11 +196,9 @@ class Admin:
         raise LookupError(f"no account {name!r}")
 
     async def add_account(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Open an account."""
         return _account(self._cloud.add_account(**checked(Account, body, ["name"])))
 
     async def change_account(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Set the push address and the like."""
         account = self._find_account(request.match_info["account"])
         _change(account, checked(Account, body, ACCOUNT_FIELDS))
         return _account(account)
@@ -218,7 +206,7 @@ class Admin:
     # Boxes and printers
 
     async def add_boxes(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Add `count` boxes with `printers` printers each to an `account`."""
+        """Add `count` boxes with `printers` printers each to `account`; other fields are those of Box."""
         count, printers = int(body.pop("count", 1)), int(body.pop("printers", 1))
         account = self._find_account(body.pop("account")) if "account" in body else None
         changes = self._box_changes(body)
@@ -242,25 +230,22 @@ class Admin:
         return self._find_box(request).find_printer(request.match_info["printer"])
 
     async def change_box(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Put a box online, offline, expired, to another account."""
         box = self._find_box(request)
         _change(box, self._box_changes(body))
         return _box(box)
 
     async def add_printer(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Plug in one more printer of a known `model` at a `port`."""
         model, port = str(body.pop("model")), int(body.pop("port"))
         changes = checked(Printer, body, PRINTER_FIELDS)
         return _printer(self._cloud.add_printer(self._find_box(request), model, port, **changes))
 
     async def change_printer(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Switch a printer off, empty its paper, give it a hash_id."""
         printer = self._find_printer(request)
         _change(printer, checked(Printer, body, PRINTER_FIELDS))
         return _printer(printer)
 
     async def plan(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Say how the next jobs end."""
+        """Plan how this printer's next jobs end."""
         planned = [Outcome(**checked(Outcome, one)) for one in body["outcomes"]]
         printer = self._find_printer(request)
         self._cloud.plan(printer, *planned)
@@ -269,21 +254,19 @@ class Admin:
     # Faults
 
     async def add_fault(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Plan a fault: `endpoint`, `times` (null: for ever), and the fields of Fault."""
+        """Plan a fault: `endpoint`, `times` (null: for ever) and the fields of Fault."""
         endpoint, times = str(body.pop("endpoint")), body.pop("times", 1)
         if not (times is None or isinstance(times, int)):
             raise ValueError("times must be a number, or null for ever")
         return {"id": self._cloud.fail(endpoint, Fault(**checked(Fault, body)), times).id}
 
     async def clear_faults(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Forget all faults."""
         self._cloud.faults.clear()
         return {}
 
     # Messages
 
     async def push(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Send a push message about a box to its account's address."""
         box = self._cloud.find_box(str(body["device_id"]))
         if box.account is None:
             raise ValueError("this box is bound to nobody")
@@ -313,7 +296,7 @@ def _checked_settings(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_handler(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Read JSON in, write JSON out, and turn mistakes into HTTP 400."""
+    """Wrap a call: JSON in, JSON out, HTTP 400 with a text for mistakes."""
 
     async def handle(request: web.Request) -> web.Response:
         try:
@@ -330,5 +313,4 @@ def _as_handler(action: Action) -> Callable[[web.Request], Awaitable[web.Respons
 
 
 def add_admin_routes(app: web.Application, simulator: Simulator) -> None:
-    """Put the admin interface into an application."""
     app.add_routes(Admin(simulator).routes())

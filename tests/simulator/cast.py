@@ -1,4 +1,4 @@
-"""The invented world: printer models with what they can do, boxes and accounts."""
+"""The invented world: printer models and their abilities, boxes and accounts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ _LETTERS: Final = string.ascii_letters + string.digits
 
 
 def _paper(width: int, height: int, paper_id: int, margin: int = 42) -> dict[str, int]:
-    """One paper in 0.1 mm, as `paper_dimension_list` gives it."""
+    """Make a paper as `paper_dimension_list` reports it; all measures in 0.1 mm."""
     return {
         "paper_id": paper_id,
         "physical_width": width,
@@ -57,7 +57,7 @@ def _capabilities(
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A printer model: what a row and `printer_params` say of it."""
+    """A printer model as a row of the printer list and `printer_params` describe it."""
 
     name: str
     species: int
@@ -185,7 +185,6 @@ class Inventor:
     """Makes up ids and keys in the documented shapes, the same ones at each start."""
 
     def __init__(self) -> None:
-        """Start the row of inventions afresh."""
         self._random = random.Random("an invented cloud")
         self._boxes = 0
         self._printer_id = 611_756
@@ -211,17 +210,16 @@ class Inventor:
         return f"{self._random.getrandbits(128):032x}"
 
     def numeric_hash_id(self) -> str:
-        """Invent a hash that looks like a number, with leading zeros to lose."""
+        """Invent a hash that looks like a number, with leading zeros that a conversion to a number would lose."""
         return f"00{self._random.randrange(10**9, 10**10)}"
 
     def printer_id(self) -> int:
-        """Give the next row id."""
         self._printer_id += 1
         return self._printer_id
 
 
 def make_printer(inventor: Inventor, model: Model, port: int, **changes: Any) -> Printer:
-    """Make a printer of a model in a USB port; changes override any field of Printer."""
+    """Make a printer in a USB port; `changes` override any field of Printer."""
     known: dict[str, Any] = {
         "id": inventor.printer_id(),
         "hash_id": inventor.hash_id(),
@@ -242,7 +240,7 @@ def make_printer(inventor: Inventor, model: Model, port: int, **changes: Any) ->
 
 
 def ink(black: int, cyan: int, magenta: int, yellow: int) -> list[dict[str, Any]]:
-    """Ink levels in per cent as a network printer's `markers`."""
+    """Ink levels in per cent in the form of a network printer's `markers`."""
     levels = (("Black", "#000000", black), ("Cyan", "#00FFFF", cyan))
     more = (("Magenta", "#FF00FF", magenta), ("Yellow", "#FFFF00", yellow))
     return [
@@ -255,7 +253,7 @@ type Maker = Callable[[Inventor], list[Printer]]
 
 
 def office_printers(inventor: Inventor) -> list[Printer]:
-    """Make the first box: every kind of printer there is to be careful about."""
+    """Make the first box: every kind of printer that needs care."""
     return [
         make_printer(inventor, LASER, 1),
         make_printer(inventor, LABEL, 2, hash_id=inventor.numeric_hash_id()),
@@ -296,7 +294,7 @@ def shop_printers(inventor: Inventor) -> list[Printer]:
 
 
 def fleet_printers(inventor: Inventor, count: int, number: int) -> list[Printer]:
-    """`count` printers for one box of a fleet: laser, label, network ink-jet, in turn."""
+    """Make `count` printers for one box of a fleet: laser, label and network ink-jet in turn."""
     printers = []
     for index in range(count):
         kind = (LASER, LABEL, INKJET)[index % 3]

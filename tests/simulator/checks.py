@@ -1,11 +1,11 @@
-"""Checks of what tests and the admin interface hand in: a typing mistake must not pass unseen."""
+"""Checks of what tests and the admin interface pass in, so that no typing mistake goes unnoticed."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAliasType, Union, get_args, get_origin
 
 
 def accepts(annotation: Any, value: object) -> bool:
-    """Say whether value fits annotation: a class, Literal, list[…], dict, or a union of them."""
+    """`annotation` is a class, Literal, list[…], dict, or a union of them."""
     if isinstance(annotation, TypeAliasType):
         annotation = annotation.__value__
     origin = get_origin(annotation)
@@ -32,7 +32,7 @@ def accepts(annotation: Any, value: object) -> bool:
 def checked(
     cls: type, changes: Mapping[str, Any], allowed: Iterable[str] | None = None
 ) -> dict[str, Any]:
-    """Give changes back if they fit the annotated fields of a class; raises ValueError."""
+    """Check that changes fit the annotated fields of a class and return them; raises ValueError."""
     annotations = cls.__annotations__
     names = set(annotations if allowed is None else allowed)
     for name, value in changes.items():

@@ -1,4 +1,4 @@
-"""The state of the simulated cloud and what it does with it."""
+"""The state of the simulated cloud and what changes it."""
 
 import asyncio
 from collections import Counter, deque
@@ -55,7 +55,7 @@ FOREIGN_PDF: Final = make_pdf(2, "Printed by somebody else")
 
 
 class Cloud:
-    """Accounts, boxes, printers, tasks; every record a test may want to look at."""
+    """Accounts, boxes, printers, tasks, and every record that a test may want to look at."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Cloud:
         rate_limit: int | None = RATE_LIMIT,
         chromium: str | None = None,
     ) -> None:
-        """Take the out tray, the speed factor, requests a minute and key, and a Chromium."""
+        """`rate_limit` is in requests a minute for each ApiKey, None for no limit; `chromium` is a path."""
         self.out = out
         self.spool = out / ".spool"
         self.speed = speed
@@ -89,7 +89,7 @@ class Cloud:
         self.out_tray: list[PrintedJob] = []
         self.violations: list[str] = []
         self.errors: list[BaseException] = []
-        # Copies of answers, by the connection on which the next request lets them out.
+        # Copies of answers, by connection: each is sent when the next request comes in there.
         self.late_answers: WeakKeyDictionary[asyncio.BaseTransport, bytes] = WeakKeyDictionary()
         self.scans: dict[str, Any] = {}
         self.models = dict(MODELS)
@@ -98,7 +98,7 @@ class Cloud:
         self.inventor = Inventor()
         self._running: set[asyncio.Task[Any]] = set()
         self._answering: set[asyncio.Task[Any]] = set()
-        # Requests that a fault holds up.
+        # Requests that a fault holds up at the moment.
         self.hanging = 0
         self.executor = ThreadPoolExecutor(2, thread_name_prefix="simulator-disk")
         self.receiver = Receiver(self.spool, self.executor)
@@ -109,23 +109,23 @@ class Cloud:
     # Time and tasks
 
     def now(self) -> float:
-        """Seconds since 1970 by the cloud's own clock, without the skew it shows."""
+        """Seconds since 1970 by the cloud's own clock, without `clock_skew`."""
         return time.time() + self.clock_offset
 
     def advance(self, seconds: float) -> None:
-        """Move the cloud's clock forward: pauses, windows and the day move with it."""
+        """Move the cloud's clock forward, and with it pauses, rate windows and the day."""
         self.clock_offset += seconds
 
     def shown_time(self, moment: float) -> datetime:
-        """Give a moment as answers show it: UTC, off by the clock_skew variant."""
+        """Convert to the time that answers show: UTC, wrong by `clock_skew`."""
         return datetime.fromtimestamp(moment + self.variants.clock_skew, UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for seconds of the simulated world."""
+        """Wait for simulated seconds, which `speed` makes shorter."""
         await asyncio.sleep(seconds / self.speed)
 
     def spawn[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run something beside; it ends with the simulator, its errors are kept."""
+        """Run a task in the background; close() cancels it, and stop() raises its errors."""
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -138,7 +138,7 @@ class Cloud:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Note that the current task answers a request: whoever asked may be gone when all ends."""
+        """Mark the current task as answering a request: its client may be gone when the simulator ends."""
         current = asyncio.current_task()
         assert current is not None
         self._answering.add(current)
@@ -153,7 +153,7 @@ class Cloud:
             for request in answering:
                 request.cancel()
             await asyncio.wait(answering)
-            # The server's own tasks, which waited for these, end in the next turn.
+            # The server's own tasks waited for these and end in the next turn of the loop.
             await asyncio.sleep(0)
         while self._running:
             running = list(self._running)
@@ -167,7 +167,6 @@ class Cloud:
     # The cast
 
     def add_account(self, name: str | None = None) -> Account:
-        """Open an account with a key of its own."""
         account = Account(
             name=name or f"account {len(self.accounts) + 1}", api_key=self.inventor.api_key()
         )
@@ -182,8 +181,8 @@ class Cloud:
     ) -> Box:
         """Add a box bound to an account (the first one when None).
 
-        printers: how many of a fleet's, or a function that makes them. changes: fields of Box;
-        `account=None` among them makes a box that is bound to nobody.
+        `printers` is a number, made as for a fleet, or a function that makes them. `changes` are fields of Box; with
+        `account=None` among them the box is bound to nobody.
         """
         if not self.accounts:
             self.add_account()
@@ -204,7 +203,7 @@ class Cloud:
         return box
 
     def add_printer(self, box: Box, model: str, port: int, **changes: Any) -> Printer:
-        """Plug one more printer of a known model into a box."""
+        """Plug one more printer into a box; `model` is a key of `models`."""
         printer = make_printer(self.inventor, self.models[model], port, **changes)
         box.printers.append(printer)
         printer.notify = box.notify
@@ -226,16 +225,15 @@ class Cloud:
         return account.api_key
 
     def account_of(self, api_key: str) -> Account | None:
-        """Give the account of an ApiKey."""
         return next((one for one in self.accounts if one.api_key == api_key), None)
 
     def _auto_push(self, box: Box, event: str) -> None:
-        """Tell the account's address what happened, where that is asked for."""
+        """Push an event to the account's address if it has one and `auto_push` is set."""
         if box.account and box.account.auto_push and box.account.push_url:
             self.spawn(self.messenger.push(box.account, box.device_id, event))
 
     def find_box(self, device_id: str) -> Box:
-        """Give the box of an id; raises LookupError."""
+        """Find a box by its id; raises LookupError."""
         if device_id not in self.boxes:
             raise LookupError(f"no box {device_id!r}")
         return self.boxes[device_id]
@@ -243,7 +241,7 @@ class Cloud:
     # What a printer shows
 
     def off_mode(self, printer: Printer) -> OffMode | None:
-        """How the cloud shows a printer that is off; None while it is on."""
+        """How the cloud reports a printer that is off; None while it is on."""
         if printer.reachable:
             return None
         if not printer.plugged:
@@ -251,7 +249,7 @@ class Cloud:
         return printer.off_mode or self.variants.printer_off
 
     def support_arrives(self, printer: Printer, model: str) -> None:
-        """Say that a driver has been made: the row changes its driver_name and becomes usable."""
+        """Act as the vendor who has made a driver: the row gets its `driver_name` and becomes usable."""
         known = self.models[model]
         printer.driver_name = known.name
         printer.driver_type = 1
@@ -262,7 +260,7 @@ class Cloud:
     # Rate
 
     def count_call(self, account: Account, endpoint: str) -> bool:
-        """Count a request of a key; documents handed in count apart. False: it is banned."""
+        """Count a request; returns False once the key is banned. Job submissions have a count of their own."""
         if self.rate_limit is None or account.banned:
             return not account.banned
         now = self.now()
@@ -286,7 +284,6 @@ class Cloud:
         urls: list[str] | None = None,
         foreign: bool = False,
     ) -> Task:
-        """Take a job in and let it begin."""
         outcome = None
         preview = fields.get("isPreview") == "1"
         if printer.outcomes and not foreign and not preview:
@@ -317,7 +314,7 @@ class Cloud:
         return task
 
     def print_as_someone_else(self, box: Box, printer: Printer, copies: int = 1) -> Task:
-        """Print as another app on the same box: it takes the printer and stands in the day list."""
+        """Print as another app on the same box: the job occupies the printer and is in the day's list."""
         path = self.receiver.new_path()
         path.write_bytes(FOREIGN_PDF)
         document = Document(path=path, name="foreign.pdf", size=len(FOREIGN_PDF))
@@ -325,27 +322,27 @@ class Cloud:
         return self.submit(box, printer, fields, [document], foreign=True)
 
     def plan(self, printer: Printer, *outcomes: Outcome) -> None:
-        """Say how the next jobs of a printer end."""
+        """Plan how the printer's next jobs end, in this order."""
         printer.outcomes.extend(outcomes)
 
     def new_ticket(self, task: Task) -> str:
-        """Make the ticket of a preview; its documents stay."""
+        """Make the ticket of a preview, and keep the preview's documents."""
         ticket = uuid.uuid4().hex
         self.tickets[ticket] = task
         self.kept_documents.update(document.path for document in task.documents)
         return ticket
 
     def preview_url(self, task: Task, index: int) -> str:
-        """Give the address of a preview's picture, from 0."""
+        """`index` counts from 0, the number in the address from 1."""
         root = self.base_url.removesuffix("/api")
         return f"{root}/preview/{task.task_id}/{index + 1}.png"
 
     def tasks_of(self, box: Box, printer: Printer | None = None) -> list[Task]:
-        """Give the tasks of a box, or of one printer, in the order they came."""
+        """In the order in which they were submitted."""
         return [task for task in box.tasks if printer in (None, task.printer)]
 
     def reboot(self, box: Box) -> None:
-        """Restart a box: away for half a minute, then back."""
+        """Take the box offline for REBOOT_SECONDS."""
         self.spawn(self._reboot(box))
 
     async def _reboot(self, box: Box) -> None:
@@ -361,7 +358,6 @@ class Cloud:
 
     @property
     def printers(self) -> list[Printer]:
-        """The printers of all boxes."""
         return [printer for box in self.boxes.values() for printer in box.printers]
 
     @property
@@ -371,13 +367,13 @@ class Cloud:
 
     @property
     def partly_printed(self) -> list[PrintedJob]:
-        """Our jobs of which only some pages came out."""
+        """Our jobs that ended after some of their pages."""
         return [job for job in self.out_tray if not job.complete and not job.foreign]
 
     def count(self, endpoint: str) -> int:
-        """How many requests an endpoint ("POST /print/job") has seen."""
+        """Count the requests to an endpoint such as "POST /print/job"."""
         return self.counts[endpoint]
 
     def fail(self, endpoint: str, fault: Fault, times: int | None = 1) -> Planned:
-        """Plan a fault; `*` in the endpoint matches anything, times None is for ever."""
+        """Plan a fault; `*` in the endpoint matches anything, `times` None is for ever."""
         return self.faults.add(endpoint, fault, times)

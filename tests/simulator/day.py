@@ -1,4 +1,4 @@
-"""The list of a box's tasks of the last 24 hours, as `query_device_task` shows it."""
+"""The list of a box's tasks of the last 24 hours, as `query_device_task` reports it."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +11,7 @@ DAY_SECONDS: Final = 24 * 3600.0
 
 
 def day_list(cloud: Cloud, box: Box) -> list[dict[str, Any]]:
-    """List the box's tasks of the last 24 hours as the cloud would show them now: late."""
+    """Each task is shown as it was `lag` seconds ago, since the service's list is late."""
     now = cloud.now()
     rows = []
     for task in cloud.tasks_of(box):

@@ -59,37 +59,35 @@ BAD_GATEWAY: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One way for a request to go wrong.
-
-    done: the action is carried out before the answer is spoilt (reset_after_accept always does).
-    seconds: how long a timeout or delay lasts. box: only requests for this device_id.
-    """
+    """One way for a request to go wrong."""
 
     kind: FaultKind
+    # Run the request's action before the answer is spoilt, as reset_after_accept always does.
     done: bool = False
     status: int = 500
     body: str | None = None
     content_type: str = "text/html"
     code: int | str = 500
     msg: str = "服务器内部错误"
+    # How long a timeout or delay lasts.
     seconds: float = 3600.0
     shape: Shape = "swap"
+    # Only requests for this device_id.
     box: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse kinds and shapes that do not exist."""
         if self.kind not in KINDS or self.shape not in SHAPES:
             raise ValueError(f"there is no fault {self.kind!r} of shape {self.shape!r}")
 
     @property
     def runs_action(self) -> bool:
-        """Whether the request's action is carried out all the same."""
+        """Whether the request's action runs in spite of the fault."""
         return self.done or self.kind in ("reset_after_accept", "delay", "string_codes", "twice")
 
 
 @dataclass(eq=False)
 class Planned:
-    """A fault that waits for its request. times None: for ever."""
+    """A planned fault and the requests it has hit; `times` None is for ever."""
 
     id: int
     endpoint: str
@@ -98,7 +96,7 @@ class Planned:
     hits: int = 0
 
     def matches(self, endpoint: str, device_id: str | None) -> bool:
-        """Say whether a request ("POST /print/job") of a box meets this fault."""
+        """`endpoint` is a method and a path, such as "POST /print/job"."""
         if self.times is not None and self.hits >= self.times:
             return False
         if self.fault.box is not None and self.fault.box != device_id:
@@ -107,10 +105,9 @@ class Planned:
 
 
 class Faults:
-    """The faults planned, looked through in the order they were planned."""
+    """Planned faults; the first one that matches is taken."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self.planned: list[Planned] = []
         self._next_id = 1
 
@@ -122,11 +119,10 @@ class Faults:
         return planned
 
     def clear(self) -> None:
-        """Forget them all."""
         self.planned.clear()
 
     def take(self, endpoint: str, device_id: str | None) -> Fault | None:
-        """Give the fault for this request, counting it, or None."""
+        """Return the fault for this request and count the hit; None for no fault."""
         for planned in self.planned:
             if planned.matches(endpoint, device_id):
                 planned.hits += 1
@@ -135,7 +131,7 @@ class Faults:
 
 
 def _swap(value: Any) -> Any:
-    """Give every value a type it should not have, keeping the names."""
+    """Replace every value by one of a wrong type; names stay."""
     match value:
         case bool():
             return "maybe"
@@ -152,7 +148,7 @@ def _swap(value: Any) -> Any:
 
 
 def wrong_types(shape: Shape, data: Any) -> str:
-    """Give an answer of the wrong shape as JSON text, built from the right data."""
+    """Build an answer of the wrong shape from the right data, as JSON text."""
     answer: Any
     match shape:
         case "list":

@@ -1,6 +1,6 @@
 """What the cloud itself sends and fetches: callbacks, pushes, documents behind a link.
 
-Only to this machine: any host but 127.0.0.1 and localhost is noted as unreachable and left alone.
+It connects to 127.0.0.1 and localhost alone. Any other host is recorded as unreachable.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ PUSH_SHAPES: Final = (
 
 
 def is_own(url: str) -> bool:
-    """Say whether a URL leads to this machine and may be used."""
+    """Whether a URL leads to this machine, so that it may be used."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -45,31 +45,29 @@ def is_own(url: str) -> bool:
 
 
 class Messenger:
-    """Delivers callbacks and pushes, and fetches what a job links to."""
+    """Delivers callbacks and pushes, and fetches the documents that jobs link to."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Take the cloud; open() must be called before anything is sent."""
+        """open() must be called before anything is sent."""
         self._cloud = cloud
         self._session: aiohttp.ClientSession | None = None
         self._held_back: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.first_tries: dict[str, asyncio.Event] = {}
 
     async def open(self) -> None:
-        """Open the client session."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver(), ssl=False),
             trust_env=False,
         )
 
     async def close(self) -> None:
-        """Close the client session."""
         if self._session:
             await self._session.close()
 
     # Callbacks
 
     def state_changed(self, task: Task) -> None:
-        """Send what the chosen variant sends at this state."""
+        """Send the callbacks that the chosen variants want for the task's present state."""
         variants = self._cloud.variants
         if task.callback_url is None or variants.callbacks == "never":
             return
@@ -88,7 +86,6 @@ class Messenger:
     def callback_body(
         self, task: Task, state: TaskState | str, result: dict[str, Any] | None
     ) -> dict[str, Any]:
-        """Build the body of a callback."""
         body: dict[str, Any] = {
             "device_id": task.box.device_id,
             "task_id": task.task_id,
@@ -105,7 +102,6 @@ class Messenger:
         return self._cloud.shown_time(moment).astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
 
     def send(self, task: Task, body: dict[str, Any], url: str) -> asyncio.Task[None]:
-        """Deliver a body about a task to an address."""
         return self._cloud.spawn(self._deliver(url, task.task_id, body))
 
     async def _deliver_all(self, task: Task, bodies: list[dict[str, Any]]) -> None:
@@ -118,7 +114,7 @@ class Messenger:
                 await self._deliver(task.callback_url, task.task_id, body)
 
     async def _deliver(self, url: str, task_id: str, body: dict[str, Any]) -> None:
-        """Post a callback; repeat it until somebody replies 200, or drop it."""
+        """Post a callback, and repeat it after each of REPEATS until somebody replies 200."""
         for attempt, wait in enumerate((None, *REPEATS), start=1):
             if wait is not None:
                 await self._cloud.sleep(wait)
@@ -146,7 +142,7 @@ class Messenger:
         shape: str | None = None,
         encoding: str | None = None,
     ) -> int | None:
-        """Send one push message to the account's address; gives the HTTP status of the reply.
+        """Send one push to the account's address; returns the HTTP status of the reply, None without one.
 
         Raises ValueError when the account has no address or the shape is unknown.
         """
@@ -228,7 +224,7 @@ class Messenger:
     # Links
 
     async def fetch(self, url: str, ending: str | None) -> Document:
-        """Fetch a document of a job, in at most 5 s; raises ConversionError."""
+        """Fetch a job's document within 5 s; raises ConversionError."""
         if not is_own(url):
             raise ConversionError("文件下载失败：无法访问该地址")
         assert self._session is not None

@@ -17,7 +17,7 @@ type TaskState = Literal[
 type OffMode = Literal["row_gone", "stale_row", "not_printer", "state_null", "accepted_until_on"]
 FINAL_STATES: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
-# A change of these can let a waiting job go on.
+# A waiting job may be able to go on when one of these changes.
 WATCHED: Final = frozenset(
     [
         "plugged",
@@ -41,10 +41,9 @@ RESULT_TEXTS: Final = {
 
 
 class ApiError(Exception):
-    """An answer with a code other than 200 (HTTP 200 all the same)."""
+    """An answer with a code other than 200; its HTTP status is 200 all the same."""
 
     def __init__(self, code: int, msg: str) -> None:
-        """Take the code of the answer and its Chinese message."""
         super().__init__(f"{code} {msg}")
         self.code = code
         self.msg = msg
@@ -69,30 +68,29 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a job ends, when it is not to end well by itself.
-
-    prints: "all", "none", or the number of pages that come out before the failure.
-    result: False leaves task_result out, as a SUCCESS that proves nothing.
-    """
+    """How a job ends that is not to end well."""
 
     code: int = 503
     msg: str | None = None
     state: Literal["SUCCESS", "FAILURE"] = "SUCCESS"
+    # A number: so many pages come out before the failure.
     prints: Literal["all", "none"] | int = "none"
+    # False leaves task_result out: a SUCCESS that proves nothing.
     result: bool = True
 
 
 @dataclass(eq=False, kw_only=True)
 class Stack:
-    """Sheets with a printed side that somebody has put back; `whose` is the job they are for."""
+    """Turned sheets that somebody put back into the tray for the second side of a job."""
 
+    # The job that the sheets are for.
     whose: str
     sheets: int
 
 
 @dataclass(eq=False, kw_only=True)
 class Printer:
-    """A printer behind a box. `port` is the USB port, 631 for a network printer."""
+    """A printer behind a box."""
 
     id: int
     hash_id: str | None
@@ -100,6 +98,7 @@ class Printer:
     driver_name: str
     driver_type: int = 1
     species: int | None = 4
+    # The USB port; 631 for a network printer.
     port: int = 1
     ip: str | None = None
     support_status: bool = False
@@ -120,11 +119,11 @@ class Printer:
     raw_state: str | None = None
     seconds_per_page: float = 3.0
     scanner: bool = False
-    # What lies on its glass, and in its feeder: None without one.
+    # What lies on its glass and in its feeder; `feeder` is None for a scanner without one.
     glass: str = "page on the glass"
     feeder: list[str] | None = None
     scan_duplex: bool = False
-    # The pages that were scanned, in their order.
+    # Scanned pages in the order of scanning.
     scanned: list[str] = field(default_factory=list)
     driver_requested: bool = False
 
@@ -134,13 +133,12 @@ class Printer:
     last_failure: float = 0.0
     current: Task | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    # What lies on the blank paper in the tray, the topmost last.
+    # Turned sheets on top of the blank paper in the tray, the topmost last.
     stacks: list[Stack] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def network(self) -> bool:
-        """Whether the printer is reached over the LAN rather than a USB port."""
         return self.ip is not None
 
     @property
@@ -150,7 +148,7 @@ class Printer:
 
     @property
     def blocked(self) -> bool:
-        """Whether something on the printer itself keeps it from printing a sheet."""
+        """Whether something at the printer itself keeps it from printing the next sheet."""
         return (
             self.paper == 0
             or self.paper_jam
@@ -162,7 +160,7 @@ class Printer:
 
     @property
     def state(self) -> str | None:
-        """`printer_state` as a row shows it."""
+        """`printer_state` in the printer's row."""
         if self.raw_state is not None:
             return self.raw_state
         if self.paper == 0:
@@ -186,11 +184,11 @@ class Printer:
         self.stacks.append(Stack(whose=whose, sheets=sheets))
 
     def take_out(self, whose: str) -> None:
-        """Take what is left of somebody's turned sheets out of the tray."""
+        """Remove what is left of this owner's turned sheets from the tray."""
         self.stacks = [stack for stack in self.stacks if stack.whose != whose]
 
     def feed(self) -> str | None:
-        """Take a sheet from the tray; give whose it is if somebody had turned it over."""
+        """Take a sheet from the tray; returns the owner of a turned sheet, None for blank paper."""
         if not self.stacks:
             return None
         stack = self.stacks[-1]
@@ -200,25 +198,24 @@ class Printer:
         return stack.whose
 
     def touch(self) -> None:
-        """Wake whoever waits for a change of this printer."""
+        """Wake everybody who waits for a change of this printer."""
         if not hasattr(self, "_changed"):
             return
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until condition holds; it is looked at again after each change."""
+        """Wait until the condition holds; it is checked again after each change."""
         while not condition():
             await self._changed.wait()
 
 
 @dataclass(eq=False, kw_only=True)
 class Box:
-    """A cloud box. online: None never started, True, False."""
-
     device_id: str
     device_key: str
     account: Account | None
+    # None: it has never been started.
     online: bool | None = True
     activated: bool = True
     expired: bool = False
@@ -236,7 +233,7 @@ class Box:
     rebooting: bool = False
     searching: bool = False
     refreshed_at: float | None = None
-    # With old firmware: how it was, and its printers, when it was last asked to say so.
+    # Old firmware: the state of the box and its printers at the last refresh.
     reported: tuple[dict[str, Any], list[tuple[bool, dict[str, Any]]]] | None = None
     searched_at: float | None = None
     reset_at: float | None = None
@@ -256,19 +253,19 @@ class Box:
 
     @property
     def is_old(self) -> bool:
-        """Whether its firmware (before 2.1.112) reports only when it is asked to."""
+        """Whether its firmware (before 2.1.112) reports only after a refresh."""
         numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", self.software)
         return numbers is not None and tuple(map(int, numbers.groups())) < (2, 1, 112)
 
     def printer(self, port: int) -> Printer:
-        """Give the USB printer in a port, plugged in or not; raises LookupError."""
+        """Find the USB printer in a port, plugged in or not; raises LookupError."""
         for printer in self.printers:
             if not printer.network and printer.port == port:
                 return printer
         raise LookupError(f"no printer in port {port} of {self.device_id}")
 
     def find_printer(self, reference: str) -> Printer:
-        """Give the printer of a USB port ("2"), an address, or a row id; raises LookupError."""
+        """Find by USB port ("2"), by network address, or by row id; raises LookupError."""
         if "." in reference:
             return self.network_printer(reference)
         if not reference.isdigit():
@@ -279,7 +276,7 @@ class Box:
         return self.printer(int(reference))
 
     def network_printer(self, address: str | None = None) -> Printer:
-        """Give the network printer at an address (any when None); raises LookupError."""
+        """Find the network printer at an address, any for None; raises LookupError."""
         for printer in self.printers:
             if printer.network and address in (None, printer.ip):
                 return printer
@@ -288,18 +285,19 @@ class Box:
 
 @dataclass(eq=False, kw_only=True)
 class Document:
-    """One file of a job as it was received. pages: None when nobody can know."""
+    """One file of a job as it was received."""
 
     path: Path
     name: str
     size: int
+    # None when it cannot be counted.
     pages: int | None = None
     pdf: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """A task's state from a time on (cloud clock, seconds since 1970)."""
+    """A task's state from `time` on (cloud clock, seconds since 1970)."""
 
     time: float
     state: TaskState
@@ -308,8 +306,6 @@ class Moment:
 
 @dataclass(eq=False, kw_only=True)
 class Task:
-    """A print job as the cloud keeps it."""
-
     task_id: str
     box: Box
     printer: Printer
@@ -331,7 +327,7 @@ class Task:
     ticket: str | None = None
     images: list[Path] = field(default_factory=list)
     pages_out: int = 0
-    # Whose turned sheets it was printed on.
+    # Owners of the turned sheets that it was printed on.
     printed_on: set[str] = field(default_factory=set)
     committed: bool = False
     report_revoked: bool = False
@@ -341,7 +337,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class PrintedJob:
-    """One document that came out on paper. complete False: only `pages_out` pages did."""
+    """One document that came out on paper."""
 
     seq: int
     name: str
@@ -356,6 +352,7 @@ class PrintedJob:
     copies: int
     sheets: int
     callback_asked: bool
+    # False: only `pages_out` pages came out.
     complete: bool
     foreign: bool
     time: float
@@ -363,7 +360,7 @@ class PrintedJob:
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedRequest:
-    """One request to the API; status None when the connection was broken instead."""
+    """One request to the API; `status` is None when the connection was broken instead."""
 
     method: str
     path: str
@@ -377,7 +374,7 @@ class LoggedRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One attempt to deliver a callback or a push; status None: nobody answered."""
+    """One attempt to deliver a callback or a push; `status` is None without an answer."""
 
     kind: Literal["callback", "push"]
     url: str

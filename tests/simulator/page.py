@@ -1,4 +1,4 @@
-"""`/_sim/` for people: a page with switches for boxes and printers, and what came out with its first page."""
+"""`/_sim/` for people: switches for boxes and printers, and the out tray with first pages."""
 
 from pathlib import Path
 import tempfile
@@ -13,12 +13,12 @@ PAGE = Path(__file__).with_name("page.html")
 
 
 def wants_page(request: web.Request) -> bool:
-    """Return whether a browser asks, and not a program."""
+    """Whether a browser asks, not a program."""
     return "text/html" in request.headers.get(hdrs.ACCEPT, "")
 
 
 async def draw_first_page(cloud: Cloud, seq: int) -> web.Response:
-    """Return the first page of what came out as number seq, 404 where there is none to draw."""
+    """Draw the first page of number `seq` of the out tray; 404 where none can be drawn."""
     job = next((one for one in cloud.out_tray if one.seq == seq), None)
     if job is None:
         return web.Response(status=404)

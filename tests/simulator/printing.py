@@ -1,4 +1,4 @@
-"""The life of a task: converting, sending, paper, the end; in realistic time."""
+"""The life of a task in realistic time: conversion, sending, paper, the end."""
 
 import asyncio
 from collections.abc import Callable
@@ -38,7 +38,7 @@ NAME_BYTES: Final = 150
 
 
 class _BrokenError(Exception):
-    """The job ends badly with a result code."""
+    """The job ends with a result code other than 200."""
 
     def __init__(self, code: int, msg: str | None = None) -> None:
         super().__init__(code)
@@ -47,7 +47,7 @@ class _BrokenError(Exception):
 
 
 def parse_page_range(text: str) -> Callable[[int], list[int]]:
-    """Turn `jpPageRange` into a function: number of pages -> the pages printed (from 1).
+    """Turn `jpPageRange` into a function from the number of pages to the page numbers (from 1) to print.
 
     Raises ApiError 400 for a text that is no range.
     """
@@ -73,7 +73,7 @@ def parse_page_range(text: str) -> Callable[[int], list[int]]:
 
 
 def safe_name(name: str) -> str:
-    """Make a file name that is one name, of bounded length, its ending kept."""
+    """Make one component of a path, of bounded length, from any name; the ending is kept."""
     name = re.sub(r"[\x00-\x1f/\\]", "_", name).strip(". ") or "document"
     stem, dot, ending = name.rpartition(".")
     if not dot or len(ending.encode()) > 20:
@@ -83,23 +83,19 @@ def safe_name(name: str) -> str:
 
 
 class PrintShop:
-    """Runs every task of the cloud to its end."""
-
     def __init__(self, cloud: Cloud, out: Path) -> None:
-        """Take the cloud and the out tray's folder."""
         self._cloud = cloud
         self._out = out
         self._seq = 0
 
-    # Beginning
+    # Start
 
     def start(self, task: Task) -> None:
-        """Let a new task begin."""
         self.move(task, "READY")
         task.runner = self._cloud.spawn(self._run(task))
 
     def move(self, task: Task, state: TaskState, result: dict[str, Any] | None = None) -> None:
-        """Put a task into a state and tell whoever asked for callbacks."""
+        """Change a task's state, and send the callbacks that somebody asked for."""
         if task.report_revoked:
             if state not in FINAL_STATES:
                 return
@@ -189,7 +185,7 @@ class PrintShop:
     # Paper
 
     async def _feed(self, task: Task) -> None:
-        """Put out sheet after sheet; raises _BrokenError when it cannot go on."""
+        """Print sheet after sheet; raises _BrokenError when it cannot go on."""
         cloud, outcome = self._cloud, task.outcome
         await self._check_reach(task)
         await cloud.sleep(WARM_UP_SECONDS)
@@ -232,7 +228,7 @@ class PrintShop:
         return not task.printer.reachable or task.box.online is not True
 
     async def _check_reach(self, task: Task) -> None:
-        """Raise _BrokenError 503, after the time it takes to notice, when the printer is out of reach."""
+        """Raise _BrokenError 503 when the printer is out of reach, after the time that noticing takes."""
         if self._lost(task):
             if task.box.online is not True:
                 await self._cloud.sleep(self._dead_box_seconds(task))
@@ -240,12 +236,12 @@ class PrintShop:
             raise _BrokenError(503)
 
     def _dead_box_seconds(self, task: Task) -> float:
-        """Say how much longer the cloud tries to reach a box, which it does from the job's beginning."""
+        """Seconds that the cloud goes on trying to reach the box: its patience runs from the job's start."""
         age = (self._cloud.now() - task.created) * self._cloud.speed
         return max(0.0, DEAD_BOX_SECONDS - CONNECTION_SECONDS - age)
 
     async def _deliver(self, task: Task, *, complete: bool) -> None:
-        """Lay the job's documents into the out tray."""
+        """Put the job's documents into the out tray."""
         cloud = self._cloud
         for document in task.documents:
             self._seq += 1
@@ -301,7 +297,7 @@ class PrintShop:
         self.move(task, state, result)
 
     def _bytes(self, task: Task) -> dict[str, int]:
-        """Tell how much of a task reached the printer."""
+        """How many bytes of a task reached the printer."""
         size = sum(document.size for document in task.documents)
         pages = max(1, pages_of_one_copy(task) * task.copies)
         return {"file_total": size, "send_total": size * task.pages_out // pages}
@@ -333,10 +329,10 @@ class PrintShop:
             if document.path not in self._cloud.kept_documents:
                 document.path.unlink(missing_ok=True)
 
-    # Taking back
+    # Cancel
 
     def cancel(self, task: Task) -> bool:
-        """Take a task back, as far as it goes. False: it is too late for that."""
+        """Cancel a task as far as the variant allows; returns False when it is too late."""
         if task.state in FINAL_STATES or task.committed or task.state == "SET_REVOKE":
             return False
         match self._cloud.variants.cancel:
@@ -372,7 +368,7 @@ class PrintShop:
         self._drop_documents(task)
 
     def flush(self, tasks: list[Task]) -> int:
-        """Take back what still waits; the job being printed goes on. Gives the number."""
+        """Cancel the tasks that still wait, not the one that prints; returns how many."""
         waiting = [task for task in tasks if task.state == "READY"]
         for task in waiting:
             self.move(task, "SET_REVOKE")
@@ -382,14 +378,14 @@ class PrintShop:
 
 
 def selected_pages(task: Task, document: Document) -> list[int] | None:
-    """Give the pages of a document that the job prints, in order; None when unknown."""
+    """Page numbers of a document that the job prints, in order; None when unknown."""
     if document.pages is None:
         return None
     return parse_page_range(task.fields.get("jpPageRange", ""))(document.pages)
 
 
 def pages_of_one_copy(task: Task) -> int:
-    """Sides of one copy; a document nobody can count is taken as a few pages."""
+    """Sides of one copy; a document that cannot be counted is taken for ASSUMED_PAGES."""
     counts = [selected_pages(task, document) for document in task.documents]
     return sum(ASSUMED_PAGES if count is None else len(count) for count in counts)
 
@@ -401,7 +397,7 @@ def sheets(task: Task, pages: int | None) -> int:
 
 
 def _lay_out(source: Path, job: PrintedJob) -> None:
-    """Put one document and its JSON into the out tray."""
+    """Put one document and its JSON file into the out tray."""
     try:
         os.link(source, job.path)
     except OSError:

@@ -1,4 +1,4 @@
-"""The sticker of a box: its link and its picture."""
+"""The sticker of a box: its link and its QR code."""
 
 import base64
 import io
@@ -9,13 +9,13 @@ LINK = "https://printing.liankenet.com/?token={token}#/home?isMainPage=1&isBack=
 
 
 def qr_link(device_id: str, device_key: str) -> str:
-    """Give the web link a sticker holds: token = base64 of `deviceId:deviceKey`."""
+    """Build the web link on a sticker: token = base64 of `deviceId:deviceKey`."""
     token = base64.b64encode(f"{device_id}:{device_key}".encode()).decode()
     return LINK.format(token=token)
 
 
 def qr_png(link: str, scale: int = 8) -> bytes:
-    """Draw a link as a QR code; PNG bytes, `scale` pixels a module."""
+    """Draw a link as a QR code: PNG bytes, `scale` pixels a module."""
     picture = io.BytesIO()
     segno.make(link, error="m").save(picture, kind="png", scale=scale, border=4)
     return picture.getvalue()

@@ -1,6 +1,6 @@
-"""Pages and pictures of real documents: pypdfium2, Pillow, and Chromium for HTML.
+"""Page counts and pictures of real documents, by pypdfium2, Pillow, and Chromium for HTML.
 
-What nobody here can open (Office, raw printer commands) has an unknown number of pages, never 1.
+A document that nothing here can open (Office, raw printer commands) has an unknown number of pages, never 1.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ CHROMIUM_FLAGS: Final = (
     "--disable-sync",
     "--disable-quic",
     "--no-first-run",
-    # A document must not make the simulator talk to anybody.
+    # A document must not make the simulator connect to any host.
     "--proxy-server=127.0.0.1:9",
     "--proxy-bypass-list=<-loopback>",
     "--no-pdf-header-footer",
@@ -45,11 +45,10 @@ CHROMIUM_TIMEOUT: Final = 60.0
 
 
 class ConversionError(Exception):
-    """The document cannot be turned into pages; the text is the service's reason."""
+    """The document cannot be converted; the text is the reason in the service's words."""
 
 
 def find_chromium() -> str | None:
-    """Give the path of a Chromium, or None."""
     for name in CHROMIUM_NAMES:
         if path := shutil.which(name):
             return path
@@ -81,7 +80,7 @@ def _count_image(path: Path) -> int:
 
 
 def _draw_pdf(path: Path, pages: list[int], folder: Path) -> list[Path]:
-    """Draw the pages (from 1) of a PDF into a folder as PNG, SIDE pixels on the long side."""
+    """Draw pages (from 1) of a PDF into a folder as PNG files, SIDE pixels on the long side."""
     drawn: list[Path] = []
     pdf = pypdfium2.PdfDocument(path)
     try:
@@ -114,19 +113,19 @@ class Renderer:
     """Counts and draws pages, one document at a time, off the event loop."""
 
     def __init__(self, spool: Path, chromium: str | None) -> None:
-        """Take the folder for intermediate files and the Chromium to use, None for no HTML."""
+        """`spool` is for intermediate files; without a Chromium (None) HTML cannot be converted."""
         self._spool = spool
         self._chromium = chromium
-        # pdfium is not thread-safe: one thread does all of it.
+        # pdfium is not thread-safe, so one thread does all the work.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="simulator-render")
         self._one_browser = asyncio.Lock()
 
     def close(self) -> None:
-        """End the thread, after the document under way."""
+        """End the thread after the document under way."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     async def count(self, document: Document) -> None:
-        """Fill in `pages` (and `pdf` for HTML); raises ConversionError."""
+        """Set `pages` (for HTML `pdf`, too); raises ConversionError."""
         kind = Path(document.name).suffix.lower()
         loop = asyncio.get_running_loop()
         if not document.size:
@@ -146,7 +145,7 @@ class Renderer:
             raise ConversionError(f"文件转换失败：不支持的文件类型 {kind or '（无扩展名）'}")
 
     async def draw(self, document: Document, pages: list[int], folder: Path) -> list[Path]:
-        """Draw the pages (numbers from 1) as PNG files in an existing folder."""
+        """Draw pages (from 1) as PNG files into an existing folder."""
         loop = asyncio.get_running_loop()
         source = document.pdf
         if Path(document.name).suffix.lower() in PDF:
@@ -160,7 +159,7 @@ class Renderer:
         return []
 
     async def _print_html(self, chromium: str, path: Path) -> Path:
-        """Let Chromium print a page; raises ConversionError when it does not."""
+        """Convert a page of HTML to PDF by Chromium; raises ConversionError."""
         async with self._one_browser:
             work = Path(tempfile.mkdtemp(prefix="html-", dir=self._spool))
             page = work / "page.html"

@@ -2,7 +2,7 @@
 
 
 def make_pdf(pages: int, text: str = "Page") -> bytes:
-    """Write a valid A4 PDF with a line of ASCII text and the page number on each page."""
+    """Make a valid A4 PDF with a line of ASCII text and the page number on each page."""
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         (

@@ -1,4 +1,4 @@
-"""The simulator as one thing to start and stop."""
+"""Starts and stops the whole simulator."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,10 +25,10 @@ SHUTDOWN_SECONDS: Final = 0.1
 class Simulator:
     """The Lianke cloud on a port of 127.0.0.1. Use it as an async context manager.
 
-    out: the out tray, made if missing. port: 0 takes any free one. speed: how many times faster than
-    life printing, converting and waiting go. rate_limit: requests a minute and ApiKey before the key
-    is banned, None for never. chromium: path of the browser for HTML, "" for none, None to look for
-    one. cast: fills the cloud; None for the two accounts and three boxes of the README.
+    `out`: the out tray, created if missing. `port`: 0 takes any free one. `speed`: factor by which printing, converting
+    and waiting are faster than in life. `rate_limit`: requests a minute and ApiKey before the key is banned; None:
+    never. `chromium`: path of the browser for HTML; "": none; None: search for one. `cast`: fills the cloud; None:
+    README's cast.
     """
 
     def __init__(
@@ -41,7 +41,6 @@ class Simulator:
         chromium: str | None = None,
         cast: Callable[[Cloud], Any] | None = None,
     ) -> None:
-        """Remember what start() will need."""
         self._out = out
         self._port = port
         self._speed = speed
@@ -54,7 +53,6 @@ class Simulator:
         self.cloud: Cloud
 
     async def start(self) -> None:
-        """Fill the cloud and listen."""
         spool = self._out / ".spool"
         await asyncio.to_thread(shutil.rmtree, spool, ignore_errors=True)
         await asyncio.to_thread(spool.mkdir, parents=True)
@@ -79,7 +77,7 @@ class Simulator:
         await self.cloud.messenger.open()
 
     async def stop(self) -> None:
-        """End everything; raises what went wrong inside, if anything did."""
+        """End everything; raises the errors that occurred inside the simulator."""
         if self._runner:
             await self._runner.cleanup()
             self._runner = self._site = None
@@ -91,7 +89,6 @@ class Simulator:
             )
 
     async def __aenter__(self) -> Self:
-        """Start."""
         await self.start()
         return self
 
@@ -101,11 +98,10 @@ class Simulator:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop."""
         await self.stop()
 
     async def start_listening(self) -> None:
-        """Listen on the port, the same one after stop_listening()."""
+        """Listen on the port: after stop_listening() on the same one."""
         assert self._runner is not None
         self._listener = socket.create_server((HOST, self._port))
         self._site = web.SockSite(self._runner, self._listener)
@@ -117,7 +113,7 @@ class Simulator:
         """Refuse connections from now on, and drop those that are open."""
         assert self._runner is not None
         if self._site:
-            # Who has just been taken gets through: asyncio fails where its server is closed by then.
+            # A connection accepted just now must still get through: asyncio fails if its server is closed first.
             asyncio.get_running_loop().remove_reader(self._listener)
             await asyncio.sleep(0)
             await self._site.stop()
@@ -130,39 +126,33 @@ class Simulator:
 
     @property
     def port(self) -> int:
-        """The port."""
         return self._port
 
     @property
     def url(self) -> str:
-        """The base address, with `/api`."""
+        """Base address, with `/api`."""
         return f"http://{HOST}:{self._port}/api"
 
-    # The first box, which most tests mean
+    # The first box, which most tests use
 
     @property
     def box(self) -> Box:
-        """The first box."""
         return next(iter(self.cloud.boxes.values()))
 
     @property
     def api_key(self) -> str:
-        """The first account's key."""
         return self.cloud.accounts[0].api_key
 
     @property
     def device_id(self) -> str:
-        """The first box's id."""
         return self.box.device_id
 
     @property
     def device_key(self) -> str:
-        """The first box's key."""
         return self.box.device_key
 
     @property
     def qr_link(self) -> str:
-        """What the sticker of the first box says."""
         return qr_link(self.device_id, self.device_key)
 
     @property

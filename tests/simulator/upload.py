@@ -23,31 +23,31 @@ class TooLargeError(Exception):
 
 @dataclass(kw_only=True)
 class Form:
-    """What a request carried: text fields, and for multipart the files of `jobFile`."""
+    """Text fields of a request and, for multipart, the files of `jobFile`."""
 
     fields: dict[str, str] = field(default_factory=dict)
-    # The body as it was sent, where it was JSON: of a number and a text the fields are the same.
+    # A JSON body as it was sent: `fields` no longer tells numbers from texts.
     json: dict[str, Any] | None = None
     files: list[Document] = field(default_factory=list)
 
     def discard(self) -> None:
-        """Throw the received files away."""
+        """Delete the received files."""
         for document in self.files:
             document.path.unlink(missing_ok=True)
         self.files.clear()
 
 
 class Receiver:
-    """Takes bodies in; files go to numbered files in the spool folder."""
+    """Reads bodies; files are stored under numbered names in the spool folder."""
 
     def __init__(self, spool: Path, executor: Executor) -> None:
-        """Take the spool folder and the threads that write."""
+        """`executor` does the writing."""
         self._spool = spool
         self._executor = executor
         self._number = 0
 
     def new_path(self) -> Path:
-        """Give a fresh name in the spool folder."""
+        """Invent a name that the spool folder does not have yet."""
         self._number += 1
         return self._spool / f"upload-{self._number}"
 
@@ -56,8 +56,8 @@ class Receiver:
     ) -> Form:
         """Read the body of a request.
 
-        limit: bytes a file may have; raises TooLargeError. on_field is told each text field as it
-        arrives and may raise to stop the reading. Raises ApiError 400 for a body that is no form.
+        `limit`: bytes a file may have; raises TooLargeError. `on_field` is called with each text field as it arrives
+        and may raise to stop the reading. Raises ApiError 400 for a body that is no form.
         """
         form = Form(fields=dict(request.query))
         for name, value in form.fields.items():
@@ -109,7 +109,7 @@ class Receiver:
         try:
             reader = await request.multipart()
             while (part := await reader.next()) is not None:
-                # Each look at its name, or the file's, reads the header anew.
+                # `name` and `filename` parse the header at each access, so each is read once.
                 if isinstance(part, MultipartReader) or (name := part.name) is None:
                     raise ApiError(400, "参数错误：multipart")
                 if (filename := part.filename) is None:
@@ -156,7 +156,7 @@ class Receiver:
 
 
 def _json_object(text: bytes) -> dict[str, Any]:
-    """Read a JSON object; raises ApiError 400 for anything else."""
+    """Parse a body; raises ApiError 400 for anything but a JSON object."""
     try:
         body: Any = json.loads(text)
     except ValueError as error:

@@ -1,7 +1,6 @@
-"""What the vendor's documents leave open, as switches.
+"""Switches for what the vendor's documents leave open: one field for each unknown of the service.
 
-Every field stands for one unknown of the service. A value outside the allowed ones is refused at
-once, so that a typing mistake in a test cannot silently switch nothing.
+An unknown value is refused at once; otherwise a typing mistake in a test would switch nothing without notice.
 """
 
 from dataclasses import dataclass, fields
@@ -15,7 +14,7 @@ LISTS: Final = ("missing_blocks", "missing_endpoints")
 
 @dataclass(kw_only=True)
 class Variants:
-    """The selectable behaviours; see README.md for what each stands for."""
+    """Selectable behaviours; README.md describes each."""
 
     # Every answer
     unknown_box: Literal["code_11404", "code_404"] = "code_11404"
@@ -111,7 +110,7 @@ class Variants:
     callback_duplicates: int = 0
 
     def __init__(self, **chosen: Any) -> None:
-        """Start from the defaults, with those in chosen changed."""
+        """Start from the defaults, then apply `chosen`."""
         for field in fields(self):
             setattr(self, field.name, [] if field.name in LISTS else field.default)
         self.update(**chosen)

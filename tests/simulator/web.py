@@ -1,4 +1,4 @@
-"""The HTTP side: one handler for all of `/api`, which faults may spoil at any point."""
+"""The HTTP side: one handler for all of `/api`, whose exchanges faults may spoil at any point."""
 
 import asyncio
 from dataclasses import replace
@@ -29,11 +29,11 @@ SAMPLE_DATA: Final = {"task_id": "00000000-0000-4000-8000-000000000000", "pages"
 
 
 class _ResetError(Exception):
-    """The connection is to be broken now."""
+    """Break the connection now."""
 
 
 class _EarlyError(Exception):
-    """The answer is to be given now, whatever is left of the body."""
+    """Answer now, without reading the rest of the body."""
 
 
 def reset(request: web.Request) -> None:
@@ -47,7 +47,7 @@ def reset(request: web.Request) -> None:
 
 
 def missing(cloud: Cloud) -> web.Response:
-    """Answer for an address that does not exist, as the gateway would or as the service would."""
+    """Answer as the gateway's or the service's 404, by the variant."""
     if cloud.variants.missing_answer == "json":
         body = {"code": 404, "msg": "Not Found"}
         return web.json_response(body, status=404)
@@ -58,7 +58,7 @@ class Exchange:
     """One request to the API, from its head to its answer."""
 
     def __init__(self, cloud: Cloud, request: web.Request) -> None:
-        """Take the cloud and a request of which only the head has been read."""
+        """Only the head of the request has been read."""
         self.cloud = cloud
         self._request = request
         self.path = "/" + request.match_info["tail"]
@@ -70,7 +70,7 @@ class Exchange:
         self.code: int | None = None
 
     async def run(self) -> web.Response:
-        """Answer the request; raises _ResetError where the connection is to be broken."""
+        """Answer the request; raises _ResetError when the connection has to be broken."""
         cloud = self.cloud
         if self.account is not None and not cloud.count_call(self.account, self.endpoint):
             return self._plain(403, '{"code":403,"msg":"ApiKey已被禁用"}', "application/json")
@@ -92,7 +92,7 @@ class Exchange:
         try:
             return await self._answer(form)
         finally:
-            # What the endpoint has not taken over is thrown away.
+            # Files that no endpoint took are deleted.
             form.discard()
 
     def _look_for_fault(self) -> Fault | None:
@@ -100,7 +100,7 @@ class Exchange:
         return self.fault
 
     def _on_field(self, name: str, value: str) -> None:
-        """Learn the box as soon as it is known, and with it the faults meant for it."""
+        """Look for a fault meant for this box as soon as the form names the box."""
         if name != "deviceId" or self.device_id == value:
             return
         self.device_id = value
@@ -144,7 +144,6 @@ class Exchange:
         return self._spoil(fault, response)
 
     async def _hang(self, seconds: float) -> None:
-        """Hold the request up."""
         self.cloud.hanging += 1
         try:
             await asyncio.sleep(seconds)
@@ -152,14 +151,14 @@ class Exchange:
             self.cloud.hanging -= 1
 
     def _answer_early(self) -> web.Response:
-        """Answer with the fault's code although the request is not complete, and close."""
+        """Answer with the fault's code before the request is complete, and close the connection."""
         assert self.fault is not None
         response = self._spoil(replace(self.fault, kind="code"), None)
         response.force_close()
         return response
 
     def _repeat_later(self, response: web.Response) -> None:
-        """Keep a copy of an answer for the moment the next request comes in on this connection."""
+        """Keep a copy of an answer, to be sent when the next request comes in on this connection."""
         body = response.body
         assert isinstance(body, bytes)
         head = f"HTTP/1.1 {response.status} OK\r\nContent-Type: application/json; charset=utf-8\r\n"
@@ -168,7 +167,7 @@ class Exchange:
             self.cloud.late_answers[self._request.transport] = copy
 
     def _spoil(self, fault: Fault, response: web.Response | None) -> web.Response:
-        """Turn the right answer (None: there is none) into the fault's."""
+        """Turn the right answer into the fault's; None where the action did not run."""
         right: dict[str, Any] = {"code": 200, "msg": "success", "data": SAMPLE_DATA}
         if response is not None:
             right = json.loads(response.text or "{}")
@@ -228,7 +227,7 @@ class Exchange:
         return response
 
     def _envelope(self, code: int, msg: str, data: Any = NOTHING) -> web.Response:
-        """Wrap an answer; which of the seen shapes it takes is fixed for each endpoint."""
+        """Wrap an answer. The service has several shapes for "no data"; the path decides which."""
         self.code = code
         answer: dict[str, Any] = {"code": code, "msg": msg}
         if data is not NOTHING:
@@ -241,7 +240,7 @@ class Exchange:
         return web.Response(status=status, text=body, content_type=content_type)
 
     def log(self, status: int | None) -> None:
-        """Note the request in the cloud's log."""
+        """Record the request in the cloud's log."""
         self.cloud.counts[self.endpoint] += 1
         self.cloud.requests.append(
             LoggedRequest(
@@ -258,7 +257,6 @@ class Exchange:
 
 
 async def handle_api(request: web.Request) -> web.Response:
-    """Answer anything under `/api`."""
     exchange = Exchange(request.app[CLOUD], request)
     late = exchange.cloud.late_answers.pop(request.transport, None) if request.transport else None
     if late is not None and isinstance(request.transport, asyncio.WriteTransport):
@@ -274,10 +272,10 @@ async def handle_api(request: web.Request) -> web.Response:
         status = response.status
     except _ResetError:
         reset(request)
-        # Nobody reads this any more.
+        # The connection is broken, so nobody reads this answer.
         return web.Response(status=499)
     except ConnectionError:
-        # Whoever asked has gone in the middle of the request.
+        # The client closed the connection in the middle of the request.
         return web.Response(status=499)
     else:
         return response
@@ -288,12 +286,12 @@ async def handle_api(request: web.Request) -> web.Response:
 
 
 async def handle_nowhere(request: web.Request) -> web.Response:
-    """Answer what lies outside of `/api`."""
+    """404 for everything outside `/api`."""
     return missing(request.app[CLOUD])
 
 
 async def handle_preview(request: web.Request) -> web.StreamResponse:
-    """Give a preview's picture; no key is asked for, as for any link one is handed."""
+    """Send a preview's picture: whoever has the link needs no key."""
     cloud = request.app[CLOUD]
     task = cloud.tasks.get(request.match_info["task_id"])
     number = int(request.match_info["number"])
@@ -307,18 +305,16 @@ async def handle_preview(request: web.Request) -> web.StreamResponse:
 
 
 async def handle_scan(request: web.Request) -> web.StreamResponse:
-    """Give a scanned file."""
     return await give_scan(request, request.app[CLOUD])
 
 
 async def set_date(request: web.Request, response: web.StreamResponse) -> None:
-    """Let every answer carry the cloud's own time."""
+    """Every answer carries the cloud's own time, wrong by `clock_skew`."""
     cloud = request.app[CLOUD]
     response.headers["Date"] = format_datetime(cloud.shown_time(cloud.now()), usegmt=True)
 
 
 def add_routes(app: web.Application, cloud: Cloud) -> None:
-    """Put the API and the preview pictures into an application."""
     app[CLOUD] = cloud
     app.on_response_prepare.append(set_date)
     app.router.add_route("*", "/api/{tail:.*}", handle_api)

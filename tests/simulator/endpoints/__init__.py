@@ -1,4 +1,4 @@
-"""The documented endpoints: parameters in, `data` out, or an ApiError."""
+"""The documented endpoints: each takes parameters and returns `data`, or raises ApiError."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -35,7 +35,7 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
     "GET /scanning/job": scanning.get_scan,
     "DELETE /scanning/job": scanning.delete_scan,
 }
-# Those that only the vendor's own clients ask.
+# Endpoints that only the vendor's own clients call.
 VENDORS: Final[dict[str, Endpoint]] = {
     "GET /device/refresh_device_info": boxes.wait_for_device_info,
     "POST /print/printer_enum": capabilities.search_models,

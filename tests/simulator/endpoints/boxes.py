@@ -36,7 +36,7 @@ def _network(box: Box) -> dict[str, Any]:
 
 
 async def device_info(call: Call) -> Any:
-    """GET /device/device_info; of old firmware what the box has reported last, but for whether it is online."""
+    """GET /device/device_info; old firmware: what the box last reported, but whether it is online is current."""
     box = call.box(expired_too=True)
     online = None if box.online is None else int(box.online)
     if not box.is_old:
@@ -49,7 +49,7 @@ async def device_info(call: Call) -> Any:
 
 
 def report(cloud: Cloud, box: Box) -> None:
-    """Let a box with old firmware say how it and its printers are."""
+    """Store the present state of a box with old firmware and of its printers as reported."""
     box.reported = (_info(box, 1), rows_of(cloud, box))
 
 
@@ -74,7 +74,7 @@ def _info(box: Box, online: int | None) -> dict[str, Any]:
 
 
 async def refresh_device_info(call: Call) -> Any:
-    """GET /device/async_refresh_device_info: only firmware before 2.1.112 needs it, no other refuses it."""
+    """GET /device/async_refresh_device_info: every firmware accepts it, only those before 2.1.112 need it."""
     cloud, box = call.cloud, call.box()
     if box.refreshing:
         raise ApiError(401, "正在刷新，请勿重复操作")
@@ -97,7 +97,7 @@ async def _refresh(cloud: Cloud, box: Box) -> None:
 
 
 async def wait_for_device_info(call: Call) -> Any:
-    """GET /device/refresh_device_info: the same, answered when it is done."""
+    """GET /device/refresh_device_info: the same, but answered when the refresh is done."""
     await refresh_device_info(call)
     await call.cloud.sleep(REFRESH_SECONDS)
     return NOTHING

@@ -1,4 +1,4 @@
-"""One request whose body has been read, and what endpoints ask of it."""
+"""One request whose body has been read, and how endpoints read its parameters."""
 
 from dataclasses import dataclass
 import re
@@ -8,35 +8,33 @@ from ..cloud import Cloud
 from ..models import Account, ApiError, Box, Printer
 from ..upload import Form
 
-# What an endpoint without data gives.
+# Returned by an endpoint whose answer has no `data`.
 NOTHING: Final = object()
 TOO_FREQUENT_SECONDS: Final = 60.0
-# Live clients send this for a printer that has no address.
+# Live clients send this for a printer without an address.
 NO_ADDRESS: Final = "0.0.0.0"
 EXPIRED: Final = "设备已超过有效期"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request whose body has been read."""
-
     cloud: Cloud
     account: Account
     form: Form
 
     @property
     def fields(self) -> dict[str, str]:
-        """The parameters, wherever they came in."""
+        """Parameters of the query and of the body."""
         return self.form.fields
 
     def text(self, name: str) -> str:
-        """Give a required parameter; raises ApiError 400."""
+        """Read a required parameter; raises ApiError 400."""
         if not (value := self.fields.get(name, "").strip()):
             raise ApiError(400, f"参数错误：{name}")
         return value
 
     def number(self, name: str, default: int | None = None) -> int:
-        """Give an integer parameter; raises ApiError 400."""
+        """Read an integer, also one sent as text; raises ApiError 400."""
         text = self.fields.get(name, "").strip()
         if not text and default is not None:
             return default
@@ -45,14 +43,14 @@ class Call:
         return int(text)
 
     def json_number(self, name: str) -> int:
-        """Give a number of a JSON body, which no text stands for; raises ApiError 400."""
+        """Read a number of a JSON body; raises ApiError 400 for a text, too."""
         value = (self.form.json or {}).get(name)
         if type(value) is not int:
             raise ApiError(400, f"参数错误：{name}")
         return value
 
     def box(self, *, expired_too: bool = False) -> Box:
-        """Give the box of the request; raises ApiError for all that can be wrong with it."""
+        """Find the request's box; raises ApiError for everything that can be wrong with it."""
         box = self.cloud.boxes.get(self.text("deviceId"))
         if box is None:
             code = 404 if self.cloud.variants.unknown_box == "code_404" else 11404
@@ -68,7 +66,7 @@ class Call:
         return box
 
     def find_printer(self, box: Box, port_name: str, default: int | None = None) -> Printer | None:
-        """Find the printer a request means, by hash, by network address, or by USB port."""
+        """Find the printer that a request names by hash, by network address, or by USB port."""
         if wanted := self.fields.get("printerHash"):
             return next((one for one in box.printers if one.hash_id == wanted), None)
         address = self.fields.get("targetIp", "")

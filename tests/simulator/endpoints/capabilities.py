@@ -1,4 +1,4 @@
-"""Endpoints about models: names, what they can do, papers."""
+"""Endpoints about models: names, capabilities, papers."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ async def search_models(call: Call) -> Any:
 
 
 def _capabilities(call: Call) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
-    """Give what a model can do, and its papers; raises ApiError 400 for an unknown one."""
+    """Capabilities and papers of the request's model; raises ApiError 400 for an unknown one."""
     if "printerHash" in call.fields:
         printer = call.find_printer(call.box(), "devicePort")
         if printer is None or not printer.capabilities:
@@ -46,7 +46,7 @@ async def printer_params(call: Call) -> Any:
 
 
 async def paper_dimension_list(call: Call) -> Any:
-    """GET /print/paper_dimension_list: slow."""
+    """GET /print/paper_dimension_list; slow."""
     _data, papers = _capabilities(call)
     await call.cloud.sleep(3.0)
     match call.cloud.variants.papers:

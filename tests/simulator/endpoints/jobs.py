@@ -1,4 +1,4 @@
-"""Endpoints about jobs: submit, follow, take back, the day, the error limit."""
+"""Endpoints about jobs: submit, follow, cancel, the day's list, the error limit."""
 
 from email.utils import format_datetime
 import re
@@ -46,7 +46,7 @@ def _urls(call: Call) -> list[str]:
 
 
 def _check_options(call: Call) -> None:
-    """Refuse what the documents do not allow; raises ApiError 400."""
+    """Refuse what the vendor's documents do not allow; raises ApiError 400."""
     fields = call.fields
     custom = call.number("dmPaperSize") == 0
     if custom and (call.number("dmPaperWidth", 0) <= 0 or call.number("dmPaperLength", 0) <= 0):
@@ -93,7 +93,7 @@ async def post_job(call: Call) -> Any:
             raise ApiError(5001, "设备未配网")
         if not box.online:
             raise ApiError(5002, "设备不在线")
-    # Neither a model nor a port has to be named: the first USB port is meant then.
+    # Without a model and a port the first USB port is meant.
     printer = call.find_printer(box, "devicePort", default=1)
     if printer is None:
         raise _empty_port()
@@ -116,7 +116,7 @@ async def post_job(call: Call) -> Any:
         urls = _urls(call)
         if not urls:
             raise ApiError(400, "参数错误：jobFile")
-    # From here on the files belong to the task.
+    # From here on the task owns the files.
     files.clear()
     task = cloud.submit(box, printer, dict(fields), documents, urls=urls)
     if first_try := cloud.messenger.first_tries.get(task.task_id):
@@ -126,7 +126,7 @@ async def post_job(call: Call) -> Any:
 
 
 def _task(call: Call) -> Task:
-    """Give the task of a request; raises ApiError, as the variant wants it, if this box has none such."""
+    """Find the request's task among those of its box; raises ApiError with the variant's code."""
     box = call.box(expired_too=True)
     task = call.cloud.tasks.get(call.text("task_id"))
     if task is not None and task.box is box:
@@ -172,14 +172,14 @@ async def delete_job(call: Call) -> Any:
 
 
 async def query_device_task(call: Call) -> Any:
-    """POST /print/query_device_task: the last 24 hours; `status` keeps rows of one state only."""
+    """POST /print/query_device_task: the last 24 hours; `status` selects rows of one state."""
     rows = day_list(call.cloud, call.box(expired_too=True))
     wanted = call.fields.get("status")
     return {"task_list": [row for row in rows if wanted in (None, "", "null", row["status"])]}
 
 
 def _check_port(call: Call) -> None:
-    """Refuse a port that is no number; a printer's hash stands in its place."""
+    """Refuse a port that is no number, unless a printer's hash is given instead."""
     if not call.fields.get("printerHash"):
         call.json_number("devicePort")
 

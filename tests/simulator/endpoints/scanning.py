@@ -1,4 +1,4 @@
-"""Endpoints about scanners: requests as the vendor's clients send them, answers in every shape that they may have."""
+"""Endpoints about scanners: requests as the vendor's clients send them, answers in every shape they may have."""
 
 import asyncio
 import base64
@@ -30,24 +30,24 @@ PROBLEMS: Final = {
 
 @dataclass
 class Scan:
-    """A scan and what has come of it."""
+    """A scan task and its files."""
 
     scanner: Printer
     options: dict[str, Any]
     state: str = "READY"
     problem: tuple[int, str] | None = None
     files: list[bytes] = field(default_factory=list)
-    # How many of the files are told of once it is over.
+    # How many of the files a finished task lists.
     shown: int = 0
     deleted: bool = False
-    # How often something was handed out cut off.
+    # How often a file was cut off or spoiled.
     cut: int = 0
-    # What was asked to be deleted before its end.
+    # It was deleted before its end.
     deleted_early: bool = False
 
 
 def draw_page(text: str, options: dict[str, Any], dpi: int) -> Image.Image:
-    """Draw what lies on the glass, as large as the chosen size is at this resolution.
+    """Draw what lies on the glass, in the chosen size at `dpi`.
 
     Every page has its text, a frame 10 mm from the edges of an A4 sheet, and squares of black, red, green, blue and
     grey in a row.
@@ -69,7 +69,7 @@ def draw_page(text: str, options: dict[str, Any], dpi: int) -> Image.Image:
 
 
 def encode(pages: list[Image.Image], kind: str, dpi: int) -> list[bytes]:
-    """Return pages as JPEG or PNG files, or as one PDF."""
+    """Encode each page as a JPEG or PNG file, or all of them as one PDF."""
     files = []
     for page in pages if kind != "PDF" else pages[:1]:
         to = BytesIO()
@@ -174,7 +174,6 @@ async def post_scan(call: Call) -> Any:
 
 
 async def _run(cloud: Cloud, scan: Scan) -> None:
-    """Scan what is there."""
     scanner, variants = scan.scanner, cloud.variants
     await cloud.sleep(1.0)
     if scan.state != "READY":
@@ -212,7 +211,7 @@ async def _run(cloud: Cloud, scan: Scan) -> None:
     if drawn and variants.scan_shows == "at_end":
         scan.files = await asyncio.to_thread(encode, drawn, kind, variants.scan_dpi)
     scan.problem = problem
-    # All at once, as a rule.
+    # Usually all files are listed at once.
     if not variants.scan_late:
         scan.shown = 1 if variants.scan_late_each else len(scan.files)
     scan.state = variants.scan_problem_state if problem else "SUCCESS"
@@ -266,7 +265,7 @@ async def get_scan(call: Call) -> Any:
 
 
 def _is_hit(cloud: Cloud, scan: Scan, number: int) -> bool:
-    """Return whether this time a file does not come as it is."""
+    """Whether this file is cut off or spoiled this time; counts it if so."""
     variants = cloud.variants
     is_meant = variants.scan_cut or variants.scan_spoiled != "none"
     if not is_meant or variants.scan_cut_page not in (0, number + 1):
@@ -278,13 +277,13 @@ def _is_hit(cloud: Cloud, scan: Scan, number: int) -> bool:
 
 
 def _cut(cloud: Cloud, data: bytes) -> bytes:
-    """Return as much of a file, or of its text, as the variants let through."""
+    """Cut a file, or its text, off where the variant says."""
     share = cloud.variants.scan_cut
     return data[: int(len(data) * share)] if share else data
 
 
 def spoil(how: str, data: bytes) -> bytes | None:
-    """Return what comes instead of a file; None for nothing."""
+    """Make what is sent in place of a file; None for nothing."""
     if how in ("tiff", "bmp", "webp", "gif"):
         to = BytesIO()
         Image.open(BytesIO(data)).save(to, how.upper())
@@ -304,7 +303,7 @@ def spoil(how: str, data: bytes) -> bytes | None:
 
 
 def _text(cloud: Cloud, scan: Scan, number: int) -> str | None:
-    """Return a file as base64."""
+    """Encode a file as base64; None where it is missing."""
     data: bytes | None = scan.files[number]
     assert data is not None
     if not _is_hit(cloud, scan, number):
@@ -314,7 +313,7 @@ def _text(cloud: Cloud, scan: Scan, number: int) -> str | None:
 
 
 def _shown(call: Call, scan: Scan, count: int) -> Any:
-    """Return the first files of a scan in the form that the variant wants."""
+    """Present the first `count` files of a scan in the form of the `scan_result` variant."""
     task_id = next(key for key, one in call.cloud.scans.items() if one is scan)
     base = call.cloud.base_url.removesuffix("/api")
     urls = [f"{base}/scan/{task_id}/{number + 1}" for number in range(count)]
@@ -373,7 +372,7 @@ async def delete_scan(call: Call) -> Any:
 
 
 async def give_scan(request: web.Request, cloud: Cloud) -> web.StreamResponse:
-    """Give a scanned file; no key is asked for, as for any link one is handed."""
+    """Send a scanned file: whoever has the link needs no key."""
     if request.match_info["task_id"] == "help":
         return web.Response(text="<html><body>帮助</body></html>", content_type="text/html")
     if request.match_info["task_id"] == "logo":
