@@ -56,7 +56,7 @@ interface Layout {
 }
 
 let last: Press | null = null;
-/* Of the last second: before each news, and before each press after news; the newest last. */
+/* Those of the last second, from before each news and before each press that followed; the newest last. */
 let layouts: Layout[] = [];
 /* When the user last did something, anywhere on the page. */
 let pressedAt = -Infinity;

@@ -6,7 +6,7 @@ export class TaskController {
   private readonly _working = new Set<string>();
   private readonly _errors = new Map<string, string>();
 
-  /* Not a controller of its host: a command goes on while the host is off the page. */
+  /* Not a ReactiveController: a command goes on while the host is off the page. */
   constructor(private readonly _host: ReactiveControllerHost & { context: CardContext }) {}
 
   isWorking(key: string): boolean {

@@ -93,7 +93,7 @@ test("a file is drawn by Home Assistant alone, shown small, and printed without 
   const item = drop(batch, "a.pdf");
   const tray = await show("lianke-tray", { context: batch.context, batch });
   const strip = () => find(find(tray, "lianke-preview"), ".previews");
-  // Its place is there before it is.
+  // Its place is reserved.
   expect(strip().clientHeight).toBeGreaterThanOrEqual(120);
   await uploaded();
   await drawn(item);

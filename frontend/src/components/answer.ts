@@ -55,7 +55,7 @@ export class LiankeAnswer extends DialogPart {
       img {
         align-self: start;
         max-width: 100%;
-        /* The height before the picture has loaded, too, so that no button moves. */
+        /* Reserved before the picture has loaded, so that no button moves. */
         height: 200px;
         object-fit: contain;
         background: #fff;
@@ -105,7 +105,7 @@ export class LiankeAnswer extends DialogPart {
     this._failed = true;
   };
 
-  /* Whether the first page cannot be shown, which whoever approves must know. */
+  /* Whether the first page cannot be shown: whoever approves must know that. */
   private get _isUnseen(): boolean {
     return !this.context.config.hide_titles && (this._failed || this.job.picture === null);
   }

@@ -66,7 +66,7 @@ export const listen = (printer: LiankePrinter): void => {
   /* Fired by FocusKeeper when a part has lost the focused control and has nothing else to focus. */
   on("focus-lost", (event) => {
     const section = printer.renderRoot.querySelector("section");
-    // The printer's own event, or one after which not even a section is left.
+    // The event is the printer's own, or there is no section left to focus.
     if (!section || event.composedPath()[0] === printer) return;
     event.stopPropagation();
     section.tabIndex = -1;

@@ -19,7 +19,7 @@ const ALL: Corners = [
   [1, 1],
   [0, 1],
 ];
-/* The least area that three neighboring corners span, twice: Home Assistant refuses a page below 1 % of the picture. */
+/* Twice the least area between three neighboring corners: Home Assistant refuses a page below 1 % of the picture. */
 const LEAST = 0.01;
 const ARROWS: Record<string, Point> = {
   ArrowLeft: [-1, 0],

@@ -30,7 +30,7 @@ export const frameOf = (width: number, height: number, turn: number): [number, n
   return [width * cos + height * sin, width * sin + height * cos];
 };
 
-/* Width divided by height of what is cut out; a shape that turns lies or stands like the frame. */
+/* Width divided by height of what is cut out; a shape that may turn lies or stands like the frame. */
 const ratioOf = ([width, height]: [number, number], shape: Shape): number => {
   const ratio = shape.width / shape.height;
   return shape.turns && width > height !== ratio > 1 ? 1 / ratio : ratio;
@@ -44,7 +44,7 @@ export const middleOf = ([width, height]: [number, number], turn: number, shape:
   return { left: across, top: down, right: 1 - across, bottom: 1 - down, turn };
 };
 
-/* Whether a part of the frame nearly has a shape, which may lie or stand if it turns. */
+/* Whether a part of the frame nearly has a shape, which may lie or stand if it may turn. */
 export const hasShape = ([width, height]: [number, number], cut: Cut, shape: Shape): boolean => {
   const ratio = shape.width / shape.height;
   const own = ((cut.right - cut.left) * width) / ((cut.bottom - cut.top) * height);
@@ -196,7 +196,7 @@ export class LiankeCrop extends DialogPart {
     if (this._picture && this._drawn !== this._cut.turn) this._draw(this._picture);
   }
 
-  /* Draws the picture in its turn; the browser has already put it upright. */
+  /* Draws the picture turned; the browser has already put it upright. */
   private _draw(picture: HTMLImageElement): void {
     const { turn } = this._cut;
     const factor = Math.min(1, PIXELS / Math.max(picture.naturalWidth, picture.naturalHeight));

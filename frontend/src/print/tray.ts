@@ -190,7 +190,7 @@ export class LiankeTray extends SteadyPart {
 
   private _strips() {
     return repeat(
-      // The place of the pictures is there before they are.
+      // Their place is reserved before the pictures are there.
       this.batch.items.filter((item) => item.images.length || item.atOnce),
       (item) => item.request,
       (item) =>
