@@ -1,4 +1,4 @@
-"""The lines that Home Assistant's page *Activity* gets, by its own rules for what it leaves out."""
+"""The lines of Home Assistant's page *Activity*, filtered by its own rules."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from custom_components.lianke.const import DOMAIN
 
 @dataclass(frozen=True)
 class Line:
-    """What a line says, of which of our entities, and who is named as its cause."""
+    """A line about one of our entities; `user_id` is the person it names as the cause."""
 
     entity: str
     says: str
@@ -21,10 +21,10 @@ class Line:
 
 
 class Activity:
-    """The lines of all our devices since they were last taken; a print or scan begun earlier counts in full."""
+    """The lines of all our devices since the last take(), also those of a print or scan that began before."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Look from now on, at entities as a new box has them."""
+        """Collect from now on; entities have their default settings, as at a new box."""
         self._registry = er.async_get(hass)
         self._lines: list[Line] = []
         subscriptions: list[CALLBACK_TYPE] = []
@@ -44,18 +44,15 @@ class Activity:
         self._lines.append(Line(key, says, event.context.user_id))
 
     def take(self) -> list[Line]:
-        """Return the lines since the last time, the oldest first."""
+        """Return the lines since the last call, oldest first."""
         lines, self._lines = self._lines, []
         return lines
 
     def said(self, entity: str) -> list[str]:
-        """Take the lines, which are all of this entity and the printer's status; return what those of the entity say.
-
-        A printer that is seen at work is *printing* and *idle* again: Home Assistant always writes that.
-        """
+        """Take the lines and return what `entity` says; no other may say anything but the printer's status."""
         lines = self.take()
         status = [line for line in lines if line.entity == "sensor.status"]
-        # That it is idle again may be seen only after the lines of a print were taken.
+        # A printer at work turns to printing and idle; Home Assistant always writes both, the latter often after take().
         assert len(status) <= 2, lines
         assert {line.says for line in status} <= {"printing", "idle"}, lines
         others = [line for line in lines if line not in status]

@@ -19,38 +19,38 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 
 START = "2026-11-24 10:00:00+00:00"
-# Seconds by which the event loop's clock runs on in one turn of the loop: a turn that a busy machine held up for
-# longer counts as this, so that nothing is due for that.
+# Most seconds by which one turn of the event loop moves its clock. A busy machine may hold a turn up for longer; that
+# must not make timers due.
 TURN = 0.02
-# Turns of the event loop, of a millisecond where the machine is idle: how long a request or a pause may take until
-# a test goes on without it. They may hang by a fault.
+# Turns of the event loop (a millisecond each on an idle machine) for which rest() waits for requests and short pauses.
+# Then it goes on without them, since a fault may hold a request up for ever.
 PATIENCE = 400
-# Seconds of the event loop's clock that pass by themselves.
+# Seconds: a pause shorter than this is waited for, since the event loop's clock gets there by itself.
 SOON = 0.5
-# Seconds of real time after which a test is told that it does not come to rest.
+# Seconds of real time after which a test fails because it does not come to rest.
 LONGEST = 120.0
-# Seconds of real time after which threads that were seen to wait for work are believed to.
+# Seconds of real time for which all threads of a pool must wait for work before the pool counts as idle.
 WAITING = 0.3
-# Before each test freezegun asks all modules for all their names, to see whether it knows them: that many of them tell
-# it in a quarter of the time.
+# Before each test freezegun compares the names in each module with those it has seen. Comparing only how many there are
+# takes a quarter of the time.
 freezegun_api._get_module_attributes_hash = lambda module: (
     f"{id(module)}-{len(getattr(module, '__dict__', ()))}"
 )
 _waiting_since: WeakKeyDictionary[ThreadPoolExecutor, float] = WeakKeyDictionary()
-# Other pools than the event loop's whose threads do what a test waits for: those of a simulator, while it runs.
+# Pools besides the event loop's whose work a test waits for: those of a running simulator.
 pools_of_others: set[ThreadPoolExecutor] = set()
-# How many looks after each other find nothing under way, once there is nothing.
+# How often in a row nothing may be found under way before everything counts as done.
 CALM = 4
 
 
 def real_time() -> float:
-    """Return seconds of a clock that nothing moves."""
-    # Named by its module, since a name of this one would be frozen as well.
+    """Seconds of a clock that is never frozen or moved."""
+    # Called by its module: freezegun would replace a name imported into this one.
     return freezegun_api.real_monotonic()
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait in real time, whatever the event loop's clock does, for something that sets no event."""
+    """Wait in real time for a condition that sets no event, whatever the event loop's clock does."""
     began = real_time()
     while not condition():
         assert real_time() - began < LONGEST, "it does not come true"
@@ -58,21 +58,20 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class Clock:
-    """Stands still until it is told to move.
+    """Stands still until a test moves it.
 
-    The event loop's own clock runs on, as sockets need it, and is put forward as well, so that
-    its timers are due. It runs on only while the loop does: what a busy machine makes it wait does not count.
+    The event loop's clock runs on, since sockets need it. tick() puts both clocks forward, so that timers are due. The
+    loop's clock runs only while the loop does: time that a busy machine takes away does not count.
     """
 
     def __init__(
         self, frozen: FrozenDateTimeFactory | StepTickTimeFactory | TickingDateTimeFactory
     ) -> None:
-        """Take the frozen time."""
         self._frozen = frozen
         self._looked_at = self._time = real_time()
 
     def loop_time(self) -> float:
-        """Return the time of the event loop."""
+        """Seconds of the event loop's clock."""
         before, self._looked_at = self._looked_at, real_time()
         self._time += min(self._looked_at - before, TURN)
         return self._time
@@ -86,7 +85,6 @@ class Clock:
 
 @asynccontextmanager
 async def moved_by_hand() -> AsyncGenerator[Clock]:
-    """Let the time of the running event loop be moved by hand."""
     with freeze_time(START) as frozen:
         clock = Clock(frozen)
         loop = asyncio.get_running_loop()
@@ -94,7 +92,7 @@ async def moved_by_hand() -> AsyncGenerator[Clock]:
         select = selector.select
 
         def look(timeout: float | None = None) -> list[Any]:
-            """Wait no longer at a time than counts as one turn."""
+            """Wait at most TURN at a time, so that the clock runs on by no more than that."""
             return list(select(TURN if timeout is None else min(timeout, TURN)))
 
         with patch.object(loop, "time", clock.loop_time), patch.object(selector, "select", look):
@@ -102,9 +100,9 @@ async def moved_by_hand() -> AsyncGenerator[Clock]:
 
 
 def threads_work(*pools: ThreadPoolExecutor) -> bool:
-    """Return whether a thread of the event loop's pool, or of another one, has something to do.
+    """Whether a thread of the event loop's pool or of another one has work.
 
-    A busy machine may let it wait for long, while the clock is about to be moved.
+    On a busy machine such a thread may have to wait for long; the clock must not move meanwhile.
     """
     own: ThreadPoolExecutor | None = asyncio.get_running_loop()._default_executor  # type: ignore[attr-defined] # no other way
     return any(_works(pool) for pool in (*pools, *([own] if own else [])))
@@ -113,7 +111,7 @@ def threads_work(*pools: ThreadPoolExecutor) -> bool:
 def _submit[**P, R](
     self: ThreadPoolExecutor, work: Callable[P, R], /, *args: P.args, **more: P.kwargs
 ) -> Future[R]:
-    """Know what a pool was given to do: a thread may have taken it, and be kept by a busy machine from beginning."""
+    """Remember the work given to a pool: a thread may have taken it, but not begun yet on a busy machine."""
     future = _real_submit(self, work, *args, **more)
     with _submitting:
         _submitted.setdefault(self, WeakSet()).add(future)
@@ -127,13 +125,13 @@ ThreadPoolExecutor.submit = _submit  # type: ignore[assignment, method-assign]
 
 
 def _works(pool: ThreadPoolExecutor) -> bool:
-    """Return whether a pool has something to do.
+    """Whether a pool has work.
 
-    Its own count of idle threads stays one too low where a thread that has just finished takes what was meant for
-    one that waits: where all of them have waited for work for a while, they are idle, whatever it says.
+    The pool's own count of idle threads can stay one too low: a thread that has just finished may take work meant for
+    one that waits. So a pool counts as idle, too, once all its threads have waited for WAITING seconds.
     """
     if pool._shutdown:
-        # A simulated cloud that went away in the midst of a test; what tells its threads to end stays in the queue.
+        # The pool of a simulator that a test stopped; its queue keeps the item that ends its threads.
         return False
     with _submitting:
         given = [*_submitted.get(pool, ())]
@@ -147,14 +145,14 @@ def _works(pool: ThreadPoolExecutor) -> bool:
 
 
 def _all_wait(pool: ThreadPoolExecutor) -> bool:
-    """Return whether each thread of a pool is in the function in which it waits for work."""
+    """Whether each thread is in the function in which a pool's threads wait for work."""
     frames = sys._current_frames()
     ours = (frames.get(thread.ident or 0) for thread in [*pool._threads])
     return all(frame is None or frame.f_code.co_name == "_worker" for frame in ours)
 
 
 def has_requests(hass: HomeAssistant) -> bool:
-    """Return whether the cloud is asked for something; by a fault it may take for ever."""
+    """Whether a request to the cloud is under way; a fault may hold it up for ever."""
     return any(
         entry.runtime_data.account.requests.taken
         for entry in hass.config_entries.async_loaded_entries(DOMAIN)
@@ -162,12 +160,12 @@ def has_requests(hass: HomeAssistant) -> bool:
 
 
 def others_work(hass: HomeAssistant) -> bool:
-    """Return whether something beside the event loop is under way: a thread, or the process for PDFs."""
+    """Whether anything outside the event loop is under way: a thread, or the PDF process."""
     return threads_work(*pools_of_others) or async_get_pdf_worker(hass).is_busy
 
 
 def pauses(seconds: float) -> bool:
-    """Return whether somebody waits for less than so many seconds, which pass by themselves."""
+    """Whether a timer is due within so many seconds."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     return any(
@@ -177,11 +175,11 @@ def pauses(seconds: float) -> bool:
 
 
 async def rest(hass: HomeAssistant) -> None:
-    """Wait until everything that was begun is done, except for what waits for time to pass."""
+    """Wait until everything that has begun is done, except what waits for the clock."""
     began, calm, waited = real_time(), 0, 0
     while calm < CALM:
         assert real_time() - began < LONGEST, "it does not come to rest"
-        # What the event loop itself has to do at once is in its list.
+        # Callbacks that the event loop runs in its next turn are in this list.
         await asyncio.sleep(0)
         if asyncio.get_running_loop()._ready:  # type: ignore[attr-defined] # no other way
             calm = 0
@@ -198,7 +196,7 @@ async def rest(hass: HomeAssistant) -> None:
 
 
 async def elapse(hass: HomeAssistant, clock: Clock, seconds: float, step: float = 5) -> None:
-    """Let time pass in steps, and what is due happen at each."""
+    """Move the clock in steps and let everything that is due happen after each."""
     passed = 0.0
     while passed < seconds:
         clock.tick(step)

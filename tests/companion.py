@@ -1,6 +1,6 @@
-"""A companion app on somebody's phone, and a media player that signs what it is told to play.
+"""A companion app on somebody's phone, and a media player that signs the addresses it plays.
 
-The component that serves the app asks for more than the tests have; its webhook calls actions like this one.
+The tests have not all that Home Assistant's component for the app needs. Its webhook calls actions as this one does.
 """
 
 from dataclasses import dataclass, field
@@ -19,20 +19,19 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 @dataclass
 class Companion:
-    """The app, whose calls arrive at a webhook, and the player beside it."""
+    """The app, which calls a webhook, and the player beside it."""
 
     client: Any
     webhook: str
-    # Where the player would fetch what it plays, None for what was refused.
+    # Addresses from which the player would fetch media; None for media it was refused.
     played: list[str | None] = field(default_factory=list)
 
     async def call(self, domain: str, service: str, **data: Any) -> None:
-        """Call an action as the app does."""
         called = {"domain": domain, "service": service, "service_data": data}
         await self._send("call_service", called)
 
     async def fire(self, event_type: str, **data: Any) -> None:
-        """Fire an event as the app does, which asks for no rights."""
+        """Fire an event, for which the app needs no rights."""
         await self._send("fire_event", {"event_type": event_type, "event_data": data})
 
     async def _send(self, kind: str, data: dict[str, Any]) -> None:
@@ -41,7 +40,7 @@ class Companion:
         assert answer.status == 200
 
     async def play(self, media: str) -> int:
-        """Have the player play something; return what its request for that is answered, 0 without one."""
+        """Have the player play media; returns the HTTP status of its request, 0 where it sent none."""
         data = {"media_content_id": media, "media_content_type": "image/jpeg"}
         await self.call("media_player", "play_media", entity_id="media_player.tv", **data)
         url = self.played[-1]
@@ -72,7 +71,7 @@ async def phone_of(
 
     webhook_id = webhook.async_generate_id()
     webhook.async_register(hass, "mobile_app", "Phone", webhook_id, handle)
-    # Neither what the app nor what the player sends has a token.
+    # Neither the app nor the player sends a token.
     companion = Companion(await hass_client_no_auth(), webhook_id)
 
     async def play(call: ServiceCall) -> None:

@@ -1,4 +1,4 @@
-"""What tests of several modules share: Home Assistant with a box in the simulated cloud."""
+"""Fixtures that tests of several modules share: Home Assistant with a box in the simulated cloud."""
 
 import asyncio
 from collections import Counter
@@ -38,34 +38,35 @@ from tests.simulator import Box, Simulator
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
 LOGGER = f"custom_components.{DOMAIN}"
 LANGUAGES = ("en", "zh-Hans")
-# As fast as a test can follow; 8 s of a slow printer become 80 ms.
+# Times faster than life, as fast as a test can follow: a slow printer's 8 s take 80 ms.
 SPEED = 100
 
-# All Home Assistants of a machine have one folder for uploads, which each deletes when it starts and stops.
+# All Home Assistants on a machine share one folder for uploads, and each deletes it when it starts and stops.
 file_upload.TEMP_DIR_NAME = f"{file_upload.TEMP_DIR_NAME}-{os.getpid()}"
 
-# How long an example takes says how busy the machine is.
+# No deadline: how long an example takes depends on how busy the machine is.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 
-# Seconds for a test's threads to end in. Home Assistant interrupts one that takes longer than a part of a second, which
-# on a busy machine is one that is about to end: it would stay in the list of threads, and count as left behind.
+# Seconds in which a test's threads must end. After a part of a second Home Assistant interrupts a thread, which on a
+# busy machine may be about to end: it would stay in the list of threads and count as left behind.
 executor.EXECUTOR_SHUTDOWN_TIMEOUT = 60
 executor._JOIN_ATTEMPTS = 1
 
-# What Home Assistant logs of every event takes a tenth of the tests' time; pytest keeps the rest, once is enough.
+# Home Assistant's log of every event takes a tenth of the tests' time. pytest keeps all other records; one copy is
+# enough.
 logging.getLogger("homeassistant").setLevel(logging.WARNING)
 for _handler in [*logging.getLogger().handlers]:
     if type(_handler) is logging.StreamHandler:
         logging.getLogger().removeHandler(_handler)
 
-# The short form runs one of ONE_CASE_OF cases of tests that have more cases than LONG_TABLE.
+# A test with more than LONG_TABLE cases runs one in ONE_CASE_OF of them in the short form.
 LONG_TABLE = 4
 ONE_CASE_OF = 4
-# Characters of a parameter up to which it is told in a test's name.
+# A parameter longer than this many characters does not appear in the test's name.
 LONGEST_NAME = 100
 
-# Rooms whose tests have all kinds of PDF work done.
+# Folders whose tests use the PDF process for every kind of work.
 ROOMS_OF_PDF = ("documents", "pdf")
 
 type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
@@ -73,23 +74,23 @@ type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
 
 @cache
 def texts(language: str) -> dict[str, Any]:
-    """Return the integration's texts in a language."""
+    """Load the integration's texts in a language."""
     path = COMPONENT / "translations" / f"{language}.json"
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return found
 
 
 def _group(item: pytest.Item) -> str:
-    """Return what a test runs in one process with, itself if nothing else."""
+    """Name the group of tests that must run in one process: by default the test alone."""
     mark = item.get_closest_marker("xdist_group")
     return str(mark.args[0]) if mark else item.nodeid
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Keep what is long out of the names of tests.
+    """Keep long parameters out of the names of tests.
 
-    Each process spells them out at its start, and says them with each result: megabytes of escaped bytes took a third
-    of the time until the first test.
+    Each process builds all names at its start and sends them with each result. Megabytes of escaped bytes took a third
+    of the time until the first test ran.
     """
     is_long = isinstance(val, str | bytes) and len(val) > LONGEST_NAME
     return f"long {argname}" if is_long else None
@@ -97,9 +98,9 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what the short form leaves out of long tables, and run first what may take longest.
+    """Mark the cases that the short form leaves out, and run tests with the longest timeouts first.
 
-    So no worker ends with a long test, or a long group of tests, while the others have nothing to do.
+    Otherwise a worker could end with a long test, or a long group, while the others have nothing left to do.
     """
     groups = {item: _group(item) for item in items}
     limits: Counter[str] = Counter()
@@ -111,16 +112,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         is_long = cases[item.nodeid.partition("[")[0]] > LONG_TABLE
         is_long = is_long and item.get_closest_marker("whole") is None
-        # The same ones every time, and not in step with the columns of the table.
+        # A hash chooses the same cases every time, and not every fourth one, which could be a column of the table.
         if is_long and crc32(item.nodeid.encode()) % ONE_CASE_OF:
             item.add_marker("further")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a report hold only what is of use, and what can be sent from one process to another.
+    """Drop the logs of passed tests, and make the others safe to send between processes.
 
-    Home Assistant logs the calls of tests that try half a character.
+    Some tests use half a surrogate pair, which Home Assistant logs and UTF-8 cannot encode.
     """
     report = yield
     report.sections = [
@@ -133,7 +134,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="module", autouse=True)
 def _measured_pdf_process(request: pytest.FixtureRequest) -> Generator[None]:
-    """Where coverage is measured, measure the process of PDF work in its rooms: it takes twice as long to start."""
+    """Measure the coverage of the PDF process in its own rooms alone, since it then takes twice as long to start."""
     if Coverage.current() is None or request.path.parent.name not in ROOMS_OF_PDF:
         yield
         return
@@ -143,20 +144,20 @@ def _measured_pdf_process(request: pytest.FixtureRequest) -> Generator[None]:
 
 @pytest.fixture(autouse=True)
 async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the event loop check its callers' threads, but not keep the stack that made each future.
+    """Let the event loop check which thread calls it, but not store the stack that created each future.
 
-    In the place of the fixture of Home Assistant's tests; the stacks took a third of all time.
+    Replaces the fixture of Home Assistant's tests. Storing the stacks took a third of all time.
     """
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
     monkeypatch.setattr(loop, "get_debug", lambda: False)
-    # It would warn of callbacks that a busy machine held up, in logs that must hold no warning.
+    # No warnings of slow callbacks: a busy machine causes them, and the tests' logs must hold no warning.
     loop.slow_callback_duration = float("inf")
 
 
 @pytest.fixture
 def hass_config_dir(tmp_path: Path) -> str:
-    """Give each test a configuration folder of its own: jobs and previews are kept in there."""
+    """Make a configuration folder for each test, since it holds jobs and previews."""
     folder = tmp_path / "config"
     folder.mkdir()
     return str(folder)
@@ -164,9 +165,9 @@ def hass_config_dir(tmp_path: Path) -> str:
 
 @pytest.fixture
 def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """Leave out other packages' debug messages.
+    """Leave out debug messages of other packages.
 
-    An installation leaves them out as well, and a hostile document can cause thousands of them.
+    An installation does so, too, and a hostile document can cause thousands of them.
     """
     caplog.set_level(logging.INFO)
     return caplog
@@ -174,7 +175,6 @@ def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 @pytest.fixture(autouse=True)
 def _custom_integrations(request: pytest.FixtureRequest) -> None:
-    """Let Home Assistant find the integration, in tests that have a Home Assistant."""
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
 
@@ -185,18 +185,18 @@ def _clean_log(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Generator[None]:
-    """Fail a test whose log tells a secret, or that uses Home Assistant in a wrong way."""
+    """Fail a test whose log contains a secret, or that uses Home Assistant in a wrong way."""
     if "hass" not in request.fixturenames:
         yield
         return
-    # Asked for here, so that they are still there when this fixture looks at the log.
+    # Requested first, so that they still exist when this fixture checks the log.
     hass: HomeAssistant = request.getfixturevalue("hass")
     clouds: list[Simulator] = [
         request.getfixturevalue(name)
         for name in ("simulator", "sim")
         if name in request.fixturenames
     ]
-    # Noted as they are made: nothing is left of the jobs of an entry that was unloaded.
+    # Recorded when they are made, since nothing of an entry's jobs is left after an unload.
     tokens: set[str] = set()
     make = secrets.token_urlsafe
 
@@ -219,7 +219,7 @@ def _clean_log(
 
 
 def _secrets(hass: HomeAssistant, clouds: list[Simulator]) -> set[str]:
-    """Return what must not be told: keys, and the webhooks of entries and their addresses in the home network."""
+    """Values that no log may contain: keys, webhooks, and addresses in the home network."""
     entries = hass.config_entries.async_entries(DOMAIN)
     found = {account.api_key for one in clouds for account in one.cloud.accounts}
     found |= {box.device_key for one in clouds for box in one.cloud.boxes.values()}
@@ -235,7 +235,7 @@ def _secrets(hass: HomeAssistant, clouds: list[Simulator]) -> set[str]:
 
 @pytest.fixture(autouse=True)
 def _errors_are_translated(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
-    """Fail a test in which one of our errors has no text in one of the languages."""
+    """Fail a test that makes one of our errors without a text in each language."""
     made: list[tuple[str, dict[str, str]]] = []
     build = HomeAssistantError.__init__
 
@@ -255,14 +255,14 @@ def _errors_are_translated(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
 
 @pytest.fixture
 async def clock() -> AsyncGenerator[Clock]:
-    """Give a clock that the test moves; ask for it before anything else."""
+    """Provide a clock that the test moves; request it before all other fixtures."""
     async with moved_by_hand() as clock:
         yield clock
 
 
 @pytest.fixture
 async def hurried(clock: Clock, hass: HomeAssistant) -> AsyncGenerator[None]:
-    """Let time pass whenever nothing else is to be done, so that a test does not wait for it."""
+    """Move the clock on whenever nothing else is under way, so that a test never waits."""
 
     async def hurry() -> None:
         while True:
@@ -279,9 +279,9 @@ async def hurried(clock: Clock, hass: HomeAssistant) -> AsyncGenerator[None]:
 
 @pytest.fixture
 async def simulator(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simulator]:
-    """Return the simulated cloud, which must not have been asked too often."""
+    """Run the simulated cloud; a test that asks it too often fails."""
     async with Simulator(tmp_path / "out", speed=SPEED, chromium="") as cloud:
-        # Documents are written and read there.
+        # Its threads read and write documents, so rest() waits for them.
         pools = {cloud.cloud.executor, cloud.cloud.renderer._executor}
         pools_of_others.update(pools)
         yield cloud
@@ -291,12 +291,12 @@ async def simulator(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simu
 
 @pytest.fixture
 def box(simulator: Simulator) -> Box:
-    """Return the first account's office box, with all kinds of printers."""
+    """Provide the first account's office box, which has all kinds of printers."""
     return simulator.box
 
 
 def make_entry(simulator: Simulator, box: Box, **changes: Any) -> MockConfigEntry:
-    """Return an entry for a box, as the config flow makes it."""
+    """Make an entry for a box as the config flow does."""
     assert box.account is not None
     options = changes.pop("options", {})
     title = changes.pop("title", "Office box")
@@ -318,12 +318,12 @@ def make_entry(simulator: Simulator, box: Box, **changes: Any) -> MockConfigEntr
 
 @pytest.fixture
 def entry(simulator: Simulator, box: Box) -> MockConfigEntry:
-    """Return an entry for the office box, not yet added."""
+    """Make an entry for the office box, not yet added."""
     return make_entry(simulator, box)
 
 
 async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
-    """Add an entry if it is new, set it up and wait; return whether it worked."""
+    """Add an entry if it is new, set it up and wait; returns whether that worked."""
     if hass.config_entries.async_get_entry(entry.entry_id) is None:
         entry.add_to_hass(hass)
     done = await hass.config_entries.async_setup(entry.entry_id)
@@ -333,7 +333,7 @@ async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
 
 @pytest.fixture
 async def setup(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncGenerator[MockConfigEntry]:
-    """Set the office box's entry up; unloaded at the end, so that nothing lingers."""
+    """Set the office box's entry up; it is unloaded at the end, so that nothing of it keeps running."""
     assert await set_up(hass, entry)
     yield entry
     await tear_down(hass)
@@ -348,8 +348,8 @@ async def tear_down(hass: HomeAssistant) -> None:
 
 @pytest.fixture
 async def reachable(hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator) -> str:
-    """Put Home Assistant on a real port of this machine; the simulator can call it back."""
-    # Its views, and those of its platforms, must be there before the server starts.
+    """Serve Home Assistant on a real port, so that the simulator can call it back; returns the address."""
+    # The server takes no further views once it runs, so all components that have any come first.
     for component in (DOMAIN, "image", "notify", "websocket_api"):
         assert await async_setup_component(hass, component, {})
     client = await hass_client_no_auth()
@@ -360,7 +360,7 @@ async def reachable(hass: HomeAssistant, hass_client_no_auth: ClientSessionGener
 
 @pytest.fixture
 def all_entities() -> Generator[None]:
-    """Enable entities that are disabled at first; ask for it before `setup`."""
+    """Enable the entities that are disabled by default; request it before `setup`."""
     with patch(
         "homeassistant.helpers.entity.Entity.entity_registry_enabled_default",
         new_callable=PropertyMock,
@@ -371,38 +371,35 @@ def all_entities() -> Generator[None]:
 
 @pytest.fixture
 def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Return a media folder that may be read, with a PDF of three pages."""
+    """Make a media folder that may be read, with a PDF of three pages."""
     return make_media(hass, tmp_path / "media")
 
 
 @pytest.fixture
 def house(hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry) -> House:
-    """Return Home Assistant with the office box set up."""
     return House(hass=hass, simulator=simulator, entry=setup)
 
 
 @pytest.fixture
 def data(setup: MockConfigEntry) -> LiankeData:
-    """Return the runtime data of the office box."""
     found: LiankeData = setup.runtime_data
     return found
 
 
 @pytest.fixture
 def coordinator(data: LiankeData) -> LiankeCoordinator:
-    """Return the office box's coordinator."""
     return data.coordinator
 
 
 @pytest.fixture
 async def settled(hass: HomeAssistant, setup: MockConfigEntry) -> None:
-    """Wait for the set-up's tasks in the background."""
+    """Wait for the background tasks of the set-up."""
     await rest(hass)
 
 
 @pytest.fixture
 async def site(socket_enabled: None) -> AsyncGenerator[Site]:
-    """Run a web site that answers with a PDF unless told otherwise."""
+    """Run a web site that answers with a PDF unless `answer` is set."""
     site = Site()
 
     async def handle(request: web.Request) -> web.StreamResponse:

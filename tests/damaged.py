@@ -1,4 +1,4 @@
-"""What a sender that is broken, or wants to break something, makes of a message."""
+"""Damages messages as a broken or malicious sender would."""
 
 from collections.abc import Callable
 import random
@@ -11,9 +11,9 @@ def damaged(
     put_in: Callable[[], bytes],
     change: Callable[[bytearray, int], None],
 ) -> bytes:
-    """Return a message with up to so many places changed, cut out, doubled or put in; or nothing of it at all.
+    """Change, cut, double or insert bytes at up to `most` places, or replace the whole message by noise.
 
-    `put_in` gives what is put in; `change` does to a place what only this kind of message suffers from.
+    `put_in` returns bytes to insert; `change` damages a place in a way that is special to the kind of message.
     """
     if chance.random() < 0.05:
         return chance.randbytes(chance.randrange(200))

@@ -1,11 +1,11 @@
-"""How many examples a property meets."""
+"""How many examples a property is tried with."""
 
 import os
 
-# Set to 1 by scripts/test --full; by hand LIANKE_FULL=10 tries ten times as many.
+# scripts/test --full sets it to 1. By hand, LIANKE_FULL=10 tries ten times as many.
 TIMES = int(os.environ.get("LIANKE_FULL") or 0)
 
 
 def examples(number: int) -> int:
-    """Return how many of `number` examples to try: all in the full form, else a tenth, at least 30."""
+    """In the full form all of `number`, otherwise a tenth, but at least 30."""
     return number * TIMES or max(number // 10, 30)

@@ -1,4 +1,4 @@
-"""What tests that print share: files to print, devices, calls, and what came out."""
+"""What tests that print share: files, devices, calls, and the printed documents."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ type Upload = Callable[[bytes, str], Awaitable[str]]
 
 
 def make_media(hass: HomeAssistant, folder: Path) -> Path:
-    """Make a media folder that may be read, with a PDF of three pages, and return it."""
+    """Make a media folder that may be read, with a PDF of three pages."""
     folder.mkdir()
     hass.config.media_dirs = {"local": str(folder)}
     hass.config.allowlist_external_dirs = {str(folder)}
@@ -54,14 +54,14 @@ def make_media(hass: HomeAssistant, folder: Path) -> Path:
 
 
 def twin_of(simulator: Simulator) -> Box:
-    """Return the other box of the office box's account."""
+    """Find the other box of the office box's account."""
     box = simulator.box
     boxes = simulator.cloud.boxes.values()
     return next(one for one in boxes if one.account is box.account and one is not box)
 
 
 def box_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
-    """Return a box's own device."""
+    """Find a box's own device."""
     found = dr.async_get(hass).async_get_device_by_identifier(
         (DOMAIN, str(entry.unique_id)), entry.entry_id
     )
@@ -70,17 +70,16 @@ def box_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
 
 
 def device_of(hass: HomeAssistant, name: str = LASER) -> str:
-    """Return the device of a printer by its name."""
+    """Find a printer's device id."""
     return next(device.id for device in dr.async_get(hass).devices if device.name == name)
 
 
 def key_of(entry: MockConfigEntry, name: str) -> str:
-    """Return the key of a printer by its name."""
     return next(key for key, one in data_of(entry).storage.printers.items() if one.name == name)
 
 
 def follow(hass: HomeAssistant, entity_id: str) -> list[State]:
-    """Return a list that has each state of an entity from now on."""
+    """Return a list to which each new state of an entity is added from now on."""
     states: list[State] = []
 
     @callback
@@ -93,7 +92,7 @@ def follow(hass: HomeAssistant, entity_id: str) -> list[State]:
 
 
 def show_state(printer: Printer, raw_state: str) -> None:
-    """Let a printer's row say something, and what it reports itself agree."""
+    """Set a printer's `printer_state`, and make its own condition report agree."""
     printer.raw_state = raw_state
     printer.paper = 0 if raw_state == "outOfPaper" else None
     printer.paper_jam = raw_state == "paperJam"
@@ -102,7 +101,7 @@ def show_state(printer: Printer, raw_state: str) -> None:
 async def ask(
     hass: HomeAssistant, action: str, context: Context | None = None, **data: Any
 ) -> dict[str, Any]:
-    """Call an action and return its response."""
+    """Call one of our actions; returns its response."""
     answer = await hass.services.async_call(
         DOMAIN, action, data, blocking=True, return_response=True, context=context
     )
@@ -111,7 +110,7 @@ async def ask(
 
 
 async def print_one(hass: HomeAssistant, **data: Any) -> dict[str, Any]:
-    """Print one document on the laser printer, wait, and return the job."""
+    """Print one document, on the laser printer by default, and wait; returns the job."""
     data.setdefault("device_id", device_of(hass))
     data.setdefault("wait", True)
     jobs = (await ask(hass, "print", **data))["jobs"]
@@ -120,19 +119,18 @@ async def print_one(hass: HomeAssistant, **data: Any) -> dict[str, Any]:
 
 
 async def came_out(simulator: Simulator, count: int = 1) -> list[PrintedJob]:
-    """Wait until so many documents have come out, and return them."""
+    """Wait until so many documents have come out; there must not be more."""
     await until(lambda: len(simulator.printed) >= count)
     assert len(simulator.printed) == count
     return simulator.printed
 
 
 def sent(simulator: Simulator) -> int:
-    """Return how many jobs and previews the cloud was sent."""
+    """How many jobs and previews the cloud was sent."""
     return simulator.cloud.count("POST /print/job")
 
 
 def data_of(entry: MockConfigEntry) -> LiankeData:
-    """Return the runtime data of an entry."""
     data = entry.runtime_data
     assert isinstance(data, LiankeData)
     return data
@@ -140,25 +138,20 @@ def data_of(entry: MockConfigEntry) -> LiankeData:
 
 @dataclass(frozen=True, kw_only=True)
 class House:
-    """Home Assistant with the office box of the simulated cloud."""
-
     hass: HomeAssistant
     simulator: Simulator
     entry: MockConfigEntry
 
     @property
     def box(self) -> Box:
-        """The office box as the cloud has it."""
         return self.simulator.box
 
     @property
     def cloud(self) -> Cloud:
-        """The simulated cloud."""
         return self.simulator.cloud
 
     @property
     def printed(self) -> list[PrintedJob]:
-        """What came out."""
         return self.simulator.printed
 
     @property
@@ -168,22 +161,19 @@ class House:
 
     @property
     def data(self) -> LiankeData:
-        """The entry's runtime data."""
         return data_of(self.entry)
 
     @property
     def queue(self) -> PrintQueue:
-        """The entry's jobs."""
         return self.data.queue
 
     @property
     def coordinator(self) -> LiankeCoordinator:
-        """The entry's coordinator."""
         return self.data.coordinator
 
     @property
     def media(self) -> Path:
-        """The folder of documents, where there is one (`make_media`)."""
+        """The folder that make_media() made."""
         return Path(self.hass.config.media_dirs["local"])
 
     @property
@@ -192,23 +182,19 @@ class House:
         return self.path("菜单.pdf")
 
     def path(self, name: str) -> str:
-        """Return the path of a document."""
         return str(self.media / name)
 
     def device(self, name: str = LASER) -> str:
-        """Return the device of a printer by its name."""
         return device_of(self.hass, name)
 
     def spooled(self) -> list[Path]:
-        """Return the files in the spool."""
         return [*Path(self.hass.config.cache_path(DOMAIN, "spool")).iterdir()]
 
     def set_options(self, options: dict[str, Any]) -> None:
-        """Replace the entry's options."""
         self.hass.config_entries.async_update_entry(self.entry, options=options)
 
     async def poll(self) -> None:
-        """Have the box polled, and let everybody hear of it."""
+        """Poll the box and wait until all listeners are done."""
         await self.coordinator.async_refresh()
         await rest(self.hass)
 
@@ -218,29 +204,28 @@ class House:
         await self.coordinator.async_refresh()
 
     async def ask(self, action: str, context: Context | None = None, **data: Any) -> dict[str, Any]:
-        """Call an action and return its response."""
         return await ask(self.hass, action, context, **data)
 
     async def print_one(self, **data: Any) -> dict[str, Any]:
-        """Print one document, on the laser unless told otherwise, wait, and return the job."""
+        """Print one document, on the laser printer by default, and wait; returns the job."""
         return await print_one(self.hass, **data)
 
     async def came_out(self, count: int = 1) -> list[PrintedJob]:
-        """Wait until so many documents have come out, and return them."""
+        """Wait until so many documents have come out; there must not be more."""
         return await came_out(self.simulator, count)
 
 
 async def refusal(
     work: Awaitable[object], kind: type[HomeAssistantError] = ServiceValidationError
 ) -> str | None:
-    """Return the key of the error that something ends with, by default one of who asked."""
+    """Catch the error that `work` must raise, by default a caller's mistake; returns its translation key."""
     with pytest.raises(kind) as refused:
         await work
     return refused.value.translation_key
 
 
 def as_read(err: HomeAssistantError, language: str) -> str:
-    """Return what Home Assistant shows of an error to somebody who reads it in a language."""
+    """Format an error as Home Assistant shows it in a language."""
     if err.translation_domain != DOMAIN or not err.translation_key:
         return str(err)
     path = Path(lianke.__file__).parent / "translations" / f"{language}.json"
@@ -249,7 +234,7 @@ def as_read(err: HomeAssistantError, language: str) -> str:
 
 
 async def uploader(hass_client: ClientSessionGenerator) -> Upload:
-    """Return a function that uploads a file the way the frontend does."""
+    """Return a function that uploads a file as the frontend does, and returns the file's id."""
     client = await hass_client()
 
     async def upload(data: bytes, name: str) -> str:
@@ -262,14 +247,14 @@ async def uploader(hass_client: ClientSessionGenerator) -> Upload:
 
 
 def without_shares(entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let users look up whatever they like: a table of cases would be more than their share."""
+    """Lift the limits of look-ups for each user: a table of test cases would exceed them."""
     monkeypatch.setattr(account, "USER_BURST", 10**6)
     data_of(entry).account._all_users = account._Bucket(10**6)
 
 
 @dataclass
 class Site:
-    """A web site on this machine that remembers what was asked of it."""
+    """A web site on this machine that records the paths requested from it."""
 
     url: str = ""
     asked: list[str] = field(default_factory=list)

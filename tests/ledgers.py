@@ -1,4 +1,4 @@
-"""The ledger as a test looks at it: what is on disk, and a disk that refuses."""
+"""Reads the ledger's file from outside, and makes its disk refuse."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -35,22 +35,22 @@ _FILES = (DATABASE_NAME, f"{DATABASE_NAME}-wal")
 
 
 def rows(root: Path, kind: str, box: str | None = None) -> list[dict[str, Any]]:
-    """Return the records of a kind in the ledger of a folder, oldest first, of one box or all; blocks."""
+    """Read a ledger's records of a kind, oldest first, of one box or all; blocks."""
     return [json.loads(text) for text in texts(root, kind, box)]
 
 
 def texts(root: Path, kind: str, box: str | None = None) -> list[str]:
-    """Return the same as it is written."""
+    """Read the JSON texts of the same records."""
     return [text for of, at, _, text in _found(root) if (of, at) == (kind, box or at)]
 
 
 def ids(root: Path, kind: str) -> list[str]:
-    """Return the ids of the records of a kind, oldest first; blocks."""
+    """Ids of the records of a kind, oldest first; blocks."""
     return [record_id for of, _, record_id, _ in _found(root) if of == kind]
 
 
 def _found(root: Path) -> list[tuple[str, str, str, str]]:
-    """Return what is read from a copy of one moment, as after a power cut: an open ledger is its process's alone."""
+    """Read a copy of the file as it is at one moment, as after a power cut: no second process may open it."""
     for _ in range(MOST):
         with TemporaryDirectory() as folder, suppress(sqlite3.DatabaseError, FileNotFoundError):
             before = look(root)
@@ -65,7 +65,7 @@ def _found(root: Path) -> list[tuple[str, str, str, str]]:
 
 
 def stored(hass: HomeAssistant, entry: ConfigEntry, job_id: str) -> dict[str, Any]:
-    """Return what is on disk of a job, by names of fields."""
+    """Read a job's fields from disk by name, as flat() returns them."""
     (found,) = (
         record
         for record in rows(hass.data[DATA_LEDGER]._file.root, JOBS.name, entry.entry_id)
@@ -75,7 +75,7 @@ def stored(hass: HomeAssistant, entry: ConfigEntry, job_id: str) -> dict[str, An
 
 
 async def keep(hass: HomeAssistant, entry: ConfigEntry, *jobs: Job) -> None:
-    """Write jobs as they are, new ones as well, also of a box that is not loaded."""
+    """Write jobs as they are, old or new; their box need not be loaded."""
     table, data = Table(JOBS, entry.entry_id), getattr(entry, "runtime_data", None)
 
     def put(view: View) -> None:
@@ -90,7 +90,7 @@ async def keep(hass: HomeAssistant, entry: ConfigEntry, *jobs: Job) -> None:
 
 
 def rewrite(root: Path, box: str, record: dict[str, Any]) -> None:
-    """Put a record in the place of a job's in a ledger that is closed, as if it had been written so; blocks."""
+    """Replace a job's record in a closed ledger, with a valid checksum; blocks."""
     key, text = RowKey(*Table(JOBS, box).name, record["job_id"]), json.dumps(record)
     sql = "UPDATE record SET record = ?, digest = ? WHERE kind = ? AND box = ? AND id = ?"
     with closing(sqlite3.connect(root / DATABASE_NAME)) as db, db:
@@ -100,7 +100,7 @@ def rewrite(root: Path, box: str, record: dict[str, Any]) -> None:
 
 @contextmanager
 def refusing(hass: HomeAssistant) -> Iterator[None]:
-    """Let SQLite refuse each change, as that of a disk which has become read-only; one at least has to be refused."""
+    """Make SQLite refuse every change, as on a disk that has become read-only; at least one must be refused."""
     db = hass.data[DATA_LEDGER]._file._db
     assert db is not None
     write, refused = LedgerFile.write, Event()
@@ -118,13 +118,13 @@ def refusing(hass: HomeAssistant) -> Iterator[None]:
             yield
     finally:
         with suppress(sqlite3.ProgrammingError):
-            # It was closed meanwhile.
+            # The ledger may have been closed in the meantime.
             db.execute("PRAGMA query_only=OFF")
     assert refused.is_set(), "the ledger was asked for nothing that it could refuse"
 
 
 def look(root: Path) -> dict[str, tuple[int, int, int]]:
-    """Return each file of the ledger that is there with what tells its versions apart."""
+    """Map the ledger's files to inode, time and size, which tell their versions apart."""
     found = {}
     for name in _FILES:
         with suppress(FileNotFoundError):

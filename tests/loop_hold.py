@@ -10,15 +10,14 @@ from unittest.mock import patch
 
 @dataclass
 class Hold:
-    """The longest hold so far, in seconds of this thread's own processor time."""
-
+    # Seconds of processor time of the loop's thread.
     longest: float = 0.0
     callback: str = ""
 
 
 @contextmanager
 def measured_hold() -> Iterator[Hold]:
-    """Measure every callback of the event loop; processor time, so that a busy machine does not count."""
+    """Find the callback that holds the event loop longest, in processor time: a busy machine does not count."""
     hold = Hold()
     run = asyncio.Handle._run
 

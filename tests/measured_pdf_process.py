@@ -1,6 +1,6 @@
-"""The process of PDF work where coverage is measured: tests/conftest.py puts it in the place of its script.
+"""The PDF process with coverage: tests/conftest.py puts it in the place of the integration's script.
 
-It ends by being killed, so that what it has run is written down after each answer.
+The process is killed in the end, so its coverage is saved after each answer.
 """
 
 import importlib
@@ -14,7 +14,7 @@ PACKAGE = ROOT / "custom_components" / "lianke" / "pdf"
 
 
 def start(site: str) -> None:
-    """Do what the package's own script does; `site` is the folder of the packages that are installed."""
+    """Do the same as the integration's script; `site` is the folder of installed packages."""
     sys.path.append(site)
     from coverage import Coverage
 

@@ -1,4 +1,4 @@
-"""Servers of pictures on this machine: as much of Immich and of a DLNA media server as Home Assistant asks for."""
+"""Servers of pictures: the parts of Immich and of a DLNA media server that Home Assistant uses."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ LONG_AGO = "2026-05-01T10:00:00.000Z"
 
 @dataclass
 class MediaServer:
-    """A server with pictures by name, and what was fetched from it."""
+    """A server with pictures by name, and the names that were fetched."""
 
     pictures: dict[str, bytes]
     port: int = 0
@@ -34,7 +34,7 @@ async def served(app: web.Application, server: MediaServer) -> AsyncIterator[Med
 
 @asynccontextmanager
 async def immich(pictures: dict[str, bytes]) -> AsyncIterator[MediaServer]:
-    """Run an Immich 2 with one album, whose assets are called by the names of their files."""
+    """Run an Immich 2 with one album; its assets are named as their files."""
     server = MediaServer(pictures)
 
     def asset(name: str) -> dict[str, Any]:
@@ -138,7 +138,7 @@ s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body><s:Fault><fa
 <faultstring>UPnPError</faultstring><detail><UPnPError xmlns="urn:schemas-upnp-org:control-1-0">
 <errorCode>701</errorCode><errorDescription>No such object</errorDescription></UPnPError></detail></s:Fault></s:Body>
 </s:Envelope>"""
-# Arguments of the actions, in and out.
+# Each action's arguments, in and out.
 ACTIONS: dict[str, tuple[list[str], list[str]]] = {
     "Browse": (
         ["ObjectID", "BrowseFlag", "Filter", "StartingIndex", "RequestedCount", "SortCriteria"],
@@ -178,7 +178,7 @@ def _scpd() -> str:
 
 @asynccontextmanager
 async def dlna(pictures: dict[str, bytes]) -> AsyncIterator[MediaServer]:
-    """Run a DLNA server whose root has the pictures; they are called by their names, and lie at /files/NAME."""
+    """Run a DLNA server with the pictures at its root, by name; their files are at /files/NAME."""
     server = MediaServer(pictures)
 
     async def describe(_: web.Request) -> web.Response:
@@ -238,5 +238,4 @@ async def dlna(pictures: dict[str, bytes]) -> AsyncIterator[MediaServer]:
 
 
 def server_url(server: MediaServer) -> str:
-    """Return the address of a server."""
     return f"http://127.0.0.1:{server.port}"

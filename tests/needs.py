@@ -1,4 +1,4 @@
-"""What some tests need besides Python: scripts/test brings it where it can, and a test that lacks it is left out."""
+"""Programs and libraries for some tests: scripts/test installs them where it can; without them tests are skipped."""
 
 from ctypes.util import find_library
 from functools import cache
@@ -12,28 +12,28 @@ from custom_components.lianke.documents import sheets as watermark_font
 from custom_components.lianke.pdf import marks as lettering
 from custom_components.lianke.pdf.process import TaskError
 
-# Lets a library of ours stand between a process and the system (tests/disk).
+# tests/disk puts a library of ours between a process and the system.
 linux = pytest.mark.skipif(sys.platform != "linux", reason="not Linux")
 # Reads QR codes in pictures.
 zbar = pytest.mark.skipif(find_library("zbar") is None, reason="no zbar library")
-# Draws PDF files with other eyes than the ones that lay them out.
+# Draws PDF files independently of the library that lays them out.
 poppler = pytest.mark.skipif(not shutil.which("pdftoppm"), reason="no poppler")
 chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium")
-# Those that have pages printed (tests/documents/browser.py) share one: each process would start one of its own.
+# Tests that print pages (tests/documents/browser.py) share one Chromium; otherwise each process would start its own.
 one_chromium = pytest.mark.xdist_group("printed by Chromium")
-# Reads what is printed on a page.
+# Reads the text on a printed page.
 tesseract = pytest.mark.skipif(not shutil.which("tesseract"), reason="no Tesseract")
 
 
 def chinese_fonts() -> tuple[str, ...]:
-    """Return the folders that may have a font with Chinese characters: this system's, and the installed package's."""
+    """Folders that may hold a font with Chinese characters: the system's, and that of the installed package."""
     installed = watermark_font._find_font()
     return (*watermark_font.FONT_FOLDERS, *([installed] if installed else []))
 
 
 @cache
 def chinese_font() -> Path:
-    """Return a font of those folders that has Chinese characters, or skip; it takes half a second to find."""
+    """Find a font with Chinese characters in those folders, or skip the test; takes half a second."""
     folders = chinese_fonts()
     try:
         lettering.lettering("仅供办理××使用", folders)

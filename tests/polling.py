@@ -13,10 +13,10 @@ PAPERS = "GET /print/paper_dimension_list"
 
 
 def key_of(data: LiankeData, name: str) -> str:
-    """Return the key of the printer whose name begins like this."""
+    """Find the key of the printer whose name begins with `name`."""
     return next(key for key, known in data.storage.printers.items() if known.name.startswith(name))
 
 
 def requests(simulator: Simulator) -> Counter[str]:
-    """Return how often each endpoint has been asked."""
+    """How often each endpoint was requested so far."""
     return Counter(simulator.cloud.counts)

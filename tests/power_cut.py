@@ -1,4 +1,4 @@
-"""What a power cut leaves of a folder in which threads are at work."""
+"""The state of a folder after a power cut, while threads are at work in it."""
 
 from contextlib import suppress
 import os
@@ -6,17 +6,17 @@ from pathlib import Path
 import shutil
 import time
 
-# Copies in a row, some milliseconds apart, during each of which something changed.
+# Attempts, some milliseconds apart; an attempt fails when something changes during the copy.
 MOST = 400
-# Files of others, which no start reads.
+# Temporary files, which no start reads.
 OTHERS = "tmp*"
 
 
 def copy_moment(root: Path, target: Path) -> None:
     """Copy a folder as it is at one moment; blocks.
 
-    A copy under which a file came, went or changed is of no moment, and is made anew: a thread that tidies up may
-    delete a document between the look into its folder and its turn to be copied.
+    If a file comes, goes or changes during a copy, the copy matches no moment and is made again. For example, a thread
+    that tidies up may delete a document after its folder was listed and before it is copied.
     """
     for _ in range(MOST):
         before = _look(root)
@@ -30,7 +30,7 @@ def copy_moment(root: Path, target: Path) -> None:
 
 
 def _look(root: Path) -> dict[str, tuple[int, int, int]]:
-    """Return each file and folder with what tells its versions apart."""
+    """Map files and folders to inode, time and size, which tell their versions apart."""
     found = {}
     for path in (root, *root.rglob("*")):
         with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""What a job's record on disk says, in one list of fields: those of the present delivery are the job's."""
+"""A job's record on disk as one flat list of fields, with those of its present delivery."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from custom_components.lianke.jobs.job import Job
 
 
 def flat(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a record by name; `record` is the record itself.
+    """Flatten a record, which is also under `record`.
 
-    `by_hand` says which half is the present one, and the token of the first half where it was sent and is over.
+    `by_hand` has the half (1 or 2) under way in manual duplex, and the first half's token and task once it was sent.
     """
     job = Job.from_record(record)
     at = job.deliveries.index(job.present)

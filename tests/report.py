@@ -1,7 +1,7 @@
-"""Keeps what failed tests printed in .test-report, and counts what was left out: a plugin for scripts/test.
+"""A pytest plugin for scripts/test: stores the output of failed tests in .test-report and counts skipped ones.
 
-`failed` there has a line for each test that failed, `left_out` one for each reason to skip tests; each test that failed
-has a file of its own with its traceback, its log and its output, which would bury the names on a terminal.
+The file `failed` lists failed tests, `left_out` the reasons for skipping. Each failed test has a file of its own with
+traceback, log and output, which would bury the names on a terminal.
 """
 
 from collections import Counter
@@ -12,25 +12,22 @@ from typing import Final
 import pytest
 
 FOLDER: Final = ".test-report"
-# Longer than the longest name that a file can have with its ending.
+# Characters; a file's name must be shorter than 255 bytes, including its ending.
 LONGEST: Final = 200
 
 
 class Report:
-    """What one run has to tell."""
-
     def __init__(self, folder: Path) -> None:
-        """Write below a folder."""
         self._folder = folder
         self._failed: dict[str, str] = {}
         self._left_out: Counter[str] = Counter()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Take a module that cannot be read, or that is skipped as a whole."""
+        """Handle a module that cannot be imported, or that is skipped as a whole."""
         self._take(report)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take what became of a test's beginning, its middle or its end."""
+        """Handle the result of a test's setup, call or teardown."""
         self._take(report)
 
     def _take(self, report: pytest.CollectReport | pytest.TestReport) -> None:
@@ -46,7 +43,7 @@ class Report:
             self._left_out[reason.removeprefix("Skipped: ")] += 1
 
     def pytest_sessionfinish(self) -> None:
-        """Write both lists, for the end of scripts/test."""
+        """Write both lists, which scripts/test prints at its end."""
         with (self._folder / "failed").open("a", encoding="utf-8") as file:
             file.writelines(f"{test}\n" for test in sorted(self._failed))
         with (self._folder / "left_out").open("a", encoding="utf-8") as file:
@@ -57,7 +54,7 @@ class Report:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Report in the process that hears of all tests."""
+    """Register in the main process, which receives all workers' results."""
     if not hasattr(config, "workerinput"):
         folder = config.rootpath / FOLDER
         folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A page as a scanner makes it, and whether another picture shows the same part of it."""
+"""A page as a scanner delivers it, and a comparison of pictures."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -7,12 +7,12 @@ from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 A4 = (210.0, 297.0)
 MM_PER_INCH = 25.4
-# Mean difference of two pictures of the same, in steps of 255: resampling and JPEG leave a few.
+# Mean difference, in steps of 255, up to which pictures count as the same: resampling and JPEG cause some.
 ALIKE = 6.0
 
 
 def page(dpi: float = 300, size: tuple[float, float] = A4, number: int = 1) -> Image.Image:
-    """Return a page of that size in mm: four coloured corners, lines of writing, and as many bars as its number."""
+    """Draw a page, `size` in mm: four coloured corners, lines of writing, and as many bars as its number."""
     unit = dpi / MM_PER_INCH
     picture = Image.new("RGB", (round(size[0] * unit), round(size[1] * unit)), "white")
     draw = ImageDraw.Draw(picture)
@@ -33,20 +33,20 @@ def page(dpi: float = 300, size: tuple[float, float] = A4, number: int = 1) -> I
 
 
 def jpeg(picture: Image.Image, dpi: int | None = None) -> bytes:
-    """Return a picture as a JPEG file, which says its resolution only if there is one."""
+    """Encode as JPEG; the file states a resolution only if `dpi` is given."""
     out = BytesIO()
     picture.save(out, "JPEG", quality=90, **({} if dpi is None else {"dpi": (dpi, dpi)}))
     return out.getvalue()
 
 
 def part(picture: Image.Image, dpi: float, box: Sequence[float]) -> Image.Image:
-    """Return what lies in a box of left, top, width and height in mm."""
+    """Crop to a box of left, top, width and height in mm."""
     left, top, width, height = (length * dpi / MM_PER_INCH for length in box)
     return picture.crop((round(left), round(top), round(left + width), round(top + height)))
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
-    """Return how much two pictures differ in the mean, as they look from a little away."""
+    """Mean difference of two pictures seen from a little distance, in steps of 255."""
     size = (max(1, other.width // 8), max(1, other.height // 8))
     small = [found.convert("RGB").resize(size, Image.Resampling.BOX) for found in (one, other)]
     means = ImageStat.Stat(ImageChops.difference(*small)).mean
