@@ -1,1 +1,1 @@
-"""Speed and weight of the integration, each figure beside something else of the same run."""
+"""Speed and weight of the integration; each figure is compared with a baseline of the same run."""

@@ -21,35 +21,33 @@ from . import callbacks, card, hours, kept, previews, printing, pushes, set_up, 
 from .figures import Figure, table
 from .house import House, house
 
-# The longest stall of the event loop, in ms.
+# IN_MEMORY is a folder in memory where there is one. STALL is the longest allowed stall of the event loop in ms.
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else "/var/tmp"
 STALL = 50
 FAST = 50.0
 
 
 class Bench:
-    """One run."""
-
     def __init__(self, wanted: Sequence[str]) -> None:
-        """Take the beginnings of the names of what is wanted; nothing means everything."""
+        """`wanted` has beginnings of figures' names; empty for all figures."""
         self._wanted = wanted
         self._began = time.perf_counter()
         self._stalls: list[tuple[float, str]] = []
         self._longest_collection = 0.0
         self.figures: list[Figure] = []
         self.walks: list[walks.Walk] = []
-        # What could not be measured, and why: for want of something, or since it failed.
+        # What could not be measured, and why: something is missing, or measuring failed.
         self.left_out: list[str] = []
         self.failed: list[str] = []
 
     def wants(self, *names: str) -> bool:
-        """Return whether any of these figures is wanted."""
+        """Whether any of these figures is wanted."""
         return not self._wanted or any(
             name.startswith(wish) for name in names for wish in self._wanted
         )
 
     def take(self, *figures: Figure) -> None:
-        """Keep figures and say what time it is."""
+        """Keep figures, and print them with the seconds since the start."""
         self.figures += figures
         spent = time.perf_counter() - self._began
         names = ", ".join(figure.name for figure in figures)
@@ -58,7 +56,7 @@ class Bench:
     async def attempt(
         self, name: str, measuring: Coroutine[Any, Any, Figure | Sequence[Figure] | None]
     ) -> None:
-        """Take what is measured; what fails is told, and costs no other figure."""
+        """Take what is measured. A failure is printed and does not stop the other figures."""
         results = await asyncio.gather(measuring, return_exceptions=True)
         got = results[0]
         if isinstance(got, BaseException):
@@ -68,14 +66,14 @@ class Bench:
             self.take(*([got] if isinstance(got, Figure) else got))
 
     def leave(self, left: House) -> None:
-        """Keep the stalls of a house, and tell of what it has logged as a mistake."""
+        """Keep the longest stalls of a house, and print the first problems in its log."""
         self._stalls.append((left.longest_stall, left.stalled_at))
         self._longest_collection = max(self._longest_collection, left.longest_collection)
         if problems := left.hass.problems("custom_components.lianke]"):
             sys.stderr.write("\n".join(problems[:5]) + "\n")
 
     async def run(self) -> None:
-        """Measure everything that is wanted, one thing after the other."""
+        """Measure everything that is wanted, one after the other."""
         if self.wants("import_cost", "import_modules"):
             await self.attempt("import_cost", set_up.measure_import(15))
         if self.wants("start_jobs"):
@@ -105,7 +103,7 @@ class Bench:
             )
 
     async def _now(self, folder: Path) -> None:
-        """Measure what takes moments, by a clock that goes as always."""
+        """Measure what takes only moments, by the real clock."""
         if not self.wants(
             *("print_overhead", "print_memory", "preview_first_page", "lan_overhead", "small_jobs"),
             *("setup_cost", "push_latency", "callback"),
@@ -115,7 +113,7 @@ class Bench:
             boxes = await now.boxes()
             (first,) = await now.add_boxes(boxes[:1])
             if self.wants("preview_first_page"):
-                # The first to need the process that draws.
+                # First, since it starts the process that draws pages.
                 await self.attempt("preview_first_page", previews.measure(now, rounds=6))
             if self.wants("print_memory"):
                 await self.attempt("print_memory", printing.measure_memory(now, first))
@@ -142,10 +140,7 @@ class Bench:
             self.leave(now)
 
     async def _walk(self, folder: Path) -> None:
-        """Count what prints go through.
-
-        In a house of its own: it asks for approvals.
-        """
+        """Count what prints go through, in a house of its own, since it asks for approvals."""
         if not self.wants(*walks.GOALS):
             return
         async with house(folder, scenario="fleet-keys", speed=FAST) as walked:
@@ -170,9 +165,9 @@ class Bench:
             self.leave(shown)
 
     async def _idle(self, folder: Path) -> None:
-        """Measure what an hour without jobs does.
+        """Measure an hour without jobs.
 
-        In a house of its own: Home Assistant writes down the states of what was removed, too, each 15 minutes.
+        It has a house of its own: every 15 minutes Home Assistant also writes down the states of removed entities.
         """
         if not self.wants("idle"):
             return
@@ -181,7 +176,7 @@ class Bench:
             self.leave(idle)
 
     async def _fleet(self, folder: Path) -> None:
-        """Measure what many boxes take."""
+        """Measure how time and memory grow with the number of boxes."""
         if not self.wants("scale"):
             return
         async with house(folder, scenario="fleet-keys", moved=True) as fleet:
@@ -191,7 +186,7 @@ class Bench:
     async def _day(self) -> None:
         """Measure a day of a hundred boxes of one account.
 
-        In memory where that is possible: the day flushes forty thousand files, too many for a slow disk's patience.
+        In memory where possible: the day flushes forty thousand files, which takes too long on a slow disk.
         """
         if not self.wants("fleet_day"):
             return
@@ -203,7 +198,6 @@ class Bench:
 
 
 def main() -> int:
-    """Run the bench by the command line."""
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Callbacks: how soon one is seen, and how many pass in a second."""
+"""Callbacks: how long until one is seen, and how many a second are handled."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,17 +12,17 @@ from tests.simulator.samples import make_pdf
 from .figures import FELT, Figure, middle, percentile
 from .house import BARE, STATE_HOOK, House, Poster, Watcher, webhook_of
 
-# Seconds from one callback to the next, on average.
+# Mean seconds between callbacks.
 PAUSE = 0.005
-# Seconds in which the states that a callback changes are counted.
+# Seconds in which states changed by a callback are counted.
 COUNTED = 1.0
 CONNECTIONS = 8
-# ms that one callback of a hundred may take longer than.
+# ms: one callback in a hundred may take longer.
 OUTLIER = 15.0
 
 
 def body_of(job: dict[str, Any], state: str) -> bytes:
-    """Return a callback as the service sends it."""
+    """Build a callback as the service sends it."""
     body: dict[str, Any] = {
         "device_id": job["device_id"],
         "task_id": job["task_id"],
@@ -36,12 +36,11 @@ def body_of(job: dict[str, Any], state: str) -> bytes:
 
 
 def path_of(job: dict[str, Any], hooks: dict[str, str]) -> str:
-    """Return the address of a job's callbacks."""
     return f"/api/webhook/{hooks[job['device_id']]}?job={job['token']}"
 
 
 async def measure(house: House, entry_ids: list[str], *, samples: int, flood: int) -> list[Figure]:
-    """Measure both figures with real jobs that the cloud has taken and does not finish."""
+    """Measure both figures with real jobs that the cloud has accepted and does not finish."""
     hooks = {box["device_id"]: webhook_of(box) for box in await house.boxes()}
     jobs = await _jobs(house, entry_ids, samples + flood)
     figures = await _latency(house, jobs[:samples], hooks)
@@ -68,9 +67,10 @@ async def _jobs(house: House, entry_ids: list[str], wanted: int) -> list[dict[st
 
 
 async def _latency(house: House, jobs: list[dict[str, Any]], hooks: dict[str, str]) -> list[Figure]:
-    """Let each job end, and set one bare state, and as many as a job's end sets, in any order.
+    """Measure ends of jobs beside bare callbacks that set one state, and those that set as many as an end.
 
-    In a fixed order and rhythm, what follows seconds after each job would always fall upon the same kind.
+    Order and pauses are random. Otherwise what Home Assistant does some seconds after each job would always delay the
+    same kind.
     """
     chance = Random(6)
     entities = sorted({BARE, *(job["event"] for job in jobs)})
@@ -82,7 +82,7 @@ async def _latency(house: House, jobs: list[dict[str, Any]], hooks: dict[str, st
         watcher = Watcher(subscription)
 
         async def seen_after(path: str, body: bytes, entity_id: str, **wanted: str) -> float:
-            """Return the seconds from a callback until an entity is seen with these attributes."""
+            """Return the seconds from sending a callback until the entity has these attributes."""
             await asyncio.sleep(PAUSE * chance.uniform(0.5, 1.5))
             request = poster.request(path, body)
             began = time.perf_counter()
@@ -140,7 +140,7 @@ async def _latency(house: House, jobs: list[dict[str, Any]], hooks: dict[str, st
 async def _rate(
     house: House, jobs: list[dict[str, Any]], hooks: dict[str, str], entry_ids: list[str]
 ) -> Figure:
-    """Let every job go through three states, as fast as Home Assistant takes it."""
+    """Send three states of every job as fast as Home Assistant accepts them."""
     before = await house.run("settled", entry_ids=entry_ids)
     parts = 4
     bare: list[float] = []
@@ -169,7 +169,7 @@ async def _rate(
     after = await house.run("settled", entry_ids=entry_ids)
     text = json.dumps(jobs[0]) * 3
     spent = (await house.run("write", times=len(jobs), text=text))["seconds"]
-    # As if both were done one after the other, by a processor that has nothing else to do.
+    # As if one free processor handled the bare callbacks and wrote the files one after the other.
     best = 1 / (1 / middle(bare) + spent / len(jobs) / 3)
     lost = len(jobs) - (after.get("completed", 0) - before.get("completed", 0))
     return Figure(

@@ -1,4 +1,4 @@
-"""The dashboard card in a browser: what it loads, how soon it is there, and whether it keeps the page waiting."""
+"""The dashboard card in a browser: its size, the time until it is drawn, and whether it blocks the page."""
 
 import asyncio
 import gzip
@@ -26,7 +26,7 @@ PAINT = 300  # ms after a card of Home Assistant's own
 LONG = 50  # ms
 PATIENCE = 120_000  # ms
 
-# Notes when a tile of Home Assistant's and when our card are drawn, and every long task.
+# Records when Home Assistant's tile and our card are drawn, and every long task.
 _WATCH = """
 window.drawn = {};
 window.longest = 0;
@@ -54,7 +54,7 @@ requestAnimationFrame(look);
 
 
 async def measure(house: House, box: dict[str, Any], *, rounds: int) -> list[Figure]:
-    """Measure the card of a box's first printer on a dashboard, beside a tile, in the Chromium of this machine."""
+    """Measure the card of a box's first printer beside a tile of Home Assistant, in this machine's Chromium."""
     device = await printer_device(house.hass, box["device_id"], box["printers"][0]["name"])
     await _lay_out(house, device)
     async with async_playwright() as playwright:
@@ -80,7 +80,6 @@ async def measure(house: House, box: dict[str, Any], *, rounds: int) -> list[Fig
 
 
 def measure_bytes() -> Figure:
-    """Measure what a dashboard loads for the card."""
     return Figure(
         name="card_bytes",
         value=first_load(),
@@ -92,7 +91,7 @@ def measure_bytes() -> Figure:
 
 
 def first_load() -> int:
-    """Return the compressed bytes of what a dashboard loads."""
+    """Sum the compressed bytes that a dashboard loads for the card."""
     first = (FRONTEND / "lianke-card.js").read_bytes()
     chunks = re.findall(r'from"\./([\w-]+\.js)"', first.decode())
     files = [first, *((FRONTEND / name).read_bytes() for name in chunks)]
@@ -115,7 +114,7 @@ async def _lay_out(house: House, device: dict[str, Any]) -> None:
 
 
 async def _open(house: House, browser: Browser) -> Page:
-    """Open the dashboard in a browser that has nothing in its cache, and wait until it is drawn."""
+    """Open the dashboard in a browser with an empty cache, and wait until it is drawn."""
     context = await browser.new_context()
     tokens = json.dumps(house.hass.browser_tokens())
     await context.add_init_script(f"localStorage.setItem('hassTokens', {tokens});{_WATCH}")
@@ -126,7 +125,7 @@ async def _open(house: House, browser: Browser) -> Page:
 
 
 async def _change_jobs(house: House, page: Page, device_id: str) -> float:
-    """Print many documents at once; return the longest task of the page in ms, 0 where none was long."""
+    """Print many documents at once; return the page's longest task in ms, 0 where none was long."""
     await page.wait_for_load_state("networkidle")
     path = house.hass.documents / "bench.pdf"
     await asyncio.to_thread(path.write_bytes, make_pdf(1))

@@ -1,13 +1,13 @@
-"""A clock that jumps: two processes that wait for each other share it, and no moment is spent waiting.
+"""A clock that jumps, shared by two processes, so that no time is spent waiting.
 
-Real sockets cannot be rushed, but nothing needs to happen while everybody sleeps. So the event loops of Home
-Assistant (the leader) and of the simulated cloud (the follower) run as always; only when neither has anything to
-read, to compute or to write, both clocks are put forward to the next timer of either. A day passes in the time that
-its work takes, with every time-out, pause and interval as long as in life.
+Real sockets cannot be sped up, but while everybody sleeps nothing needs to happen. So the event loops of Home Assistant
+(the leader) and of the simulated cloud (the follower) run as usual. Only when neither has anything to read, compute or
+write do both clocks jump to the next timer of either. A day passes in the time that its work takes; all time-outs,
+pauses and intervals keep their length.
 
-What both share is a small file in memory: how far the clocks are ahead. The leader asks over a socket when the
-follower's next timer is due; the follower answers only once it has nothing left to do. Whatever one has sent to the
-other before is readable by then, since a loopback connection delivers within the call that sends.
+The processes share a small file in memory that has the seconds by which the clocks are ahead. The leader asks over a
+socket when the follower's next timer is due, and the follower answers only once it has nothing left to do. By then
+everything they have sent to each other is readable: a loopback connection delivers within the call that sends.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ _REAL_MONOTONIC: Final = time.monotonic
 _REAL_TIME: Final = time.time
 _FORMAT: Final = struct.Struct("=Qd")
 NEVER: Final = float("inf")
-# Seconds. Longest look at the sockets, so that a lost message cannot stop the world.
+# Longest wait for the sockets in seconds, so that a lost message cannot stop everything.
 GLANCE: Final = 0.5
 
 
 class Clock:
-    """How far ahead the clocks are, in a file that both processes map."""
+    """Seconds by which the clocks are ahead, in a file that both processes map."""
 
     def __init__(self, path: Path) -> None:
-        """Map the file, made if missing."""
+        """Map the file, which is created if missing."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             os.ftruncate(descriptor, 8)
@@ -45,23 +45,19 @@ class Clock:
 
     @property
     def ahead(self) -> float:
-        """Return the seconds."""
         return self._ahead[0]
 
     def advance(self, seconds: float) -> None:
-        """Put the clocks forward."""
         self._ahead[0] += seconds
 
     def monotonic(self) -> float:
-        """Return what `time.monotonic` returns from now on."""
         return _REAL_MONOTONIC() + self._ahead[0]
 
     def time(self) -> float:
-        """Return what `time.time` returns from now on."""
         return _REAL_TIME() + self._ahead[0]
 
     def install(self) -> None:
-        """Let this process go by the clock; event loops and everybody who asks the time module."""
+        """Replace the clock of this process for event loops and all users of the time module."""
         time.monotonic = self.monotonic
         time.monotonic_ns = lambda: int(self.monotonic() * 1e9)
         time.time = self.time
@@ -72,7 +68,6 @@ class _Jumper:
     """Stands between an event loop and its selector."""
 
     def __init__(self, clock: Clock) -> None:
-        """Take the clock."""
         self.clock = clock
         self.busy_threads = 0
         self._real_select: Callable[[float | None], list[Any]]
@@ -83,7 +78,7 @@ class _Jumper:
         self._selector = loop._selector  # type: ignore[attr-defined]  # no public way to it
         self._real_select = self._selector.select
         self._selector.select = self.select  # type: ignore[method-assign]
-        # Home Assistant gives its loop the machine's own clock directly.
+        # Home Assistant has given its loop the machine's clock, past the time module.
         loop.time = self.clock.monotonic  # type: ignore[method-assign]
         run_in_executor = loop.run_in_executor
 
@@ -99,24 +94,23 @@ class _Jumper:
         self.busy_threads -= 1
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        """Wait as a selector does."""
         raise NotImplementedError
 
     def _deadline(self, timeout: float | None) -> float:
         return NEVER if timeout is None else self.clock.monotonic() + max(0.0, timeout)
 
     def _look(self, seconds: float) -> tuple[list[Any], bool]:
-        """Return what there is for the loop, and whether there is a word of the other side."""
+        """Return the loop's own events, and whether the other side has sent a message."""
         events = self._real_select(seconds)
         ours = [event for event in events if event[0].data is not self]
         return ours, len(ours) < len(events)
 
 
 class Leader(_Jumper):
-    """Home Assistant's side: it decides when to jump."""
+    """Home Assistant's side, which decides when to jump."""
 
     def __init__(self, clock: Clock, path: Path) -> None:
-        """Take the clock and the follower's socket."""
+        """`path` is the follower's socket."""
         super().__init__(clock)
         self._path = path
         self._socket: socket.socket | None = None
@@ -132,7 +126,7 @@ class Leader(_Jumper):
         self._socket = connection
 
     def end(self) -> None:
-        """Jump no more."""
+        """Stop jumping."""
         if self._socket is not None:
             self._selector.unregister(self._socket)
             self._socket.close()
@@ -140,7 +134,7 @@ class Leader(_Jumper):
 
     @override
     def select(self, timeout: float | None = None) -> list[Any]:
-        """Wait for the sockets; when all is still, put the clocks forward instead."""
+        """Wait for the sockets; when nothing is under way, put the clocks forward instead."""
         if self._socket is None:
             return self._real_select(timeout)
         deadline = self._deadline(timeout)
@@ -165,7 +159,7 @@ class Leader(_Jumper):
                 is_asked = False
 
     def _answer(self) -> float | None:
-        """Return the follower's next moment, None when it answers an older question."""
+        """Read when the follower's next timer is due; None for an answer to an older question."""
         assert self._socket is not None
         other = None
         with suppress(BlockingIOError):
@@ -181,15 +175,15 @@ class Leader(_Jumper):
             return
         self.clock.advance(max(0.0, moment - self.clock.monotonic()))
         self.jumps += 1
-        # Number 0: the time has changed.
+        # Number 0 tells the follower that the time has changed.
         self._socket.send(_FORMAT.pack(0, 0.0))
 
 
 class Follower(_Jumper):
-    """The cloud's side: it tells when its next timer is due."""
+    """The cloud's side, which reports when its next timer is due."""
 
     def __init__(self, clock: Clock, path: Path) -> None:
-        """Take the clock and listen."""
+        """Listen at `path`."""
         super().__init__(clock)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listener.bind(str(path))
@@ -206,7 +200,7 @@ class Follower(_Jumper):
 
     @override
     def select(self, timeout: float | None = None) -> list[Any]:
-        """Wait for the sockets, and tell the leader when there is nothing else to do."""
+        """Wait for the sockets, and answer the leader when there is nothing else to do."""
         deadline = self._deadline(timeout)
         while True:
             events, reported = self._look(0)
@@ -225,7 +219,7 @@ class Follower(_Jumper):
                     return events
 
     def _hear(self) -> None:
-        """Take one word of the leader."""
+        """Read one message of the leader."""
         if self._connection is None:
             with suppress(BlockingIOError):
                 self._connection, _ = self._listener.accept()

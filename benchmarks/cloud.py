@@ -1,4 +1,4 @@
-"""`python -m benchmarks.cloud CLOCK SOCKET …`: the simulator, going by a clock that jumps."""
+"""`python -m benchmarks.cloud CLOCK SOCKET …`: the simulator with a clock that jumps."""
 
 import asyncio
 from pathlib import Path
@@ -10,10 +10,9 @@ from .clock import Clock, Follower
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that follows the clock from its beginning."""
+    """An event loop that uses the shared clock from its start."""
 
     def __init__(self, follower: Follower) -> None:
-        """Attach it."""
         super().__init__()
         follower.attach(self)
 

@@ -1,4 +1,4 @@
-"""A figure: what was measured, what it is measured against, and the goal."""
+"""A measured figure with its baseline and its goal."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,25 +6,25 @@ import json
 from statistics import median
 from typing import Final, Self
 
-# Milliseconds that a person feels, where something waits for a job.
+# Milliseconds that a person notices when something waits for a job.
 FELT: Final = 40.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """One result. `value`, `baseline` and `goal` are all in `unit`; `note` is for people only.
-
-    `goal` is the most that the value may be, and None where nobody feels it; `factor` says how many times the baseline
-    that is, where it was set so. `failed` says that something besides the value is wrong, and the note what.
-    """
+    """One result; `value`, `baseline` and `goal` are in `unit`."""
 
     name: str
     value: float
     unit: str
     baseline: float | None
+    # The most that `value` may be; None where nobody would notice.
     goal: float | None = None
+    # The goal as a multiple of the baseline, if it was given as one.
     factor: float | None = None
+    # For people only.
     note: str = ""
+    # Something besides the value is wrong; the note says what.
     failed: bool = False
 
     @classmethod
@@ -50,11 +50,11 @@ class Figure:
 
     @property
     def ok(self) -> bool:
-        """Return whether the goal, if there is one, is met."""
+        """Whether the figure meets its goal, if it has one, and nothing failed."""
         return (self.goal is None or self.value <= self.goal) and not self.failed
 
     def as_json(self) -> str:
-        """Return the line for machines."""
+        """One line of JSON for machines."""
         return json.dumps(
             {
                 "name": self.name,
@@ -69,7 +69,7 @@ class Figure:
 
 
 def _rounded(value: float | None) -> float | None:
-    """Return a number with four significant digits."""
+    """Round to four significant digits."""
     return None if value is None else float(f"{value:.4g}")
 
 
@@ -80,7 +80,7 @@ def _text(value: float | None) -> str:
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """Return the table for people."""
+    """Format figures as a table for people."""
     rows = [("figure", "value", "baseline", "ratio", "goal", "", "")]
     for figure in figures:
         base = figure.baseline
@@ -105,11 +105,10 @@ def table(figures: Iterable[Figure]) -> str:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which this share (0 to 1) of the values lies."""
+    """Find the value below which this share (0 to 1) of the values lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
 
 
 def middle(values: Sequence[float]) -> float:
-    """Return the median."""
     return float(median(values))

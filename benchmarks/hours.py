@@ -1,4 +1,4 @@
-"""Figures that take hours of the world's time: how seldom the cloud is asked, and a fleet's day."""
+"""Figures over hours of simulated time: requests of an idle box, and a fleet's day."""
 
 import asyncio
 from collections import Counter
@@ -14,11 +14,11 @@ from .house import House, webhook_of
 
 JOBS_A_BOX = 50
 HOURS = 24
-# The hour from which memory and disk may not grow. A state of Home Assistant that was replaced refers to itself by its
-# context until Python collects all garbage: about every six hours in such a fleet. The room that these states take by
-# then is used again for the next ones; before it was taken once, memory grows by it whoever changes states.
+# From this hour on memory and disk may not grow. A replaced state of Home Assistant is part of a reference cycle with
+# its context, so it stays until Python collects garbage: about every six hours in such a fleet. Later states use that
+# memory again; until the first collection it grows whoever changes states.
 SETTLED = 8
-# The design's own limit: polling requests a minute and key.
+# Polling requests a minute and ApiKey that the design allows.
 POLLS_A_MINUTE = 30
 POLLING = (
     "GET /device/device_info",
@@ -28,7 +28,7 @@ POLLING = (
 
 
 async def _scene(house: House, folder: Path, scene: str, timeout: float, **fields: Any) -> Any:
-    """Let a scene run and return what came of it."""
+    """Run a scene inside Home Assistant and return its result."""
     result = folder / f"{scene}.json"
     await house.run(
         "start",
@@ -48,7 +48,7 @@ async def _scene(house: House, folder: Path, scene: str, timeout: float, **field
 
 
 async def measure_idle(house: House, folder: Path, boxes: list[dict[str, Any]]) -> list[Figure]:
-    """Count what is asked in an hour without jobs, of a box without push and of one with it."""
+    """Count the requests in an hour without jobs, of a box without push and of one with it."""
     quiet, push, naive = boxes
     await house.add_boxes([quiet, push])
     await house.cloud.post(
@@ -132,14 +132,14 @@ async def measure_day(
 
 
 def _judge(found: dict[str, Any], hours: int) -> list[Figure]:
-    """Return the figures of a day."""
+    """Make a day's figures."""
     whole = Counter(
         job["name"] for job in found["printed"] if job["complete"] and not job["foreign"]
     )
     states = Counter(job["state"] for job in found["jobs"].values())
     lost = [name for name, job in found["jobs"].items() if job["state"] == "lost"]
     twice = [name for name, times in whole.items() if times > 1]
-    # A job that is said to be printed is, and one that is said not to be, not even in part, is not.
+    # A job reported as printed must have been printed; one reported as not printed must not, not even in part.
     wrong = [
         name
         for name, job in found["jobs"].items()

@@ -1,4 +1,4 @@
-"""The parts of a measurement: the cloud, Home Assistant, and what talks to them, each a process of its own."""
+"""The parts of a measurement, each a process of its own: the cloud, Home Assistant, and what talks to them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,29 +15,29 @@ from tests.e2e.hass import ROOT, RealHomeAssistant
 STATE_HOOK = "bench-state-0123456789abcdef"
 POLL_HOOK = "bench-poll-0123456789abcdef"
 BARE = "sensor.bench_bare"
-# Options that let many jobs pass.
+# Options under which many jobs pass.
 WIDE = {"max_jobs_per_hour": 100_000, "max_document_mb": 1000, "max_pages": 100_000}
 
 
 @dataclass(kw_only=True)
 class House:
-    """A cloud and a Home Assistant beside it."""
+    """A simulated cloud, and a Home Assistant that uses it."""
 
     cloud: SimulatorProcess
     hass: RealHomeAssistant
     longest_stall: float = 0.0
     stalled_at: str = ""
-    # Seconds; no stall of anybody's, see `StallMeter`.
+    # Seconds of Python's longest garbage collection, which is not counted as a stall (see `StallMeter`).
     longest_collection: float = 0.0
 
     async def run(self, do: str, timeout: float = 200, **fields: Any) -> Any:
-        """Run a command of the part that is inside Home Assistant."""
+        """Run a command of the probe inside Home Assistant."""
         return await self.hass.command(
             "lianke_bench/run", timeout=timeout, **{"do": do, "with": fields}
         )
 
     async def stalls(self, figure: str | None = None) -> None:
-        """Count the stalls since the last time as the integration's, at this figure; None forgets them."""
+        """Count the stalls since the last call as the integration's, at this figure; None drops them."""
         found = await self.hass.command("lianke_bench/stalls")
         if figure is not None:
             self.note_stall(found, figure)
@@ -49,13 +49,13 @@ class House:
             self.longest_stall, self.stalled_at = found["longest"], figure
 
     async def boxes(self) -> list[dict[str, Any]]:
-        """Return the boxes of the cloud, each with its ApiKey."""
+        """Boxes of the cloud, each with its ApiKey."""
         overview = await self.cloud.get("")
         keys = {account["name"]: account["api_key"] for account in overview["accounts"]}
         return [{**box, "api_key": keys[box["account"]]} for box in overview["boxes"]]
 
     def entry(self, box: dict[str, Any], **options: Any) -> dict[str, Any]:
-        """Return what makes the config entry of a box."""
+        """Make the data of a box's config entry."""
         return {
             "domain": "lianke",
             "title": box["device_id"],
@@ -71,20 +71,19 @@ class House:
         }
 
     async def add_boxes(self, boxes: list[dict[str, Any]], **options: Any) -> list[str]:
-        """Set boxes up; return the ids of their entries."""
+        """Set boxes up; returns the ids of their entries."""
         entries = [self.entry(box, **options) for box in boxes]
         answer = await self.run("add_entries", entries=entries)
         return list(answer["entry_ids"])
 
     @property
     def pid(self) -> int:
-        """Home Assistant's process."""
         assert self.hass.process is not None
         return self.hass.process.pid
 
 
 def webhook_of(box: dict[str, Any]) -> str:
-    """Return the webhook of a box's account."""
+    """Invent the webhook id of a box's account."""
     return f"hook-{box['api_key'].lower()}"
 
 
@@ -94,7 +93,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """Start a cloud and a Home Assistant in a folder; both end with the context.
 
-    With `moved` both go by a clock that can jump, and the cloud bans who asks too often.
+    With `moved` both use a clock that can jump, and the cloud bans keys that send too many requests.
     """
     config = folder / "config"
     components = config / "custom_components"
@@ -119,7 +118,7 @@ async def house(
 
 
 def link_components(components: Path) -> None:
-    """Give a configuration folder the integration and the bench's part of it."""
+    """Link the integration and the bench's probe into a configuration folder."""
     components.mkdir(parents=True, exist_ok=True)
     for name, target in (
         ("lianke", "custom_components/lianke"),
@@ -129,26 +128,24 @@ def link_components(components: Path) -> None:
 
 
 class Poster:
-    """An HTTP connection that is kept, with as little work of its own as can be."""
+    """A kept HTTP connection that does as little work of its own as possible."""
 
     def __init__(self, url: str) -> None:
-        """Take the address of Home Assistant."""
+        """`url` is Home Assistant's address."""
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
 
     async def __aenter__(self) -> Self:
-        """Connect."""
         self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close."""
         self._writer.close()
 
     def request(self, path: str, body: bytes) -> bytes:
-        """Return the bytes of a POST of JSON."""
+        """Build the bytes of a POST of JSON."""
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -156,7 +153,7 @@ class Poster:
         return head.encode() + body
 
     async def send(self, request: bytes) -> int:
-        """Send a request and read its answer; return the status."""
+        """Send a request and read the answer; returns the HTTP status."""
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = 0
@@ -168,23 +165,23 @@ class Poster:
 
 
 class Watcher:
-    """The states of some entities, as a dashboard learns of them, and when each came."""
+    """States of some entities as a dashboard receives them, with the time of each."""
 
     def __init__(self, subscription: Any) -> None:
-        """Take a subscription of `subscribe_entities`."""
+        """`subscription` is one of `subscribe_entities`."""
         self._subscription = subscription
         self._attributes: dict[str, dict[str, Any]] = {}
         self._states: dict[str, str] = {}
         self._seen_at = 0.0
 
     async def until(self, entity_id: str, **wanted: Any) -> float:
-        """Wait until attributes of an entity have these values; return the moment."""
+        """Wait until attributes of an entity have these values; returns the time."""
         while not wanted.items() <= self._attributes.get(entity_id, {}).items():
             await self._take()
         return self._seen_at
 
     async def until_state(self, entity_id: str, wanted: str) -> float:
-        """Wait until an entity has a state; return the moment."""
+        """Wait until an entity has a state; returns the time."""
         while self._states.get(entity_id) != wanted:
             await self._take()
         return self._seen_at

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.imported ROUNDS MODULE…`: import integrations as Home Assistant does, again and again.
+"""`python -m benchmarks.imported ROUNDS MODULE…`: import integrations as Home Assistant does, many times.
 
-What a running Home Assistant has loaded anyway is imported once; then a child of its own imports one integration each
-time, ours and core's `ipp` in turn. Prints, as JSON, the seconds of each, how many modules came, which of the named
-modules came, how many data classes were made in how many of the seconds, and in how many the modules were found and
-their code read.
+Imports once what a running Home Assistant has loaded anyway. Then forked children each import one integration, ours and
+core's `ipp` in turn. Prints JSON for each: the seconds, the number of modules, those of the named modules that were
+loaded, the number of data classes and the seconds that making them took, and the seconds for finding modules and
+reading their code.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from typing import Any
 from homeassistant import bootstrap
 from homeassistant.loader import BASE_PRELOAD_PLATFORMS
 
-# What is there when the first config entry is set up: the core, the frontend and all base platforms.
+# Loaded when the first config entry is set up: the core, the frontend and all base platforms.
 PRESENT = (
     *("binary_sensor", "button", "event", "file_upload", "frontend", "http", "image", "labs"),
     *("lovelace", "media_source", "notify", "repairs", "sensor", "system_health", "webhook"),
@@ -33,10 +33,10 @@ PACKAGES = {"lianke": "custom_components.lianke", "ipp": "homeassistant.componen
 
 
 class Maker:
-    """Makes data classes as the standard library does, and notes the seconds that takes."""
+    """Makes data classes as the standard library does, and measures the seconds."""
 
     def __init__(self) -> None:
-        """Take the place of the decorator, in modules still to be imported."""
+        """Replace the decorator for modules that are imported later."""
         self._make: Callable[..., Any] = dataclasses.dataclass
         self.made = 0
         self.seconds = 0.0
@@ -53,10 +53,10 @@ class Maker:
 
 
 class Reader:
-    """Has modules found and their compiled code read as ever, and notes the seconds that takes."""
+    """Finds modules and reads compiled code as Python does, and measures the seconds."""
 
     def __init__(self) -> None:
-        """Take the place of both, for modules still to be imported."""
+        """Replace both functions for modules that are imported later."""
         self.seconds = 0.0
         for owner, name in ((FileFinder, "find_spec"), (SourceFileLoader, "get_code")):
             setattr(owner, name, self._timed(getattr(owner, name)))
@@ -72,7 +72,7 @@ class Reader:
 
 
 def import_all(package: str) -> float:
-    """Import an integration with all that Home Assistant asks it for; return the seconds."""
+    """Import an integration and all its platforms; returns the seconds."""
     began = time.perf_counter()
     folder = Path(import_module(package).__path__[0])
     for platform in sorted({*BASE_PRELOAD_PLATFORMS, *PLATFORMS}):
@@ -82,7 +82,7 @@ def import_all(package: str) -> float:
 
 
 def in_child(load: Callable[[], float], watched: Sequence[str]) -> dict[str, Any]:
-    """Import something in a child, and return what that found."""
+    """Run `load` in a forked child; returns what it measured."""
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
         before = set(sys.modules)
@@ -108,16 +108,15 @@ def in_child(load: Callable[[], float], watched: Sequence[str]) -> dict[str, Any
 
 
 def main(rounds: int, watched: Sequence[str]) -> None:
-    """Import and print."""
     assert bootstrap
     for component in PRESENT:
         import_module(f"homeassistant.components.{component}")
-    # Else a child that collects garbage has to copy nearly all of the memory it shares with its parent.
+    # Otherwise a child that collects garbage has to copy nearly all the memory it shares with its parent.
     gc.collect()
     gc.freeze()
     loads = {name: partial(import_all, package) for name, package in PACKAGES.items()}
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in loads}
-    # The first round compiles what is not compiled yet.
+    # The first round compiles modules, so it does not count.
     for number in range(rounds + 1):
         for name, load in loads.items():
             answer = in_child(load, watched)

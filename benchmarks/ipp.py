@@ -1,4 +1,4 @@
-"""A network printer that answers one IPP question: what core's `ipp` is set up with."""
+"""A network printer that answers the one IPP request with which core's `ipp` is set up."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ _LANGUAGE: Final = 0x48
 
 type Value = int | bool | str
 
-# A colour laser printer with four toners, as such printers answer (RFC 8011, PWG 5100.9).
+# A colour laser printer with four toners; attributes as such printers send them (RFC 8011, PWG 5100.9).
 ATTRIBUTES: Final[tuple[tuple[int, str, tuple[Value, ...]], ...]] = (
     (_URI, "printer-uri-supported", ("ipp://127.0.0.1/ipp/print", "ipps://127.0.0.1/ipp/print")),
     (_NAME, "printer-name", ("Bench",)),
@@ -56,7 +56,7 @@ def _encode(tag: int, name: str, value: Value) -> bytes:
 
 
 def _answer(request_id: int) -> bytes:
-    """Return the body of a successful Get-Printer-Attributes."""
+    """Build the body of a successful Get-Printer-Attributes response."""
     body = struct.pack(">bbhi", 2, 0, 0, request_id)
     body += b"\x01" + _encode(_CHARSET, "attributes-charset", "utf-8")
     body += _encode(_LANGUAGE, "attributes-natural-language", "en") + b"\x04"
@@ -89,7 +89,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 @asynccontextmanager
 async def ipp_printer() -> AsyncIterator[int]:
-    """Serve on a free port of 127.0.0.1, and give it."""
+    """Serve on a free port of 127.0.0.1 and yield it."""
     server = await asyncio.start_server(_serve, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
@@ -99,7 +99,7 @@ async def ipp_printer() -> AsyncIterator[int]:
 
 
 def ipp_entry(port: int) -> dict[str, object]:
-    """Return what makes the config entry of the printer."""
+    """Make the data of the printer's config entry."""
     return {
         "domain": "ipp",
         "title": "Bench IPP",

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.kept BOXES EACH ROUNDS`: start with jobs that are kept, again and again.
+"""`python -m benchmarks.kept BOXES EACH ROUNDS`: start with stored jobs, many times.
 
-Fills a ledger with the jobs of thirty days, and opens it as a start of Home Assistant does, one box after the other.
-Prints, as JSON, of each round the seconds until all boxes know their jobs, the processor time of that, what of it the
-event loop had, and the processor time of reading the others after the start.
+Fills a ledger with the jobs of thirty days and opens it as a start of Home Assistant does, one box after the other.
+Prints JSON for each round: the seconds until all boxes know their jobs, the processor time of that, the event loop's
+part of it, and the processor time of reading the other jobs after the start.
 """
 
 import asyncio
@@ -40,14 +40,14 @@ GOAL = 300
 
 
 async def measure(*, boxes: int, each: int, rounds: int) -> Figure:
-    """Start with so many jobs of so many boxes, in a process of its own."""
+    """Measure a start with `each` jobs of each box, in a process of its own."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.kept", str(boxes), str(each), str(rounds)),
         stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await process.communicate()
     found = json.loads(output)
-    # What else the machine does comes on top.
+    # The least of each: other work of the machine only adds to it.
     least = {name: min(one[name] for one in found) * 1e3 for name in found[0]}
     usual = middle([one["wall"] for one in found]) * 1e3
     return Figure(
@@ -63,7 +63,7 @@ async def measure(*, boxes: int, each: int, rounds: int) -> Figure:
 
 
 def made(number: int, each: int) -> Job:
-    """Return a job that was printed within the last thirty days."""
+    """Make a job that was printed within the last thirty days."""
     at = dt_util.utcnow() - timedelta(days=DAYS) / each * (each - number)
     job_id, title = ulid_at_time(at.timestamp()), f"Document {number}.pdf"
     delivery = Delivery(
@@ -124,7 +124,7 @@ async def _fill(hass: HomeAssistant, entries: list[ConfigEntry], each: int) -> N
 
 
 async def _start(hass: HomeAssistant, entries: list[ConfigEntry], *kinds: Any) -> dict[str, float]:
-    """Open the ledger and load the boxes; return the seconds of each part."""
+    """Open the ledger and load the boxes; returns the seconds of each part."""
     gc.collect()
     began = time.perf_counter(), time.process_time(), time.thread_time()
     ledger = Ledger(hass, ledger_path(hass))

@@ -1,7 +1,7 @@
-"""Previews: from a file that is dropped until its first page is there to be seen.
+"""Previews: from dropping a file until its first page can be seen.
 
-Beside it stands the cloud's preview of the same file. The simulated cloud converts as fast as it can, so that this
-is the least that the way there and back takes; the real one needs 3 to 6 s.
+The baseline is the cloud's preview of the same file. The simulated cloud converts as fast as it can, so that is the
+least that the transfer takes; the real cloud needs 3 to 6 s.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ GOAL = 500
 async def measure(house: House, *, rounds: int) -> Figure:
     """Upload a PDF, ask for its preview and fetch the first picture, as the card does.
 
-    The first round starts the process that draws; the others find it running.
+    The first round starts the process that draws pages; later ones find it running.
     """
     path = house.hass.documents / "dropped.pdf"
     await asyncio.to_thread(path.write_bytes, make_pdf(PAGES))
     devices = await house.hass.command("config/device_registry/list")
     device = next(one["id"] for one in devices if one["via_device_id"] and one["model"])
-    # The card has asked what the printer offers when it was opened.
+    # The card asks for the printer's options when it is opened.
     await house.hass.command("lianke/printer/options", device_id=device)
     sent = await _sent(house)
     await house.stalls()
@@ -65,6 +65,6 @@ async def _first_page(house: House, path: Path, device: str, **fields: str) -> f
 
 
 async def _sent(house: House) -> int:
-    """Return how many jobs and previews the cloud was sent."""
+    """Count the jobs and previews that the cloud was sent."""
     overview = await house.cloud.get("")
     return int(overview["requests"].get("POST /print/job", 0))

@@ -1,4 +1,4 @@
-"""Large documents: what printing adds to the bare upload, and how much memory it takes."""
+"""Large documents: how much longer printing takes than a bare upload, and how much memory."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ WARM = 3000 * MB
 
 
 def write_pdf(path: Path, size: int) -> None:
-    """Write a PDF of one page with an attachment of noise of this size, which is different each time."""
+    """Write a PDF of one page with an attachment of random bytes of this size."""
     small = make_pdf(1)
     body, _, rest = small.partition(b"xref\n")
     head = f"999 0 obj\n<< /Length {size} >>\nstream\n".encode()
@@ -38,20 +38,19 @@ def write_pdf(path: Path, size: int) -> None:
 
 
 class Peak:
-    """The peak memory of a process since `begin`, by the kernel's own count."""
+    """Peak memory of a process since begin(), as the kernel measures it."""
 
     def __init__(self, pid: int) -> None:
-        """Take the process."""
         self._proc = Path(f"/proc/{pid}")
         self._before = 0
 
     def begin(self) -> None:
-        """Let the peak be the present use."""
+        """Reset the peak to the present use."""
         (self._proc / "clear_refs").write_text("5")
         self._before = self._read("VmRSS")
 
     def growth(self) -> float:
-        """Return by how many MB the peak lies above the use at `begin`."""
+        """MB by which the peak exceeds the use at begin()."""
         return (self._read("VmHWM") - self._before) / 1024
 
     def _read(self, name: str) -> int:
@@ -60,9 +59,9 @@ class Peak:
 
 
 async def warm_memory() -> None:
-    """Use some memory and give it back: on a virtual machine its first use takes several times as long.
+    """Use some memory and free it: on a virtual machine its first use takes several times as long.
 
-    The copies of both sides land in it, by chance more of the one or the other's.
+    Otherwise chance would decide which side's copies are the first to use it.
     """
     available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     size = min(WARM, available // 4)
@@ -71,7 +70,7 @@ async def warm_memory() -> None:
 
 
 async def measure_overhead(house: House, entry_id: str, *, rounds: int) -> Figure:
-    """Print 20 MB until the cloud has the job, beside the least that is safe: see `_upload_safely`."""
+    """Print 20 MB until the cloud has the job, beside the fastest safe upload (see `_upload_safely`)."""
     path = house.hass.documents / "large.pdf"
     await asyncio.to_thread(write_pdf, path, 20 * MB)
     await warm_memory()
@@ -105,11 +104,11 @@ async def measure_lan(house: House, entry_id: str, *, rounds: int) -> Figure:
 
 
 async def measure_small(house: House, *, jobs: int, rounds: int) -> list[Figure]:
-    """Print many small files until the cloud has them, beside flushing copies of the same and uploading them bare.
+    """Print many small files until the cloud has them, beside flushed copies of the same that are uploaded bare.
 
-    Each round has a box of its own whose printer takes its time, so that no job ends meanwhile, and an account of its
-    own, since an account's jobs of a minute are limited. The first round, in which things are imported and begun, does
-    not count.
+    Each round has a box of its own whose printer is slow, so that no job ends meanwhile, and an account of its own,
+    since an account's jobs a minute are limited. The first round does not count: it imports modules and starts
+    processes.
     """
     paths = [house.hass.documents / f"small-{number}.pdf" for number in range(jobs)]
     for path in paths:
@@ -141,7 +140,7 @@ async def measure_small(house: House, *, jobs: int, rounds: int) -> list[Figure]
         Figure.times("small_jobs", middle(wall["printed"]), "ms", middle(wall["bare"]), 2.2, what),
         Figure(
             name="small_jobs_cpu",
-            # Whatever else the machine does comes on top.
+            # Other work of the machine only adds to the time, so the least counts.
             value=min(cpu["printed"]),
             unit="ms",
             baseline=min(cpu["bare"]),
@@ -156,7 +155,7 @@ async def measure_memory(house: House, entry_id: str) -> list[Figure]:
     await house.cloud.post("settings", {"job_limit": 400 * MB})
     small = house.hass.documents / "first.pdf"
     await asyncio.to_thread(small.write_bytes, make_pdf(1))
-    # What is imported at the first print does not depend on its size.
+    # The first print imports modules; the memory for these does not depend on the document's size.
     await _print(house, entry_id, {"file": str(small)})
     file_id = await house.hass.upload(small)
     await _print(house, entry_id, {"upload": file_id})

@@ -1,4 +1,4 @@
-"""Pushes: how soon a printer that was pulled out is shown as such."""
+"""Pushes: how long until an unplugged printer is shown as unplugged."""
 
 import asyncio
 import json
@@ -9,26 +9,26 @@ from typing import Any
 from .figures import FELT, Figure, middle
 from .house import BARE, POLL_HOOK, House, Poster, Watcher, webhook_of
 
-# Seconds from one look at a box to the next push about it; the integration keeps looks apart.
+# Seconds between a poll of a box and the next push about it, since the integration keeps polls apart.
 SPACING = 5.5
-# Seconds from one to the next, on average.
+# Mean seconds between pushes.
 PAUSE = 0.015
 PORT = 2
-# Seconds in which the states that a push changes are counted.
+# Seconds in which states changed by a push are counted.
 COUNTED = 1.0
 
 
 async def measure(
     house: House, boxes: list[dict[str, Any]], entry_ids: list[str], *, rounds: int
 ) -> Figure:
-    """Pull a printer out and plug it in again, box after box, each told by a push.
+    """Unplug a printer and plug it in again, box after box, with a push for each change.
 
-    The baseline asks the cloud what a poll asks, one after the other, and sets one state; or as many as a push
-    changes. All in any order and rhythm: what follows after one must not always fall upon the same kind.
+    The baseline sends the requests of a poll one after the other and sets one state, or as many as a push changes.
+    Order and pauses are random. Otherwise what follows after one kind would always delay the same other.
     """
     status = await house.run("status_entities", port=PORT)
     chance = Random(6)
-    # No push before the first moment, since each box was polled when it was set up.
+    # No push at once: each box was polled when it was set up.
     free_at = dict.fromkeys((box["device_id"] for box in boxes), time.perf_counter() + SPACING)
     entities = [BARE, *status.values()]
     await house.stalls()
@@ -39,7 +39,7 @@ async def measure(
         watcher = Watcher(subscription)
 
         async def poll_bare(box: dict[str, Any], task: str, states: int) -> float:
-            """Return the seconds until so many bare states, set after a poll's requests, are seen."""
+            """Return the seconds until `states` bare states are seen that are set after a poll's requests."""
             message = {"task_id": task, "server": house.cloud.url, "api_key": box["api_key"]}
             body = json.dumps({**message, "paths": poll_paths(box), "states": states}).encode()
             began = time.perf_counter()
@@ -47,7 +47,7 @@ async def measure(
             return await watcher.until(BARE, task=task) - began
 
         async def push(box: dict[str, Any], wanted: str) -> float:
-            """Return the seconds until a push's news is seen."""
+            """Return the seconds until the change is seen."""
             body = json.dumps({"device_id": box["device_id"], "event": "printer"}).encode()
             began = time.perf_counter()
             await poster.send(poster.request(f"/api/webhook/{webhook_of(box)}", body))
@@ -56,13 +56,13 @@ async def measure(
             return seen - began
 
         async def change(box: dict[str, Any], *, plugged: bool) -> str:
-            """Pull the printer out or plug it in, once a push may tell of it; return what will be shown."""
+            """Change the plug as soon as a push may report it; returns the status that will be shown."""
             await asyncio.sleep(max(0.0, free_at[box["device_id"]] - time.perf_counter()))
             await house.cloud.change_printer(box["device_id"], PORT, plugged=plugged)
             return "idle" if plugged else "disconnected"
 
         async def count_states(box: dict[str, Any], wanted: str) -> int:
-            """Return how many states one push changes."""
+            """Count the states that one push changes."""
             counting = asyncio.create_task(house.run("count_states", seconds=COUNTED))
             await asyncio.sleep(COUNTED / 2)
             await push(box, wanted)
@@ -99,7 +99,7 @@ async def measure(
 
 
 def poll_paths(box: dict[str, Any]) -> list[str]:
-    """Return what a poll of a box asks for."""
+    """Paths that a poll of a box requests."""
     who = f"deviceId={box['device_id']}&deviceKey={box['device_key']}"
     return [
         f"/device/device_info?{who}",

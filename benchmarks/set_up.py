@@ -1,4 +1,4 @@
-"""What it takes to have the integration: importing it, and setting one box up."""
+"""The cost of importing the integration and of setting up boxes."""
 
 import asyncio
 import json
@@ -13,9 +13,9 @@ from .house import House
 from .ipp import ipp_entry, ipp_printer
 from .pushes import poll_paths
 
-# The most modules that may come with the integration.
+# Most modules that the integration may import.
 MOST_MODULES = 220
-# Nothing of these may be loaded just because the integration is there.
+# None of these may be imported merely because the integration is there.
 UNWANTED = (
     "PIL",
     "hass_nabucasa",
@@ -36,7 +36,7 @@ async def measure_import(rounds: int) -> list[Figure]:
         *(sys.executable, "-m", "benchmarks.imported", str(rounds), *UNWANTED),
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
-        # As in every Home Assistant, what was compiled once is not compiled again.
+        # Compiled code is kept, as in every Home Assistant.
         env={
             name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
         },
@@ -74,7 +74,7 @@ async def measure_import(rounds: int) -> list[Figure]:
 
 
 async def measure_set_up(house: House, *, rounds: int) -> Figure:
-    """Set up a box with one printer, which was set up before, and core's `ipp`, in turn."""
+    """Set up a box with one printer, which was set up before, and core's `ipp` in turn."""
     made = await house.cloud.post("boxes", {"count": 1, "printers": 1})
     device_id = made[0]["device_id"]
     box = next(box for box in await house.boxes() if box["device_id"] == device_id)
@@ -117,7 +117,7 @@ async def measure_set_up(house: House, *, rounds: int) -> Figure:
 
 
 def _bare_entry(name: str, entities: dict[str, list[bool]], **more: Any) -> dict[str, Any]:
-    """Return what makes a config entry of such entities, each enabled or not, with nothing behind them."""
+    """Make the data of a config entry with such entities, enabled or not, that do nothing."""
     return {
         "domain": "lianke_bench",
         "title": name,
@@ -129,8 +129,8 @@ def _bare_entry(name: str, entities: dict[str, list[bool]], **more: Any) -> dict
 async def measure_scale(
     house: House, boxes: list[dict[str, Any]], *, few: int, rounds: int
 ) -> list[Figure]:
-    """Set up a hundred boxes, and compare what each takes with what each of the first few takes."""
-    # Home Assistant looks for a free entity id by trying number after number: among printers of one name that alone
+    """Set up a hundred boxes and compare the cost of each with that of the first few."""
+    # Home Assistant looks for a free entity id by trying number after number: with printers of one name that alone
     # grows with the square of their number.
     for number, box in enumerate(boxes):
         for printer in box["printers"]:
@@ -141,13 +141,13 @@ async def measure_scale(
     fields: dict[str, Any] = {"entries": entries, "marks": [few, many]}
     times: list[list[float]] = [[], []]
     first: list[dict[str, float]] = []
-    # What is imported and kept for all boxes together comes with the first.
+    # The first box imports modules and fills caches for all, so it is not counted.
     warm = await house.run("scale", memory=False, entries=entries[:1], marks=[1])
     await house.run("remove_entries", entry_ids=warm["entry_ids"])
     for number in range(rounds + 1):
         await house.stalls()
         found = await house.run("scale", memory=number == 0, **fields)
-        # With every allocation noted, time means nothing.
+        # While every allocation is recorded, times mean nothing.
         await house.stalls("scale" if number else None)
         await house.run("remove_entries", entry_ids=found["entry_ids"])
         if number == 0:

@@ -1,4 +1,4 @@
-"""State changes: what it costs that the integration keeps in mind who began each context."""
+"""State changes: the cost of remembering who began each context."""
 
 import tempfile
 import time
@@ -12,27 +12,27 @@ from custom_components.lianke.people import beginning
 from .figures import Figure
 
 CHANGES = 2_000
-# The most that a state change may take longer, in µs.
+# µs by which a state change may take longer.
 MOST = 3.0
 
 
 async def measure(rounds: int) -> list[Figure]:
-    """Change states beside each other in a Home Assistant with the listener and in one without.
+    """Change states in turn in a Home Assistant with our listener and in one without.
 
-    The first figure is of changes that began with nobody, as nearly all do; the second of those that an automation
-    causes because of a person, each in a new context of which the oldest known one gives way.
+    The first figure is for changes that nobody began, as nearly all are. The second is for changes of an automation
+    that a person triggered: each has a new context, for which the oldest known one is forgotten.
     """
     figures = []
     for name, led in (("state_cost", False), ("state_cost_led", True)):
         with tempfile.TemporaryDirectory() as folder:
             bare, ours = HomeAssistant(folder), HomeAssistant(folder)
             for hass in (bare, ours):
-                # Every home has somebody who follows states: the event is made for them.
+                # Every home has somebody who listens to states; without one, no event would be created.
                 hass.bus.async_listen(EVENT_STATE_CHANGED, _ignore)
             beginning.async_get_trail(ours)
             person = Context(user_id="person")
             for _ in range(beginning.MAX_CONTEXTS):
-                # Every one of them is known as the person's.
+                # The list of known contexts is full, so each new one displaces one.
                 _change(ours, Context(user_id="person"), 0)
             spent: dict[HomeAssistant, list[float]] = {bare: [], ours: []}
             for number in range(rounds * 2):
@@ -46,7 +46,7 @@ async def measure(rounds: int) -> list[Figure]:
             known = len(beginning.async_get_trail(ours)._known)
             for hass in (bare, ours):
                 await hass.async_stop(force=True)
-        # Whatever else the machine did came on top.
+        # Other work of the machine only adds to the times.
         without, with_it = min(spent[bare]), min(spent[ours])
         figures.append(
             Figure(
@@ -63,7 +63,7 @@ async def measure(rounds: int) -> list[Figure]:
 
 @callback
 def _ignore(_event: Event[Any]) -> None:
-    """Follow states."""
+    """Listen to states."""
 
 
 def _change(hass: HomeAssistant, context: Context, state: int) -> None:

@@ -1,22 +1,23 @@
-"""Through how many functions and files of ours a print goes: how much there is to understand, not how fast it is.
+"""Counts the functions and files of ours that a print goes through: how much there is to understand, not its speed.
 
-Four prints walk through a real Home Assistant, each begun from outside as its user begins it: by the action, by a phone
-of the home network (IPP Print-Job), by a copy (one page from the glass), and by the button on an approver's phone. A
-walk begins with the request and ends once the event entity has told that the print is completed and no function of ours
-has begun for half a second; what is tidied up later does not count.
+Four prints run in a real Home Assistant, each started from outside as a user starts it: by the action, by a phone of
+the home network (IPP Print-Job), by a copy (one page from the glass), and by the button on an approver's phone. A walk
+begins with the request. It ends when the event entity has reported a completed print and for half a second no function
+of ours has begun; later tidying up does not count.
 
 What counts:
 
-- Every function below custom_components/lianke that begins meanwhile, in the event loop and in all threads, properties
-  as well; not the process for PDF files. A coroutine begins once, however often it goes on.
-- What is defined inside a function is a part of it. Lambdas, generator expressions and what data classes generate do
-  not count.
-- What begins in as long a time of rest just before does not count, nor what a poll of the box begins: they come anyway,
-  by a clock that would have them in one walk and not in the next.
-- No card is open, which would be told, too.
-- Each walk is gone once before: what only a first one does, such as importing, is not on the way of every other.
+- Every function below custom_components/lianke that begins during the walk, in the event loop and in all threads,
+  properties as well; not in the PDF process. A coroutine begins once, however often it is resumed.
+- An inner function is part of the function around it. Lambdas, generator expressions and functions generated for data
+  classes do not count.
+- Functions that also begin in an equally long time of rest just before, or in a poll of the box, do not count: a timer
+  would have them in one walk and not in the next.
+- No card is open; it would receive updates, too.
+- Each walk runs once before it is counted: what only the first one does, such as imports, is not part of the others.
 
-`scripts/bench walk --list` names the functions by file, those with the most first; behind each how often it began.
+`scripts/bench walk --list` names the functions by file, files with the most first; each with the number of times it
+began.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ from tests.simulator.samples import make_pdf
 from .figures import Figure
 from .house import House
 
-# The most functions, and the most files.
+# Most functions and most files of each walk.
 GOALS: Final = {
     "walk_print": 200,
     "walk_print_files": 38,
@@ -47,7 +48,7 @@ GOALS: Final = {
     "walk_approval": 130,
     "walk_approval_files": 28,
 }
-# Goals for later, that nothing is judged by yet.
+# Walks with a goal that is not judged yet.
 LATER: Final = ("walk_approval",)
 
 type Step = tuple[str, str]
@@ -56,28 +57,27 @@ type Call = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Walk:
-    """What a print went through: files below the integration and functions, in the order in which they began."""
+    """A print's functions, each with its file below the integration, in the order in which they began."""
 
     name: str
     steps: Sequence[Step]
 
     @classmethod
     def of(cls, name: str, steps: Iterable[Sequence[str]], idle: Iterable[Sequence[str]]) -> Walk:
-        """Return the walk of what began in it, without what begins at rest as well."""
+        """Make a walk from all steps, without functions that also begin at rest."""
         rest = {(file, function) for file, function in idle}
         found = ((file, function) for file, function in steps)
         return cls(name=name, steps=[step for step in found if step not in rest])
 
     @property
     def files(self) -> dict[str, Counter[str]]:
-        """Return how often the functions of each file began; the files with the most functions come first."""
+        """How often the functions of each file began; files with the most functions come first."""
         found: dict[str, Counter[str]] = {}
         for file, function in self.steps:
             found.setdefault(file, Counter())[function] += 1
         return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
     def figures(self) -> list[Figure]:
-        """Return how many functions there are, and how many files."""
         changes = sum(before[0] != after[0] for before, after in pairwise(self.steps))
         later = "a goal for later; " if self.name in LATER else ""
         note = f"{later}{len(self.steps):,} calls, {changes:,} changes of file"
@@ -96,7 +96,6 @@ class Walk:
 
     @override
     def __str__(self) -> str:
-        """Return the walk for people."""
         lines = [self.name]
         for file, functions in self.files.items():
             names = ", ".join(f"{name} {count}" for name, count in functions.items())
@@ -130,7 +129,7 @@ async def measure(now: House, box: dict[str, Any], entry_id: str) -> list[Walk]:
         await hass.call("lianke", "copy", {"device_id": scanner}, response=True)
 
     async def ask() -> None:
-        # From now on everybody's prints at this printer wait for an approval.
+        # From now on all prints at this printer wait for an approval.
         buttons.append((await now.run("walk_ask", data={"file": str(path)}, **about))["button"])
 
     async def approve() -> None:
@@ -161,6 +160,6 @@ async def measure(now: House, box: dict[str, Any], entry_id: str) -> list[Walk]:
 
 
 async def _scanner(now: House) -> str | None:
-    """Return the device of the printer's scanner, None until it is known."""
+    """Find the device of the printer's scanner; None until it is known."""
     devices = await now.hass.devices()
     return next((one["id"] for one in devices if one["name"] == f"{PRINTER} scanner"), None)

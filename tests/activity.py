@@ -52,7 +52,7 @@ class Activity:
         """Take the lines and return what `entity` says; no other may say anything but the printer's status."""
         lines = self.take()
         status = [line for line in lines if line.entity == "sensor.status"]
-        # A printer at work turns to printing and idle; Home Assistant always writes both, the latter often after take().
+        # Home Assistant always writes that a printer turns to printing and idle, the latter often after take().
         assert len(status) <= 2, lines
         assert {line.says for line in status} <= {"printing", "idle"}, lines
         others = [line for line in lines if line not in status]

@@ -1,4 +1,4 @@
-"""What the bench has inside Home Assistant: its baselines, its clocks, and commands to use them."""
+"""The bench's part inside Home Assistant: its baselines, its clocks, and commands to use them."""
 
 from collections.abc import Awaitable, Callable
 import cProfile
@@ -45,7 +45,7 @@ COMMANDS: dict[str, Command] = {
 
 
 async def _async_profile(_hass: HomeAssistant, msg: dict[str, Any]) -> None:
-    """Begin to note what the event loop's time goes into, or end and write it to a file."""
+    """Start a profile of the event loop, or end it and write it to a file."""
     if path := msg.get("path"):
         _PROFILE.disable()
         _PROFILE.dump_stats(path)
@@ -57,7 +57,6 @@ COMMANDS["profile"] = _async_profile
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Offer the commands and the bare webhooks."""
     options = config.get(DOMAIN) or {}
     if clock := options.get("clock"):
         moved.install(hass, clock, options["socket"])
@@ -69,7 +68,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
-    """Add the entities of an entry that is nothing else, or that reads a file and asks a server, too."""
+    """Add entities that do nothing; for one kind of entry also read a file and ask a server."""
     if asks := entry.data.get("asks"):
         await Store[dict[str, Any]](hass, 1, asks["stored"]).async_load()
         await bare.async_ask(hass, asks)
@@ -78,14 +77,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
-    """Remove them."""
     return await hass.config_entries.async_unload_platforms(entry, registered.PLATFORMS)
 
 
 @websocket_command({"type": f"{DOMAIN}/run", "do": str, "with": dict})
 @async_response
 async def _ws_run(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
-    """Run a command and send what it returns."""
+    """Run a command and send its result."""
     result = await COMMANDS[msg["do"]](hass, msg["with"])
     connection.send_result(msg["id"], result)
 
@@ -93,7 +91,7 @@ async def _ws_run(hass: HomeAssistant, connection: ActiveConnection, msg: dict[s
 @websocket_command({"type": f"{DOMAIN}/stalls"})
 @callback
 def _ws_stalls(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
-    """Send the longest stall since the last time, in seconds, and begin anew."""
+    """Send the longest stall since the last call in seconds, and start anew."""
     meter = hass.data[DATA_STALLS]
     result = meter.found
     meter.reset()

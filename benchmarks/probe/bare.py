@@ -14,15 +14,14 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util.file import write_utf8_file_atomic
 
-# A message is taken and one state is set, or as many as it says.
+# Accepts a message and sets one state, or as many as the message asks for.
 STATE_HOOK = "bench-state-0123456789abcdef"
-# The cloud is asked what a poll asks, one after the other, and one state is set.
+# Sends the cloud a poll's requests, one after the other, then sets one state.
 POLL_HOOK = "bench-poll-0123456789abcdef"
 ENTITY = "sensor.bench_bare"
 
 
 def async_register(hass: HomeAssistant) -> None:
-    """Open both webhooks."""
     for webhook_id, handler in ((STATE_HOOK, _handle_state), (POLL_HOOK, _handle_poll)):
         webhook.async_register(
             hass, "lianke_bench", "Bench", webhook_id, handler, allowed_methods=("POST",)
@@ -35,25 +34,23 @@ class BareSensor(SensorEntity):
     _attr_should_poll = False
 
     def take(self, value: str) -> None:
-        """Have another state."""
         self._attr_native_value = value
         self.async_write_ha_state()
 
 
 class BareEvent(EventEntity):
-    """The least that tells of a job's end."""
+    """The least that an entity for a job's end can be."""
 
     _attr_should_poll = False
     _attr_event_types = ["held", "queued", "completed", "failed", "canceled", "expired"]  # noqa: RUF012
 
     def take(self, value: str) -> None:
-        """Fire."""
         job = {"title": "small.pdf", "pages": 2, "reason": None, "code": None, "partly": False}
         self._trigger_event("completed", {"job_id": value, **job})
         self.async_write_ha_state()
 
 
-# As many, and of the kinds, as the integration's that change.
+# As many entities, of the same kinds, as those of the integration that change.
 ENTITIES: list[BareSensor | BareEvent] = []
 
 
@@ -79,7 +76,7 @@ async def _handle_poll(hass: HomeAssistant, _webhook_id: str, request: web.Reque
 
 
 async def async_count_states(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Return how many states of the integration's entities change within so many seconds.
+    """Count the states of the integration's entities that change in so many seconds.
 
     From then on there are as many bare entities of the same kinds.
     """
@@ -104,7 +101,7 @@ async def async_count_states(hass: HomeAssistant, msg: dict[str, Any]) -> dict[s
 
 
 async def async_write(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Write a file anew so many times, as safely as the record of a job; return the seconds."""
+    """Write a file so many times as safely as the record of a job; returns the seconds."""
     path = hass.config.cache_path("lianke_bench_record")
 
     def write() -> float:
@@ -122,7 +119,7 @@ async def _poll(hass: HomeAssistant, message: dict[str, Any]) -> None:
 
 
 async def async_ask(hass: HomeAssistant, message: dict[str, Any]) -> None:
-    """Ask a server for some paths, one after the other, with as little around it as can be."""
+    """Request paths from a server one after the other, with as little work around as possible."""
     session = async_get_clientsession(hass)
     for path in message["paths"]:
         async with session.get(

@@ -1,4 +1,4 @@
-"""Entities with nothing behind them."""
+"""Entities that do nothing."""
 
 from homeassistant.components.binary_sensor import BinarySensorEntity
 from homeassistant.const import Platform
@@ -7,8 +7,6 @@ from .registered import RegisteredEntity, setup_of
 
 
 class Registered(RegisteredEntity, BinarySensorEntity):
-    """The least of its kind."""
-
     _attr_is_on = False
 
 

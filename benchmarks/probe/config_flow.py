@@ -1,4 +1,4 @@
-"""What Home Assistant asks of whatever has config entries; nobody goes through it."""
+"""The config flow that Home Assistant needs for config entries; nobody uses it."""
 
 from homeassistant.config_entries import ConfigFlow
 

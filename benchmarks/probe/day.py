@@ -1,4 +1,4 @@
-"""What happens over hours, in a world where nobody waits: see moved.py."""
+"""What happens over hours, by a clock that jumps (see moved.py)."""
 
 import asyncio
 from collections import Counter
@@ -32,12 +32,12 @@ from .moved import moving
 from .stalls import DATA_STALLS
 
 HOUR = 3600
-# Jobs stop before the end of the day, so that the last ones can come to theirs.
+# No jobs at the end of the day, so that the last ones can end in time.
 LAST_JOB = 20 * HOUR
 LAST_TROUBLE = 21 * HOUR
 EARLIER_JOBS = 200
 
-# What may befall a request: endpoint and fault. "timeout" is short of every limit but its own.
+# Faults of requests: endpoint and fault. A "timeout" is shorter than all time limits but its own.
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("POST /print/job", {"kind": "reset_before"}),
     ("POST /print/job", {"kind": "reset_mid_body"}),
@@ -69,13 +69,12 @@ ENDINGS: tuple[dict[str, Any], ...] = (
 
 @dataclass
 class _Cloud:
-    """The simulator's own interface."""
+    """The simulator's admin interface."""
 
     hass: HomeAssistant
     url: str
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Return an answer."""
         session = async_get_clientsession(self.hass)
         async with session.request(method, f"{self.url}{path}", json=body) as response:
             answer = await response.json()
@@ -85,7 +84,7 @@ class _Cloud:
 
 
 async def async_start(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Begin one of the scenes below; what it returns, or its error, is written to a file."""
+    """Start one of the scenes below; its result, or its error, is written to a file."""
     scenes: dict[str, Callable[[HomeAssistant, dict[str, Any]], Awaitable[Any]]] = {
         "idle": _idle,
         "day": _day,
@@ -117,15 +116,15 @@ def _write(path: Path, result: Any) -> None:
 
 
 async def _idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Let an hour pass in which nothing is printed; return what was asked of the cloud and written.
+    """Let an hour without prints pass; returns the cloud's requests and the writes to disk.
 
-    The box `push` has shown before that its pushes can be trusted. For the box `naive` everything
-    is asked each minute by a loop of our own.
+    The box `push` has proved before that its pushes can be trusted. For the box `naive` a loop of the bench requests
+    everything each minute.
     """
     cloud = _Cloud(hass, msg["admin"])
     push: dict[str, Any] = msg["push"]
     for plugged in (False, True):
-        # Told by a push of the cloud's own.
+        # The cloud itself reports both changes by a push.
         await asyncio.sleep(400)
         await cloud.ask("POST", f"boxes/{push['device_id']}/printers/2", {"plugged": plugged})
     await asyncio.sleep(HOUR)
@@ -165,7 +164,7 @@ async def _idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _ask_everything(hass: HomeAssistant, box: dict[str, Any], server: str) -> None:
-    """Ask for a box, its printers and the condition of those that tell, each minute."""
+    """Request a box, its printers, and the condition of those that report it, each minute."""
     session = async_get_clientsession(hass)
     who = {"deviceId": box["device_id"], "deviceKey": box["device_key"]}
 
@@ -186,7 +185,7 @@ async def _ask_everything(hass: HomeAssistant, box: dict[str, Any], server: str)
 
 
 def _files(hass: HomeAssistant) -> dict[str, tuple[int, int]]:
-    """Return every file that the integration has on disk, with size and time of change."""
+    """Map each file of the integration to its size and time of change."""
     storage = Path(hass.config.path(".storage")).glob("lianke.*")
     kept = Path(hass.config.cache_path("lianke")).rglob("*")
     found = {}
@@ -197,9 +196,9 @@ def _files(hass: HomeAssistant) -> dict[str, tuple[int, int]]:
 
 
 def _disk(hass: HomeAssistant) -> tuple[int, int]:
-    """Return how many bytes the integration has on disk, in how many files.
+    """Return the integration's bytes on disk and the number of its files.
 
-    Without a list of them, which would be most of the memory that is measured beside.
+    Keeps no list of them, which would be most of the memory that is measured at the same time.
     """
     size = count = 0
     storage = Path(hass.config.path(".storage")).glob("lianke.*")
@@ -214,14 +213,12 @@ def _disk(hass: HomeAssistant) -> tuple[int, int]:
 
 @dataclass
 class _Day:
-    """The day of a fleet."""
-
     hass: HomeAssistant
     cloud: _Cloud
     random: Random
     boxes: list[dict[str, Any]]
     entries: list[ConfigEntry]
-    # In seconds since 1970, by the clock that jumps.
+    # Seconds since 1970 by the clock that jumps.
     began: float
     jobs: dict[str, str] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
@@ -247,7 +244,7 @@ class _Day:
         self.jobs[ids[0]] = Path(document).name
 
     async def trouble(self) -> None:
-        """Let something go wrong every minute or two."""
+        """Cause some trouble every minute or two."""
         until = self.hass.loop.time() + LAST_TROUBLE
         while self.hass.loop.time() < until:
             await asyncio.sleep(self.random.uniform(40, 120))
@@ -282,12 +279,12 @@ class _Day:
         self.hass.async_create_background_task(run(), "bench trouble")
 
     async def sample_at(self, hour: float) -> None:
-        """Note memory and disk once at this hour."""
+        """Record memory and disk once at this hour."""
         await asyncio.sleep(hour * HOUR)
         await self.take_sample()
 
     async def take_sample(self) -> None:
-        """Note memory and disk, and the hour, for the clock does not wait for the disk."""
+        """Record memory and disk, and the hour as it was before: the clock does not wait for the disk."""
         hour = (time.time() - self.began) / HOUR
         gc.collect()
         self.hass.data[DATA_STALLS].forgive()
@@ -304,7 +301,7 @@ class _Day:
         )
 
     def open_jobs(self) -> int:
-        """Return how many jobs have no end yet."""
+        """Count the jobs that have not ended yet."""
         return sum(
             not job.is_final for entry in self.entries for job in entry.runtime_data.queue.jobs()
         )
@@ -318,7 +315,7 @@ def _memory() -> float:
 
 async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Let a fleet print for a day, while things go wrong."""
-    # One key's boxes are asked for one after the other, which takes minutes.
+    # Boxes of one key are polled one after the other, which takes minutes.
     added = await async_add(hass, {"entries": msg["entries"]})
     entries = [
         hass.config_entries.async_get_known_entry(entry_id) for entry_id in added["entry_ids"]
@@ -326,7 +323,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     cloud = _Cloud(hass, msg["admin"])
     for entry in entries:
         await _fill_book(hass, entry)
-    # Every box is asked once before the day begins.
+    # Every box is polled once before the day begins.
     await asyncio.sleep(1200)
     await cloud.ask("DELETE", "requests")
     hass.data[DATA_STALLS].reset()
@@ -390,9 +387,9 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
         for number in range(EARLIER_JOBS):
             moment = dt_util.utcnow() - timedelta(hours=2 * (EARLIER_JOBS - number))
             printer = printers[number % len(printers)]
-            # As long as the records of the day that take the place of these.
+            # As long as the records of the day, which replace these.
             job_id, at = ulid_at_time(moment.timestamp()), moment.isoformat()
-            # As 0.1.0 wrote it, which each version since reads; it is stored as today.
+            # The record as version 0.1.0 wrote it, which all later versions read; it is stored in today's form.
             record = {
                 "version": 1,
                 "job_id": job_id,

@@ -1,4 +1,4 @@
-"""Setting up config entries, many at a time, and what that costs."""
+"""Setting up many config entries, and its cost."""
 
 import asyncio
 import gc
@@ -19,12 +19,12 @@ from .stalls import DATA_STALLS
 if TYPE_CHECKING:
     from custom_components.lianke.runtime import LiankeData
 
-# Seconds after which all that adding an entry puts off for a moment, as writing files, has been done.
+# Seconds after which everything that adding an entry delays, such as writing files, has been done.
 PUT_OFF = 2.0
 
 
 def _make(data: dict[str, Any]) -> ConfigEntry:
-    """Return a config entry as a finished flow makes it."""
+    """Make a config entry as a finished flow does."""
     return ConfigEntry(
         data=data["data"],
         discovery_keys={},  # type: ignore[arg-type]  # an empty one of its own kind
@@ -58,7 +58,6 @@ async def async_add(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 
 async def async_remove(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Remove entries."""
     for entry_id in msg["entry_ids"]:
         await hass.config_entries.async_remove(entry_id)
     await hass.async_block_till_done()
@@ -66,9 +65,9 @@ async def async_remove(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 
 async def async_set_up_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Set entries up in turn, again and again; return the processor and wall time of each, in s.
+    """Set entries up in turn, many times; returns the processor and wall time of each in s.
 
-    Another process plays the other side, so that its time does not count.
+    The other side is another process, so its time does not count.
     """
     names: dict[str, str] = msg["entry_ids"]
     cpu: dict[str, list[float]] = {name: [] for name in names}
@@ -116,7 +115,7 @@ async def async_set_up_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[
 
 
 def _kinds(entities: list[er.RegistryEntry]) -> dict[str, list[bool]]:
-    """Return of which kinds entities are, and which of them are enabled."""
+    """Map each domain of entities to a list of whether they are enabled."""
     kinds: dict[str, list[bool]] = {}
     for entity in entities:
         kinds.setdefault(entity.domain, []).append(entity.disabled_by is None)
@@ -124,7 +123,7 @@ def _kinds(entities: list[er.RegistryEntry]) -> dict[str, list[bool]]:
 
 
 async def _first_poll(hass: HomeAssistant, entry_id: str) -> None:
-    """Wait until a box that is set up from memory has been polled, as core's `ipp` polls before it is set up."""
+    """Wait for the first poll of a box set up from memory: core's `ipp` polls before it is set up."""
     coordinator = hass.config_entries.async_get_known_entry(entry_id).runtime_data.coordinator
     polled = asyncio.Event()
     unsubscribe = coordinator.async_add_listener(polled.set)
@@ -136,7 +135,7 @@ async def _first_poll(hass: HomeAssistant, entry_id: str) -> None:
 
 
 async def async_status_entities(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, str]:
-    """Return the main entity of the printer at a port of each box: box → entity."""
+    """Map each box to the main entity of the printer at a port."""
     registry = er.async_get(hass)
     found = {}
     for entry in hass.config_entries.async_loaded_entries("lianke"):
@@ -152,7 +151,7 @@ async def async_status_entities(hass: HomeAssistant, msg: dict[str, Any]) -> dic
 
 
 async def async_read(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Take a poll's answers in again, a while apart; return the seconds of each.
+    """Handle a poll's answers again, with pauses; returns the seconds of each.
 
     That is reading them, comparing them with what is known, and asking each entity whether it has changed.
     """
@@ -174,10 +173,10 @@ async def async_read(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
 
 
 async def async_scale(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Add entries one after the other; return time, memory and entities at some of the counts.
+    """Add entries one after the other; returns time, memory and entities at some of the counts.
 
-    What was put off is waited for at each of them: a second passes while many are added, but not while few are.
-    With `memory` the time means nothing, since every allocation is noted.
+    At each of these counts everything delayed is waited for, because a second passes while many are added, but not
+    while few are. With `memory` the time means nothing, since every allocation is recorded.
     """
     marks: dict[int, dict[str, float]] = {int(mark): {} for mark in msg["marks"]}
     registry = er.async_get(hass)
@@ -198,7 +197,7 @@ async def async_scale(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
         if number in marks:
             with moving(hass):
                 await asyncio.sleep(PUT_OFF)
-        # Collecting garbage takes longer the more there is in Home Assistant's memory.
+        # Without garbage collections, which take longer the more Home Assistant holds in memory.
         spent += time.process_time() - meter.collecting - began
         if entry.state is not ConfigEntryState.LOADED:
             raise RuntimeError(f"{entry.title} is {entry.state}")

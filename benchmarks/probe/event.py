@@ -1,4 +1,4 @@
-"""Entities with nothing behind them."""
+"""Entities that do nothing."""
 
 from homeassistant.components.event import EventEntity
 from homeassistant.const import Platform
@@ -7,8 +7,6 @@ from .registered import RegisteredEntity, setup_of
 
 
 class Registered(RegisteredEntity, EventEntity):
-    """The least of its kind."""
-
     _attr_event_types = ["completed"]  # noqa: RUF012
 
 

@@ -1,4 +1,4 @@
-"""Entities with nothing behind them."""
+"""Entities that do nothing."""
 
 from homeassistant.components.image import ImageEntity
 from homeassistant.const import Platform

@@ -1,4 +1,4 @@
-"""Print jobs by the number."""
+"""Print jobs in large numbers."""
 
 import asyncio
 from collections import Counter
@@ -11,7 +11,7 @@ UNSENT = ("held", "uploading")
 
 
 def printers_of(hass: HomeAssistant, entry_id: str) -> dict[str, str]:
-    """Return the printers of a box: key → device id."""
+    """Map the keys of a box's printers to their device ids."""
     entry = hass.config_entries.async_get_entry(entry_id)
     assert entry is not None
     registry = dr.async_get(hass)
@@ -25,7 +25,6 @@ def printers_of(hass: HomeAssistant, entry_id: str) -> dict[str, str]:
 
 
 def event_entity(hass: HomeAssistant, entry_id: str, key: str) -> str:
-    """Return the event entity of a printer."""
     entry = hass.config_entries.async_get_entry(entry_id)
     assert entry is not None
     entity_id = er.async_get(hass).async_get_entity_id(
@@ -38,7 +37,7 @@ def event_entity(hass: HomeAssistant, entry_id: str, key: str) -> str:
 async def async_print(
     hass: HomeAssistant, device_id: str, data: dict[str, Any], context: Context | None = None
 ) -> list[str]:
-    """Print, and return the ids of the jobs."""
+    """Print; returns the ids of the jobs."""
     answer = await hass.services.async_call(
         "lianke",
         "print",
@@ -53,7 +52,7 @@ async def async_print(
 
 
 async def async_submit(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Print a document so many times on each printer of some boxes; return what became of it.
+    """Print a document so many times on each printer of some boxes; returns the jobs.
 
     Waits until the cloud has taken every job.
     """
@@ -82,7 +81,7 @@ async def async_submit(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 
 async def async_settled(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Write what is left to be written; return how many jobs are in which state."""
+    """Wait until everything is written; returns how many jobs are in each state."""
     queues = [
         hass.config_entries.async_get_known_entry(entry_id).runtime_data.queue
         for entry_id in msg["entry_ids"]

@@ -1,4 +1,4 @@
-"""Home Assistant by the clock that jumps."""
+"""Home Assistant with a clock that jumps."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from custom_components.lianke.documents import pdf_client
 
 
 def _load_clock() -> Any:
-    """Return the module that the cloud's process uses, too; it is not on this process's path."""
+    """Load the module that the cloud's process uses, too; it is not on this process's path."""
     path = Path(__file__).resolve().parent.parent / "clock.py"
     spec = spec_from_file_location("lianke_bench_clock", path)
     assert spec is not None
@@ -34,7 +34,7 @@ DATA_LEADER: HassKey[Any] = HassKey("lianke_bench_leader")
 
 
 def install(hass: HomeAssistant, clock_path: str, socket_path: str) -> None:
-    """Go by the clock from now on; it runs as always until `moving`."""
+    """Use the shared clock from now on; it runs as usual until `moving`."""
     clocks = _load_clock()
     clock = clocks.Clock(Path(clock_path))
     clock.install()
@@ -47,7 +47,7 @@ def install(hass: HomeAssistant, clock_path: str, socket_path: str) -> None:
     def now(time_zone: tzinfo | None = None) -> datetime:
         return datetime.fromtimestamp(time.time(), time_zone or dt_util.get_default_time_zone())
 
-    # These ask the machine past the time module, or have kept what they ask.
+    # These bypass the time module, or have kept functions of it.
     replacements: tuple[tuple[Any, str, Any], ...] = (
         (dt_util, "utcnow", utcnow),
         (dt_util, "now", now),
@@ -68,7 +68,7 @@ def install(hass: HomeAssistant, clock_path: str, socket_path: str) -> None:
 
 
 def _wait_for_pdf_work(leader: Any) -> None:
-    """Let no time pass while the PDF process works: it is on no clock but its own."""
+    """Let the clock stand still while the PDF process works, which does not use it."""
     ask = pdf_client.PdfWorker._async_ask
 
     async def counted(*args: Any) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _wait_for_pdf_work(leader: Any) -> None:
 
 @contextmanager
 def moving(hass: HomeAssistant) -> Iterator[Any]:
-    """Let no moment be spent waiting."""
+    """Let the clocks jump while everybody waits."""
     leader = hass.data[DATA_LEADER]
     leader.begin()
     try:

@@ -1,4 +1,4 @@
-"""Printing one large document, beside the bare upload of the same bytes to the same server."""
+"""Prints of one large document, beside bare uploads of the same bytes to the same server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,14 +29,14 @@ DONE = ("completed", "failed", "canceled", "expired", "unconfirmed")
 
 
 async def async_once(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Print once and wait until the cloud has taken the job; return the seconds."""
+    """Print once and wait until the cloud has taken the job; returns the seconds."""
     entry = hass.config_entries.async_get_entry(msg["entry_id"])
     assert entry is not None
     return {"seconds": await _print(hass, entry, msg["source"])}
 
 
 async def async_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Upload a file bare, print it, and upload it safely, in turn; return the seconds of each."""
+    """Upload a file bare, print it, and upload it safely, in turn; returns the seconds of each."""
     entry = hass.config_entries.async_get_entry(msg["entry_id"])
     assert entry is not None
     path = Path(msg["path"])
@@ -54,10 +54,10 @@ async def async_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 
 async def _upload_safely(hass: HomeAssistant, entry: ConfigEntry, path: Path) -> float:
-    """Send a file bare, with the least that a power cut asks for; return the seconds.
+    """Send a file bare, with the least that surviving a power cut needs; returns the seconds.
 
-    The file may change or go, so a copy is sent. Before its last byte leaves, after which paper may come out, the copy
-    is on disk, which may be flushed beside the upload, and one row that says so.
+    The file may change or go, so a copy is sent. Paper may come out once its last byte leaves. Before that, the copy
+    must be on disk (it is flushed during the upload), and so must one row about the job.
     """
     copy = Path(hass.config.cache_path("lianke_bench_copy"))
     ledger = await hass.async_add_executor_job(_open_ledger, copy.with_suffix(".db"))
@@ -78,7 +78,7 @@ async def _upload_safely(hass: HomeAssistant, entry: ConfigEntry, path: Path) ->
 
 
 class _Watched(io.BufferedReader):
-    """A file before whose last bytes something is done, in the thread that reads it."""
+    """A file that calls `before_last` before its last bytes are used, in the thread that reads it."""
 
     def __init__(self, path: Path, before_last: Callable[[], None]) -> None:
         super().__init__(io.FileIO(path))
@@ -117,7 +117,6 @@ def _remove(db: sqlite3.Connection, copy: Path) -> None:
 
 
 def _flush(copy: Path) -> None:
-    """Have a file on disk."""
     with copy.open("rb") as reader:
         os.fsync(reader.fileno())
 
@@ -128,7 +127,7 @@ async def _upload(
     path: Path,
     before_last: Callable[[], None] = lambda: None,
 ) -> float:
-    """Send a file as the simplest client would; return the seconds until it was taken."""
+    """Send a file as the simplest client would; returns the seconds until it was accepted."""
     view = next(iter(entry.runtime_data.coordinator.data.printers.values()))
     session = async_get_clientsession(hass)
     began = time.perf_counter()
@@ -153,7 +152,7 @@ async def _upload(
 
 
 async def _print(hass: HomeAssistant, entry: ConfigEntry, source: dict[str, Any]) -> float:
-    """Print on the first printer; return the seconds until the cloud had taken the job."""
+    """Print on the first printer; returns the seconds until the cloud had taken the job."""
     key, device_id = next(iter(printers_of(hass, entry.entry_id).items()))
 
     async def start() -> float:
@@ -167,7 +166,7 @@ async def _print(hass: HomeAssistant, entry: ConfigEntry, source: dict[str, Any]
 async def _until_taken(
     entry: ConfigEntry, key: str, start: Callable[[], Awaitable[float]]
 ) -> float:
-    """Return the seconds from what `start` returns until the cloud had taken the job that it made."""
+    """Return the seconds from the time that `start` returns until the cloud had taken the job that it made."""
     taken = asyncio.Event()
     ended: list[float] = []
     queue = entry.runtime_data.queue
@@ -195,9 +194,9 @@ async def _until_taken(
 
 
 async def async_small(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Print files, and copy, flush and upload the same bare; return the wall and the processor time of each, in s.
+    """Print files, and copy, flush and upload the same bare; returns wall and processor time of each in s.
 
-    One after the other in either way. Printing ends once the cloud has taken them all.
+    Both do one file after the other. Printing ends once the cloud has taken them all.
     """
     entry = hass.config_entries.async_get_known_entry(msg["entry_id"])
     _, device_id = next(iter(printers_of(hass, entry.entry_id).items()))
@@ -248,7 +247,7 @@ def _copy_and_flush(path: Path, copy: Path) -> None:
 
 
 def print_job(title: str) -> bytes:
-    """Return the beginning of a Print-Job; the document follows it."""
+    """Build the beginning of a Print-Job request; the document follows it."""
     attributes = {
         "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
         "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
@@ -260,7 +259,7 @@ def print_job(title: str) -> bytes:
 
 
 def offer_to_phones(hass: HomeAssistant, entry_id: str) -> str:
-    """Offer the first printer of a box to the home network; return its key."""
+    """Offer the first printer of a box to the home network; returns its key."""
     entry = hass.config_entries.async_get_known_entry(entry_id)
     key = next(iter(printers_of(hass, entry_id)))
     options = {**entry.options, CONF_LAN_PRINTERS: {key: LAN_TOKEN}}
@@ -269,13 +268,13 @@ def offer_to_phones(hass: HomeAssistant, entry_id: str) -> str:
 
 
 def lan_address(hass: HomeAssistant) -> str:
-    """Return the address of that printer."""
+    """Find the address of that printer."""
     assert hass.config.api is not None
     return f"http://127.0.0.1:{hass.config.api.port}{LAN_PRINTER_PATH}/{LAN_TOKEN}"
 
 
 async def async_lan_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Print a file by the action and as a device of the home network does, in turn; return the seconds of each.
+    """Print a file by the action and as a device of the home network, in turn; returns the seconds of each.
 
     Those of the device count from its last byte on.
     """
@@ -293,7 +292,7 @@ async def async_lan_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str
 
 
 async def _send(hass: HomeAssistant, path: Path) -> float:
-    """Send a file to the printer of the home network; return when its last byte was on its way."""
+    """Send a file to the printer of the home network; returns the time at which its last byte was sent."""
     last: list[float] = []
 
     async def body() -> AsyncIterator[bytes]:

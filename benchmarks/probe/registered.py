@@ -1,4 +1,4 @@
-"""A config entry with nothing behind it but entities: what Home Assistant itself takes for so many of such kinds."""
+"""A config entry with entities that do nothing: the cost of so many of such kinds to Home Assistant itself."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -25,7 +25,7 @@ class RegisteredEntity(Entity):
     _attr_should_poll = False
 
     def place(self, entry: ConfigEntry, number: int, *, enabled: bool) -> None:
-        """Have a place in the registries."""
+        """Set what puts it into the registries."""
         self._attr_unique_id = f"{entry.unique_id}_{number}"
         self._attr_name = f"Value {number}"
         self._attr_entity_registry_enabled_default = enabled
@@ -35,7 +35,7 @@ class RegisteredEntity(Entity):
 
 
 def setup_of(platform: Platform, make: Callable[[HomeAssistant], RegisteredEntity]) -> Setup:
-    """Return what sets a platform up: with as many entities, enabled or not, as the entry says."""
+    """Return a platform's set-up function, which adds the entities that the entry lists, enabled or not."""
 
     async def async_setup_entry(
         hass: HomeAssistant, entry: ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback

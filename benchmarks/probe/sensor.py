@@ -1,4 +1,4 @@
-"""Entities with nothing behind them."""
+"""Entities that do nothing."""
 
 from homeassistant.components.sensor import SensorEntity
 from homeassistant.const import Platform
@@ -7,8 +7,6 @@ from .registered import RegisteredEntity, setup_of
 
 
 class Registered(RegisteredEntity, SensorEntity):
-    """The least of its kind."""
-
     _attr_native_value = 1
 
 

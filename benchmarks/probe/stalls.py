@@ -1,4 +1,4 @@
-"""How long the event loop was deaf: the time from one look at its sockets to the next."""
+"""How long the event loop did not react: the time from one look at its sockets to the next."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from typing import Any
 
 from homeassistant.util.hass_dict import HassKey
 
-# Seconds. What shorter turns of the loop waited for is not worth a look.
+# Seconds. For a shorter turn of the loop it does not matter what it waited for.
 NOTED = 0.02
 
 
 class StallMeter:
-    """Notes the longest turns of a loop, without the time its thread waited for a processor.
+    """Measures the longest turns of a loop, without the time its thread waited for a processor.
 
-    What other processes take of the machine is no stall of ours; the kernel counts that time. Nor is
-    Python's collection of garbage, which walks all of Home Assistant's memory whoever sets it off;
-    it is counted on its own. Waiting for a lock, for the disk or for another thread does count.
+    Processor time that other processes take is no stall of ours; the kernel measures it. Nor is Python's garbage
+    collection, which walks all of Home Assistant's memory whoever triggers it; it is measured separately. Waiting for a
+    lock, for the disk or for another thread does count.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -35,11 +35,11 @@ class StallMeter:
         self._woken_at: float | None = None
         self._waited_at = 0.0
         self._collecting_since = 0.0
-        # Seconds of processor time of collections, in all and at most.
+        # Seconds of processor time that collections took, in all and at most.
         self.collecting = 0.0
         self.longest_collection = 0.0
         self.longest = 0.0
-        # Seconds for which collections have held the loop up; see `_held_up`.
+        # Seconds for which collections have held the loop up (see `_held_up`).
         self._held = 0.0
         self._held_at = 0.0
         self._slept_before: float | None = None
@@ -48,11 +48,10 @@ class StallMeter:
 
     @property
     def found(self) -> dict[str, float]:
-        """Return the longest stall and the longest collection since the last `reset`, in seconds."""
+        """The longest stall and the longest collection since the last reset(), in seconds."""
         return {"longest": self.longest, "collection": self.longest_collection}
 
     def reset(self) -> None:
-        """Forget what was seen."""
         self.longest = 0.0
         self.longest_collection = 0.0
 
@@ -62,7 +61,7 @@ class StallMeter:
             is_own = threading.get_ident() == self._thread
             self._slept_before = None if is_own else self._slept()
             return
-        # By the processor: another process may have had it in between.
+        # Processor time, since another process may have run in between.
         spent = time.thread_time() - self._collecting_since
         self.longest_collection = max(self.longest_collection, spent)
         self.collecting += spent
@@ -72,18 +71,18 @@ class StallMeter:
     def _held_up(self) -> float:
         """Return the seconds for which collections have held the loop up.
 
-        Another thread's does as long as the loop's thread sleeps meanwhile. It may be over without having said so: the
-        loop goes on before it does.
+        A collection in another thread does so while the loop's thread sleeps. The loop may go on before the end of that
+        collection is reported.
         """
         before = self._slept_before
         return self._held if before is None else self._held + self._slept() - before
 
     def _slept(self) -> float:
-        """Return the seconds, from some moment on, in which the loop's thread neither ran nor was ready to."""
+        """Seconds since some fixed time in which the loop's thread neither ran nor was ready to run."""
         return time.perf_counter() - time.clock_gettime(self._clock) - self._waited()
 
     def _waited(self) -> float:
-        """Return the seconds for which this thread was ready and had no processor."""
+        """Return the seconds for which this thread was ready but had no processor."""
         if self._file is None:
             return 0.0
         return int(os.pread(self._file, 100, 0).split()[1]) / 1e9
@@ -103,7 +102,7 @@ class StallMeter:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Do not look: each look takes some of the processor time that is measured."""
+        """Do not watch for a while: watching takes some of the processor time that is measured."""
         self._selector.select = self._select
         try:
             yield
@@ -112,7 +111,7 @@ class StallMeter:
             self._selector.select = self._on_select
 
     def forgive(self) -> None:
-        """Do not count the present turn: the bench itself did something long in it."""
+        """Do not count the present turn, in which the bench itself did something long."""
         self._woken_at = None
 
 

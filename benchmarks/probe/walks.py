@@ -1,4 +1,4 @@
-"""Sees which functions of ours begin while paper is on its way: see benchmarks/walks.py for what counts."""
+"""Records which functions of ours begin while a print is under way; benchmarks/walks.py says what counts."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ from custom_components.lianke.const import CONF_APPROVAL_NOTIFY, CONF_APPROVAL_P
 from .jobs import async_print, event_entity, printers_of
 
 PACKAGE: Final = "custom_components.lianke"
-# Seconds for a walk, for the house to come to rest, and for the phone to be asked.
+# Seconds for a walk, for everything to come to rest, and for the phone to be asked.
 PATIENCE: Final = 60
-# Seconds without a function of ours: then everybody has been told. A second after a print its document is deleted.
+# Seconds without a function of ours after which all listeners are done; a document is deleted a second after its print.
 STILL: Final = 0.5
-# Seconds of the same once what a walk leaves behind is done.
+# The same for the rest before a walk, which must include what the last walk left to do.
 REST: Final = 5.0
-# The approver's phone, as the companion app names its notify action.
+# The approver's phone, named like a notify action of the companion app.
 PHONE: Final = "mobile_app_bench"
 ASKER: Final = "Bench"
 _PY_START: Final = sys.monitoring.events.PY_START
@@ -42,23 +42,22 @@ type Step = tuple[str, str]
 
 
 class Recorder:
-    """Records the functions below a folder that begin, in all threads, in their order."""
+    """Records in their order the functions of a folder that begin, in all threads."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder of the package."""
+        """`folder` is the package's."""
         self._folder = f"{folder}/"
         self._last_at = time.monotonic()
-        # File below the folder and function. What is defined inside a function is a part of it.
+        # File below the folder, and function. An inner function counts as the one around it.
         self.steps: list[Step] = []
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Record until the context ends."""
         monitoring, tool = sys.monitoring, sys.monitoring.PROFILER_ID
         monitoring.use_tool_id(tool, "lianke walks")
         monitoring.register_callback(tool, _PY_START, self._on_start)
         monitoring.set_events(tool, _PY_START)
-        # What an earlier recorder did not want to see.
+        # Watch again the code for which an earlier recorder returned DISABLE.
         monitoring.restart_events()
         try:
             yield
@@ -73,7 +72,7 @@ class Recorder:
             await asyncio.sleep(left)
 
     def _on_start(self, code: CodeType, _offset: int) -> object:
-        # Lambdas, generator expressions and modules are called <lambda>, <genexpr> and <module>.
+        # Lambdas, generator expressions and modules are named <lambda>, <genexpr> and <module>.
         if code.co_name.startswith("<") or not code.co_filename.startswith(self._folder):
             return sys.monitoring.DISABLE
         self._last_at = time.monotonic()
@@ -87,13 +86,12 @@ def _recorder() -> Recorder:
 
 
 def _key_of(hass: HomeAssistant, msg: dict[str, Any]) -> str:
-    """Return the key of the printer that a message is about."""
     printers = printers_of(hass, msg["entry_id"])
     return next(key for key, device_id in printers.items() if device_id == msg["device_id"])
 
 
 async def _async_walk(hass: HomeAssistant, entity_id: str, begun: asyncio.Event) -> dict[str, Any]:
-    """Record from now on until an entity has told of a completed print and nothing of ours begins any more."""
+    """Record from now on until an entity has reported a completed print and no function of ours begins any more."""
     recorder, completed = _recorder(), asyncio.Event()
 
     @callback
@@ -123,7 +121,7 @@ DATA_WALK: HassKey[asyncio.Task[dict[str, Any]]] = HassKey("lianke_bench_walk")
 
 
 async def async_begin(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Begin to record a walk that ends with a print of a printer."""
+    """Start recording a walk that ends with a print of a printer."""
     begun, entity_id = asyncio.Event(), event_entity(hass, msg["entry_id"], _key_of(hass, msg))
     hass.data[DATA_WALK] = hass.async_create_background_task(
         _async_walk(hass, entity_id, begun), "lianke_bench walk"
@@ -133,14 +131,14 @@ async def async_begin(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
 
 
 async def async_end(hass: HomeAssistant, _msg: dict[str, Any]) -> dict[str, Any]:
-    """Return the steps of the walk once it is over, and the seconds that it took."""
+    """Wait for the end of the walk; returns its steps and seconds."""
     return await hass.data.pop(DATA_WALK)
 
 
 async def async_idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Return the steps of so many seconds in which nobody asks for anything, and of a poll of the box.
 
-    It is polled now, so that neither these nor the walk after them have a poll of the clock's by chance.
+    The box is polled now, so that neither these seconds nor the walk after them contain a scheduled poll by chance.
     """
     entry = hass.config_entries.async_get_known_entry(msg["entry_id"])
     recorder = _recorder()
@@ -154,11 +152,11 @@ async def async_idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
 
 
 async def async_ask(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Have somebody print what waits for an approval; return what the button on the approver's phone sends."""
+    """Have somebody print who needs an approval; returns the action of the button on the approver's phone."""
     asked: asyncio.Queue[str] = asyncio.Queue()
 
     async def on_message(call: ServiceCall) -> None:
-        # Later it is told that it need not ask any more.
+        # A later message without buttons withdraws the question.
         if question := call.data.get("data", {}).get("actions"):
             asked.put_nowait(question[0]["action"])
 
