@@ -1,1 +1,1 @@
-"""The PDF worker: what runs in a process of its own, with PDFium and Pillow, without Home Assistant."""
+"""The PDF worker: a process of its own with PDFium and Pillow, without Home Assistant."""

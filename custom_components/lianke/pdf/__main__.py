@@ -9,7 +9,7 @@ NAME = "pdf"
 
 
 def start() -> None:
-    """Import this folder as a package of its own, without what lies around it, and run it."""
+    """Import this folder as a package of its own, without the integration around it, and run it."""
     folder = Path(__file__).resolve().parent
     spec = importlib.util.spec_from_file_location(
         NAME, folder / "__init__.py", submodule_search_locations=[str(folder)]

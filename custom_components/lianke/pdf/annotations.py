@@ -1,4 +1,4 @@
-"""Make annotations and form fields part of their page as they are printed, also those that have no appearance."""
+"""Draw annotations and form fields into their page as they are printed, also those without an appearance."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,22 +21,23 @@ LARGEST: Final = 14_400
 SMALLEST: Final = 0.01
 _LETTER: Final = (0.0, 0.0, 612.0, 792.0)
 _HIDDEN: Final = 2
-# Of the catalog and of a page that is not wanted, what stays.
+# What stays of the catalog; of an unwanted page only /Type does.
 _KEPT: Final = frozenset({"/Type", "/Pages", "/AcroForm", "/OCProperties", "/Version"})
 
 type Box = tuple[float, float, float, float]
 
 
 class View(NamedTuple):
-    """What is seen of a page: a box in its own units, turned clockwise, and its size in points."""
-
+    # The visible part, in the page's own units.
     box: Box
+    # Degrees, clockwise.
     turn: int
+    # In points, after the turn.
     size: Size
 
 
 def view_of(page: Page) -> View:
-    """Return what is seen of a page. Raises TaskError: damaged."""
+    """Raise TaskError: damaged, for a page with nothing to see."""
     media = _box(page.obj.get(Name.MediaBox)) or _LETTER
     crop = _box(page.obj.get(Name.CropBox)) or media
     left, bottom = max(media[0], crop[0]), max(media[1], crop[1])
@@ -70,7 +71,7 @@ def _numbers(found: Any) -> list[float]:
 
 
 def _box(found: Any) -> Box | None:
-    """Return left, bottom, right and top, None where they make no sense."""
+    """Return left, bottom, right and top; None where they make no sense."""
     corners = _numbers(found)
     if len(corners) != 4 or not all(map(math.isfinite, corners)):
         return None
@@ -80,9 +81,9 @@ def _box(found: Any) -> Box | None:
 
 @contextmanager
 def printable(path: str, numbers: Sequence[int], folder: str) -> Iterator[tuple[Pdf, list[Page]]]:
-    """Open pages of a PDF file, by their numbers from 0, with all that is printed on them as their content.
+    """Open pages of a PDF file, by their numbers from 0, with annotations that are printed as part of their content.
 
-    What is needed meanwhile is in `folder`. Reasons: password, certificate, damaged, disk.
+    Temporary files are in `folder`. Raises TaskError: password, certificate, damaged, disk.
     """
     with structure(path) as pdf, ExitStack() as stack:
         chosen = _prepare(pdf, numbers)
@@ -97,10 +98,7 @@ def printable(path: str, numbers: Sequence[int], folder: str) -> Iterator[tuple[
 
 @contextmanager
 def drawable(path: str, number: int, folder: str) -> Iterator[tuple[Any, Any, Size]]:
-    """Open a page to be drawn by PDFium as it is printed: its document, itself and its size in points.
-
-    Reasons: as `printable`.
-    """
+    """Open a page as it is printed: its PDFium document, the page and its size in points. Raises as `printable`."""
     with structure(path) as pdf, ExitStack() as stack:
         chosen = _prepare(pdf, [number])
         size = view_of(Page(chosen.pages[0])).size
@@ -150,7 +148,7 @@ _LINES: Final = (Name.Line, Name.PolyLine, Name.Polygon)
 
 
 def _give_lines(pdf: Pdf, note: Any) -> None:
-    """Give lines, polylines and polygons, for which PDFium makes no appearance, a plain one."""
+    """Give a plain appearance to lines, polylines and polygons, for which PDFium makes none."""
     kind = note.get(Name.Subtype)
     if kind not in _LINES or Name.AP in note:
         return
@@ -168,7 +166,7 @@ def _give_lines(pdf: Pdf, note: Any) -> None:
     drawn.append(f"{width:.2f} w")
     drawn += [f"{x:.2f} {y:.2f} {'l' if place else 'm'}" for place, (x, y) in enumerate(corners)]
     drawn.append("s" if kind == Name.Polygon else "S")
-    # The whole line is to be seen: a file may give a rectangle that is too small, or an empty one.
+    # The whole line must show: the file's own rectangle may be too small, or empty.
     across, up = zip(*corners, strict=True)
     box = Array([min(across) - width, min(up) - width, max(across) + width, max(up) + width])
     note.Rect = box
@@ -178,11 +176,11 @@ def _give_lines(pdf: Pdf, note: Any) -> None:
 
 @contextmanager
 def _reduced(chosen: _Chosen, folder: str) -> Iterator[Any]:
-    """Open the pages alone by PDFium, with a form: only in one it makes appearances for free texts."""
+    """Open only these pages in PDFium, with a form: without one it makes no appearances for free texts."""
     pdf = chosen.pdf
     kept = {page.objgen for page in chosen.pages}
     for other in pdf.pages:
-        # Fields of forms go on naming it.
+        # It stays as an empty object, since form fields still refer to it.
         if other.obj.objgen not in kept:
             _keep(other.obj, frozenset({"/Type"}))
     tree = pdf.make_indirect(
@@ -236,7 +234,7 @@ def _flattened(chosen: _Chosen, folder: str) -> Iterator[Pdf]:
 def _flatten(document: Any, page: Any) -> None:
     raw = pypdfium2.raw
     if raw.FPDFPage_GetAnnotCount(page) > 0:
-        # PDFium makes the appearances that are missing when it draws a page: here beside the bitmap.
+        # PDFium makes missing appearances only when it draws a page, so it draws this one outside of a tiny bitmap.
         render(document, page, (1, 1), (2, 2, 1, 1))
         raw.FPDFPage_Flatten(page, raw.FLAT_PRINT)
 

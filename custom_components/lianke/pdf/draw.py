@@ -9,7 +9,7 @@ from .files import folder_of, new_file, render
 from .pictures import as_jpeg, read_picture
 from .plan import Rect, Size, aligned, mm, scaled
 
-# Pixels of the longer side: 150 a inch on A4, enough to read the small print when zoomed.
+# Pixels of the longer side: 150 dpi on A4, enough to read the small print when zoomed.
 SIDE: Final = 1754
 MIN_SIDE: Final = 16
 QUALITY: Final = 85
@@ -18,8 +18,8 @@ QUALITY: Final = 85
 def draw(request: dict[str, Any]) -> None:
     """Draw page `page` (from 0) of the PDF or picture `path` to the new file `target`.
 
-    `paper` is width and height in mm, None for the page's own size. `scale`, `align` (1 to 9) and
-    `rotate` (turn the paper the way the page lies) say how the page lies on it, `mono` draws in grey.
+    `paper` is width and height in mm, None for the page's own size. `scale`, `align` (1 to 9) and `rotate` (turn the
+    paper to the page's orientation) place the page on it; `mono` draws in grey.
     """
     picture = (_draw_page if request["is_pdf"] else _draw_picture)(request)
     if request["mono"]:
@@ -41,7 +41,7 @@ def _draw_picture(request: dict[str, Any]) -> Image.Image:
     canvas, place = _canvas(size, request)
     x, y, width, height = _pixels(place, canvas)
     paper = Image.new("RGB", (round(canvas.width), round(canvas.height)), "white")
-    # Only what lies on the paper is made larger: the rest may be of any size.
+    # Only what lies on the paper is resized: the rest could become of any size.
     box = (max(x, 0), max(y, 0), min(x + width, paper.width), min(y + height, paper.height))
     if box[0] < box[2] and box[1] < box[3]:
         across, down = picture.width / width, picture.height / height
@@ -57,7 +57,7 @@ def _draw_picture(request: dict[str, Any]) -> Image.Image:
 
 
 def _canvas(size: Size, request: dict[str, Any]) -> tuple[Size, Rect]:
-    """Return the drawing's size in pixels and where on it the page lies, y upwards."""
+    """Return the drawing's size in pixels, and the page's place on it, y upwards."""
     if (paper_mm := request["paper"]) is None:
         paper = size
     else:
@@ -71,7 +71,6 @@ def _canvas(size: Size, request: dict[str, Any]) -> tuple[Size, Rect]:
 
 
 def _pixels(place: Rect, canvas: Size) -> tuple[int, int, int, int]:
-    """Return left, top, width and height in whole pixels, y downwards."""
     top = canvas.height - place.y - place.height
     return (
         round(place.x),

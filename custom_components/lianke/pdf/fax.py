@@ -1,11 +1,11 @@
-"""Whether what is coded as faxes are (CCITT Group 3 and 4) has all its rows: decoders pass over what is missing."""
+"""Check that a fax-coded picture (CCITT Group 3 or 4) has all its rows: decoders skip what is missing."""
 
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 from typing import Final, NamedTuple
 
-# Codes of runs, from 0 to 63, then in steps of 64 up to 1728.
+# Codes of run lengths 0 to 63, then in steps of 64 up to 1728.
 _WHITE: Final = """00110101 000111 0111 1000 1011 1100 1110 1111 10011 10100 00111 01000 001000 000011 110100 110101
 101010 101011 0100111 0001100 0001000 0010111 0000011 0000100 0101000 0101011 0010011 0100100 0011000 00000010 00000011
 00011010 00011011 00010010 00010011 00010100 00010101 00010110 00010111 00101000 00101001 00101010 00101011 00101100
@@ -23,11 +23,11 @@ _BLACK: Final = """0000110111 010 11 10 011 0011 0010 00011 000101 000100 000010
 000000110101 0000001101100 0000001101101 0000001001010 0000001001011 0000001001100 0000001001101 0000001110010
 0000001110011 0000001110100 0000001110101 0000001110110 0000001110111 0000001010010 0000001010011 0000001010100
 0000001010101 0000001011010 0000001011011 0000001100100 0000001100101"""
-# Of both, from 1792 on.
+# Codes of both colours, from 1792 on.
 _LONG: Final = """00000001000 00000001100 00000001101 000000010010 000000010011 000000010100 000000010101 000000010110
 000000010111 000000011100 000000011101 000000011110 000000011111"""
 _LONGEST: Final = 13
-# How far a change lies from the one above it.
+# How far a change of colour is from the one above it, or what else codes it.
 _PASS, _RUNS = 8, 9
 _ABOVE: Final = {
     "1": 0,
@@ -42,37 +42,36 @@ _ABOVE: Final = {
 }
 _LONGEST_ABOVE: Final = 7
 _END_BITS: Final = 12
-# What may follow the last row without being an end.
+# Bits that may follow the last row without an end mark.
 _PADDING_BITS: Final = 64
 
 
 class Coding(NamedTuple):
-    """How a picture is coded: `k` is below 0 for Group 4, 0 for rows by themselves, above for some that are not."""
-
     columns: int
     rows: int
+    # As in PDF: below 0 for Group 4, 0 if each row is coded by itself, above 0 if only some are.
     k: int
     is_aligned: bool = False
 
 
 class _DamagedError(Exception):
-    """There is no such code, or a row is longer than it may be."""
+    """An unknown code, or a row that is too long."""
 
 
 def is_whole(data: bytes, coding: Coding) -> bool:
-    """Return whether all rows are there, each as long as it should be, and nothing more; one may be missing."""
+    """Check that all rows are there, each as long as it should be, and nothing more; one may be missing."""
     rows = _Rows(data, coding)
     try:
         count = sum(1 for _ in islice(rows, coding.rows))
     except _DamagedError:
         return False
-    # Some writers count a row more than there is.
+    # Some programs count one row too many.
     return count >= coding.rows - 1 and rows.is_at_end()
 
 
 @cache
 def _table(codes: tuple[tuple[str, int], ...], longest: int) -> list[tuple[int, int]]:
-    """Return what each number of so many bits begins with, and how many of them that takes; 0 for nothing."""
+    """List, for each number of `longest` bits, value and length of the code that it begins with; length 0 for none."""
     table = [(0, 0)] * (1 << longest)
     for code, value in codes:
         left = longest - len(code)
@@ -90,14 +89,14 @@ def _runs(codes: str) -> list[tuple[int, int]]:
 
 
 class _Rows:
-    """The rows of a picture, each as the places where its colour changes, from white on."""
+    """Reads the rows of a picture, each as the places where its colour changes, beginning with white."""
 
     def __init__(self, data: bytes, coding: Coding) -> None:
         self._data = data + bytes(4)
         self._bits = len(data) * 8
         self._coding = coding
         self._at = 0
-        # Of a row that has no mark before it.
+        # The next row is coded by itself, unless a mark before it says otherwise.
         self._is_single = True
         self._above = _table(tuple(_ABOVE.items()), _LONGEST_ABOVE)
         self._colors = (_runs(_WHITE), _runs(_BLACK))
@@ -108,7 +107,7 @@ class _Rows:
             if self._coding.is_aligned:
                 self._at += -self._at % 8
             ends = self._skip_ends()
-            # One may stand before each row, except in Group 4.
+            # One mark may stand before each row, except in Group 4; more of them end the picture.
             if ends > (self._coding.k >= 0) or self._at >= self._bits:
                 return
             if self._coding.k < 0 or (self._coding.k > 0 and not self._is_single):
@@ -118,7 +117,7 @@ class _Rows:
             yield row
 
     def is_at_end(self) -> bool:
-        """Return whether nothing but the mark of the end follows, or bits that fill up."""
+        """Check that only the end mark or padding follows."""
         return (
             self._bits - self._at <= _PADDING_BITS
             or self._skip_ends() > (self._coding.k >= 0)
@@ -131,7 +130,7 @@ class _Rows:
         return window >> (32 - (self._at & 7) - count) & ((1 << count) - 1)
 
     def _skip_ends(self) -> int:
-        """Go past marks of an end, and zeros before them; return how many there were."""
+        """Skip end marks, and zeros before them; return the number of marks."""
         count = 0
         while self._at < self._bits and not self._peek(_END_BITS - 1):
             while self._at < self._bits and not self._peek(8):
@@ -170,13 +169,13 @@ class _Rows:
         return row
 
     def _built_on(self, above: list[int]) -> list[int]:
-        """Read a row that says how it differs from the one above."""
+        """Read a row that is coded by how it differs from the one above."""
         columns = self._coding.columns
         row: list[int] = []
         last = len(above)
         at, color, place = -1, 0, 0
         while at < columns:
-            # The first change above that lies further on, and is one to the other colour.
+            # The first change above that is further on and to the other colour.
             while place < last and above[place] <= at:
                 place += 2
             value, used = self._above[self._peek(_LONGEST_ABOVE)]

@@ -23,9 +23,9 @@ _REASONS: Final = {
 
 @contextmanager
 def opened(file: str | bytes, password: str | None = None) -> Iterator[Any]:
-    """Open a PDF file, by its path or what is in it, to be drawn: a `pypdfium2.PdfDocument`.
+    """Open a PDF file, by its path or its bytes, as a `pypdfium2.PdfDocument` to be drawn.
 
-    Reasons: password, certificate, damaged.
+    Raises TaskError: password, certificate, damaged.
     """
     try:
         document = pypdfium2.PdfDocument(file, password=password)
@@ -37,7 +37,7 @@ def opened(file: str | bytes, password: str | None = None) -> Iterator[Any]:
 
 @contextmanager
 def opened_page(document: Any, number: int) -> Iterator[Any]:
-    """Open a page of a document, from 0. Raises TaskError: damaged."""
+    """Count pages from 0. Raises TaskError: damaged."""
     try:
         page = document[number]
     except pypdfium2.PdfiumError:
@@ -48,9 +48,9 @@ def opened_page(document: Any, number: int) -> Iterator[Any]:
 
 @contextmanager
 def new_file(target: str, limit: int | None = None) -> Iterator[BinaryIO]:
-    """Open a new file that only its owner may read, which is deleted on failure.
+    """Open a new file that only its owner may read, and that is deleted on failure.
 
-    Reasons: disk, too_large if it has more than `limit` bytes.
+    Raises TaskError: disk; too_large, if it has more than `limit` bytes.
     """
     try:
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -58,7 +58,7 @@ def new_file(target: str, limit: int | None = None) -> Iterator[BinaryIO]:
                 yield file
                 if limit is not None and file.tell() > limit:
                     raise TaskError("too_large")
-                # What is still in its buffer may not find a place either.
+                # The disk may have no room for what is still in the buffer.
                 file.flush()
             except BaseException:
                 os.unlink(target)  # noqa: PTH108  # a process that starts fast
@@ -69,7 +69,7 @@ def new_file(target: str, limit: int | None = None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def temporary(folder: str) -> Iterator[Any]:
-    """Open a file without a name, which goes with the process whatever happens. Raises TaskError: disk."""
+    """Open a file without a name, which disappears with the process whatever happens. Raises TaskError: disk."""
     try:
         with TemporaryFile(dir=folder) as file:
             yield file
@@ -78,19 +78,18 @@ def temporary(folder: str) -> Iterator[Any]:
 
 
 def folder_of(target: str) -> str:
-    """Return the folder of a file that is to be written."""
     return os.path.dirname(target)  # noqa: PTH120  # a process that starts fast
 
 
 class _Limited:
-    """A file that takes so many bytes."""
+    """A file that takes at most `limit` bytes."""
 
     def __init__(self, file: BinaryIO, limit: int) -> None:
         self._file = file
         self._left = limit
 
     def write(self, data: bytes) -> int:
-        """Write, and raise TaskError: too_large for more than there is room for."""
+        """Raise TaskError: too_large, beyond the limit."""
         self._left -= len(data)
         if self._left < 0:
             raise TaskError("too_large")
@@ -109,17 +108,17 @@ def save(pdf: Pdf, file: Any) -> None:
 
 
 def save_new(pdf: Pdf, target: str, limit: int) -> None:
-    """Write a document without its password to the new file `target`. Reasons: too_large, disk, damaged."""
+    """Write a document without its password to the new file `target`. Raises TaskError: too_large, disk, damaged."""
     with new_file(target) as file:
         save(pdf, _Limited(file, limit))
 
 
 @contextmanager
 def structure(path: str, password: str | None = None) -> Iterator[Pdf]:
-    """Open a PDF file for what it is made of; its pages have all that they inherit.
+    """Open a PDF file for work on its objects; its pages have all that they inherit.
 
-    What is damaged is opened as PDFium understands it: it forgives more, and draws what others print. Reasons:
-    password, certificate, damaged.
+    A damaged file is read as PDFium understands it: that forgives more, and shows what other programs print.
+    Raises TaskError: password, certificate, damaged.
     """
     with ExitStack() as stack:
         if (pdf := _undamaged(path, password or "")) is None:
@@ -138,10 +137,10 @@ def structure(path: str, password: str | None = None) -> Iterator[Pdf]:
 
 
 def _undamaged(path: str, password: str) -> Pdf | None:
-    """Open a file in which nothing has to be repaired, None for any other."""
+    """None for a file in which something has to be repaired."""
     try:
         pdf = pikepdf.open(path, password=password)
-        # This reads the whole page tree, whatever number it claims.
+        # This reads the whole page tree, whatever number of pages it claims.
         len(pdf.pages)
     except PikepdfError:
         return None
@@ -154,7 +153,7 @@ def _undamaged(path: str, password: str) -> Pdf | None:
 def count(request: dict[str, Any]) -> dict[str, Any]:
     """Count the pages of the file `path`, opened with `password`.
 
-    Reasons: incomplete, password, certificate, damaged, dynamic_form, collection.
+    Raises TaskError: incomplete, password, certificate, damaged, dynamic_form, collection.
     """
     check_end(request["path"])
     with structure(request["path"], request.get("password")) as pdf:
@@ -171,10 +170,10 @@ def unlock(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _count(pdf: Pdf) -> int:
-    """Return the number of pages that are there, whatever number the file claims.
+    """Count the pages that are there, whatever number the file claims.
 
-    Of a form that is drawn by a program inside it (XFA), and of a collection of files, the pages say no more than
-    that. Raises TaskError: dynamic_form, collection.
+    Refuses a form drawn by a program inside it (XFA) and a collection of files, whose pages only say that they are one.
+    Raises TaskError: dynamic_form, collection.
     """
     form, needs_program = pdf.Root.get(Name.AcroForm), pdf.Root.get(Name.NeedsRendering, False)
     if needs_program and isinstance(form, Dictionary) and Name.XFA in form:
@@ -187,12 +186,12 @@ def _count(pdf: Pdf) -> int:
 def render(
     document: Any, page: Any, size: tuple[int, int], place: tuple[int, int, int, int]
 ) -> Image.Image:
-    """Return a picture, RGBX, of that size in pixels, in which the page has a place: left, top, width, height.
+    """Draw a page into an RGBX picture of that size in pixels, at a place in it: left, top, width, height.
 
-    The document's forms have to be initialized before its page is opened.
+    The document's forms must be initialized before its page is opened.
     """
     raw = pypdfium2.raw
-    # As Pillow's own pixels are, so that they are not copied.
+    # The format of Pillow's own pixels, so that they are not copied.
     bitmap = pypdfium2.PdfBitmap.new_native(*size, raw.FPDFBitmap_BGRx, rev_byteorder=True)
     bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
     where = (*place, 0, raw.FPDF_ANNOT | raw.FPDF_PRINTING | raw.FPDF_REVERSE_BYTE_ORDER)

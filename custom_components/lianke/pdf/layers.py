@@ -1,11 +1,11 @@
-"""The layers of a PDF (optional content): which of them are printed, whatever is shown on a screen."""
+"""Decide which layers of a PDF (optional content) are printed, whatever a screen shows."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from pikepdf import Array, Dictionary, Name, Pdf
 
-# Of the parts of rules that say what is shown: one may name itself.
+# Parts of a visibility rule that are followed: a rule may contain itself.
 MAX_RULE_PARTS: Final = 200
 
 
@@ -17,10 +17,8 @@ def _dictionaries(found: Any) -> Iterator[Any]:
 
 
 class Layers:
-    """The layers of a document as it is printed."""
-
     def __init__(self, pdf: Pdf) -> None:
-        """Read which are hidden; `hidden` has them by their numbers."""
+        """Fill `hidden` with the layers that are not printed, by object number."""
         properties = pdf.Root.get(Name.OCProperties)
         self._properties = properties if isinstance(properties, Dictionary) else None
         self._all: dict[Any, Any] = {}
@@ -39,7 +37,7 @@ class Layers:
             number: number not in off if number in off or not is_off else number in on
             for number in self._all
         }
-        # What printing asks of layers comes before what is seen on a screen.
+        # The file's rules for printing come before the state on a screen.
         wishes: dict[Any, bool] = {}
         for rule in _dictionaries(state.get(Name.AS)):
             if rule.get(Name.Event) == Name.Print:
@@ -48,12 +46,12 @@ class Layers:
                     for wish in _wishes(one, categories):
                         wishes[one.objgen] = wishes.get(one.objgen, True) and wish
         for number, one in self._all.items():
-            # The state is of no concern to a layer that is not meant for looking at.
+            # Without the intent View, a layer is printed whatever its state.
             if _is_for_view(one) and not wishes.get(number, shown[number]):
                 self.hidden[number] = one
 
     def settle(self) -> None:
-        """Have the file say of each layer what holds for printing, so that all programs show the same."""
+        """Write the print state into the file as its only one, so that all programs show the same."""
         if self._properties is None:
             return
         for one in self._all.values():
@@ -65,7 +63,7 @@ class Layers:
             del self._properties.Configs
 
     def shows(self, layer: Any) -> bool:
-        """Return whether something on a layer, or on a membership of layers, is printed."""
+        """Check what is printed; `layer` may also be a membership of several layers."""
         return self._shows(layer, [MAX_RULE_PARTS])
 
     def _shows(self, layer: Any, left: list[int]) -> bool:
@@ -89,7 +87,7 @@ class Layers:
         return any(states)
 
     def _holds(self, rule: Any, left: list[int]) -> bool:
-        """Return what a rule of layers says, which may be made of others."""
+        """Evaluate a visibility rule, whose parts may be rules, too."""
         if not isinstance(rule, Array) or left[0] <= 0:
             return self._shows(rule, left)
         left[0] -= 1
@@ -106,7 +104,7 @@ class Layers:
 
 
 def _wishes(layer: Any, categories: Any) -> Iterable[bool]:
-    """Yield what the usage of a layer says of whether it is shown, by such categories."""
+    """Yield for each of the categories whether the layer's usage wants it shown."""
     usage = layer.get(Name.Usage)
     if not isinstance(usage, Dictionary) or not isinstance(categories, Array):
         return
@@ -129,7 +127,7 @@ def _is_for_view(layer: Any) -> bool:
 
 
 def carry(target: Pdf, hidden: list[Any]) -> None:
-    """Have a document hide layers that were copied to it."""
+    """Hide layers in a document that they were copied to."""
     if hidden:
         target.Root.OCProperties = target.make_indirect(
             Dictionary(OCGs=Array(hidden), D=Dictionary(OFF=Array(hidden)))

@@ -18,7 +18,7 @@ from .pictures import Crop, Cut, as_jpeg, cropped, read_picture
 from .plan import CARD, Item, Paper, Rect, Sheet, Size, mm
 from .process import MAX_SOURCE_PAGES, TaskError
 
-# Pixels an inch of a photo, and of the longer side of any picture, which on A4 is as sharp. More cannot be seen.
+# Dots per inch of a photo, and pixels of any picture's longer side, as sharp on A4. More cannot be seen.
 SHARP: Final = 340
 MOST_PIXELS: Final = 4000
 QUALITY: Final = 92
@@ -26,14 +26,14 @@ QUALITY: Final = 92
 
 @dataclass(slots=True)
 class Gathered:
-    """Pages as they are printed: their sizes as they are seen, and where each file's first one is."""
+    """Pages of several files, as they are printed."""
 
     pages: list[tuple[Pdf, Page, View]] = field(default_factory=list)
+    # The place of each file's first page in `pages`.
     starts: list[int] = field(default_factory=list)
 
     @property
     def sizes(self) -> list[Size]:
-        """Return the sizes of the pages."""
         return [view.size for _, _, view in self.pages]
 
 
@@ -41,10 +41,10 @@ class Gathered:
 def gather(
     files: list[dict[str, Any]], folder: str, crop: Crop | None = None, most: int = MOST_PIXELS
 ) -> Iterator[Gathered]:
-    """Open the pages of files; what is needed meanwhile is in `folder`.
+    """Open the pages of files; temporary files are in `folder`.
 
-    Each file has `path`, `is_pdf` and `pages`, their numbers from 0; a picture may have `cut`, the
-    fields of the Cut that was chosen of it. Pictures have `most` pixels on their longer sides. Raises TaskError.
+    Each file has `path`, `is_pdf` and `pages`, their numbers from 0; a picture may have `cut`, the fields of a Cut.
+    Pictures get at most `most` pixels on their longer sides. Raises TaskError.
     """
     gathered = Gathered()
     with ExitStack() as stack:
@@ -63,11 +63,11 @@ def gather(
 
 
 def _picture(pdf: Pdf, file: dict[str, Any], frame: int, crop: Crop | None, most: int) -> Page:
-    """Return a page that a picture fills."""
+    """Make a page that the picture fills."""
     picture, size = read_picture(file["path"], frame, most)
     cut = Cut(**file["cut"]) if file.get("cut") else None
     if cut is not None:
-        # Turned it may take twice the space.
+        # Reduced first: turned, it may take twice the memory.
         picture.thumbnail((most, most), Image.Resampling.LANCZOS)
         picture, size = cut.apply(picture, size)
     if crop is not None:
@@ -108,7 +108,7 @@ def _new_page(pdf: Pdf, size: Size) -> Page:
     return pdf.pages[-1]
 
 
-# Of a page that is copied, all that can be seen.
+# What is copied of a page: all that can be seen.
 _SEEN: Final = (
     Name.MediaBox,
     Name.CropBox,
@@ -123,22 +123,22 @@ _CODING: Final = frozenset(
 
 
 class _Copies:
-    """Copies parts of gathered pages to a new document, what they share once, and hides what they hide."""
+    """Copies gathered pages to a new document: what they share once, and what they hide stays hidden."""
 
     def __init__(self, target: Pdf) -> None:
         self._target = target
         self._hidden: dict[int, list[Any]] = {}
 
     def form(self, source: Pdf, page: Page, view: View) -> Any:
-        """Return what draws all that is seen of a page."""
+        """Make a form that draws the visible part of a page."""
         contents = page.obj.get(Name.Contents)
         if isinstance(contents, Array) and len(contents) == 1:
             contents = contents[0]
         if not isinstance(contents, Stream):
-            # Of many parts, or none.
+            # In several parts, or missing.
             contents = page.as_form_xobject(handle_transformations=False)
         part = self.part(source, page, Contents=contents)
-        # What is packed stays so: nobody has to have room for it. Two pages may have one content.
+        # Compressed content stays so, as unpacked it may be large. A copy, as two pages may share one content.
         form = part.Contents.copy()
         for name in {*form.keys()} - _CODING:
             del form[name]
@@ -149,7 +149,7 @@ class _Copies:
         return form
 
     def part(self, source: Pdf, page: Page, **changes: Any) -> Any:
-        """Return a page with what can be seen of it alone."""
+        """Copy a page, but only what can be seen of it."""
         seen = {str(name)[1:]: page.obj[name] for name in _SEEN if name in page.obj}
         part = source.make_indirect(Dictionary(Type=Name.Page, **seen | changes))
         if id(source) not in self._hidden:
@@ -163,9 +163,9 @@ class _Copies:
 
 
 def impose(gathered: Gathered, sheets: Sequence[Sheet]) -> Pdf:
-    """Return a new document with a page for each sheet. Raises TaskError: damaged.
+    """Make a document with a page for each sheet. Raises TaskError: damaged.
 
-    A page becomes a form: what it does to the state of drawing ends with it, and nothing outside of its box is seen.
+    Each page becomes a form: its changes to the graphics state end with it, and nothing outside of its box is seen.
     """
     target, forms = Pdf.new(), dict[int, Any]()
     copies = _Copies(target)
@@ -187,7 +187,7 @@ def impose(gathered: Gathered, sheets: Sequence[Sheet]) -> Pdf:
 
 
 def _matrix(view: View, item: Item) -> tuple[float, ...]:
-    """Return what brings what is seen of a page into its place on a sheet."""
+    """Return the matrix that brings the visible part of a page to its place on a sheet."""
     left, bottom, right, top = view.box
     turn, place = (view.turn - 90 * item.turns) % 360, item.place
     wide, high = (right - left, top - bottom) if turn % 180 == 0 else (top - bottom, right - left)
@@ -204,13 +204,12 @@ SEVERAL: Final = {"2_up": 2, "4_up": 4, "6_up": 6, "9_up": 9}
 
 
 def lay_out(request: dict[str, Any]) -> dict[str, Any]:
-    """Lay out the pages of `files` (see `gather`) on sheets, a PDF of at most `limit` bytes.
+    """Lay out the pages of `files` (see `gather`) on sheets, in the new PDF file `target` of at most `limit` bytes.
 
-    Written to the new file `target`. Lengths are in mm. `paper` and `margin` are pairs, `sheet` is
-    the layout: one of SEVERAL, booklet, invoices, id_card, photos, poster, or None for sheets of
-    the pages' own sizes. `landscape`, `by_column`, `frame`, `side`, `columns` and `rows`, `photo`,
-    `fill`, `upright` and `count` belong to the layouts. Each file begins on a new sheet (of paper, where
-    `two_sided`) with `new_sheet`. `watermark` with `opacity`, `date` and `numbers` go on each sheet.
+    Lengths are in mm. `paper` and `margin` are pairs, `sheet` is the layout: one of SEVERAL, booklet, invoices,
+    id_card, photos, poster, or None for sheets of the pages' own sizes. `landscape`, `by_column`, `frame`, `side`,
+    `columns` and `rows`, `photo`, `fill`, `upright` and `count` belong to the layouts. With `new_sheet`, each file
+    begins on a new sheet (of paper, if `two_sided`). `watermark` with `opacity`, `date` and `numbers` go on each sheet.
     """
     stamped = bool(request["date"] or request["numbers"])
     paper = Paper(
@@ -243,7 +242,7 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _damage() -> Iterator[None]:
-    """Say of a document in which something is of another kind than it has to be that it is damaged."""
+    """Raise TaskError: damaged, where an object of a document is of the wrong kind."""
     try:
         yield
     except PikepdfError, TypeError, ValueError, KeyError, AttributeError:
@@ -251,7 +250,7 @@ def _damage() -> Iterator[None]:
 
 
 def _most_pixels(request: dict[str, Any]) -> int:
-    """Return how many pixels the longer side of a picture needs: on a poster as many more as it is larger."""
+    """Give a picture on a poster as many times more pixels as it is larger."""
     return MOST_PIXELS * (
         max(request["columns"], request["rows"]) if request["sheet"] == "poster" else 1
     )
@@ -259,7 +258,7 @@ def _most_pixels(request: dict[str, Any]) -> int:
 
 def _crop(request: dict[str, Any], paper: Paper) -> Crop | None:
     if request["sheet"] == "id_card":
-        # Its small print is to be read.
+        # A card's small print must stay readable.
         return Crop(CARD, turns=True, pixels=MOST_PIXELS)
     if request["sheet"] == "photos" and request["fill"]:
         shape = plan.photo_shape(_photo(request), paper)
@@ -306,10 +305,10 @@ def _plan(gathered: Gathered, request: dict[str, Any], paper: Paper) -> Iterable
 def split(request: dict[str, Any]) -> dict[str, Any]:
     """Write pages of `file` (see `gather`) to new PDF files, one for each of `parts`.
 
-    A part has its `target` and its `pages`, numbers from 0 in the order of printing, None for a blank page as
-    large as the last one. Pages that lie are stood up with `upright`, their left edges becoming the upper ones;
-    those of a part that is `turned` are turned upside down. No file has more than `limit` bytes. The answer says
-    whether the first page of all was one that `lies` and was stood up.
+    A part has its `target` and its `pages`: numbers from 0 in printing order, None for a blank page as large as the
+    last one. `upright` turns landscape pages so that their left edge becomes the top; those of a part that is `turned`
+    are turned upside down. No file has more than `limit` bytes. The answer's `lies` says whether the first page of all
+    was landscape and so was turned.
     """
     if sum(len(part["pages"]) for part in request["parts"]) > MAX_SOURCE_PAGES:
         raise TaskError("too_many_pages")

@@ -1,4 +1,4 @@
-"""What is drawn on sheets: frames, lines to cut, stamps, watermarks and their letters."""
+"""Draw on sheets: frames, lines to cut, stamps, and watermarks as outlines of their letters."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,18 +22,18 @@ from .process import FONT_SUFFIXES, TaskError
 MAX_FONT_BYTES: Final = 64 * 1024 * 1024
 MAX_FONTS: Final = 2000
 MAX_FONTS_TRIED: Final = 5
-# Parts of the names of fonts, the best first: of those with Chinese characters, and of those with many others.
+# Parts of fonts' file names, the best first: fonts with Chinese characters, and fonts with many others.
 _FONTS: Final = json.loads(Path(__file__).with_name("fonts.json").read_text("utf-8"))
 CHINESE_FONTS: Final[list[str]] = _FONTS["chinese"]
 OTHER_FONTS: Final[list[str]] = _FONTS["others"]
-# Where Chinese, Japanese and Korean begin.
+# The first code of Chinese, Japanese and Korean.
 FIRST_EASTERN: Final = 0x2E80
-# A character that no font has: what is drawn for it is drawn for every one that is missing.
+# No font has this character: what is drawn for it, a font draws for every one that is missing.
 MISSING: Final = 0xFFFE
 CAP_HEIGHT: Final = 0.72
-# Letters that are written from right to left, and are not joined.
+# Unicode's direction of letters that are written from right to left, but not joined.
 RIGHT_TO_LEFT: Final = "R"
-# Characters whose shape depends on those beside them, or that are drawn upon another: Arabic, Thai, Devanagari …
+# Categories of characters that are drawn upon another, as in Arabic, Thai and Devanagari, or that show nothing.
 JOINED: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Cc", "Cs", "Co", "Cn"})
 BRACKETS: Final = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
@@ -46,7 +46,7 @@ class _Point(NamedTuple):
 
 
 class Lettering:
-    """A text as outlines; a letter is about as wide as 1."""
+    """A text as outlines, at a font size of 1."""
 
     def __init__(self, text: str, font: Any) -> None:
         self.width = 0.0
@@ -63,7 +63,7 @@ class Lettering:
             raise TaskError("no_font")
 
     def path(self) -> bytes:
-        """Return what makes a path of the outlines."""
+        """Write the outlines as path operators of PDF."""
         raw = pypdfium2.raw
         drawn: list[bytes] = []
         curve: list[float] = []
@@ -84,13 +84,12 @@ class Lettering:
 
 @lru_cache(maxsize=8)
 def lettering(text: str, folders: tuple[str, ...]) -> Lettering:
-    """Return a text as outlines; searches folders and their subfolders for a font.
+    """Draw a text as outlines, with a font from these folders and their subfolders.
 
-    Raises TaskError: no_font where none has all characters, no_letters where a font would not do, as for
-    emoji and for letters that are joined.
+    Raises TaskError: no_font where none has all characters, no_letters for emoji and for letters that are joined.
     """
     text = _in_order(unicodedata.normalize("NFC", " ".join(text.split())))
-    # A font belongs to a document; nothing of this one is kept.
+    # PDFium loads a font into a document, so this one is only for that.
     with pypdfium2.PdfDocument.new() as scratch:
         standard = pypdfium2.raw.FPDFText_LoadStandardFont(scratch, b"Helvetica-Bold")
         with _closed(standard) as font:
@@ -108,7 +107,7 @@ def lettering(text: str, folders: tuple[str, ...]) -> Lettering:
 
 
 def _is_western(text: str) -> bool:
-    """Return whether the font that every PDF program has, has all the characters."""
+    """Check for the characters that the fonts of every PDF program have."""
     try:
         text.encode("cp1252")
     except UnicodeEncodeError:
@@ -117,20 +116,20 @@ def _is_western(text: str) -> bool:
 
 
 def _in_order(text: str) -> str:
-    """Return the characters of a text from left to right, as they are seen. Raises TaskError: no_letters."""
+    """Put the characters in order from left to right, as they are seen. Raises TaskError: no_letters."""
     for letter in text:
         kind = unicodedata.category(letter)
         if (
             kind in JOINED
             or unicodedata.bidirectional(letter) == "AL"
-            # Emoji, whose fonts have pictures.
+            # Emoji: their fonts have pictures.
             or (ord(letter) > 0xFFFF and kind != "Lo")
         ):
             raise TaskError("no_letters")
     kinds = [unicodedata.bidirectional(letter) for letter in text]
     if RIGHT_TO_LEFT not in kinds:
         return text
-    # Runs of one direction; what has none belongs to the run before it if the next goes the same way.
+    # Runs of one direction. A sign without one joins its neighbours if both have the same, else the base direction.
     strong = [kind for kind in kinds if kind in ("L", RIGHT_TO_LEFT)]
     base = strong[0]
     ways = [kind if kind in ("L", RIGHT_TO_LEFT) else "L" if kind == "EN" else "" for kind in kinds]
@@ -152,7 +151,7 @@ def _in_order(text: str) -> str:
 
 @contextmanager
 def _closed(font: Any) -> Iterator[Any]:
-    """Let an open font go in the end: it takes more memory than its file. There may be none."""
+    """Close an open font at the end, as it takes more memory than its file; it may be None."""
     try:
         yield font
     finally:
@@ -161,7 +160,7 @@ def _closed(font: Any) -> Iterator[Any]:
 
 
 def _load(document: Any, data: bytes) -> Any:
-    """Open a font, None if it is none."""
+    """None if the data is no font."""
     raw = pypdfium2.raw
     return raw.FPDFText_LoadFont(
         document,
@@ -173,7 +172,7 @@ def _load(document: Any, data: bytes) -> Any:
 
 
 def _fonts(folders: tuple[str, ...], text: str) -> list[Path]:
-    """Return the fonts that are there, the likeliest to have the characters of a text first."""
+    """List the fonts, the likeliest to have the characters of a text first."""
     preferred = CHINESE_FONTS if any(ord(one) >= FIRST_EASTERN for one in text) else OTHER_FONTS
 
     def rank(path: Path) -> tuple[int, str]:
@@ -201,7 +200,7 @@ def _has_all(font: Any, text: str) -> bool:
 
 
 def _code(font: Any, letter: str) -> int:
-    """Return the code by which PDFium finds a character in a font.
+    """Choose the code by which PDFium finds a character in a font.
 
     Of characters that share a glyph it finds only the last: in Noto Sans CJK not 北, but its twin for old Korean texts.
     """
@@ -216,7 +215,7 @@ def _is_drawn(font: Any, code: int) -> bool:
 
 @lru_cache(maxsize=1)
 def _twins() -> dict[str, list[int]]:
-    """Return the characters that Unicode has for compatibility alone, by the one that each stands for."""
+    """Map characters to those that Unicode has only for compatibility with them."""
     twins: dict[str, list[int]] = {}
     for code in (*range(0x2E80, 0x2FE0), *range(0xF900, 0xFB00), *range(0x2F800, 0x2FA20)):
         if (letter := unicodedata.normalize("NFKC", chr(code))) != chr(code):
@@ -225,7 +224,7 @@ def _twins() -> dict[str, list[int]]:
 
 
 def _outline(font: Any, letter: int) -> list[_Point]:
-    """Return the outline of a character, empty where there is none."""
+    """Return nothing where the font has no outline of the character."""
     raw = pypdfium2.raw
     glyph = raw.FPDFFont_GetGlyphPath(font, letter, 1.0)
     if not glyph:
@@ -251,23 +250,23 @@ GREY: Final = 150 / 255
 INK: Final = 90 / 255
 DASH: Final = 4.0
 STAMP_SIZE: Final = 9.0
-# Of the letters of stamps in Helvetica, in parts of their height.
+# Widths of a stamp's characters in Helvetica, as parts of their height.
 _DIGIT: Final = 0.556
 _WIDTHS: Final = {" ": 0.278, "/": 0.278, "-": 0.333}
 # Smaller letters cannot be read.
 SMALLEST_STAMP: Final = 6.0
 STAMP_MARGIN: Final = mm(6)
-# What stamps take of the top and the bottom of a sheet, besides its margins.
+# What stamps take at the top and the bottom of a sheet, besides its margins.
 STAMP_ROOM: Final = mm(7)
-# Points of the height of a page on which stamps have the size above: A4.
+# Height in points of a page on which stamps have STAMP_SIZE: A4.
 USUAL_HEIGHT: Final = 842
-# A watermark takes this part of a diagonal, and is at most this part of the area's height high.
+# A watermark is this part of its area's diagonal long, and at most this part of its height high.
 WATERMARK_PART: Final = 0.8
 WATERMARK_HEIGHT: Final = 0.22
 
 
 def lines(sheet: Sheet) -> bytes:
-    """Return what draws the frames and cuts of a sheet."""
+    """Return operators that draw the frames and cuts of a sheet."""
     drawn = [b"%f %f %f %f re S" % frame for frame in sheet.frames]
     cuts = [b"%f %f m %f %f l" % cut for cut in sheet.cuts]
     cuts = [b"[%f %f] 0 d" % (DASH, DASH), *cuts, b"S"] if cuts else []
@@ -277,10 +276,10 @@ def lines(sheet: Sheet) -> bytes:
 
 
 class Watermark:
-    """A text that goes across areas of sheets, in a document once."""
+    """A text across areas of sheets, which the document contains once."""
 
     def __init__(self, pdf: Pdf, letters: Lettering, opacity: int) -> None:
-        """Take the letters, and how much of what is below is covered, in percent."""
+        """`opacity` is in percent."""
         self._width = letters.width
         self._look = pdf.make_indirect(Dictionary(Type=Name.ExtGState, ca=opacity / 100))
         content = b"%f %f %f rg\n" % ((INK,) * 3) + letters.path() + b"f"
@@ -289,10 +288,10 @@ class Watermark:
         self._form = Stream(pdf, content, Type=Name.XObject, Subtype=Name.Form, BBox=box)
 
     def drawn(self, page: Page, area: Rect) -> bytes:
-        """Return what draws it from the lower left to the upper right of an area of a page."""
+        """Return operators that draw it from the lower left to the upper right of an area of a page."""
         angle = math.atan2(area.height, area.width)
         length = math.hypot(area.width, area.height) * WATERMARK_PART
-        # At its ends a line of letters is as high as it is in the middle.
+        # The height is limited, since a line of letters is as high at its ends, in the corners, as in the middle.
         size = min(length / self._width, area.height * WATERMARK_HEIGHT)
         cos, sin = math.cos(angle) * size, math.sin(angle) * size
         middle = (self._width / 2, CAP_HEIGHT / 2)
@@ -309,7 +308,7 @@ class Stamps:
     """Writes the date and the number of the page on sheets, as text."""
 
     def __init__(self, pdf: Pdf, *, date: str | None, of: int | None) -> None:
-        """Take the date as it is to be written, digits and dashes, and the number of pages; None leaves either out."""
+        """`date` is digits and dashes, `of` the number of pages; None leaves either out."""
         self._font = pdf.make_indirect(
             Dictionary(
                 Type=Name.Font,
@@ -322,14 +321,14 @@ class Stamps:
         self._of = of
 
     def drawn(self, page: Page, size: Size, number: int) -> bytes:
-        """Return what writes on a page: its number, from 0, at the bottom, the date at the top right."""
+        """Return operators that write `number`, counted from 0, at the bottom, and the date at the top right."""
         factor = size.height / USUAL_HEIGHT
         margin = STAMP_MARGIN * factor
         room = size.width - 2 * margin
         font = str(page.add_resource(self._font, Name.Font))
 
         def fitting(text: str) -> tuple[float, float]:
-            """Return the height of the letters and the width of a text."""
+            """Return the height of the letters and the width of the text."""
             width = sum(_WIDTHS.get(letter, _DIGIT) for letter in text)
             height = min(max(STAMP_SIZE * factor, SMALLEST_STAMP), room / width)
             return height, width * height

@@ -1,12 +1,11 @@
-"""Make a page of a photo of one: its corners are found, its perspective is taken out, its paper becomes white.
+"""Make a page of a photo of one: find its corners, remove the perspective, make the paper white.
 
-The corners are found as in Z. Zhang and L.-W. He, "Whiteboard scanning and image enhancement" (Digital Signal
-Processing 17, 2007): of the lines that a Hough transform finds among the edges, four are chosen by the edges that lie
-along the sides of what they enclose. An edge votes only for lines that lie as it does (F. O'Gorman and M. B. Clowes,
-"Finding picture edges through collinearity of feature points", 1976). The proportion of the page follows from its
-corners, as in Zhang and He; the perspective is taken out by the mapping of a square to a quadrilateral in P. Heckbert's
-"Fundamentals of texture mapping and image warping" (1989). Light and shadow are taken out by dividing by the
-brightness of the paper, which is made out between the ink.
+Of the lines that a Hough transform finds, four are chosen by the edges along their sides, and the page's proportion
+follows from its corners (Z. Zhang and L.-W. He, "Whiteboard scanning and image enhancement", Digital Signal Processing
+17, 2007); an edge votes only for lines of its own direction (F. O'Gorman and M. B. Clowes, "Finding picture edges
+through collinearity of feature points", 1976). The perspective is removed by mapping a square to a quadrilateral
+(P. Heckbert, "Fundamentals of texture mapping and image warping", 1989), shadows by dividing by the brightness of the
+paper between the ink.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,20 +19,19 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageMath, ImageStat
 from .files import new_file
 from .pictures import as_jpeg, read_picture
 
+# x and y of four points: top left, top right, bottom right, bottom left of the page as it is read.
 type Corners = Sequence[Sequence[float]]
-"""Four points, x and y: top left, top right, bottom right, bottom left of the page as it is read."""
-
 WHOLE: Final[Corners] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-# Pixels of a page's longer side: 300 an inch on A4.
+# Pixels of a page's longer side: 300 dpi on A4.
 SIDE: Final = 3508
 QUALITY: Final = 92
 
 
 def find_corners(request: dict[str, Any]) -> dict[str, Any]:
-    """Return where the page is in the picture `path`, in its frame `page`, from 0.
+    """Find the page in frame `page`, from 0, of the picture `path`.
 
-    The answer has `found`, `corners` as parts of the upright picture's width and height (all of it where no page is
-    made out), and `width` and `height`, whose proportion is the picture's. Reasons: image_damaged, image_too_large.
+    The answer has `found`, `corners` as parts of the upright picture's width and height (those of the whole picture if
+    no page is found), and `width` and `height` in its proportion. Raises TaskError: image_damaged, image_too_large.
     """
     picture, _ = read_picture(request["path"], request["page"], _FIND_SIDE * 2)
     corners = find(picture)
@@ -48,8 +46,8 @@ def find_corners(request: dict[str, Any]) -> dict[str, Any]:
 def clean_page(request: dict[str, Any]) -> None:
     """Write the page in frame `page` of the picture `path` to the new JPEG file `target`, of at most `limit` bytes.
 
-    `corners` are parts of the upright picture's width and height, None to have them found. Reasons: image_damaged,
-    image_too_large, too_large, disk.
+    `corners` are parts of the upright picture's width and height, None to have them found.
+    Raises TaskError: image_damaged, image_too_large, too_large, disk.
     """
     picture, _ = read_picture(request["path"], request["page"], SIDE)
     corners = request["corners"] or find(picture)
@@ -62,72 +60,68 @@ def clean_page(request: dict[str, Any]) -> None:
 
 # Where the page is
 
-# Pixels of the longer side in which it is looked for: letters are hardly seen, and it takes a fraction of a second.
+# Pixels of the longer side while searching: letters are hardly seen, and it takes a fraction of a second.
 _FIND_SIDE: Final = 400
-# What is darker than its surroundings and no wider is no edge of a page: letters, and lines of tables.
+# Dark details that are no wider, in pixels, are no edges of a page, but letters and lines of tables.
 _INK: Final = 7
-# Ink is so much darker, and where something is printed there is so much of it.
+# Ink is so much darker, of 255; on a printed area it has at least this share.
 _INK_STEP: Final = 40
 _INKED: Final = 0.003
-# Of the pixels, those that differ most from their neighbours are edges, if they differ by so much at all.
+# This share of the pixels, those that differ most from their neighbours, are edges if they differ by so much at all.
 _EDGES: Final = 0.10
 _LEAST_STEP: Final = 4
-# Directions of lines, and those that an edge votes for, to each side of its own; pixels between parallel ones.
+# Directions of lines; those that an edge votes for to each side of its own; pixels between parallel lines.
 _TURNS: Final = 90
 _SPREAD: Final = 2
 _STEP: Final = 3.0
-# Lines that are looked at: those with most edges, none so near to another.
+# Lines that are considered, those with most edges; none is so near to another, in sine of the angle and pixels.
 _LINES: Final = 28
 _APART: Final = (math.sin(math.radians(7)), 10.0)
-# How far from a line an edge may lie, in pixels, and differ in direction, to be one of its own.
+# How far from a line, in pixels, an edge that belongs to it may be, and how far it may differ in direction.
 _NEAR: Final = 2.5
 _ALIKE: Final = math.cos(math.radians(16))
-# How a side may lie, and the corner of two, in a photo taken from the side.
+# How far a side may lean, and the least angle of a corner, in a photo taken from the side.
 _UPRIGHT: Final = math.cos(math.radians(46))
 _SQUARE: Final = math.sin(math.radians(50))
-# Parts of the picture: the least that a page may be, and how far beyond it a corner may lie.
+# As parts of the picture: the least area of a page, and how far outside a corner may lie.
 _LEAST_AREA: Final = 0.12
 _BEYOND: Final = 0.06
-# Parts of a side that have to be seen: of all on average, and of each; hands may cover the rest. What is no page has
-# lines that meet by chance, of which less is seen.
+# The part of a side along which edges must be seen: on average, and of each; hands may cover the rest. Of lines that
+# only meet by chance, less is seen.
 _SEEN: Final = 0.78
 _SEEN_LEAST: Final = 0.45
-# Nobody holds a camera so straight that two opposite sides lie as the picture's own do: they are drawn.
+# Nobody holds a camera so straight that two opposite sides are parallel to the picture's: such sides are drawn.
 _DRAWN: Final = math.sin(math.radians(0.3))
-# By how much a page in colour may be darker than what it lies on, of 255; and how far from its sides that is looked at.
+# By how much, of 255, a coloured page may be darker than what it lies on, and how wide a rim of both is compared.
 _DARKER: Final = 40
 _RIM: Final = 0.1
-# What counts for a side that the picture's own edge cuts off.
+# What counts as seen of a side that the picture's own edge cuts off.
 _CUT_OFF: Final = 0.35
-# Of the page, so that no brim of the table is left.
+# The part of the page that is cut off, so that no strip of the table is left.
 _INSET: Final = 0.004
 
+# x and y from the middle of the picture, and the direction in which it becomes brighter.
 type _Edge = tuple[float, float, float, float]
-"""x and y from the middle of the picture, and the direction in which it is brighter."""
 type _Corner = tuple[float, float]
 
 
 class _Line(NamedTuple):
-    """A line by its normal, which points to the right or down, and its distance from the picture's middle along it.
-
-    `seen` counts the edges along it, up to each pixel from far before the foot of the normal to as far behind; the
-    picture's own edge has none.
-    """
-
+    # Its normal, which points to the right or down, and its distance from the picture's middle along that.
     across: float
     down: float
     distance: float
+    # Running count of the edges along it, from far before the foot of the normal to as far behind; empty for the
+    # picture's own edge.
     seen: Sequence[int] = ()
 
     def is_near(self, other: _Line) -> bool:
-        """Return whether it is about the same line."""
         return (
             abs(self.across * other.down - self.down * other.across) < _APART[0]
             and abs(self.distance - other.distance) < _APART[1]
         )
 
     def owns(self, edge: _Edge, near: float) -> bool:
-        """Return whether an edge lies on it, and as it does."""
+        """Check that the edge is on the line, and has about its direction."""
         x, y, right, below = edge
         return (
             abs(x * self.across + y * self.down - self.distance) <= near
@@ -135,7 +129,7 @@ class _Line(NamedTuple):
         )
 
     def crossing(self, other: _Line, size: tuple[int, int]) -> _Corner | None:
-        """Return where it meets another, if at an angle that a page may have, and about in the picture."""
+        """None at an angle that no page has, or far outside of the picture."""
         across = self.across * other.down - self.down * other.across
         if abs(across) < _SQUARE:
             return None
@@ -145,7 +139,7 @@ class _Line(NamedTuple):
         return (x, y) if abs(x) <= size[0] * most and abs(y) <= size[1] * most else None
 
     def seen_between(self, begin: _Corner, end: _Corner) -> float:
-        """Return on which part of the way between two of its points there are edges, from 0 to 1."""
+        """Return the part of the way between two of its points that has edges, from 0 to 1."""
         middle = len(self.seen) // 2
         first, last = sorted(
             round(y * self.across - x * self.down) + middle for x, y in (begin, end)
@@ -154,7 +148,7 @@ class _Line(NamedTuple):
 
 
 def find(picture: Image.Image) -> Corners | None:
-    """Return the corners of the page in a picture, as parts of its width and height; None when unsure."""
+    """Return the page's corners as parts of the picture's width and height; None when unsure."""
     factor = _FIND_SIDE / max(picture.size)
     size = (max(16, round(picture.width * factor)), max(16, round(picture.height * factor)))
     white, paper = _paper(picture, size)
@@ -184,14 +178,14 @@ def find(picture: Image.Image) -> Corners | None:
 
 
 def _paper(picture: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
-    """Return how white a small picture is, with its ink and without: wood and skin are darker so than they look."""
+    """Take the darkest channel of a small picture, with ink and without: wood and skin become darker than they look."""
     small = picture.convert("RGB").resize(size, Image.Resampling.BOX)
     white = reduce(ImageChops.darker, small.split())
     return white, white.filter(ImageFilter.MaxFilter(_INK)).filter(ImageFilter.MinFilter(_INK))
 
 
 def _is_part(white: Image.Image, paper: Image.Image, corners: list[_Corner]) -> bool:
-    """Return whether corners enclose what is printed on a page: there is whiter paper around it, with ink."""
+    """Check for something printed on a page: around it there is whiter paper, with ink."""
     outside = Image.new("L", white.size, 255)
     places = [(x + white.width / 2, y + white.height / 2) for x, y in corners]
     ImageDraw.Draw(outside).polygon(places, 0)
@@ -204,14 +198,14 @@ def _is_part(white: Image.Image, paper: Image.Image, corners: list[_Corner]) -> 
 
 
 def _is_drawn(corners: list[_Corner], size: tuple[int, int]) -> bool:
-    """Return whether two opposite sides lie as the picture's own: a frame, a window, or what a drawing shows."""
+    """Check for two opposite sides parallel to the picture's: a frame, a window, or part of a drawing."""
     sides = [*pairwise([*corners, corners[0]])]
     for along, extent in enumerate(size[::-1]):
         across = 1 - along
         pair = sides[along::2]
         if all(
             abs(end[across] - begin[across]) < _DRAWN * math.dist(begin, end)
-            # Where the picture's edge cuts a page off, that is a side of it.
+            # The picture's own edge is a side of a page that it cuts off.
             and max(abs(end[across]), abs(begin[across])) < extent / 2 - 1
             for begin, end in pair
         ):
@@ -220,7 +214,7 @@ def _is_drawn(corners: list[_Corner], size: tuple[int, int]) -> bool:
 
 
 def _is_dark(picture: Image.Image, corners: list[_Corner], size: tuple[int, int]) -> bool:
-    """Return whether corners enclose what is much darker than around it, which is no paper on a table."""
+    """Check for something much darker than what is around it: no paper on a table."""
     gray = picture.convert("L").resize(size, Image.Resampling.BOX)
     middle = [sum(corner[axis] for corner in corners) / 4 for axis in (0, 1)]
 
@@ -264,7 +258,6 @@ def _edges(paper: Image.Image, size: tuple[int, int]) -> list[_Edge]:
 
 
 def _hough(edges: list[_Edge], size: tuple[int, int]) -> list[_Line]:
-    """Return the lines with most edges."""
     reach = math.hypot(*size) / 2
     columns = int(reach * 2 / _STEP) + 2
     votes = [0] * (_TURNS * columns)
@@ -288,7 +281,7 @@ def _hough(edges: list[_Edge], size: tuple[int, int]) -> list[_Line]:
 
 
 def _fitted(line: _Line, edges: list[_Edge], size: tuple[int, int]) -> _Line:
-    """Return a line as it lies best among the edges near it, and where it has some."""
+    """Fit a line to the edges near it, and note where along it they are."""
     around = [edge for edge in edges if line.owns(edge, _NEAR * 4)]
     for factor in (2.0, 1.5, 1.0, 1.0, 1.0):
         mine = [edge for edge in around if line.owns(edge, _NEAR * factor)]
@@ -307,13 +300,13 @@ def _fitted(line: _Line, edges: list[_Edge], size: tuple[int, int]) -> _Line:
     for edge in around:
         if line.owns(edge, _NEAR):
             place = round(edge[1] * line.across - edge[0] * line.down) + half
-            # An edge that lies askew has no pixel in each place.
+            # A slanting edge does not have a pixel in each place.
             marks[place - 1 : place + 2] = b"\1\1\1"
     return line._replace(seen=[0, *accumulate(marks)])
 
 
 def _quads(lines: list[_Line], size: tuple[int, int]) -> Iterator[tuple[float, list[_Corner]]]:
-    """Yield how likely each quadrilateral is a page, of those that may be one, and its corners."""
+    """Yield each quadrilateral that may be a page: how likely it is one, and its corners."""
     levels = [line for line in lines if line.down >= _UPRIGHT]
     levels.sort(key=lambda line: line.distance / line.down)
     uprights = [line for line in lines if line.across >= _UPRIGHT]
@@ -335,7 +328,7 @@ def _quads(lines: list[_Line], size: tuple[int, int]) -> Iterator[tuple[float, l
 
 
 def _likely(sides: Sequence[_Line], corners: list[_Corner], size: tuple[int, int]) -> float:
-    """Return how likely a quadrilateral is the page: 0 if not at all."""
+    """Return 0 for what cannot be a page, and more the likelier it is."""
     ways = list(pairwise([*corners, corners[0]]))
     area = sum(x * below - y * right for (x, y), (right, below) in ways) / 2 / (size[0] * size[1])
     if area < _LEAST_AREA:
@@ -352,10 +345,10 @@ def _likely(sides: Sequence[_Line], corners: list[_Corner], size: tuple[int, int
 _MM_PER_INCH: Final = 25.4
 A4: Final = (210.0, 297.0)
 LETTER: Final = (215.9, 279.4)
-# By how much the proportion of a page that is one of these may seem another.
+# Proportions, as measured, of pages that are A4, and of those that are Letter.
 _A4_RATIOS: Final = (1.34, 1.50)
 _LETTER_RATIOS: Final = (1.25, 1.34)
-# Parts of the picture's longer side that a lens may have as its focal length, and that of most phones.
+# Focal lengths as parts of the picture's longer side: the least and the most, and that of most phones.
 _FOCAL_LENGTHS: Final = (0.5, 2.5)
 _USUAL_FOCAL_LENGTH: Final = 0.73
 
@@ -365,13 +358,13 @@ def flat(
 ) -> tuple[Image.Image, int]:
     """Return the page between corners, without perspective, and its dots per inch.
 
-    Where it `is_page`, it is as large as paper that it is like; a photo of none keeps its proportions.
+    If it `is_page` and like A4 or Letter, it is as large as that; any other keeps its proportions.
     """
     points = [(x * picture.width, y * picture.height) for x, y in corners]
     width_mm, height_mm = _page_size(points, picture.size, is_page=is_page)
     sides = [math.dist(one, other) for one, other in pairwise([*points, points[0]])]
     inches = width_mm / _MM_PER_INCH, height_mm / _MM_PER_INCH
-    # No side loses pixels, unless there are more than can be seen.
+    # No side loses pixels, unless the longer one has more than SIDE.
     dpi = max(*sides[0::2], 1.0) / inches[0], max(*sides[1::2], 1.0) / inches[1]
     made_dpi = max(20, math.ceil(min(*(SIDE / side for side in inches), max(dpi))))
     size = (max(1, round(inches[0] * made_dpi)), max(1, round(inches[1] * made_dpi)))
@@ -400,9 +393,9 @@ def _page_size(points: Corners, size: tuple[int, int], *, is_page: bool) -> tupl
 
 
 def _ratio(points: Corners, size: tuple[int, int]) -> float:
-    """Return how many times as high as wide a page is (Zhang and He, 2007, section 4)."""
+    """Return the page's height divided by its width (Zhang and He, 2007, section 4)."""
     unit = max(size)
-    # From the middle of the picture, to which the lens is taken to point.
+    # From the middle of the picture, to which the lens is assumed to point.
     top_left, top_right, bottom_right, bottom_left = (
         ((x - size[0] / 2) / unit, (y - size[1] / 2) / unit) for x, y in points
     )
@@ -427,13 +420,13 @@ def _ratio(points: Corners, size: tuple[int, int]) -> float:
 
 
 def _cross(one: Sequence[float], two: Sequence[float], three: Sequence[float]) -> float:
-    """Return twice the area of a triangle, never nothing."""
+    """Return twice the area of a triangle, never 0."""
     area = (two[0] - one[0]) * (three[1] - one[1]) - (three[0] - one[0]) * (two[1] - one[1])
     return area or 1e-9
 
 
 def _mapping(points: Corners, size: tuple[int, int]) -> tuple[float, ...]:
-    """Return what maps each pixel of the page to where it is in the picture (Heckbert, 1989, section 2.2.3)."""
+    """Return Pillow's coefficients, which map pixels of the page to the picture (Heckbert, 1989, section 2.2.3)."""
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points
     sum_x, sum_y = x0 - x1 + x2 - x3, y0 - y1 + y2 - y3
     right_x, right_y, left_x, left_y = x1 - x2, y1 - y2, x3 - x2, y3 - y2
@@ -455,26 +448,26 @@ def _mapping(points: Corners, size: tuple[int, int]) -> tuple[float, ...]:
 
 # Its paper
 
-# Places, along the longer side, in which the brightness of the paper is made out, and pixels of each.
+# Places along the longer side at which the paper's brightness is measured, and pixels of each.
 _PLACES: Final = 100
 _PLACE: Final = 8
-# Places around one that is no paper: much darker than these, or of another colour.
+# A place is no paper if it is much darker than the places around it, or of another colour.
 _AROUND: Final = 25
 _DARK: Final = 0.35
 _TINT: Final = 0.05
 _BAND: Final = 256
-# Of the paper's brightness: what is white, and what may be taken for black.
+# As parts of the paper's brightness: what is white, and the brightest that may count as black.
 _WHITE: Final = 0.88
 _BLACKEST: Final = 0.3
 # Above 1 makes ink darker.
 _GAMMA: Final = 1.3
-# Parts of the paper's brightness: pencil up to the first is made no paler, and from the second on all is white. Between
-# them lies the grain of paper in the shade.
+# As parts of the paper's brightness: pencil up to the first becomes no paler, and from the second on all is white.
+# Between them is the grain of paper in the shade.
 _PENCIL: Final = (0.84, 0.9)
 
 
 def whitened(page: Image.Image) -> Image.Image:
-    """Return a page with white paper and dark ink; what is in colour stays so."""
+    """Make paper white and ink dark; what is in colour stays so."""
     paper = _background(page)
     step = paper.height / page.height
     made = Image.new(page.mode, page.size)
@@ -493,7 +486,7 @@ def whitened(page: Image.Image) -> Image.Image:
 
 
 def _inked(bright: float, black: float) -> float:
-    """Return how bright something becomes that is so bright beside the paper, if the darkest ink is `black`."""
+    """Return the new brightness for one beside the paper's, both from 0 to 1; `black` is that of the darkest ink."""
     spread: float = min(1.0, max(0.0, (bright - black) / (_WHITE - black))) ** _GAMMA
     pencil, white = _PENCIL
     rise = max(0.0, bright - pencil) * (1 - pencil) / (white - pencil)
@@ -515,7 +508,7 @@ def _divided(part: Image.Image, light: Image.Image) -> Image.Image:
 
 
 def _darkest(page: Image.Image) -> float:
-    """Return how bright the darkest ink of a page is, from 0 to 1, which no colour is."""
+    """Return the brightness of the darkest ink, from 0 to 1; colours do not count."""
     counts = reduce(ImageChops.lighter, page.split()).histogram()
     few = page.width * page.height * _INKED
     return next(value for value, count in enumerate(accumulate(counts)) if count >= few) / 255
@@ -525,10 +518,10 @@ type _Colour = tuple[int, int, int]
 
 
 def _background(page: Image.Image) -> Image.Image:
-    """Return a small picture of the paper alone, as it is lit.
+    """Return a small picture of only the paper, as it is lit.
 
-    A place is as bright as the brightest there. What is much darker than the paper around, or has a colour that it does
-    not have, is printed: there the paper is taken to be as bright as beside it.
+    Each place takes its brightest pixels. A place that is much darker than the paper around it, or of another colour,
+    is printed: there the paper is assumed to be as bright as beside it.
     """
     factor = _PLACES / max(page.size)
     size = (max(1, round(page.width * factor)), max(1, round(page.height * factor)))

@@ -18,10 +18,10 @@ MAX_PIXELS: Final = 30_000_000
 MAX_JPEG_PIXELS: Final = 250_000_000
 STRONGEST_REDUCTION: Final = 8
 DEFAULT_DPI: Final = 96
-# Times as many dots across as down, or down as across.
+# By how many times dots may be denser across than down, or down than across.
 OBLONG: Final = 4
 NEARLY_SQUARE: Final = 0.02
-# What decoders raise for damaged pictures, besides what they should.
+# What decoders raise for damaged pictures, beyond what they document.
 DECODER_ERRORS: Final = (
     OSError,
     ValueError,
@@ -52,19 +52,19 @@ def reading() -> Iterator[None]:
 
 
 def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Image.Image, Size]:
-    """Return a picture, or a frame of one, and its natural size in points, both upright.
+    """Read a picture, or a frame of one, and its natural size in points, both upright.
 
-    `most` is how many pixels its longer side has to have at least to be sharp enough: more are
-    thrown away. Raises TaskError: image_damaged, image_too_large.
+    `most` is how many pixels its longer side needs to be sharp enough: many more are thrown away. Raises TaskError:
+    image_damaged, image_too_large.
     """
     Image.MAX_IMAGE_PIXELS = None
     with reading(), Image.open(path) as opened:
         if frame:
             opened.seek(frame)
             if opened.mode not in ("P", "PA"):
-                # Pillow would lay the palette of the first page on this one.
+                # Pillow would apply the palette of the first page to this one.
                 opened.palette = None
-        # Phones put further pictures behind the photo, which Pillow calls MPO.
+        # Phones put further pictures behind the photo; Pillow calls such a file MPO.
         is_jpeg = opened.format in ("JPEG", "MPO")
         full, pixels = opened.size, opened.width * opened.height
         factor = reduction(full, most or max(full), MAX_PIXELS)
@@ -87,16 +87,16 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
 
 
 def as_jpeg(picture: Image.Image, quality: int, dpi: int = 0) -> bytes:
-    """Return a picture as JPEG data, which says its dots per inch if they are not 0."""
+    """Leave out the dots per inch if they are 0."""
     out = BytesIO()
     picture.save(out, "JPEG", quality=quality, subsampling=0, dpi=(dpi, dpi))
     return out.getvalue()
 
 
 def reduction(full: tuple[int, int], most: float, max_pixels: int) -> int:
-    """Return by how much a picture of that size can be made smaller while it is decoded.
+    """Return the factor, 1, 2, 4 or 8, by which a picture can be made smaller while it is decoded.
 
-    `most` is how many pixels its longer side has to have at least, `max_pixels` how many it may have in all.
+    `most` is how many pixels its longer side needs, `max_pixels` how many it may have in all.
     """
     factor = 1
     while factor < STRONGEST_REDUCTION and (
@@ -107,17 +107,17 @@ def reduction(full: tuple[int, int], most: float, max_pixels: int) -> int:
 
 
 def _resolution(opened: Image.Image) -> tuple[float, float]:
-    """Return the dots per inch across and down that a picture names, if they make sense."""
+    """Return the dots per inch across and down that the picture names, if they make sense, else DEFAULT_DPI."""
     found: Any = opened.info.get("dpi", (DEFAULT_DPI,))
     across, down = float(found[0]), float(found[-1])
     if not (20 <= across <= 10_000 and 20 <= down <= 10_000):
         return DEFAULT_DPI, DEFAULT_DPI
-    # Faxes have twice as many dots across; what differs more is a mistake.
+    # Faxes have twice as many dots across; a much larger difference is a mistake.
     return (across, down) if 1 / OBLONG <= across / down <= OBLONG else (across, across)
 
 
 def _square(picture: Image.Image, oblong: float) -> Image.Image:
-    """Return the picture with pixels as wide as high; `oblong` is how many times higher they are."""
+    """Make pixels as wide as high; `oblong` is how many times higher they are."""
     width, height = picture.size
     if abs(oblong - 1) < NEARLY_SQUARE:
         return picture
@@ -140,7 +140,7 @@ _PROFILE_ERRORS: Final = (ImageCms.PyCMSError, OSError, ValueError, TypeError, I
 
 
 def srgb(picture: Image.Image) -> Image.Image:
-    """Return the picture with its colours as sRGB, by the profile it carries; it may be the same, changed."""
+    """Convert colours to sRGB by the profile that the picture carries; it may be changed itself."""
     profile = picture.info.get("icc_profile")
     if not profile:
         return picture
@@ -156,17 +156,17 @@ def srgb(picture: Image.Image) -> Image.Image:
             source,
             ImageCms.createProfile("sRGB"),
             outputMode=mode,
-            # A large one is not in memory twice.
+            # So a large one is not in memory twice.
             inPlace=mode == picture.mode,
         )
     except _PROFILE_ERRORS:
-        # A profile that fits nothing, or Pillow without LittleCMS: the colours are taken as they are.
+        # The profile does not fit, or Pillow has no LittleCMS: the colours stay as they are.
         return picture
     return _without_profile(converted or picture)
 
 
 def has_other_colors(picture: Image.Image) -> bool:
-    """Return whether a picture carries a profile of colours that look different as sRGB."""
+    """Check for a profile of colours that look different as sRGB."""
     if not (profile := picture.info.get("icc_profile")):
         return False
     try:
@@ -182,11 +182,11 @@ def _without_profile(picture: Image.Image) -> Image.Image:
 
 
 def flatten(picture: Image.Image) -> Image.Image:
-    """Return the picture in grey or colour, white where it is transparent."""
+    """Convert to grey or colour, white where the picture is transparent."""
     if picture.mode in ("L", "RGB"):
         return picture
     if picture.mode == "F":
-        # From 0 to 1, or whole numbers of eight or sixteen bits.
+        # The values go up to 1, 255 or 65,535.
         extrema: Any = picture.getextrema()
         unit = 255.0 if extrema[1] <= 1 else 1.0 if extrema[1] <= 255 else 1 / 256
         return picture.point(lambda value: value * unit).convert("L")
@@ -200,26 +200,25 @@ def flatten(picture: Image.Image) -> Image.Image:
     return flat
 
 
-# A part that differs from the shape by no more than this, as a photo taken from a little aside
-# does, is stretched to it; of any other the middle is kept.
+# A chosen part that differs from the shape by no more than this, as in a photo taken slightly from the side, is
+# stretched to it; of any other the middle is kept.
 STRETCHED = 0.1
 
 
 class Crop(NamedTuple):
-    """The shape that pictures are cropped to; it lies or stands as each of them if it `turns`.
-
-    `pixels` are the most that the longer side of one keeps.
-    """
+    """The shape that pictures are cropped to."""
 
     shape: Size
+    # The shape is turned to each picture's orientation.
     turns: bool
+    # The most that the longer side of a picture keeps.
     pixels: int
 
 
 class Cut(NamedTuple):
     """The part of a picture that was chosen by hand.
 
-    The picture is turned clockwise first, by degrees, in a frame that holds all of it; the edges are
+    The picture is turned clockwise first, by `turn` degrees, in a frame that holds all of it; the edges are
     parts of that frame's width and height.
     """
 
@@ -230,9 +229,9 @@ class Cut(NamedTuple):
     turn: float
 
     def apply(self, picture: Image.Image, size: Size) -> tuple[Image.Image, Size]:
-        """Return the part of a picture, and the size it has in points."""
+        """Return the part and its size; `size` is the whole picture's in points."""
         turned = self._turned(picture)
-        # What a length of a pixel is stays the same.
+        # A pixel stays as large as it is.
         unit = size.width / picture.width, size.height / picture.height
         if picture.size == turned.size[::-1] and picture.size != turned.size:
             unit = unit[::-1]
@@ -261,9 +260,9 @@ class Cut(NamedTuple):
 def cropped(
     picture: Image.Image, size: Size, crop: Crop, *, chosen: bool = False
 ) -> tuple[Image.Image, Size]:
-    """Return a picture in another shape: its middle, or all of it where little is amiss and somebody chose it."""
+    """Keep the middle, or all of a `chosen` picture that has almost this shape already."""
     shape = crop.shape
-    # A square neither lies nor stands.
+    # A square is neither landscape nor portrait.
     if crop.turns and size.width != size.height and size.is_landscape != shape.is_landscape:
         shape = shape.turned
     factor = min(size.width / shape.width, size.height / shape.height)
@@ -279,7 +278,7 @@ def cropped(
 def _box(
     picture: Image.Image, first: tuple[float, float], last: tuple[float, float]
 ) -> tuple[int, int, int, int]:
-    """Return a box of at least one pixel that lies within a picture."""
+    """Round to a box of at least one pixel within the picture."""
     left = min(round(first[0]), picture.width - 1)
     top = min(round(first[1]), picture.height - 1)
     return left, top, max(left + 1, round(last[0])), max(top + 1, round(last[1]))

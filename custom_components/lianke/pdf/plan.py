@@ -1,4 +1,4 @@
-"""What sheets of paper are made of: pages and pictures in their places, lines around them, for each layout.
+"""Place pages and pictures on sheets of paper, with lines around them, for each layout.
 
 Lengths are in points (1/72 inch), y upwards from the bottom left corner.
 """
@@ -16,24 +16,20 @@ CENTER: Final = 5
 
 
 class Size(NamedTuple):
-    """Width and height."""
-
     width: float
     height: float
 
     @property
     def turned(self) -> Size:
-        """Return the size after a quarter turn."""
         return Size(self.height, self.width)
 
     @property
     def is_landscape(self) -> bool:
-        """Return whether it is wider than high."""
         return self.width > self.height
 
 
 class Rect(NamedTuple):
-    """A rectangle by its lower left corner."""
+    """x and y are those of the lower left corner."""
 
     x: float
     y: float
@@ -42,20 +38,15 @@ class Rect(NamedTuple):
 
     @property
     def size(self) -> Size:
-        """Return width and height."""
         return Size(self.width, self.height)
 
 
 def mm(length: float) -> float:
-    """Return a length in mm as points."""
     return length * POINTS_PER_MM
 
 
 def scaled(size: Size, area: Size, scale: str) -> Size:
-    """Return the size that something has in an area.
-
-    `scale` is one of the service's words (fit, fitw, fith, fill, cover, none) or a percentage.
-    """
+    """`scale` is one of the service's words (fit, fitw, fith, fill, cover, none) or a percentage."""
     across, down = area.width / size.width, area.height / size.height
     if scale == "fill":
         return area
@@ -69,25 +60,21 @@ def scaled(size: Size, area: Size, scale: str) -> Size:
 
 
 def aligned(size: Size, area: Rect, align: int = CENTER) -> Rect:
-    """Return where something of that size lies in an area.
-
-    `align` is 1 to 9: rows from top left to bottom right.
-    """
+    """`align` is 1 to 9: rows from top left to bottom right."""
     row, column = divmod(align - 1, 3)
     x = area.x + (area.width - size.width) * column / 2
     y = area.y + (area.height - size.height) * (2 - row) / 2
     return Rect(x, y, size.width, size.height)
 
 
+# The number of a page, from 0, or an empty place.
 type Slot = int | None
-"""The number of a page, from 0, or an empty place."""
 
 
 class Item(NamedTuple):
-    """A page in its place, turned by quarters, counter-clockwise."""
-
     page: int
     place: Rect
+    # Quarters, counter-clockwise.
     turns: int = 0
 
 
@@ -101,13 +88,13 @@ class Grid(NamedTuple):
 
     @property
     def pitch(self) -> Size:
-        """Return how far it is from one cell to the next."""
+        """From one cell to the next."""
         return Size(
             (self.area.width + self.gap) / self.columns, (self.area.height + self.gap) / self.rows
         )
 
     def cells(self, *, by_column: bool = False) -> list[Rect]:
-        """Return the cells in reading order: by rows from the top left, or by columns."""
+        """In reading order: by rows from the top left, or by columns."""
         across, up = self.pitch
         places = [(row, column) for row in range(self.rows) for column in range(self.columns)]
         if by_column:
@@ -123,7 +110,7 @@ class Grid(NamedTuple):
         ]
 
     def cell_of(self, place: Rect) -> int:
-        """Return the number of the cell, from 0 by rows, that something lies in."""
+        """Return the number, from 0 by rows, of the cell that the middle of `place` is in."""
         if self.columns * self.rows == 1:
             return 0
         column = int((place.x + place.width / 2 - self.area.x) / self.pitch.width)
@@ -133,35 +120,31 @@ class Grid(NamedTuple):
 
 @dataclass(slots=True)
 class Sheet:
-    """One side of a sheet of paper.
-
-    Each item lies in a cell of `grid`; without one a single item lies anywhere. Nothing of them is seen
-    outside of `window`. `frames` are drawn as thin lines, `cuts` as dashed ones from a point to another, and
-    a watermark goes across each of `marked`, or across the sheet.
-    """
+    """One side of a sheet of paper."""
 
     size: Size
+    # Each is in a cell of `grid`; without one, a single item is anywhere.
     items: list[Item] = field(default_factory=list)
     grid: Grid | None = None
+    # Nothing of the items is seen outside of it.
     window: Rect | None = None
+    # Thin lines.
     frames: list[Rect] = field(default_factory=list)
+    # Dashed lines from a point to another.
     cuts: list[tuple[float, float, float, float]] = field(default_factory=list)
+    # Areas with a watermark each; without any, it goes across the sheet.
     marked: list[Rect] = field(default_factory=list)
 
 
 class Paper(NamedTuple):
-    """A sheet of paper, and what stays free at its edges.
-
-    `margin` is free at the left and right, and at the top and bottom, of the paper as it is defined;
-    `stamped` more at the top and bottom of whatever way it lies.
-    """
-
     size: Size
+    # Free at the left and right, and at the top and bottom, of the paper as it is defined.
     margin: Size
+    # Free besides at the top and bottom, whatever way the paper lies.
     stamped: float = 0.0
 
     def lying(self, landscape: bool) -> tuple[Size, Rect]:  # how it lies
-        """Return the size of the paper as it lies before the reader, and what may be printed on."""
+        """Return the size of the paper as the reader sees it, and the area that may be printed on."""
         turned = self.size.is_landscape != landscape
         size = self.size.turned if turned else self.size
         across, up = self.margin.turned if turned else self.margin
@@ -170,7 +153,7 @@ class Paper(NamedTuple):
 
 
 def check_room(area: Rect) -> None:
-    """Check that margins and gaps leave anything of a paper. Raises TaskError: paper_too_small."""
+    """Raise TaskError: paper_too_small, if margins and gaps leave nothing of a paper."""
     if min(area.size) <= 0:
         raise TaskError("paper_too_small")
 
@@ -186,10 +169,9 @@ def _filled(
     upright: bool = False,
     frame: bool = False,
 ) -> Sheet:
-    """Return a sheet with pages as large as they can be in the cells of its grid, turned only if they may be.
+    """Make a sheet with pages as large as they can be in the cells of its grid, turned only if they may be.
 
-    What is `upright` is turned with its cell, whatever its own shape. Each has a frame around it if that is wanted.
-    Raises TaskError: paper_too_small.
+    What is `upright` is turned with its cell, whatever its own shape. Raises TaskError: paper_too_small.
     """
     items: list[Item] = []
     for page, cell in zip(pages, grid.cells(by_column=by_column), strict=False):
@@ -203,10 +185,7 @@ def _filled(
 
 
 def padded(starts: list[int], count: int, multiple: int) -> list[Slot]:
-    """Return the pages with empty places, so that each document begins after a multiple of places.
-
-    `starts` are the numbers of the documents' first pages.
-    """
+    """Add empty places, so that each document begins after a multiple of places; `starts` are their first pages."""
     slots: list[Slot] = []
     for page in range(count):
         if page in starts:
@@ -237,7 +216,7 @@ def several(
 ) -> list[Sheet]:
     """Lay out several pages on each sheet, in the grid in which the first page is largest.
 
-    `landscape` None leaves it to the pages how the sheet lies.
+    With None for `landscape`, the pages decide how the sheet lies.
     """
     choices = [
         (*paper.lying(lies), columns, rows)
@@ -258,7 +237,7 @@ def booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool) -> I
     `side` is front, back or both, which then alternate.
     """
     size, area = paper.lying(landscape=True)
-    # The fold gets what the edges have.
+    # The fold gets the margins of two edges.
     grid = Grid(area, 2, 1, 2 * area.x)
     last = len(sizes) + -len(sizes) % 4 - 1
     for number in range((last + 1) // 2):
@@ -292,7 +271,7 @@ def poster(
 ) -> Iterator[Sheet]:
     """Spread each page over columns × rows sheets, row by row; only their margins stay free.
 
-    All sheets lie as is best for the first page: a job is told one way for all of them.
+    All sheets have the orientation that is best for the first page, as a job can have only one.
     """
     ways = _ways(landscape)
     for page, shape in enumerate(sizes):
@@ -333,7 +312,7 @@ def _ways(landscape: bool | None) -> tuple[bool, ...]:  # how a sheet may lie
 
 
 def _factor(shape: Size, area: Rect, columns: int, rows: int) -> float:
-    """Return by how much a page is made larger in a cell of a grid."""
+    """Return the enlargement of a page in a cell of a grid."""
     cell = Grid(area, columns, rows, GAP).cells()[0]
     return scaled(shape, cell.size, "fit").width / shape.width
 
@@ -342,9 +321,9 @@ def _factor(shape: Size, area: Rect, columns: int, rows: int) -> float:
 CARD: Final = Size(mm(85.6), mm(54))
 CARD_GAP: Final = mm(20)
 PHOTO_GAP: Final = mm(3)
-# A paper of a photo's own size is filled by it.
+# A photo fills a paper that differs from its size by no more than this.
 SAME_SIZE: Final = mm(2)
-# Photos that fill a sheet; more on one nobody cuts out.
+# Most photos with which a sheet is filled; nobody cuts out more.
 FULL: Final = 100
 
 
@@ -366,7 +345,7 @@ def cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> Iterator[Sheet
 
 
 def photo_shape(photo: Size | None, paper: Paper) -> Size:
-    """Return the upright size of a photo: its own, or None for what the margins leave of the paper.
+    """Return the upright size of a photo; with None it is what the margins leave of the paper.
 
     Raises TaskError: paper_too_small.
     """
@@ -388,7 +367,7 @@ def photos(
 ) -> Iterator[Sheet]:
     """Lay out each photo `count` times, as many on a sheet as have room; 0 fills a sheet with each.
 
-    `photo` None makes each as large as the paper. Sheets of `upright` ones lie where more heads have room so.
+    With None for `photo`, each is as large as the paper. Sheets of `upright` ones are landscape if more have room so.
     Raises TaskError: paper_too_small, too_many_pages.
     """
     size, area = paper.lying(landscape=False)
@@ -397,7 +376,7 @@ def photos(
     if photo is None or off <= SAME_SIZE:
         grid = Grid(aligned(shape, Rect(0, 0, *size)), 1, 1, 0.0)
     else:
-        # What is turned on a standing sheet is upright on one that lies.
+        # Photos that are turned on a portrait sheet are upright on a landscape one.
         ways = [(*paper.lying(lies), shape) for lies in (False, True)]
         ways = ways if upright else [(size, area, shape), (size, area, shape.turned)]
         choices = [(sheet, _grid(room, lying)) for sheet, room, lying in ways]
@@ -415,8 +394,8 @@ def photos(
 
 
 def _grid(area: Rect, shape: Size) -> Grid:
-    """Return as many cells of this shape as an area has room for, in its middle."""
-    # What a length loses in reckoning must not cost a place.
+    """Center as many cells of this shape as an area has room for; a grid without columns if it has none."""
+    # A rounding error must not cost a place.
     columns = int((area.width + PHOTO_GAP + 0.01) / (shape.width + PHOTO_GAP))
     rows = int((area.height + PHOTO_GAP + 0.01) / (shape.height + PHOTO_GAP))
     if columns < 1 or rows < 1:

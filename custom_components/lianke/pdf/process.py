@@ -1,6 +1,6 @@
-"""Run tasks on PDF files in a process of its own, which a bad file may end.
+"""Run tasks on PDF files in a process of its own, which a bad file may crash.
 
-Requests come on stdin and answers go to stdout, each a JSON object behind its length (4 bytes,
+Requests come on stdin and answers go to stdout, each a JSON object after its length (4 bytes,
 big-endian). A request names its `task`; the answer has the task's result, or `error`.
 The process ends when stdin does, and when a limit of memory or time is reached.
 """
@@ -28,21 +28,20 @@ LENGTH: Final = struct.Struct(">I")
 MAX_REQUEST: Final = 64 * 1024
 # Private memory of the process in bytes, far above what a document usually takes.
 MEMORY: Final = 384 * 1024 * 1024
-# Seconds. The client gives up earlier; this is for a process whose client was killed.
+# The client gives up earlier; this ends a process whose client was killed.
 TASK_SECONDS: Final = 60
-# Twenty documents may be laid out together, each of which may have some files beside it meanwhile.
+# Twenty documents may be laid out together, each with some temporary files.
 OPEN_FILES: Final = 128
-# Of all documents that are laid out together, and sheets that come of them.
+# Of all documents that are laid out together, and of the sheets made of them.
 MAX_SOURCE_PAGES: Final = 2000
-# Of a page of a scan, read or made: A4 with 600 dots per inch has 35 million, which take 140 MB in colour.
+# Of a scanned page, read or made: A4 at 600 dpi has 35 million, which take 140 MB in colour.
 MAX_SCAN_PIXELS: Final = 36_000_000
-# What the names of fonts end with.
 FONT_SUFFIXES: Final = (".ttf", ".ttc", ".otf")
 
-
+# From the fields of a request to those of an answer, if it has any.
 type Task = Callable[[dict[str, Any]], dict[str, Any] | None]
 
-# From the fields of a request to an answer, if there is something to say: modules beside this one, and their functions.
+# By task, its module beside this one and the function there.
 TASKS: Final = {
     "check": ("whole", "check"),
     "check_pdf": ("whole_pdf", "check"),
@@ -60,13 +59,13 @@ TASKS: Final = {
 
 
 def main(site: str) -> None:
-    """Answer requests until stdin ends; `site` is the folder that PDFium's package lies in."""
+    """Answer requests until stdin ends; `site` is the folder with PDFium's package."""
     _limit()
     sys.path.append(site)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # What a library prints must not get between the answers.
     os.dup2(2, 1)
-    # Where PDFium does not run, pictures are looked at all the same.
+    # Where PDFium does not run, pictures can be checked all the same.
     _write(answers, {"ready": True, "pdfium": _runs("count")})
     while (request := _read(requests)) is not None:
         signal.alarm(TASK_SECONDS)
@@ -102,7 +101,7 @@ def _write(file: BinaryIO, answer: dict[str, Any]) -> None:
 
 
 def _task(name: str) -> Task:
-    """Return the function of a task. Its module is imported only now: a preview waits for no other."""
+    """Import the task's module only now: a preview does not wait for the others."""
     module, function = TASKS[name]
     task: Task = getattr(importlib.import_module(f"{__package__}.{module}"), function)
     return task

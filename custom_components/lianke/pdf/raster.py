@@ -16,19 +16,19 @@ from .writer import OBJECTS_A_PAGE, PdfWriter, Picture, packed
 
 PWG_SYNC: Final = b"RaS2"
 URF_SYNC: Final = b"UNIRAST\0"
+# A2 at 600 dpi has 9,921 × 14,031.
 MAX_SIDE_PIXELS: Final = 20_000
-"""A2 with 600 dots per inch has 9,921 × 14,031."""
 LEAST_DPI: Final = 72
 MOST_DPI: Final = 1200
+# Bytes of the file that are in memory, besides a row.
 WINDOW: Final = 1024 * 1024
-"""bytes of the file that are held, besides a row."""
+# Bytes of rows that are handed over together.
 BATCH: Final = 256 * 1024
-"""bytes of rows that are handed over together."""
 
 _PWG_HEADER: Final = 1796
 _PWG_RESOLUTION: Final = struct.Struct(">II")
 _PWG_NUMBERS: Final = struct.Struct(">IIIIIIII")
-# By the bits of a pixel: the numbers of grey and of colours.
+# By the bits of a pixel, the numbers of the colour spaces that are read: grey, then colours.
 _PWG_SPACES: Final = {8: (18,), 24: (1, 19, 20)}
 _URF_HEADER: Final = 32
 _URF_NUMBERS: Final = struct.Struct(">III")
@@ -41,7 +41,7 @@ class RasterReader:
     """Reads the pages of a raster file in order; each page's rows are read before the next page."""
 
     def __init__(self, file: BinaryIO, position: int = 0) -> None:
-        """Read the file's mark, or go on where a page ended: `position` of an earlier reader."""
+        """`position` is an earlier reader's, to go on after its last page; 0 begins with the file's mark."""
         self._file = file
         file.seek(0)
         mark = file.read(len(URF_SYNC))
@@ -58,11 +58,11 @@ class RasterReader:
 
     @property
     def position(self) -> int:
-        """Return where the next page begins in the file."""
+        """The byte at which the next page begins."""
         return self._start + self._at
 
     def next_page(self) -> Picture | None:
-        """Return the header of the next page, None behind the last one."""
+        """None behind the last one."""
         length = _URF_HEADER if self._is_urf else _PWG_HEADER
         self._fill(length)
         if self._at == len(self._window):
@@ -76,7 +76,7 @@ class RasterReader:
     def rows(self, page: Picture) -> Iterator[bytes]:
         """Yield the pixels of a page, some rows at a time."""
         size = page.width * page.pixel_bytes
-        # The longest a row can be encoded: a byte for each pixel besides the pixel.
+        # The longest encoding of a row has a byte for each pixel, besides the pixel.
         most = size + page.width + 2
         left = page.height
         batch = bytearray()
@@ -100,7 +100,7 @@ class RasterReader:
             yield bytes(batch)
 
     def _row(self, at: int, page: Picture) -> bytes:
-        """Return the pixels of the row encoded from a place in the window on."""
+        """Decode the row that begins at a place in the window."""
         data, step = self._window, page.pixel_bytes
         size = page.width * step
         row = bytearray()
@@ -125,7 +125,7 @@ class RasterReader:
         return bytes(row)
 
     def _fill(self, wanted: int) -> None:
-        """Have so many bytes in the window, or all that are left."""
+        """Read until the window has so many bytes left, or all that there are."""
         if len(self._window) - self._at >= wanted:
             return
         self._start += self._at
@@ -163,10 +163,10 @@ def _checked(width: int, height: int, across: int, along: int, pixel_bytes: int)
 
 
 MAX_PAGES: Final = 500
+# 280 pages of A4 at 600 dpi, each of which may take only a few bytes of the file.
 MAX_JOB_PIXELS: Final = 10_000_000_000
-"""of all pages: 280 of A4 with 600 dots per inch, each of which may take a few bytes of the file."""
+# After this other tasks get their turn; a page that was begun is finished.
 TURN_SECONDS: Final = 5
-"""seconds after which other tasks get their turn; a page that is begun is finished."""
 # In 0.01 mm; devices round up, or draw a little beyond the edge.
 _INCH: Final = 2540
 _SLACK: Final = 500
@@ -175,11 +175,10 @@ _SLACK: Final = 500
 def convert(request: dict[str, Any]) -> dict[str, Any]:
     """Add pages of the raster file `path` to the PDF file `target`, which has at most `limit` bytes.
 
-    `position` says where to go on in the raster file and `objects` where the PDF's objects lie that
-    are written already, `pixels` how many its pages have: 0, [] and 0 at first, then as the last answer
-    said. `papers` are the widths and heights, in 0.01 mm, that pages have to fit on. The answer has the
-    first three, and `pages` once the PDF is complete. Reasons: damaged, unsupported, too_large,
-    raster_too_large, disk.
+    `position` is where to go on in the raster file, `objects` where the PDF's objects are that are written already,
+    `pixels` how many its pages have: 0, [] and 0 at first, then as in the last answer. Each page must fit on one of
+    `papers`, widths and heights in 0.01 mm. The answer also has `pages` once the PDF is complete.
+    Raises TaskError: damaged, unsupported, too_large, raster_too_large, disk.
     """
     papers: list[list[int]] = request["papers"]
     pixels: int = request["pixels"]
@@ -188,7 +187,7 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
     with Path(request["path"]).open("rb") as source:
         reader = RasterReader(source, request["position"])
         try:
-            # A new one only its owner may read.
+            # Only the owner may read a new file.
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
             with os.fdopen(os.open(request["target"], flags, 0o600), "ab") as target:
                 writer = PdfWriter(target, objects, request["limit"])
@@ -211,7 +210,7 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fits(page: Picture, papers: list[list[int]]) -> bool:
-    """Return whether a page fits on one of the papers, upright or turned."""
+    """Compare with papers in 0.01 mm, upright and turned."""
     width, height = (
         pixels / dpi * _INCH
         for pixels, dpi in ((page.width, page.across_dpi), (page.height, page.along_dpi))

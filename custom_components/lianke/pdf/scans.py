@@ -1,7 +1,6 @@
-"""Pages of scans: straightened, cut, in another resolution or without colour, and joined to one PDF.
+"""Straighten, cut, resize and decolour pages of scans, and join them to one PDF.
 
-A page is decoded once, and what is made of it is drawn a band at a time: both are in memory, and nothing else of that
-size.
+A page is decoded once, and drawn anew a band at a time: nothing as large as these two is in memory besides.
 """
 
 from io import BytesIO
@@ -18,19 +17,19 @@ from .plan import Size
 from .process import MAX_SCAN_PIXELS, TaskError
 from .writer import PdfWriter, Picture, packed
 
+# Pages of a PDF.
 MAX_JOINED: Final = 500
-"""pages of a PDF."""
 QUALITY: Final = 90
+# Of a PDF's pages, which have none.
 DEFAULT_DPI: Final = 300
-"""of the pages of a PDF, which have none."""
+# Of pages whose width nobody knows.
 WIDTH_MM: Final = 210
-"""of pages of which nobody knows how wide they are."""
 _BAND: Final = 256
 _MM_PER_INCH: Final = 25.4
 _PART_BYTES: Final = 256 * 1024
-# What a picture says of its resolution is believed if the page is then about as wide as the scanner, or as half of it.
+# A picture's resolution is believed if the page is then between these parts of the scanner's width wide.
 _BELIEVED: Final = (0.6, 1.1)
-# In pictures that were made here, of parts of pages too, which say what is so.
+# Comment in pictures made here, also of parts of pages: their resolution is true.
 _MADE_HERE: Final = b"true size"
 _USUAL_DPI: Final = (75, 100, 150, 200, 240, 300, 400, 600, 1200)
 _NEARLY: Final = 0.05
@@ -42,11 +41,11 @@ _BLACK_BELOW: Final = 128
 def scan_page(request: dict[str, Any]) -> None:
     """Write a page of a scan to the new JPEG file `target`, of at most `limit` bytes.
 
-    It is page `page`, from 0, of `path`, a PDF with `is_pdf`, else a picture. `width` is how wide the scanner is, in
-    mm, without one A4: so wide is a picture that says nothing of its resolution, or what cannot be. It is straightened
-    with `straighten`, then cut by `cut`, the fields of a Cut, and of that the `region` is left: left, top, width and
-    height in mm; without them nothing is cut. `dpi` is the resolution wanted, without it the page's own, `color` is
-    color, gray, or mono, which is black and white. Reasons: damaged, image_damaged, image_too_large, too_large, disk.
+    It is page `page`, from 0, of `path`, a PDF with `is_pdf`, else a picture. A picture without a resolution that can
+    be true is as wide as the scanner: `width` in mm, by default A4. It is straightened with `straighten`, then cut by
+    `cut`, the fields of a Cut, and of that the `region` is left: left, top, width and height in mm. `dpi` is the
+    resolution wanted, by default the page's own; `color` is color, gray, or mono, which is black and white.
+    Raises TaskError: damaged, image_damaged, image_too_large, too_large, disk.
     """
     mode = _MODES[request["color"]]
     picture, dpi = _read(request, mode)
@@ -70,7 +69,7 @@ def scan_page(request: dict[str, Any]) -> None:
 
 
 def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
-    """Return a page, in grey or colour, and its dots per inch."""
+    """Return the page and its dots per inch."""
     path, page, dpi_wanted = request["path"], request.get("page", 0), request.get("dpi")
     if request["is_pdf"]:
         folder = folder_of(request["target"])
@@ -79,7 +78,7 @@ def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
         full = found.width
         dpi = _resolution(found, found.width, request.get("width") or WIDTH_MM)
         if _is_plain(found):
-            # More than is asked for is not decoded, nor colour where none is.
+            # Decode no more pixels than are wanted, and no colour for grey.
             most = max(found.size) * (dpi_wanted or dpi) / dpi
             factor = reduction(found.size, most, MAX_SCAN_PIXELS)
             found.draft(
@@ -109,9 +108,9 @@ def _read_pdf(
 
 
 def _is_plain(found: Image.Image) -> bool:
-    """Return whether a picture is an upright JPEG in grey or the usual colours.
+    """Check for an upright JPEG in grey or the usual colours.
 
-    One that is too large to have its colours changed is taken as it is.
+    One that is too large to have its colours changed passes with any.
     """
     plain = found.format == "JPEG" and found.mode in ("L", "RGB")
     is_large = found.width * found.height > MAX_PIXELS
@@ -123,9 +122,9 @@ def _is_plain(found: Image.Image) -> bool:
 
 
 def _resolution(found: Image.Image, pixels: int, width_mm: float) -> float:
-    """Return the dots per inch of a picture that is so many pixels wide once it is upright.
+    """Return the dots per inch that the picture names if they make sense, else those of one as wide as the scanner.
 
-    It is what the picture says if that makes sense, else what makes it as wide as the scanner.
+    `pixels` is its width once it is upright.
     """
     said = found.info.get("dpi", (0,))[0]
     width = pixels / (width_mm / _MM_PER_INCH)
@@ -143,7 +142,7 @@ def _drawn(
     size: tuple[int, int],
     mode: str,
 ) -> Image.Image:
-    """Return a part of a picture in another size; what lies beyond the picture is white."""
+    """Resize a part of a picture; what is beyond the picture becomes white."""
     if size[0] * size[1] > MAX_SCAN_PIXELS:
         raise TaskError("image_too_large")
     across, down = size[0] / (part[2] - part[0]), size[1] / (part[3] - part[1])
@@ -164,15 +163,15 @@ def _drawn(
     return made
 
 
+# Degrees by which a page may lie askew; what seems more is no mistake.
 STEEPEST: Final = 5.0
-"""degrees by which a page may lie askew; what seems more is no mistake."""
 _SKEW_PIXELS: Final = 800
-# How much better lines have to stand out for a page to be turned at all.
+# How much better lines must stand out for a page to be turned at all.
 _BETTER: Final = 1.05
 
 
 def skew(picture: Image.Image) -> float:
-    """Return by how many degrees a page is to be turned clockwise so that its lines lie straight; 0 where none do."""
+    """Return the degrees, clockwise, by which a page must be turned for its lines to be level; 0 where it has none."""
     factor = max(1.0, max(picture.size) / _SKEW_PIXELS)
     size = (max(1, round(picture.width / factor)), max(1, round(picture.height / factor)))
     small = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L")
@@ -197,9 +196,9 @@ def _turned(picture: Image.Image, degrees: float) -> Image.Image:
 def join_scans(request: dict[str, Any]) -> None:
     """Join the JPEG and PNG files `paths`, each a page, to the new PDF file `target`, of at most `limit` bytes.
 
-    Upright JPEGs in grey or colour stay as they are, others become such. Pages are as large as their resolution says if
-    that makes sense; with `mono` they become black and white, which takes a tenth of the space. Reasons: image_damaged,
-    image_too_large, too_many_pages, too_large, disk.
+    Upright JPEGs in grey or colour stay as they are, others become such. A page's size follows from its resolution if
+    that makes sense; with `mono` it becomes black and white, which takes a tenth of the space.
+    Raises TaskError: image_damaged, image_too_large, too_many_pages, too_large, disk.
     """
     if not 0 < len(request["paths"]) <= MAX_JOINED:
         raise TaskError("too_many_pages")

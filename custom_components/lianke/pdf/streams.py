@@ -1,4 +1,4 @@
-"""Whether the streams in a PDF file are there to their ends, wherever PDFium passes over what is missing."""
+"""Check that streams in a PDF file are complete, where PDFium skips what is missing."""
 
 import base64
 import binascii
@@ -14,16 +14,16 @@ import zlib
 from .fax import Coding, is_whole
 from .process import TaskError
 
-# Of all streams in a turn, and of a picture, unpacked.
+# Decompressed bytes of all streams in a turn, and of a picture.
 MAX_UNPACKED: Final = 128 * 1024 * 1024
-# Of a turn.
+# In a turn.
 MAX_STREAMS: Final = 100_000
-# Of a picture that is coded as faxes are: each of its codes is looked at.
+# Bytes of a fax-coded picture, whose codes are read one by one.
 MAX_FAX: Final = 4 * 1024 * 1024
 _BLOCK: Final = 1024 * 1024
 _HEAD_BYTES: Final = 4096
 
-# Others are gone past.
+# Only these take time; other streams are skipped.
 _LONG: Final = frozenset({b"FlateDecode", b"CCITTFaxDecode"})
 _STREAM: Final = re.compile(rb"(?<!end)stream(?:\r\n|\n)")
 _FILTER: Final = re.compile(rb"/Filter\s*(?:\[\s*)?/(\w+)")
@@ -42,10 +42,9 @@ _FILTER_ELSEWHERE: Final = re.compile(rb"/Filter\s*(?:\[\s*)?\d")
 
 
 def check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
-    """Look at the streams of the PDF file at `path` that are packed, or coded as faxes are, from a place in it on.
+    """Check the compressed and fax-coded streams of a PDF file, from byte `at` until the time `until` (time.monotonic).
 
-    Return whether all could be looked at, and where to go on if it is `until` that (time.monotonic) before the last
-    one, else None. Raises TaskError: incomplete.
+    Return whether all could be checked, and the byte to go on from, None at the end. Raises TaskError: incomplete.
     """
     with (
         Path(path).open("rb") as file,
@@ -68,7 +67,7 @@ def check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
                 room = left
                 at, left = _flate_end(data, at, room)
                 if left < 0:
-                    # There is room for the next turn, unless this one alone is too large.
+                    # The next turn has room for this stream, unless it is too large by itself.
                     return (False, None) if room == MAX_UNPACKED else (True, found.start())
             end = data.find(b"endstream", at)
             if end < 0:
@@ -86,7 +85,7 @@ def check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
 
 
 def _flate_end(data: mmap.mmap, at: int, left: int) -> tuple[int, int]:
-    """Return where a packed stream ends, as its sum says, and how much of `left` it leaves. Raises TaskError."""
+    """Return where a compressed stream ends, its checksum verified, and what it leaves of `left`. Raises TaskError."""
     inflater = zlib.decompressobj()
     packed = b""
     while not inflater.eof and left >= 0:
@@ -104,7 +103,7 @@ def _flate_end(data: mmap.mmap, at: int, left: int) -> tuple[int, int]:
 
 
 def _fax(head: bytes) -> Coding | None:
-    """Return how a picture is coded by its dictionary, None where that is said somewhere else, or not at all."""
+    """Read a picture's coding from its dictionary; None where it is elsewhere in the file, or missing."""
     k, columns = _K.search(head), _COLUMNS.search(head)
     rows = _HEIGHT.search(head) or _ROWS.search(head)
     if rows is None or _ELSEWHERE.search(head):
@@ -121,7 +120,7 @@ def _fax(head: bytes) -> Coding | None:
 
 
 def unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
-    """Return what is in a stream with such filters, None for more than there is room for.
+    """Undo the filters of a stream; None if it has more than MAX_UNPACKED bytes.
 
     Raises TaskError: incomplete; LookupError for another filter.
     """
@@ -135,7 +134,7 @@ def unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
                         if len(data) == MAX_UNPACKED:
                             return None
                         raise TaskError("incomplete")
-                # Some lack the mark of their end.
+                # Some lack their end mark.
                 case "ASCII85Decode":
                     data = base64.a85decode(data.partition(b"~")[0].strip().removeprefix(b"<~"))
                 case "ASCIIHexDecode":
@@ -149,14 +148,14 @@ def unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
 
 
 _UNKNOWN: Final = 0xFFFFFFFF
-# In bytes, of a part of a picture in JBIG2.
+# Bytes of a segment, a part of a picture in JBIG2.
 _SHORTEST_SEGMENT: Final = 11
 
 
 def has_segments(data: bytes) -> bool | None:
-    """Return whether all parts of a picture in JBIG2 are as long as their heads say, None where one does not say it."""
+    """Check that all segments of a JBIG2 picture are as long as their headers say; None where one does not say."""
     at = 0
-    # A break of a line may follow the last one.
+    # A line break may follow the last one.
     while len(data) - at >= _SHORTEST_SEGMENT:
         number, flags, count = struct.unpack_from(">IBB", data, at)
         at += 5

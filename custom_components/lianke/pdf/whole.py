@@ -1,4 +1,4 @@
-"""Whether a picture is there to its end: it is decoded."""
+"""Check that a picture is complete: it is decoded to its end."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,47 +16,46 @@ from PIL import Image, JpegImagePlugin, TiffImagePlugin
 from .pictures import DECODER_ERRORS
 from .process import TaskError
 
-# What is left to decode of a JPEG is as large as this at most, in pixels: twice, to be compared.
+# A JPEG is decoded twice, to be compared, at a size of no more pixels than this if it can be reduced so far.
 _SMALL: Final = 4_000_000
 _WEAKEST: Final = 8
-# Bytes that a JPEG or a page of a TIFF takes while it is decoded. A progressive JPEG is kept in blocks of 8 x 8 numbers
-# of two bytes until its last scan has come: 40 million pixels take 240 MB so, in full colours, besides what is seen.
+# Bytes for decoding a JPEG or a page of a TIFF. The decoder keeps a progressive JPEG in blocks of 8 x 8 numbers of two
+# bytes until its last scan: 40 million pixels in full colours take 240 MB, besides the picture.
 MAX_DECODING: Final = 300 * 1024 * 1024
 _BLOCK_BYTES: Final = 128
 # Rows that are compared at once.
 _BAND: Final = 64
-# Others are decoded as they are.
+# Pixels of pictures of other kinds, which are decoded at full size.
 MAX_DECODED: Final = 30_000_000
 MAX_UNPACKED: Final = 1024**3
 _BLOCK: Final = 4 * 1024 * 1024
 MAX_FRAMES: Final = 2000
-# Of a progressive JPEG: programs make some ten, but each may cost as much as a picture and take a few bytes.
+# Of a progressive JPEG: programs write about ten, but a few bytes may make one that costs as much as a picture.
 MAX_SCANS: Final = 500
 MAX_STRIPS: Final = 1_000_000
-# A JPEG with restarts or several scans, which is copied to be decoded once more.
+# Bytes of a JPEG with restarts or several scans, which is copied to be decoded once more.
 MAX_FILLED: Final = 64 * 1024 * 1024
 
 _END: Final = b"\xff\xd9"
 _SCAN: Final = 0xDA
 _INTERVAL: Final = 0xDD
-# Headers of pictures by the kind of their coding.
+# Markers of frame headers, one for each kind of coding.
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PLAIN: Final = frozenset({0xC0, 0xC1})
 _PROGRESSIVE: Final = 0xC2
-# Within what is coded, FF stands before 0, or counts restarts. Any number of FF may stand before one that counts; a
-# pattern with all of them would look at each as often as there are.
+# In coded data, FF comes before 0 or in restart markers. Any number of FF may come before a marker; a pattern that
+# matches them all would try each as often as there are.
 _MARKER: Final = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 _RESTART: Final = re.compile(rb"\xff[\xd0-\xd7]")
-# Takes the place of what may be missing: bits that make other pixels than none do.
+# Put where data may be missing: bits that give other pixels than missing data does.
 _SHORT_FILLER: Final = bytes.fromhex("a955f3cc3ce7b19d6a4ef0d72b95c3f8") * 2
 _FILLER: Final = _SHORT_FILLER * 8
 
 
 def check(request: dict[str, Any]) -> dict[str, Any]:
-    """Look whether the picture `path` of the `type` (its extension) is whole.
+    """Check that the picture `path` of the `type` (its extension) is complete.
 
-    The answer says whether that is `sure`: of what cannot be decoded here it is not.
-    Reasons: incomplete, image_damaged.
+    The answer's `sure` is false for what cannot be decoded here. Raises TaskError: incomplete, image_damaged.
     """
     path, kind = request["path"], request["type"]
     checks: dict[str, Callable[[str], bool]] = {
@@ -75,7 +74,7 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Part(BufferedIOBase):
-    """The first bytes of a file, and others behind them."""
+    """The first `end` bytes of data, and `tail` behind them."""
 
     def __init__(self, data: mmap.mmap | bytes, end: int, tail: bytes) -> None:
         self._data, self._end, self._tail = data, end, tail
@@ -120,36 +119,36 @@ def _check_jpeg(path: str) -> bool:
 
 @dataclass(slots=True)
 class _Jpeg:
-    """The first picture in a JPEG file, by its markers.
+    """The first picture in a JPEG file, by its markers."""
 
-    It ends where its last part is cut off if there is no marker of its end. `frame` is the marker of its header,
-    `parts` has how many times as many blocks each of its colours has across and down, by their numbers, `interval` how
-    many of such units lie between restarts, and `scans` the colours that each scan has; what is coded of it lies
-    between its place in `starts` and that in `ends`.
-    """
-
+    # Where its end marker is, or where it is cut off.
     end: int = 0
+    # The marker of its frame header.
     frame: int | None = None
     size: tuple[int, int] = (0, 0)
+    # By the number of a colour, its blocks across and down in each unit.
     parts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    # The colours in each scan.
     scans: list[bytes] = field(default_factory=list)
+    # Units between restarts.
     interval: int = 0
+    # What is coded of each scan is between its place in `starts` and that in `ends`.
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
 
     @property
     def is_plain(self) -> bool:
-        """Return whether each block is coded in one place, from its coarse details to its fine ones."""
+        """Each block is coded in one place, with all its details."""
         return self.frame in _PLAIN
 
     @property
     def is_kept(self) -> bool:
-        """Return whether the decoder keeps all of it in memory, as the colours of a pixel lie in several scans."""
+        """The decoder keeps all of it in memory, as the colours of a pixel are in several scans."""
         return not self.is_plain or len(self.scans[0]) < len(self.parts)
 
     @property
     def kept(self) -> int:
-        """Return how many bytes the decoder needs for that."""
+        """Bytes that the decoder needs for that."""
         return self._units * sum(part[0] * part[1] for part in self.parts.values()) * _BLOCK_BYTES
 
     @property
@@ -160,30 +159,30 @@ class _Jpeg:
 
     @property
     def restarts(self) -> int:
-        """Return how many restarts there are at least where there is one scan."""
+        """How many restarts there are at least, if there is one scan; else 0."""
         if not self.interval or len(self.scans) > 1:
             return 0
-        # A colour by itself is coded block by block, which are no fewer.
+        # A colour by itself is coded block by block, and there are no fewer blocks than units.
         return -(-self._units // self.interval) - 1
 
     def in_gray(self, picture: Image.Image) -> bool:
-        """Return whether a picture in grey shows what is missing of the last scan."""
+        """In grey, too, it shows what is missing of the last scan."""
         return (
             picture.mode == "RGB"
             and len(self.parts) == 3
             and min(self.scans[-1]) == min(self.parts)
-            # Red, green and blue are no lightness and two colours.
+            # In red, green and blue, no part is the lightness.
             and picture.info.get("adobe_transform") != 0
             and bytes(self.parts) != b"RGB"
         )
 
 
 def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
-    """Look at the first picture in a JPEG file; what follows it does not count.
+    """Check the first picture in a JPEG file, in `room` bytes of memory; False if nobody can tell.
 
-    Its end may be missing if its rows are there, and rows may be missing though it has an end: the decoder takes both,
-    and fills what is missing with grey. So it decodes once more with other bytes before the end: they are read only
-    where rows are missing. `room` is how many bytes of memory there are for it.
+    A JPEG may have all rows but no end, or an end but not all rows: the decoder accepts both, and fills what is missing
+    with grey. So it is decoded once more with other bytes before the end, which are read only where rows are missing.
+    Raises TaskError: incomplete, image_damaged.
     """
     jpeg = _markers(data)
     has_end = data[jpeg.end : jpeg.end + 2] == _END
@@ -195,10 +194,10 @@ def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
         raise TaskError("incomplete")
     if len(jpeg.scans) > MAX_SCANS or not all(jpeg.scans) or not jpeg.parts:
         raise TaskError("image_damaged")
-    # An FF that is left there would make a marker of what is put behind it.
+    # An FF left there would form a marker with what is put behind it.
     end = _written_end(data, jpeg.end, b"\xff" if has_end else b"\0\xff")
     first = _shown(jpeg, _opened_jpeg(data, end, _END), room)
-    # What is coded arithmetically has no zeros at its end, so that others say nothing.
+    # Arithmetic coding leaves out zeros at its end, so other bytes there prove nothing.
     if first is None or not (jpeg.is_plain or jpeg.frame == _PROGRESSIVE):
         return False
     if first != _shown(jpeg, _opened_jpeg(data, end, _FILLER + _END), room):
@@ -217,9 +216,9 @@ def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
 
 
 def _filled(jpeg: _Jpeg, data: mmap.mmap | bytes, end: int) -> bytes:
-    """Return a JPEG with other bytes before each count of a restart, and at the end of each scan but the last.
+    """Put other bytes before each restart marker, and at the end of each scan but the last.
 
-    Decoders go on there as if nothing were missing. Raises TaskError: incomplete, for a count that is left out.
+    Decoders go on there as if nothing were missing. Raises TaskError: incomplete, for a restart marker that is missing.
     """
     parts, at = [], 0
     for start, last in zip(jpeg.starts, [*jpeg.ends, end], strict=False):
@@ -238,7 +237,6 @@ def _filled(jpeg: _Jpeg, data: mmap.mmap | bytes, end: int) -> bytes:
 
 
 def _markers(data: mmap.mmap | bytes) -> _Jpeg:
-    """Return what the markers of a JPEG picture say."""
     at, jpeg = 2, _Jpeg()
     while True:
         found = _MARKER.search(data, at)
@@ -273,21 +271,21 @@ def _markers(data: mmap.mmap | bytes) -> _Jpeg:
 
 
 def _written_end(data: mmap.mmap | bytes, end: int, unwritten: bytes) -> int:
-    """Return where the bytes begin that stand for what was to be written, and half a marker."""
+    """Return the end without the bytes that stand for data never written, or that are half a marker."""
     while end and not (block := data[max(0, end - _BLOCK) : end].rstrip(unwritten)):
         end = max(0, end - _BLOCK)
     return max(0, end - _BLOCK) + len(block) if end else 0
 
 
 def _opened_jpeg(data: mmap.mmap | bytes, end: int, tail: bytes) -> Image.Image:
-    # Not by Pillow's own choice, which follows the pictures that phones put behind a photo.
+    # Not by Image.open, which also reads the pictures that phones put behind a photo.
     return JpegImagePlugin.JpegImageFile(cast(IO[bytes], _Part(data, end, tail)))
 
 
 def _shown(jpeg: _Jpeg, picture: Image.Image, room: int) -> bytes | None:
-    """Return a digest of a JPEG picture as it is decoded, None where there is not the memory to decode it.
+    """Return a digest of the decoded picture, None where there is not the memory to decode it.
 
-    It is made as small as makes do: the last scan of a progressive one may hold the finest details alone.
+    A plain one is made small first. The last scan of a progressive one may hold only the finest details.
     """
     factor = 1
     if jpeg.is_plain:
@@ -296,7 +294,7 @@ def _shown(jpeg: _Jpeg, picture: Image.Image, room: int) -> bytes | None:
     size = max(1, picture.width // factor), max(1, picture.height // factor)
     picture.draft("L" if jpeg.in_gray(picture) else None, size)
     needed = picture.width * picture.height * (1 if picture.mode == "L" else 4)
-    # The decoder tells of no lack of memory.
+    # The decoder does not report a lack of memory.
     if needed + (jpeg.kept if jpeg.is_kept else 0) > room:
         return None
     picture.load()
@@ -312,7 +310,7 @@ def _is_moderate(size: tuple[int, int]) -> bool:
 
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-# Samples of a pixel by the type of colour that the header names.
+# Samples of a pixel, by the header's type of colour.
 SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _READ_BYTES: Final = 64 * 1024
 
@@ -320,7 +318,7 @@ _READ_BYTES: Final = 64 * 1024
 def _png_header(file: BinaryIO) -> bytes:
     """Read up to the length of the first chunk of pixels; return the header.
 
-    Raises zlib.error where it or a palette differs from its sum; others, such as notes, may.
+    Raises zlib.error where it or a palette fails its checksum; in other chunks, such as notes, that is no matter.
     """
     if file.read(len(SIGNATURE)) != SIGNATURE:
         raise OSError("no PNG")
@@ -334,17 +332,17 @@ def _png_header(file: BinaryIO) -> bytes:
         if data and file.read(4) != struct.pack(">I", zlib.crc32(name + data)):
             raise zlib.error("a chunk differs from its sum")
         if not data:
-            # The check sum as well.
+            # The checksum, too.
             file.seek(length + 4, 1)
         if name == b"IHDR":
             header = data
 
 
 class _Unpacked:
-    """The rows of a PNG as they were before compression, read as they are needed."""
+    """Decompresses the rows of a PNG as they are needed."""
 
     def __init__(self, file: BinaryIO) -> None:
-        """`file` stands at the first chunk of pixels."""
+        """`file` is at the first chunk of pixels."""
         self._parts = self._compressed(file)
         self._inflater = zlib.decompressobj()
 
@@ -352,14 +350,14 @@ class _Unpacked:
         """Return so many bytes. Raises OSError when the file has fewer, zlib.error when it is damaged."""
         found = bytearray()
         while len(found) < count:
-            # What is behind the end would be gathered there.
+            # The inflater would only collect what is behind the end.
             if self._inflater.eof:
                 raise OSError("the picture is cut off")
             found += self._next(count - len(found))
         return bytes(found)
 
     def has_end(self, most: int) -> bool:
-        """Return whether the data ends, as the sum says, after at most so many bytes. Raises as `read`."""
+        """Check that the data ends, with a correct checksum, after at most so many bytes. Raises as `read`."""
         while not self._inflater.eof and most > 0:
             most -= len(self._next(min(most, _BLOCK)))
         return self._inflater.eof
@@ -386,7 +384,7 @@ class _Unpacked:
 
 
 def _check_png(path: str) -> bool:
-    """Unpack all rows and the sum behind them, which tells of zeros within; what follows does not count."""
+    """Decompress all rows and verify the checksum, which reveals zeros among them; what follows does not count."""
     with Path(path).open("rb") as file:
         try:
             header = _png_header(file)
@@ -439,14 +437,14 @@ def _check_bmp(path: str) -> bool:
         return _check_decoded(path)
     row = (abs(width) * bits + 7) // 8
     rows = abs(height)
-    # The last row may lack what fills it up.
+    # The last row may lack its padding.
     if size < start + (rows - 1) * (-(-row // 4) * 4) + row:
         raise TaskError("incomplete")
     return True
 
 
 def _check_tiff(path: str) -> bool:
-    """Look whether the strips and tiles of all pages lie within the file; decode what Pillow can."""
+    """Check that strips and tiles of all pages are within the file; decode what Pillow can."""
     with Path(path).open("rb") as file:
         for strips in _strips(file):
             size = file.seek(0, 2)
@@ -455,7 +453,7 @@ def _check_tiff(path: str) -> bool:
     try:
         pages = Image.open(path, formats=("TIFF",))
     except DECODER_ERRORS:
-        # Of a kind that only others know.
+        # A kind of TIFF that only other programs know.
         return False
     with pages:
         for number in range(MAX_FRAMES):
@@ -468,15 +466,15 @@ def _check_tiff(path: str) -> bool:
     return False
 
 
-# Bytes that a pixel of a TIFF takes, decoded by Pillow, and once more for all of it in one strip.
+# Bytes that a pixel of a TIFF takes: decoded by Pillow, and again for a page in one strip.
 _PIXEL_BYTES: Final = {"1": 1.2, "L": 2.0, "P": 2.0, "LA": 6.0, "I;16": 4.0, "I;16B": 4.0}
 _USUAL_BYTES: Final = 8.0
-# Of a page that stays in memory beside the next one.
+# Of a page that may stay in memory beside the next one.
 _FEW_BYTES: Final = 32 * 1024 * 1024
 
 
 def _can_decode(pages: Image.Image, number: int, path: str) -> bool:
-    """Decode a page of a TIFF that is there already; return whether that went well."""
+    """Decode the page that a TIFF is at; return whether that went well."""
     needed = pages.width * pages.height * _PIXEL_BYTES.get(pages.mode, _USUAL_BYTES)
     if needed > MAX_DECODING:
         return False
@@ -498,7 +496,7 @@ _UNITS: Final = {3: "H", 4: "I"}
 
 
 def _strips(file: BinaryIO) -> Iterator[list[tuple[int, int]]]:
-    """Yield where the data of each page of a TIFF lies, and how long it is. Raises TaskError: incomplete."""
+    """Yield for each page of a TIFF where its data starts and how long it is. Raises TaskError: incomplete."""
 
     def read(count: int) -> bytes:
         data = file.read(count)

@@ -1,4 +1,4 @@
-"""Whether a PDF of a scan is there to its end: its last part, its pages, and the pictures on them."""
+"""Check that a PDF of a scan is complete: its last part, its pages, and the pictures on them."""
 
 from io import BytesIO
 import time
@@ -13,9 +13,9 @@ from .pictures import DECODER_ERRORS
 from .process import TaskError
 from .whole import MAX_DECODING, is_jpeg_sure
 
-# Of one turn; a page that was begun is looked at to its end.
+# After this a turn ends; a page that was begun is finished.
 TURN_SECONDS: Final = 5.0
-# Of a picture that is coded as one.
+# Bytes of a picture in a coding for pictures.
 MAX_EMBEDDED: Final = 64 * 1024 * 1024
 _JPX_SAMPLE_BYTES: Final = 8
 _CODINGS: Final = frozenset({"DCTDecode", "JPXDecode", "JBIG2Decode"})
@@ -24,18 +24,17 @@ _PACKED: Final = _ASCII | {"FlateDecode", "LZWDecode", "RunLengthDecode"}
 
 
 def check(request: dict[str, Any]) -> dict[str, Any]:
-    """Look at the streams and pages of the PDF `path` from `start`, at first 0, for as long as a turn lasts.
+    """Check the streams and pages of the PDF `path` from `start`, at first 0, for as long as a turn lasts.
 
-    The answer has `next`, where to go on: a page from 1 on, or a place among the streams below 0; None after the last
-    one. It says whether all were `sure`: what is too large to be decoded here, or in a coding that nobody here can, is
-    not. Reasons: incomplete, password, damaged.
+    The answer's `next` is where to go on: above 0 a page, below 0 a place among the streams, None at the end. `sure` is
+    false for what is too large to decode, or in an unknown coding. Raises TaskError: incomplete, password, damaged.
     """
     path, start = request["path"], request["start"]
     if not start:
         count(request)
     until, is_sure = time.monotonic() + TURN_SECONDS, True
     with opened(path) as document:
-        # What is locked can be unlocked by PDFium alone, which tells of nothing that is missing.
+        # Only PDFium can unlock a file here, and it does not report what is missing.
         if pypdfium2.raw.FPDF_GetSecurityHandlerRevision(document) >= 0:
             return {"sure": False, "next": None}
         if start <= 0:
@@ -62,10 +61,10 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_sure(picture: Any) -> bool:
-    """Look at a picture on a page, in coding that can be looked at. Raises TaskError: incomplete, and others."""
+    """Check a picture on a page; False for codings that cannot be checked. Raises TaskError: incomplete, and others."""
     filters = picture.get_filters()
     if filters == ["CCITTFaxDecode"]:
-        # It was looked at with all streams.
+        # `check_streams` has checked it.
         return True
     coding = filters.pop() if filters and filters[-1] in _CODINGS else None
     if not _PACKED.issuperset(filters):
@@ -88,17 +87,17 @@ def _is_sure(picture: Any) -> bool:
 
 
 def _is_packed_whole(picture: Any, filters: list[str]) -> bool:
-    """Look whether all rows of a picture are there. Raises TaskError: incomplete."""
+    """Check that a compressed picture has all rows. Raises TaskError: incomplete."""
     head = picture.get_metadata()
     row = (head.width * head.bits_per_pixel + 7) // 8
     if row * head.height > streams.MAX_UNPACKED:
         return False
-    # PDFium tells how it shows a pixel: one of 2 or 4 bits as one of 8. So where there is a sum, that has to do.
+    # PDFium reports pixels as it shows them, those of 2 or 4 bits as 8. So where there is a checksum, that must do.
     if "FlateDecode" not in filters and (
         pypdfium2.raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < row * head.height
     ):
         raise TaskError("incomplete")
-    # The sum was looked at with all streams, unless it is in letters.
+    # `check_streams` has verified the checksum, unless the data is coded in letters.
     return (
         _ASCII.isdisjoint(filters)
         or not (_ASCII | {"FlateDecode"}).issuperset(filters)
@@ -112,7 +111,7 @@ def _is_jpx_sure(data: bytes) -> bool:
     try:
         picture = Image.open(BytesIO(data), formats=("JPEG2000",))
     except DECODER_ERRORS:
-        # Of a kind that only others know.
+        # A kind of JPEG 2000 that only other programs know.
         return False
     with picture:
         samples = picture.width * picture.height * len(picture.getbands())
@@ -129,6 +128,6 @@ def _is_jbig2_sure(picture: Any, data: bytes) -> bool:
     has_segments = streams.has_segments(data)
     if has_segments is False:
         raise TaskError("incomplete")
-    # PDFium has no picture of what ends too early.
+    # PDFium raises for a picture that ends too early.
     picture.get_bitmap().close()
     return has_segments is not None

@@ -1,4 +1,4 @@
-"""Write PDF files whose pages are pictures, piece by piece, without holding any of them."""
+"""Write PDF files whose pages are pictures, piece by piece, without a whole one in memory."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,31 +9,30 @@ import zlib
 from .process import TaskError
 
 _HEAD: Final = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
-# Objects: 1 the catalog, 2 the page tree, then a picture, its length, what draws it, and the page.
+# Objects: 1 is the catalog, 2 the page tree; then for each page a picture, its length, its content and the page.
 _FIRST: Final = 3
 OBJECTS_A_PAGE: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """How a page's picture is to be read: its pixels, dots per inch, colours, and what packs its data."""
-
+    # In pixels.
     width: int
     height: int
     across_dpi: float
     along_dpi: float
     is_color: bool
     bits: int = 8
+    # The PDF filter of its data.
     packing: bytes = b"FlateDecode"
 
     @property
     def pixel_bytes(self) -> int:
-        """Return the bytes of a pixel: grey, or RGB."""
         return 3 if self.is_color else 1
 
 
 def packed(rows: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield rows of pixels as FlateDecode has them."""
+    """Compress rows of pixels for FlateDecode."""
     packer = zlib.compressobj(1)
     for some in rows:
         yield packer.compress(some)
@@ -44,7 +43,7 @@ class PdfWriter:
     """Appends to a PDF file of at most `limit` bytes. Raises TaskError: too_large, and OSError."""
 
     def __init__(self, file: BinaryIO, objects: list[int], limit: int) -> None:
-        """Continue after the objects that are in the file; `objects` gets what is added."""
+        """`objects` are the places of the objects in the file; new ones are added to it."""
         self._file = file
         self._objects = objects
         self._limit = limit
@@ -53,11 +52,11 @@ class PdfWriter:
             self._write(_HEAD)
 
     def add_page(self, page: Picture, data: Iterable[bytes]) -> None:
-        """Write a page that is its picture."""
+        """Write a page that a picture fills; `data` is its data, packed as `page` says."""
         width, height = page.width * 72 / page.across_dpi, page.height * 72 / page.along_dpi
         space = b"DeviceRGB" if page.is_color else b"DeviceGray"
         picture = self._begin()
-        # The length is known only behind the picture, in an object of its own.
+        # The length is known only after the picture, so it is an object of its own.
         self._write(
             b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/%b/BitsPerComponent %d"
             b"/Filter/%b/Length %d 0 R>>\nstream\n"
