@@ -38,15 +38,15 @@ from tests.e2e.walk import Walk, WalkError
 
 STATE = ROOT / ".demo"
 PORT = 8123
-# Home Assistant's own lock, in its folder: it outlives a demo that was killed.
+# Home Assistant's own lock in its folder: a killed demo's Home Assistant, which may still run, holds it.
 HASS_LOCK = ".ha_run.lock"
 LOCK = ".lock"
 LAST_PORT = 65_534
-# What Home Assistant ends with when it is to be started again.
+# Home Assistant's exit code when it asks for a restart.
 RESTART = 100
 CHECK_SPEED = 4.0  # times faster than life: a page takes 0.75 s
 
-# What is told in the terminal.
+# Texts for the terminal.
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "starting": "Starting Home Assistant and the simulated cloud …",
@@ -108,7 +108,6 @@ WORDS: dict[str, dict[str, str]] = {
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="scripts/demo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -131,21 +130,21 @@ def arguments() -> argparse.Namespace:
 
 
 def _port(text: str) -> int:
-    """Return a port that has a next one, for the simulator."""
+    """Parse a port below 65535, since the simulator takes the next one."""
     if not text.isdecimal() or not 1 <= int(text) <= LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text} is no port; take one from 1 to {LAST_PORT}")
     return int(text)
 
 
 def _release(text: str) -> Path:
-    """Return the path of a zip that is there."""
+    """Parse the path of a zip; it must exist."""
     if not zipfile.is_zipfile(text):
         raise argparse.ArgumentTypeError(f"there is no zip {text}")
     return Path(text)
 
 
 def _language() -> str:
-    """Return the language of the environment, as far as there is a choice."""
+    """Find the environment's language; English for one that the demo does not speak."""
     spoken = (
         os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
     )
@@ -153,12 +152,12 @@ def _language() -> str:
 
 
 def say(line: str) -> None:
-    """Print a line at once."""
+    """Print a line and flush."""
     print(line, flush=True)
 
 
 def hold(lock: IO[str], words: dict[str, str]) -> None:
-    """Hold a lock until it is closed; HassError if another process does."""
+    """Hold a lock until it is closed; HassError if another process holds it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -169,9 +168,9 @@ def hold(lock: IO[str], words: dict[str, str]) -> None:
 
 @contextmanager
 def alone(name: str, home: Path, words: dict[str, str]) -> Iterator[None]:
-    """Be the only one that runs a Home Assistant in a folder; HassError, before anything is touched, if another does.
+    """Make sure that no other process runs a Home Assistant in this folder; HassError before anything is touched.
 
-    The demo has a lock of its own, for the times when no Home Assistant runs: before the start, and between two.
+    The demo has a lock of its own for the times when no Home Assistant runs: before the start, and between two.
     """
     STATE.mkdir(exist_ok=True)
     with (STATE / f"{name}{LOCK}").open("a+", encoding="utf-8") as mine:
@@ -186,7 +185,7 @@ def alone(name: str, home: Path, words: dict[str, str]) -> Iterator[None]:
 
 
 def reset() -> None:
-    """Delete all that is kept, but for the locks that are held."""
+    """Delete all state except the locks that are held."""
     for kept in STATE.iterdir():
         if kept.is_dir() and not kept.is_symlink():
             shutil.rmtree(kept, ignore_errors=True)
@@ -195,7 +194,7 @@ def reset() -> None:
 
 
 def ensure_free(port: int, words: dict[str, str]) -> None:
-    """Raise HassError if something listens on the port already."""
+    """Raise HassError if something already listens on the port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -203,7 +202,7 @@ def ensure_free(port: int, words: dict[str, str]) -> None:
 
 
 def unpack_release(release: Path | None, folder: Path) -> int:
-    """Empty the folder, unpack a release into its Home Assistant as installing does; return how many files it has."""
+    """Empty the folder and install a release into its Home Assistant; returns how many files the release has."""
     shutil.rmtree(folder, ignore_errors=True)
     target = folder / "home" / "custom_components" / DOMAIN
     target.mkdir(parents=True)
@@ -216,7 +215,7 @@ def unpack_release(release: Path | None, folder: Path) -> int:
 
 
 async def check(language: str, release: Path | None) -> None:
-    """Walk through everything with a fresh Home Assistant on a free port, into which a release was unpacked."""
+    """Do every step with a fresh Home Assistant on a free port, with an unpacked release."""
     words = WORDS[language]
     folder = STATE / "check"
     count = await asyncio.to_thread(unpack_release, release, folder)
@@ -240,7 +239,7 @@ async def check(language: str, release: Path | None) -> None:
 
 
 async def told(hass: RealHomeAssistant, cloud: SimulatorProcess, printed: Path) -> str:
-    """Return what somebody needs to look around: addresses, how to log in, what to try first."""
+    """Build the text that a visitor needs: addresses, how to log in, what to try first."""
     words = WORDS[hass.language]
     world = await cloud.get("")
     boxes = {
@@ -264,7 +263,7 @@ async def told(hass: RealHomeAssistant, cloud: SimulatorProcess, printed: Path) 
 
 
 async def show(port: int, host: str, language: str) -> None:
-    """Run until told to end."""
+    """Run until interrupted."""
     words = WORDS[language]
     for taken in (port, port + 1):
         ensure_free(taken, words)
@@ -278,7 +277,7 @@ async def show(port: int, host: str, language: str) -> None:
         hass = RealHomeAssistant(
             STATE / "home", port=port, host=host, language=language, extra=CONFIGURATION
         )
-        # An earlier run may have had another port.
+        # An earlier run may have used another port for the simulator.
         await asyncio.to_thread(hass.change_entries, DOMAIN, server=cloud.url)
         await stack.enter_async_context(hass)
         if not await hass.entries(DOMAIN):
@@ -300,7 +299,7 @@ async def show(port: int, host: str, language: str) -> None:
 
 
 async def keep_going(hass: RealHomeAssistant, words: dict[str, str]) -> NoReturn:
-    """Start Home Assistant again whenever it is restarted from its own pages; HassError once it has ended."""
+    """Start Home Assistant again when its own pages restart it; HassError once it has ended."""
     while await hass.wait() == RESTART:
         say(words["restarting"])
         await hass.start()
@@ -309,7 +308,6 @@ async def keep_going(hass: RealHomeAssistant, words: dict[str, str]) -> NoReturn
 
 
 def main() -> int:
-    """Do what the command line says and return the exit code."""
     chosen = arguments()
     homes = {"check": STATE / "check" / "home", "demo": STATE / "home"}
     try:

@@ -1,24 +1,24 @@
 # shellcheck shell=bash
-# Sourced by the other scripts: brings uv and a Python that Home Assistant accepts, then the environments.
+# Sourced by the other scripts: finds or installs uv and a Python that Home Assistant accepts, then makes environments.
 #
 #   need_environment tests|demo   makes or renews .venv-tests or .venv-demo and sets $environment to its folder
-#   need_debian PACKAGE:PROBE …   installs what Debian lacks, for root on Debian only; PROBE is a command or a file
-#   need_zbar                     brings the library that reads QR codes in pictures, and goes on without it
+#   need_debian PACKAGE:PROBE …   installs missing packages, for root on Debian only; PROBE is a command or a file
+#   need_zbar                     installs the library that reads QR codes in pictures; succeeds without it, too
 #
-# What is there already is used: uv on the path, an interpreter on the machine. What is missing goes into
-# ${XDG_CACHE_HOME:-~/.cache}/lianke and into the clone; the system's own packages are touched by need_debian alone.
-# An environment that is up to date costs a few milliseconds: a stamp in it names what it was made from.
+# An installed uv or Python is used. What is missing goes into ${XDG_CACHE_HOME:-~/.cache}/lianke and into the clone;
+# only need_debian changes the system's packages. An environment that is up to date costs a few milliseconds: a stamp in
+# it is a checksum of what it was made from.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/lianke
-versions='>=3.14.2,<3.15' # Home Assistant 2026.10 and 2026.11 start on no older one
-demo_version=${LIANKE_HOMEASSISTANT:-==2026.11.0} # what the demo and the end-to-end tests show
-# Packages that make Python 3.14 with its headers and every shared library it loads, down to libc.
+versions='>=3.14.2,<3.15' # Home Assistant 2026.10 and 2026.11 need at least this
+demo_version=${LIANKE_HOMEASSISTANT:-==2026.11.0} # used by the demo and the end-to-end tests
+# Debian's packages of Python 3.14, its headers, and every shared library it loads, down to libc.
 python_packages='python3.14-minimal libpython3.14-minimal libpython3.14-stdlib libpython3.14 python3.14-dev
   libpython3.14-dev libc6 libgcc-s1 libstdc++6 libssl3t64 libsqlite3-0 libffi8 libexpat1 zlib1g libbz2-1.0 liblzma5
   libzstd1 libuuid1 libncursesw6 libtinfo6 libreadline8t64 libdb5.3t64'
 
-# Prints a program as scripts/requirements_tools.txt names it: with its version, so that nobody gets another one tomorrow.
+# Prints a program's line of scripts/requirements_tools.txt, with its version, so that everybody gets the same one.
 tool() { grep "^$1==" "$root/scripts/requirements_tools.txt"; }
 
 say() { printf '%s\n' "$*" >&2; }
@@ -28,7 +28,7 @@ die() {
   exit 1
 }
 
-# Prints whether this is Debian with apt and dpkg; other systems bring a Python by uv or their own packages.
+# True on Debian with apt and dpkg; on other systems Python comes from uv or the system's packages.
 is_debian() {
   command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null && grep -qs '^ID=debian' /etc/os-release
 }
@@ -56,7 +56,7 @@ need_debian() {
   return 1
 }
 
-# What reads QR codes in pictures. Without it the demo takes the link in the code, and tests with pictures are left out.
+# Without zbar the demo uses the link in the QR code, and tests that read pictures are left out.
 need_zbar() {
   if python3 -c 'from ctypes.util import find_library; exit(not find_library("zbar"))' 2>/dev/null ||
     find_private_zbar >/dev/null; then return; fi
@@ -65,7 +65,7 @@ need_zbar() {
     return
   fi
   say 'Bringing the library that reads QR codes …'
-  # shellcheck disable=SC2016 # for the loader
+  # shellcheck disable=SC2016 # expanded by the loader
   if unpack_debian --with-dependencies "$(debian_suite)" "$cache/zbar.new" libzbar0 &&
     patch_elf --force-rpath --set-rpath '$ORIGIN' "$cache"/zbar.new/usr/lib/*/*.so.*; then
     mv -T "$cache/zbar.new" "$cache/zbar"
@@ -77,7 +77,7 @@ need_zbar() {
 
 find_private_zbar() { compgen -G "$cache/zbar/usr/lib/*/libzbar.so.0"; }
 
-# Lets the environment's Python find the library in the cache, by a file that Python reads at every start.
+# Lets the environment's Python find the library in the cache: Python reads .pth files at every start.
 use_private_zbar() {
   local library packages
   library=$(find_private_zbar) || return 0
@@ -93,14 +93,14 @@ END
 
 debian_suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 
-# Prints the mirror of Debian that this machine uses, in whichever format its sources are written.
+# Prints the Debian mirror of this machine, in whichever format its sources are written.
 debian_mirror() {
   apt-get --print-uris update 2>/dev/null | sed -n "s|^'\(https\{0,1\}://.*\)/dists/[a-z]*/InRelease'.*|\1|p" |
     grep -v -m 1 security
 }
 
 # unpack_debian [--with-dependencies] SUITE DIR PACKAGE…: unpacks packages of a Debian suite below DIR, as any user, with
-# lists of its own; with dependencies also what they depend on and this machine lacks.
+# package lists of its own; --with-dependencies adds the dependencies that this machine lacks.
 unpack_debian() (
   local suite dir work mirror keys options packages deb dependencies=''
   if [ "$1" = --with-dependencies ]; then dependencies=1 && shift; fi
@@ -111,7 +111,7 @@ unpack_debian() (
     [ ! -e "$keys" ] || break
   done
   work=$(mktemp -d) || return 1
-  trap 'rm -rf "$work"' EXIT # also after Ctrl+C: it is a shell of its own
+  trap 'rm -rf "$work"' EXIT # also after Ctrl+C, since this function is a subshell
   mkdir -p "$work"/{lists,archives}/partial "$work/debs" "$dir"
   echo "deb [signed-by=$keys] $mirror $suite main" >"$work/sources.list"
   options=(-qq -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work" -o "Dir::Etc::SourceList=$work/sources.list"
@@ -120,7 +120,7 @@ unpack_debian() (
   exec >&2
   apt-get "${options[@]}" update && cd "$work/debs" || return 1
   if [ -n "$dependencies" ]; then
-    # What apt would install, said by a rehearsal.
+    # A simulated installation lists what apt would install.
     mapfile -t packages < <(apt-get "${options[@]}" -s --no-install-recommends install "$@" |
       sed -n 's/^Inst \([^ ]*\) .*/\1/p')
     set -- "${packages[@]}"
@@ -129,7 +129,7 @@ unpack_debian() (
   for deb in *.deb; do dpkg-deb -x "$deb" "$dir" || return 1; done
 )
 
-# Sets $uv: the one on the path, else one from the Python package index, by whatever pip can be had.
+# Sets $uv: the one on the path, otherwise one from the Python package index, by whichever pip there is.
 find_uv() {
   local wheels
   uv=$(command -v uv || true)
@@ -145,7 +145,7 @@ find_uv() {
   elif python3 -m venv "$cache/uv" >/dev/null 2>&1; then
     "$cache/uv/bin/python" -m pip install -q "$(tool uv)" >&2
   elif is_debian && rm -rf "$cache/uv" && unpack_debian "$(debian_suite)" "$cache/pip" python3-pip-whl; then
-    # Debian's Python comes without pip; the wheel in that package runs as it is.
+    # Debian's Python comes without pip; the wheel in that package runs without an installation.
     wheels=("$cache"/pip/usr/share/python-wheels/pip-*.whl)
     PIP_ROOT_USER_ACTION=ignore python3 "${wheels[0]}/pip" install -q --target "$cache/uv" "$(tool uv)" >&2
     rm -rf "$cache/pip"
@@ -153,14 +153,14 @@ find_uv() {
   [ -x "$uv" ] || die 'uv could not be installed. Please install uv or pip, then try again.'
 }
 
-# Prints the interpreter if it is new enough and has its headers (some packages are compiled).
+# Prints the interpreter's path if it is new enough and has its headers, since some packages are compiled.
 accept_python() {
   "$1" -c 'import os, sys, sysconfig
 ok = (3, 14, 2) <= sys.version_info[:3] < (3, 15)
 print(sys.executable) if ok and os.path.exists(sysconfig.get_path("include") + "/Python.h") else sys.exit(1)' 2>/dev/null
 }
 
-# Sets $python: one of the machine's, else uv's own download, else Debian's next release unpacked in the cache.
+# Sets $python: one of this machine's, otherwise uv's download, otherwise the next Debian's, unpacked in the cache.
 find_python() {
   local private=$cache/python candidate
   find_uv
@@ -177,7 +177,7 @@ find_python() {
   python=$(accept_python "$private/usr/bin/python3.14") || die 'The unpacked Python 3.14 does not start.'
 }
 
-# patch_elf ARGUMENT…: runs patchelf, which says in a program or library where others are looked for.
+# patch_elf ARGUMENT…: runs patchelf, which sets where a program or library looks for libraries.
 patch_elf() {
   local dir=$cache/patchelf
   if [ ! -x "$dir/bin/patchelf" ]; then
@@ -188,11 +188,11 @@ patch_elf() {
   "$dir/bin/patchelf" "$@"
 }
 
-# unpack_python DIR: Python of Debian forky with its own libc, made to load that one.
+# unpack_python DIR: unpacks Debian forky's Python with the libc that it needs, and makes it load that libc.
 unpack_python() {
   local dir=$1 loader libraries
   rm -rf "$dir" "$dir.new"
-  # shellcheck disable=SC2086 # a list of words
+  # shellcheck disable=SC2086 # meant to be split
   unpack_debian forky "$dir.new" $python_packages || return 1
   loader=$(compgen -G "$dir.new/usr/lib/*/ld-linux-*.so.*" || compgen -G "$dir.new/usr/lib/ld-linux-*.so.*") || return 1
   loader=$dir${loader#"$dir.new"}
@@ -202,8 +202,8 @@ unpack_python() {
   mv "$dir.new" "$dir"
 }
 
-# Sets $CXX unless there is a g++: Home Assistant's voice packages have no ready builds for Python 3.14 and are compiled.
-# For root on Debian that is Debian's g++, for anybody else the compiler of the ziglang package, kept in the cache.
+# Sets $CXX unless there is a g++: Home Assistant's voice packages have no wheels for Python 3.14 and are compiled. Root
+# on Debian gets Debian's g++, anybody else the compiler of the ziglang package, kept in the cache.
 find_compiler() {
   local dir=$cache/compiler
   if command -v g++ >/dev/null || [ -n "${CXX:-}" ]; then return; fi
@@ -214,7 +214,7 @@ find_compiler() {
     "$uv" pip install -q --python "$dir/bin/python" "$(tool ziglang)" || die 'Please install g++.'
     cat >"$dir/c++" <<'END'
 #!/bin/sh
-# Leaves out what this linker does not know.
+# Leaves out an option that this linker does not know.
 dir=$(dirname "$0")
 for argument; do
   shift
@@ -227,7 +227,7 @@ END
   export CXX=$dir/c++
 }
 
-# install ARGUMENT…: uv pip install into $environment, with the private Python's headers within a compiler's reach.
+# install ARGUMENT…: uv pip install into $environment; compilers find the headers of the unpacked Python.
 install() {
   local base
   [ -n "${uv:-}" ] || find_uv
@@ -241,12 +241,12 @@ own_requirements() {
     "$root/custom_components/lianke/manifest.json"
 }
 
-# Prints the package with the font for Chinese watermarks, which the integration names in its code.
+# Prints the package with the font for Chinese watermarks; the integration's code names it.
 font_package() {
   sed -n 's/^FONT_PACKAGE: Final = "\(.*\)"$/\1/p' "$root/custom_components/lianke/documents/sheets.py"
 }
 
-# Prints what an environment is made from, in one word. Of the manifest only the requirements matter.
+# Prints a checksum of what an environment is made from; of the manifest only the requirements count.
 stamp() {
   cd "$root" && { echo "$demo_version" && own_requirements && font_package && cat requirements_test.txt scripts/environment.sh \
     scripts/hass_requirements.py; } | cksum
@@ -260,7 +260,7 @@ is_ready() {
 need_environment() {
   environment=$root/.venv-$1
   if ! is_ready; then
-    # One at a time, where there is a lock to be had: two scripts may start together.
+    # One at a time, if flock exists: two scripts may start together.
     (
       if command -v flock >/dev/null; then flock 9; fi
       if ! is_ready; then
@@ -273,7 +273,7 @@ need_environment() {
   use_private_zbar
 }
 
-# make_environment PURPOSE FOLDER: the folder is for what is needed meanwhile.
+# make_environment PURPOSE FOLDER: the folder is for temporary files.
 make_environment() {
   local purpose=$1 work=$2
   find_python
@@ -281,20 +281,20 @@ make_environment() {
   "$uv" venv -q --no-project --clear --python "$python" "$environment"
   if [ "$purpose" = tests ]; then
     install -r "$root/requirements_test.txt" || die 'The environment for the tests is incomplete.'
-    set -- camera calendar todo dlna_dms immich # the last two for the tests of media sources
+    set -- camera calendar todo dlna_dms immich # the last two are for tests of media sources
   else
     install "homeassistant$demo_version" || die 'Home Assistant could not be installed.'
     find_compiler
     set -- --default calendar history isal local_todo logbook mcp_server shopping_list todo
   fi
-  # What the simulator draws documents and QR codes with, in the tests' version.
+  # The simulator draws documents and QR codes with these, in the tests' versions.
   grep -E '^(pypdfium2|segno)==' "$root/requirements_test.txt" >"$work/simulator"
   own_requirements >"$work/own"
   "$environment/bin/python" "$root/scripts/hass_requirements.py" "$@" >"$work/hass"
   install -r "$work/own" -r "$work/hass" -r "$work/simulator" \
     -c "$(echo "$environment"/lib/python3.*/site-packages/homeassistant/package_constraints.txt)" ||
     die "The environment for the $purpose is incomplete."
-  # Home Assistant fetches it for the first Chinese watermark, but nothing while tests run.
+  # Home Assistant installs it for the first Chinese watermark, but installs nothing while tests run.
   install "$(font_package)" || say 'The font for Chinese watermarks could not be brought.'
   stamp >"$environment/stamp"
 }

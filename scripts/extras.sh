@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# Sourced by what tests or measures with other people's programs, after environment.sh.
+# Sourced after environment.sh by scripts that test or measure with other programs.
 #
-#   need_browser    puts a Chromium on the path, with fonts that have Chinese characters
-#   need_curl       brings curl, with which a blueprint uploads scans
-#   need_cups       brings CUPS and ipptool
-#   need_poppler    brings poppler's programs, which draw PDF files
-#   need_reader     brings Tesseract, which reads English and Chinese
-#   need_scanners   brings SANE with its AirScan, Avahi, by which that finds scanners, and another client of network scanners
+#   need_browser    Chromium on the path, with fonts that have Chinese characters
+#   need_curl       curl, with which a blueprint uploads scans
+#   need_cups       CUPS and ipptool
+#   need_poppler    poppler's programs, which draw PDF files
+#   need_reader     Tesseract, which reads English and Chinese
+#   need_scanners   SANE with AirScan, Avahi, with which AirScan finds scanners, and another client of network scanners
 #
-# Root on Debian gets Debian's packages. Any other user of Debian gets Chromium unpacked into the cache; elsewhere a Chrome
-# that is there is used. Without them these functions go on: what needs them is left out, and said to be.
+# Root on Debian gets Debian's packages. Any other user of Debian gets Chromium unpacked into the cache; elsewhere an
+# installed Chrome is used. These functions succeed without them: tests that need them are left out and named.
 
 need_browser() {
   local name
@@ -36,7 +36,7 @@ need_browser() {
   say 'Chromium could not be brought. Please install chromium.'
 }
 
-# unpack_browser DIR: Chromium of this Debian with the libraries and fonts that the machine lacks, and what starts it.
+# unpack_browser DIR: unpacks this Debian's Chromium with the libraries and fonts that the machine lacks, and a starter.
 unpack_browser() {
   local dir=$1 libraries
   rm -rf "$dir" "$dir.new"

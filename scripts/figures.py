@@ -30,7 +30,7 @@ COUNTED = {
     "writes": "次",
     "/s": "/秒",
 }
-# What a figure is, and what it stands beside, in English and Chinese.
+# Each figure and its baseline, in English and Chinese.
 TEXTS = {
     "print_overhead": (
         ("`lianke.print` of 20 MB until the service has it", "the least that is safe"),
@@ -192,12 +192,12 @@ TEXTS = {
 
 
 def number(value: float) -> str:
-    """Return a number as people write it."""
+    """Format a number for people."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def row(figure: dict[str, Any], language: str) -> str:
-    """Return a figure's row."""
+    """Format a figure as a row of the table."""
     chinese = language == "zh-Hans"
     what, beside = TEXTS[figure["name"]][chinese]
     baseline, unit = figure["baseline"], figure["unit"]
@@ -226,7 +226,7 @@ def write(figures: dict[str, dict[str, Any]]) -> None:
 
 
 def main(lines: Iterable[str]) -> int:
-    """Pass lines on and write what the JSON among them says; 1 for a figure that nobody has described."""
+    """Pass lines on and put the figures among them into the pages; returns 1 for a figure without a description."""
     figures: dict[str, dict[str, Any]] = {}
     for line in lines:
         sys.stdout.write(line)

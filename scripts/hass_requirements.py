@@ -20,7 +20,7 @@ CUSTOM = Path(__file__).resolve().parents[1] / "custom_components"
 
 
 def requirements(domains: set[str]) -> list[str]:
-    """Return the sorted requirements of the integrations and all they depend on; KeyError for none of that name."""
+    """Collect the requirements of integrations and all they depend on, sorted; KeyError for an unknown name."""
     found: set[str] = set()
     seen: set[str] = set()
     waiting = sorted(domains)

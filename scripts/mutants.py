@@ -1,7 +1,7 @@
-"""Changes the code of a copy, one place at a time, and tells which changes no test notices.
+"""Changes the code of a copy, one place at a time, and reports which changes no test notices.
 
-See scripts/mutants. The tests run in processes forked from one that has loaded all but the integration and its tests:
-that costs a third of the time of a process of their own.
+See scripts/mutants. The tests run in processes forked from one that has loaded everything but the integration and its
+tests. That takes a third of the time that separate processes would.
 """
 
 import argparse
@@ -31,10 +31,10 @@ import pytest
 ROOT: Final = Path(__file__).parents[1]
 COMPONENT: Final = Path("custom_components", "lianke")
 TABLES: Final = ROOT / "tests" / "mutants"
-# What is copied; all else in the clone is only linked.
+# Copied; everything else in the clone is linked.
 COPIED: Final = ("custom_components", "tests")
 OURS: Final = ("custom_components", "tests", "scripts", "__main__")
-# Seconds that one test gets, and the tests of one change, which may make them wait for ever.
+# Seconds for one test, and for all tests of a change, which may make them wait for ever.
 TEST_TIME: Final = 300
 RUN_TIME: Final = 1200
 KILLED, SURVIVED = "killed", "SURVIVED"
@@ -42,7 +42,7 @@ KILLED, SURVIVED = "killed", "SURVIVED"
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A change of a file, by what stands there, and the tests that are to notice it."""
+    """A change of a file, found by its text, and the tests that must notice it."""
 
     name: str
     file: str
@@ -51,7 +51,7 @@ class Mutant:
     tests: tuple[str, ...]
 
     def place(self, source: str) -> str:
-        """Return the source with the change. Raises ValueError where its text is not found exactly once."""
+        """Apply the change to the source; ValueError unless its text is found exactly once."""
         if (found := source.count(self.old)) != 1:
             raise ValueError(f"{self.name}: its text stands {found} times in {self.file}")
         return source.replace(self.old, self.new)
@@ -68,14 +68,13 @@ class Survivor:
 
 
 def short_form() -> str:
-    """Return which tests scripts/test chooses without --full."""
+    """Read the markers by which scripts/test selects tests without --full."""
     script = (ROOT / "scripts" / "test").read_text("utf-8")
     (chosen,) = re.findall(r"^ +chosen='(not long .*)'$", script, re.MULTILINE)
     return str(chosen)
 
 
 def by_hand() -> list[Mutant]:
-    """Return the table of changes that were made by hand."""
     table = tomllib.loads((TABLES / "by_hand.toml").read_text("utf-8"))
     return [
         Mutant(one["name"], one["file"], one["old"], one["new"], tuple(one["tests"]))
@@ -84,13 +83,12 @@ def by_hand() -> list[Mutant]:
 
 
 def suites() -> dict[str, tuple[str, ...]]:
-    """Return the tests that are to notice each change of a file, those first that are quick."""
+    """For each file, the tests that must notice any of its changes, quick ones first."""
     table = tomllib.loads((TABLES / "survivors.toml").read_text("utf-8"))
     return {one["file"]: tuple(one["tests"]) for one in table["suite"]}
 
 
 def survivors() -> list[Survivor]:
-    """Return the changes that no test can notice."""
     table = tomllib.loads((TABLES / "survivors.toml").read_text("utf-8"))
     return [
         Survivor(one["file"], one["old"], one["new"], one["why"])
@@ -110,25 +108,24 @@ _FLIPPED: Final = {
     "not in": "in",
 }
 _OPERATOR: Final = re.compile(rb"is\s+not|not\s+in|is\b|in\b|[<>=!]=|[<>]")
-# It says something, and decides nothing.
+# Logging decides nothing, so such calls are not left out.
 _LOG: Final = "_LOGGER"
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What stands in the place of some bytes of a source."""
+    """Bytes of a source and their replacement."""
 
     start: int
     end: int
     new: bytes
 
     def apply(self, source: bytes) -> bytes:
-        """Return the source with it."""
         return source[: self.start] + self.new + source[self.end :]
 
 
 class _Finder(ast.NodeVisitor):
-    """Finds each comparison, each number, and each call that could be left out."""
+    """Finds every comparison, every number, and every call that could be left out."""
 
     def __init__(self, source: bytes) -> None:
         self.edits: list[Edit] = []
@@ -147,7 +144,7 @@ class _Finder(ast.NodeVisitor):
 
     @override
     def visit_Compare(self, node: ast.Compare) -> None:
-        """Note the other comparisons that could stand there."""
+        """Collect the comparisons that could replace this one."""
         terms = [node.left, *node.comparators]
         for left, right in pairwise(terms):
             start, end = self._span(left)[1], self._span(right)[0]
@@ -160,14 +157,14 @@ class _Finder(ast.NodeVisitor):
 
     @override
     def visit_Constant(self, node: ast.Constant) -> None:
-        """Note the numbers beside one."""
+        """Collect the numbers next to this one."""
         number, span = node.value, self._span(node)
         if isinstance(number, int | float) and not isinstance(number, bool):
             self.edits += [Edit(*span, repr(number + by).encode()) for by in (1, -1)]
 
     @override
     def visit_Expr(self, node: ast.Expr) -> None:
-        """Note that a call could be left out."""
+        """Collect a call that could be left out."""
         call = node.value.value if isinstance(node.value, ast.Await) else node.value
         if isinstance(call, ast.Call) and not ast.unparse(call).startswith(_LOG):
             self.edits.append(Edit(*self._span(node), b"pass"))
@@ -175,14 +172,14 @@ class _Finder(ast.NodeVisitor):
 
 
 def each_edit(source: bytes) -> list[Edit]:
-    """Return all changes of a file, in its order."""
+    """All changes of a file, in its order."""
     finder = _Finder(source)
     finder.visit(ast.parse(source))
     return sorted(finder.edits, key=lambda edit: (edit.start, edit.new))
 
 
 def line_of(source: bytes, edit: Edit) -> tuple[int, str, str]:
-    """Return the number of the line that an edit begins on, and the lines that it changes, before and after."""
+    """Return the number of the line on which an edit begins, and the changed lines before and after."""
     start = source.rfind(b"\n", 0, edit.start) + 1
     end = source.find(b"\n", edit.end)
     end = len(source) if end < 0 else end
@@ -195,7 +192,7 @@ def line_of(source: bytes, edit: Edit) -> tuple[int, str, str]:
 
 
 class Copy:
-    """A copy of the clone in which files are changed, and tests run."""
+    """A copy of the clone in which files are changed and tests run."""
 
     def __init__(self, root: Path, test_time: int) -> None:
         self.root = root
@@ -209,10 +206,10 @@ class Copy:
 
     @contextmanager
     def changed(self, file: str, text: bytes) -> Iterator[None]:
-        """Let a file have another text."""
+        """Change a file for the time of the context; `file` is below the integration."""
         path = self.root / COMPONENT / file
         before = path.read_bytes()
-        # Python would take what it compiled of one for the other, where both are as long and as old.
+        # Python could use the compiled code of one version for the other if both have the same size and time.
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
             compiled.unlink()
         path.write_bytes(text)
@@ -222,7 +219,7 @@ class Copy:
             path.write_bytes(before)
 
     def run(self, tests: Sequence[str]) -> tuple[str, str]:
-        """Run tests; return what became of them, and the end of what they printed."""
+        """Run tests; returns the result, and the end of their output."""
         child = os.fork()
         if child == 0:
             os._exit(self._run_here(tests))
@@ -236,7 +233,7 @@ class Copy:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
         said = self._output.read_text("utf-8", errors="replace")[-4000:]
-        # None of its tests may be in the short form; and a change with which nothing can be imported shows nothing.
+        # Exit code 5: none of the tests is in the short form. A change that prevents imports proves nothing.
         names = {0: SURVIVED, 1: KILLED, 5: "NO TEST", None: "KILLED BY TIME"}
         return names.get(status, f"BROKEN ({status})"), said
 
@@ -262,13 +259,13 @@ class Copy:
             self._loaded.write_text("\n".join(sys.modules), "utf-8")
 
     def load_all_but_ours(self, tests: Sequence[str]) -> tuple[str, str]:
-        """Run tests without a change, and load what they have loaded for the runs that follow."""
+        """Run tests without a change, and import what they have imported for the runs that follow."""
         result = self.run(tests)
         logging.disable()
         with warnings.catch_warnings(action="ignore"):
             for name in self._loaded.read_text("utf-8").split():
                 if name.partition(".")[0] not in OURS:
-                    # What only a test has made is not there.
+                    # Modules that a test itself made cannot be imported.
                     with suppress(Exception):
                         importlib.import_module(name)
         logging.disable(logging.NOTSET)
@@ -277,14 +274,14 @@ class Copy:
 
 
 def check_unchanged(copy: Copy, tests: Collection[str]) -> None:
-    """Run all tests that are to notice something, first without a change: else they would notice anything."""
+    """Run all tests without a change first: failing tests would seem to notice everything."""
     result, said = copy.load_all_but_ours([*dict.fromkeys(tests)])
     if result != SURVIVED:
         raise SystemExit(f"{said}\nThe tests do not pass without a change: {result}")
 
 
 def run_by_hand(names: Sequence[str], test_time: int) -> int:
-    """Make those changes of the table whose name contains one of these; return how many no test notices."""
+    """Make the changes of the table whose name contains one of these; returns how many no test notices."""
     chosen = [one for one in by_hand() if not names or any(name in one.name for name in names)]
     results: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -310,7 +307,7 @@ def run_by_hand(names: Sequence[str], test_time: int) -> int:
 
 
 def run_each(file: str, lines: range, test_time: int) -> int:
-    """Make each change of a file on these lines; return how many no test notices that are not explained."""
+    """Make each change of a file on these lines; returns how many are neither noticed nor explained."""
     tests, results = suites()[file], Counter[str]()
     explained = {(one.old, one.new) for one in survivors() if one.file == file}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -334,13 +331,12 @@ def run_each(file: str, lines: range, test_time: int) -> int:
 
 
 def report(results: Counter[str]) -> int:
-    """Print how often each came out; return how many are not as they should be."""
+    """Print the number of each result; returns how many changes are neither noticed nor explained."""
     print(", ".join(f"{number} {result}" for result, number in results.most_common()))
     return sum(number for result, number in results.items() if result not in (KILLED, "explained"))
 
 
 def main() -> None:
-    """Read the command line."""
     parser = argparse.ArgumentParser(prog="scripts/mutants")
     parser.add_argument("names", nargs="*", help="parts of names, or files below the integration")
     parser.add_argument("--each", action="store_true", help="make each change of these files")

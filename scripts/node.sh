@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# Sourced by what builds or checks the card's source in frontend/; sources environment.sh itself.
+# Sourced by scripts that build or check the card's source in frontend/; sources environment.sh itself.
 #
-#   need_node            puts a Node that is new enough on the path: the machine's, else one from the Python package index
-#   need_driver          need_node, and has Playwright use it: its own needs a library that a bare Debian lacks
-#   need_node_modules    brings what frontend/package-lock.json names
+#   need_node            a Node that is new enough on the path: this machine's, or one from the Python package index
+#   need_driver          the same, also for Playwright, whose own Node needs a library that a bare Debian lacks
+#   need_node_modules    the packages of frontend/package-lock.json
 #
-# What is brought is kept: Node in the cache, the modules in frontend/node_modules.
+# Node is kept in the cache, the packages in frontend/node_modules.
 
 # shellcheck source=scripts/environment.sh
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-node_major=22 # the oldest that the tools in frontend/package.json accept
+node_major=22 # the oldest that works with the tools in frontend/package.json
 
 is_node_ready() {
   command -v node >/dev/null && command -v npm >/dev/null &&

@@ -45,35 +45,34 @@ MAX_MODELS = 5
 MAX_TASKS = 3
 UNKNOWN_FILE = "unknown.json"
 MAX_TEXT = 2000
-# Fields of a request whose values say what was asked for, and nothing about anybody.
+# Fields of a request whose values show what was asked for and nothing about anybody.
 ASKED = {"printerModel", "printerType", "usbPort"}
 
 
 class Pace:
-    """Lets requests go one after the other, with a pause between them."""
+    """Sends requests one after the other, with a pause between them."""
 
     def __init__(self, pause: float) -> None:
-        """Take the pause in seconds."""
+        """`pause` is in seconds."""
         self._pause = pause
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
     async def slot(self, _purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
-        """Hold the only place."""
+        """Wait for the turn, and pause after it."""
         async with self._lock:
             yield
             await asyncio.sleep(self._pause)
 
     def too_frequent(self) -> None:
-        """Pause longer: the service complained."""
+        """Pause longer, since the service complained."""
         self._pause = max(self._pause * 2, 60.0)
 
 
 class RecordingTransport(Transport):
-    """Writes each answer down before it is understood, whether it can be or not."""
+    """Records each answer before it is parsed, whether that succeeds or not."""
 
     def __init__(self, session: aiohttp.ClientSession, book: Book, pace: Pace, server: str) -> None:
-        """Write into the book; requests go at this pace."""
         credentials = book.credentials
         super().__init__(
             session,
@@ -132,21 +131,20 @@ class RecordingTransport(Transport):
 
 
 class Recorder(LiankeClient):
-    """The integration's own client, recorded."""
+    """The integration's own client, with a transport that records."""
 
     def __init__(self, session: aiohttp.ClientSession, book: Book, pace: Pace, server: str) -> None:
-        """Ask with the book's key and credentials."""
         super().__init__(session, api_key=book.api_key, credentials=book.credentials, server=server)
         self._transport = RecordingTransport(session, book, pace, server)
 
 
 class Book:
-    """The folder that answers are written to, and what must not be in it."""
+    """Redacted answers for a folder, and the secrets that must not be in them."""
 
     def __init__(
         self, folder: Path, api_key: str, credentials: Credentials, link: str = ""
     ) -> None:
-        """Write into the folder; link is the text of the QR code, if it is known."""
+        """`link` is the text of the QR code, if it is known."""
         self.folder = folder
         self.api_key = api_key
         self.credentials = credentials
@@ -156,7 +154,7 @@ class Book:
         self.unknown: list[Unknown] = []
 
     def observe(self, unknown: Unknown) -> None:
-        """Keep what the client does not know; names and shapes only."""
+        """Keep what the client does not know: names and shapes, no values."""
         if unknown not in self.unknown:
             self.unknown.append(unknown)
 
@@ -173,9 +171,9 @@ class Book:
         self._answers.append((f"{number:02d}-{name}.json", f"{content}\n"))
 
     def save(self) -> list[Path]:
-        """Write the files and return them; ValueError, and nothing written, if a secret is in one of them.
+        """Write the files and return their paths; ValueError, and no file, if one would contain a secret.
 
-        The last file has what the client does not know of the answers.
+        The last file has the parts of the answers that the client does not know.
         """
         unknown = [asdict(one) for one in self.unknown]
         content = json.dumps(unknown, indent=2, ensure_ascii=False)
@@ -195,7 +193,7 @@ class Book:
 async def record(
     book: Book, server: str, *, pause: float = PAUSE, say: Callable[[str], None] = print
 ) -> None:
-    """Ask everything once; what is refused is recorded, too. Raises AuthenticationError for a wrong key."""
+    """Request everything once, and record refusals, too; AuthenticationError for a wrong key."""
     async with aiohttp.ClientSession() as session:
         client = Recorder(session, book, Pace(pause), server)
 
@@ -231,7 +229,6 @@ async def record(
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="scripts/record", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -244,7 +241,6 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Ask for what is needed, record, save; return the exit code."""
     chosen = arguments()
     try:
         server = check_server(chosen.server)

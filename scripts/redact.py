@@ -1,8 +1,8 @@
-"""Takes secrets and personal data out of the service's answers, and keeps their shape.
+"""Removes secrets and personal data from the service's answers and keeps their shape.
 
-Only what is known to be harmless stays as it is: numbers, names of models, papers and states, the vendor's messages.
-Any other text, and any id, is replaced by an invented one of the same shape, the same one wherever it stands, so that
-what belongs together still does. What was replaced can be looked for afterwards: `leaks`.
+Only what is known to be harmless stays: numbers, names of models, papers and states, the vendor's messages. Other texts
+and all ids are replaced by invented ones of the same shape. The same text always gets the same replacement, so that
+references still match. leaks() finds replaced texts afterwards.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import hashlib
 import re
 import secrets
 
-# Fields whose text says nothing about a person or a place.
+# Fields whose text reveals nothing about a person or a place.
 HARMLESS = frozenset(
     {
         "api_support", "code", "device_type", "drivce_name", "driver_name", "expire_date", "hardware", "job_status",
@@ -18,13 +18,13 @@ HARMLESS = frozenset(
         "state", "status", "task_state",
     }
 )  # fmt: skip
-# Blocks of a driver, whose names and values are the driver's own.
+# Blocks of a driver; their names and values come from the driver.
 HARMLESS_BLOCKS = frozenset({"capabilities", "devmode", "devicecontext"})
 MESSAGES = frozenset({"msg", "message", "reason"})
-# Numbers that tell things apart. A paper's id is one of Windows' own.
+# Fields that identify something. A paper's id is a constant of Windows.
 IDS = re.compile(r"(^|_)(id|uid|key|hash|phone|mobile|serial|sn)$", re.IGNORECASE)
 NO_IDS = frozenset({"paper_id"})
-# Beside one of these a `name` is a paper's, a colour's or a tray's; anywhere else it may be a room's or somebody's.
+# A `name` next to one of these fields is a paper's, a colour's or a tray's; elsewhere it may be a room's or a person's.
 BESIDE_NAMES = HARMLESS_BLOCKS | frozenset(
     {"paper_id", "width", "height", "level", "levels", "color", "colors"}
 )
@@ -34,7 +34,7 @@ TIME_OF_DAY = re.compile(r"\d\d?:\d\d(:\d\d)?")
 RFC_MOMENT = re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT")
 BIG_NUMBER = 10**10
 MOMENTS = ("time", "stamp")
-# What may stand in a message and must not go out; the widest first.
+# Texts in a message that must be replaced; the widest patterns come first.
 IN_TEXT = re.compile(
     r"https?://\S+"
     r"|[\w.+-]+@[\w-]+\.[\w.-]+"
@@ -51,18 +51,18 @@ SHORTEST_LEAK = 6
 
 
 class Redactor:
-    """Replaces what must not go out; one for all answers of a recording."""
+    """Replaces what must not be published; one for all answers of a recording."""
 
     def __init__(self, known: tuple[str, ...]) -> None:
-        """Take the secrets that are known, which are looked for in every text."""
+        """`known` are secrets to look for in every text."""
         self._known = tuple(one for one in known if one)
         self._salt = secrets.token_bytes(16)
         self._hidden: set[str] = set(self._known)
-        # Names of people, rooms and things, which messages quote.
+        # Names of people, rooms and things, which messages may quote.
         self._names: set[str] = set()
 
     def answer(self, value: object, key: str = "", *, harmless: bool = False) -> object:
-        """Return an answer, or a part of it that stands under a key, without secrets."""
+        """Redact an answer, or the part of it under `key`."""
         if isinstance(value, Mapping):
             return self._mapping(value, harmless=harmless or key.lower() in HARMLESS_BLOCKS)
         if isinstance(value, list):
@@ -74,24 +74,24 @@ class Redactor:
         return self._text_of(str(value), key, harmless=harmless)
 
     def message(self, text: str) -> str:
-        """Return a text that people wrote, without what looks like an address, a number or a key."""
+        """Redact a text that people wrote: whatever looks like an address, a number or a key."""
         for name in sorted(self._names, key=len, reverse=True):
             text = text.replace(name, self._invent(name))
         return IN_TEXT.sub(self._replaced, self._without_known(text))
 
     def leaks(self, text: str) -> bool:
-        """Return whether something that was replaced, or a known secret, stands in a text."""
+        """Whether a text contains a known secret, or anything that was replaced."""
         return any(one in text for one in self._hidden if len(one) >= SHORTEST_LEAK)
 
     def _mapping(self, value: Mapping[str, object], *, harmless: bool) -> dict[str, object]:
-        # What a printer is called is the model's name, or somebody's own.
+        # A printer's name is its model, or invented by its owner.
         model = value.get("driver_name") or value.get("drivce_name")
         named = harmless or bool(BESIDE_NAMES & {str(key).lower() for key in value})
         return {
             self.message(str(key)): (
                 item
                 if (key in {"printer_name", "name"} and item == model)
-                # A maker's name, unless it is somebody's own words.
+                # A vendor that begins the model's name is a maker; otherwise it may be the owner's words.
                 or (key == "vendor" and item and str(model or "").startswith(f"{item} "))
                 else self.answer(item, str(key), harmless=True)
                 if (str(key).lower() == "name" and named)
@@ -127,17 +127,17 @@ class Redactor:
         return text
 
     def _replaced(self, found: re.Match[str]) -> str:
-        """Return an invented text for one found in a message; a time of day stays."""
+        """Invent a replacement for a match in a message; a time of day stays."""
         return found[0] if TIME_OF_DAY.fullmatch(found[0]) else self._invent(found[0])
 
     def _invent(self, text: str) -> str:
-        """Return an invented text of the same shape, the same one for the same text."""
+        """Invent a text of the same shape, always the same for the same text."""
         self._hidden.add(text)
         if ADDRESS.fullmatch(text):
             return f"192.0.2.{self._digest(text)[0]}"
         stream = self._digest(text)
         hexadecimal = re.fullmatch(r"[0-9a-f:-]+|[0-9A-F:-]+", text) is not None
-        # Zeros in front are part of the shape: they are lost where a text is taken for a number.
+        # Leading zeros belong to the shape: code that takes a text for a number loses them.
         rest = text.lstrip("0") if text.isdecimal() else text
         zeros = "0" * (len(text) - len(rest)) if len(rest) >= SHORTEST_LEAK else ""
         return zeros + "".join(
@@ -150,13 +150,13 @@ class Redactor:
 
 
 def _is_id(key: str) -> bool:
-    """Return whether a field tells things apart; `printerId` does as much as `printer_id`."""
+    """Whether a field identifies something; `printerId` counts as `printer_id`."""
     snake = HUMP.sub("_", key).lower()
     return bool(IDS.search(snake)) and snake not in NO_IDS
 
 
 def _letter(letter: str, by: int, *, hexadecimal: bool) -> str:
-    """Return another letter of the same kind; marks stay."""
+    """Replace a letter or digit by another of its kind; other characters stay."""
     if letter.isascii() and letter.isdigit():
         return "123456789"[by % 9]
     letters = "abcdef" if hexadecimal else "abcdefghijklmnopqrstuvwxyz"

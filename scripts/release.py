@@ -27,31 +27,31 @@ import zipfile
 ROOT = Path(__file__).resolve().parents[1]
 INTEGRATION = Path("custom_components", "lianke")
 CHANGELOGS = ("CHANGELOG.md", "docs/zh-Hans/CHANGELOG.md")
-# What Home Assistant takes as the version of a custom integration, as far as it tells what is newer; 0.2.0b1 is a beta.
+# Versions that Home Assistant accepts of a custom integration and can compare; 0.2.0b1 is a beta.
 VERSION = re.compile(r"\d+\.\d+\.\d+(?P<before>(?:a|b|rc)\d+|\.dev\d+)?")
 NO_GIT = (OSError, subprocess.CalledProcessError)
-# The earliest time that a zip can hold.
+# The earliest time that a zip can store.
 TIME = (1980, 1, 1, 0, 0, 0)
 NOT_SHIPPED = ("__pycache__", ".pyc")
-# What a module of the card imports from elsewhere, up to the package's name; types alone leave nothing in the bundle.
+# Imports of packages in a module of the card, up to the package's name; types leave nothing in the bundle.
 IMPORT = re.compile(r'^import (?!type\b)[^;]*?from "(@[^/"]+/[^/"]+|[^."][^/"]*)', re.MULTILINE)
 TYPES = "@types/"
-# A line that goes on: neither empty nor the first of a list's item, heading, table, quotation or block of code.
+# A line break inside a paragraph: the next line is not empty and begins no list item, heading, table, quotation or
+# code.
 GOES_ON = re.compile(r"(?<=\S)\n *(?!- |#+ |[|>\s]|```)")
 
 
 class ReleaseError(Exception):
-    """The release is not as it has to be."""
+    """A check of the release has failed."""
 
 
 def manifest_version(root: Path = ROOT) -> str:
-    """Return the version in the manifest."""
     manifest = json.loads((root / INTEGRATION / "manifest.json").read_text("utf-8"))
     return str(manifest["version"])
 
 
 def section(name: str, version: str, root: Path = ROOT) -> str:
-    """Return what a changelog says about a version; raises ReleaseError if that is nothing."""
+    """Read a changelog's section about a version; ReleaseError if there is none or it is empty."""
     text = (root / name).read_text("utf-8")
     found = re.search(
         rf"^## {re.escape(version)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
@@ -62,13 +62,13 @@ def section(name: str, version: str, root: Path = ROOT) -> str:
 
 
 def is_prerelease(version: str) -> bool:
-    """Return whether a version comes before the one of its number, as 0.2.0b1 does before 0.2.0."""
+    """Whether a version precedes the one of its number, as 0.2.0b1 precedes 0.2.0."""
     found = VERSION.fullmatch(version)
     return found is not None and found["before"] is not None
 
 
 def check(tag: str, root: Path = ROOT) -> str:
-    """Return the version that a tag releases; raises ReleaseError if tag, manifest and changelogs differ."""
+    """Check that tag, manifest and changelogs agree, and return the version; ReleaseError otherwise."""
     version = manifest_version(root)
     if tag != version:
         raise ReleaseError(f"The tag is {tag}, the manifest says {version}.")
@@ -82,9 +82,9 @@ def check(tag: str, root: Path = ROOT) -> str:
 
 
 def notes(version: str, root: Path = ROOT) -> str:
-    """Return the text of a release in both languages; raises ReleaseError if one is missing.
+    """Write the text of a release in both languages; ReleaseError if one is missing.
 
-    Each paragraph is one line: where releases are shown, lines break as they are written.
+    Each paragraph becomes one line, since GitHub shows line breaks as they are written.
     """
     english, chinese = (GOES_ON.sub(" ", section(name, version, root)) for name in CHANGELOGS)
     return (
@@ -94,13 +94,13 @@ def notes(version: str, root: Path = ROOT) -> str:
 
 
 def shipped(root: Path = ROOT) -> list[Path]:
-    """Return the files of the integration, below its folder: those that git does not ignore."""
+    """Files of the integration that git does not ignore, below its folder."""
     folder = root / INTEGRATION
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."]
     try:
         listed = subprocess.run(command, cwd=folder, capture_output=True, check=True, text=True)
     except NO_GIT:
-        # The sources without their history.
+        # The sources may come without git's history.
         names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
     else:
         names = set(listed.stdout.split("\0"))
@@ -112,7 +112,7 @@ def shipped(root: Path = ROOT) -> list[Path]:
 
 
 def pack(target: Path, root: Path = ROOT) -> int:
-    """Write the zip and return how many files are in it."""
+    """Write the zip; returns how many files it has."""
     files = shipped(root)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in files:
@@ -124,7 +124,7 @@ def pack(target: Path, root: Path = ROOT) -> int:
 
 
 def bundled(root: Path = ROOT) -> dict[str, dict[str, Any]]:
-    """Return what package-lock.json says of each package that the card's bundle is built from, by its name."""
+    """Entries of package-lock.json for the packages that the card's bundle is built from, by name."""
     folder = root / "frontend"
     locked = json.loads((folder / "package-lock.json").read_text("utf-8"))["packages"]
     sources = sorted((folder / "src").rglob("*.ts"))
@@ -139,7 +139,7 @@ def bundled(root: Path = ROOT) -> dict[str, dict[str, Any]]:
 
 
 def bill_of_materials(root: Path = ROOT) -> dict[str, Any]:
-    """Return the packages of others that are in the zip or installed with it, as CycloneDX 1.6 has them."""
+    """List the packages that are in the zip or installed with it, as CycloneDX 1.6."""
     version = manifest_version(root)
     manifest = json.loads((root / INTEGRATION / "manifest.json").read_text("utf-8"))
     measured = json.loads((root / "tests" / "wheels.json").read_text("utf-8"))
@@ -188,13 +188,13 @@ def bill_of_materials(root: Path = ROOT) -> dict[str, Any]:
         "dependencies": [
             {"ref": subject["bom-ref"], "dependsOn": [one["bom-ref"] for one in components]}
         ],
-        # Packages bring libraries in other languages along, and one of them another small package.
+        # Packages bring libraries in other languages, and one of them a small package, which are not listed.
         "compositions": [{"aggregate": "incomplete", "assemblies": [subject["bom-ref"]]}],
     }
 
 
 def _component(kind: str, name: str, version: str, words: str) -> dict[str, Any]:
-    """Return a package as a component; words say why it is there."""
+    """Build a package's component; `words` say why it is there."""
     address = f"pkg:{kind}/{quote(name, safe='/')}@{version}"
     return {
         "type": "library",
@@ -208,14 +208,13 @@ def _component(kind: str, name: str, version: str, words: str) -> dict[str, Any]
 
 
 def write_outputs(**outputs: str) -> None:
-    """Hand outputs to the workflow's later steps, if this runs in one."""
+    """Set outputs for the workflow's later steps, if this runs in one."""
     if path := os.environ.get("GITHUB_OUTPUT"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.writelines(f"{name}={value}\n" for name, value in outputs.items())
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="scripts/release", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

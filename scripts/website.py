@@ -1,9 +1,8 @@
-"""Makes a website of the READMEs, the manual and what else people look for: `scripts/website`.
+"""Makes a website of the READMEs, the manual and other pages of the repository: `scripts/website`.
 
-Each page is a file that GitHub shows as well; nothing is written for the site alone. Only what differs is changed here:
-links between files become links between pages, or to GitHub for files that are no page; pictures are copied; badges,
-which would be loaded from other hosts, become words. English lies at the top, Chinese in zh-Hans, each with a search of
-its own.
+Each page is a file that GitHub shows as well; none is written for the site alone. Links between files become links
+between pages, or to GitHub for files that are no page. Pictures are copied. Badges, which would be loaded from other
+hosts, become words. English is at the top, Chinese in zh-Hans, each with a search of its own.
 """
 
 import logging
@@ -17,7 +16,7 @@ import tempfile
 from typing import Any, Final
 from urllib.parse import unquote
 
-# Says that another generator will follow, at every build.
+# Stops the notice about the generator's successor at every build.
 os.environ["NO_MKDOCS_2_WARNING"] = "1"
 
 from mkdocs.commands.build import build
@@ -27,10 +26,10 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 REPOSITORY: Final = "https://github.com/lianke-home-assistant/lianke"
 ADDRESS: Final = "https://lianke-home-assistant.github.io/lianke/"
 IMAGES: Final = ".github/images"
-# Where the Chinese half of a file with both languages begins.
+# Where the Chinese half of a file in both languages begins.
 HALVES: Final = "\n---\n\n# "
 
-# For each language: where its pages lie, which file becomes which page besides the manual's, and words of the frame.
+# For each language: its folder, its pages besides the manual's, and words of the frame around each page.
 LANGUAGES: Final[dict[str, dict[str, Any]]] = {
     "en": {
         "theme": "en",
@@ -68,15 +67,15 @@ LANGUAGES: Final[dict[str, dict[str, Any]]] = {
 
 
 def anchor(title: str, separator: str = "-") -> str:
-    """Return the anchor that GitHub gives a heading, so that links lead to the same place there and here."""
+    """Make the anchor that GitHub gives a heading, so that links work there and here."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", separator)
 
 
 class Site:
-    """The pages of one language, as files for the generator."""
+    """The pages of one language, written as the generator's input."""
 
     def __init__(self, language: str, folder: Path) -> None:
-        """Make them in a folder."""
+        """`folder` is for the generator's input."""
         self.language = language
         self.words = LANGUAGES[language]
         self.folder = folder
@@ -90,7 +89,7 @@ class Site:
         if HALVES in text:
             english, chinese = text.split(HALVES)
             text = english if self.language == "en" else f"# {chinese}"
-        # The way to the other language, to the list of pages and to the README is in the frame of each page.
+        # Links to the other language, the list of pages and the README are in the frame of each page.
         text = re.sub(r"\A(# .+\n\n)\[.*\n\n(?:> \**中文.*\n(?:>.*\n)*\n)?", r"\1", text)
         text = re.sub(r"\[[^\]]*\]\(#安全\)|\[[^\]]*\]\(#参与贡献\)", "", text)
         text = "".join(self._outside_of_code(part, source) for part in _parts(text))
@@ -100,7 +99,7 @@ class Site:
     def _outside_of_code(self, text: str, source: str) -> str:
         if text.startswith("```"):
             return text
-        # [![words](picture elsewhere)](where) is a badge: a button if it stands alone, else a word in a line.
+        # [![words](picture elsewhere)](where) is a badge: a button on a line of its own, otherwise a word.
         badge = r"\[!\[([^\]]*)\]\(https?://[^)]*\)\]\(([^)]*)\)"
         text = re.sub(rf"^{badge}$", r"[\1](\2){ .md-button }", text, flags=re.MULTILINE)
         text = re.sub(rf"{badge}(?= \[!)", r"[\1](\2) ·", text)
@@ -113,16 +112,16 @@ class Site:
         text = re.sub(
             r'src="([^"]+)"', lambda found: f'src="{self._picture(found[1], source)}"', text
         )
-        # A list in a list is indented by four columns for the generator.
+        # The generator needs four columns of indentation for a list in a list.
         return re.sub(r"^ {2,3}(?=[-*] )", "    ", text, flags=re.MULTILINE)
 
     def _twin(self, page: str) -> str:
-        """Return the address of a page of the other language, seen from the pages of this one."""
+        """Link to a page in the other language, relative to the pages of this one."""
         up = "../" if self.words["folder"] else ""
         return f"{up}{LANGUAGES[self.twin]['folder']}{page}"
 
     def _link(self, words: str, link: str, source: str) -> str:
-        """Return a link of a file as its page has it."""
+        """Turn a file's link into one of its page."""
         if re.match(r"[a-z]+:|#", link):
             return f"[{words}]({unquote(link) if link.startswith('#') else link})"
         path, hashed, name = link.partition("#")
@@ -130,7 +129,7 @@ class Site:
         if target in (here := pages(self.language)):
             return f"[{words}]({here[target].replace('.html', '.md')}{hashed}{unquote(name)})"
         if target in (there := pages(self.twin)):
-            # The generator would take it for a file that it does not have.
+            # The generator would look for it among this language's files and fail.
             return f'<a href="{self._twin(there[target])}{hashed}{name}">{words}</a>'
         if not (ROOT / target).exists():
             raise SystemExit(f"{source}: {link} leads nowhere")
@@ -144,7 +143,7 @@ class Site:
         return f"images/{target.name}"
 
     def navigation(self) -> list[dict[str, Any]]:
-        """Return the pages in the order of the manual's own list, below its headings."""
+        """List the pages in the order of the manual's own index, below its headings."""
         text = (ROOT / "docs" / self.language / "index.md").read_text("utf-8")
         found: list[dict[str, Any]] = [
             {self.words["start"]: "index.md"},
@@ -154,13 +153,13 @@ class Site:
             title, _, rows = part.partition("\n")
             entries = re.findall(r"^- \[([^\]]+)\]\(([^)]+)\)", rows, re.MULTILINE)
             found.append({title: [{name: path} for name, path in entries]})
-        # Named as they name themselves.
+        # Without titles: each page's own title is used.
         more = [page.replace(".html", ".md") for page in self.words["pages"].values()]
         found.append({self.words["project"]: more[1:]})
         return found
 
     def build(self, target: Path) -> None:
-        """Make the pages in a folder; what is wrong with them, such as a broken link, ends it."""
+        """Make the pages in a folder; any mistake, such as a broken link, ends the program."""
         words = self.words
         config = load_config(
             config_file=_empty(self.folder.parent),
@@ -176,7 +175,7 @@ class Site:
                 "name": "material",
                 "custom_dir": str(ROOT / "docs" / "theme"),
                 "language": words["theme"],
-                # Those of the reader's system: nothing is loaded from elsewhere.
+                # The reader's system has fonts: nothing is loaded from other hosts.
                 "font": False,
                 "logo": "images/logo.png",
                 "favicon": "images/logo.png",
@@ -199,7 +198,7 @@ class Site:
                     {"icon": "fontawesome/brands/github", "link": REPOSITORY, "name": "GitHub"}
                 ],
             },
-            # Makes the index; docs/theme searches in it.
+            # Makes the index in which docs/theme searches.
             plugins=["search"],
             extra_javascript=["search.js"],
             extra_css=["site.css"],
@@ -214,7 +213,7 @@ class Site:
 
 
 def pages(language: str) -> dict[str, str]:
-    """Return the page of each file that becomes one."""
+    """Map files to pages."""
     manual = {
         f"docs/{language}/{path.name}": f"{path.stem}.html"
         for path in sorted((ROOT / "docs" / language).glob("*.md"))
@@ -225,19 +224,19 @@ def pages(language: str) -> dict[str, str]:
 
 
 def _parts(text: str) -> list[str]:
-    """Return blocks of code and what lies between them."""
+    """Split a text into blocks of code and what is between them."""
     return re.split(r"^(```.*?^```\n)", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def _empty(folder: Path) -> str:
-    """Return the path of a configuration without anything."""
+    """Make an empty configuration file; returns its path."""
     path = folder / "mkdocs.yml"
     path.touch()
     return str(path)
 
 
 def main(target: Path) -> None:
-    """Make the site in a folder, which is emptied before."""
+    """Empty the folder and make the site in it."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     shutil.rmtree(target, ignore_errors=True)
     for language in LANGUAGES:

@@ -1,7 +1,7 @@
-"""Measures which ready builds the integration's requirements have: `scripts/wheels`.
+"""Measures which prebuilt wheels the integration's requirements have: `scripts/wheels`.
 
-Installs each into a folder of its own for each system that Home Assistant runs on, without building anything, and
-writes to tests/wheels.json what was found: version, tags of the build, bytes on disk. The manual quotes it.
+Installs each for every system that Home Assistant runs on, into a folder of its own and without building anything.
+Writes version, tags of the wheel and bytes on disk to tests/wheels.json, which the manual quotes.
 """
 
 from datetime import UTC, datetime
@@ -28,12 +28,12 @@ SYSTEMS = {
     "glibc aarch64": "aarch64-manylinux_2_28",
     "glibc x86_64": "x86_64-manylinux_2_28",
 }
-# What Home Assistant itself has already, in versions of its own.
+# Home Assistant has these already, in versions of its own.
 HOME_ASSISTANT = {"packaging", "pillow"}
 
 
 def measure(uv: str, requirement: str, platform: str) -> dict[str, object] | None:
-    """Install a requirement for a system; return what came, None if there is no ready build."""
+    """Install a requirement for a system; returns what was installed, None without a prebuilt wheel."""
     with tempfile.TemporaryDirectory() as folder:
         command = [uv, "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--no-config"]
         command += ["--python-version", PYTHON, "--python-platform", platform, "--target", folder]
@@ -51,7 +51,7 @@ def measure(uv: str, requirement: str, platform: str) -> dict[str, object] | Non
 
 
 def brings(name: str) -> set[str]:
-    """Return the packages that come with an installed one."""
+    """Name the packages that an installed one depends on."""
     asked = [Requirement(text) for text in metadata(name).get_all("Requires-Dist", [])]
     return {
         canonicalize_name(one.name)
@@ -61,13 +61,13 @@ def brings(name: str) -> set[str]:
 
 
 def main(uv: str) -> None:
-    """Measure all and write the file."""
+    """Measure all requirements and write the file."""
     requirements = json.loads(MANIFEST.read_text("utf-8"))["requirements"]
     names = [Requirement(text).name for text in requirements]
     brought = sorted({one for name in names for one in brings(name)} - set(names) - HOME_ASSISTANT)
     found = {
         name: {
-            # As the tests have it: Home Assistant decides about some versions.
+            # The tests' versions, some of which Home Assistant determines.
             system: measure(uv, f"{name}=={version(name)}", platform)
             for system, platform in SYSTEMS.items()
         }
