@@ -1,4 +1,4 @@
-"""Turn a spooled file into a document, with pictures that the service takes. Functions that are not async block."""
+"""Turn a spooled file into a document, and its pictures into types that the service takes. What is not async blocks."""
 
 import asyncio
 from collections.abc import Callable

@@ -47,7 +47,7 @@ class Document(UploadFile, Record):
     foreign_title: bool = False
     # It shows a camera or image, which is of no use tomorrow.
     snapshot: bool = False
-    # Of the request for a document made here, whose bytes contain the time; None where the bytes identify it.
+    # Identifies a document whose bytes differ each time, by the request or the locked file; None where its bytes do.
     digest: str | None = None
     pages_at_most: int | None = None
     # Printer and options for which the service counted `pages`; None if they hold for all.

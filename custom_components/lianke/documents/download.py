@@ -115,7 +115,7 @@ async def async_download(
             aiohttp.hdrs.USER_AGENT: "HomeAssistant lianke",
             aiohttp.hdrs.ACCEPT_ENCODING: "identity",
         },
-        # aiohttp takes a compressed answer that is cut off for a complete one; Unpacker does not.
+        # aiohttp accepts a compressed answer that is cut off; Unpacker raises.
         auto_decompress=False,
     ) as session:
         try:
@@ -145,7 +145,7 @@ async def async_download(
 def _parse(address: str) -> URL:
     try:
         url = URL(address.strip())
-        # yarl raises for a host that it cannot decode only when `host` is read.
+        # For a host that it cannot decode, yarl raises only when `host` is read.
         host = url.host
     except ValueError:
         raise InputError("url_invalid") from None

@@ -38,8 +38,8 @@ ONE_BYTE: Final = (
 )
 SAMPLE_BYTES: Final = 64 * 1024
 # Share of the non-ASCII characters that must be common ones. A short list may hold rarer ones (for crab and lemon, in
-# Chinese): the second level counts as common in up to SHORT characters, or SHORT_AT_HOME in Home Assistant's language,
-# where half may be rarer still, as in names.
+# Chinese). So in up to SHORT characters, or SHORT_AT_HOME in Home Assistant's language, those of the second level count
+# as common, and in that language half may be rarer still, as in names.
 ENOUGH: Final = 0.85
 ENOUGH_AT_HOME: Final = 0.5
 SHORT: Final = 24
@@ -61,7 +61,7 @@ _SECOND: Final = 5e-6
 _RARE: Final = 1e-8
 _STRAY: Final = 1e-9
 _ASCII: Final = 0.01
-# Half-width katakana comes in whole words: the first character of a word, and each further one.
+# Likelihood of half-width katakana, which comes in whole words: of the first character, and of each further one.
 _HALF: Final = 1e-4
 _HALF_AGAIN: Final = 0.8 / 63
 # Likelihood of a non-ASCII letter in cp1252, and the factor for one that follows another or stands alone.

@@ -100,7 +100,7 @@ async def async_find_media(
     if not is_media_source_id(media_id) or not identifier:
         raise InputError("media_not_found")
     if domain == MEDIA_SOURCE or (domain == DOMAIN and not identifier.startswith(SCANS)):
-        # Home Assistant's own source asserts that it knows the type, but not every printable type is among those.
+        # Home Assistant's own source fails for types that it does not know, some of which can be printed.
         path = local_media_path(hass, identifier)
         if path is None:
             raise InputError("media_not_found")
@@ -123,7 +123,7 @@ async def async_find_media(
     finally:
         resolved_for.reset(asks)
     if media.path is not None:
-        # The integration vouches for the folder. A file there without an extension has no name for people.
+        # The integration vouches for the folder. A file without an extension has no name for people, so it gets one.
         name = "" if media.path.suffix else _source_name(hass, domain)
         return LocalFile(media.path, (media.path.parent,), name or media.path.name)
     if not media.mime_type:

@@ -23,7 +23,7 @@ from .document import Document, file_digest
 COUNT_SECONDS = 30
 # Remembered results, refusals among them: the service blocks who sends a bad file again.
 MAX_REMEMBERED = 500
-# Errors of the document itself, which it would get the next time, too.
+# Errors caused by the document: another try would fail in the same way.
 REFUSALS = (BadParameterError, ConversionFailedError, DocumentTooLargeError, UnknownCodeError)
 
 # SHA-256 of the document, printer key and paper id, on which the count depends.

@@ -83,7 +83,7 @@ class PageDrawing:
     total: int
     # Further fields of the PDF process's task `draw`.
     how: Mapping[str, Any]
-    # Whose turn in the PDF process drawing takes.
+    # Drawing takes this user's turn in the PDF process.
     user: str | None
 
     @property

@@ -74,7 +74,7 @@ ONE_SIDED: Final = (*TRUE_SIZE, "invoices")
 # Options that every layout decides itself.
 LAID_OUT_BY: Final = frozenset({"orientation", "scale", "align", "auto_rotate", "excel_fit"})
 SEVERAL: Final = ("2_up", "4_up", "6_up", "9_up")
-# Fields that only have a meaning together with a layout or another field, and which these are.
+# Fields that mean something only together with a layout or another field, and which these are.
 BELONGS: Final[Mapping[str, tuple[str, ...]]] = {
     "sheet_order": tuple(f"sheet: {name}" for name in SEVERAL),
     "sheet_frame": ("sheet", "photo_size"),
@@ -112,7 +112,7 @@ class SheetOptions:
     id_card_crop: tuple[dict[str, float], ...] = ()
     # Make pages of photos of pages, and one document of all.
     clean: bool = False
-    # For each photo, the page's corners as shares of the upright picture, clockwise from top left; none to find them.
+    # For each photo, the page's corners as shares of the upright picture, clockwise from top left; () has them found.
     clean_corners: tuple[tuple[tuple[float, float], ...], ...] = ()
     photo_size: str | None = None
     photo_fit: str = "fill"
@@ -287,7 +287,7 @@ def _find_font() -> str | None:
     return str(folder)
 
 
-# For a layout, which has a second more for so many pages, and for a photo of a page; from when the process runs.
+# For a layout (and a second for every so many pages), and for a photo of a page, once the process runs.
 LAYOUT_SECONDS: Final = 30
 PAGES_A_SECOND: Final = 80
 PHOTO_SECONDS: Final = 30

@@ -159,7 +159,7 @@ class Making(NamedTuple):
     limit_bytes: int
     # Whose rights count for reading the source.
     reading: Context
-    # Whose turn in the PDF process it takes.
+    # It takes this user's turn in the PDF process.
     user: str | None = None
 
 
@@ -268,7 +268,7 @@ async def async_open_document(
     limit_bytes: int,
     user: str | None,
 ) -> Document:
-    """Count a PDF's pages, in a copy without password if it has one; decode a picture, which checks it.
+    """Count a PDF's pages, in an unlocked copy if it has a password; check a picture by decoding it.
 
     Other documents come back as they are, and so does a PDF where PDFium cannot run.
     Raises InputError: file_damaged, image_unreadable, picture_unchecked, picture_check_unavailable,
@@ -310,7 +310,7 @@ async def async_open_document(
 
 
 def _nothing() -> None:
-    """Serve for a file that is written already."""
+    """Do nothing: the file is written already."""
 
 
 def _encoded(text: str, encoding: str) -> bytes:

@@ -85,7 +85,7 @@ class Spool:
 
     @asynccontextmanager
     async def scope(self, *paths: Path) -> AsyncIterator[set[Path]]:
-        """Delete at the end these files and all that are allocated within, except those let go.
+        """Delete at the end `paths` and all files allocated within, except those let go.
 
         So code that makes documents needs no cleanup of its own. `async_keep` lets its files go. Yields the set of
         files; taking one out hands it on.

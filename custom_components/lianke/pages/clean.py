@@ -172,8 +172,8 @@ def read_frame(source: str) -> HtmlFrame:
 def clean_html(source: str) -> str:
     """Keep the allowed elements and attributes of HTML, and draw its QR codes.
 
-    The result loads, runs, redirects to and sends nothing: no scripts, SVG, MathML, forms, frames, meta or base
-    elements; pictures only as data or QR codes.
+    The result loads nothing, runs nothing, redirects nowhere and sends nothing: no scripts, SVG, MathML, forms, frames,
+    meta or base elements; pictures only as data or QR codes.
     Raises InputError: html_too_large, qr_empty, qr_too_long, too_many_codes.
     """
     if source.count("&") > MAX_AMPERSANDS:

@@ -43,7 +43,7 @@ def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = Tru
 
 
 def csv_page(text: str, style: PageStyle, *, title: str) -> str:
-    """Detect the delimiter, too. Raises InputError: too_many_columns, too_many_cells."""
+    """Detect the delimiter of CSV text. Raises InputError: too_many_columns, too_many_cells."""
     rows = _csv_rows(text)
     columns = max((len(row) for row in rows), default=0)
     if columns > MAX_COLUMNS:

@@ -70,7 +70,7 @@ _KANA = re.compile("[\u3040-\u30ff]")
 
 
 def is_chinese(html: str, style: PageStyle) -> bool:
-    """Count one Chinese character as enough if Home Assistant is in Chinese."""
+    """Check the share of Chinese characters; one is enough if Home Assistant is in Chinese."""
     text = _TAG.sub("", html)
     han = len(_HAN.findall(text))
     if style.chinese:

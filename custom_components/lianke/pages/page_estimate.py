@@ -101,7 +101,7 @@ INLINE: Final = frozenset(
     {"a", "b", "strong", "em", "i", "s", "del", "ins", "u", "span", "code", "mark", "abbr"}
 )
 TABLE: Final = frozenset({"thead", "tbody", "tr", "td", "th"})
-# Elements whose end says nothing: they hold nothing, or everything.
+# Elements whose end tag is ignored: they hold nothing, or everything.
 OUTSIDE: Final = frozenset({"br", "hr", "img", "body", "html"})
 # Elements that keep the ends of lines.
 KEEPING: Final = frozenset({"pre", "plain", "code"})
@@ -127,7 +127,7 @@ def pages_at_most(html: str, style: PageStyle) -> int | None:
     """None if there is no bound."""
     head, mark, body = html.partition("<body>\n")
     if not mark or not PLAIN_FRAME.match(head):
-        # Its own attributes may change any size.
+        # Attributes of the html or body element may change any size.
         return None
     columns = _COLUMN_COUNT.search(head)
     reader = _Reader(style, int(columns[1]) if columns else 1)

@@ -27,7 +27,7 @@ _BLACK: Final = """0000110111 010 11 10 011 0011 0010 00011 000101 000100 000010
 _LONG: Final = """00000001000 00000001100 00000001101 000000010010 000000010011 000000010100 000000010101 000000010110
 000000010111 000000011100 000000011101 000000011110 000000011111"""
 _LONGEST: Final = 13
-# How far a change of colour is from the one above it, or what else codes it.
+# Codes for how far a change of colour is from the one above it; two of them say that it is coded otherwise.
 _PASS, _RUNS = 8, 9
 _ABOVE: Final = {
     "1": 0,

@@ -117,7 +117,7 @@ def save_new(pdf: Pdf, target: str, limit: int) -> None:
 def structure(path: str, password: str | None = None) -> Iterator[Pdf]:
     """Open a PDF file for work on its objects; its pages have all that they inherit.
 
-    A damaged file is read as PDFium understands it: that forgives more, and shows what other programs print.
+    A damaged file is read as PDFium understands it: PDFium forgives more, and shows what other programs print.
     Raises TaskError: password, certificate, damaged.
     """
     with ExitStack() as stack:

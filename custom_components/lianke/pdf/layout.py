@@ -18,7 +18,7 @@ from .pictures import Crop, Cut, as_jpeg, cropped, read_picture
 from .plan import CARD, Item, Paper, Rect, Sheet, Size, mm
 from .process import MAX_SOURCE_PAGES, TaskError
 
-# Dots per inch of a photo, and pixels of any picture's longer side, as sharp on A4. More cannot be seen.
+# Dots per inch of a photo, and pixels of any picture's longer side, which is as sharp on A4. More cannot be seen.
 SHARP: Final = 340
 MOST_PIXELS: Final = 4000
 QUALITY: Final = 92

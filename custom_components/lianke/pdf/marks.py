@@ -28,7 +28,7 @@ CHINESE_FONTS: Final[list[str]] = _FONTS["chinese"]
 OTHER_FONTS: Final[list[str]] = _FONTS["others"]
 # The first code of Chinese, Japanese and Korean.
 FIRST_EASTERN: Final = 0x2E80
-# No font has this character: what is drawn for it, a font draws for every one that is missing.
+# No font has this character, so a font draws for it what it draws for every missing one.
 MISSING: Final = 0xFFFE
 CAP_HEIGHT: Final = 0.72
 # Unicode's direction of letters that are written from right to left, but not joined.

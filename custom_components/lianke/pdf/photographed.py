@@ -110,8 +110,7 @@ class _Line(NamedTuple):
     across: float
     down: float
     distance: float
-    # Running count of the edges along it, from far before the foot of the normal to as far behind; empty for the
-    # picture's own edge.
+    # Running count of edges, pixel by pixel along it, the normal's foot in the middle; empty for the picture's edge.
     seen: Sequence[int] = ()
 
     def is_near(self, other: _Line) -> bool:

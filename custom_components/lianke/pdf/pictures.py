@@ -231,7 +231,7 @@ class Cut(NamedTuple):
     def apply(self, picture: Image.Image, size: Size) -> tuple[Image.Image, Size]:
         """Return the part and its size; `size` is the whole picture's in points."""
         turned = self._turned(picture)
-        # A pixel stays as large as it is.
+        # Each pixel keeps its size in points.
         unit = size.width / picture.width, size.height / picture.height
         if picture.size == turned.size[::-1] and picture.size != turned.size:
             unit = unit[::-1]

@@ -185,7 +185,7 @@ def _filled(
 
 
 def padded(starts: list[int], count: int, multiple: int) -> list[Slot]:
-    """Add empty places, so that each document begins after a multiple of places; `starts` are their first pages."""
+    """Add empty places so that each document begins after a multiple of so many; `starts` are their first pages."""
     slots: list[Slot] = []
     for page in range(count):
         if page in starts:
@@ -367,7 +367,7 @@ def photos(
 ) -> Iterator[Sheet]:
     """Lay out each photo `count` times, as many on a sheet as have room; 0 fills a sheet with each.
 
-    With None for `photo`, each is as large as the paper. Sheets of `upright` ones are landscape if more have room so.
+    With None for `photo`, each is as large as the paper. Sheets of `upright` ones are landscape if more of them fit so.
     Raises TaskError: paper_too_small, too_many_pages.
     """
     size, area = paper.lying(landscape=False)

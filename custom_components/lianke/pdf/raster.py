@@ -175,8 +175,8 @@ _SLACK: Final = 500
 def convert(request: dict[str, Any]) -> dict[str, Any]:
     """Add pages of the raster file `path` to the PDF file `target`, which has at most `limit` bytes.
 
-    `position` is where to go on in the raster file, `objects` where the PDF's objects are that are written already,
-    `pixels` how many its pages have: 0, [] and 0 at first, then as in the last answer. Each page must fit on one of
+    `position` is where to go on in the raster file, `objects` are the places of the PDF's objects written so far,
+    `pixels` is how many its pages have: 0, [] and 0 at first, then as in the last answer. Each page must fit on one of
     `papers`, widths and heights in 0.01 mm. The answer also has `pages` once the PDF is complete.
     Raises TaskError: damaged, unsupported, too_large, raster_too_large, disk.
     """

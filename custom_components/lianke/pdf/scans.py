@@ -41,10 +41,10 @@ _BLACK_BELOW: Final = 128
 def scan_page(request: dict[str, Any]) -> None:
     """Write a page of a scan to the new JPEG file `target`, of at most `limit` bytes.
 
-    It is page `page`, from 0, of `path`, a PDF with `is_pdf`, else a picture. A picture without a resolution that can
-    be true is as wide as the scanner: `width` in mm, by default A4. It is straightened with `straighten`, then cut by
-    `cut`, the fields of a Cut, and of that the `region` is left: left, top, width and height in mm. `dpi` is the
-    resolution wanted, by default the page's own; `color` is color, gray, or mono, which is black and white.
+    It is page `page`, from 0, of `path`, a PDF with `is_pdf`, else a picture. A picture without a credible resolution
+    counts as wide as the scanner: `width` in mm, by default A4. The page is straightened with `straighten`, then cut by
+    `cut`, the fields of a Cut; of that, `region` is left: left, top, width and height in mm. `dpi` is the resolution
+    wanted, by default the page's own; `color` is color, gray, or mono, which is black and white.
     Raises TaskError: damaged, image_damaged, image_too_large, too_large, disk.
     """
     mode = _MODES[request["color"]]

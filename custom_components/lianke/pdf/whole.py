@@ -16,7 +16,7 @@ from PIL import Image, JpegImagePlugin, TiffImagePlugin
 from .pictures import DECODER_ERRORS
 from .process import TaskError
 
-# A JPEG is decoded twice, to be compared, at a size of no more pixels than this if it can be reduced so far.
+# Pixels to which a JPEG is reduced, if it can be, when it is decoded twice to be compared.
 _SMALL: Final = 4_000_000
 _WEAKEST: Final = 8
 # Bytes for decoding a JPEG or a page of a TIFF. The decoder keeps a progressive JPEG in blocks of 8 x 8 numbers of two
@@ -159,14 +159,14 @@ class _Jpeg:
 
     @property
     def restarts(self) -> int:
-        """How many restarts there are at least, if there is one scan; else 0."""
+        """Least number of restarts if there is one scan, else 0."""
         if not self.interval or len(self.scans) > 1:
             return 0
         # A colour by itself is coded block by block, and there are no fewer blocks than units.
         return -(-self._units // self.interval) - 1
 
     def in_gray(self, picture: Image.Image) -> bool:
-        """In grey, too, it shows what is missing of the last scan."""
+        """Check that the picture decoded in grey still shows what is missing of the last scan."""
         return (
             picture.mode == "RGB"
             and len(self.parts) == 3
