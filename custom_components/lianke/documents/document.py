@@ -80,7 +80,7 @@ MAGIC: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 MAX_DIRECTORY_ENTRIES: Final = 4096
 HEADER_BYTES: Final = 512
 SECTOR_SHIFTS: Final = (9, 12)
-# Sectors of the sector table (FAT) that the header itself lists; a file may have that many more than it needs.
+# Sectors of the sector table (FAT) that the header itself lists; a file may have twice as many more than it needs.
 HEADER_FAT_SECTORS: Final = 109
 _OLE_ERRORS: Final = (
     OSError,
