@@ -54,7 +54,7 @@ requestAnimationFrame(look);
 
 
 async def measure(house: House, box: dict[str, Any], *, rounds: int) -> list[Figure]:
-    """Measure the card of a box's first printer beside a tile of Home Assistant, in this machine's Chromium."""
+    """Compare the card of a box's first printer with a tile of Home Assistant, in this machine's Chromium."""
     device = await printer_device(house.hass, box["device_id"], box["printers"][0]["name"])
     await _lay_out(house, device)
     async with async_playwright() as playwright:

@@ -70,7 +70,7 @@ async def warm_memory() -> None:
 
 
 async def measure_overhead(house: House, entry_id: str, *, rounds: int) -> Figure:
-    """Print 20 MB until the cloud has the job, beside the fastest safe upload (see `_upload_safely`)."""
+    """Print 20 MB until the cloud has the job; the baseline is the fastest safe upload (see `_upload_safely`)."""
     path = house.hass.documents / "large.pdf"
     await asyncio.to_thread(write_pdf, path, 20 * MB)
     await warm_memory()
@@ -90,7 +90,7 @@ async def measure_overhead(house: House, entry_id: str, *, rounds: int) -> Figur
 
 
 async def measure_lan(house: House, entry_id: str, *, rounds: int) -> Figure:
-    """Print 20 MB as a device of the home network, from its last byte on, beside the action."""
+    """Print 20 MB as a device of the home network, timed from its last byte on; the baseline is the action."""
     path = house.hass.documents / "lan.pdf"
     await asyncio.to_thread(write_pdf, path, 20 * MB)
     await house.run("lan_rounds", entry_id=entry_id, path=str(path), rounds=1)
@@ -104,7 +104,7 @@ async def measure_lan(house: House, entry_id: str, *, rounds: int) -> Figure:
 
 
 async def measure_small(house: House, *, jobs: int, rounds: int) -> list[Figure]:
-    """Print many small files until the cloud has them, beside flushed copies of the same that are uploaded bare.
+    """Print many small files until the cloud has them; the baseline uploads flushed copies of the same bare.
 
     Each round has a box of its own whose printer is slow, so that no job ends meanwhile, and an account of its own,
     since an account's jobs a minute are limited. The first round does not count: it imports modules and starts

@@ -1,8 +1,7 @@
 """Puts what scripts/bench has measured into the manual: `scripts/bench | python3 scripts/figures.py`.
 
-Reads its lines of JSON, passes everything on, and writes the table at the end of the page on performance anew, in
-each language.
-Figures that were not measured this time are left out, so measure all of them.
+Reads its lines of JSON, passes everything on, and rewrites the table at the end of the page on performance in each
+language. Figures that were not measured this time are left out, so measure all of them.
 """
 
 from collections.abc import Iterable

@@ -2,9 +2,9 @@
 
 Usage: hass_requirements.py [--default] [INTEGRATION …]
 
-Home Assistant sets up its default integrations and all base platforms at every start and fetches their requirements
-then. The demo and the end-to-end tests run without fetching anything, so their environment gets them beforehand:
---default stands for all of those. What an integration depends on is added.
+Home Assistant sets up its default integrations and all base platforms at every start and installs their requirements
+then. The demo and the end-to-end tests install nothing, so their environment gets them beforehand: --default stands for
+all of those. Dependencies of integrations are added.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Prints of one large document, beside bare uploads of the same bytes to the same server."""
+"""Prints of one large document, and bare uploads of the same bytes to the same server for comparison."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -12,7 +12,7 @@ from typing import Any
 
 from homeassistant.util.hass_dict import HassKey
 
-# Seconds. For a shorter turn of the loop it does not matter what it waited for.
+# Seconds; only from longer turns of the loop the time without a processor is subtracted.
 NOTED = 0.02
 
 
