@@ -41,7 +41,6 @@ class Bench:
         self.failed: list[str] = []
 
     def wants(self, *names: str) -> bool:
-        """Whether any of these figures is wanted."""
         return not self._wanted or any(
             name.startswith(wish) for name in names for wish in self._wanted
         )
@@ -73,7 +72,6 @@ class Bench:
             sys.stderr.write("\n".join(problems[:5]) + "\n")
 
     async def run(self) -> None:
-        """Measure everything that is wanted, one after the other."""
         if self.wants("import_cost", "import_modules"):
             await self.attempt("import_cost", set_up.measure_import(15))
         if self.wants("start_jobs"):
@@ -150,7 +148,6 @@ class Bench:
             self.take(*(figure for walk in self.walks for figure in walk.figures()))
 
     async def _card(self, folder: Path) -> None:
-        """Measure the dashboard card in a browser."""
         if self.wants("card_bytes"):
             self.take(card.measure_bytes())
         if not self.wants("card_paint", "card_long_task"):

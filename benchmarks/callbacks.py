@@ -67,7 +67,7 @@ async def _jobs(house: House, entry_ids: list[str], wanted: int) -> list[dict[st
 
 
 async def _latency(house: House, jobs: list[dict[str, Any]], hooks: dict[str, str]) -> list[Figure]:
-    """Compare ends of jobs with bare callbacks that set one state, and with those that set as many as an end.
+    """Compare ends of jobs with bare callbacks, which set one state or as many as a job's end changes.
 
     Order and pauses are random. Otherwise what Home Assistant does some seconds after each job would always delay the
     same kind.

@@ -118,7 +118,6 @@ class Leader(_Jumper):
         self.jumps = 0
 
     def begin(self) -> None:
-        """Jump from now on."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         connection.connect(str(self._path))
         connection.setblocking(False)
@@ -126,7 +125,6 @@ class Leader(_Jumper):
         self._socket = connection
 
     def end(self) -> None:
-        """Stop jumping."""
         if self._socket is not None:
             self._selector.unregister(self._socket)
             self._socket.close()

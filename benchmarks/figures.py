@@ -80,7 +80,6 @@ def _text(value: float | None) -> str:
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """Format figures as a table for people."""
     rows = [("figure", "value", "baseline", "ratio", "goal", "", "")]
     for figure in figures:
         base = figure.baseline

@@ -18,7 +18,7 @@ HOURS = 24
 # its context, so it stays until Python collects garbage: about every six hours in such a fleet. Later states use that
 # memory again; until the first collection it grows whoever changes states.
 SETTLED = 8
-# Polling requests a minute and ApiKey that the design allows.
+# The design allows this many polling requests a minute for each ApiKey.
 POLLS_A_MINUTE = 30
 POLLING = (
     "GET /device/device_info",
@@ -132,7 +132,6 @@ async def measure_day(
 
 
 def _judge(found: dict[str, Any], hours: int) -> list[Figure]:
-    """Make a day's figures."""
     whole = Counter(
         job["name"] for job in found["printed"] if job["complete"] and not job["foreign"]
     )

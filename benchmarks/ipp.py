@@ -67,7 +67,6 @@ def _answer(request_id: int) -> bytes:
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer the requests of one connection."""
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
@@ -99,7 +98,6 @@ async def ipp_printer() -> AsyncIterator[int]:
 
 
 def ipp_entry(port: int) -> dict[str, object]:
-    """Make the data of the printer's config entry."""
     return {
         "domain": "ipp",
         "title": "Bench IPP",

@@ -37,7 +37,7 @@ from tests.simulator.samples import make_pdf
 from .figures import Figure
 from .house import House
 
-# Most functions and most files of each walk.
+# The most functions and files that each walk may have.
 GOALS: Final = {
     "walk_print": 200,
     "walk_print_files": 38,

@@ -152,7 +152,6 @@ def _language() -> str:
 
 
 def say(line: str) -> None:
-    """Print a line and flush."""
     print(line, flush=True)
 
 

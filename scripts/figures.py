@@ -191,12 +191,10 @@ TEXTS = {
 
 
 def number(value: float) -> str:
-    """Format a number for people."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def row(figure: dict[str, Any], language: str) -> str:
-    """Format a figure as a row of the table."""
     chinese = language == "zh-Hans"
     what, beside = TEXTS[figure["name"]][chinese]
     baseline, unit = figure["baseline"], figure["unit"]
@@ -215,7 +213,6 @@ def row(figure: dict[str, Any], language: str) -> str:
 
 
 def write(figures: dict[str, dict[str, Any]]) -> None:
-    """Write the tables of both pages."""
     for language, head in HEADS.items():
         path = DOCS / language / PAGE
         words = path.read_text("utf-8").partition(head)[0].rstrip()

@@ -192,8 +192,6 @@ def line_of(source: bytes, edit: Edit) -> tuple[int, str, str]:
 
 
 class Copy:
-    """A copy of the clone in which files are changed and tests run."""
-
     def __init__(self, root: Path, test_time: int) -> None:
         self.root = root
         self._test_time = test_time

@@ -213,7 +213,7 @@ class Site:
 
 
 def pages(language: str) -> dict[str, str]:
-    """Map files to pages."""
+    """Map each source file to its page."""
     manual = {
         f"docs/{language}/{path.name}": f"{path.stem}.html"
         for path in sorted((ROOT / "docs" / language).glob("*.md"))
@@ -229,7 +229,6 @@ def _parts(text: str) -> list[str]:
 
 
 def _empty(folder: Path) -> str:
-    """Make an empty configuration file; returns its path."""
     path = folder / "mkdocs.yml"
     path.touch()
     return str(path)

@@ -61,7 +61,6 @@ def brings(name: str) -> set[str]:
 
 
 def main(uv: str) -> None:
-    """Measure all requirements and write the file."""
     requirements = json.loads(MANIFEST.read_text("utf-8"))["requirements"]
     names = [Requirement(text).name for text in requirements]
     brought = sorted({one for name in names for one in brings(name)} - set(names) - HOME_ASSISTANT)

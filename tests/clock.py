@@ -39,7 +39,7 @@ freezegun_api._get_module_attributes_hash = lambda module: (
 _waiting_since: WeakKeyDictionary[ThreadPoolExecutor, float] = WeakKeyDictionary()
 # Pools besides the event loop's whose work a test waits for: those of a running simulator.
 pools_of_others: set[ThreadPoolExecutor] = set()
-# How often in a row nothing may be found under way before everything counts as done.
+# So many looks in a row must find nothing under way before everything counts as done.
 CALM = 4
 
 

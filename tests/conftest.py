@@ -53,8 +53,8 @@ hypothesis.settings.load_profile("any machine")
 executor.EXECUTOR_SHUTDOWN_TIMEOUT = 60
 executor._JOIN_ATTEMPTS = 1
 
-# Home Assistant's log of every event takes a tenth of the tests' time. pytest keeps all other records; one copy is
-# enough.
+# Home Assistant's log of every event takes a tenth of the tests' time. pytest keeps the other
+# records, so no second handler has to.
 logging.getLogger("homeassistant").setLevel(logging.WARNING)
 for _handler in [*logging.getLogger().handlers]:
     if type(_handler) is logging.StreamHandler:
@@ -74,7 +74,6 @@ type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
 
 @cache
 def texts(language: str) -> dict[str, Any]:
-    """Load the integration's texts in a language."""
     path = COMPONENT / "translations" / f"{language}.json"
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return found

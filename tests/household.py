@@ -61,7 +61,6 @@ def twin_of(simulator: Simulator) -> Box:
 
 
 def box_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
-    """Find a box's own device."""
     found = dr.async_get(hass).async_get_device_by_identifier(
         (DOMAIN, str(entry.unique_id)), entry.entry_id
     )
@@ -70,7 +69,6 @@ def box_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
 
 
 def device_of(hass: HomeAssistant, name: str = LASER) -> str:
-    """Find a printer's device id."""
     return next(device.id for device in dr.async_get(hass).devices if device.name == name)
 
 

@@ -83,7 +83,6 @@ async def async_unload_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
 @websocket_command({"type": f"{DOMAIN}/run", "do": str, "with": dict})
 @async_response
 async def _ws_run(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
-    """Run a command and send its result."""
     result = await COMMANDS[msg["do"]](hass, msg["with"])
     connection.send_result(msg["id"], result)
 

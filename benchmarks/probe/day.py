@@ -112,7 +112,7 @@ def _write(path: Path, result: Any) -> None:
     part.rename(path)
 
 
-# An hour of nothing
+# An hour without jobs
 
 
 async def _idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:

@@ -175,8 +175,8 @@ async def async_read(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
 async def async_scale(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Add entries one after the other; returns time, memory and entities at some of the counts.
 
-    At each of these counts everything delayed is waited for, because a second passes while many are added, but not
-    while few are. With `memory` the time means nothing, since every allocation is recorded.
+    Delayed work is waited for at each of these counts: adding many entries takes longer than its delay, adding few does
+    not. With `memory` the time means nothing, since every allocation is recorded.
     """
     marks: dict[int, dict[str, float]] = {int(mark): {} for mark in msg["marks"]}
     registry = er.async_get(hass)

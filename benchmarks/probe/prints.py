@@ -268,7 +268,6 @@ def offer_to_phones(hass: HomeAssistant, entry_id: str) -> str:
 
 
 def lan_address(hass: HomeAssistant) -> str:
-    """Find the address of that printer."""
     assert hass.config.api is not None
     return f"http://127.0.0.1:{hass.config.api.port}{LAN_PRINTER_PATH}/{LAN_TOKEN}"
 

@@ -25,7 +25,6 @@ class RegisteredEntity(Entity):
     _attr_should_poll = False
 
     def place(self, entry: ConfigEntry, number: int, *, enabled: bool) -> None:
-        """Set what puts it into the registries."""
         self._attr_unique_id = f"{entry.unique_id}_{number}"
         self._attr_name = f"Value {number}"
         self._attr_entity_registry_enabled_default = enabled

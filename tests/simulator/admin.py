@@ -245,7 +245,6 @@ class Admin:
         return _printer(printer)
 
     async def plan(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Plan how this printer's next jobs end."""
         planned = [Outcome(**checked(Outcome, one)) for one in body["outcomes"]]
         printer = self._find_printer(request)
         self._cloud.plan(printer, *planned)

@@ -148,7 +148,6 @@ class Cloud:
             self._answering.discard(current)
 
     async def close(self) -> None:
-        """End everything that runs."""
         if answering := list(self._answering):
             for request in answering:
                 request.cancel()

@@ -87,7 +87,7 @@ class Fault:
 
 @dataclass(eq=False)
 class Planned:
-    """A planned fault and the requests it has hit; `times` None is for ever."""
+    """A planned fault and how many requests it has hit; `times` None is for ever."""
 
     id: int
     endpoint: str

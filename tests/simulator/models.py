@@ -90,8 +90,6 @@ class Stack:
 
 @dataclass(eq=False, kw_only=True)
 class Printer:
-    """A printer behind a box."""
-
     id: int
     hash_id: str | None
     name: str

@@ -26,8 +26,8 @@ class Simulator:
     """The Lianke cloud on a port of 127.0.0.1. Use it as an async context manager.
 
     `out`: the out tray, created if missing. `port`: 0 takes any free one. `speed`: factor by which printing, converting
-    and waiting are faster than in life. `rate_limit`: requests a minute and ApiKey before the key is banned; None:
-    never. `chromium`: path of the browser for HTML; "": none; None: search for one. `cast`: fills the cloud; None:
+    and waiting are faster than in life. `rate_limit`: requests a minute before an ApiKey is banned; None: never.
+    `chromium`: path of the browser for HTML; "": none; None: search for one. `cast`: fills the cloud; None:
     README's cast.
     """
 

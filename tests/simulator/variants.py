@@ -110,7 +110,6 @@ class Variants:
     callback_duplicates: int = 0
 
     def __init__(self, **chosen: Any) -> None:
-        """Start from the defaults, then apply `chosen`."""
         for field in fields(self):
             setattr(self, field.name, [] if field.name in LISTS else field.default)
         self.update(**chosen)

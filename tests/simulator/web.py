@@ -240,7 +240,6 @@ class Exchange:
         return web.Response(status=status, text=body, content_type=content_type)
 
     def log(self, status: int | None) -> None:
-        """Record the request in the cloud's log."""
         self.cloud.counts[self.endpoint] += 1
         self.cloud.requests.append(
             LoggedRequest(
