@@ -455,8 +455,8 @@ class Ledger:
         for asked in self._in_hand:
             rows |= asked.rows
         if rows or self._is_tainted:
-            # Not `async_add_executor_job`: Home Assistant cancels what that returns when it stops, while the thread goes
-            # on. What it writes would count as refused, and the next transaction would begin beside it.
+            # Not `async_add_executor_job`: when Home Assistant stops, it cancels what that returns, while the thread
+            # goes on. What it writes would count as refused, and the next transaction would begin beside it.
             self._work = self._hass.loop.run_in_executor(None, self._file.write, rows)
             self._work.add_done_callback(self._on_done)
         else:
