@@ -58,7 +58,7 @@ LAN_SCANNER_PATH: Final = f"/api/{DOMAIN}/escl"
 
 PRINTER_KINDS: Final = ("usb", "network", "both")
 DEFAULT_PRINTER_KIND: Final = "both"
-# Seconds.
+# Seconds between polls that can be set.
 MAX_POLL_INTERVAL: Final = 3600
 
 
@@ -77,6 +77,7 @@ class Setting(NamedTuple):
 
 POLL_INTERVAL: Final = Setting("poll_interval", 60, 30, MAX_POLL_INTERVAL, "seconds")
 HOLD_HOURS: Final = Setting("hold_hours", 12, 1, 168, "hours")
+# A larger document is refused with `file_too_large`.
 MAX_DOCUMENT_MB: Final = Setting("max_document_mb", 50, 1, 200, "MB")
 # Pages times copies of one job.
 MAX_PAGES: Final = Setting("max_pages", 100, 1, 9999, "pages")
@@ -85,8 +86,9 @@ MAX_JOBS_PER_HOUR: Final = Setting("max_jobs_per_hour", 30, 1, 999, "jobs")
 KEEP_FAILED_HOURS: Final = Setting("keep_failed_hours", 24, 0, 720, "hours")
 # Off by default: printed documents are private.
 KEEP_PRINTED_HOURS: Final = Setting("keep_printed_hours", 0, 0, 720, "hours")
+# Older scans are deleted.
 KEEP_SCANS_DAYS: Final = Setting("keep_scans_days", 30, 1, 365, "days")
-# All scans of a box together.
+# All scans of a box together; the oldest are deleted first.
 KEEP_SCANS_MB: Final = Setting("keep_scans_mb", 1024, 100, 10240, "MB")
 
 

@@ -58,7 +58,7 @@ from .const import CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND, DOMAIN, POLL_INTERVA
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds.
+# Seconds from a failed poll to the second try, between further ones (doubled each time), and after a refused key.
 SECOND_TRY = 15
 BACKOFF_START = 60
 BACKOFF_LIMIT = 900

@@ -19,6 +19,7 @@ from .jobs.job import REJECTED
 from .printing.print import job_dict
 from .runtime import LiankeConfigEntry
 
+# Jobs in a report: the newest.
 MAX_JOBS = 50
 # Addresses of all kinds and file names, wherever they occur.
 _SHAPES = re.compile(

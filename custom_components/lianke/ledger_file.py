@@ -32,6 +32,7 @@ DATABASE_NAME: Final = "ledger.db"
 COUNTER_NAME: Final = "ledger.count"
 # The beginning of the name of a folder set aside after damage, and how many of them are kept.
 ASIDE: Final = "damaged-"
+# Damaged ledgers that are kept; the oldest are deleted.
 MAX_ASIDE: Final = 3
 # A file in such a folder until what can be read of it is in the new ledger.
 UNREAD_NAME: Final = "unread"

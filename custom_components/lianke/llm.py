@@ -51,6 +51,7 @@ from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN
 from .scanner.hub import async_get_hub, scanner_device, status_entity
 from .scanner.view import visible_scans
 
+# Jobs in an answer to an assistant: the newest.
 MAX_LISTED: Final = 20
 # What an assistant may know of a job.
 _JOB_FIELDS: Final = (

@@ -44,6 +44,7 @@ ACCOUNTS: HassKey[dict[str, Account]] = HassKey(f"{DOMAIN}_accounts")
 # Webhook ids by digest of the ApiKey, also of accounts without an entry, whose box is being added or was the last one
 # removed: their requests still count.
 _WEBHOOKS: HassKey[LimitedSizeDict[str, str]] = HassKey(f"{DOMAIN}_webhooks")
+# Accounts without a box that are remembered; the first ones are forgotten.
 MAX_ACCOUNTS_WITHOUT_BOX: Final = 20
 
 type LiankeConfigEntry = ConfigEntry[LiankeData]

@@ -38,9 +38,11 @@ from .runtime import (
 _LOGGER = logging.getLogger(__name__)
 
 METHODS: Final = ("GET", "POST", "PUT")
+# Bytes of a message; a longer one is ignored.
 MAX_BODY: Final = 64 * 1024
 # Seconds for a whole body.
 BODY_TIME: Final = 10
+# Fields of a form; one with more is ignored.
 MAX_FIELDS: Final = 100
 # Characters of a job's token at most.
 MAX_TOKEN: Final = 64

@@ -18,29 +18,30 @@ from ..fair_queue import FairQueue, NoPlaceError, Place
 
 _LOGGER = logging.getLogger(__name__)
 
-# Waiting requests go in the order of their `Purpose`. The service publishes no rate (lianke-api, "Ground rules"), and
-# bans a key that asks too often: a hundred boxes that all print at nine must not look like a load test.
+# Requests under way with one ApiKey; the others wait, in the order of their `Purpose`. The service publishes no rate
+# (lianke-api, "Ground rules"), and bans a key that asks too often: a hundred boxes that all print at nine must not look
+# like a load test.
 MAX_UNDER_WAY = 4
-# An upload may take minutes; one place stays free for quick requests.
+# Uploads among them. An upload may take minutes; one place stays free for quick requests.
 MAX_UPLOADS = 3
 # Lookups under way: of all users, of one user, with an upload.
 MAX_LOOKUPS = 2
 MAX_LOOKUPS_A_USER = 1
 MAX_LOOKUP_UPLOADS = 1
-# Seconds that a lookup waits for its turn.
+# Seconds that a lookup waits for its turn; then it is refused with `too_many_requests`.
 LOOKUP_WAIT = 10
 LOOKUP_UPLOAD_WAIT = 60
-# Seconds that a print waits for the turn of its page count.
+# Seconds that a print waits for the turn of its page count; then its pages stay unknown.
 COUNT_WAIT = 5
 MINUTE = 60
-# Submitted jobs have a limit of their own.
+# Submitted jobs, and all other requests, whose limits are separate; beyond them they wait.
 MAX_SUBMISSIONS_A_MINUTE = 58
 MAX_A_MINUTE = 50
 KEPT_FOR_TRACKING = 10
 KEPT_FOR_POLLS = 10
-# Looking up one printer takes two requests: capabilities and papers.
+# Lookups of all users. Looking up one printer takes two requests: capabilities and papers.
 MAX_LOOKUPS_A_MINUTE = 24
-# Scanning page after page leaves room for polling printers.
+# Polls of scans: scanning page after page leaves room for polling printers.
 MAX_SCAN_POLLS_A_MINUTE = 12
 
 _LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})
@@ -67,7 +68,7 @@ LIMITS: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
 # How many lookups may come at once, and how many more each minute: of one user, and of all users.
 USER_BURST = 8
 ALL_USERS_BURST = 12
-# How many users' lookups are counted.
+# How many users' lookups are counted; the user who has been idle for longest is forgotten.
 MAX_USERS = 64
 # Seconds without requests after "too frequent" (10009); doubled each time until PAUSE_LIMIT.
 PAUSE_START = 60

@@ -9,6 +9,7 @@ from homeassistant.core import callback
 
 from ..api.coerce import to_list, to_mapping
 
+# Months whose pages are stored; the oldest go first.
 MAX_MONTHS = 36
 # Combinations of printer, user and source in a month. Beyond that, pages are counted by source alone.
 MAX_ROWS = 200

@@ -32,7 +32,7 @@ from .page_counts import PageCounts, month_of
 from .unknown import UnknownLog
 
 STORAGE_VERSION = 1
-# Removed boxes whose data is kept.
+# Removed boxes whose data is kept; those removed longest ago are forgotten.
 MAX_KEPT_BOXES = 50
 
 type BoxStore = Store[dict[str, Any]]
@@ -292,7 +292,7 @@ MAX_PRINTERS = 64
 MAX_FORMER_PRINTERS = 128
 # Scanners that a box has or had, and whose names are stored.
 MAX_KNOWN_SCANNERS = 128
-# Earlier entries of a box.
+# Earlier entries of a box that are remembered.
 MAX_FORMER_ENTRIES = 10
 
 

@@ -14,7 +14,7 @@ from ..api.unknown import Unknown, UnknownKind
 
 _LOGGER = logging.getLogger(__name__)
 
-# Each kind has its own limit: anyone with the address can send messages, which must not crowd out the rest.
+# Unknown parts kept of each kind: anyone with the address can send messages, which must not crowd out the rest.
 MAX_OF_A_KIND = 20
 # Characters of a shape, and of a name with its place.
 MAX_SHAPE = 4000

@@ -32,6 +32,7 @@ MAX_WEBP_PIXELS = 17_000_000
 # Pictures up to this size become PNG, without loss; as PNG a large photo would be several times its size.
 MAX_PNG_PIXELS = 4_000_000
 JPEG_QUALITY = 92
+# Pages of a TIFF that are counted; with more, the number is unknown.
 MAX_FRAMES = 2000
 HEIF_DECODER = "pillow_heif"
 HEIF_HEAD_BYTES = 64
@@ -99,7 +100,9 @@ def count_frames(path: Path) -> int | None:
     return None
 
 
+# Characters of a document's name without its ending.
 MAX_STEM = 100
+# Characters of a title.
 MAX_TITLE = 200
 SAME_KIND = {
     FileType.DOCX: frozenset({".docm"}),

@@ -140,6 +140,7 @@ CONTENT_TYPES: Final = {
     ".prn": "application/octet-stream",
 }
 HEAD_BYTES = 8192
+# Bytes of a zip file's directory; a file with more counts as damaged.
 MAX_ZIP_DIRECTORY = 4 * 1024 * 1024
 RAW_STARTS = (b"\x1b", b"@PJL", b"^XA")
 HEIF_BRANDS = frozenset(

@@ -72,8 +72,10 @@ class Unpacker:
         return _ZLIB if framed else _BARE
 
 
+# Redirects of a web address that are followed; one with more is refused.
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+# For the whole of a web address, for a connection, and for the next bytes.
 TIMEOUT: Final = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=30)
 
 

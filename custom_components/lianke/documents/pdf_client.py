@@ -24,10 +24,11 @@ _LOGGER = logging.getLogger(__name__)
 
 SCRIPT: Final = Path(__file__).parents[1] / "pdf" / "__main__.py"
 LENGTH: Final = struct.Struct(">I")
+# Bytes of the process's answer; a longer one ends the process.
 MAX_ANSWER: Final = 64 * 1024
 # All that the process gets of Home Assistant's environment, which contains secrets.
 ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
-# Seconds: for the process to start; for one task; without a task until the process ends; to end it.
+# Seconds for the process to start, for one task, without a task until it ends, and to end it.
 START_SECONDS: Final = 30
 TASK_SECONDS: Final = 10
 IDLE_SECONDS: Final = 300

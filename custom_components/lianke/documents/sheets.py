@@ -55,8 +55,11 @@ PHOTO_SIZES: Final[dict[str, tuple[float, float] | None]] = {
 UPRIGHT_PHOTOS: Final = frozenset({"1_inch", "2_inch"})
 # The least share of a picture's width and height that can be cut out.
 MIN_CUT: Final = 0.05
+# Sheets of a poster, across and down.
 MAX_TILES: Final = 6
+# Prints of a photo.
 MAX_PHOTO_COUNT: Final = 100
+# Characters of a watermark.
 MAX_WATERMARK: Final = 60
 # Photographed pages that one call may clean.
 MAX_CLEANED: Final = 50

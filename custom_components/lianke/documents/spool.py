@@ -33,6 +33,8 @@ from .pdf_client import PdfError
 _LOGGER = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
+# Documents and previews are kept for so long, up to so many, and up to so many bytes together. Beyond that, the oldest
+# of the user who keeps most go first.
 KEEP = timedelta(hours=1)
 MAX_KEPT = 50
 MAX_KEPT_BYTES = 500 * 1024 * 1024

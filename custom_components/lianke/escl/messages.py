@@ -16,10 +16,12 @@ from ..const import ScanColor, ScanSource
 UNITS_PER_INCH: Final = 300
 # Bytes of a request. Real clients send about 1,500.
 MAX_SETTINGS: Final = 64 * 1024
+# Elements of a request, and how deep they may be nested.
 MAX_ELEMENTS: Final = 300
 MAX_DEPTH: Final = 16
 # Digits of a number.
 MAX_DIGITS: Final = 9
+# Dots per inch that a client may ask for.
 LEAST_DPI: Final = 75
 MOST_DPI: Final = 600
 DEFAULT_DPI: Final = 300

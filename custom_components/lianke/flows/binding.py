@@ -36,6 +36,7 @@ from ..pages.clean import escape_markdown
 from ..printing.own_pages import async_print_test_page
 from ..runtime import LiankeConfigEntry
 
+# Characters of an ApiKey; a longer one is malformed.
 MAX_KEY_LENGTH = 128
 # Seconds a form waits in all for its requests' turn: browsers and proxies give up after a minute.
 TURN_SECONDS = 40

@@ -26,7 +26,7 @@ MAX_MESSAGE: Final = 64 * 1024
 MAX_VALUES: Final = 2000
 # Collections within collections.
 MAX_DEPTH: Final = 5
-# Of a text, name, keyword or URI (RFC 8011, section 5.1).
+# Of a text, keyword or URI, and of a name (RFC 8011, section 5.1).
 MAX_VALUE_BYTES: Final = 1023
 MAX_NAME_BYTES: Final = 255
 

@@ -7,6 +7,7 @@ from enum import IntEnum
 from functools import partial
 from typing import Final, NamedTuple
 
+# IPP's integers have 32 bits; a larger number becomes this one.
 MAX_INTEGER: Final = 2**31 - 1
 
 

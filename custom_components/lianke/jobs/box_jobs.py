@@ -66,6 +66,7 @@ JOBS: Final = Kind[Job](
 
 # The cloud's tasks that are ours although no job has them: those of previews and of deleted jobs
 
+# Tasks of previews and deleted jobs, and previews whose answer was lost; the oldest are forgotten first.
 MAX_TASK_IDS: Final = 1000
 MAX_LOST: Final = 100
 

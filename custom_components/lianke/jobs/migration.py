@@ -52,6 +52,7 @@ COMING: Final = "coming"
 COMING_BYTES: Final = int(LISTED.total_seconds() * ANSWER_BYTES_A_SECOND)
 # A folder with this prefix was being made or deleted.
 PART_PREFIX: Final = "part-"
+# Damaged folders of a box that are kept; older ones are deleted.
 MAX_DAMAGED: Final = 10
 # Told 0.3.0 where the folder was.
 MARKER_NAME: Final = "home.json"

@@ -570,11 +570,13 @@ def check_retry(job: Job, again: Job | None) -> None:
 
 # How long finished jobs and their documents are kept
 
+# Records of a box; beyond it, the oldest finished jobs that nothing needs are deleted.
 MAX_RECORDS = 200
 # Bounds beyond which even needed records are deleted: of jobs canceled before they were sent, and of all jobs. Beyond
 # them only jobs stay that may have an unknown task or count for the print limits.
 MAX_WITHDRAWN = 100
 MAX_FINISHED = 1000
+# Older records are deleted.
 MAX_AGE = timedelta(days=30)
 # The cloud's list of tasks goes back this far.
 LISTED = timedelta(hours=48)

@@ -63,7 +63,7 @@ _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 FEW = 3
 # s: the tracker may wait this long for its turn and for an answer with the page count.
 PAGES_SECONDS = 15
-# At the same time, for one box.
+# Previews of a box at the same time; the others wait.
 MAX_PREVIEWS = 2
 
 

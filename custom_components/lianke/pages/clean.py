@@ -215,6 +215,7 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
     return value
 
 
+# Characters of a name from outside in a rendered text.
 MAX_LENGTH: Final = 300
 
 # All that a backslash may escape in CommonMark.

@@ -14,6 +14,7 @@ from ..errors import InputError
 from .clean import clean_html, read_frame
 from .page import WRAP, PageStyle, has_long_words, is_blank, page, table_style
 
+# Columns of a table; one with more is refused.
 MAX_COLUMNS = 60
 # In all rows together, with the empty cells that fill up short rows.
 MAX_CELLS = 50_000

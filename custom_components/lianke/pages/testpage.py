@@ -18,6 +18,7 @@ from .page import (
 SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"
 EMOJI_SAMPLE = "🖨️ ✅ 🛒 🎂 🌧️ ❤️"
 COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d2088", "#808080")
+# Names of a kind on a test page; an ellipsis stands for the others.
 MAX_NAMES = 40
 # Height in mm within the margins below which a label gets a shorter page.
 FLAT = 24.0

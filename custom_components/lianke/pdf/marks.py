@@ -19,6 +19,7 @@ import pypdfium2
 from .plan import Rect, Sheet, Size, mm
 from .process import FONT_SUFFIXES, TaskError
 
+# Fonts for a watermark: bytes of one, how many are looked at, and how many of them are opened.
 MAX_FONT_BYTES: Final = 64 * 1024 * 1024
 MAX_FONTS: Final = 2000
 MAX_FONTS_TRIED: Final = 5

@@ -25,6 +25,7 @@ class TaskError(Exception):
 
 
 LENGTH: Final = struct.Struct(">I")
+# Bytes of a request; the process ends on a longer one.
 MAX_REQUEST: Final = 64 * 1024
 # Private memory of the process in bytes, far above what a document usually takes.
 MEMORY: Final = 384 * 1024 * 1024
@@ -32,9 +33,9 @@ MEMORY: Final = 384 * 1024 * 1024
 TASK_SECONDS: Final = 60
 # Twenty documents may be laid out together, each with some temporary files.
 OPEN_FILES: Final = 128
-# Of all documents that are laid out together, and of the sheets made of them.
+# Pages of all documents that are laid out together, and sheets made of them.
 MAX_SOURCE_PAGES: Final = 2000
-# Of a scanned page, read or made: A4 at 600 dpi has 35 million, which take 140 MB in colour.
+# Pixels of a scanned page, read or made: A4 at 600 dpi has 35 million, which take 140 MB in colour.
 MAX_SCAN_PIXELS: Final = 36_000_000
 FONT_SUFFIXES: Final = (".ttf", ".ttc", ".otf")
 

@@ -18,6 +18,7 @@ PWG_SYNC: Final = b"RaS2"
 URF_SYNC: Final = b"UNIRAST\0"
 # A2 at 600 dpi has 9,921 × 14,031.
 MAX_SIDE_PIXELS: Final = 20_000
+# Dots per inch of a page.
 LEAST_DPI: Final = 72
 MOST_DPI: Final = 1200
 # Bytes of the file that are in memory, besides a row.
@@ -162,6 +163,7 @@ def _checked(width: int, height: int, across: int, along: int, pixel_bytes: int)
     )
 
 
+# Pages of a job.
 MAX_PAGES: Final = 500
 # 280 pages of A4 at 600 dpi, each of which may take only a few bytes of the file.
 MAX_JOB_PIXELS: Final = 10_000_000_000

@@ -16,7 +16,7 @@ from .process import TaskError
 
 # Decompressed bytes of all streams in a turn, and of a picture.
 MAX_UNPACKED: Final = 128 * 1024 * 1024
-# In a turn.
+# Streams that a turn looks at.
 MAX_STREAMS: Final = 100_000
 # Bytes of a fax-coded picture, whose codes are read one by one.
 MAX_FAX: Final = 4 * 1024 * 1024

@@ -27,11 +27,14 @@ _BLOCK_BYTES: Final = 128
 _BAND: Final = 64
 # Pixels of pictures of other kinds, which are decoded at full size.
 MAX_DECODED: Final = 30_000_000
+# Bytes of a PNG, unpacked; a larger one cannot be checked.
 MAX_UNPACKED: Final = 1024**3
 _BLOCK: Final = 4 * 1024 * 1024
+# Pages of a TIFF; one with more cannot be checked.
 MAX_FRAMES: Final = 2000
 # Of a progressive JPEG: programs write about ten, but a few bytes may make one that costs as much as a picture.
 MAX_SCANS: Final = 500
+# Strips of a page of a TIFF.
 MAX_STRIPS: Final = 1_000_000
 # Bytes of a JPEG with restarts or several scans, which is copied to be decoded once more.
 MAX_FILLED: Final = 64 * 1024 * 1024

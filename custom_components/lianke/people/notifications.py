@@ -48,6 +48,7 @@ EVENT_ACTION: Final = "mobile_app_notification_action"
 CLEAR: Final = "clear_notification"
 # It shows Markdown.
 IN_SIDEBAR: Final = "persistent_notification"
+# For one notification; then the next is sent.
 SEND_SECONDS: Final = 30
 _PROOF_LENGTH: Final = 32
 _BUTTON: Final = re.compile(

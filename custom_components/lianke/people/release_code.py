@@ -14,6 +14,7 @@ from ..const import DOMAIN
 from ..errors import InputError
 from ..fair_queue import FairQueue
 
+# Characters of a code.
 MIN_CODE: Final = 4
 MAX_CODE: Final = 64
 # Wrong codes before the next must wait PAUSE_START seconds, twice as long each time up to PAUSE_LIMIT.

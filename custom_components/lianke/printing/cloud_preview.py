@@ -40,7 +40,9 @@ _LOGGER = logging.getLogger(__name__)
 # Seconds.
 PREVIEW_TIME = 120
 FIRST_POLL = timedelta(seconds=3)
+# Pictures of a preview; further ones are left out.
 MAX_IMAGES = 20
+# Of one picture.
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
 IMAGE_FETCHES = 2
 # All pictures of a preview together, since they are held in memory.

@@ -27,7 +27,9 @@ from ..errors import InputError
 from ..people.rights import async_check_caller
 from ..runtime import LiankeConfigEntry
 
+# The list of the cloud's tasks is reused for so long.
 CLOUD_SECONDS = 60
+# Models in an answer; further ones are only counted.
 MAX_MODELS: Final = 200
 # A day: the vendor's list of models only changes when a driver is made.
 MODELS_SECONDS = 86400

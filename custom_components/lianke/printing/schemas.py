@@ -40,17 +40,28 @@ BY_CLOUD: Final = "cloud"
 HOLD: Final = "hold"
 FAIL: Final = "fail"
 DEFAULT_WAIT: Final = timedelta(minutes=2)
+# The longest `wait_timeout`.
 MAX_WAIT: Final = timedelta(minutes=30)
+# The shortest and the longest `expires_in`.
 MIN_EXPIRY: Final = timedelta(seconds=10)
 MAX_EXPIRY: Final = timedelta(days=7)
+# Documents of a call.
 MAX_SOURCES: Final = 20
+# Devices, entities, areas, floors or labels of a target.
 MAX_TARGETS: Final = 100
+# Characters of a `request_id` or `replace_key`.
 MAX_KEY: Final = 128
+# Characters of a `message` that answers a waiting job.
 MAX_MESSAGE: Final = 200
+# Characters of the name of a paper, tray, job or device.
 MAX_NAME: Final = 255
+# Characters of a `password`.
 MAX_PASSWORD: Final = 255
+# Characters of a `query`.
 MAX_QUERY: Final = 64
+# Characters of a path or an address.
 MAX_ADDRESS: Final = 8192
+# Any number.
 MAX_NUMBER: Final = 999_999_999
 
 

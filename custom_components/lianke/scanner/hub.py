@@ -53,7 +53,7 @@ FORGET_TRIES: Final = 5
 # Scans that the service must still forget, by task id: the answer's shape at their end, or "" to forget them in any
 # case.
 LEFT: Final = Kind[str]("scan_task", json.dumps, json.loads)
-# Names and values of a scanner's abilities that are read.
+# Of a scanner's abilities: words that are read, sizes, and the depth of the answer.
 MAX_WORDS: Final = 500
 MAX_SIZES: Final = 40
 MAX_DEPTH: Final = 6

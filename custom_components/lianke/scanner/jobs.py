@@ -77,6 +77,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # Pages of a scan; one that has as many waits for no more.
 MAX_PAGES: Final = 200
+# Kept scans of a box; the oldest go first.
 MAX_SCANS: Final = 500
 # Tries to find free names in a folder: somebody else may take one before our file has it.
 MAX_NAMES: Final = 5

@@ -16,6 +16,7 @@ from .job import ScanJob
 _LOGGER = logging.getLogger(__name__)
 
 RECORD_NAME: Final = "scan.json"
+# A larger record is set aside as damaged.
 MAX_RECORD_BYTES: Final = 256 * 1024
 
 

@@ -24,6 +24,7 @@ from .job import ScanJob, content_type
 from .jobs import async_get_jobs
 
 PICTURE_DPI: Final = 100
+# Of a page's picture; a larger one is not shown.
 MAX_PICTURE_BYTES: Final = 4 * 1024 * 1024
 _SCANS: Final = f"/api/{DOMAIN}/scans"
 _PICTURES: Final = f"/api/{DOMAIN}/scan_pictures"

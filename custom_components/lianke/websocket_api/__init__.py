@@ -50,6 +50,7 @@ FORGET: Final = f"{DOMAIN}/document/forget"
 CORNERS: Final = f"{DOMAIN}/document/corners"
 KEEP: Final = f"{DOMAIN}/printed/keep"
 
+# Printers of one card.
 MAX_DEVICES: Final = 50
 # How long printed documents are kept when the card switches keeping on.
 KEPT_HOURS: Final = 7 * 24
