@@ -1,7 +1,7 @@
 """Going beyond the bounds on what comes from outside: a line of a table for each.
 
-The table of bounds in the architecture page names these cases; the tests of other modules try
-the bounds that need more than a value to go beyond.
+`tests/bounds.toml` names these tables; the tests of other modules go beyond the bounds that need
+more than a value.
 """
 
 import base64
