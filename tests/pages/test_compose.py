@@ -248,7 +248,9 @@ def test_html_that_shows_nothing_is_refused(source: str) -> None:
 
 
 def test_a_wide_table_gets_smaller_type() -> None:
-    assert "font-size: 0.4em" in csv_page(",".join("x" * 30), STYLE, title="t")
+    for columns, size in (10, "0.8em"), (20, "0.6em"), (60, "0.74em"):
+        page = csv_page(",".join("x" * columns), STYLE, title="t")
+        assert f'font-size: {size}"><thead>' in page
     with pytest.raises(InputError) as raised:
         csv_page(",".join("x" * 61), STYLE, title="t")
     assert raised.value.placeholders == {"columns": "61", "allowed": "60"}

@@ -12,6 +12,7 @@ from typing import Final, override
 from .page import MM_A_POINT, WRAP, PageStyle, base_size
 
 BLANKS: Final = " \t\n\r\f"
+_BLANK_RUN: Final = re.compile(f"[{BLANKS}]+")
 _HAN: Final = "\u3400-\u9fff\U00020000-\U0003ffff"
 # Browsers break lines only between two of these: at blanks, and between Chinese characters.
 UNBROKEN: Final = re.compile(
@@ -281,7 +282,7 @@ class _Reader(HTMLParser):
     @override
     def handle_data(self, data: str) -> None:
         if KEEPING.isdisjoint(self._open):
-            data = re.sub(f"[{BLANKS}]+", " ", data)
+            data = _BLANK_RUN.sub(" ", data)
         self._text.append(data)
 
     def _size(self) -> float:

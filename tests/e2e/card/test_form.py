@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.async_api import Route, expect
 
+from tests.documents.samples import ole
 from tests.simulator import make_pdf
 
 from .marks import on_stage
@@ -271,7 +272,7 @@ async def test_what_was_chosen_and_typed_outlives_a_reload_of_the_integration(st
 
 async def test_a_preview_without_a_picture_says_why_and_what_to_do(stage: Stage) -> None:
     """Of a Word file: two seconds, then there was no picture and no word. Both languages, on a phone and a desktop."""
-    word = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
+    word = ole("WordDocument")
     for language, preview, said, width in (
         ("zh-Hans", "预览", "链科服务没有为“信.doc”生成预览图片", 390),
         ("en", "Preview", "The Lianke service drew no picture of “信.doc”", 1000),
