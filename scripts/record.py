@@ -25,13 +25,13 @@ import aiohttp
 from yarl import URL
 
 from custom_components.lianke.api.addresses import DEFAULT_SERVER, check_server, is_loopback
+from custom_components.lianke.api.answer_limits import MAX_ANSWER_BYTES
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.coerce import JsonValue
 from custom_components.lianke.api.errors import AuthenticationError, LiankeError
 from custom_components.lianke.api.models import Credentials, DriverState, Printer, PrinterKind
 from custom_components.lianke.api.sticker import parse_credentials, read_photo
 from custom_components.lianke.api.transport import (
-    MAX_ANSWER,
     ErrorCodes,
     Method,
     Purpose,
@@ -58,7 +58,7 @@ class Pace:
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def slot(self, _purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
+    async def request_slot(self, _purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
         """Wait for the turn, and pause after it."""
         async with self._lock:
             yield
@@ -98,7 +98,7 @@ class RecordingTransport(Transport):
         body: Mapping[str, JsonValue] | None = None,
         error_codes: ErrorCodes | None = None,
         kept_connection: bool = False,
-        limit_bytes: int = MAX_ANSWER,
+        limit_bytes: int = MAX_ANSWER_BYTES,
         is_long: bool = False,
     ) -> object:
         self._asked = {

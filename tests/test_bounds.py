@@ -21,11 +21,7 @@ def test_every_bound_is_found() -> None:
 def test_every_bound_has_words_and_a_test() -> None:
     proved = [name for names in proofs().values() for name in names]
     assert not [bound for bound in BOUNDS if not any(stands_for(name, bound) for name in proved)]
-    # The bounds of `api/` are about to become one helper.
-    wordless = [
-        bound for bound in BOUNDS if not bound.words and not bound.module.startswith("api.")
-    ]
-    assert not wordless
+    assert not [bound for bound in BOUNDS if not bound.words]
 
 
 def test_the_reasons_are_real() -> None:

@@ -380,7 +380,7 @@ async def test_too_frequent(hass: HomeAssistant, simulator: Simulator) -> None:
 async def test_time_out(hass: HomeAssistant, simulator: Simulator) -> None:
     """A service that does not answer ends the wait."""
     simulator.cloud.fail("GET /external_api/printer_list", Fault(kind="timeout", seconds=0.4))
-    with patch("custom_components.lianke.api.client.LIST_SECONDS", 0.1):
+    with patch("custom_components.lianke.api.client.PRINTER_LIST_SECONDS", 0.1):
         result = await asked(hass, simulator)
     assert result["errors"] == {"base": "timed_out"}
     await asyncio.sleep(0.4)

@@ -9,7 +9,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.box.printer_status import PrinterStatus
-from custom_components.lianke.coordinator import BACKOFF_LIMIT, LiankeCoordinator
+from custom_components.lianke.coordinator import POLL_BACKOFF_LIMIT, LiankeCoordinator
 from tests.clock import Clock, elapse, rest
 from tests.conftest import make_entry, set_up, tear_down
 from tests.household import House, data_of, twin_of
@@ -163,7 +163,7 @@ async def test_one_failed_poll_is_overlooked_two_are_told_once(
     # 15 s, 60, 120, 240, 480 and then every 15 minutes at most.
     assert 20 <= planned.hits <= 26
     house.cloud.faults.clear()
-    await elapse(house.hass, clock, BACKOFF_LIMIT * 1.1 + 15, 15)
+    await elapse(house.hass, clock, POLL_BACKOFF_LIMIT * 1.1 + 15, 15)
     assert house.coordinator.is_fresh
     ours = [record for record in caplog.records if record.name.endswith("lianke.coordinator")]
     assert len([record for record in ours if record.levelname == "ERROR"]) == 1

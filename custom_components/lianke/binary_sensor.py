@@ -9,7 +9,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .api.models import Species
+from .api.models import PrinterType
 from .box.printer_status import PROBLEMS, PrinterSnapshot
 from .entity import BoxEntity, KnownPrinterEntity, PrinterEntity, async_add_printers, is_registered
 from .runtime import LiankeConfigEntry
@@ -38,9 +38,11 @@ _FAULTS = {
 }
 
 # What these kinds of printers lack.
-_ABSENT: dict[str, frozenset[Species]] = {
-    "ink": frozenset({Species.DOT_MATRIX, Species.RECEIPT, Species.LABEL, Species.CARD}),
-    "ribbon": frozenset({Species.LASER, Species.INKJET}),
+_ABSENT: dict[str, frozenset[PrinterType]] = {
+    "ink": frozenset(
+        {PrinterType.DOT_MATRIX, PrinterType.RECEIPT, PrinterType.LABEL, PrinterType.CARD}
+    ),
+    "ribbon": frozenset({PrinterType.LASER, PrinterType.INKJET}),
 }
 
 CONDITIONS = tuple(

@@ -60,8 +60,8 @@ _LOGGER = logging.getLogger(__name__)
 
 # Seconds from a failed poll to the second try, between further ones (doubled each time), and after a refused key.
 SECOND_TRY = 15
-BACKOFF_START = 60
-BACKOFF_LIMIT = 900
+POLL_BACKOFF_START = 60
+POLL_BACKOFF_LIMIT = 900
 KEY_RETRY = 3600
 # Each interval grows by a random share, at most this one, so that boxes do not poll in step.
 JITTER = 0.1
@@ -431,7 +431,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if isinstance(err, BoxNotBoundError):
             # The key itself works, but not for this box.
             self.account.key_watch.key_works(self.config_entry.entry_id)
-        pause = min(BACKOFF_START * 2 ** min(self._failures - 1, 10), BACKOFF_LIMIT)
+        pause = min(POLL_BACKOFF_START * 2 ** min(self._failures - 1, 10), POLL_BACKOFF_LIMIT)
         seconds = self._jittered(self.account.stretch_interval(pause))
         raise UpdateFailed(**shown, retry_after=seconds) from None
 

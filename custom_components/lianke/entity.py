@@ -12,7 +12,7 @@ from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .api.models import Species
+from .api.models import PrinterType
 from .box.printer_status import PrinterSnapshot
 from .const import DOMAIN
 from .coordinator import LiankeCoordinator, printer_identifier
@@ -212,7 +212,7 @@ def async_add_printers(
     coordinator = entry.runtime_data.coordinator
     # Unique ids, by printer.
     added: defaultdict[str, set[str]] = defaultdict(set)
-    features: dict[str, tuple[bool, Species, list[str]]] = {}
+    features: dict[str, tuple[bool, PrinterType, list[str]]] = {}
 
     @callback
     def add(others: Iterable[Entity] = ()) -> None:

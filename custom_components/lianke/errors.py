@@ -2,7 +2,7 @@
 
 from typing import Final
 
-# Characters of a caller's words in an error.
+# Characters of words of a caller, or of the service, in an error.
 MAX_QUOTED: Final = 200
 
 

@@ -43,7 +43,7 @@ MAX_BODY: Final = 64 * 1024
 # Seconds for a whole body.
 BODY_TIME: Final = 10
 # Fields of a form; one with more is ignored.
-MAX_FIELDS: Final = 100
+MAX_FORM_FIELDS: Final = 100
 # Characters of a job's token at most.
 MAX_TOKEN: Final = 64
 _TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "text/plain")
@@ -196,5 +196,5 @@ def _parse(body: bytes) -> object:
         text = body.decode()
         with suppress(ValueError):
             return to_json(text)
-        return dict(parse_qsl(text, max_num_fields=MAX_FIELDS))
+        return dict(parse_qsl(text, max_num_fields=MAX_FORM_FIELDS))
     return None

@@ -21,9 +21,9 @@ from custom_components.lianke.account.request_limits import (
     MAX_UNDER_WAY,
     MAX_UPLOADS,
     PAUSE_FORGOTTEN,
-    PAUSE_LIMIT,
     POLL_BURST,
     POLL_RATE,
+    SERVICE_PAUSE_LIMIT,
     USER_BURST,
     Account,
 )
@@ -58,7 +58,7 @@ async def test_four_requests_under_way(account: Account) -> None:
 
     async def request() -> None:
         nonlocal under_way, most
-        async with account.slot(Purpose.TRACK):
+        async with account.request_slot(Purpose.TRACK):
             under_way += 1
             most = max(most, under_way)
             await go_on.wait()
@@ -78,14 +78,14 @@ async def test_uploads_leave_a_place_to_quick_requests(account: Account) -> None
     go_on = asyncio.Event()
 
     async def upload(number: int) -> None:
-        async with account.slot(Purpose.SUBMIT, upload=True):
+        async with account.request_slot(Purpose.SUBMIT, upload=True):
             begun.append(number)
             await go_on.wait()
 
     uploads = [asyncio.create_task(upload(number)) for number in range(7)]
     await asyncio.sleep(0)
     for _ in range(3):
-        async with asyncio.timeout(30), account.slot(Purpose.POLL):
+        async with asyncio.timeout(30), account.request_slot(Purpose.POLL):
             assert begun == [0, 1, 2]
     assert len(begun) == MAX_UPLOADS < MAX_UNDER_WAY
     # One that is canceled makes room for the next, also one that never had its turn.
@@ -99,15 +99,15 @@ async def test_uploads_leave_a_place_to_quick_requests(account: Account) -> None
     assert begun == [0, 1, 2, 3, 5, 6]
     async with (
         asyncio.timeout(30),
-        account.slot(Purpose.SUBMIT, upload=True),
-        account.slot(Purpose.SUBMIT, upload=True),
+        account.request_slot(Purpose.SUBMIT, upload=True),
+        account.request_slot(Purpose.SUBMIT, upload=True),
     ):
         pass
 
 
 async def enter(account: Account, purpose: Purpose, *, upload: bool = False) -> None:
     """Have a turn for a request for this purpose."""
-    async with account.slot(purpose, upload=upload):
+    async with account.request_slot(purpose, upload=upload):
         pass
 
 
@@ -142,7 +142,7 @@ async def waits_out(
 
 
 async def test_pauses_grow_while_the_service_complains(clock: Clock, account: Account) -> None:
-    for expected in (60, 120, 240, PAUSE_LIMIT, PAUSE_LIMIT):
+    for expected in (60, 120, 240, SERVICE_PAUSE_LIMIT, SERVICE_PAUSE_LIMIT):
         account.too_frequent()
         # The rest of a burst complains as well.
         account.too_frequent()
@@ -213,7 +213,7 @@ async def test_no_minute_has_more_requests_than_fit(clock: Clock, account: Accou
     seconds = 0
 
     async def request(purpose: Purpose) -> None:
-        async with account.slot(purpose, user=str(len(sent))):
+        async with account.request_slot(purpose, user=str(len(sent))):
             sent.append((seconds, purpose))
 
     wanted = (Purpose.SUBMIT, Purpose.TRACK, Purpose.POLL)
@@ -237,11 +237,11 @@ async def test_what_waits_goes_in_the_order_of_its_purpose(account: Account) -> 
     go_on = asyncio.Event()
 
     async def hold(purpose: Purpose = Purpose.POLL) -> None:
-        async with account.slot(purpose):
+        async with account.request_slot(purpose):
             await go_on.wait()
 
     async def request(purpose: Purpose) -> None:
-        async with account.slot(purpose):
+        async with account.request_slot(purpose):
             order.append(purpose)
 
     held = [asyncio.create_task(hold()) for _ in range(MAX_UNDER_WAY)]
@@ -284,7 +284,7 @@ async def test_what_users_look_up_takes_few_places_and_does_not_wait_for_long(
 
     async def look(user: str) -> None:
         try:
-            async with account.user_throttle(user).slot(Purpose.POLL):
+            async with account.user_throttle(user).request_slot(Purpose.POLL):
                 holding.append(user)
                 await go_on.wait()
         except TooManyRequestsError:
@@ -352,7 +352,7 @@ async def test_a_print_does_not_wait_long_for_its_page_count(
     clock: Clock, account: Account
 ) -> None:
     """Somebody's long preview held the count, and so the print, of another's document for half a minute."""
-    async with account.user_throttle("one").slot(Purpose.LOOKUP, upload=True):
+    async with account.user_throttle("one").request_slot(Purpose.LOOKUP, upload=True):
         counting = asyncio.create_task(enter(account, Purpose.COUNT, upload=True))
         looking = asyncio.create_task(enter(account, Purpose.LOOKUP, upload=True))
         await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from custom_components.lianke.api.errors import (
     LiankeResponseError,
     PrinterNotFoundError,
 )
-from custom_components.lianke.api.models import PrinterAddress, Species
+from custom_components.lianke.api.models import PrinterAddress, PrinterType
 from custom_components.lianke.api.options import PrintOptions, resolve_options
 from custom_components.lianke.api.upload import UploadFile
 from tests.simulator import Account, Box, Simulator, Task, make_pdf
@@ -21,7 +21,7 @@ from .conftest import make_client, upload_file
 
 LASER = PrinterAddress(port=1, model="Kyocera MA2000w GX")
 INKJET = PrinterAddress(port=1, model="EPSON L3250 Series", target_ip="192.168.1.40")
-FIELDS = resolve_options(PrintOptions(), None, (), Species.LASER).form_fields()
+FIELDS = resolve_options(PrintOptions(), None, (), PrinterType.LASER).form_fields()
 
 
 def pdf(folder: Path, pages: int = 3, name: str = "报告.pdf") -> UploadFile:

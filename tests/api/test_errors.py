@@ -13,14 +13,16 @@ from custom_components.lianke.api.errors import (
     LiankeTimeoutError,
     ServiceExpiredError,
     UnknownCodeError,
-    refusal,
+    error_for_code,
 )
 
 
 def test_meanings_of_one_endpoint() -> None:
-    assert type(refusal(401, "正在刷新", {401: AlreadyRunningError})) is AlreadyRunningError
-    assert type(refusal(403, "手机号格式错误", {403: BadPhoneError})) is BadPhoneError
-    assert type(refusal(401, "ApiKey无效", {401: AlreadyRunningError})) is AuthenticationError
+    assert type(error_for_code(401, "正在刷新", {401: AlreadyRunningError})) is AlreadyRunningError
+    assert type(error_for_code(403, "手机号格式错误", {403: BadPhoneError})) is BadPhoneError
+    assert (
+        type(error_for_code(401, "ApiKey无效", {401: AlreadyRunningError})) is AuthenticationError
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,7 @@ def test_meanings_of_one_endpoint() -> None:
     ],
 )
 def test_about_the_key(code: int | None, message: str) -> None:
-    assert type(refusal(code, message)) is AuthenticationError
+    assert type(error_for_code(code, message)) is AuthenticationError
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_about_the_key(code: int | None, message: str) -> None:
     ],
 )
 def test_other_words(code: int | None, message: str, kind: type[LiankeError]) -> None:
-    assert type(refusal(code, message)) is kind
+    assert type(error_for_code(code, message)) is kind
 
 
 def test_a_code_that_nobody_explains_proves_nothing() -> None:

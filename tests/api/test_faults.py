@@ -12,7 +12,7 @@ from custom_components.lianke.api import client as client_module, transport
 from custom_components.lianke.api.addresses import is_public_name
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import (
-    CODES,
+    ERROR_BY_CODE,
     AddressUnknownError,
     AlreadyRunningError,
     AuthenticationError,
@@ -91,7 +91,7 @@ SPECIAL: dict[tuple[str, int], type[LiankeError]] = {
 
 def meant_by(endpoint: str, code: int) -> type[LiankeError]:
     """Return what a code means at an endpoint."""
-    usual = AuthenticationError if code in (401, 403) else CODES.get(code, UnknownCodeError)
+    usual = AuthenticationError if code in (401, 403) else ERROR_BY_CODE.get(code, UnknownCodeError)
     return SPECIAL.get((endpoint, code), usual)
 
 
@@ -117,10 +117,10 @@ async def test_time_out(
     endpoint: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("LIST_SECONDS", "STATUS_SECONDS", "PAPER_SECONDS"):
+    for name in ("PRINTER_LIST_SECONDS", "STATUS_SECONDS", "PAPER_SECONDS"):
         monkeypatch.setattr(client_module, name, 0.15)
     monkeypatch.setattr(transport, "QUICK_SECONDS", 0.15)
-    monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.15)
+    monkeypatch.setattr(transport, "UPLOAD_ANSWER_SECONDS", 0.15)
     sim.cloud.fail(endpoint, Fault(kind="timeout", seconds=2), times=None)
     async with asyncio.timeout(1.5):
         error = await outcome(CALLS[endpoint], client, small)
@@ -160,7 +160,7 @@ async def test_an_address_that_does_not_exist(
 async def test_every_code(
     client: LiankeClient, sim: Simulator, small: UploadFile, endpoint: str
 ) -> None:
-    for code in (*CODES, 401, 403, 4711):
+    for code in (*ERROR_BY_CODE, 401, 403, 4711):
         for reported in (code, str(code), float(code)):
             sim.cloud.fail(endpoint, Fault(kind="code", code=reported, msg="原因"))  # type: ignore[arg-type]
             error = await outcome(CALLS[endpoint], client, small)
@@ -238,7 +238,7 @@ async def test_a_long_but_allowed_answer(session: ClientSession) -> None:
 async def test_broken_http(
     session: ClientSession, small: UploadFile, monkeypatch: pytest.MonkeyPatch, raw: bytes
 ) -> None:
-    for wait in ("QUICK_SECONDS", "ANSWER_SECONDS"):
+    for wait in ("QUICK_SECONDS", "UPLOAD_ANSWER_SECONDS"):
         monkeypatch.setattr(transport, wait, 1.0)
     async with raw_server(saying(raw)) as server:
         for endpoint in ("GET /device/device_info", "POST /print/job"):
@@ -289,7 +289,7 @@ class Gate:
         self.inside = self.entered = self.uploads = self.complaints = 0
 
     @asynccontextmanager
-    async def slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
+    async def request_slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
         self.uploads += upload
         self.entered += 1
         self.inside += 1

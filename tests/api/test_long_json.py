@@ -22,7 +22,7 @@ BROKEN = {
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_json, "LONG", 128)
-    monkeypatch.setattr(long_json, "PIECE", 64)
+    monkeypatch.setattr(long_json, "LONG_TEXT_PIECE", 64)
 
 
 def long_text(body: bytes) -> LongText:
@@ -45,7 +45,7 @@ def test_pieces_are_the_whole(text: str, shift: int) -> None:
 
 
 def test_many_quotes_within_a_long_text_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(long_json, "PIECE", 1024 * 1024)
+    monkeypatch.setattr(long_json, "LONG_TEXT_PIECE", 1024 * 1024)
     body = b"a" * 1_100_000 + b'\\"' * 60_000
     started = time.process_time()
     assert long_text(body).start().startswith("aaa")

@@ -10,7 +10,7 @@ from custom_components.lianke.api.models import (
     DriverState,
     Printer,
     PrinterCondition,
-    Species,
+    PrinterType,
     parse_printers,
 )
 
@@ -56,9 +56,9 @@ def test_a_network_without_a_cable_has_no_address(raw: object, shown: str | None
         ({"isPrinter": "1"}, "is_printer", True),
         ({"isPrinter": 0}, "is_printer", False),
         ({"isPrinter": None}, "is_printer", True),
-        ({"species": None, "printer_species": 3}, "species", Species.LABEL),
-        ({"species": 0, "printer_species": 3}, "species", Species.UNKNOWN),
-        ({"species": 99}, "species", Species.UNKNOWN),
+        ({"species": None, "printer_species": 3}, "species", PrinterType.LABEL),
+        ({"species": 0, "printer_species": 3}, "species", PrinterType.UNKNOWN),
+        ({"species": 99}, "species", PrinterType.UNKNOWN),
         ({"driver_name": None}, "model", "Kyocera MA2000w GX"),
         ({"driver_name": "EPSON\r\n"}, "model", "EPSON"),
         ({"printer_name": None}, "name", "Kyocera MA2000w GX"),
@@ -110,22 +110,22 @@ def test_condition() -> None:
 @pytest.mark.parametrize(
     ("row", "species"),
     [
-        ({"driver_name": "ESC/POS 80mm"}, Species.RECEIPT),
-        ({"driver_name": "POS-80C"}, Species.RECEIPT),
-        ({"driver_name": "XP-58"}, Species.RECEIPT),
-        ({"driver_name": "M1", "printer_name": "热敏小票机"}, Species.RECEIPT),
-        ({"driver_name": "ZDesigner GK888t"}, Species.LABEL),
-        ({"driver_name": "XP-460B", "species": 0}, Species.LABEL),
-        ({"driver_name": "M1", "product": "Label Printer"}, Species.LABEL),
-        ({"driver_name": "得力标签打印机"}, Species.LABEL),
-        ({"driver_name": "HP LaserJet 1020"}, Species.UNKNOWN),
-        ({"driver_name": "EPSON XP-2100 Series"}, Species.UNKNOWN),
-        ({"driver_name": "Positive Print"}, Species.UNKNOWN),
-        ({"driver_name": "POS-80C", "species": 4}, Species.LASER),
+        ({"driver_name": "ESC/POS 80mm"}, PrinterType.RECEIPT),
+        ({"driver_name": "POS-80C"}, PrinterType.RECEIPT),
+        ({"driver_name": "XP-58"}, PrinterType.RECEIPT),
+        ({"driver_name": "M1", "printer_name": "热敏小票机"}, PrinterType.RECEIPT),
+        ({"driver_name": "ZDesigner GK888t"}, PrinterType.LABEL),
+        ({"driver_name": "XP-460B", "species": 0}, PrinterType.LABEL),
+        ({"driver_name": "M1", "product": "Label Printer"}, PrinterType.LABEL),
+        ({"driver_name": "得力标签打印机"}, PrinterType.LABEL),
+        ({"driver_name": "HP LaserJet 1020"}, PrinterType.UNKNOWN),
+        ({"driver_name": "EPSON XP-2100 Series"}, PrinterType.UNKNOWN),
+        ({"driver_name": "Positive Print"}, PrinterType.UNKNOWN),
+        ({"driver_name": "POS-80C", "species": 4}, PrinterType.LASER),
     ],
 )
 def test_a_species_that_the_service_does_not_know_is_told_by_the_names(
-    row: dict[str, object], species: Species
+    row: dict[str, object], species: PrinterType
 ) -> None:
     """A receipt printer with species 0 once got an A4 page."""
     printer = Printer.from_json({"port": 1, **row})

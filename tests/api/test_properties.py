@@ -17,12 +17,12 @@ from custom_components.lianke.api.errors import (
     LiankeError,
     LiankeResponseError,
     OptionError,
-    refusal,
+    error_for_code,
 )
 from custom_components.lianke.api.markers import parse_markers
 from custom_components.lianke.api.models import (
     Printer,
-    Species,
+    PrinterType,
 )
 from custom_components.lianke.api.options import (
     ALIGNMENTS,
@@ -209,7 +209,7 @@ def test_secrets_never_come_through(before: str, secret: str, after: str) -> Non
     message = to_message(f"{before}{secret}{after}", [secret])
     assert secret.lower() not in message.lower()
     assert secret not in to_message(f"{before} https://x/{secret}")
-    error = refusal(4711, to_message(f"deviceKey={secret}"))
+    error = error_for_code(4711, to_message(f"deviceKey={secret}"))
     assert isinstance(error, LiankeError)
     assert secret not in f"{error} {error!r}"
 
@@ -279,17 +279,17 @@ paper_lists = st.lists(
 
 
 @settings(max_examples=examples(500), deadline=None)
-@given(option_sets, capabilities, paper_lists, st.sampled_from(Species), st.booleans())
+@given(option_sets, capabilities, paper_lists, st.sampled_from(PrinterType), st.booleans())
 def test_options(
     options: PrintOptions,
     able: Capabilities | None,
     papers: tuple[Paper, ...],
-    species: Species,
+    printer_type: PrinterType,
     raw: bool,
 ) -> None:
     problem: OptionError | None = None
     try:
-        resolved = resolve_options(options, able, papers, species, raw=raw)
+        resolved = resolve_options(options, able, papers, printer_type, raw=raw)
     except OptionError as refused:
         problem = refused
     if problem is not None:
@@ -308,7 +308,7 @@ def test_options(
         assert resolved.color in able.colors
     if able is not None and able.trays is not None and resolved.tray is not None:
         assert resolved.tray in able.trays.values()
-    if options.keys().isdisjoint(("paper", "paper_width")) and not raw and species in (2, 3):
+    if options.keys().isdisjoint(("paper", "paper_width")) and not raw and printer_type in (2, 3):
         assert resolved.paper_id != 9
     assert ResolvedOptions.from_dict(json.loads(json.dumps(resolved.as_dict()))) == resolved
 

@@ -12,7 +12,7 @@ import pytest
 
 from custom_components.lianke.api.capabilities import Capabilities, parse_papers
 from custom_components.lianke.api.coerce import to_int
-from custom_components.lianke.api.errors import CODES
+from custom_components.lianke.api.errors import ERROR_BY_CODE
 from custom_components.lianke.api.models import Box, PrinterCondition, parse_printers
 from custom_components.lianke.api.tasks import Task, parse_day_tasks
 from custom_components.lianke.api.unknown import unknown_parts
@@ -36,7 +36,7 @@ def check_answer(path: Path) -> str | None:
     answer = recorded["answer"]
     code = to_int(answer["code"])
     if code != 200:
-        assert code in CODES, (path.name, code)
+        assert code in ERROR_BY_CODE, (path.name, code)
         return None
     assert not list(unknown_parts(where, answer.get("data"))), path.name
     assert READERS[where](answer.get("data")) is not None

@@ -14,7 +14,7 @@ from custom_components.lianke.api.capabilities import (
     standard_paper,
 )
 from custom_components.lianke.api.errors import OptionError
-from custom_components.lianke.api.models import Species
+from custom_components.lianke.api.models import PrinterType
 from custom_components.lianke.api.options import (
     ALIGNMENTS,
     SCALES,
@@ -57,11 +57,11 @@ PAPERS = (
 def solve(
     capabilities: Capabilities | None = LASER,
     papers: tuple[Paper, ...] = PAPERS,
-    species: Species = Species.LASER,
+    printer_type: PrinterType = PrinterType.LASER,
     raw: bool = False,
     **options: Any,
 ) -> ResolvedOptions:
-    return resolve_options(options_in(options), capabilities, papers, species, raw=raw)
+    return resolve_options(options_in(options), capabilities, papers, printer_type, raw=raw)
 
 
 def refuse(reason: str, **arguments: Any) -> OptionError:
@@ -150,7 +150,7 @@ def test_size_of_ones_own() -> None:
 LABELS = Capabilities(papers={"60 x 40 mm": 300})
 
 
-@pytest.mark.parametrize("species", [Species.LABEL, Species.RECEIPT])
+@pytest.mark.parametrize("printer_type", [PrinterType.LABEL, PrinterType.RECEIPT])
 @pytest.mark.parametrize(
     "able",
     [
@@ -162,18 +162,20 @@ LABELS = Capabilities(papers={"60 x 40 mm": 300})
         replace(LABELS, papers={"A4": 9}, defaults=DriverDefaults(paper_id=9)),
     ],
 )
-def test_labels_never_get_a4_by_default(species: Species, able: Capabilities | None) -> None:
-    error = refuse("paper_required", capabilities=able, papers=(), species=species)
+def test_labels_never_get_a4_by_default(
+    printer_type: PrinterType, able: Capabilities | None
+) -> None:
+    error = refuse("paper_required", capabilities=able, papers=(), printer_type=printer_type)
     assert error.allowed == tuple(able.papers or ()) if able else error.allowed == ()
 
 
 def test_labels_get_the_drivers_paper() -> None:
     able = replace(LABELS, defaults=DriverDefaults(paper_id=300))
-    assert solve(able, (), Species.LABEL).paper_id == 300
+    assert solve(able, (), PrinterType.LABEL).paper_id == 300
     able = replace(LABELS, defaults=DriverDefaults(paper_id=0, paper_width=600, paper_length=400))
-    assert solve(able, (), Species.LABEL).form_fields()["dmPaperWidth"] == "600"
-    assert solve(LABELS, (), Species.LABEL, paper="60 x 40 mm").paper_id == 300
-    assert solve(None, (), Species.LABEL, paper="A4").paper_id == 9
+    assert solve(able, (), PrinterType.LABEL).form_fields()["dmPaperWidth"] == "600"
+    assert solve(LABELS, (), PrinterType.LABEL, paper="60 x 40 mm").paper_id == 300
+    assert solve(None, (), PrinterType.LABEL, paper="A4").paper_id == 9
 
 
 def test_no_a4_where_there_is_none() -> None:
@@ -245,8 +247,8 @@ def test_alignment_is_row_by_row_from_top_left() -> None:
 def test_raw_takes_no_option() -> None:
     resolved = solve(raw=True)
     assert resolved == ResolvedOptions(paper_id=9)
-    assert solve(LABELS, (), Species.LABEL, raw=True).paper_id == 300
-    assert solve(None, (), Species.RECEIPT, raw=True).paper_id == 9
+    assert solve(LABELS, (), PrinterType.LABEL, raw=True).paper_id == 300
+    assert solve(None, (), PrinterType.RECEIPT, raw=True).paper_id == 9
     error = refuse("raw_refuses_options", raw=True, copies=2, color="mono")
     assert error.placeholders["value"] == "copies, color"
 
@@ -288,21 +290,21 @@ def test_a_name_that_may_be_two_is_refused_with_the_nearest_first() -> None:
     assert error.allowed == ("标签纸（80x200mm）", "A4", "Letter")
 
 
-@pytest.mark.parametrize("species", [Species.LABEL, Species.RECEIPT])
-def test_a_label_without_a_list_of_papers_has_its_size(species: Species) -> None:
+@pytest.mark.parametrize("printer_type", [PrinterType.LABEL, PrinterType.RECEIPT])
+def test_a_label_without_a_list_of_papers_has_its_size(printer_type: PrinterType) -> None:
     """Pages for labels were laid out on A4, though the driver or the paper's name told the size."""
     able = Capabilities(defaults=DriverDefaults(paper_id=256, paper_width=600, paper_length=400))
-    solved = solve(able, (), species)
+    solved = solve(able, (), printer_type)
     assert solved.paper is not None
     assert (solved.paper_id, solved.paper.width, solved.paper.height) == (256, 600, 400)
     able = Capabilities(papers={"60 x 40 mm": 300}, defaults=DriverDefaults(paper_id=300))
-    solved = solve(able, (), species)
+    solved = solve(able, (), printer_type)
     assert solved.paper is not None
     assert (solved.paper_id, solved.paper.width, solved.paper.height) == (300, 600, 400)
     able = Capabilities(defaults=DriverDefaults(paper_width=600, paper_length=400))
-    assert solve(able, (), species).form_fields()["dmPaperWidth"] == "600"
+    assert solve(able, (), printer_type).form_fields()["dmPaperWidth"] == "600"
     able = Capabilities(papers={"80(72.1) x 297 mm": 300}, defaults=DriverDefaults(paper_id=300))
-    found = solve(able, (), species).paper
+    found = solve(able, (), printer_type).paper
     assert found is not None
     assert (found.width, found.height) == (800, 2970)
 
@@ -315,9 +317,9 @@ def test_a_printer_with_mostly_narrow_papers_gets_no_a4() -> None:
     ) + tuple(one for one in STANDARD if one.name == "A4")
     able = Capabilities(defaults=DriverDefaults(paper_id=9))
     with pytest.raises(OptionError, match="paper_required"):
-        resolve_options(PrintOptions(), able, papers, Species.UNKNOWN)
-    assert resolve_options(PrintOptions(), able, papers, Species.LASER).paper_id == 9
-    assert resolve_options(PrintOptions(), able, (), Species.UNKNOWN).paper_id == 9
+        resolve_options(PrintOptions(), able, papers, PrinterType.UNKNOWN)
+    assert resolve_options(PrintOptions(), able, papers, PrinterType.LASER).paper_id == 9
+    assert resolve_options(PrintOptions(), able, (), PrinterType.UNKNOWN).paper_id == 9
 
 
 def test_standard_papers() -> None:

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.lianke.api import transport
-from custom_components.lianke.api.transport import Moment, ServiceClock
+from custom_components.lianke.api.transport import ClockReading, ServiceClock
 
 AT = 1_795_000_000.0
 DATE = "Wed, 18 Nov 2026 11:06:40 GMT"
@@ -28,7 +28,9 @@ def test_the_bounds_are_the_way_there_and_back() -> None:
     clock = ServiceClock()
     assert clock.offset is None
     clock.update(
-        DATE, Moment(wall=AT - 1200.5, monotonic=10.0), Moment(wall=AT - 1200, monotonic=10.5)
+        DATE,
+        ClockReading(wall=AT - 1200.5, monotonic=10.0),
+        ClockReading(wall=AT - 1200, monotonic=10.5),
     )
     with now(wall=AT - 1200, steady=10.5):
         assert clock.offset == (1_199_999, 1_201_501)
@@ -37,7 +39,7 @@ def test_the_bounds_are_the_way_there_and_back() -> None:
 def test_a_clock_that_is_put_right_afterwards_makes_it_unknown() -> None:
     """The difference was that of the clock before; an hour's drift is none."""
     clock = ServiceClock()
-    clock.update(DATE, Moment(wall=AT, monotonic=10.0), Moment(wall=AT, monotonic=10.0))
+    clock.update(DATE, ClockReading(wall=AT, monotonic=10.0), ClockReading(wall=AT, monotonic=10.0))
     with now(wall=AT + 3600.2, steady=3610.0):
         assert clock.offset is not None
     with now(wall=AT + 3660, steady=3610.0):
@@ -59,11 +61,15 @@ def test_a_clock_that_is_put_right_afterwards_makes_it_unknown() -> None:
 )
 def test_what_is_no_date_tells_nothing(header: str | None) -> None:
     clock = ServiceClock()
-    clock.update(header, Moment(wall=AT, monotonic=10.0), Moment(wall=AT, monotonic=10.0))
+    clock.update(
+        header, ClockReading(wall=AT, monotonic=10.0), ClockReading(wall=AT, monotonic=10.0)
+    )
     assert clock.offset is None
 
 
 def test_a_clock_that_is_put_right_meanwhile_tells_nothing() -> None:
     clock = ServiceClock()
-    clock.update(DATE, Moment(wall=AT, monotonic=10.0), Moment(wall=AT + 3600, monotonic=10.5))
+    clock.update(
+        DATE, ClockReading(wall=AT, monotonic=10.0), ClockReading(wall=AT + 3600, monotonic=10.5)
+    )
     assert clock.offset is None

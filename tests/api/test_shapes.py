@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.lianke.api import unknown
-from custom_components.lianke.api.unknown import is_word, name_of, pattern_of, shape_of
+from custom_components.lianke.api.unknown import is_word, name_or_pattern, pattern_of, shape_of
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_shapes(value: object, shape: object) -> None:
 )
 def test_what_could_be_a_key_or_personal_is_no_word(name: str) -> None:
     assert not is_word(name)
-    assert not name or name not in name_of(name)
+    assert not name or name not in name_or_pattern(name)
 
 
 KEYS = st.text(string.ascii_letters + string.digits, min_size=16, max_size=32).filter(
@@ -78,7 +78,7 @@ def test_no_key_is_in_a_shape(key: str, deep: int) -> None:
 @given(text=st.text(min_size=1))
 def test_patterns_have_no_letters_of_the_text(text: str) -> None:
     kept = [letter for letter in text if letter.isalnum() and letter not in "aA9文?textof"]
-    if len(text) <= unknown.MAX_PATTERN:
+    if len(text) <= unknown.MAX_SHAPE_PATTERN:
         digits = set(string.digits)
         assert not (set(pattern_of(text)) - digits) & set(kept)
 
@@ -86,20 +86,20 @@ def test_patterns_have_no_letters_of_the_text(text: str) -> None:
 def test_shapes_are_small() -> None:
     """Whatever is sent, what is remembered of it is short."""
     deep: object = "x"
-    for _ in range(unknown.MAX_DEPTH + 5):
+    for _ in range(unknown.MAX_SHAPE_DEPTH + 5):
         deep = [deep]
-    assert json.dumps(shape_of(deep)).count("[") == unknown.MAX_DEPTH + 1
+    assert json.dumps(shape_of(deep)).count("[") == unknown.MAX_SHAPE_DEPTH + 1
     assert len(shape_of({f"f{'a' * n}": 1 for n in range(60)})) == unknown.MAX_SHAPE_FIELDS + 1
-    assert shape_of([1] * 9) == ["number of 1 digits"] * unknown.MAX_ITEMS + ["9 in all"]
+    assert shape_of([1] * 9) == ["number of 1 digits"] * unknown.MAX_SHAPE_ITEMS + ["9 in all"]
     bush = {f"f{'a' * n}": [[1, 2, 3], [1, 2, 3], [1, 2, 3]] for n in range(28)}
-    assert json.dumps(shape_of(bush)).count("number") < unknown.MAX_NODES
-    assert shape_of("a" * (unknown.MAX_PATTERN + 1)) == "text of 61"
-    reported = json.dumps({"a": "b" * unknown.MAX_JSON_TEXT})
+    assert json.dumps(shape_of(bush)).count("number") < unknown.MAX_SHAPE_VALUES
+    assert shape_of("a" * (unknown.MAX_SHAPE_PATTERN + 1)) == "text of 61"
+    reported = json.dumps({"a": "b" * unknown.MAX_SHAPE_JSON})
     assert shape_of(reported) == f"text of {len(reported)}"
-    assert is_word("a" * unknown.MAX_NAME)
-    assert not is_word("a" * (unknown.MAX_NAME + 1))
+    assert is_word("a" * unknown.MAX_WORD)
+    assert not is_word("a" * (unknown.MAX_WORD + 1))
 
 
 def test_a_name_has_no_control_characters() -> None:
     """Names of fields come from whoever can send a message, and reach the log."""
-    assert name_of("x\x1b[2J\r\n\u202eERROR") == "<a{1}?[[A9]{2}???A{5}>"
+    assert name_or_pattern("x\x1b[2J\r\n\u202eERROR") == "<a{1}?[[A9]{2}???A{5}>"

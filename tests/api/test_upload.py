@@ -240,11 +240,11 @@ async def _drain(reader: asyncio.StreamReader) -> None:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every wait short."""
     monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.4)
-    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.4)
-    monkeypatch.setattr(transport, "TURN_SECONDS", 0.8)
-    monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(transport, "UPLOAD_IDLE_SECONDS", 0.4)
+    monkeypatch.setattr(transport, "UPLOAD_TURN_SECONDS", 0.8)
+    monkeypatch.setattr(transport, "UPLOAD_ANSWER_SECONDS", 0.4)
     monkeypatch.setattr(transport, "ANSWER_BYTES_A_SECOND", 1e12)
-    monkeypatch.setattr(transport, "SLOWEST_BYTES_A_SECOND", 1e12)
+    monkeypatch.setattr(transport, "SLOWEST_LINE_BYTES_A_SECOND", 1e12)
 
 
 @pytest.mark.usefixtures("hasty")
@@ -263,9 +263,9 @@ async def test_slow_but_steady_is_no_time_out(
     session: ClientSession, document: UploadFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither while the file goes, nor while the system's buffers empty themselves afterwards."""
-    monkeypatch.setattr(transport, "SLOWEST_BYTES_A_SECOND", 5e5)
+    monkeypatch.setattr(transport, "SLOWEST_LINE_BYTES_A_SECOND", 5e5)
     # A machine with other work to do may stop for a while.
-    monkeypatch.setattr(transport, "IDLE_SECONDS", 2.0)
+    monkeypatch.setattr(transport, "UPLOAD_IDLE_SECONDS", 2.0)
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         left = await length_of(server)
@@ -311,7 +311,7 @@ async def test_waiting_for_the_turn_is_not_idle(
     session: ClientSession, small: UploadFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wait has a limit of its own, and afterwards the others hold again."""
-    monkeypatch.setattr(transport, "TURN_SECONDS", 30.0)
+    monkeypatch.setattr(transport, "UPLOAD_TURN_SECONDS", 30.0)
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(await length_of(server))
@@ -339,7 +339,7 @@ async def test_total_time_is_bounded_by_size(
     session: ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that always takes a little more keeps nobody for ever."""
-    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.9)
+    monkeypatch.setattr(transport, "UPLOAD_IDLE_SECONDS", 0.9)
     large = upload_file(tmp_path / "large", size=60_000_000)
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -16,6 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.api import unknown as api_unknown
+from custom_components.lianke.api.answer_limits import MAX_ANSWER_ROWS
 from custom_components.lianke.api.unknown import Unknown, UnknownKind, unknown_parts, unknown_state
 from custom_components.lianke.box import unknown
 from tests.clock import until
@@ -233,11 +234,11 @@ async def test_unknown_parts_are_few(caplog: pytest.LogCaptureFixture, house: Ho
 
     where = "GET /device/device_info"
     wide = {chr(97 + n // 26) * 3 + chr(97 + n % 26) * 2: 1 for n in range(500)}
-    assert len(list(unknown_parts(where, wide))) == api_unknown.MAX_FOUND
-    late: dict[str, object] = {str(n): {"paper_id": 1} for n in range(api_unknown.MAX_FIELDS)}
+    assert len(list(unknown_parts(where, wide))) == api_unknown.MAX_UNKNOWN_PARTS
+    late: dict[str, object] = {str(n): {"paper_id": 1} for n in range(MAX_ANSWER_ROWS)}
     late["Last"] = {"colour": 1}
     assert not list(unknown_parts("GET /print/paper_dimension_list", late))
-    rows: list[object] = [{"id": n} for n in range(api_unknown.MAX_ROWS)]
+    rows: list[object] = [{"id": n} for n in range(MAX_ANSWER_ROWS)]
     assert not list(unknown_parts(LISTED, {"row": [*rows, {"colour": 1}]}))
     assert list(unknown_parts(LISTED, {"row": [*rows[1:], {"colour": 1}]}))
 

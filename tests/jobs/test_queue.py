@@ -126,7 +126,7 @@ async def test_a_printer_waits_for_its_turn_as_long_as_the_other_needs(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer to one upload may take longer than an upload may stand still."""
-    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(transport, "UPLOAD_IDLE_SECONDS", 0.3)
     shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=1.5))
     first = await shop.submit()
     await shop.handed_over(first)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from custom_components.lianke.api.errors import (
-    CODES,
+    ERROR_BY_CODE,
     AuthenticationError,
     BadParameterError,
     BoxNotProvisionedError,
@@ -1185,7 +1185,7 @@ def test_reports(
 )
 def test_results_that_mean_the_same_as_errors(code: int) -> None:
     reason = outcome.failure(TaskResult(code=code))["reason"]
-    assert reason == CODES[code].reason != "print_failed"
+    assert reason == ERROR_BY_CODE[code].reason != "print_failed"
 
 
 @rows(

@@ -13,7 +13,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 import pytest
 
-from custom_components.lianke.account.request_limits import PAUSE_LIMIT
+from custom_components.lianke.account.request_limits import SERVICE_PAUSE_LIMIT
 from custom_components.lianke.api.errors import (
     LiankeError,
     ServiceExpiredError,
@@ -231,7 +231,7 @@ async def _look(house: House, endpoint: str, cell: Cell) -> None:
     """Do what leads to the endpoint while the fault lasts, and look at what can be seen."""
     raised: HomeAssistantError | None = None
     # Who has just asked as often is refused, and nothing is sent.
-    await house.tick(PAUSE_LIMIT + 1)
+    await house.tick(SERVICE_PAUSE_LIMIT + 1)
     async with _broken(house, endpoint, cell, times=None):
         try:
             await house.drive(ACTS[endpoint](house))

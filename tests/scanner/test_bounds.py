@@ -16,6 +16,7 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.api import scanning
+from custom_components.lianke.api.answer_limits import MAX_ANSWER_ROWS
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents import folders
 from custom_components.lianke.printing.schemas import MAX_SOURCES
@@ -98,7 +99,7 @@ async def test_a_stack_of_more_pages_than_are_looked_at(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is told, and what was not fetched stays at the service."""
-    monkeypatch.setattr(scanning, "MAX_FILES", 2)
+    monkeypatch.setattr(scanning, "MAX_SCAN_FILES", 2)
     laser.feeder = ["one", "two", "three"]
     fed = await do(house, laser, source="feeder", filename="x")
     assert (fed["state"], fed["pages"], fed["reason"]) == ("failed", 2, "scan_too_many_pages")
@@ -113,9 +114,9 @@ async def test_a_stack_of_more_pages_than_are_looked_at(
 
 def test_values_that_are_not_looked_at_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    scanning.find_parts([*range(scanning.MAX_VALUES - 1)])
+    scanning.find_parts([*range(MAX_ANSWER_ROWS - 1)])
     assert "values" not in caplog.text
-    scanning.find_parts([*range(scanning.MAX_VALUES)])
+    scanning.find_parts([*range(MAX_ANSWER_ROWS)])
     assert "only 5000 values are looked at" in caplog.text
 
 

@@ -311,7 +311,7 @@ async def test_polls_that_fail(house: House, laser: Printer) -> None:
 async def test_a_huge_result_is_not_read(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_scanning, "MAX_RESULT", 10_000)
+    monkeypatch.setattr(api_scanning, "MAX_SCAN_ANSWER_BYTES", 10_000)
     house.simulator.cloud.variants.update(scan_result="base64")
     with pytest.raises(ScanError) as caught:
         await scanned(house, laser)

@@ -465,7 +465,7 @@ async def test_pages_behind_what_is_looked_at_are_told(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.cloud.variants.update(scan_result="objects", scan_dpi=50)
-    monkeypatch.setattr(api_scanning, "MAX_VALUES", 16)
+    monkeypatch.setattr(api_scanning, "MAX_ANSWER_ROWS", 16)
     laser.feeder = ["one", "two", "three"]
     pages, failure, at_service = await came(house, FED, laser)
     assert failure is not None

@@ -25,7 +25,6 @@ from custom_components.lianke.api import (
     markers,
     models,
     options,
-    options as page_range,
     scanning,
     sticker,
     tasks,
@@ -60,7 +59,11 @@ def after(header: str, *, seconds: float = 0.0, jump: float = 0.0) -> object:
     """Return the offset of the service's clock after an answer with this header."""
     kept = transport.ServiceClock()
     at = 1_700_000_000.0
-    kept.update(header, transport.Moment(at, 0.0), transport.Moment(at + seconds + jump, seconds))
+    kept.update(
+        header,
+        transport.ClockReading(at, 0.0),
+        transport.ClockReading(at + seconds + jump, seconds),
+    )
     return kept.offset
 
 
@@ -96,7 +99,7 @@ def reason(**wanted: Any) -> tuple[str, int] | None:
     """Return why options are refused, and how many values the refusal offers."""
     able = capabilities.Capabilities(papers={f"Paper {n}": n for n in range(1, 301)})
     try:
-        options.resolve_options(options.options_in(wanted), able, (), models.Species.LASER)
+        options.resolve_options(options.options_in(wanted), able, (), models.PrinterType.LASER)
     except InputError as err:
         return err.reason, len(getattr(err, "allowed", ()))
     return None
@@ -121,45 +124,14 @@ def read(text: str | bytes) -> object:
 
 
 API: dict[str, Case] = {
-    "api.coerce.MAX_VALUES": (
-        lambda: [
-            len(found) if isinstance(found := read(json.dumps([1] * count)), list) else found
-            for count in (150_000, 150_001)
-        ],
-        [150_000, "refused"],
-    ),
-    "api.coerce.MAX_NUMBER": (
-        lambda: [read(one) for n in (98, 99) for one in ("99" + "9" * n, "0." + "9" * n)],
-        [int("9" * 100), 1.0, None, None],
-    ),
-    "api.long_json.MAX_SKELETON": (
+    "api.answer_limits.MAX_ANSWER_BYTES": (
         lambda: [
             str(read(b"[" + b",".join([b'"' + b"x" * 4000 + b'"'] * count) + b"]"))[:7]
             for count in (2000, 2200)
         ],
         ["['xxxxx", "refused"],
     ),
-    "api.long_json.MAX_QUOTES": (
-        lambda: [str(read(b'["' + b'\\"' * count + b'"]'))[:7] for count in (599_998, 599_999)],
-        ["[<custo", "refused"],
-    ),
-    "api.scanning.MAX_DEPTH": (
-        lambda: [len(scanning.find_parts(nested("https://a.example/1", n))[0]) for n in (8, 9)],
-        [1, 0],
-    ),
-    "api.scanning.MAX_VALUES": (
-        lambda: len(scanning.find_parts([*range(5000), "https://a.example/1"])[0]),
-        0,
-    ),
-    "api.scanning.MAX_FILES": (
-        lambda: [
-            (len(found.parts), found.has_more)
-            for n in (200, 300)
-            for found in [scanning.find_parts([f"https://a.example/{m}" for m in range(n)])]
-        ],
-        [(200, False), (200, True)],
-    ),
-    "api.scanning.MAX_INNER": (
+    "api.answer_limits.MAX_SCAN_ANSWER_BYTES": (
         lambda: [
             (len(found.parts), found.has_more)
             for n in (48 * 1024**2, 48 * 1024**2 + 1)
@@ -169,58 +141,89 @@ API: dict[str, Case] = {
         ],
         [(2, False), (1, True)],
     ),
-    "api.scan_texts.MAX_URL": (
+    "api.answer_limits.MAX_ANSWER_VALUES": (
         lambda: [
-            scanning.find_parts("https://a.example/" + "x" * n)[0] == (b"",) for n in (4078, 4079)
+            len(found) if isinstance(found := read(text), list) else found
+            for text in (
+                *(json.dumps([1] * count) for count in (150_000, 150_001)),
+                *(b'["' + b'\\"' * quotes + b'"]' for quotes in (599_998, 599_999)),
+            )
         ],
-        [False, True],
+        [150_000, "refused", 1, "refused"],
     ),
-    "api.tasks.MAX_IDS": (
-        lambda: len(tasks.parse_push([{"sn": f"box-{n}"} for n in range(200)])),
-        20,
-    ),
-    "api.tasks.MAX_ENTRIES": (
-        lambda: tasks.parse_push(many(int, 200) | {"sn": "box-1"}),
-        frozenset(),
-    ),
-    "api.tasks.MAX_JSON": (
-        lambda: tasks.parse_push({"x": '{"sn": "box-1", "y": "' + "y" * 65536 + '"}'}),
-        frozenset(),
-    ),
-    "api.capabilities.MAX_PAPERS": (lambda: len(capabilities.parse_papers(many(paper))), 2000),
-    "api.models.MAX_MODELS": (
+    "api.answer_limits.MAX_ANSWER_NAMES": (
         lambda: len(models.parse_model_names([f"Model {number}" for number in range(MANY)])),
         20_000,
     ),
-    "api.transport.MAX_HEADER": (
-        lambda: after("Tue, 14 Nov 2023 22:13:20 GMT" + " " * 12),
+    "api.answer_limits.MAX_ANSWER_ROWS": (
+        lambda: [
+            len(capabilities.parse_papers(many(paper))),
+            len(coerce.to_int_map(many(int)) or ()),
+            len(result(img_list=["x"] * MANY).images),
+            len(tasks.parse_day_tasks({"task_list": [{"task_id": "x"}] * MANY})),
+            len(scanning.find_parts([*range(5000), "https://a.example/1"])[0]),
+        ],
+        [5000, 5000, 5000, 5000, 0],
+    ),
+    "api.answer_limits.MAX_ANSWER_DEVICES": (
+        lambda: [
+            len(models.parse_printers({"row": [{"port": 1, "driver_name": "x"}] * MANY})),
+            len(markers.parse_markers([{"level": 1}] * MANY)),
+        ],
+        [200, 200],
+    ),
+    "api.answer_limits.MAX_ANSWER_DEPTH": (
+        lambda: [len(scanning.find_parts(nested("https://a.example/1", n))[0]) for n in (8, 9)],
+        [1, 0],
+    ),
+    "api.answer_limits.MAX_ANSWER_TEXT": (
+        lambda: [
+            len(coerce.to_text("x" * MANY)),
+            *(read(one) for n in (253, 254) for one in ("99" + "9" * n, "0." + "9" * n)),
+            after("Tue, 14 Nov 2023 22:13:20 GMT" + " " * 227),
+        ],
+        [255, int("9" * 255), 1.0, None, None, None],
+    ),
+    "api.answer_limits.MAX_ANSWER_URL": (
+        lambda: [
+            *(
+                scanning.find_parts("https://a.example/" + "x" * n)[0] == (b"",)
+                for n in (4078, 4079)
+            ),
+            len(result(ticket="x" * MANY).ticket or ""),
+        ],
+        [False, True, 4096],
+    ),
+    "api.answer_limits.MAX_ANSWER_DIGITS": (
+        lambda: [coerce.to_int("1" * n) for n in (18, 19)],
+        [int("1" * 18), None],
+    ),
+    "api.scanning.MAX_SCAN_FILES": (
+        lambda: [
+            (len(found.parts), found.has_more)
+            for n in (200, 300)
+            for found in [scanning.find_parts([f"https://a.example/{m}" for m in range(n)])]
+        ],
+        [(200, False), (200, True)],
+    ),
+    "api.tasks.MAX_PUSH_BOXES": (
+        lambda: len(tasks.parse_push([{"sn": f"box-{n}"} for n in range(200)])),
+        20,
+    ),
+    "api.tasks.MAX_PUSH_ENTRIES": (
+        lambda: tasks.parse_push(many(int, 200) | {"sn": "box-1"}),
+        frozenset(),
+    ),
+    "api.transport.MAX_CLOCK_OFFSET": (lambda: after("Tue, 14 Nov 2043 22:13:20 GMT"), None),
+    "api.transport.MAX_CLOCK_JUMP": (
+        lambda: after("Tue, 14 Nov 2023 22:13:20 GMT", jump=0.6),
         None,
     ),
-    "api.transport.MAX_OFFSET": (lambda: after("Tue, 14 Nov 2043 22:13:20 GMT"), None),
-    "api.transport.MAX_JUMP": (lambda: after("Tue, 14 Nov 2023 22:13:20 GMT", jump=0.6), None),
-    "api.coerce.MAX_TEXT": (lambda: len(coerce.to_text("x" * MANY)), 255),
-    "api.coerce.MAX_DIGITS": (lambda: coerce.to_int("1" * 19), None),
-    "api.coerce.MAX_NAMED": (lambda: len(coerce.to_int_map(many(int)) or ()), 2000),
-    "api.errors.MAX_DETAIL": (
-        lambda: len(errors.UnknownCodeError("x" * MANY, code=7).detail),
-        200,
+    "api.capabilities.MAX_COMPARED_CHARACTERS": (
+        lambda: len(capabilities.normalize_name("x" * MANY)),
+        100,
     ),
-    "api.markers.MAX_MARKERS": (lambda: len(markers.parse_markers([{"level": 1}] * 60)), 16),
-    "api.markers.MAX_NAME": (
-        lambda: [len(marker.name) for marker in markers.parse_markers([{"name": "x" * MANY}])],
-        [64],
-    ),
-    "api.markers.MAX_COLORS": (
-        lambda: markers.parse_markers([{"color": ["#0"] * 99, "level": 1}])[0].color,
-        "#0" * 8,
-    ),
-    "api.markers.MAX_ITEMS": (lambda: markers.parse_markers(["x"] * 64 + [{"level": 50}]), ()),
-    "api.models.MAX_PRINTERS": (
-        lambda: len(models.parse_printers({"row": [{"port": 1, "driver_name": "x"}] * MANY})),
-        200,
-    ),
-    "api.capabilities.MAX_NAME": (lambda: len(capabilities.normalize_name("x" * MANY)), 100),
-    "api.capabilities.MAX_COMPARED": (
+    "api.capabilities.MAX_COMPARED_NAMES": (
         lambda: capabilities.sort_by_similarity(
             "wanted", [*(str(n) for n in range(200)), "wanted"]
         )[0],
@@ -237,27 +240,15 @@ API: dict[str, Case] = {
         lambda: reason(paper="Paper 1", pages=",".join("1" * 101)),
         ("invalid_page_range", 3),
     ),
-    "api.options.MAX_PAGE": (lambda: page_range.most_selected("1-99999", None), 99_999),
+    "api.options.MAX_PAGE": (lambda: options.most_selected("1-99999", None), 99_999),
     "api.options.MAX_ALLOWED": (lambda: reason(paper="None"), ("paper_not_available", 40)),
     "api.options.MAX_PAGE_RANGE": (
         lambda: [are_read("1," * 499 + "11"), are_read("1," * 499 + "111")],
         [True, False],
     ),
-    "api.models.MAX_GUESSED_NAME": (
-        lambda: models.guess_species("x" * 255 + " label"),
-        models.Species.UNKNOWN,
-    ),
-    "api.sticker.MAX_TEXT": (lambda: credentials(" " * 4096 + TOKEN), None),
+    "api.sticker.MAX_STICKER_TEXT": (lambda: credentials(" " * 4096 + TOKEN), None),
     "api.sticker.MAX_ENCODINGS": (lambda: credentials(encoded(5)), None),
-    "api.tasks.MAX_IMAGES": (lambda: len(result(img_list=["x"] * MANY).images), 500),
-    "api.tasks.MAX_DAY_TASKS": (
-        lambda: len(
-            tasks.parse_day_tasks({"task_list": [{"task_id": str(n)} for n in range(MANY)]})
-        ),
-        5000,
-    ),
-    "api.tasks.MAX_URL": (lambda: len(result(ticket="x" * MANY).ticket or ""), 2048),
-    "api.upload.MAX_NAME": (lambda: len(upload.safe_name("x" * MANY + ".pdf")), 120),
+    "api.upload.MAX_FILE_NAME": (lambda: len(upload.safe_name("x" * MANY + ".pdf")), 120),
 }
 
 
@@ -410,7 +401,7 @@ PHOTOS = ("JPEG", "WEBP", "AVIF", "PNG")
 def test_photos_of_a_sticker(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each kind has a bound of its own, here a small one; what phones take is below it (test_sticker_photo.py)."""
     if kind == "PNG":
-        monkeypatch.setattr(sticker, "MAX_OTHER_PIXELS", 40_000)
+        monkeypatch.setattr(sticker, "MAX_PHOTO_OTHER_PIXELS", 40_000)
     else:
         monkeypatch.setitem(sticker._MAX_PIXELS, kind, 40_000)
     path = tmp_path / "photo"

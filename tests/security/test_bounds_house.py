@@ -41,7 +41,7 @@ from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker
 from custom_components.lianke.pdf import process as pdf_process
 from custom_components.lianke.printing import lookup
-from tests.api.raw_server import answer, raw_server, saying
+from tests.api.raw_server import raw_server
 from tests.api.test_upload import client_of
 from tests.clock import Clock, elapse
 from tests.household import ask, data_of, device_of
@@ -52,13 +52,6 @@ from tests.simulator import Box, Simulator, make_pdf
 async def session(socket_enabled: None) -> Any:
     async with ClientSession() as session:
         yield session
-
-
-async def test_scanners(session: ClientSession) -> None:
-    rows = b",".join(b'{"id":"%d"}' % number for number in range(500))
-    body = b'{"code":200,"data":{"row":[' + rows + b"]}}"
-    async with raw_server(saying(answer(body))) as server:
-        assert len(await client_of(server, session).scanners.all()) == 100
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -109,7 +102,7 @@ async def test_what_one_user_looks_up_at_once() -> None:
     holding: list[str] = []
 
     async def look(user: str, *, upload: bool) -> None:
-        async with account.user_throttle(user).slot(Purpose.LOOKUP, upload=upload):
+        async with account.user_throttle(user).request_slot(Purpose.LOOKUP, upload=upload):
             holding.append(user)
             await asyncio.sleep(60)
 
@@ -166,8 +159,8 @@ async def test_messages_to_the_webhook(
     setup: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """A form with too many fields says nothing; of a token that is too long the rest is ignored."""
-    assert webhook._parse(b"&".join([b"a=1"] * webhook.MAX_FIELDS)) == {"a": "1"}
-    assert webhook._parse(b"&".join([b"a=1"] * (webhook.MAX_FIELDS + 1))) is None
+    assert webhook._parse(b"&".join([b"a=1"] * webhook.MAX_FORM_FIELDS)) == {"a": "1"}
+    assert webhook._parse(b"&".join([b"a=1"] * (webhook.MAX_FORM_FIELDS + 1))) is None
     tokens: list[str | None] = []
 
     async def take(token: str | None, _claim: object) -> bool:

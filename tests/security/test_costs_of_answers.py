@@ -20,12 +20,15 @@ from aiohttp import ClientSession
 from homeassistant.const import STATE_UNAVAILABLE
 import pytest
 
-from custom_components.lianke.api import coerce, long_json
+from custom_components.lianke.api import long_json
+from custom_components.lianke.api.answer_limits import (
+    MAX_ANSWER_BYTES,
+    MAX_ANSWER_ROWS,
+    MAX_ANSWER_VALUES,
+    MAX_SCAN_ANSWER_BYTES,
+)
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import LiankeError
-from custom_components.lianke.api.scanning import MAX_RESULT
-from custom_components.lianke.api.tasks import MAX_DAY_TASKS
-from custom_components.lianke.api.transport import MAX_ANSWER
 from custom_components.lianke.api.upload import UploadFile
 from tests.api.conftest import session, small
 from tests.api.raw_server import RawServer, raw_server
@@ -79,11 +82,11 @@ FILLED: dict[str, Fill] = {
     ),
     "as many values as are read": lambda _: (
         b'{"code":200,"data":{%s}}'
-        % b",".join(b'"%d":1' % one for one in range(coerce.MAX_VALUES - 10))
+        % b",".join(b'"%d":1' % one for one in range(MAX_ANSWER_VALUES - 10))
     ),
     "as many objects as are read": lambda _: (
         b'{"code":200,"data":{"row":[%s]}}'
-        % b",".join([b'{"a":1}'] * (coerce.MAX_VALUES // 2 - 10))
+        % b",".join([b'{"a":1}'] * (MAX_ANSWER_VALUES // 2 - 10))
     ),
     "depth": long(b"[", b'{"code":200,"data":', b""),
     "a text": TEXT,
@@ -203,7 +206,7 @@ async def cost_of_ten(
 async def test_ten_answers_of_any_endpoint(
     session: ClientSession, small: UploadFile, endpoint: str, filled: str
 ) -> None:
-    cost = await cost_of_ten(session, endpoint, small, FILLED[filled](MAX_ANSWER))
+    cost = await cost_of_ten(session, endpoint, small, FILLED[filled](MAX_ANSWER_BYTES))
     assert cost.growth < MAX_GROWTH
     assert cost.stall < MAX_HOLD
 
@@ -214,14 +217,14 @@ async def test_ten_answers_of_any_endpoint(
 async def test_ten_answers_of_any_filling(
     session: ClientSession, small: UploadFile, endpoint: str, filled: str
 ) -> None:
-    size = MAX_RESULT if endpoint == SCAN else MAX_ANSWER
+    size = MAX_SCAN_ANSWER_BYTES if endpoint == SCAN else MAX_ANSWER_BYTES
     cost = await cost_of_ten(session, endpoint, small, FILLED[filled](size))
     assert cost.growth < MAX_GROWTH
     assert cost.stall < MAX_HOLD
 
 
 async def test_ten_packed_answers(session: ClientSession, small: UploadFile) -> None:
-    for size in (MAX_ANSWER, 2 * MAX_RESULT):
+    for size in (MAX_ANSWER_BYTES, 2 * MAX_SCAN_ANSWER_BYTES):
         body = gzip.compress(ROWS(size))
         cost = await cost_of_ten(session, LIST, small, body, "Content-Encoding: gzip")
         assert cost.growth < MAX_GROWTH
@@ -251,7 +254,7 @@ def _biggest() -> dict[str, tuple[object, int]]:
         for one in range(1, 2001)
     }
     return {
-        "POST /print/query_device_task": ({"task_list": [row] * MAX_DAY_TASKS}, MAX_DAY_TASKS),
+        "POST /print/query_device_task": ({"task_list": [row] * MAX_ANSWER_ROWS}, MAX_ANSWER_ROWS),
         "GET /print/printer_enum": (models, len(models)),
         "GET /print/paper_dimension_list": (papers, len(papers)),
     }
@@ -292,7 +295,7 @@ async def test_a_large_page_is_read(session: ClientSession, written: str) -> Non
     body = (
         f'{{"code":200,"msg":"扫描完成😀","data":{{"task_state":"SUCCESS","img":{text}}}}}'.encode()
     )
-    assert len(body) < MAX_RESULT
+    assert len(body) < MAX_SCAN_ANSWER_BYTES
     async with saying_long(body) as server, measured() as cost:
         task = await client_of(server, session).scanners.task("t")
     # In text, so that a failure says which, and not all of it.
@@ -303,7 +306,7 @@ async def test_a_large_page_is_read(session: ClientSession, written: str) -> Non
 @pytest.mark.parametrize("length", range(long_json.LONG - 2, long_json.LONG + 14))
 def test_a_long_text_is_what_it_was(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it is cut: in an escape, after a backslash, in a letter, in half of one."""
-    monkeypatch.setattr(long_json, "PIECE", 64)
+    monkeypatch.setattr(long_json, "LONG_TEXT_PIECE", 64)
     for sign in ('\\"', "长", "😀", "/", "\\", "\x00", 'a\\"b'):
         text = (sign * length)[:length]
         for is_ascii in (True, False):
@@ -320,7 +323,7 @@ def test_a_long_text_is_what_it_was(length: int, monkeypatch: pytest.MonkeyPatch
 
 async def test_polls_of_a_bad_cloud(house: House) -> None:
     """Ten polls that are answered with eight megabytes of empty rows cost nothing that stays."""
-    fault = Fault(kind="http", body=ROWS(MAX_ANSWER).decode(), status=200)
+    fault = Fault(kind="http", body=ROWS(MAX_ANSWER_BYTES).decode(), status=200)
     house.simulator.cloud.fail(LIST, fault, times=None)
     coordinator = house.entry.runtime_data.coordinator
     for _ in range(2):

@@ -56,7 +56,7 @@ _LOOKUP_LIMITS = (
     (_LOOKUPS, MAX_LOOKUPS_A_MINUTE),
 )
 # For each purpose: groups of purposes, and how many requests of a group may be sent in any minute.
-LIMITS: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
+LIMITS_BY_PURPOSE: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.SUBMIT: ((frozenset({Purpose.SUBMIT}), MAX_SUBMISSIONS_A_MINUTE),),
     Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE), (_TRACKING, MAX_A_MINUTE - KEPT_FOR_POLLS)),
     Purpose.SCAN: (*_BESIDE_TRACKING, (frozenset({Purpose.SCAN}), MAX_SCAN_POLLS_A_MINUTE)),
@@ -71,8 +71,8 @@ ALL_USERS_BURST = 12
 # How many users' lookups are counted; the user who has been idle for longest is forgotten.
 MAX_USERS = 64
 # Seconds without requests after "too frequent" (10009); doubled each time until PAUSE_LIMIT.
-PAUSE_START = 60
-PAUSE_LIMIT = 300
+SERVICE_PAUSE_START = 60
+SERVICE_PAUSE_LIMIT = 300
 # After this many seconds without another 10009 a new pause is short again.
 PAUSE_FORGOTTEN = 600
 # Polling requests a second for one ApiKey, and how many may come at once.
@@ -99,7 +99,7 @@ class _Pause:
         if now < self.until:
             return
         again = now - self.until < PAUSE_FORGOTTEN
-        self._length = min(self._length * 2, PAUSE_LIMIT) if again else PAUSE_START
+        self._length = min(self._length * 2, SERVICE_PAUSE_LIMIT) if again else SERVICE_PAUSE_START
         self.until = now + self._length
         _LOGGER.info("The service asks for fewer requests; pausing for %d s", self._length)
 
@@ -141,14 +141,14 @@ class _Requests(FairQueue):
         opens = self.pause.until
         if purpose in _LOOKUPS:
             opens = max(opens, self.lookup_pause.until)
-        for counted, limit in LIMITS[purpose]:
+        for counted, limit in LIMITS_BY_PURPOSE[purpose]:
             times = [at for at, other in self._sent if other in counted]
             if len(times) >= limit:
                 opens = max(opens, times[-limit] + MINUTE)
         return opens - now
 
     def _note(self, place: Place) -> None:
-        if LIMITS[purpose := Purpose(place.rank)]:
+        if LIMITS_BY_PURPOSE[purpose := Purpose(place.rank)]:
             self._sent.append((time.monotonic(), purpose))
 
 
@@ -160,10 +160,10 @@ class UserThrottle:
         self._user = user
 
     @asynccontextmanager
-    async def slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
+    async def request_slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
         """Hold a place. Raises TooManyRequestsError when none becomes free in time."""
         lookup = max(purpose, Purpose.LOOKUP)
-        async with self._account.slot(lookup, upload=upload, user=self._user):
+        async with self._account.request_slot(lookup, upload=upload, user=self._user):
             yield
 
     def too_frequent(self) -> None:
@@ -276,7 +276,7 @@ class Account:
         return UserThrottle(self, user)
 
     @asynccontextmanager
-    async def slot(
+    async def request_slot(
         self,
         purpose: Purpose,
         *,

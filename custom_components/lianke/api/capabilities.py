@@ -10,18 +10,21 @@ import re
 from typing import Final, Self
 import unicodedata
 
+from .answer_limits import MAX_ANSWER_ROWS
 from .coerce import to_ids, to_int, to_int_map, to_mapping, to_text
 from .errors import LiankeResponseError
-from .stored import Stored, said
+from .stored import Stored, service_field
 
 SIMILAR: Final = 0.5
-MAX_NAME: Final = 100
-# Comparing names is slow, and no driver in use has more papers.
-MAX_COMPARED: Final = 200
+# Characters of a name that are compared.
+MAX_COMPARED_CHARACTERS: Final = 100
+# Names that are compared: that is slow, and no driver in use has more papers.
+MAX_COMPARED_NAMES: Final = 200
 MM_AN_INCH: Final = 25.4
-# Bounds of a sheet's side in mm. Without a unit, numbers up to MOST_INCHES are inches: 4 x 6.
+# Sides of a sheet in mm; what the driver's 16-bit field can hold. A name with another size names none.
 LEAST_MM: Final = 5.0
 MOST_MM: Final = 3276.7
+# Up to here numbers without a unit are inches: 4 x 6.
 MOST_INCHES: Final = 13.0
 
 _TIMES = str.maketrans("×✕✖⨯*∗", "xxxxxx")
@@ -50,7 +53,7 @@ def normalize_name(name: str | int) -> str:
     Width of letters, case, blanks and kinds of brackets and of × make no difference; 开 becomes K; words for a tray
     agree.
     """
-    text = unicodedata.normalize("NFKC", str(name)[:MAX_NAME]).casefold()
+    text = unicodedata.normalize("NFKC", str(name)[:MAX_COMPARED_CHARACTERS]).casefold()
     text = "".join(text.translate(_TIMES).translate(_BRACKETS).split())
     return _TRAY.sub("纸盒", _KAI.sub("k", text))
 
@@ -79,7 +82,7 @@ def sort_by_similarity(wanted: object, names: Iterable[str]) -> list[str]:
     folded = normalize_name(str(wanted))
     known = list(names)
     similarity: dict[str, float] = {}
-    for name in known[:MAX_COMPARED]:
+    for name in known[:MAX_COMPARED_NAMES]:
         ratio = SequenceMatcher(None, folded, normalize_name(name), autojunk=False).ratio()
         similarity[name] = ratio if ratio >= SIMILAR else 0.0
     return sorted(known, key=lambda name: -similarity.get(name, 0.0))
@@ -100,23 +103,20 @@ def _sides(found: re.Match[str]) -> tuple[int, int] | None:
     return round(width * 10), round(height * 10)
 
 
-MAX_PAPERS = 2000
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriverDefaults(Stored):
     """A driver's own defaults (`DevMode`): ids, and paper sizes in 0.1 mm. None: the driver does not say."""
 
-    paper_id: int | None = said("PaperSize")
-    paper_width: int | None = said("PaperWidth")
-    paper_length: int | None = said("PaperLength")
-    color: int | None = said("Color")
-    copies: int | None = said("Copies")
-    duplex: int | None = said("Duplex")
-    tray: int | None = said("DefaultSource")
-    media_type: int | None = said("MediaType")
-    orientation: int | None = said("Orientation")
-    quality: int | None = said("PrintQuality")
+    paper_id: int | None = service_field("PaperSize")
+    paper_width: int | None = service_field("PaperWidth")
+    paper_length: int | None = service_field("PaperLength")
+    color: int | None = service_field("Color")
+    copies: int | None = service_field("Copies")
+    duplex: int | None = service_field("Duplex")
+    tray: int | None = service_field("DefaultSource")
+    media_type: int | None = service_field("MediaType")
+    orientation: int | None = service_field("Orientation")
+    quality: int | None = service_field("PrintQuality")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +148,7 @@ class Capabilities(Stored):
             duplex=to_ids(block.get("Duplex")),
             orientations=to_ids(block.get("Orientation")),
             max_copies=copies if copies and copies > 0 else None,
-            defaults=DriverDefaults.from_said(whole.get("DevMode")),
+            defaults=DriverDefaults.from_service(whole.get("DevMode")),
         )
 
 
@@ -199,7 +199,7 @@ def parse_papers(data: object) -> tuple[Paper, ...]:
     """Read `data` of `paper_dimension_list`. Raises LiankeResponseError when it is not an object."""
     if data is not None and not isinstance(data, dict):
         raise LiankeResponseError("paper_dimension_list of an unknown shape")
-    entries = islice(to_mapping(data).items(), MAX_PAPERS)
+    entries = islice(to_mapping(data).items(), MAX_ANSWER_ROWS)
     return tuple(paper for name, block in entries if (paper := Paper.from_json(name, block)))
 
 

@@ -41,12 +41,15 @@ from .transport import ErrorCodes, Purpose, Throttle, Transport
 from .unknown import Observer
 from .upload import JobForm, Ticket, UploadFile
 
-LIST_SECONDS = 5.0
+# For the list of printers.
+PRINTER_LIST_SECONDS = 5.0
 # The box asks the printer itself, which takes 3 to 8 s.
 STATUS_SECONDS = 15.0
+# For a driver's papers, and the list of models.
 PAPER_SECONDS = 60.0
+# For a picture of a preview.
 DOWNLOAD_SECONDS = 60.0
-# `file_pages` accepts no more.
+# Of a document whose pages the service counts: `file_pages` accepts no more.
 MAX_COUNTED_BYTES = 20 * 1024 * 1024
 
 _BUSY: ErrorCodes = {401: AlreadyRunningError}
@@ -123,7 +126,7 @@ class LiankeClient:
             "GET",
             "/external_api/printer_list",
             query=self._auth | {"printerType": str(kind.value)},
-            timeout=LIST_SECONDS,
+            timeout=PRINTER_LIST_SECONDS,
             kept_connection=True,
         )
         return parse_printers(data)

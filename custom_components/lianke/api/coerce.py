@@ -12,16 +12,16 @@ import json
 import math
 import re
 
+from .answer_limits import (
+    MAX_ANSWER_DIGITS,
+    MAX_ANSWER_ROWS,
+    MAX_ANSWER_TEXT,
+    MAX_ANSWER_VALUES,
+)
+
 type JsonValue = dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None
 
 CHINA = timezone(timedelta(hours=8), "CST")
-MAX_TEXT = 255
-MAX_DIGITS = 18
-MAX_NAMED = 2000
-# Values in a JSON text. The longest answers (the day's list, the list of all models) have a third of that.
-MAX_VALUES = 150_000
-# Characters of a number in a JSON text.
-MAX_NUMBER = 100
 _PIECE = 1024 * 1024
 _DAY = re.compile(r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})")
 _LINK = re.compile(r"(?i)[a-z][a-z0-9+.-]{0,20}://[!-~]+")
@@ -39,8 +39,8 @@ def to_int(value: object) -> int | None:
             return None
         value = int(value)
     if isinstance(value, int):
-        return value if abs(value) < 10**MAX_DIGITS else None
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        return value if abs(value) < 10**MAX_ANSWER_DIGITS else None
+    if not isinstance(value, str) or len(value) > MAX_ANSWER_TEXT:
         return None
     return _from_digits(value.strip())
 
@@ -49,7 +49,7 @@ def _from_digits(text: str) -> int | None:
     """Accept at most 18 digits, and zeros after a point."""
     number, point, fraction = text.partition(".")
     digits = number[1:] if number.startswith(("+", "-")) else number
-    if not digits.isdecimal() or len(digits) > MAX_DIGITS:
+    if not digits.isdecimal() or len(digits) > MAX_ANSWER_DIGITS:
         return None
     if point and (not fraction or fraction.strip("0")):
         return None
@@ -63,12 +63,12 @@ def to_bool(value: object) -> bool | None:
     if (number := to_int(value)) is not None:
         return bool(number) if number in (0, 1) else None
     if isinstance(value, str):
-        word = value[:MAX_TEXT].strip().lower()
+        word = value[:MAX_ANSWER_TEXT].strip().lower()
         return True if word in _TRUE else False if word in _FALSE else None
     return None
 
 
-def to_text(value: object, limit: int = MAX_TEXT) -> str:
+def to_text(value: object, limit: int = MAX_ANSWER_TEXT) -> str:
     """Remove surrounding blanks, control characters and broken Unicode, and cut to `limit`.
 
     Numbers become their digits, everything else "".
@@ -95,13 +95,13 @@ def whole_text(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def to_optional_text(value: object, limit: int = MAX_TEXT) -> str | None:
+def to_optional_text(value: object, limit: int = MAX_ANSWER_TEXT) -> str | None:
     return to_text(value, limit) or None
 
 
 def to_message(value: object, secrets: Iterable[str] = ()) -> str:
     """Remove links, keys and the given secrets from a message of the service, which may echo them."""
-    if not (text := to_text(value, MAX_TEXT * 4)):
+    if not (text := to_text(value, MAX_ANSWER_TEXT * 4)):
         return ""
     # Cheap checks first: most messages are a word or two.
     if "://" in text:
@@ -112,7 +112,7 @@ def to_message(value: object, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if secret and secret.casefold() in folded:
             text = re.compile(re.escape(secret), re.IGNORECASE).sub("…", text)
-    return text[:MAX_TEXT]
+    return text[:MAX_ANSWER_TEXT]
 
 
 def to_mapping(value: object) -> Mapping[str, object]:
@@ -125,7 +125,7 @@ def to_list(value: object) -> list[object]:
 
 def to_date(value: object) -> date | None:
     """Read `2024年8月25日`, `2024-08-25` or `2024/8/25`."""
-    if not isinstance(value, str) or (found := _DAY.search(value[:MAX_TEXT])) is None:
+    if not isinstance(value, str) or (found := _DAY.search(value[:MAX_ANSWER_TEXT])) is None:
         return None
     try:
         return date(*(int(part) for part in found.groups()))
@@ -139,7 +139,7 @@ def to_time(value: object) -> datetime | None:
         # Too large for seconds: milliseconds.
         seconds = number / 1000 if number > 10**11 else number
         return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 10**10 else None
-    if not isinstance(value, str) or not (text := value[:MAX_TEXT].strip()[:64]):
+    if not isinstance(value, str) or not (text := value[:MAX_ANSWER_TEXT].strip()[:64]):
         return None
     try:
         moment = datetime.fromisoformat(text)
@@ -164,7 +164,7 @@ def to_json(text: str | bytes | bytearray) -> JsonValue:
     A value of two bytes can take a hundred in memory, and no other thread runs while they are made: so values are
     counted first. A number longer than any real one becomes None.
     """
-    if len(text) > MAX_VALUES and not has_few_values(text):
+    if len(text) > MAX_ANSWER_VALUES and not has_few_values(text):
         raise ValueError("too many values")
     try:
         return json.loads(text, parse_int=_to_whole, parse_float=_to_fraction)  # type: ignore[no-any-return]
@@ -173,7 +173,7 @@ def to_json(text: str | bytes | bytearray) -> JsonValue:
 
 
 def has_few_values(text: str | bytes | bytearray) -> bool:
-    """Tell whether a JSON text has at most MAX_VALUES values, by counting the signs before each but the first.
+    """Tell whether a JSON text has at most MAX_ANSWER_VALUES values, by counting the signs before each but the first.
 
     Signs inside texts count too, which makes no difference at such numbers. Blocks other threads only briefly at a
     time.
@@ -185,23 +185,23 @@ def has_few_values(text: str | bytes | bytearray) -> bool:
                 found += text.count(sign, start, start + _PIECE)
             else:
                 found += text.count(sign.encode(), start, start + _PIECE)
-        if found > MAX_VALUES:
+        if found > MAX_ANSWER_VALUES:
             return False
     return True
 
 
 def _to_whole(digits: str) -> int | None:
-    return int(digits) if len(digits) <= MAX_NUMBER else None
+    return int(digits) if len(digits) <= MAX_ANSWER_TEXT else None
 
 
 def _to_fraction(digits: str) -> float | None:
-    return float(digits) if len(digits) <= MAX_NUMBER else None
+    return float(digits) if len(digits) <= MAX_ANSWER_TEXT else None
 
 
 def to_int_map(value: object) -> dict[str, int] | None:
     """Read a `{name: id}` block. Trims names, leaves out entries without a whole number; None when none is left."""
     found: dict[str, int] = {}
-    for raw_name, raw_id in islice(to_mapping(value).items(), MAX_NAMED):
+    for raw_name, raw_id in islice(to_mapping(value).items(), MAX_ANSWER_ROWS):
         name, number = to_text(raw_name), to_int(raw_id)
         if name and number is not None:
             found.setdefault(name, number)
@@ -210,5 +210,5 @@ def to_int_map(value: object) -> dict[str, int] | None:
 
 def to_ids(value: object) -> frozenset[int] | None:
     """Read the ids of a `{name: id}` block or of a list; None when there are none."""
-    ids = islice(value if isinstance(value, list) else to_mapping(value).values(), MAX_NAMED)
+    ids = islice(value if isinstance(value, list) else to_mapping(value).values(), MAX_ANSWER_ROWS)
     return frozenset(number for item in ids if (number := to_int(item)) is not None) or None

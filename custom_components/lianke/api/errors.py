@@ -1,6 +1,6 @@
 """Exceptions of the Lianke service, one class per cause.
 
-The service answers HTTP 200 with a code of its own (the "Codes" table of its documents); `refusal` turns such an
+The service answers HTTP 200 with a code of its own (the "Codes" table of its documents); `error_for_code` turns such an
 answer into one of the classes here. No text of an exception carries a secret: the service's messages are scrubbed.
 """
 
@@ -10,9 +10,7 @@ from inspect import iscoroutinefunction
 import re
 from typing import Any, ClassVar, override
 
-from ..errors import InputError
-
-MAX_DETAIL = 200
+from ..errors import MAX_QUOTED, InputError
 
 # Messages about the ApiKey. No document says what the service answers to a wrong one.
 _ABOUT_API_KEY = re.compile(r"(?i)api[\s_-]*key")
@@ -32,7 +30,7 @@ class LiankeError(Exception):
     is_passing: ClassVar[bool] = True
 
     def __init__(self, detail: str = "", *, code: int | None = None) -> None:
-        self.detail = " ".join(detail.split())[:MAX_DETAIL]
+        self.detail = " ".join(detail.split())[:MAX_QUOTED]
         self.code = code
         super().__init__(self.detail)
 
@@ -279,13 +277,13 @@ class OptionError(InputError):
     ) -> None:
         """Put anything else that the translated text mentions into `more`."""
         self.option = option
-        self.value = str(value)[:MAX_DETAIL]
+        self.value = str(value)[:MAX_QUOTED]
         self.allowed = tuple(str(item) for item in allowed)
         named = ", ".join(self.allowed)
         super().__init__(reason, option=option, value=self.value, allowed=named, **more)
 
 
-CODES: Mapping[int, type[LiankeRefusedError]] = {
+ERROR_BY_CODE: Mapping[int, type[LiankeRefusedError]] = {
     400: BadParameterError,
     404: BoxNotFoundError,
     497: PrinterNotFoundError,
@@ -307,7 +305,7 @@ CODES: Mapping[int, type[LiankeRefusedError]] = {
 }
 
 
-def refusal(
+def error_for_code(
     code: int | None, message: str, special: Mapping[int, type[LiankeRefusedError]] | None = None
 ) -> LiankeRefusedError:
     """Return the exception for an answered code other than 200.
@@ -321,7 +319,7 @@ def refusal(
     if code != 404 and _ABOUT_API_KEY.search(message):
         kind = AuthenticationError
     elif code is not None:
-        kind = (special or {}).get(code) or CODES.get(code)
+        kind = (special or {}).get(code) or ERROR_BY_CODE.get(code)
     if kind is None and (code in (401, 403) or _ABOUT_ACCESS.search(message)):
         kind = AuthenticationError
     return (kind or UnknownCodeError)(message, code=code)

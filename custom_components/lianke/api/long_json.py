@@ -10,15 +10,12 @@ import json
 import re
 from typing import Any
 
-from .coerce import MAX_VALUES, JsonValue, has_few_values, to_json
+from .answer_limits import MAX_ANSWER_BYTES, MAX_ANSWER_VALUES
+from .coerce import JsonValue, has_few_values, to_json
 
-# Bytes of an answer without its long texts.
-MAX_SKELETON = 8 * 1024 * 1024
-# Quotes in a JSON text. Each value may have a name and a text, with two quotes each.
-MAX_QUOTES = 4 * MAX_VALUES
 # A text is long from this many bytes on.
 LONG = 4096
-PIECE = 1024 * 1024
+LONG_TEXT_PIECE = 1024 * 1024
 _MARK = "\0long "
 _BACKSLASH = ord("\\")
 _FIRST_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}")
@@ -38,7 +35,7 @@ class LongText:
         """Yield the text a megabyte at a time. Raises ValueError if the bytes are no JSON text."""
         start = 0
         while start < len(self._raw):
-            end = self._end(start + PIECE)
+            end = self._end(start + LONG_TEXT_PIECE)
             yield _read_text(bytes(self._raw[start:end]))
             start = end
 
@@ -72,10 +69,12 @@ def _read_text(raw: bytes) -> str:
 
 def parse_long(raw: bytes | bytearray) -> object:
     """Parse JSON in UTF-8; long texts become LongText. Raises ValueError as `to_json` does. Blocks."""
-    if b"\0" in raw[:4] or not has_few_values(raw) or raw.count(b'"') > MAX_QUOTES:
+    # Each value may have a name and a text, with two quotes each.
+    has_few_quotes = raw.count(b'"') <= 4 * MAX_ANSWER_VALUES
+    if b"\0" in raw[:4] or not has_few_values(raw) or not has_few_quotes:
         raise ValueError("not UTF-8, or too many values")
     kept, texts = _cut(raw)
-    if sum(map(len, kept)) > MAX_SKELETON:
+    if sum(map(len, kept)) > MAX_ANSWER_BYTES:
         raise ValueError("too much beside long texts")
     answer = to_json(b"".join(kept))
     return _filled(answer, texts) if texts else answer
@@ -117,7 +116,7 @@ def _backslashes(raw: bytes | bytearray | memoryview, start: int, end: int) -> i
     while at > start and raw[at - 1] == _BACKSLASH:
         piece = bytes(raw[max(start, at - size) : at])
         at -= len(piece) - len(piece.rstrip(b"\\"))
-        size = PIECE
+        size = LONG_TEXT_PIECE
     return end - at
 
 

@@ -3,13 +3,10 @@
 from dataclasses import dataclass, field
 import re
 
+from .answer_limits import MAX_ANSWER_DEVICES, MAX_ANSWER_ROWS
 from .coerce import to_int, to_list, to_mapping, to_optional_text, to_text
 from .stored import READ, Stored
 
-MAX_MARKERS = 16
-MAX_NAME = 64
-MAX_COLORS = 8
-MAX_ITEMS = 64
 _INKS = {
     "black": re.compile(r"black|黑色?|k"),
     "photo_black": re.compile(r"photo ?black|照片黑色?|pk|pbk"),
@@ -50,18 +47,18 @@ def ink_of(name: str) -> str | None:
 def parse_markers(value: object) -> tuple[Marker, ...]:
     markers: list[Marker] = []
     seen: dict[str, int] = {}
-    for item in to_list(value)[:MAX_ITEMS]:
-        if not isinstance(item, dict) or len(markers) == MAX_MARKERS:
+    for item in to_list(value)[:MAX_ANSWER_DEVICES]:
+        if not isinstance(item, dict):
             continue
         row = to_mapping(item)
         color = row.get("color")
         if isinstance(color, list):
             # A cartridge with several colours.
-            color = "".join(to_text(one, MAX_NAME) for one in color[:MAX_COLORS])
-        name = to_text(row.get("name") or color, MAX_NAME) or str(len(markers) + 1)
+            color = "".join(to_text(one) for one in color[:MAX_ANSWER_ROWS])
+        name = to_text(row.get("name") or color) or str(len(markers) + 1)
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:
             name = f"{name} {seen[name]}"
         level = to_level(row.get("level"))
-        markers.append(Marker(name=name, level=level, color=to_optional_text(color, MAX_NAME)))
+        markers.append(Marker(name=name, level=level, color=to_optional_text(color)))
     return tuple(markers)

@@ -12,19 +12,15 @@ from ipaddress import ip_address
 import re
 from typing import Self, override
 
+from .answer_limits import MAX_ANSWER_DEVICES, MAX_ANSWER_NAMES
 from .coerce import to_bool, to_int, to_list, to_mapping, to_message, to_optional_text, to_text
 from .errors import LiankeResponseError, PrinterNotFoundError
 from .markers import Marker, parse_markers
-from .stored import Stored, said
+from .stored import Stored, service_field
 from .tasks import rows_of
 
 # The port in a network printer's row. Its jobs go to port 1 instead, with its address.
 NETWORK_PORT = 631
-
-MAX_PRINTERS = 200
-MAX_GUESSED_NAME = 255
-# Models in one answer.
-MAX_MODELS = 20000
 
 
 class DriverState(StrEnum):
@@ -56,7 +52,7 @@ class PrinterKind(IntEnum):
     BOTH = 3
 
 
-class Species(IntEnum):
+class PrinterType(IntEnum):
     """The kind of machine a printer is (`species`)."""
 
     UNKNOWN = 0
@@ -84,12 +80,12 @@ _RECEIPT = re.compile(
 )
 
 
-def guess_species(*names: str) -> Species:
-    """Guess the species from a printer's names. Recognises narrow paper only (LABEL, RECEIPT), else UNKNOWN."""
-    for species, words in ((Species.LABEL, _LABEL), (Species.RECEIPT, _RECEIPT)):
-        if any(words.search(name[:MAX_GUESSED_NAME]) for name in names):
-            return species
-    return Species.UNKNOWN
+def guess_printer_type(*names: str) -> PrinterType:
+    """Guess the type from a printer's names. Recognises narrow paper only (LABEL, RECEIPT), else UNKNOWN."""
+    for printer_type, words in ((PrinterType.LABEL, _LABEL), (PrinterType.RECEIPT, _RECEIPT)):
+        if any(words.search(name) for name in names):
+            return printer_type
+    return PrinterType.UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,16 +114,16 @@ def to_address(value: object) -> str | None:
 class Box(Stored):
     """A box as `device_info` describes it."""
 
-    online: bool | None = said("info/online")  # None: never started
-    device_type: str = said("info/device_type", "")
-    hardware: str = said("version/hardware", "")
-    software: str = said("version/software", "")
-    expires: date | None = said("info/expire_date")
-    expired: bool = said("info/is_expire", default=False)
-    usb_ports: int | None = said("info/usb_port_num")
-    lan_address: str | None = said("network/lan/ipaddr", None, to_address)
-    lan_mac: str | None = said("network/lan/macaddr")
-    wifi_address: str | None = said("network/wwan/ipaddr", None, to_address)
+    online: bool | None = service_field("info/online")  # None: never started
+    device_type: str = service_field("info/device_type", "")
+    hardware: str = service_field("version/hardware", "")
+    software: str = service_field("version/software", "")
+    expires: date | None = service_field("info/expire_date")
+    expired: bool = service_field("info/is_expire", default=False)
+    usb_ports: int | None = service_field("info/usb_port_num")
+    lan_address: str | None = service_field("network/lan/ipaddr", None, to_address)
+    lan_mac: str | None = service_field("network/lan/macaddr")
+    wifi_address: str | None = service_field("network/wwan/ipaddr", None, to_address)
 
     @property
     def reports_by_itself(self) -> bool:
@@ -140,7 +136,7 @@ class Box(Stored):
         """Read `data` of `device_info`. Raises LiankeResponseError when it does not describe a box."""
         if not to_mapping(to_mapping(data).get("info")):
             raise LiankeResponseError("device_info without info")
-        return cls.from_said(data)
+        return cls.from_service(data)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,7 +174,7 @@ class Printer(Stored):
     port: int
     ip_address: str | None = None
     raw_state: str | None = None
-    species: Species = Species.UNKNOWN
+    species: PrinterType = PrinterType.UNKNOWN  # stored under the service's name
     reports_condition: bool = False
     markers: tuple[Marker, ...] = ()
     vendor: str | None = None
@@ -220,8 +216,8 @@ class Printer(Stored):
             port=NETWORK_PORT if port is None else port,
             ip_address=ip_address,
             raw_state=to_optional_text(fields.get("printer_state")),
-            species=Species(species or 0)
-            or guess_species(
+            species=PrinterType(species or 0)
+            or guess_printer_type(
                 model, name, *(to_text(fields.get(key)) for key in ("product", "MDL"))
             ),
             reports_condition=to_bool(fields.get("support_status")) or False,
@@ -237,7 +233,9 @@ def parse_printers(data: object) -> tuple[Printer, ...]:
     Raises LiankeResponseError when no row can be read, or the shape is another.
     """
     rows = rows_of(data, "row")
-    printers = tuple(printer for row in rows[:MAX_PRINTERS] if (printer := Printer.from_json(row)))
+    printers = tuple(
+        printer for row in rows[:MAX_ANSWER_DEVICES] if (printer := Printer.from_json(row))
+    )
     if rows and not printers:
         raise LiankeResponseError("printer_list without readable rows")
     return printers
@@ -253,7 +251,7 @@ def parse_model_names(data: object) -> tuple[str, ...]:
     if data is not None and not isinstance(data, list):
         raise LiankeResponseError("printer_enum of an unknown shape")
     names: dict[str, None] = {}
-    for item in to_list(data)[:MAX_MODELS]:
+    for item in to_list(data)[:MAX_ANSWER_NAMES]:
         fields = to_mapping(item)
         name = to_text(item) or to_text(fields.get("name")) or to_text(fields.get("driver_name"))
         if name:
@@ -267,21 +265,21 @@ def parse_model_names(data: object) -> tuple[str, ...]:
 class PrinterCondition(Stored):
     """The printer's own report (`printer_status`). None: it does not say."""
 
-    cover_open: bool | None = said("headOpened")
-    paper_jam: bool | None = said("paperJam")
-    out_of_paper: bool | None = said("outOfPaper")
-    out_of_ribbon: bool | None = said("outOfRibbon")
-    out_of_ink: bool | None = said("outOfInk")
-    paused: bool | None = said("pause")
-    printing: bool | None = said("printing")
-    message: str = said("msg", "", to_message)
-    code: int | None = said("statusCode")
+    cover_open: bool | None = service_field("headOpened")
+    paper_jam: bool | None = service_field("paperJam")
+    out_of_paper: bool | None = service_field("outOfPaper")
+    out_of_ribbon: bool | None = service_field("outOfRibbon")
+    out_of_ink: bool | None = service_field("outOfInk")
+    paused: bool | None = service_field("pause")
+    printing: bool | None = service_field("printing")
+    message: str = service_field("msg", "", to_message)
+    code: int | None = service_field("statusCode")
 
     @classmethod
     def from_json(cls, data: object) -> Self:
         """Read `data` of `printer_status`. Raises LiankeResponseError when it is not an object."""
         if data is not None and not isinstance(data, dict):
             raise LiankeResponseError("printer_status of an unknown shape")
-        read = cls.from_said(data)
+        read = cls.from_service(data)
         code = to_int(to_mapping(data).get("errCode")) if read.code is None else read.code
         return replace(read, code=code)

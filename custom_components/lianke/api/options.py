@@ -24,7 +24,7 @@ from .capabilities import (
 )
 from .coerce import to_int, to_text
 from .errors import OptionError
-from .models import Species
+from .models import PrinterType
 from .stored import READ, Stored
 
 type Duplex = Literal["off", "long_edge", "short_edge", "manual_long_edge", "manual_short_edge"]
@@ -82,7 +82,7 @@ class PrintOptions(TypedDict, total=False):
 
 
 OPTION_NAMES: Final = tuple(PrintOptions.__annotations__)
-# Characters of a page selection that are stored.
+# Characters of a page selection.
 MAX_PAGE_RANGE = 1000
 # These belong together: the size from one layer never goes with the paper from another.
 PAPER_OPTIONS = ("paper", "paper_width", "paper_height")
@@ -99,7 +99,7 @@ def options_in(*layers: Mapping[str, Any]) -> PrintOptions:
     return cast("PrintOptions", found)
 
 
-def name_of(values: Mapping[str, object], wanted: object) -> str | None:
+def option_name(values: Mapping[str, object], wanted: object) -> str | None:
     return next((name for name, value in values.items() if value == wanted), None)
 
 
@@ -143,7 +143,7 @@ class ResolvedOptions(Stored):
         """None if it is left to the printer."""
         if self.by_hand is not None:
             return f"manual_{self.by_hand}"
-        return name_of(DUPLEX, self.duplex)
+        return option_name(DUPLEX, self.duplex)
 
     def prints_as(self, other: ResolvedOptions) -> bool:
         """Tell whether both print the same, even if one knows more of the paper, which was looked up later."""
@@ -187,7 +187,9 @@ class ResolvedOptions(Stored):
         return super().from_dict(stored)
 
 
+# Pages and ranges in a page selection; one with more is refused with `invalid_page_range`.
 MAX_PIECES: Final = 100
+# The last page that a selection can name.
 MAX_PAGE: Final = 99999
 
 _BLANKS = re.compile(r"\s+")
@@ -262,12 +264,14 @@ def _span(piece: str) -> tuple[int, int]:
     return int(first), int(last or first)
 
 
+# More are refused with `too_many_copies`.
 MAX_COPIES: Final = 999
-# 0.1 mm; what the driver's 16-bit field can hold.
+# A side of a sheet in 0.1 mm: what the driver's 16-bit field can hold. More is refused with `paper_size_out_of_range`.
 MAX_SIDE: Final = 32767
+# Names of papers, trays or media types that a refusal lists; the most similar ones stay.
 MAX_ALLOWED: Final = 40
-SWITCHES: Final = frozenset({"auto_rotate", "reverse_order"})
-NO_DEFAULT_A4: Final = frozenset({Species.LABEL, Species.RECEIPT})
+BOOLEAN_OPTIONS: Final = frozenset({"auto_rotate", "reverse_order"})
+NO_DEFAULT_A4: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
 
 _UNKNOWN = Capabilities()
 _PERCENT = re.compile(r"(\d{1,3})\s*[%％]", re.ASCII)
@@ -277,7 +281,7 @@ def resolve_options(
     options: PrintOptions,
     capabilities: Capabilities | None,
     papers: tuple[Paper, ...],
-    species: Species,
+    printer_type: PrinterType,
     *,
     raw: bool = False,
 ) -> ResolvedOptions:
@@ -289,7 +293,7 @@ def resolve_options(
     """
     for name, value in options.items():
         # YAML reads `yes` and `no` as booleans, where a name or a number is expected.
-        if isinstance(value, bool) and name not in SWITCHES:
+        if isinstance(value, bool) and name not in BOOLEAN_OPTIONS:
             raise OptionError("invalid_option", option=name, value=str(value).lower())
     able = capabilities or _UNKNOWN
     if raw:
@@ -299,7 +303,7 @@ def resolve_options(
     paper_id, paper = (
         (CUSTOM_ID, _custom(wanted, width, height))
         if width is not None or height is not None
-        else _default_paper(able, papers, species)
+        else _default_paper(able, papers, printer_type)
         if wanted is None
         else _paper(wanted, able, papers)
     )
@@ -397,13 +401,13 @@ def _size_name(width: int, length: int) -> str:
 
 
 def _default_paper(
-    capabilities: Capabilities, papers: tuple[Paper, ...], species: Species
+    capabilities: Capabilities, papers: tuple[Paper, ...], printer_type: PrinterType
 ) -> tuple[int, Paper | None]:
     """Take the driver's paper, else A4. Raises OptionError where that would waste labels."""
     paper_id = capabilities.defaults.paper_id
     labels = [paper for paper in papers if min(paper.width, paper.height) <= MAX_NARROW]
-    are_mostly_narrow = species is Species.UNKNOWN and len(labels) * 2 > len(papers)
-    narrow = species in NO_DEFAULT_A4 or are_mostly_narrow
+    are_mostly_narrow = printer_type is PrinterType.UNKNOWN and len(labels) * 2 > len(papers)
+    narrow = printer_type in NO_DEFAULT_A4 or are_mostly_narrow
     is_custom = paper_id == CUSTOM_ID or (narrow and paper_id is None)
     if is_custom and (size := _default_size(capabilities)) is not None:
         return CUSTOM_ID, _sized(*size)
@@ -458,7 +462,7 @@ def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ..
     for paper in papers:
         if paper.paper_id == paper_id:
             return paper
-    name = name_of(capabilities.papers or {}, paper_id)
+    name = option_name(capabilities.papers or {}, paper_id)
     if (standard := standard_paper(paper_id)) is not None:
         return standard if name is None else replace(standard, name=name)
     size = _default_size(capabilities) if paper_id == capabilities.defaults.paper_id else None

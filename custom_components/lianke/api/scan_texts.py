@@ -3,7 +3,7 @@ r"""Reads the pages out of a text in an answer about a scan. Nobody has seen suc
     text      = addresses / files / words           (the caller has read JSON in a text already, like the answer)
     addresses = [missing] address *(between (address / missing)) [end]
     files     = [missing] file *(between (file / missing)) [end]
-    address   = "http" ["s"] "://" anything without blanks, quotes or angle brackets, up to MAX_URL characters in all
+    address   = "http" ["s"] "://" anything without blanks, quotes or angle brackets, at most MAX_ANSWER_URL long
     file      = ["data:" [kind] *(";" word) ","] base64, in one run or in lines of one length (the last may be shorter)
     between   = one of "," ";" "|" with blanks and one line break around it / a line break / a blank
     missing   = nothing, or anything else, in the place of an address or a file
@@ -29,9 +29,9 @@ from itertools import chain, repeat
 import re
 from typing import Final
 
-from .long_json import LONG, PIECE, LongText
+from .answer_limits import MAX_ANSWER_URL
+from .long_json import LONG, LONG_TEXT_PIECE, LongText
 
-MAX_URL: Final = 4096
 # Characters in a line of wrapped base64; MIME has 76.
 _WIDTHS: Final = range(32, 257)
 # One file of a result: its address, or its content; b"" for one that is missing among others.
@@ -96,10 +96,10 @@ _TWO_FILES: Final = re.compile(
 
 def is_nothing(text: str) -> bool:
     """Tell whether a text is empty or a word for nothing, such as "null"."""
-    return _NOTHING_ALONE.fullmatch(text[:MAX_URL].strip()) is not None
+    return _NOTHING_ALONE.fullmatch(text[:MAX_ANSWER_URL].strip()) is not None
 
 
-def read_text(text: str | LongText) -> Iterator[Part]:
+def read_parts(text: str | LongText) -> Iterator[Part]:
     """Yield what a text holds, a piece at a time: addresses, files, b"" for what is missing. Words yield nothing."""
     pieces = text.pieces() if isinstance(text, LongText) else iter((text,))
     try:
@@ -165,7 +165,7 @@ def _address(item: str, signs: str, *, is_clear: bool) -> Iterator[Part]:
     ]
     end = ends[0] if ends else len(words)
     address = item[: sum(map(len, words[:end])) + end - 1]
-    yield address if len(address) <= MAX_URL and _WEB.fullmatch(address) else b""
+    yield address if len(address) <= MAX_ANSWER_URL and _WEB.fullmatch(address) else b""
     yield from repeat(b"", len(words) - end)
     if not ends and not is_clear and any(sign in item for sign in signs):
         yield b""
@@ -187,8 +187,8 @@ def _files(pieces: Iterator[str]) -> Iterator[bytes]:
 def _has_two(content: bytes) -> bool:
     # A piece at a time: the search lets no other thread run.
     return any(
-        _TWO_FILES.search(content, start, start + PIECE + 20)
-        for start in range(0, len(content), PIECE)
+        _TWO_FILES.search(content, start, start + LONG_TEXT_PIECE + 20)
+        for start in range(0, len(content), LONG_TEXT_PIECE)
     )
 
 

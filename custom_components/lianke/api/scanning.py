@@ -9,6 +9,12 @@ import logging
 import re
 from typing import Final, NamedTuple
 
+from .answer_limits import (
+    MAX_ANSWER_DEPTH,
+    MAX_ANSWER_DEVICES,
+    MAX_ANSWER_ROWS,
+    MAX_SCAN_ANSWER_BYTES,
+)
 from .coerce import (
     JsonValue,
     to_int,
@@ -21,20 +27,14 @@ from .coerce import (
 )
 from .errors import LiankeResponseError, without_frames
 from .long_json import LongText, parse_long
-from .scan_texts import GOOD_ENDS, Part, is_nothing, read_text
+from .scan_texts import GOOD_ENDS, Part, is_nothing, read_parts
 from .tasks import TaskState
 from .transport import Purpose, Transport
 
 _LOGGER = logging.getLogger(__name__)
 
-MAX_SCANNERS = 100
-# Bytes of an answer about a scan, which may hold the pages themselves.
-MAX_RESULT = 48 * 1024 * 1024
-MAX_DEPTH = 8
-MAX_VALUES = 5000
-MAX_FILES = 200
-# Bytes of all JSON in texts of an answer, and in texts inside those: each level takes memory of its own.
-MAX_INNER = MAX_RESULT
+# Files of a scan; one with more ends with `scan_too_many_pages`.
+MAX_SCAN_FILES: Final = 200
 
 _WORDS: Final = {
     **{word.upper(): TaskState.SUCCESS for word in GOOD_ENDS},
@@ -151,7 +151,7 @@ class Scanners:
         rows = to_mapping(data).get("row")
         if (data is not None and not isinstance(data, dict)) or not isinstance(rows, list | None):
             raise LiankeResponseError("scanner_list of an unknown shape")
-        fields = (to_mapping(row) for row in to_list(rows)[:MAX_SCANNERS])
+        fields = (to_mapping(row) for row in to_list(rows)[:MAX_ANSWER_DEVICES])
         return tuple(
             Scanner(scanner_id=scanner_id, name=to_text(row.get("name")) or scanner_id)
             for row in fields
@@ -192,7 +192,7 @@ class Scanners:
             "/scanning/job",
             query={**self._auth, "task_id": task_id},
             purpose=Purpose.SCAN,
-            limit_bytes=MAX_RESULT,
+            limit_bytes=MAX_SCAN_ANSWER_BYTES,
             is_long=True,
         )
         answer = data if isinstance(data, dict | list | str | LongText) else {}
@@ -229,7 +229,7 @@ def _to_state(value: object) -> TaskState:
     return _WORDS.get(to_text(value).upper()) or TaskState(to_text(value))
 
 
-class Found(NamedTuple):
+class FoundParts(NamedTuple):
     """The files of an answer; the fields are those of ScanTask."""
 
     parts: tuple[Part, ...]
@@ -243,7 +243,7 @@ class Found(NamedTuple):
     is_plain: bool
 
 
-def find_parts(answer: object) -> Found:
+def find_parts(answer: object) -> FoundParts:
     """Find every web address and every file in base64 in an answer, in their order. Blocks while it decodes.
 
     Nobody knows the names of their fields, so content alone decides; whether a part is a page shows later, when it is
@@ -254,13 +254,15 @@ def find_parts(answer: object) -> Found:
     search = _Search()
     search.look(answer)
     if search.is_cut:
-        _LOGGER.debug("Of an answer about a scan only %d values are looked at", MAX_VALUES)
+        _LOGGER.debug("Of an answer about a scan only %d values are looked at", MAX_ANSWER_ROWS)
     found = search.with_missing()
-    has_more = search.has_more or (search.is_cut and bool(search.found)) or len(found) > MAX_FILES
-    return Found(
-        tuple(one.part for one in found[:MAX_FILES]),
-        tuple(one.place for one in found[:MAX_FILES]),
-        tuple(one.items for one in found[:MAX_FILES]),
+    has_more = (
+        search.has_more or (search.is_cut and bool(search.found)) or len(found) > MAX_SCAN_FILES
+    )
+    return FoundParts(
+        tuple(one.part for one in found[:MAX_SCAN_FILES]),
+        tuple(one.place for one in found[:MAX_SCAN_FILES]),
+        tuple(one.items for one in found[:MAX_SCAN_FILES]),
         has_more,
         search.has_half,
         search.lacks_side,
@@ -287,8 +289,9 @@ class _Search:
         self.has_more = self.has_half = self.lacks_side = self.is_open = False
         self.expected = 0
         self.is_cut = False
-        self._left = MAX_VALUES
-        self._inner_left = MAX_INNER
+        self._left = MAX_ANSWER_ROWS
+        # Bytes of JSON in texts, and in texts inside those: each level takes memory of its own.
+        self._inner_left = MAX_SCAN_ANSWER_BYTES
         self._numbers = count()
         self._known: dict[Part, str] = {}
         # Places with a file in them, at any depth.
@@ -307,14 +310,14 @@ class _Search:
         if isinstance(value, str | LongText):
             inner = self._inner(value)
             if not isinstance(inner, dict | list | str | LongText):
-                return self._take([*islice(read_text(value), MAX_FILES + 1)], place, items)
+                return self._take([*islice(read_parts(value), MAX_SCAN_FILES + 1)], place, items)
             if isinstance(inner, str | LongText):
                 # No deeper level, since this ends by itself: a text in a text is half as long at most.
                 return self.look(inner, place, items, depth)
             value = inner
         if not isinstance(value, dict | list):
             return False
-        if depth == MAX_DEPTH:
+        if depth == MAX_ANSWER_DEPTH:
             self.is_cut = self.is_cut or bool(value)
             return False
         has_any = has_file = has_nothing = is_open = False
@@ -337,7 +340,7 @@ class _Search:
                 # A list without files, an empty value or a report of a failure may stand for pages.
                 is_open = is_open or is_empty or isinstance(one, list) or _is_wrong(name, one)
                 if _COUNT_WORDS & {*_words(name)} and (number := to_int(one)) is not None:
-                    self.expected = max(self.expected, number if number <= MAX_FILES else 0)
+                    self.expected = max(self.expected, number if number <= MAX_SCAN_FILES else 0)
                 # Without any file it counts as one empty value: drop the empty ones inside.
                 del self._empty[inside:]
                 self._empty.append((at, _One(b"", below, below_items)))
@@ -374,7 +377,7 @@ class _Search:
                 # It may also be the other side of a sheet, equally blank.
                 self.has_half = self.has_half or isinstance(part, bytes)
                 continue
-            if len(self.found) == MAX_FILES:
+            if len(self.found) == MAX_SCAN_FILES:
                 self.has_more = True
                 break
             self._known[part] = place
@@ -426,7 +429,7 @@ def _is_wrong(name: str, value: object) -> bool:
 def _has_gap(value: dict[str, object]) -> bool:
     """Tell whether numbers are missing in a series of names, such as page1, page3."""
     numbers: dict[str, list[int]] = {}
-    for name in islice(value, MAX_VALUES):
+    for name in islice(value, MAX_ANSWER_ROWS):
         if len(digits := _DIGITS.findall(text := str(name)[:_NAME])) == 1 and len(digits[0]) < 4:
             numbers.setdefault(_DIGITS.sub("", text), []).append(int(digits[0]))
     return any(
@@ -460,9 +463,9 @@ def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, obje
     its own.
     """
     if isinstance(value, list):
-        yield from (("[]", one) for one in islice(value, MAX_VALUES))
+        yield from (("[]", one) for one in islice(value, MAX_ANSWER_ROWS))
         return
-    names = [str(name)[:_NAME] for name in islice(value, MAX_VALUES)]
+    names = [str(name)[:_NAME] for name in islice(value, MAX_ANSWER_ROWS)]
     plain = [_DIGITS.sub("", name) for name in names]
     counts = Counter(plain)
     for name, short, one in zip(names, plain, value.values(), strict=False):

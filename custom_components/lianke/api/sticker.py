@@ -19,22 +19,25 @@ from ..errors import InputError
 from .errors import CredentialsError
 from .models import Credentials
 
-MAX_TEXT = 4096
+# Characters of a pasted text; the rest is ignored.
+MAX_STICKER_TEXT = 4096
+# Times that a link may be percent-encoded.
 MAX_ENCODINGS = 3
+# Bytes of a photo; a larger one is refused with `photo_unreadable`, and so is one with more pixels.
 MAX_PHOTO_BYTES = 32 * 1024 * 1024
 # Measured: JPEG is decoded at a smaller size, but a progressive one still takes 6 bytes a pixel, 8 in CMYK.
-MAX_JPEG_PIXELS = 51_000_000
+MAX_PHOTO_JPEG_PIXELS = 51_000_000
 # Measured: 16 bytes a pixel while decoding.
-MAX_WEBP_PIXELS = 17_000_000
+MAX_PHOTO_WEBP_PIXELS = 17_000_000
 # Measured: 7 bytes a pixel with transparency. So a photo takes at most 0.3 GB (CMYK 0.45), a usual phone's 0.1.
-MAX_OTHER_PIXELS = 30_000_000
+MAX_PHOTO_OTHER_PIXELS = 30_000_000
 # Measured: 12 bytes a pixel while decoding.
-MAX_AVIF_PIXELS = 25_000_000
+MAX_PHOTO_AVIF_PIXELS = 25_000_000
 _MAX_PIXELS = {
-    "JPEG": MAX_JPEG_PIXELS,
-    "MPO": MAX_JPEG_PIXELS,
-    "WEBP": MAX_WEBP_PIXELS,
-    "AVIF": MAX_AVIF_PIXELS,
+    "JPEG": MAX_PHOTO_JPEG_PIXELS,
+    "MPO": MAX_PHOTO_JPEG_PIXELS,
+    "WEBP": MAX_PHOTO_WEBP_PIXELS,
+    "AVIF": MAX_PHOTO_AVIF_PIXELS,
 }
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
 _DECODED_SIDE = 3000
@@ -74,7 +77,9 @@ _USUAL_KEY = re.compile(r"[A-Za-z0-9]{16}")
 def parse_credentials(text: str) -> Credentials:
     """Read a pasted link, token or `id:key`. Raises CredentialsError when it holds no credentials."""
     # Chinese keyboards produce full-width letters and signs.
-    folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text[:MAX_TEXT]))[:MAX_TEXT]
+    folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text[:MAX_STICKER_TEXT]))[
+        :MAX_STICKER_TEXT
+    ]
     clean = folded.strip().strip("\"'<>").strip()
     if _LINK.match(clean) or _TOKEN.search(clean):
         return _from_link(clean)
@@ -173,7 +178,7 @@ def _open_photo(path: Path) -> Image.Image:
         if path.stat().st_size > MAX_PHOTO_BYTES:
             raise InputError("photo_unreadable")
         with Image.open(path, formats=_FORMATS) as picture:
-            limit = _MAX_PIXELS.get(picture.format or "", MAX_OTHER_PIXELS)
+            limit = _MAX_PIXELS.get(picture.format or "", MAX_PHOTO_OTHER_PIXELS)
             if picture.width * picture.height > limit:
                 raise InputError("photo_unreadable")
             picture.draft("L", (_DECODED_SIDE, _DECODED_SIDE))

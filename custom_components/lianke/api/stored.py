@@ -22,20 +22,22 @@ from .coerce import JsonValue
 # Metadata key: the function that reads a field whose type does not say enough.
 READ: Final = "read"
 # Metadata key: the service's name for a field.
-SAID: Final = "said"
+SERVICE_NAME: Final = "said"
 # Years of the times in a record. This code wrote no others.
 YEARS: Final = range(2020, 2120)
 # The largest number in a record.
 MAX_COUNT: Final = 2**48
 
 
-def said(name: str, default: Any = None, read: Callable[[object], object] | None = None) -> Any:
+def service_field(
+    name: str, default: Any = None, read: Callable[[object], object] | None = None
+) -> Any:
     """Make a field of a `Stored` that the service calls `name`, or `outer/inner` inside another object."""
-    return field(default=default, metadata={SAID: name} | ({READ: read} if read else {}))
+    return field(default=default, metadata={SERVICE_NAME: name} | ({READ: read} if read else {}))
 
 
-def _said(block: object, name: str) -> object:
-    """Find a field of an answer by the name that `said` takes; None without one."""
+def _by_service_name(block: object, name: str) -> object:
+    """Find a field of an answer by the name that `service_field` takes; None without one."""
     for part in name.split("/"):
         block = coerce.to_mapping(block).get(part)
     return block
@@ -73,7 +75,7 @@ class Stored:
     __slots__ = ()
 
     def as_dict(self) -> dict[str, JsonValue]:
-        found: dict[str, JsonValue] = json.loads(json.dumps(self, default=plain))
+        found: dict[str, JsonValue] = json.loads(json.dumps(self, default=to_plain_json))
         return found
 
     @classmethod
@@ -88,11 +90,14 @@ class Stored:
         return cls(**values)
 
     @classmethod
-    def from_said(cls, block: object) -> Self:
+    def from_service(cls, block: object) -> Self:
         """Read an answer of the service, by its own names for the fields, as tolerantly as `from_dict`."""
         kind: Any = cls
         return cls.from_dict(
-            {item.name: _said(block, item.metadata[SAID]) for item in _fields(kind)}
+            {
+                item.name: _by_service_name(block, item.metadata[SERVICE_NAME])
+                for item in _fields(kind)
+            }
         )
 
 
@@ -248,7 +253,7 @@ _STRICT_READERS: Final[Mapping[object, Callable[[object], object]]] = {
 }
 
 
-def plain(value: Any) -> Any:
+def to_plain_json(value: Any) -> Any:
     """Turn a value of ours into JSON for `json.dumps(default=)`, which goes on with what is inside."""
     match value:
         case Stored():

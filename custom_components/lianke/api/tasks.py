@@ -7,13 +7,10 @@ from enum import StrEnum
 import re
 from typing import Self, override
 
+from .answer_limits import MAX_ANSWER_ROWS, MAX_ANSWER_URL
 from .coerce import JsonValue, to_int, to_json, to_list, to_mapping, to_message, to_text, to_time
 from .errors import LiankeResponseError
-from .stored import Stored, said
-
-MAX_IMAGES = 500
-MAX_DAY_TASKS = 5000
-MAX_URL = 2048
+from .stored import Stored, service_field
 
 
 class TaskState(StrEnum):
@@ -67,10 +64,12 @@ class TaskResult:
             total_page=to_int(data.get("total_page")),
             images=tuple(
                 url
-                for item in to_list(data.get("img_list"))[:MAX_IMAGES]
-                if (url := to_text(item, MAX_URL))
+                for item in to_list(data.get("img_list"))[:MAX_ANSWER_ROWS]
+                if (url := to_text(item, MAX_ANSWER_URL))
             ),
-            ticket=next((text for item in tickets if (text := to_text(item, MAX_URL))), None),
+            ticket=next(
+                (text for item in tickets if (text := to_text(item, MAX_ANSWER_URL))), None
+            ),
         )
 
 
@@ -99,12 +98,14 @@ class Task:
 class DayTask(Stored):
     """A row of the day's list. Times are aware; the service writes them in China time."""
 
-    task_id: str = said("task_id", "")
-    state: TaskState = said("status", TaskState.UNKNOWN, lambda value: TaskState(to_text(value)))
-    code: int | None = said("result/code")
-    message: str = said("result/msg", "", to_message)
-    created_at: datetime | None = said("create_at", None, to_time)
-    updated_at: datetime | None = said("updated_at", None, to_time)
+    task_id: str = service_field("task_id", "")
+    state: TaskState = service_field(
+        "status", TaskState.UNKNOWN, lambda value: TaskState(to_text(value))
+    )
+    code: int | None = service_field("result/code")
+    message: str = service_field("result/msg", "", to_message)
+    created_at: datetime | None = service_field("create_at", None, to_time)
+    updated_at: datetime | None = service_field("updated_at", None, to_time)
 
 
 def rows_of(data: object, name: str) -> list[object]:
@@ -122,7 +123,7 @@ def rows_of(data: object, name: str) -> list[object]:
 def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
     """Read `data` of `query_device_task`. Raises LiankeResponseError for any other shape."""
     rows = rows_of(data, "task_list")
-    tasks = (DayTask.from_said(row) for row in rows[:MAX_DAY_TASKS])
+    tasks = (DayTask.from_service(row) for row in rows[:MAX_ANSWER_ROWS])
     return tuple(task for task in tasks if task.task_id)
 
 
@@ -133,9 +134,10 @@ class Callback(Task):
     device_id: str
 
 
-MAX_IDS = 20
-MAX_ENTRIES = 200
-MAX_JSON = 65536
+# Boxes that a push message names; the rest is ignored.
+MAX_PUSH_BOXES = 20
+# Fields, or rows, at each level of a push message; the rest is ignored.
+MAX_PUSH_ENTRIES = 200
 _ID_NAMES = frozenset(
     {"deviceid", "sn", "devicesn", "boxid", "devid", "device", "serial", "serialnumber"}
 )
@@ -158,8 +160,6 @@ def parse_callback(body: Mapping[str, object]) -> Callback | None:
 
 def _from_text(text: str) -> JsonValue:
     """Parse JSON in a form field; None for anything else."""
-    if len(text) > MAX_JSON:
-        return None
     try:
         return to_json(text)
     except ValueError:
@@ -174,7 +174,7 @@ def parse_push(body: object) -> frozenset[str]:
             text = to_text(value, 65)
             if _ID.fullmatch(text):
                 found.add(text)
-        if len(found) == MAX_IDS:
+        if len(found) == MAX_PUSH_BOXES:
             break
     return frozenset(found)
 
@@ -182,16 +182,16 @@ def parse_push(body: object) -> frozenset[str]:
 def _fields(body: object) -> Iterator[tuple[str, object]]:
     """Yield the fields of a message and of the objects in it, also of JSON text in a field."""
     for block in _blocks(body):
-        for name, value in list(block.items())[:MAX_ENTRIES]:
+        for name, value in list(block.items())[:MAX_PUSH_ENTRIES]:
             yield name, value
             nested = (
                 _from_text(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
             )
             for inner in _blocks(nested):
-                yield from list(inner.items())[:MAX_ENTRIES]
+                yield from list(inner.items())[:MAX_PUSH_ENTRIES]
 
 
 def _blocks(body: object) -> Iterator[Mapping[str, object]]:
-    for item in body[:MAX_ENTRIES] if isinstance(body, list) else (body,):
+    for item in body[:MAX_PUSH_ENTRIES] if isinstance(body, list) else (body,):
         if isinstance(item, Mapping):
             yield item

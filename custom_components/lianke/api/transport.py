@@ -28,27 +28,27 @@ from yarl import URL
 
 from . import errors
 from .addresses import PublicResolver, is_public_name
+from .answer_limits import MAX_ANSWER_BYTES, MAX_ANSWER_TEXT
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
 from .long_json import parse_long
 from .unknown import Observer, Unknown, unknown_answer, unknown_code, unknown_parts
 from .upload import JobForm
 
-MAX_HEADER = 40
 # Seconds. A clock that is further off was never set.
-MAX_OFFSET = 10 * 365 * 86400
+MAX_CLOCK_OFFSET = 10 * 365 * 86400
 # Seconds that our own clock may seem to jump between two moments, and seconds that it may drift each second.
-MAX_JUMP = 0.5
-DRIFT = 0.001
+MAX_CLOCK_JUMP = 0.5
+CLOCK_DRIFT = 0.001
 
 
-class Moment(NamedTuple):
+class ClockReading(NamedTuple):
     """A moment on the wall clock and on the monotonic clock, in seconds."""
 
     wall: float
     monotonic: float
 
     @classmethod
-    def now(cls) -> Moment:
+    def now(cls) -> ClockReading:
         return cls(wall=time(), monotonic=monotonic())
 
 
@@ -57,7 +57,7 @@ class ServiceClock:
 
     def __init__(self) -> None:
         self._offset: tuple[int, int] | None = None
-        self._measured_at = Moment(wall=0.0, monotonic=0.0)
+        self._measured_at = ClockReading(wall=0.0, monotonic=0.0)
 
     @property
     def offset(self) -> tuple[int, int] | None:
@@ -65,31 +65,31 @@ class ServiceClock:
 
         Unknown again once somebody adjusts our own clock.
         """
-        if self._offset is not None and not _unadjusted(self._measured_at, Moment.now()):
+        if self._offset is not None and not _unadjusted(self._measured_at, ClockReading.now()):
             self._offset = None
         return self._offset
 
-    def update(self, header: str | None, sent: Moment, received: Moment) -> None:
+    def update(self, header: str | None, sent: ClockReading, received: ClockReading) -> None:
         """Measure by the `Date` header of an answer."""
         shown = _seconds(header)
         if shown is None or not _unadjusted(sent, received):
             return
         # The service wrote the header between the two moments, and cut it to whole seconds.
         least, most = shown - received.wall, shown + 1 - sent.wall
-        if abs(least) < MAX_OFFSET:
+        if abs(least) < MAX_CLOCK_OFFSET:
             self._offset = (int(least * 1000) - 1, int(most * 1000) + 1)
             self._measured_at = received
 
 
-def _unadjusted(earlier: Moment, later: Moment) -> bool:
+def _unadjusted(earlier: ClockReading, later: ClockReading) -> bool:
     """Tell whether nobody adjusted our own clock between two moments."""
     passed = later.monotonic - earlier.monotonic
-    return abs(later.wall - earlier.wall - passed) <= MAX_JUMP + DRIFT * abs(passed)
+    return abs(later.wall - earlier.wall - passed) <= MAX_CLOCK_JUMP + CLOCK_DRIFT * abs(passed)
 
 
 def _seconds(header: str | None) -> float | None:
     """Read a `Date` header as seconds since 1970; None for anything else."""
-    if header is None or len(header) > MAX_HEADER:
+    if header is None or len(header) > MAX_ANSWER_TEXT:
         return None
     try:
         return parsedate_to_datetime(header).replace(tzinfo=UTC).timestamp()
@@ -112,14 +112,18 @@ class Purpose(IntEnum):
 class Throttle(Protocol):
     """Limits requests at once and over time, and pauses when the service complains."""
 
-    def slot(self, purpose: Purpose, *, upload: bool = False) -> AbstractAsyncContextManager[None]:
+    def request_slot(
+        self, purpose: Purpose, *, upload: bool = False
+    ) -> AbstractAsyncContextManager[None]:
         """Return a context that waits until a request, or an upload (which may take minutes), may start."""
 
     def too_frequent(self) -> None:
         """Pause, since the service answered "too frequent" (10009)."""
 
 
-def raise_clean(err: aiohttp.ClientError | OSError, *, may_have_arrived: bool) -> NoReturn:
+def raise_without_address(
+    err: aiohttp.ClientError | OSError, *, may_have_arrived: bool
+) -> NoReturn:
     """Raise the LiankeError for a failure of aiohttp, without its text and cause, which contain the address."""
     failure: errors.LiankeError
     if isinstance(err, aiohttp.ConnectionTimeoutError):
@@ -135,25 +139,26 @@ def raise_clean(err: aiohttp.ClientError | OSError, *, may_have_arrived: bool) -
     raise failure from None
 
 
-# Bytes. The longest real answers, paper lists, are far shorter.
-MAX_ANSWER = 8 * 1024 * 1024
 # While reading an answer, let the event loop turn after this many bytes, even if more have arrived already.
 BREATH_BYTES = 1024 * 1024
 # Bytes. From here on JSON is parsed outside the event loop, and its long texts are cut out first.
 BIG_ANSWER = 256 * 1024
 # For the whole of a quick request.
 QUICK_SECONDS = 10.0
+# For connecting, before an upload.
 CONNECT_SECONDS = 30.0
-IDLE_SECONDS = 60.0
+# For an upload that makes no progress.
+UPLOAD_IDLE_SECONDS = 60.0
 # How long the end of an upload may wait for its turn: twice the longest time for an answer, with 200 MB.
-TURN_SECONDS = 720.0
-ANSWER_SECONDS = 30.0
+UPLOAD_TURN_SECONDS = 720.0
+# For the answer to an upload, beside what its size adds.
+UPLOAD_ANSWER_SECONDS = 30.0
 # How fast we expect the service to store an upload before it answers.
 ANSWER_BYTES_A_SECOND = 1024 * 1024
 # The slowest line worth waiting for.
-SLOWEST_BYTES_A_SECOND = 32 * 1024
+SLOWEST_LINE_BYTES_A_SECOND = 32 * 1024
 # No total: the time for a long answer depends on its size.
-LONG_ANSWER = aiohttp.ClientTimeout(total=None, sock_read=IDLE_SECONDS)
+LONG_ANSWER = aiohttp.ClientTimeout(total=None, sock_read=UPLOAD_IDLE_SECONDS)
 # The operating system may still buffer this much after we have written everything.
 BUFFERED_BYTES = 4 * 1024 * 1024
 
@@ -167,7 +172,11 @@ type Method = Literal["GET", "POST", "DELETE"]
 def answer_seconds(size: int) -> float:
     """Return how long (s) the answer to an upload of `size` bytes may take after its end was handed over."""
     buffered = min(size, BUFFERED_BYTES)
-    return ANSWER_SECONDS + size / ANSWER_BYTES_A_SECOND + buffered / SLOWEST_BYTES_A_SECOND
+    return (
+        UPLOAD_ANSWER_SECONDS
+        + size / ANSWER_BYTES_A_SECOND
+        + buffered / SLOWEST_LINE_BYTES_A_SECOND
+    )
 
 
 class Transport:
@@ -208,7 +217,7 @@ class Transport:
         body: Mapping[str, JsonValue] | None = None,
         error_codes: ErrorCodes | None = None,
         kept_connection: bool = False,
-        limit_bytes: int = MAX_ANSWER,
+        limit_bytes: int = MAX_ANSWER_BYTES,
         is_long: bool = False,
     ) -> object:
         """Send a request and return the `data` of its answer. Raises LiankeError.
@@ -219,8 +228,8 @@ class Transport:
         share the connection: for polls, which soon come again. An answer beyond `limit_bytes` raises
         LiankeResponseError.
         """
-        async with self._slot(purpose):
-            sent = Moment.now()
+        async with self._request_slot(purpose):
+            sent = ClockReading.now()
             try:
                 async with (
                     asyncio.timeout(QUICK_SECONDS if is_long else None) as patience,
@@ -240,11 +249,11 @@ class Transport:
                         )
                     ) as response,
                 ):
-                    answered, date = Moment.now(), response.headers.get("Date")
+                    answered, date = ClockReading.now(), response.headers.get("Date")
                     raw = await _read(response, limit_bytes, patience if is_long else None)
                     status = response.status
             except (aiohttp.ClientError, OSError) as err:
-                raise_clean(err, may_have_arrived=True)
+                raise_without_address(err, may_have_arrived=True)
             data = await self._interpret(f"{method} {path}", status, raw, error_codes)
             self.clock.update(date, sent, answered)
             return data
@@ -252,19 +261,22 @@ class Transport:
     async def upload(self, path: str, form: JobForm, purpose: Purpose) -> object:
         """Send a form, close its file, and return the `data` of the answer.
 
-        Time-outs: 30 s to connect, 60 s without progress, TURN_SECONDS for the form's hook, `answer_seconds` for the
-        answer, and a total by the size of the file. Raises LiankeError, whose `may_have_arrived` is False if the end of
-        the form was certainly never handed over; an error of the form's hook is raised as it is.
+        Time-outs: 30 s to connect, 60 s without progress, UPLOAD_TURN_SECONDS for the form's hook, `answer_seconds` for
+        the answer, and a total by the size of the file. Raises LiankeError, whose `may_have_arrived` is False if the
+        end of the form was certainly never handed over; an error of the form's hook is raised as it is.
         """
         loop, size = asyncio.get_running_loop(), form.file_size
         answer_timeout = answer_seconds(size)
         total_seconds = (
-            CONNECT_SECONDS + IDLE_SECONDS + answer_timeout + size / SLOWEST_BYTES_A_SECOND
+            CONNECT_SECONDS
+            + UPLOAD_IDLE_SECONDS
+            + answer_timeout
+            + size / SLOWEST_LINE_BYTES_A_SECOND
         )
         if form.before_end is not None:
-            total_seconds += TURN_SECONDS
+            total_seconds += UPLOAD_TURN_SECONDS
         try:
-            async with self._slot(purpose, upload=True):
+            async with self._request_slot(purpose, upload=True):
                 try:
                     async with (
                         asyncio.timeout(CONNECT_SECONDS) as idle,
@@ -273,7 +285,7 @@ class Transport:
                         # The form made progress: restart the time-out.
                         def on_step() -> None:
                             if not form.abandoned and not idle.expired():
-                                wait = TURN_SECONDS if form.waiting else IDLE_SECONDS
+                                wait = UPLOAD_TURN_SECONDS if form.waiting else UPLOAD_IDLE_SECONDS
                                 idle.reschedule(
                                     loop.time() + (answer_timeout if form.handed_over else wait)
                                 )
@@ -291,13 +303,13 @@ class Transport:
                         # An answer before the end of the form stops the upload: the end is never sent.
                         form.abandoned = not answered_after_end
                         try:
-                            status, raw = response.status, await _read(response, MAX_ANSWER)
+                            status, raw = response.status, await _read(response, MAX_ANSWER_BYTES)
                         finally:
                             response.close()
                 except (aiohttp.ClientError, OSError) as err:
                     if form.failure is not None:
                         raise form.failure from None
-                    raise_clean(err, may_have_arrived=form.handed_over)
+                    raise_without_address(err, may_have_arrived=form.handed_over)
                 finally:
                     form.abandoned = True
                 where = f"POST {path}"
@@ -337,7 +349,7 @@ class Transport:
         """
         target = self._foreign_url(url)
         is_foreign = target.origin() != URL(self._base).origin()
-        async with self._slot(Purpose.PICTURE):
+        async with self._request_slot(Purpose.PICTURE):
             try:
                 async with (
                     self._connections(
@@ -357,7 +369,7 @@ class Transport:
                         )
                     return bytes(await _read(response, limit_bytes))
             except (aiohttp.ClientError, OSError) as err:
-                raise_clean(err, may_have_arrived=True)
+                raise_without_address(err, may_have_arrived=True)
 
     def _foreign_url(self, url: str) -> URL:
         """Resolve an address from an answer. Raises LiankeResponseError if we may not fetch it."""
@@ -374,12 +386,12 @@ class Transport:
         return target
 
     @asynccontextmanager
-    async def _slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
+    async def _request_slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
         """Wait for the throttle, and report "too frequent" to it."""
         if self.throttle is None:
             yield
             return
-        async with self.throttle.slot(purpose, upload=upload):
+        async with self.throttle.request_slot(purpose, upload=upload):
             try:
                 yield
             except errors.TooFrequentError:
@@ -464,7 +476,7 @@ class Transport:
         self, where: str, code: int | None, message: str, error_codes: ErrorCodes | None = None
     ) -> errors.LiankeRefusedError:
         """Return the error for a code; report a code that nobody knows."""
-        err = errors.refusal(code, message, error_codes)
+        err = errors.error_for_code(code, message, error_codes)
         if isinstance(err, errors.UnknownCodeError) and code is not None:
             self._report([unknown_code(where, code, err.detail)])
         return err
@@ -545,7 +557,7 @@ async def _read(
             return body
         body += chunk
         if patience is not None and (until := patience.when()) is not None:
-            patience.reschedule(until + len(chunk) / SLOWEST_BYTES_A_SECOND)
+            patience.reschedule(until + len(chunk) / SLOWEST_LINE_BYTES_A_SECOND)
         if len(body) > limit:
             response.close()
             raise errors.LiankeResponseError("too long", code=response.status)

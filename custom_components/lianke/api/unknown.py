@@ -17,19 +17,23 @@ from pathlib import Path
 import re
 from typing import Any
 
+from .answer_limits import MAX_ANSWER_ROWS
 from .coerce import to_int, to_json, to_text
-from .errors import CODES
+from .errors import ERROR_BY_CODE
 from .tasks import TaskState
 
 type Shape = dict[str, Shape] | list[Shape] | str
 
-MAX_DEPTH = 6
+# What a shape has at most: levels, fields of an object and items of a list (the rest is only counted), and values.
+MAX_SHAPE_DEPTH = 6
 MAX_SHAPE_FIELDS = 40
-MAX_ITEMS = 3
-MAX_NODES = 200
-MAX_PATTERN = 60
-MAX_JSON_TEXT = 16384
-MAX_NAME = 31
+MAX_SHAPE_ITEMS = 3
+MAX_SHAPE_VALUES = 200
+# Characters of a text whose pattern is shown, and of one that is looked into as JSON; of a longer one only the length.
+MAX_SHAPE_PATTERN = 60
+MAX_SHAPE_JSON = 16384
+# Characters of a name that is shown; of a longer one only the pattern.
+MAX_WORD = 31
 
 _RUN = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -43,7 +47,7 @@ _KEY_LENGTH = 16
 
 def is_word(text: str) -> bool:
     """Tell whether a text reads like the name of a field or a state, and cannot be a key or an id."""
-    if not text or len(text) > MAX_NAME or not text.isascii():
+    if not text or len(text) > MAX_WORD or not text.isascii():
         return False
     parts = _PART.findall(text)
     if sum(map(len, parts)) != sum(letter not in _MARKS for letter in text):
@@ -62,14 +66,14 @@ def is_word(text: str) -> bool:
     )
 
 
-def name_of(text: str) -> str:
+def name_or_pattern(text: str) -> str:
     """Return the name of a field, or its pattern if it does not read like a word."""
     return text if is_word(text) else f"<{pattern_of(text)}>"
 
 
 def pattern_of(text: str) -> str:
     """Keep the marks of a text, and replace each run of letters and digits by its kind and length."""
-    if len(text) > MAX_PATTERN:
+    if len(text) > MAX_SHAPE_PATTERN:
         return f"text of {len(text)}"
     marks = "".join(letter if letter.isprintable() else "?" for letter in text)
     return _RUN.sub(lambda run: f"{_kind_of(run[0])}{{{len(run[0])}}}", marks)
@@ -88,27 +92,27 @@ def _kind_of(run: str) -> str:
 
 def shape_of(value: object, known: Mapping[str, str] | None = None) -> Shape:
     """Return the shape of a JSON value; `known` gives names to values worth recognising, such as a box's own id."""
-    left = MAX_NODES
+    left = MAX_SHAPE_VALUES
 
     def shape(value: object, depth: int) -> Shape:
         nonlocal left
         left -= 1
-        if left < 0 or depth > MAX_DEPTH:
+        if left < 0 or depth > MAX_SHAPE_DEPTH:
             return "…"
         if isinstance(value, Mapping):
             found: dict[str, Shape] = {
-                name_of(str(name)): shape(item, depth + 1)
+                name_or_pattern(str(name)): shape(item, depth + 1)
                 for name, item in islice(value.items(), MAX_SHAPE_FIELDS)
             }
             more = {"…": f"{len(value)} in all"} if len(value) > MAX_SHAPE_FIELDS else {}
             return found | more
         if isinstance(value, list | tuple):
-            items = [shape(item, depth + 1) for item in islice(value, MAX_ITEMS)]
-            return [*items, f"{len(value)} in all"] if len(value) > MAX_ITEMS else items
+            items = [shape(item, depth + 1) for item in islice(value, MAX_SHAPE_ITEMS)]
+            return [*items, f"{len(value)} in all"] if len(value) > MAX_SHAPE_ITEMS else items
         if isinstance(value, str):
             if known and value in known:
                 return known[value]
-            if value[:1] in ("{", "[") and len(value) <= MAX_JSON_TEXT:
+            if value[:1] in ("{", "[") and len(value) <= MAX_SHAPE_JSON:
                 with suppress(ValueError):
                     return {"JSON in a text": shape(to_json(value), depth + 1)}
             return pattern_of(value)
@@ -127,11 +131,8 @@ def _number(value: object) -> str:
     return "fraction" if isinstance(value, float) else "?"
 
 
-# How much of a list and of an object is searched.
-MAX_ROWS = 50
-MAX_FIELDS = 200
 # Unknown parts reported for one answer.
-MAX_FOUND = 10
+MAX_UNKNOWN_PARTS = 10
 # Codes have at most five digits; a longer number could be an id.
 _CODE_END = 10**6
 
@@ -166,7 +167,7 @@ def _flag(value: object) -> bool:
 CALLBACK = "callback"
 _TESTS: Mapping[str, _Known] = {
     "any": None,
-    "code": lambda value: value is None or (code := to_int(value)) == 200 or code in CODES,
+    "code": lambda value: value is None or (code := to_int(value)) == 200 or code in ERROR_BY_CODE,
     "flag": _flag,
     "flag or blank": lambda value: value == "" or _flag(value),
     "state": lambda value: to_text(value).upper() in TaskState.__members__,
@@ -216,7 +217,7 @@ def unknown_parts(where: str, data: object) -> Iterator[Unknown]:
         if data != []:
             yield unknown_answer(where, data)
         return
-    yield from islice(_in_fields(where, data, known, ""), MAX_FOUND)
+    yield from islice(_in_fields(where, data, known, ""), MAX_UNKNOWN_PARTS)
 
 
 def _in_fields(where: str, value: object, known: _Known, path: str) -> Iterator[Unknown]:
@@ -227,11 +228,11 @@ def _in_fields(where: str, value: object, known: _Known, path: str) -> Iterator[
     if known is None or value is None or value == "":
         return
     if isinstance(value, list) and path:
-        for item in islice(value, MAX_ROWS):
+        for item in islice(value, MAX_ANSWER_ROWS):
             yield from _in_fields(where, item, known, path)
     elif isinstance(value, Mapping):
         every = known.get(EVERY)
-        for name, item in islice(value.items(), MAX_FIELDS):
+        for name, item in islice(value.items(), MAX_ANSWER_ROWS):
             if every is not None:
                 yield from _in_fields(where, item, every, EVERY)
                 continue
@@ -239,7 +240,7 @@ def _in_fields(where: str, value: object, known: _Known, path: str) -> Iterator[
             part, is_known = known.get(name), name in known
             if is_known and (part is None or (callable(part) and part(item))):
                 continue
-            inner = f"{path}/{name_of(str(name))}" if path else name_of(str(name))
+            inner = f"{path}/{name_or_pattern(str(name))}" if path else name_or_pattern(str(name))
             if is_known:
                 yield from _in_fields(where, item, part, inner)
             else:

@@ -18,11 +18,11 @@ from aiohttp.client_proto import ResponseHandler
 from .errors import DocumentUnreadableError
 
 # Bytes read at a time; each read goes through another thread.
-PIECE = 1024 * 1024
+UPLOAD_PIECE = 1024 * 1024
 # Bytes written at a time, so that progress shows on a slow line.
 CHUNK = 64 * 1024
 # Characters of a file name. A longer one keeps its ending.
-MAX_NAME = 120
+MAX_FILE_NAME = 120
 _ANY_MIME = "application/octet-stream"
 _MIME = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,100}", re.ASCII)
 _SLASHES = re.compile(r"[/\\]")
@@ -52,8 +52,8 @@ def safe_name(name: str) -> str:
     clean = clean.encode("utf-8", "replace").decode().strip()
     stem, dot, ending = clean.rpartition(".")
     if dot and stem and len(ending) <= 10:
-        return f"{stem[: MAX_NAME - len(ending) - 1]}.{ending}"
-    return clean[:MAX_NAME] or "document"
+        return f"{stem[: MAX_FILE_NAME - len(ending) - 1]}.{ending}"
+    return clean[:MAX_FILE_NAME] or "document"
 
 
 class JobForm(Payload):
@@ -131,7 +131,7 @@ class JobForm(Payload):
         try:
             while self._file is not None and sent < self.file_size:
                 if sent:
-                    length = min(PIECE, self.file_size - sent)
+                    length = min(UPLOAD_PIECE, self.file_size - sent)
                     piece = memoryview(await asyncio.to_thread(_read, self._file, sent, length))
                 for start in range(0, len(piece), CHUNK):
                     chunk = piece[start : start + CHUNK]
@@ -199,7 +199,7 @@ def _open(path: Path, size: int) -> tuple[io.BufferedReader, bytes]:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size != size:
             raise DocumentUnreadableError
-        first = file.read(min(PIECE, size))
+        first = file.read(min(UPLOAD_PIECE, size))
         if size and not first:
             raise DocumentUnreadableError
     except (OSError, ValueError) as err:

@@ -53,10 +53,10 @@ class BindingThrottle:
         self._until = time.monotonic() + TURN_SECONDS
 
     @asynccontextmanager
-    async def slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
+    async def request_slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
         """Hold a place. Raises TooManyRequestsError when none is free in time."""
         left = max(0.0, self._until - time.monotonic())
-        async with self._account.slot(purpose, upload=upload, max_wait=left):
+        async with self._account.request_slot(purpose, upload=upload, max_wait=left):
             yield
 
     def too_frequent(self) -> None:

@@ -24,7 +24,7 @@ import voluptuous as vol
 from .. import const
 from ..api.capabilities import STANDARD, Capabilities, Paper
 from ..api.errors import OptionError
-from ..api.models import Species
+from ..api.models import PrinterType
 from ..api.options import (
     ALIGNMENTS,
     COLORS,
@@ -137,14 +137,14 @@ class LiankeOptionsFlow(
         shown = of_box = options.get(const.CONF_DEFAULT_OPTIONS, {})
         if self._target != WHOLE_BOX:
             shown = options.get(const.CONF_PRINTER_OPTIONS, {}).get(self._target, {})
-        able, papers, species = await self._async_capabilities()
+        able, papers, printer_type = await self._async_capabilities()
         errors: dict[str, str] = {}
         details = {"option": "", "value": "", "allowed": ""}
         if user_input is not None:
             shown = defaults_from(user_input)
             wanted = options_in(shown, {} if self._target == WHOLE_BOX else of_box)
             try:
-                check_defaults(wanted, able, papers, species)
+                check_defaults(wanted, able, papers, printer_type)
             except OptionError as err:
                 details |= in_words(self.hass, err)
                 errors[err.option if err.option in shown else "base"] = shown_reason(err)
@@ -159,11 +159,13 @@ class LiankeOptionsFlow(
             description_placeholders={"name": self._target_name(), **details},
         )
 
-    async def _async_capabilities(self) -> tuple[Capabilities | None, tuple[Paper, ...], Species]:
+    async def _async_capabilities(
+        self,
+    ) -> tuple[Capabilities | None, tuple[Paper, ...], PrinterType]:
         """Capabilities of the target; unknown for a whole box, since its printers differ."""
         data = self.config_entry.runtime_data
         if (printer := data.storage.printers.get(self._target)) is None:
-            return None, (), Species.UNKNOWN
+            return None, (), PrinterType.UNKNOWN
         able, papers = await data.coordinator.capabilities.get(self._target)
         return able, papers, printer.printer.species
 
@@ -411,17 +413,17 @@ def check_defaults(
     options: PrintOptions,
     capabilities: Capabilities | None,
     papers: tuple[Paper, ...],
-    species: Species,
+    printer_type: PrinterType,
 ) -> None:
     """Raise OptionError when a printer does not support these defaults."""
     try:
-        resolve_options(options, capabilities, papers, species)
+        resolve_options(options, capabilities, papers, printer_type)
     except OptionError as err:
         if err.reason != "paper_required":
             raise
         # A label printer's paper may be left to each action, so check the rest with some paper.
         sized: PrintOptions = {**options, "paper_width": 100.0, "paper_height": 100.0}
-        resolve_options(sized, capabilities, papers, species)
+        resolve_options(sized, capabilities, papers, printer_type)
 
 
 def shown_reason(err: OptionError) -> str:

@@ -21,7 +21,7 @@ from homeassistant.util.logging import catch_log_exception
 
 from ..api.models import PrinterAddress
 from ..api.options import ResolvedOptions
-from ..api.stored import Record, plain
+from ..api.stored import Record, to_plain_json
 from ..const import HOLD_HOURS
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
@@ -82,7 +82,7 @@ class OwnTask(Record):
 
 OWN_TASKS: Final = Kind[OwnTask](
     "task",
-    lambda task: json.dumps(plain(task), default=plain),
+    lambda task: json.dumps(to_plain_json(task), default=to_plain_json),
     lambda text: OwnTask.from_dict(json.loads(text)),
 )
 _NOTHING: Final = Document(

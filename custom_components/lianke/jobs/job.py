@@ -20,7 +20,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from ..api.options import ResolvedOptions, count_selected, most_selected
-from ..api.stored import READ, Record, StoredError, plain
+from ..api.stored import READ, Record, StoredError, to_plain_json
 from ..const import DOMAIN
 from ..documents.document import Document, FileType
 from ..errors import InputError
@@ -530,7 +530,7 @@ class Job(Record):
         return replace(self, changed_at=now, **changes)
 
     def as_json(self) -> str:
-        return json.dumps({"version": RECORD_VERSION, **plain(self)}, default=plain)
+        return json.dumps({"version": RECORD_VERSION, **to_plain_json(self)}, default=to_plain_json)
 
     @classmethod
     def from_record(cls, record: object) -> Self:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..api.errors import (
-    CODES,
+    ERROR_BY_CODE,
     AuthenticationError,
     BoxNotProvisionedError,
     BoxOfflineError,
@@ -34,7 +34,7 @@ _MOVES = {
 }
 # Result codes that mean the same as errors of the API.
 _CODES = (400, 404, 497, 500, 502, 503, 5001, 5002, 5011, 5051, 11203, 11404)
-_REASONS = {code: CODES[code].reason for code in _CODES}
+_REASONS = {code: ERROR_BY_CODE[code].reason for code in _CODES}
 # Errors that pass by themselves, each with the reason for which the job is held meanwhile.
 PASSING: dict[type[LiankeError], str] = {
     BoxOfflineError: PrinterStatus.BOX_OFFLINE,

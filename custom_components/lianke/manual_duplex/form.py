@@ -9,7 +9,7 @@ from homeassistant.exceptions import HomeAssistantError
 import voluptuous as vol
 
 from ..api.capabilities import Paper
-from ..api.models import Species
+from ..api.models import PrinterType
 from ..api.options import DUPLEX
 from ..box.storage import StoredPrinter
 from ..const import DOMAIN
@@ -38,7 +38,7 @@ QUESTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 PICTURES: Final = ("out", "sides", "arrows")
 
-ONE_SIDED: Final = frozenset({Species.LABEL, Species.RECEIPT})
+ONE_SIDED: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
 
 
 class ManualDuplexSteps(BoxOptionsFlow):

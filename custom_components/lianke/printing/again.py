@@ -9,7 +9,7 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..api.capabilities import CUSTOM_ID, Capabilities, Paper
 from ..api.coerce import to_int
 from ..api.errors import OptionError
-from ..api.models import Species
+from ..api.models import PrinterType
 from ..api.options import (
     COLORS,
     DUPLEX,
@@ -20,7 +20,7 @@ from ..api.options import (
     PrintOptions,
     ResolvedOptions,
     known_papers,
-    name_of,
+    option_name,
     options_in,
 )
 from ..devices import Target
@@ -172,14 +172,14 @@ def _as_named(source: Target, job: Job) -> PrintOptions:
         number = to_int(asked.get(option))
         if number is not None and number >= OWN_NUMBERS and asked[option] not in block:
             # A number without a name becomes "#300", which no other printer offers.
-            asked[option] = name_of(block, number) or f"#{number}"
+            asked[option] = option_name(block, number) or f"#{number}"
     return options_in(asked)
 
 
 # In 0.1 mm: drivers round sizes of the same paper differently.
 SAME_SIZE: Final = 20
 # These take paper of any size.
-ANY_SIZE: Final = frozenset({Species.LABEL, Species.RECEIPT})
+ANY_SIZE: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
 
 
 async def async_move(
@@ -329,9 +329,9 @@ def _names(options: ResolvedOptions) -> dict[str, JsonValueType]:
     names: dict[str, JsonValueType] = {
         "paper": None if options.paper is None else _size_of(options.paper),
         "copies": options.copies,
-        "color": name_of(COLORS, options.color),
-        "duplex": name_of(DUPLEX, options.duplex),
-        "orientation": name_of(ORIENTATIONS, options.orientation),
+        "color": option_name(COLORS, options.color),
+        "duplex": option_name(DUPLEX, options.duplex),
+        "orientation": option_name(ORIENTATIONS, options.orientation),
     }
     return {name: value for name, value in names.items() if value is not None}
 

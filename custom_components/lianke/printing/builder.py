@@ -27,7 +27,7 @@ from ..api.options import (
     ORIENTATIONS,
     PrintOptions,
     ResolvedOptions,
-    name_of,
+    option_name,
     options_in,
     resolve_options,
 )
@@ -291,8 +291,8 @@ def _requested_anew(
     elif sheets.layout in ONE_SIDED:
         kept.setdefault("duplex", "off")
     if sheets.layout is not None:
-        kept["orientation"] = name_of(ORIENTATIONS, options.orientation)
-        kept["align"] = name_of(ALIGNMENTS, options.align)
+        kept["orientation"] = option_name(ORIENTATIONS, options.orientation)
+        kept["align"] = option_name(ALIGNMENTS, options.align)
         kept["scale"] = options.scale
     return kept
 
@@ -313,7 +313,7 @@ async def async_resolve(
     sheets imply, a driver that has no option for one-sided printing is accepted.
     Raises InputError: printer_gone, and what is wrong with an option.
     """
-    coordinator, species = target.data.coordinator, target.view.printer.species
+    coordinator, printer_type = target.data.coordinator, target.view.printer.species
     stored = target.entry.options
     of_printer = stored.get(CONF_PRINTER_OPTIONS, {}).get(target.printer_key, {})
     defaults = options_in(of_printer, stored.get(CONF_DEFAULT_OPTIONS, {}))
@@ -329,7 +329,7 @@ async def async_resolve(
             one_sided = True
     if one_sided:
         options.pop("duplex", None)
-    resolved = resolve_options(options, capabilities, papers, species, raw=raw)
+    resolved = resolve_options(options, capabilities, papers, printer_type, raw=raw)
     if one_sided:
         resolved = replace(resolved, duplex=_one_side(capabilities))
     if "orientation" in decided and "orientation" not in options:

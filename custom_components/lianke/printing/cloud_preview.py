@@ -21,7 +21,7 @@ from ..api.errors import (
     LiankeResponseError,
     PreviewTimeoutError,
     PrinterNotFoundError,
-    refusal,
+    error_for_code,
 )
 from ..api.models import PrinterAddress
 from ..api.options import ResolvedOptions
@@ -187,7 +187,7 @@ async def _async_result(
         task = await data.client.task(address, task_id)
         if task.result is not None and task.result.code is not None:
             if task.result.code != PRINTED_CODE:
-                raise refusal(task.result.code, task.result.message)
+                raise error_for_code(task.result.code, task.result.message)
             return task.result
         if task.state is TaskState.FAILURE:
             raise LiankeResponseError("the preview failed without a reason")

@@ -18,8 +18,8 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..api.capabilities import Capabilities, Paper
 from ..api.client import LiankeClient
 from ..api.errors import LiankeError
-from ..api.models import DriverState, Species
-from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names, name_of
+from ..api.models import DriverState, PrinterType
+from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names, option_name
 from ..api.tasks import DayTask
 from ..const import DOMAIN
 from ..devices import Target, loaded_data
@@ -188,9 +188,9 @@ def _words(values: Mapping[str, int], able: frozenset[int] | None) -> list[JsonV
     return [name for name, number in values.items() if number in able]
 
 
-def _duplex(able: Capabilities, species: Species) -> list[JsonValueType] | None:
+def _duplex(able: Capabilities, printer_type: PrinterType) -> list[JsonValueType] | None:
     """Leave out manual duplex for labels and receipts: nobody turns these over."""
-    if species in (Species.LABEL, Species.RECEIPT):
+    if printer_type in (PrinterType.LABEL, PrinterType.RECEIPT):
         return _words(DUPLEX, able.duplex)
     return None if able.duplex is None else [*duplex_names(able.duplex)]
 
@@ -202,10 +202,10 @@ def _defaults(able: Capabilities, papers: tuple[Paper, ...]) -> JsonObjectType:
     return {
         "paper": _name({**names, **known}, default.paper_id),
         "copies": default.copies,
-        "color": name_of(COLORS, default.color),
-        "duplex": name_of(DUPLEX, default.duplex),
-        "orientation": name_of(ORIENTATIONS, default.orientation),
-        "quality": name_of(QUALITIES, default.quality),
+        "color": option_name(COLORS, default.color),
+        "duplex": option_name(DUPLEX, default.duplex),
+        "orientation": option_name(ORIENTATIONS, default.orientation),
+        "quality": option_name(QUALITIES, default.quality),
         "tray": _name(able.trays, default.tray),
         "media_type": _name(able.media_types, default.media_type),
     }
@@ -213,4 +213,4 @@ def _defaults(able: Capabilities, papers: tuple[Paper, ...]) -> JsonObjectType:
 
 def _name(block: Mapping[str, int] | None, number: int | None) -> str | None:
     """Find the name of a number in a block; without one, the number itself is the name."""
-    return None if number is None else (name_of(block or {}, number) or str(number)).strip()
+    return None if number is None else (option_name(block or {}, number) or str(number)).strip()

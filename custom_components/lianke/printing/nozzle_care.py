@@ -14,7 +14,7 @@ from homeassistant.helpers.selector import TimeSelector
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from ..api.models import Species
+from ..api.models import PrinterType
 from ..box.storage import StoredPrinter
 from ..const import CONF_NOZZLE_CARE
 from ..documents.page_documents import async_color_page
@@ -31,8 +31,8 @@ AT: Final = "at"
 DEFAULT_AT: Final = "10:00:00"
 # An unconfirmed job may have printed; another page would be one too many.
 PRINTED = frozenset({JobState.COMPLETED, JobState.UNCONFIRMED})
-# How well a species fits; the service does not name it for many printers.
-_NOZZLES: Final[Mapping[Species, int]] = {Species.INKJET: 2, Species.UNKNOWN: 1}
+# How well a type fits; the service does not name it for many printers.
+_NOZZLES: Final[Mapping[PrinterType, int]] = {PrinterType.INKJET: 2, PrinterType.UNKNOWN: 1}
 
 
 @callback

@@ -23,7 +23,6 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
 from ..api.coerce import to_mapping, to_text
-from ..api.errors import MAX_DETAIL
 from ..box.printer_status import PrinterSnapshot
 from ..const import CONF_SCAN_SCRIPT, DOMAIN, ScanColor, ScanSource
 from ..devices import (
@@ -33,7 +32,7 @@ from ..devices import (
 )
 from ..documents.folders import find_folder
 from ..documents.sheets import WHOLE
-from ..errors import InputError
+from ..errors import MAX_QUOTED, InputError
 from ..people.notifications import CLEAR, EVENT_ACTION, async_send, async_tell_user, phones_of
 from ..people.rights import async_check_change, async_check_printer, async_proven_path
 from ..printing.handlers import Action
@@ -294,7 +293,7 @@ async def _async_hand_on(
         "lianke: hand on a scan",
     )
     done, _ = await asyncio.wait([task], timeout=HAND_ON_SECONDS)
-    if done and (error := to_text(to_mapping(task.result()).get("error"), MAX_DETAIL)):
+    if done and (error := to_text(to_mapping(task.result()).get("error"), MAX_QUOTED)):
         raise InputError("scan_not_handed_on", detail=error)
 
 

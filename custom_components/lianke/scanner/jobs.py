@@ -24,7 +24,7 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 from homeassistant.util.ulid import ulid_now
 
-from ..api.errors import MAX_DETAIL, LiankeError
+from ..api.errors import LiankeError
 from ..api.options import options_in
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
 from ..devices import Target, async_target, async_target_of_job
@@ -34,7 +34,7 @@ from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
 from ..documents.sheets import WHOLE, SheetOptions
 from ..documents.spool import disk_full, unlink_all
-from ..errors import InputError
+from ..errors import MAX_QUOTED, InputError
 from ..jobs.box_jobs import heard
 from ..jobs.job import Asker
 from ..jobs.opening import async_remove_records
@@ -521,7 +521,7 @@ class ScanJobs:
                 async with telling_refusals(self._hass, job.asker.context):
                     job = await self._async_print(job)
             except HomeAssistantError as err:
-                detail = (await async_said(self._hass, err))[:MAX_DETAIL]
+                detail = (await async_said(self._hass, err))[:MAX_QUOTED]
                 job = await self._async_set(job, reason=NOT_PRINTED, detail=detail)
         if not job.is_final:
             state = ScanState.FAILED if job.reason else ScanState.COMPLETED

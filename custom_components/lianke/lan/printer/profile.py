@@ -13,7 +13,7 @@ from homeassistant.helpers import area_registry as ar, device_registry as dr
 
 from ...api.capabilities import CUSTOM_ID, STANDARD, Capabilities, Paper
 from ...api.markers import Marker
-from ...api.models import Species
+from ...api.models import PrinterType
 from ...api.options import (
     COLORS,
     DUPLEX,
@@ -22,7 +22,7 @@ from ...api.options import (
     PrintOptions,
     ResolvedOptions,
     known_papers,
-    name_of,
+    option_name,
     options_in,
     resolve_options,
 )
@@ -232,7 +232,7 @@ def _word_for(label: str) -> str | None:
 
 
 def keyword_of(words: Mapping[str, int | None], wanted: int | None, usual: str) -> str:
-    return (None if wanted is None else name_of(words, wanted)) or usual
+    return (None if wanted is None else option_name(words, wanted)) or usual
 
 
 # Dots per inch of the raster formats that are taken.
@@ -250,10 +250,10 @@ MANUAL_SIDES: Final[Mapping[str, str]] = {
 # IPP's print-quality.
 DRAFT, NORMAL, HIGH = 3, 4, 5
 IPP_QUALITIES: Final[Mapping[int, str]] = {DRAFT: "draft", NORMAL: "normal", HIGH: "high"}
-_KINDS: Final[Mapping[Species, str]] = {
-    Species.RECEIPT: "receipt",
-    Species.LABEL: "label",
-    Species.DYE_SUBLIMATION: "photo",
+_KINDS: Final[Mapping[PrinterType, str]] = {
+    PrinterType.RECEIPT: "receipt",
+    PrinterType.LABEL: "label",
+    PrinterType.DYE_SUBLIMATION: "photo",
 }
 _NAMESPACE: Final = UUID("6f2d7c4e-55a0-4c36-9d5b-0e1f6c1f3a77")
 
@@ -322,7 +322,7 @@ def make_profile(
         default_tray=keyword_of(trays, defaults.tray, "auto"),
         default_media_type=keyword_of(media_types, defaults.media_type, "stationery"),
         sides=sides,
-        default_sides=name_of(sides, defaults.duplex_name) or ONE_SIDED,
+        default_sides=option_name(sides, defaults.duplex_name) or ONE_SIDED,
         color=color,
         color_modes=modes,
         default_color=asked if asked in modes else modes[0],
@@ -337,9 +337,9 @@ def make_profile(
     )
 
 
-def _kinds(species: Species, media: Iterable[Media], *, color: bool) -> tuple[str, ...]:
+def _kinds(printer_type: PrinterType, media: Iterable[Media], *, color: bool) -> tuple[str, ...]:
     """Choose the values of printer-kind: documents, or something smaller."""
-    if (kind := _KINDS.get(species)) is not None:
+    if (kind := _KINDS.get(printer_type)) is not None:
         return (kind,)
     if color and any(item.name in PHOTO_SIZES for item in media):
         return ("document", "photo")
