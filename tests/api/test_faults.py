@@ -217,7 +217,7 @@ async def test_a_long_but_allowed_answer(session: ClientSession) -> None:
     body = b'{"code":200,"data":{' + papers + b"}}"
     assert len(body) > transport.BIG_ANSWER
     async with raw_server(saying(answer(body))) as server:
-        assert len(await client_of(server, session).papers("x")) == 2000
+        assert len(await client_of(server, session).papers("x")) == 5000
         with pytest.raises(LiankeResponseError):
             await client_of(server, session).printers()
 
