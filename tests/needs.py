@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from custom_components.lianke.documents import sheets as watermark_font
-from custom_components.lianke.pdf import marks as lettering
+from custom_components.lianke.pdf import sheet_marks as lettering
 from custom_components.lianke.pdf.process import TaskError
 
 # tests/disk puts a library of ours between a process and the system.

@@ -12,7 +12,7 @@ import pytest
 
 from custom_components.lianke.documents.conversion import convert_image
 from custom_components.lianke.pdf.draw import draw
-from custom_components.lianke.pdf.scans import join_scans, scan_page
+from custom_components.lianke.pdf.scan_pages import join_scans, scan_page
 
 # What stays a PNG, and what becomes a JPEG.
 SMALL, LARGE = (400, 300), (2400, 1800)

@@ -102,7 +102,7 @@ def test_it_goes_on_where_a_turn_ended(tmp_path: Path, monkeypatch: pytest.Monke
     data = urf(*(a_page(60, 40 + number) for number in range(5)))
     (tmp_path / "once").mkdir()
     at_once, _ = convert(tmp_path / "once", data)
-    monkeypatch.setattr(raster, "TURN_SECONDS", -1)
+    monkeypatch.setattr(raster, "WORKER_TURN_SECONDS", -1)
     in_turns, count = convert(tmp_path, data)
     assert count == 5
     assert in_turns.read_bytes() == at_once.read_bytes()
@@ -146,7 +146,7 @@ def test_sizes_and_resolutions_are_bounded(tmp_path: Path) -> None:
     blank = bytes([0, 128])
     convert(tmp_path, urf(urf_header(side, 1, GRAY) + blank), papers=((200_000, 100),))
     assert refused(tmp_path, urf(urf_header(side + 1, 1, GRAY) + blank)) == "unsupported"
-    for dpi in (raster.LEAST_DPI - 1, raster.MOST_DPI + 1):
+    for dpi in (raster.MIN_RASTER_DPI - 1, raster.MAX_RASTER_DPI + 1):
         assert refused(tmp_path, urf(urf_header(9, 1, GRAY, dpi) + blank)) == "unsupported"
 
 
@@ -156,10 +156,10 @@ def test_a_pdf_that_would_be_too_large(tmp_path: Path) -> None:
 
 def test_too_many_pages(tmp_path: Path) -> None:
     page = urf_header(1, 1, GRAY) + bytes([0, 0, 0])
-    _, count = convert(tmp_path, urf(*[page] * raster.MAX_PAGES))
-    assert count == raster.MAX_PAGES
+    _, count = convert(tmp_path, urf(*[page] * raster.MAX_RASTER_PAGES))
+    assert count == raster.MAX_RASTER_PAGES
     (tmp_path / "out.pdf").unlink()
-    assert refused(tmp_path, urf(*[page] * (raster.MAX_PAGES + 1))) == "too_large"
+    assert refused(tmp_path, urf(*[page] * (raster.MAX_RASTER_PAGES + 1))) == "too_large"
 
 
 def blank(width: int, height: int, dpi: int = 300) -> bytes:
@@ -197,7 +197,7 @@ def test_pages_fit_on_a_paper(
 def test_the_pixels_of_a_job_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over all turns."""
     monkeypatch.setattr(raster, "MAX_JOB_PIXELS", 3 * 100 * 100)
-    monkeypatch.setattr(raster, "TURN_SECONDS", 0)
+    monkeypatch.setattr(raster, "WORKER_TURN_SECONDS", 0)
     assert convert(tmp_path, urf(*[blank(100, 100)] * 3))[1] == 3
     (tmp_path / "out.pdf").unlink()
     assert refused(tmp_path, urf(*[blank(100, 100)] * 4)) == "raster_too_large"

@@ -11,7 +11,7 @@ from custom_components.lianke.documents.document import FileType, SourceKind, sn
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.pdf.photographed import clean_page
+from custom_components.lianke.pdf.photo_to_page import clean_page
 from tests.documents.conftest import fetched
 from tests.documents.test_pdf_limits import draw_request
 from tests.pdf.sheets import REQUEST

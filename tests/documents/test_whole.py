@@ -25,7 +25,7 @@ from custom_components.lianke.documents.pdf_client import PdfError, async_get_pd
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.documents.whole import async_check
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.pdf import streams, whole, whole_pdf
+from custom_components.lianke.pdf import pdf_completeness, picture_completeness, streams
 from custom_components.lianke.pdf.process import TaskError
 from tests.documents.conftest import fetched, site_without_pdfium, spooled
 from tests.documents.pdf_samples import Pdf
@@ -168,16 +168,16 @@ def test_a_hole_in_a_jpeg_of_several_parts(tmp_path: Path, name: str, place: flo
     """Decoders take up their work again with the next part."""
     request = {"path": str(tmp_path / "x"), "type": ".jpg"}
     (tmp_path / "x").write_bytes(SAMPLES[name])
-    assert whole.check(request)["sure"]
+    assert picture_completeness.check_picture(request)["sure"]
     for length in (0.005, 0.02, 0.1):
         (tmp_path / "x").write_bytes(with_hole(SAMPLES[name], place, length, b""))
         with pytest.raises(TaskError, match=r"incomplete|image_damaged"):
-            assert whole.check(request) == length
+            assert picture_completeness.check_picture(request) == length
     data = SAMPLES[name]
     cut = int(len(data) * place)
     (tmp_path / "x").write_bytes(data[:cut] + bytes(len(data) - cut - 2) + data[-2:])
     with pytest.raises(TaskError, match=r"incomplete|image_damaged"):
-        whole.check(request)
+        picture_completeness.check_picture(request)
 
 
 async def test_a_second_picture_in_the_file_does_not_count(fetch: Fetch) -> None:
@@ -224,7 +224,7 @@ def test_zeros_in_the_middle_or_at_the_end_of_a_png(
     """Zeros unpack to rows, too; only the sum at the end of them tells."""
     (tmp_path / "x").write_bytes(with_hole(SAMPLES[name], start, min(length, 1 - start), b"\0"))
     with pytest.raises(TaskError, match=r"incomplete|image_damaged"):
-        whole.check({"path": str(tmp_path / "x"), "type": ".png"})
+        picture_completeness.check_picture({"path": str(tmp_path / "x"), "type": ".png"})
 
 
 @pytest.mark.parametrize("part", [b"IHDR", b"PLTE", b"tRNS"])
@@ -232,13 +232,13 @@ def test_a_png_whose_head_differs_from_its_sum(tmp_path: Path, part: bytes) -> N
     request = {"path": str(tmp_path / "x"), "type": ".png"}
     data = bytearray(saved("PNG", "P", transparency=3))
     (tmp_path / "x").write_bytes(data)
-    assert whole.check(request)["sure"]
+    assert picture_completeness.check_picture(request)["sure"]
     # The sum itself, so that nothing else is amiss.
     at = data.index(part)
     data[at + 4 + int.from_bytes(data[at - 4 : at])] ^= 1
     (tmp_path / "x").write_bytes(data)
     with pytest.raises(TaskError, match="image_damaged"):
-        whole.check(request)
+        picture_completeness.check_picture(request)
 
 
 def test_a_png_may_have_a_note_whose_sum_is_wrong(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_a_png_may_have_a_note_whose_sum_is_wrong(tmp_path: Path) -> None:
     note = bytearray(chunk(b"tEXt", b"Title\0Rechnung"))
     note[-1] ^= 1
     (tmp_path / "x").write_bytes(data[:33] + note + data[33:])
-    assert whole.check({"path": str(tmp_path / "x"), "type": ".png"})["sure"]
+    assert picture_completeness.check_picture({"path": str(tmp_path / "x"), "type": ".png"})["sure"]
 
 
 def test_what_follows_too_few_rows_of_a_png_is_not_read(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_what_follows_too_few_rows_of_a_png_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(data)
     began = time.process_time()
     with pytest.raises(TaskError, match="incomplete"):
-        whole.check({"path": str(tmp_path / "x"), "type": ".png"})
+        picture_completeness.check_picture({"path": str(tmp_path / "x"), "type": ".png"})
     assert time.process_time() - began < 1
 
 
@@ -268,9 +268,9 @@ def test_more_rows_than_a_png_says_are_read_up_to_a_bound(
     rows = chunk(b"IDAT", zlib.compress(bytes(101 * 100 + 30_000_000)))
     (tmp_path / "x").write_bytes(b"\x89PNG\r\n\x1a\n" + head + rows)
     request = {"path": str(tmp_path / "x"), "type": ".png"}
-    assert whole.check(request)["sure"]
-    monkeypatch.setattr(whole, "MAX_UNPACKED", 20_000_000)
-    assert not whole.check(request)["sure"]
+    assert picture_completeness.check_picture(request)["sure"]
+    monkeypatch.setattr(picture_completeness, "MAX_UNPACKED_PNG", 20_000_000)
+    assert not picture_completeness.check_picture(request)["sure"]
 
 
 def png_by_hand(*, interlaced: bool) -> bytes:
@@ -327,26 +327,28 @@ def test_what_is_missing_of_a_jpeg_may_be_as_an_empty_flash_reads(
     (tmp_path / "x").write_bytes(data[: len(data) // 3] + b"\xff" * 300_000 + end)
     began = time.process_time()
     with pytest.raises(TaskError, match=r"incomplete|image_damaged"):
-        whole.check({"path": str(tmp_path / "x"), "type": ".jpg"})
+        picture_completeness.check_picture({"path": str(tmp_path / "x"), "type": ".jpg"})
     assert time.process_time() - began < 1
 
 
 def test_a_marker_may_have_many_ff_before_it(tmp_path: Path) -> None:
     data = SAMPLES["jpeg.jpg"]
     (tmp_path / "x").write_bytes(data[:-2] + b"\xff" * 300_000 + data[-2:])
-    assert whole.check({"path": str(tmp_path / "x"), "type": ".jpg"})["sure"]
+    assert picture_completeness.check_picture({"path": str(tmp_path / "x"), "type": ".jpg"})["sure"]
 
 
 def test_a_progressive_jpeg_with_too_many_scans_is_not_decoded(tmp_path: Path) -> None:
     """Each costs as much as a picture, and takes a few bytes."""
     request = {"path": str(tmp_path / "x"), "type": ".jpg"}
     data = progressive_and_white((80, 80))
-    few = len(whole._markers(data).scans)
+    few = len(picture_completeness._markers(data).scans)
     (tmp_path / "x").write_bytes(with_last_scan_again(data, 3))
-    assert whole.check(request)["sure"]
-    (tmp_path / "x").write_bytes(with_last_scan_again(data, whole.MAX_SCANS + 1 - few))
+    assert picture_completeness.check_picture(request)["sure"]
+    (tmp_path / "x").write_bytes(
+        with_last_scan_again(data, picture_completeness.MAX_JPEG_SCANS + 1 - few)
+    )
     with pytest.raises(TaskError, match="image_damaged"):
-        whole.check(request)
+        picture_completeness.check_picture(request)
 
 
 def pdf_with_half_a_jpeg() -> bytes:
@@ -396,9 +398,9 @@ def pdf_with_picture(coded: bytes, entries: str, mode: str = "L") -> bytes:
 
 def check_to_end(request: dict[str, Any]) -> dict[str, Any]:
     """Have a PDF looked at in as many turns as it takes on a busy machine; return the last answer."""
-    answer = whole_pdf.check(request)
+    answer = pdf_completeness.check_pdf(request)
     while answer["sure"] and answer["next"]:
-        answer = whole_pdf.check(request | {"start": answer["next"]})
+        answer = pdf_completeness.check_pdf(request | {"start": answer["next"]})
     return answer
 
 
@@ -469,7 +471,7 @@ def test_many_packed_pictures_are_looked_at_in_turns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Together they unpack to more than there is room for at once."""
-    monkeypatch.setattr(streams, "MAX_UNPACKED", 1_000_000)
+    monkeypatch.setattr(streams, "MAX_UNPACKED_STREAMS", 1_000_000)
     made = Pdf()
     for _ in range(3):
         made.add("/Filter /FlateDecode", zlib.compress(bytes(600_000)))
@@ -529,17 +531,17 @@ def test_what_nobody_here_can_decode_is_not_called_whole(tmp_path: Path, entries
 
 
 BOUNDS: dict[str, tuple[ModuleType, str, bytes]] = {
-    "MAX_DECODED": (whole, ".gif", SAMPLES["gif.gif"]),
-    "MAX_DECODING": (whole, ".jpg", SAMPLES["progressive.jpg"]),
-    "MAX_FILLED": (whole, ".jpg", SAMPLES["restarts.jpg"]),
-    "MAX_DECODING of a TIFF": (whole, ".tiff", SAMPLES["pages.tif"]),
-    "MAX_UNPACKED": (whole, ".png", SAMPLES["png.png"]),
-    "MAX_FRAMES": (whole, ".tiff", SAMPLES["pages.tif"]),
-    "MAX_STRIPS": (whole, ".tiff", SAMPLES["plain.tif"][:-5000]),
-    "MAX_EMBEDDED": (whole_pdf, ".pdf", SAMPLES["pillow.pdf"]),
-    "MAX_UNPACKED of a PDF": (streams, ".pdf", pdf_with_packed_picture(1)),
+    "MAX_DECODED_PIXELS": (picture_completeness, ".gif", SAMPLES["gif.gif"]),
+    "MAX_DECODING_BYTES": (picture_completeness, ".jpg", SAMPLES["progressive.jpg"]),
+    "MAX_FILLED_JPEG": (picture_completeness, ".jpg", SAMPLES["restarts.jpg"]),
+    "MAX_DECODING_BYTES of a TIFF": (picture_completeness, ".tiff", SAMPLES["pages.tif"]),
+    "MAX_UNPACKED_PNG": (picture_completeness, ".png", SAMPLES["png.png"]),
+    "MAX_TIFF_PAGES": (picture_completeness, ".tiff", SAMPLES["pages.tif"]),
+    "MAX_TIFF_STRIPS": (picture_completeness, ".tiff", SAMPLES["plain.tif"][:-5000]),
+    "MAX_EMBEDDED": (pdf_completeness, ".pdf", SAMPLES["pillow.pdf"]),
+    "MAX_UNPACKED_STREAMS of a PDF": (streams, ".pdf", pdf_with_packed_picture(1)),
     "MAX_STREAMS": (streams, ".pdf", pdf_with_packed_picture(1)),
-    "MAX_FAX": (streams, ".pdf", pdf_with_picture(*PICTURES["group 4"])),
+    "MAX_FAX_BYTES": (streams, ".pdf", pdf_with_picture(*PICTURES["group 4"])),
 }
 
 
@@ -550,8 +552,8 @@ def test_what_is_beyond_a_bound_is_not_called_whole(
     module, kind, data = BOUNDS[name]
     (tmp_path / "x").write_bytes(data)
     request = {"path": str(tmp_path / "x"), "type": kind, "start": 0}
-    check = (whole_pdf if kind == ".pdf" else whole).check
-    if name != "MAX_STRIPS":
+    check = pdf_completeness.check_pdf if kind == ".pdf" else picture_completeness.check_picture
+    if name != "MAX_TIFF_STRIPS":
         assert check(request)["sure"]
     else:
         with pytest.raises(TaskError, match="incomplete"):
@@ -562,24 +564,24 @@ def test_what_is_beyond_a_bound_is_not_called_whole(
 
 def test_many_pages_are_looked_at_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After five seconds the rest of a stack counted as whole."""
-    monkeypatch.setattr(whole_pdf, "TURN_SECONDS", 0)
+    monkeypatch.setattr(pdf_completeness, "WORKER_TURN_SECONDS", 0)
     data = by_pillow(3)
     (tmp_path / "x").write_bytes(data)
     request = {"path": str(tmp_path / "x"), "start": 0}
-    assert whole_pdf.check(request) == {"sure": True, "next": 1}
-    assert whole_pdf.check(request | {"start": 2}) == {"sure": True, "next": None}
+    assert pdf_completeness.check_pdf(request) == {"sure": True, "next": 1}
+    assert pdf_completeness.check_pdf(request | {"start": 2}) == {"sure": True, "next": None}
     start = data.rindex(b"\xff\xd8\xff")
     end = data.index(b"endstream", start)
     middle = (start + end) // 2
     (tmp_path / "x").write_bytes(data[:middle] + b"\xff\xd9" + bytes(end - middle - 2) + data[end:])
-    assert whole_pdf.check(request) == {"sure": True, "next": 1}
+    assert pdf_completeness.check_pdf(request) == {"sure": True, "next": 1}
     with pytest.raises(TaskError, match="incomplete"):
-        whole_pdf.check(request | {"start": 2})
+        pdf_completeness.check_pdf(request | {"start": 2})
 
 
 def test_streams_are_looked_at_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack of faxes takes a second a page, and more on a small computer."""
-    monkeypatch.setattr(whole_pdf, "TURN_SECONDS", 0)
+    monkeypatch.setattr(pdf_completeness, "WORKER_TURN_SECONDS", 0)
     coded, entries, _ = PICTURES["group 4"]
     head = f"/Type /XObject /Subtype /Image /Width 620 /Height 877 {entries}"
     head += " /ColorSpace /DeviceGray /BitsPerComponent 1"
@@ -592,7 +594,9 @@ def test_streams_are_looked_at_in_turns(tmp_path: Path, monkeypatch: pytest.Monk
         places: list[Any] = [0]
         with nullcontext() if is_whole else pytest.raises(TaskError, match="incomplete"):
             while places[-1] is not None:
-                answer = whole_pdf.check({"path": str(tmp_path / "x"), "start": places[-1]})
+                answer = pdf_completeness.check_pdf(
+                    {"path": str(tmp_path / "x"), "start": places[-1]}
+                )
                 assert answer["sure"]
                 places.append(answer["next"])
         if is_whole:
@@ -640,7 +644,9 @@ async def test_a_picture_whose_check_takes_too_long_is_refused(
 async def test_slow_pictures_of_one_user_hold_another_s_pdf_up_by_one_turn(
     hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = with_last_scan_again(progressive_and_white((3900, 3900)), whole.MAX_SCANS - 20)
+    data = with_last_scan_again(
+        progressive_and_white((3900, 3900)), picture_completeness.MAX_JPEG_SCANS - 20
+    )
     (tmp_path / "x.jpg").write_bytes(data)
     (tmp_path / "x.pdf").write_bytes(make_pdf(4))
     assert documents_whole.CHECK_SECONDS < pdf_client.WAIT_SECONDS / 2

@@ -8,7 +8,7 @@ from PIL import Image, ImageCms, ImageColor
 import pytest
 
 from custom_components.lianke.pdf import pictures
-from custom_components.lianke.pdf.draw import SIDE, draw
+from custom_components.lianke.pdf.draw import PREVIEW_PIXELS, draw
 from custom_components.lianke.pdf.process import TaskError
 from tests.documents.pdf_samples import A4 as A4_BOX, LETTER, one_page
 from tests.pdf.sheets import A4, picture
@@ -63,11 +63,11 @@ def ink(image: Image.Image) -> tuple[int, int, int, int]:
 
 def test_a_page_is_drawn_large_enough_to_be_read(tmp_path: Path) -> None:
     page = drawn(tmp_path, make_pdf(2), page=1)
-    assert page.size == (1240, SIDE)
+    assert page.size == (1240, PREVIEW_PIXELS)
     left, top, right, bottom = ink(page)
     # 36 points of text at 72, 720 from the bottom: "Page 2" is some 3.5 cm wide.
     assert left == pytest.approx(72 / 595 * 1240, abs=8)
-    assert bottom == pytest.approx((842 - 720) / 842 * SIDE, abs=20)
+    assert bottom == pytest.approx((842 - 720) / 842 * PREVIEW_PIXELS, abs=20)
     assert 150 < right - left < 300
     assert top < bottom
 
@@ -75,11 +75,11 @@ def test_a_page_is_drawn_large_enough_to_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "size"),
     [
-        ({"paper": None}, (1239, SIDE)),
-        ({"paper": (297, 210)}, (1240, SIDE)),
-        ({"paper": (297, 210), "rotate": False}, (SIDE, 1240)),
-        ({"paper": (40, 30), "rotate": False}, (SIDE, 1316)),
-        ({"paper": (40, 3000), "rotate": False}, (23, SIDE)),
+        ({"paper": None}, (1239, PREVIEW_PIXELS)),
+        ({"paper": (297, 210)}, (1240, PREVIEW_PIXELS)),
+        ({"paper": (297, 210), "rotate": False}, (PREVIEW_PIXELS, 1240)),
+        ({"paper": (40, 30), "rotate": False}, (PREVIEW_PIXELS, 1316)),
+        ({"paper": (40, 3000), "rotate": False}, (23, PREVIEW_PIXELS)),
     ],
 )
 def test_the_paper_is_drawn(tmp_path: Path, changes: dict[str, Any], size: tuple[int, int]) -> None:
@@ -91,7 +91,7 @@ def test_a_page_lies_on_the_paper_as_the_options_say(tmp_path: Path) -> None:
     small = drawn(tmp_path, make_pdf(1), scale="50%", align=9)
     large = drawn(tmp_path, make_pdf(1))
     assert ink(small)[0] == pytest.approx(1240 / 2 + ink(large)[0] / 2, abs=4)
-    assert ink(small)[1] == pytest.approx(SIDE / 2 + ink(large)[1] / 2, abs=4)
+    assert ink(small)[1] == pytest.approx(PREVIEW_PIXELS / 2 + ink(large)[1] / 2, abs=4)
 
 
 def test_a_page_in_larger_units(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_grey(tmp_path: Path) -> None:
 def test_pictures(tmp_path: Path) -> None:
     page = drawn(tmp_path, picture((400, 200)))
     # The paper turns the way the picture lies, which then is as wide as the paper.
-    assert page.size == (SIDE, 1240)
+    assert page.size == (PREVIEW_PIXELS, 1240)
     assert [colour(page, x, 0.5) for x in (0.01, 0.49, 0.51, 0.99)] == [
         "red",
         "red",
@@ -130,7 +130,7 @@ def test_pictures(tmp_path: Path) -> None:
     ]
     assert [colour(page, 0.5, y) for y in (0.1, 0.9)] == ["white", "white"]
     page = drawn(tmp_path, picture((400, 200)), rotate=False, scale="cover")
-    assert page.size == (1240, SIDE)
+    assert page.size == (1240, PREVIEW_PIXELS)
     assert [colour(page, x, y) for x in (0.01, 0.99) for y in (0.01, 0.99)] == [
         *("red", "red", "blue", "blue")
     ]
@@ -143,14 +143,14 @@ def test_pictures(tmp_path: Path) -> None:
 def test_what_is_larger_than_the_paper_takes_no_memory(tmp_path: Path, scale: str) -> None:
     data = picture((2000, 2000), dpi=(20, 20))
     page = drawn(tmp_path, data, scale=scale, paper=(20, 20))
-    assert page.size == (SIDE, SIDE)
+    assert page.size == (PREVIEW_PIXELS, PREVIEW_PIXELS)
 
 
 def test_a_photo_lies_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90° clockwise
     page = drawn(tmp_path, picture((400, 200), "JPEG", exif=exif))
-    assert page.size == (1240, SIDE)
+    assert page.size == (1240, PREVIEW_PIXELS)
     assert [colour(page, 0.5, y) for y in (0.2, 0.8)] == ["red", "blue"]
 
 
@@ -173,7 +173,7 @@ def test_the_profile_of_a_photo_counts(tmp_path: Path) -> None:
 def test_all_kinds_of_pictures(tmp_path: Path, mode: str) -> None:
     image = Image.new(mode, (50, 80), 1 if mode == "1" else None)
     image.save(tmp_path / "x", "TIFF" if mode == "CMYK" else "PNG")
-    assert drawn(tmp_path, tmp_path / "x").size == (1240, SIDE)
+    assert drawn(tmp_path, tmp_path / "x").size == (1240, PREVIEW_PIXELS)
 
 
 def test_transparent_is_white(tmp_path: Path) -> None:
@@ -205,10 +205,14 @@ def test_frames_of_a_tiff(tmp_path: Path) -> None:
 
 
 def test_large_photos_are_decoded_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 300_000)
+    monkeypatch.setattr(pictures, "MAX_PICTURE_PIXELS", 300_000)
     page = drawn(tmp_path, picture((2000, 1000), "JPEG"))
     assert [colour(page, x, 0.5) for x in (0.2, 0.8)] == ["red", "blue"]
-    for limit, kind in (("MAX_PIXELS", "TIFF"), ("MAX_PIXELS", "PNG"), ("MAX_JPEG_PIXELS", "JPEG")):
+    for limit, kind in (
+        ("MAX_PICTURE_PIXELS", "TIFF"),
+        ("MAX_PICTURE_PIXELS", "PNG"),
+        ("MAX_REDUCIBLE_PIXELS", "JPEG"),
+    ):
         monkeypatch.setattr(pictures, limit, 300_000)
         with pytest.raises(TaskError, match=r"^image_too_large$"):
             drawn(tmp_path, picture((2000, 1000), kind))
@@ -243,8 +247,8 @@ def test_a_fax_is_as_high_as_it_was(tmp_path: Path) -> None:
     left, top, right, bottom = ink(drawn(tmp_path, out.getvalue(), paper=None))
     assert (right - left) / (bottom - top) == pytest.approx(1, rel=0.02)
     left, top, right, bottom = ink(drawn(tmp_path, out.getvalue(), scale="none"))
-    assert (right - left) / SIDE == pytest.approx(2 * 25.4 / A4[1], rel=0.02)
-    assert (bottom - top) / SIDE == pytest.approx(2 * 25.4 / A4[1], rel=0.02)
+    assert (right - left) / PREVIEW_PIXELS == pytest.approx(2 * 25.4 / A4[1], rel=0.02)
+    assert (bottom - top) / PREVIEW_PIXELS == pytest.approx(2 * 25.4 / A4[1], rel=0.02)
 
 
 @pytest.mark.parametrize("highest", [1.0, 255.0, 65535.0])

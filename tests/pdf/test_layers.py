@@ -6,7 +6,7 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf.draw import SIDE
+from custom_components.lianke.pdf.draw import PREVIEW_PIXELS
 from custom_components.lianke.pdf.layout import split
 from tests.documents.pdf_samples import SAMPLES, Pdf, annotated, layered, one_page
 from tests.pdf.sheets import laid_out
@@ -176,7 +176,7 @@ def test_rules_of_layers_that_have_no_end(tmp_path: Path, rule: str) -> None:
     made.add("")
     made.page(annotations=["/Subtype /Square /F 4 /C [1 0 0] /Rect [9 9 99 99] /OC 5 0 R"])
     data = made.data().replace(b"6 0 obj\n<<  >>", b"6 0 obj\n[/And 6 0 R 6 0 R 6 0 R]")
-    assert drawn(tmp_path, data, paper=None).height == SIDE
+    assert drawn(tmp_path, data, paper=None).height == PREVIEW_PIXELS
 
 
 @pytest.mark.parametrize(

@@ -324,8 +324,8 @@ def test_a_photo_is_laid_out_as_it_was_held(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("how", "pixels"),
     [
-        ({}, layout.MOST_PIXELS),
-        ({"sheet": "id_card"}, layout.MOST_PIXELS),
+        ({}, layout.MAX_SHEET_PICTURE_PIXELS),
+        ({"sheet": "id_card"}, layout.MAX_SHEET_PICTURE_PIXELS),
         ({"sheet": "photos", "photo": None}, 3842),
         ({"sheet": "photos", "photo": (102, 152)}, 2035),
     ],

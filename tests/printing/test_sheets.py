@@ -17,7 +17,7 @@ from custom_components.lianke.const import CONF_DEFAULT_OPTIONS
 from custom_components.lianke.documents import pdf_client, sheets as sheets_module
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.sheets import SheetOptions
-from custom_components.lianke.pdf.process import MAX_SOURCE_PAGES, TASK_SECONDS
+from custom_components.lianke.pdf.process import ALARM_SECONDS, MAX_SOURCE_PAGES
 from tests.household import LABELS, OTHER_LASER, House, make_media, refusal
 from tests.simulator import make_pdf
 
@@ -481,4 +481,4 @@ def test_only_what_the_printer_calls_borderless_is_printed_to_the_edges(
 def test_a_large_layout_has_more_time_than_a_small_one() -> None:
     """2,000 pages took 40 seconds on a busy machine. The process ends itself a little after the last of them."""
     assert sheets_module.layout_seconds(1) == sheets_module.LAYOUT_SECONDS
-    assert 50 <= sheets_module.layout_seconds(MAX_SOURCE_PAGES) < TASK_SECONDS
+    assert 50 <= sheets_module.layout_seconds(MAX_SOURCE_PAGES) < ALARM_SECONDS

@@ -252,7 +252,7 @@ async def test_a_pdf_process_whose_client_is_gone(socket_enabled: None) -> None:
         "import sys, time\n"
         f"sys.path.append({str(Path(pdf_client.__file__).parents[1])!r})\n"
         "from pdf import process\n"
-        "process.TASK_SECONDS = 1\n"
+        "process.ALARM_SECONDS = 1\n"
         "process._answer = lambda *_: time.sleep(60)\n"
         f"process.main({str(Path(pypdfium2.__file__).parents[1])!r})\n"
     )
@@ -266,5 +266,5 @@ async def test_a_pdf_process_whose_client_is_gone(socket_enabled: None) -> None:
     async with asyncio.timeout(20):
         assert await pdf_client._async_read(process) == {"ready": True, "pdfium": True}
         assert process.stdin is not None
-        process.stdin.write(pdf_process.LENGTH.pack(2) + b"{}")
+        process.stdin.write(pdf_process.MESSAGE_LENGTH.pack(2) + b"{}")
         assert await process.wait() == -signal.SIGALRM

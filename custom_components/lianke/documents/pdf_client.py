@@ -8,7 +8,6 @@ import json
 import logging
 import os
 from pathlib import Path
-import struct
 import sys
 from typing import Any, Final
 
@@ -19,11 +18,11 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 from ..fair_queue import FairQueue, NoPlaceError
+from ..pdf.process import MESSAGE_LENGTH
 
 _LOGGER = logging.getLogger(__name__)
 
 SCRIPT: Final = Path(__file__).parents[1] / "pdf" / "__main__.py"
-LENGTH: Final = struct.Struct(">I")
 # Bytes of the process's answer; a longer one ends the process.
 MAX_ANSWER: Final = 64 * 1024
 # All that the process gets of Home Assistant's environment, which contains secrets.
@@ -153,7 +152,7 @@ class PdfWorker:
             async with asyncio.timeout(seconds):
                 assert running.stdin is not None
                 data = json.dumps(request).encode()
-                running.stdin.write(LENGTH.pack(len(data)) + data)
+                running.stdin.write(MESSAGE_LENGTH.pack(len(data)) + data)
                 await running.stdin.drain()
                 answer = await _async_read(running)
         except TimeoutError:
@@ -219,7 +218,7 @@ class PdfWorker:
 async def _async_read(process: asyncio.subprocess.Process) -> dict[str, Any]:
     """Return the next answer. Raises IncompleteReadError when the process has ended, ValueError for a malformed one."""
     assert process.stdout is not None
-    (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
+    (length,) = MESSAGE_LENGTH.unpack(await process.stdout.readexactly(MESSAGE_LENGTH.size))
     if length > MAX_ANSWER:
         raise ValueError
     answer = json.loads(await process.stdout.readexactly(length))

@@ -12,7 +12,7 @@ from .spool import async_get_spool, write_bytes
 
 # For decoding a file: others wait meanwhile, and are refused after `pdf_client.WAIT_SECONDS`.
 CHECK_SECONDS: Final = 20.0
-# For the pages of a scan's PDF, `pdf.whole_pdf.TURN_SECONDS` each.
+# For the pages of a scan's PDF, `pdf.process.WORKER_TURN_SECONDS` each.
 MAX_TURNS: Final = 30
 # Reasons of a PdfError for a file of which something is missing.
 NOT_WHOLE: Final = frozenset({"incomplete", "image_damaged", "damaged"})

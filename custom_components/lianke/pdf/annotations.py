@@ -10,8 +10,8 @@ from pikepdf import Array, Dictionary, Name, Page, Pdf, Stream, String
 from pikepdf.exceptions import PikepdfError
 import pypdfium2
 
-from .files import opened_page, render, save, structure, temporary
 from .layers import Layers
+from .pdf_files import opened_page, render_page, save, structure, temporary
 from .plan import Size
 from .process import TaskError
 
@@ -19,26 +19,26 @@ from .process import TaskError
 LARGEST: Final = 14_400
 # Points; what is smaller is no page.
 SMALLEST: Final = 0.01
-_LETTER: Final = (0.0, 0.0, 612.0, 792.0)
+_DEFAULT_BOX: Final = (0.0, 0.0, 612.0, 792.0)
 _HIDDEN: Final = 2
 # What stays of the catalog; of an unwanted page only /Type does.
 _KEPT: Final = frozenset({"/Type", "/Pages", "/AcroForm", "/OCProperties", "/Version"})
 
-type Box = tuple[float, float, float, float]
+type PageBox = tuple[float, float, float, float]
 
 
-class View(NamedTuple):
+class PageView(NamedTuple):
     # The visible part, in the page's own units.
-    box: Box
+    box: PageBox
     # Degrees, clockwise.
     turn: int
     # In points, after the turn.
     size: Size
 
 
-def view_of(page: Page) -> View:
+def page_view(page: Page) -> PageView:
     """Raise TaskError: damaged, for a page with nothing to see."""
-    media = _box(page.obj.get(Name.MediaBox)) or _LETTER
+    media = _box(page.obj.get(Name.MediaBox)) or _DEFAULT_BOX
     crop = _box(page.obj.get(Name.CropBox)) or media
     left, bottom = max(media[0], crop[0]), max(media[1], crop[1])
     right, top = min(media[2], crop[2]), min(media[3], crop[3])
@@ -53,7 +53,7 @@ def view_of(page: Page) -> View:
     if unit > 0 and unit != 1:
         unit = min(unit, LARGEST / max(size))
         size = Size(size.width * unit, size.height * unit)
-    return View((left, bottom, right, top), turn, size)
+    return PageView((left, bottom, right, top), turn, size)
 
 
 def _number(found: Any, otherwise: float) -> float:
@@ -70,7 +70,7 @@ def _numbers(found: Any) -> list[float]:
     return [_number(one, math.nan) for one in found]
 
 
-def _box(found: Any) -> Box | None:
+def _box(found: Any) -> PageBox | None:
     """Return left, bottom, right and top; None where they make no sense."""
     corners = _numbers(found)
     if len(corners) != 4 or not all(map(math.isfinite, corners)):
@@ -101,7 +101,7 @@ def drawable(path: str, number: int, folder: str) -> Iterator[tuple[Any, Any, Si
     """Open a page as it is printed: its PDFium document, the page and its size in points. Raises as `printable`."""
     with structure(path) as pdf, ExitStack() as stack:
         chosen = _prepare(pdf, [number])
-        size = view_of(Page(chosen.pages[0])).size
+        size = page_view(Page(chosen.pages[0])).size
         if not chosen.has_notes and Name.OCProperties not in pdf.Root:
             document = stack.enter_context(_pdfium(path))
         else:
@@ -235,7 +235,7 @@ def _flatten(document: Any, page: Any) -> None:
     raw = pypdfium2.raw
     if raw.FPDFPage_GetAnnotCount(page) > 0:
         # PDFium makes missing appearances only when it draws a page, so it draws this one outside of a tiny bitmap.
-        render(document, page, (1, 1), (2, 2, 1, 1))
+        render_page(document, page, (1, 1), (2, 2, 1, 1))
         raw.FPDFPage_Flatten(page, raw.FLAT_PRINT)
 
 

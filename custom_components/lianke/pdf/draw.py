@@ -5,14 +5,14 @@ from typing import Any, Final
 from PIL import Image
 
 from .annotations import drawable
-from .files import folder_of, new_file, render
+from .pdf_files import folder_of, new_file, render_page
 from .pictures import as_jpeg, read_picture
 from .plan import Rect, Size, aligned, mm, scaled
 
 # Pixels of the longer side: 150 dpi on A4, enough to read the small print when zoomed.
-SIDE: Final = 1754
-MIN_SIDE: Final = 16
-QUALITY: Final = 85
+PREVIEW_PIXELS: Final = 1754
+LEAST_PREVIEW_PIXELS: Final = 16
+PREVIEW_QUALITY: Final = 85
 
 
 def draw(request: dict[str, Any]) -> None:
@@ -25,7 +25,7 @@ def draw(request: dict[str, Any]) -> None:
     if request["mono"]:
         picture = picture.convert("L")
     with new_file(request["target"]) as file:
-        file.write(as_jpeg(picture, QUALITY))
+        file.write(as_jpeg(picture, PREVIEW_QUALITY))
 
 
 def _draw_page(request: dict[str, Any]) -> Image.Image:
@@ -33,11 +33,11 @@ def _draw_page(request: dict[str, Any]) -> Image.Image:
     with drawable(request["path"], request["page"], folder) as (document, page, size):
         canvas, place = _canvas(size, request)
         pixels = round(canvas.width), round(canvas.height)
-        return render(document, page, pixels, _pixels(place, canvas))
+        return render_page(document, page, pixels, _pixels(place, canvas))
 
 
 def _draw_picture(request: dict[str, Any]) -> Image.Image:
-    picture, size = read_picture(request["path"], request["page"], SIDE)
+    picture, size = read_picture(request["path"], request["page"], PREVIEW_PIXELS)
     canvas, place = _canvas(size, request)
     x, y, width, height = _pixels(place, canvas)
     paper = Image.new("RGB", (round(canvas.width), round(canvas.height)), "white")
@@ -64,8 +64,11 @@ def _canvas(size: Size, request: dict[str, Any]) -> tuple[Size, Rect]:
         paper = Size(mm(paper_mm[0]), mm(paper_mm[1]))
         if request["rotate"] and size.is_landscape != paper.is_landscape:
             paper = paper.turned
-    factor = SIDE / max(paper)
-    canvas = Size(max(paper.width * factor, MIN_SIDE), max(paper.height * factor, MIN_SIDE))
+    factor = PREVIEW_PIXELS / max(paper)
+    canvas = Size(
+        max(paper.width * factor, LEAST_PREVIEW_PIXELS),
+        max(paper.height * factor, LEAST_PREVIEW_PIXELS),
+    )
     place = aligned(scaled(size, paper, request["scale"]), Rect(0, 0, *paper), request["align"])
     return canvas, Rect(*(length * factor for length in place))
 

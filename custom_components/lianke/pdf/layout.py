@@ -10,25 +10,24 @@ from pikepdf.exceptions import PikepdfError
 from PIL import Image
 
 from . import plan
-from .annotations import LARGEST, View, printable, view_of
-from .files import folder_of, save_new
+from .annotations import LARGEST, PageView, page_view, printable
 from .layers import Layers, carry
-from .marks import STAMP_ROOM, Stamps, Watermark, lettering, lines
-from .pictures import Crop, Cut, as_jpeg, cropped, read_picture
-from .plan import CARD, Item, Paper, Rect, Sheet, Size, mm
+from .pdf_files import folder_of, save_new
+from .pictures import PAGE_QUALITY, Crop, Cut, as_jpeg, cropped, read_picture
+from .plan import CARD, Item, Rect, Sheet, SheetPaper, Size, mm
 from .process import MAX_SOURCE_PAGES, TaskError
+from .sheet_marks import STAMP_ROOM, Stamps, Watermark, lettering, lines
 
 # Dots per inch of a photo, and pixels of any picture's longer side, which is as sharp on A4. More cannot be seen.
-SHARP: Final = 340
-MOST_PIXELS: Final = 4000
-QUALITY: Final = 92
+PHOTO_DPI: Final = 340
+MAX_SHEET_PICTURE_PIXELS: Final = 4000
 
 
 @dataclass(slots=True)
-class Gathered:
+class SourcePages:
     """Pages of several files, as they are printed."""
 
-    pages: list[tuple[Pdf, Page, View]] = field(default_factory=list)
+    pages: list[tuple[Pdf, Page, PageView]] = field(default_factory=list)
     # The place of each file's first page in `pages`.
     starts: list[int] = field(default_factory=list)
 
@@ -39,27 +38,30 @@ class Gathered:
 
 @contextmanager
 def gather(
-    files: list[dict[str, Any]], folder: str, crop: Crop | None = None, most: int = MOST_PIXELS
-) -> Iterator[Gathered]:
+    files: list[dict[str, Any]],
+    folder: str,
+    crop: Crop | None = None,
+    most: int = MAX_SHEET_PICTURE_PIXELS,
+) -> Iterator[SourcePages]:
     """Open the pages of files; temporary files are in `folder`.
 
     Each file has `path`, `is_pdf` and `pages`, their numbers from 0; a picture may have `cut`, the fields of a Cut.
     Pictures get at most `most` pixels on their longer sides. Raises TaskError.
     """
-    gathered = Gathered()
+    sources = SourcePages()
     with ExitStack() as stack:
         pictures = stack.enter_context(Pdf.new())
         for file in files:
-            gathered.starts.append(len(gathered.pages))
-            if len(gathered.pages) + len(file["pages"]) > MAX_SOURCE_PAGES:
+            sources.starts.append(len(sources.pages))
+            if len(sources.pages) + len(file["pages"]) > MAX_SOURCE_PAGES:
                 raise TaskError("too_many_pages")
             if file["is_pdf"]:
                 pdf, pages = stack.enter_context(printable(file["path"], file["pages"], folder))
             else:
                 pdf = pictures
                 pages = [_picture(pdf, file, frame, crop, most) for frame in file["pages"]]
-            gathered.pages += [(pdf, page, view_of(page)) for page in pages]
-        yield gathered
+            sources.pages += [(pdf, page, page_view(page)) for page in pages]
+        yield sources
 
 
 def _picture(pdf: Pdf, file: dict[str, Any], frame: int, crop: Crop | None, most: int) -> Page:
@@ -78,7 +80,7 @@ def _picture(pdf: Pdf, file: dict[str, Any], frame: int, crop: Crop | None, most
     width, height = size.width * factor, size.height * factor
     image = Stream(
         pdf,
-        as_jpeg(picture, QUALITY),
+        as_jpeg(picture, PAGE_QUALITY),
         Type=Name.XObject,
         Subtype=Name.Image,
         Width=picture.width,
@@ -109,7 +111,7 @@ def _new_page(pdf: Pdf, size: Size) -> Page:
 
 
 # What is copied of a page: all that can be seen.
-_SEEN: Final = (
+_VISIBLE_KEYS: Final = (
     Name.MediaBox,
     Name.CropBox,
     Name.UserUnit,
@@ -129,7 +131,7 @@ class _Copies:
         self._target = target
         self._hidden: dict[int, list[Any]] = {}
 
-    def form(self, source: Pdf, page: Page, view: View) -> Any:
+    def form(self, source: Pdf, page: Page, view: PageView) -> Any:
         """Make a form that draws the visible part of a page."""
         contents = page.obj.get(Name.Contents)
         if isinstance(contents, Array) and len(contents) == 1:
@@ -150,7 +152,7 @@ class _Copies:
 
     def part(self, source: Pdf, page: Page, **changes: Any) -> Any:
         """Copy a page, but only what can be seen of it."""
-        seen = {str(name)[1:]: page.obj[name] for name in _SEEN if name in page.obj}
+        seen = {str(name)[1:]: page.obj[name] for name in _VISIBLE_KEYS if name in page.obj}
         part = source.make_indirect(Dictionary(Type=Name.Page, **seen | changes))
         if id(source) not in self._hidden:
             self._hidden[id(source)] = [
@@ -162,7 +164,7 @@ class _Copies:
         carry(self._target, [one for some in self._hidden.values() for one in some])
 
 
-def impose(gathered: Gathered, sheets: Sequence[Sheet]) -> Pdf:
+def impose(sources: SourcePages, sheets: Sequence[Sheet]) -> Pdf:
     """Make a document with a page for each sheet. Raises TaskError: damaged.
 
     Each page becomes a form: its changes to the graphics state end with it, and nothing outside of its box is seen.
@@ -175,7 +177,7 @@ def impose(gathered: Gathered, sheets: Sequence[Sheet]) -> Pdf:
         if sheet.window:
             content.append(b"%f %f %f %f re W n" % sheet.window)
         for item in sheet.items:
-            source, origin, view = gathered.pages[item.page]
+            source, origin, view = sources.pages[item.page]
             if item.page not in forms:
                 forms[item.page] = copies.form(source, origin, view)
             name = page.add_resource(forms[item.page], Name.XObject)
@@ -186,7 +188,7 @@ def impose(gathered: Gathered, sheets: Sequence[Sheet]) -> Pdf:
     return target
 
 
-def _matrix(view: View, item: Item) -> tuple[float, ...]:
+def _matrix(view: PageView, item: Item) -> tuple[float, ...]:
     """Return the matrix that brings the visible part of a page to its place on a sheet."""
     left, bottom, right, top = view.box
     turn, place = (view.turn - 90 * item.turns) % 360, item.place
@@ -200,7 +202,7 @@ def _matrix(view: View, item: Item) -> tuple[float, ...]:
     }[turn]
 
 
-SEVERAL: Final = {"2_up": 2, "4_up": 4, "6_up": 6, "9_up": 9}
+PAGES_PER_SHEET: Final = {"2_up": 2, "4_up": 4, "6_up": 6, "9_up": 9}
 
 
 def lay_out(request: dict[str, Any]) -> dict[str, Any]:
@@ -212,18 +214,18 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
     begins on a new sheet (of paper, if `two_sided`). `watermark` with `opacity`, `date` and `numbers` go on each sheet.
     """
     stamped = bool(request["date"] or request["numbers"])
-    paper = Paper(
+    paper = SheetPaper(
         Size(*map(mm, request["paper"])),
         Size(*map(mm, request["margin"])),
         STAMP_ROOM if stamped else 0.0,
     )
     crop, folder = _crop(request, paper), folder_of(request["target"])
-    with _damage(), gather(request["files"], folder, crop, _most_pixels(request)) as gathered:
-        sheets = [*_plan(gathered, request, paper)]
+    with _damage(), gather(request["files"], folder, crop, _most_pixels(request)) as sources:
+        sheets = [*_plan(sources, request, paper)]
         letters = None
         if request["watermark"]:
             letters = lettering(request["watermark"], tuple(request["fonts"]))
-        with impose(gathered, sheets) as document:
+        with impose(sources, sheets) as document:
             of = len(sheets) if request["numbers"] else None
             stamps = Stamps(document, date=request["date"], of=of) if stamped else None
             mark = Watermark(document, letters, request["opacity"]) if letters else None
@@ -251,18 +253,18 @@ def _damage() -> Iterator[None]:
 
 def _most_pixels(request: dict[str, Any]) -> int:
     """Give a picture on a poster as many times more pixels as it is larger."""
-    return MOST_PIXELS * (
+    return MAX_SHEET_PICTURE_PIXELS * (
         max(request["columns"], request["rows"]) if request["sheet"] == "poster" else 1
     )
 
 
-def _crop(request: dict[str, Any], paper: Paper) -> Crop | None:
+def _crop(request: dict[str, Any], paper: SheetPaper) -> Crop | None:
     if request["sheet"] == "id_card":
         # A card's small print must stay readable.
-        return Crop(CARD, turns=True, pixels=MOST_PIXELS)
+        return Crop(CARD, turns=True, pixels=MAX_SHEET_PICTURE_PIXELS)
     if request["sheet"] == "photos" and request["fill"]:
         shape = plan.photo_shape(_photo(request), paper)
-        pixels = min(MOST_PIXELS, round(shape.height / 72 * SHARP))
+        pixels = min(MAX_SHEET_PICTURE_PIXELS, round(shape.height / 72 * PHOTO_DPI))
         return Crop(shape, turns=not request["upright"], pixels=pixels)
     return None
 
@@ -271,16 +273,16 @@ def _photo(request: dict[str, Any]) -> Size | None:
     return None if request["photo"] is None else Size(*map(mm, request["photo"]))
 
 
-def _plan(gathered: Gathered, request: dict[str, Any], paper: Paper) -> Iterable[Sheet]:
-    sizes = gathered.sizes
+def _plan(sources: SourcePages, request: dict[str, Any], paper: SheetPaper) -> Iterable[Sheet]:
+    sizes = sources.sizes
     if not sizes:
         raise TaskError("damaged")
     sheet = request["sheet"]
     if sheet == "poster" and len(sizes) * request["columns"] * request["rows"] > MAX_SOURCE_PAGES:
         raise TaskError("too_many_pages")
-    number = SEVERAL.get(sheet, 1)
+    number = PAGES_PER_SHEET.get(sheet, 1)
     places = number * (2 if request["two_sided"] else 1)
-    starts = gathered.starts if request["new_sheet"] else []
+    starts = sources.starts if request["new_sheet"] else []
     slots = plan.padded(starts, len(sizes), places)
     common: dict[str, Any] = {"paper": paper, "frame": request["frame"]}
     match sheet:
@@ -296,7 +298,7 @@ def _plan(gathered: Gathered, request: dict[str, Any], paper: Paper) -> Iterable
         case "poster":
             grid = {name: request[name] for name in ("columns", "rows", "landscape")}
             return plan.poster(sizes, **grid, **common)
-    if sheet in SEVERAL:
+    if sheet in PAGES_PER_SHEET:
         ways = {name: request[name] for name in ("landscape", "by_column")}
         return plan.several(sizes, slots, number, **ways, **common)
     return plan.single(sizes, slots)
@@ -313,22 +315,22 @@ def split(request: dict[str, Any]) -> dict[str, Any]:
     if sum(len(part["pages"]) for part in request["parts"]) > MAX_SOURCE_PAGES:
         raise TaskError("too_many_pages")
     folder = folder_of(request["parts"][0]["target"])
-    with _damage(), gather([request["file"]], folder) as gathered:
+    with _damage(), gather([request["file"]], folder) as sources:
         for part in request["parts"]:
-            with _part_of(gathered, part, upright=request["upright"]) as made:
+            with _part_of(sources, part, upright=request["upright"]) as made:
                 save_new(made, part["target"], request["limit"])
-        return {"lies": request["upright"] and gathered.sizes[0].is_landscape}
+        return {"lies": request["upright"] and sources.sizes[0].is_landscape}
 
 
-def _part_of(gathered: Gathered, part: dict[str, Any], *, upright: bool) -> Pdf:
+def _part_of(sources: SourcePages, part: dict[str, Any], *, upright: bool) -> Pdf:
     target = Pdf.new()
     copies = _Copies(target)
     for number in part["pages"]:
         if number is None:
-            _, _, view = gathered.pages[-1]
+            _, _, view = sources.pages[-1]
             page, turn = _new_page(target, view.size), 0
         else:
-            source, origin, view = gathered.pages[number]
+            source, origin, view = sources.pages[number]
             turn = view.turn
             target.pages.append(Page(copies.part(source, origin)))
             page = target.pages[-1]

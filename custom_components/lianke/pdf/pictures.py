@@ -13,11 +13,15 @@ from .plan import Rect, Size
 from .process import TaskError
 
 # Decoded, turned and converted, a pixel takes up to ten bytes of the process's memory.
-MAX_PIXELS: Final = 30_000_000
+MAX_PICTURE_PIXELS: Final = 30_000_000
+# Of a JPEG that is put on a page.
+PAGE_QUALITY: Final = 92
+# Rows that are worked on at a time, so that a page is not in memory twice.
+BAND_ROWS: Final = 256
 # JPEG can be decoded at a smaller size.
-MAX_JPEG_PIXELS: Final = 250_000_000
+MAX_REDUCIBLE_PIXELS: Final = 250_000_000
 STRONGEST_REDUCTION: Final = 8
-DEFAULT_DPI: Final = 96
+ASSUMED_DPI: Final = 96
 # By how many times dots may be denser across than down, or down than across.
 OBLONG: Final = 4
 NEARLY_SQUARE: Final = 0.02
@@ -67,11 +71,11 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
         # Phones put further pictures behind the photo; Pillow calls such a file MPO.
         is_jpeg = opened.format in ("JPEG", "MPO")
         full, pixels = opened.size, opened.width * opened.height
-        factor = reduction(full, most or max(full), MAX_PIXELS)
+        factor = reduction(full, most or max(full), MAX_PICTURE_PIXELS)
         picture: Image.Image = opened
-        if is_jpeg and pixels <= MAX_JPEG_PIXELS:
+        if is_jpeg and pixels <= MAX_REDUCIBLE_PIXELS:
             opened.draft(None, (max(1, full[0] // factor), max(1, full[1] // factor)))
-        if picture.width * picture.height > MAX_PIXELS:
+        if picture.width * picture.height > MAX_PICTURE_PIXELS:
             raise TaskError("image_too_large")
         across, down = _resolution(opened)
         turned = picture.getexif().get(0x0112, 1) >= 5
@@ -108,10 +112,10 @@ def reduction(full: tuple[int, int], most: float, max_pixels: int) -> int:
 
 def _resolution(opened: Image.Image) -> tuple[float, float]:
     """Return the dots per inch across and down that the picture names, if they make sense, else DEFAULT_DPI."""
-    found: Any = opened.info.get("dpi", (DEFAULT_DPI,))
+    found: Any = opened.info.get("dpi", (ASSUMED_DPI,))
     across, down = float(found[0]), float(found[-1])
     if not (20 <= across <= 10_000 and 20 <= down <= 10_000):
-        return DEFAULT_DPI, DEFAULT_DPI
+        return ASSUMED_DPI, ASSUMED_DPI
     # Faxes have twice as many dots across; a much larger difference is a mistake.
     return (across, down) if 1 / OBLONG <= across / down <= OBLONG else (across, across)
 
@@ -122,7 +126,7 @@ def _square(picture: Image.Image, oblong: float) -> Image.Image:
     if abs(oblong - 1) < NEARLY_SQUARE:
         return picture
     size = (width, round(height * oblong)) if oblong > 1 else (round(width / oblong), height)
-    if size[0] * size[1] > MAX_PIXELS:
+    if size[0] * size[1] > MAX_PICTURE_PIXELS:
         return picture
     exif = picture.getexif()
     resized = _plain(picture).resize(size)
@@ -202,7 +206,7 @@ def flatten(picture: Image.Image) -> Image.Image:
 
 # A chosen part that differs from the shape by no more than this, as in a photo taken slightly from the side, is
 # stretched to it; of any other the middle is kept.
-STRETCHED = 0.1
+STRETCHABLE = 0.1
 
 
 class Crop(NamedTuple):
@@ -268,7 +272,7 @@ def cropped(
     factor = min(size.width / shape.width, size.height / shape.height)
     wanted = Size(shape.width * factor, shape.height * factor)
     kept = Rect(0, 0, wanted.width / size.width, wanted.height / size.height)
-    if chosen and min(kept.size) >= 1 - STRETCHED:
+    if chosen and min(kept.size) >= 1 - STRETCHABLE:
         return picture, wanted
     left, top = (1 - kept.width) / 2 * picture.width, (1 - kept.height) / 2 * picture.height
     box = _box(picture, (left, top), (picture.width - left, picture.height - top))

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from .process import MAX_SOURCE_PAGES, TaskError
 
 POINTS_PER_MM: Final = 72 / 25.4
-CENTER: Final = 5
 
 
 class Size(NamedTuple):
@@ -59,8 +58,8 @@ def scaled(size: Size, area: Size, scale: str) -> Size:
     return Size(size.width * factor, size.height * factor)
 
 
-def aligned(size: Size, area: Rect, align: int = CENTER) -> Rect:
-    """`align` is 1 to 9: rows from top left to bottom right."""
+def aligned(size: Size, area: Rect, align: int = 5) -> Rect:
+    """`align` is 1 to 9, rows from top left to bottom right; 5 is the middle."""
     row, column = divmod(align - 1, 3)
     x = area.x + (area.width - size.width) * column / 2
     y = area.y + (area.height - size.height) * (2 - row) / 2
@@ -87,7 +86,7 @@ class Grid(NamedTuple):
     gap: float
 
     @property
-    def pitch(self) -> Size:
+    def cell_step(self) -> Size:
         """From one cell to the next."""
         return Size(
             (self.area.width + self.gap) / self.columns, (self.area.height + self.gap) / self.rows
@@ -95,7 +94,7 @@ class Grid(NamedTuple):
 
     def cells(self, *, by_column: bool = False) -> list[Rect]:
         """In reading order: by rows from the top left, or by columns."""
-        across, up = self.pitch
+        across, up = self.cell_step
         places = [(row, column) for row in range(self.rows) for column in range(self.columns)]
         if by_column:
             places.sort(key=lambda place: place[::-1])
@@ -113,8 +112,8 @@ class Grid(NamedTuple):
         """Return the number, from 0 by rows, of the cell that the middle of `place` is in."""
         if self.columns * self.rows == 1:
             return 0
-        column = int((place.x + place.width / 2 - self.area.x) / self.pitch.width)
-        row = int((place.y + place.height / 2 - self.area.y) / self.pitch.height)
+        column = int((place.x + place.width / 2 - self.area.x) / self.cell_step.width)
+        row = int((place.y + place.height / 2 - self.area.y) / self.cell_step.height)
         return (self.rows - 1 - row) * self.columns + column
 
 
@@ -136,14 +135,14 @@ class Sheet:
     marked: list[Rect] = field(default_factory=list)
 
 
-class Paper(NamedTuple):
+class SheetPaper(NamedTuple):
     size: Size
     # Free at the left and right, and at the top and bottom, of the paper as it is defined.
     margin: Size
     # Free besides at the top and bottom, whatever way the paper lies.
     stamped: float = 0.0
 
-    def lying(self, landscape: bool) -> tuple[Size, Rect]:  # how it lies
+    def oriented(self, landscape: bool) -> tuple[Size, Rect]:
         """Return the size of the paper as the reader sees it, and the area that may be printed on."""
         turned = self.size.is_landscape != landscape
         size = self.size.turned if turned else self.size
@@ -177,8 +176,8 @@ def _filled(
     for page, cell in zip(pages, grid.cells(by_column=by_column), strict=False):
         if page is not None:
             check_room(cell)
-            lies = sizes[page].is_landscape and not upright
-            turns = int(may_turn and lies != cell.size.is_landscape)
+            is_landscape = sizes[page].is_landscape and not upright
+            turns = int(may_turn and is_landscape != cell.size.is_landscape)
             shape = sizes[page].turned if turns else sizes[page]
             items.append(Item(page, aligned(scaled(shape, cell.size, "fit"), cell), turns))
     return Sheet(size, items=items, grid=grid, frames=[item.place for item in items if frame])
@@ -209,7 +208,7 @@ def several(
     slots: Sequence[Slot],
     number: int,
     *,
-    paper: Paper,
+    paper: SheetPaper,
     landscape: bool | None,
     by_column: bool,
     frame: bool,
@@ -219,8 +218,8 @@ def several(
     With None for `landscape`, the pages decide how the sheet lies.
     """
     choices = [
-        (*paper.lying(lies), columns, rows)
-        for lies in _ways(landscape)
+        (*paper.oriented(is_landscape), columns, rows)
+        for is_landscape in _ways(landscape)
         for columns, rows in GRIDS[number]
     ]
     size, area, columns, rows = max(choices, key=lambda choice: _factor(sizes[0], *choice[1:]))
@@ -231,12 +230,12 @@ def several(
     ]
 
 
-def booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool) -> Iterator[Sheet]:
+def booklet(sizes: Sequence[Size], *, paper: SheetPaper, side: str, frame: bool) -> Iterator[Sheet]:
     """Lay out a booklet: two pages on each side, to be folded in the middle.
 
     `side` is front, back or both, which then alternate.
     """
-    size, area = paper.lying(landscape=True)
+    size, area = paper.oriented(landscape=True)
     # The fold gets the margins of two edges.
     grid = Grid(area, 2, 1, 2 * area.x)
     last = len(sizes) + -len(sizes) % 4 - 1
@@ -249,9 +248,9 @@ def booklet(sizes: Sequence[Size], *, paper: Paper, side: str, frame: bool) -> I
         yield _filled(size, grid, sizes, pages, frame=frame)
 
 
-def invoices(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> Iterator[Sheet]:
+def invoices(sizes: Sequence[Size], *, paper: SheetPaper, frame: bool) -> Iterator[Sheet]:
     """Lay out two vouchers of any size on each sheet, each filling its half, with a line to cut."""
-    size, area = paper.lying(landscape=False)
+    size, area = paper.oriented(landscape=False)
     grid = Grid(area, 1, 2, 2 * area.y)
     middle = size.height / 2
     for pages in batched(range(len(sizes)), 2, strict=False):
@@ -265,7 +264,7 @@ def poster(
     *,
     columns: int,
     rows: int,
-    paper: Paper,
+    paper: SheetPaper,
     landscape: bool | None,
     frame: bool,
 ) -> Iterator[Sheet]:
@@ -276,8 +275,8 @@ def poster(
     ways = _ways(landscape)
     for page, shape in enumerate(sizes):
         choices: list[tuple[Size, Size, Rect]] = []
-        for lies in ways:
-            size, area = paper.lying(lies)
+        for is_landscape in ways:
+            size, area = paper.oriented(is_landscape)
             whole = Size(area.width * columns, area.height * rows)
             choices.append((scaled(shape, whole, "fit"), size, area))
         large, size, area = max(choices, key=itemgetter(0))
@@ -327,12 +326,12 @@ SAME_SIZE: Final = mm(2)
 FULL: Final = 100
 
 
-def cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> Iterator[Sheet]:
+def cards(sizes: Sequence[Size], *, paper: SheetPaper, frame: bool) -> Iterator[Sheet]:
     """Lay out both sides of a card below each other in the middle of a sheet, in true size.
 
     Raises TaskError: paper_too_small.
     """
-    size, _ = paper.lying(landscape=False)
+    size, _ = paper.oriented(landscape=False)
     block = Size(CARD.width, CARD.height * 2 + CARD_GAP)
     if block.width > size.width or block.height > size.height:
         raise TaskError("paper_too_small")
@@ -344,12 +343,12 @@ def cards(sizes: Sequence[Size], *, paper: Paper, frame: bool) -> Iterator[Sheet
         yield sheet
 
 
-def photo_shape(photo: Size | None, paper: Paper) -> Size:
+def photo_shape(photo: Size | None, paper: SheetPaper) -> Size:
     """Return the upright size of a photo; with None it is what the margins leave of the paper.
 
     Raises TaskError: paper_too_small.
     """
-    area = paper.lying(landscape=False)[1]
+    area = paper.oriented(landscape=False)[1]
     if photo is None:
         check_room(area)
     wanted = area.size if photo is None else photo
@@ -362,7 +361,7 @@ def photos(
     photo: Size | None,
     count: int,
     upright: bool,
-    paper: Paper,
+    paper: SheetPaper,
     frame: bool,
 ) -> Iterator[Sheet]:
     """Lay out each photo `count` times, as many on a sheet as have room; 0 fills a sheet with each.
@@ -370,16 +369,16 @@ def photos(
     With None for `photo`, each is as large as the paper. Sheets of `upright` ones are landscape if more of them fit so.
     Raises TaskError: paper_too_small, too_many_pages.
     """
-    size, area = paper.lying(landscape=False)
+    size, area = paper.oriented(landscape=False)
     shape = photo_shape(photo, paper)
     off = max(abs(shape.width - size.width), abs(shape.height - size.height))
     if photo is None or off <= SAME_SIZE:
         grid = Grid(aligned(shape, Rect(0, 0, *size)), 1, 1, 0.0)
     else:
         # Photos that are turned on a portrait sheet are upright on a landscape one.
-        ways = [(*paper.lying(lies), shape) for lies in (False, True)]
+        ways = [(*paper.oriented(landscape), shape) for landscape in (False, True)]
         ways = ways if upright else [(size, area, shape), (size, area, shape.turned)]
-        choices = [(sheet, _grid(room, lying)) for sheet, room, lying in ways]
+        choices = [(sheet, _grid(room, turned)) for sheet, room, turned in ways]
         size, grid = max(choices, key=lambda choice: choice[1].columns * choice[1].rows)
     if not grid.columns:
         raise TaskError("paper_too_small")

@@ -24,13 +24,15 @@ class TaskError(Exception):
         self.reason = reason
 
 
-LENGTH: Final = struct.Struct(">I")
+MESSAGE_LENGTH: Final = struct.Struct(">I")
 # Bytes of a request; the process ends on a longer one.
 MAX_REQUEST: Final = 64 * 1024
 # Private memory of the process in bytes, far above what a document usually takes.
 MEMORY: Final = 384 * 1024 * 1024
 # The client gives up earlier; this ends a process whose client was killed.
-TASK_SECONDS: Final = 60
+ALARM_SECONDS: Final = 60
+# After this a long task answers how far it is, so that others get their turn; a page that was begun is finished.
+WORKER_TURN_SECONDS: Final = 5.0
 # Twenty documents may be laid out together, each with some temporary files.
 OPEN_FILES: Final = 128
 # Pages of all documents that are laid out together, and sheets made of them.
@@ -39,23 +41,20 @@ MAX_SOURCE_PAGES: Final = 2000
 MAX_SCAN_PIXELS: Final = 36_000_000
 FONT_SUFFIXES: Final = (".ttf", ".ttc", ".otf")
 
-# From the fields of a request to those of an answer, if it has any.
-type Task = Callable[[dict[str, Any]], dict[str, Any] | None]
-
 # By task, its module beside this one and the function there.
 TASKS: Final = {
-    "check": ("whole", "check"),
-    "check_pdf": ("whole_pdf", "check"),
-    "clean_page": ("photographed", "clean_page"),
-    "count": ("files", "count"),
+    "check": ("picture_completeness", "check_picture"),
+    "check_pdf": ("pdf_completeness", "check_pdf"),
+    "clean_page": ("photo_to_page", "clean_page"),
+    "count": ("pdf_files", "count"),
     "draw": ("draw", "draw"),
-    "find_corners": ("photographed", "find_corners"),
-    "join_scans": ("scans", "join_scans"),
+    "find_corners": ("photo_to_page", "find_corners"),
+    "join_scans": ("scan_pages", "join_scans"),
     "lay_out": ("layout", "lay_out"),
     "raster": ("raster", "convert"),
-    "scan_page": ("scans", "scan_page"),
+    "scan_page": ("scan_pages", "scan_page"),
     "split": ("layout", "split"),
-    "unlock": ("files", "unlock"),
+    "unlock": ("pdf_files", "unlock"),
 }
 
 
@@ -67,9 +66,9 @@ def main(site: str) -> None:
     # What a library prints must not get between the answers.
     os.dup2(2, 1)
     # Where PDFium does not run, pictures can be checked all the same.
-    _write(answers, {"ready": True, "pdfium": _runs("count")})
+    _write(answers, {"ready": True, "pdfium": _task("count") is not None})
     while (request := _read(requests)) is not None:
-        signal.alarm(TASK_SECONDS)
+        signal.alarm(ALARM_SECONDS)
         answer = _answer(request)
         signal.alarm(0)
         _write(answers, answer)
@@ -88,8 +87,8 @@ def _limit() -> None:
 
 
 def _read(file: BinaryIO) -> dict[str, Any] | None:
-    head = file.read(LENGTH.size)
-    if len(head) < LENGTH.size or (length := LENGTH.unpack(head)[0]) > MAX_REQUEST:
+    head = file.read(MESSAGE_LENGTH.size)
+    if len(head) < MESSAGE_LENGTH.size or (length := MESSAGE_LENGTH.unpack(head)[0]) > MAX_REQUEST:
         return None
     request: dict[str, Any] = json.loads(file.read(length))
     return request
@@ -97,30 +96,24 @@ def _read(file: BinaryIO) -> dict[str, Any] | None:
 
 def _write(file: BinaryIO, answer: dict[str, Any]) -> None:
     data = json.dumps(answer).encode()
-    file.write(LENGTH.pack(len(data)) + data)
+    file.write(MESSAGE_LENGTH.pack(len(data)) + data)
     file.flush()
 
 
-def _task(name: str) -> Task:
-    """Import the task's module only now: a preview does not wait for the others."""
+def _task(name: str) -> Callable[[dict[str, Any]], dict[str, Any] | None] | None:
+    """Import a task's module only now: a preview does not wait for the others. None where a library does not run."""
     module, function = TASKS[name]
-    task: Task = getattr(importlib.import_module(f"{__package__}.{module}"), function)
-    return task
-
-
-def _runs(name: str) -> bool:
     try:
-        _task(name)
+        return getattr(importlib.import_module(f"{__package__}.{module}"), function)  # type: ignore[no-any-return]
     except ImportError, OSError:
-        return False
-    return True
+        return None
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        if not _runs(request["task"]):
+        if (task := _task(request["task"])) is None:
             return {"error": "unavailable"}
-        return _task(request["task"])(request) or {}
+        return task(request) or {}
     except TaskError as err:
         return {"error": err.reason}
     except FileNotFoundError:

@@ -11,16 +11,16 @@ import struct
 import time
 from typing import Any, BinaryIO, Final
 
-from .process import TaskError
-from .writer import OBJECTS_A_PAGE, PdfWriter, Picture, packed
+from .process import WORKER_TURN_SECONDS, TaskError
+from .writer import OBJECTS_A_PAGE, PagePicture, PdfWriter, packed
 
 PWG_SYNC: Final = b"RaS2"
 URF_SYNC: Final = b"UNIRAST\0"
 # A2 at 600 dpi has 9,921 × 14,031.
 MAX_SIDE_PIXELS: Final = 20_000
 # Dots per inch of a page.
-LEAST_DPI: Final = 72
-MOST_DPI: Final = 1200
+MIN_RASTER_DPI: Final = 72
+MAX_RASTER_DPI: Final = 1200
 # Bytes of the file that are in memory, besides a row.
 WINDOW: Final = 1024 * 1024
 # Bytes of rows that are handed over together.
@@ -34,7 +34,7 @@ _PWG_SPACES: Final = {8: (18,), 24: (1, 19, 20)}
 _URF_HEADER: Final = 32
 _URF_NUMBERS: Final = struct.Struct(">III")
 _URF_SPACES: Final = {8: (0, 4), 24: (1, 3, 5)}
-_WHITE: Final = b"\xff"
+_WHITE_BYTE: Final = b"\xff"
 _END_OF_LINE: Final = 128
 
 
@@ -62,7 +62,7 @@ class RasterReader:
         """The byte at which the next page begins."""
         return self._start + self._at
 
-    def next_page(self) -> Picture | None:
+    def next_page(self) -> PagePicture | None:
         """None behind the last one."""
         length = _URF_HEADER if self._is_urf else _PWG_HEADER
         self._fill(length)
@@ -74,7 +74,7 @@ class RasterReader:
         self._at += length
         return _urf_page(header) if self._is_urf else _pwg_page(header)
 
-    def rows(self, page: Picture) -> Iterator[bytes]:
+    def rows(self, page: PagePicture) -> Iterator[bytes]:
         """Yield the pixels of a page, some rows at a time."""
         size = page.width * page.pixel_bytes
         # The longest encoding of a row has a byte for each pixel, besides the pixel.
@@ -100,7 +100,7 @@ class RasterReader:
         if batch:
             yield bytes(batch)
 
-    def _row(self, at: int, page: Picture) -> bytes:
+    def _row(self, at: int, page: PagePicture) -> bytes:
         """Decode the row that begins at a place in the window."""
         data, step = self._window, page.pixel_bytes
         size = page.width * step
@@ -117,7 +117,7 @@ class RasterReader:
                     row += data[at : at + length]
                     at += length
                 else:
-                    row += _WHITE * (size - len(row))
+                    row += _WHITE_BYTE * (size - len(row))
         except IndexError:
             raise TaskError("damaged") from None
         if len(row) != size or at > len(data):
@@ -134,7 +134,7 @@ class RasterReader:
         self._at = 0
 
 
-def _pwg_page(header: bytes) -> Picture:
+def _pwg_page(header: bytes) -> PagePicture:
     across, along = _PWG_RESOLUTION.unpack_from(header, 276)
     numbers = _PWG_NUMBERS.unpack_from(header, 372)
     width, height, _, bits, pixel_bits, line_bytes, _, space = numbers
@@ -145,7 +145,7 @@ def _pwg_page(header: bytes) -> Picture:
     return _checked(width, height, across, along, pixel_bits // 8)
 
 
-def _urf_page(header: bytes) -> Picture:
+def _urf_page(header: bytes) -> PagePicture:
     pixel_bits, space = header[0], header[1]
     width, height, dpi = _URF_NUMBERS.unpack_from(header, 12)
     if space not in _URF_SPACES.get(pixel_bits, ()):
@@ -153,22 +153,22 @@ def _urf_page(header: bytes) -> Picture:
     return _checked(width, height, dpi, dpi, pixel_bits // 8)
 
 
-def _checked(width: int, height: int, across: int, along: int, pixel_bytes: int) -> Picture:
+def _checked(width: int, height: int, across: int, along: int, pixel_bytes: int) -> PagePicture:
     if not (0 < width <= MAX_SIDE_PIXELS and 0 < height <= MAX_SIDE_PIXELS):
         raise TaskError("unsupported")
-    if not (LEAST_DPI <= across <= MOST_DPI and LEAST_DPI <= along <= MOST_DPI):
+    if not (
+        MIN_RASTER_DPI <= across <= MAX_RASTER_DPI and MIN_RASTER_DPI <= along <= MAX_RASTER_DPI
+    ):
         raise TaskError("unsupported")
-    return Picture(
+    return PagePicture(
         width=width, height=height, across_dpi=across, along_dpi=along, is_color=pixel_bytes > 1
     )
 
 
 # Pages of a job.
-MAX_PAGES: Final = 500
+MAX_RASTER_PAGES: Final = 500
 # 280 pages of A4 at 600 dpi, each of which may take only a few bytes of the file.
 MAX_JOB_PIXELS: Final = 10_000_000_000
-# After this other tasks get their turn; a page that was begun is finished.
-TURN_SECONDS: Final = 5
 # In 0.01 mm; devices round up, or draw a little beyond the edge.
 _INCH: Final = 2540
 _SLACK: Final = 500
@@ -185,7 +185,7 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
     papers: list[list[int]] = request["papers"]
     pixels: int = request["pixels"]
     objects: list[int] = request["objects"]
-    until = time.monotonic() + TURN_SECONDS
+    until = time.monotonic() + WORKER_TURN_SECONDS
     with Path(request["path"]).open("rb") as source:
         reader = RasterReader(source, request["position"])
         try:
@@ -194,7 +194,7 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
             with os.fdopen(os.open(request["target"], flags, 0o600), "ab") as target:
                 writer = PdfWriter(target, objects, request["limit"])
                 while page := reader.next_page():
-                    if len(objects) >= MAX_PAGES * OBJECTS_A_PAGE:
+                    if len(objects) >= MAX_RASTER_PAGES * OBJECTS_A_PAGE:
                         raise TaskError("too_large")
                     pixels += page.width * page.height
                     if pixels > MAX_JOB_PIXELS or not _fits(page, papers):
@@ -211,7 +211,7 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
     return {"position": reader.position, "objects": objects, "pixels": pixels, "pages": pages}
 
 
-def _fits(page: Picture, papers: list[list[int]]) -> bool:
+def _fits(page: PagePicture, papers: list[list[int]]) -> bool:
     """Compare with papers in 0.01 mm, upright and turned."""
     width, height = (
         pixels / dpi * _INCH

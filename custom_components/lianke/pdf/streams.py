@@ -15,11 +15,11 @@ from .fax import Coding, is_whole
 from .process import TaskError
 
 # Decompressed bytes of all streams in a turn, and of a picture.
-MAX_UNPACKED: Final = 128 * 1024 * 1024
+MAX_UNPACKED_STREAMS: Final = 128 * 1024 * 1024
 # Streams that a turn looks at.
 MAX_STREAMS: Final = 100_000
 # Bytes of a fax-coded picture, whose codes are read one by one.
-MAX_FAX: Final = 4 * 1024 * 1024
+MAX_FAX_BYTES: Final = 4 * 1024 * 1024
 _BLOCK: Final = 1024 * 1024
 _HEAD_BYTES: Final = 4096
 
@@ -50,7 +50,7 @@ def check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
         Path(path).open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
-        left = MAX_UNPACKED
+        left = MAX_UNPACKED_STREAMS
         for _ in range(MAX_STREAMS):
             if (found := _STREAM.search(data, at)) is None:
                 return True, None
@@ -68,13 +68,13 @@ def check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
                 at, left = _flate_end(data, at, room)
                 if left < 0:
                     # The next turn has room for this stream, unless it is too large by itself.
-                    return (False, None) if room == MAX_UNPACKED else (True, found.start())
+                    return (False, None) if room == MAX_UNPACKED_STREAMS else (True, found.start())
             end = data.find(b"endstream", at)
             if end < 0:
                 raise TaskError("incomplete")
             if name == b"CCITTFaxDecode":
                 coding = _fax(head)
-                if coding is None or end - at > MAX_FAX:
+                if coding is None or end - at > MAX_FAX_BYTES:
                     return False, None
                 if not is_whole(data[at:end], coding):
                     raise TaskError("incomplete")
@@ -129,9 +129,9 @@ def unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
             match name:
                 case "FlateDecode":
                     inflater = zlib.decompressobj()
-                    data = inflater.decompress(data, MAX_UNPACKED)
+                    data = inflater.decompress(data, MAX_UNPACKED_STREAMS)
                     if not inflater.eof:
-                        if len(data) == MAX_UNPACKED:
+                        if len(data) == MAX_UNPACKED_STREAMS:
                             return None
                         raise TaskError("incomplete")
                 # Some lack their end mark.

@@ -15,7 +15,7 @@ OBJECTS_A_PAGE: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Picture:
+class PagePicture:
     # In pixels.
     width: int
     height: int
@@ -51,7 +51,7 @@ class PdfWriter:
         if not self._at:
             self._write(_HEAD)
 
-    def add_page(self, page: Picture, data: Iterable[bytes]) -> None:
+    def add_page(self, page: PagePicture, data: Iterable[bytes]) -> None:
         """Write a page that a picture fills; `data` is its data, packed as `page` says."""
         width, height = page.width * 72 / page.across_dpi, page.height * 72 / page.along_dpi
         space = b"DeviceRGB" if page.is_color else b"DeviceGray"

@@ -21,23 +21,23 @@ _SMALL: Final = 4_000_000
 _WEAKEST: Final = 8
 # Bytes for decoding a JPEG or a page of a TIFF. The decoder keeps a progressive JPEG in blocks of 8 x 8 numbers of two
 # bytes until its last scan: 40 million pixels in full colours take 240 MB, besides the picture.
-MAX_DECODING: Final = 300 * 1024 * 1024
+MAX_DECODING_BYTES: Final = 300 * 1024 * 1024
 _BLOCK_BYTES: Final = 128
 # Rows that are compared at once.
-_BAND: Final = 64
+_COMPARED_ROWS: Final = 64
 # Pixels of pictures of other kinds, which are decoded at full size.
-MAX_DECODED: Final = 30_000_000
+MAX_DECODED_PIXELS: Final = 30_000_000
 # Bytes of a PNG, unpacked; a larger one cannot be checked.
-MAX_UNPACKED: Final = 1024**3
+MAX_UNPACKED_PNG: Final = 1024**3
 _BLOCK: Final = 4 * 1024 * 1024
 # Pages of a TIFF; one with more cannot be checked.
-MAX_FRAMES: Final = 2000
+MAX_TIFF_PAGES: Final = 2000
 # Of a progressive JPEG: programs write about ten, but a few bytes may make one that costs as much as a picture.
-MAX_SCANS: Final = 500
+MAX_JPEG_SCANS: Final = 500
 # Strips of a page of a TIFF.
-MAX_STRIPS: Final = 1_000_000
+MAX_TIFF_STRIPS: Final = 1_000_000
 # Bytes of a JPEG with restarts or several scans, which is copied to be decoded once more.
-MAX_FILLED: Final = 64 * 1024 * 1024
+MAX_FILLED_JPEG: Final = 64 * 1024 * 1024
 
 _END: Final = b"\xff\xd9"
 _SCAN: Final = 0xDA
@@ -55,7 +55,7 @@ _SHORT_FILLER: Final = bytes.fromhex("a955f3cc3ce7b19d6a4ef0d72b95c3f8") * 2
 _FILLER: Final = _SHORT_FILLER * 8
 
 
-def check(request: dict[str, Any]) -> dict[str, Any]:
+def check_picture(request: dict[str, Any]) -> dict[str, Any]:
     """Check that the picture `path` of the `type` (its extension) is complete.
 
     The answer's `sure` is false for what cannot be decoded here. Raises TaskError: incomplete, image_damaged.
@@ -117,7 +117,7 @@ def _check_jpeg(path: str) -> bool:
         Path(path).open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
-        return is_jpeg_sure(data, MAX_DECODING)
+        return is_jpeg_sure(data, MAX_DECODING_BYTES)
 
 
 @dataclass(slots=True)
@@ -195,7 +195,7 @@ def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
         or not (has_end or (jpeg.is_plain and len(jpeg.scans) == 1))
     ):
         raise TaskError("incomplete")
-    if len(jpeg.scans) > MAX_SCANS or not all(jpeg.scans) or not jpeg.parts:
+    if len(jpeg.scans) > MAX_JPEG_SCANS or not all(jpeg.scans) or not jpeg.parts:
         raise TaskError("image_damaged")
     # An FF left there would form a marker with what is put behind it.
     end = _written_end(data, jpeg.end, b"\xff" if has_end else b"\0\xff")
@@ -207,7 +207,7 @@ def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
         raise TaskError("incomplete")
     if len(jpeg.scans) == 1 and not jpeg.interval:
         return True
-    if len(data) > MAX_FILLED:
+    if len(data) > MAX_FILLED_JPEG:
         return False
     filled = _filled(jpeg, data, end)
     again = _opened_jpeg(filled, len(filled), _FILLER + _END)
@@ -302,14 +302,14 @@ def _shown(jpeg: _Jpeg, picture: Image.Image, room: int) -> bytes | None:
         return None
     picture.load()
     seen = hashlib.sha256()
-    for top in range(0, picture.height, _BAND):
-        band = (0, top, picture.width, min(top + _BAND, picture.height))
+    for top in range(0, picture.height, _COMPARED_ROWS):
+        band = (0, top, picture.width, min(top + _COMPARED_ROWS, picture.height))
         seen.update(picture.crop(band).tobytes())
     return seen.digest()
 
 
 def _is_moderate(size: tuple[int, int]) -> bool:
-    return size[0] * size[1] <= MAX_DECODED
+    return size[0] * size[1] <= MAX_DECODED_PIXELS
 
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -399,10 +399,10 @@ def _check_png(path: str) -> bool:
             for columns, rows in (_passes(width, height) if interlaced else [(width, height)])
             if columns
         )
-        if left > MAX_UNPACKED:
+        if left > MAX_UNPACKED_PNG:
             return False
         # Some have more rows than they say.
-        more = MAX_UNPACKED - left
+        more = MAX_UNPACKED_PNG - left
         unpacked = _Unpacked(file)
         try:
             while left:
@@ -459,7 +459,7 @@ def _check_tiff(path: str) -> bool:
         # A kind of TIFF that only other programs know.
         return False
     with pages:
-        for number in range(MAX_FRAMES):
+        for number in range(MAX_TIFF_PAGES):
             try:
                 pages.seek(number)
             except EOFError:
@@ -479,7 +479,7 @@ _FEW_BYTES: Final = 32 * 1024 * 1024
 def _can_decode(pages: Image.Image, number: int, path: str) -> bool:
     """Decode the page that a TIFF is at; return whether that went well."""
     needed = pages.width * pages.height * _PIXEL_BYTES.get(pages.mode, _USUAL_BYTES)
-    if needed > MAX_DECODING:
+    if needed > MAX_DECODING_BYTES:
         return False
     try:
         if needed <= _FEW_BYTES:
@@ -510,7 +510,7 @@ def _strips(file: BinaryIO) -> Iterator[list[tuple[int, int]]]:
     order = "<" if read(4)[:2] == b"II" else ">"
     seen: set[int] = set()
     while (place := struct.unpack(f"{order}I", read(4))[0]) and place not in seen:
-        if len(seen) >= MAX_FRAMES:
+        if len(seen) >= MAX_TIFF_PAGES:
             return
         seen.add(place)
         file.seek(place)
@@ -520,7 +520,7 @@ def _strips(file: BinaryIO) -> Iterator[list[tuple[int, int]]]:
         found: dict[bool, list[int]] = {}
         for entry in range(number):
             tag, kind, count, value = struct.unpack_from(f"{order}HHII", entries, 12 * entry)
-            if tag not in _STARTS | _LENGTHS or kind not in _UNITS or count > MAX_STRIPS:
+            if tag not in _STARTS | _LENGTHS or kind not in _UNITS or count > MAX_TIFF_STRIPS:
                 continue
             unit = _UNITS[kind]
             length = count * struct.calcsize(unit)

@@ -183,7 +183,7 @@ def _count(pdf: Pdf) -> int:
     return len(pdf.pages)
 
 
-def render(
+def render_page(
     document: Any, page: Any, size: tuple[int, int], place: tuple[int, int, int, int]
 ) -> Image.Image:
     """Draw a page into an RGBX picture of that size in pixels, at a place in it: left, top, width, height.

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 import pytest
 
-from custom_components.lianke.pdf.photographed import clean_page, find_corners, flat
+from custom_components.lianke.pdf.photo_to_page import clean_page, find_corners, flat
 from custom_components.lianke.pdf.process import TaskError
 from tests.needs import chromium, poppler, tesseract
 

@@ -10,9 +10,9 @@ import pypdfium2
 import pytest
 
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
-from custom_components.lianke.pdf import scans
+from custom_components.lianke.pdf import scan_pages
 from custom_components.lianke.pdf.process import TaskError
-from custom_components.lianke.pdf.scans import join_scans, scan_page, skew
+from custom_components.lianke.pdf.scan_pages import join_scans, scan_page, skew
 from tests.scanned import ALIKE, difference, jpeg, page, part
 from tests.simulator import make_pdf
 
@@ -187,7 +187,7 @@ def test_other_pictures_become_upright_jpegs(
         assert difference(drawn, wanted) < 2 * ALIKE
     document.close()
     (tmp_path / "joined.pdf").unlink()
-    monkeypatch.setattr("custom_components.lianke.pdf.pictures.MAX_PIXELS", 1000)
+    monkeypatch.setattr("custom_components.lianke.pdf.pictures.MAX_PICTURE_PIXELS", 1000)
     with pytest.raises(TaskError, match="image_too_large"):
         joined(tmp_path, pages[1:2])
 
@@ -210,8 +210,8 @@ def test_pages_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Asked for in the request, or in what the box gave."""
     with pytest.raises(TaskError, match="image_too_large"):
         made(tmp_path, page(75), dpi=2400)
-    monkeypatch.setattr(scans, "MAX_SCAN_PIXELS", 1000)
-    monkeypatch.setattr("custom_components.lianke.pdf.pictures.MAX_PIXELS", 1000)
+    monkeypatch.setattr(scan_pages, "MAX_SCAN_PIXELS", 1000)
+    monkeypatch.setattr("custom_components.lianke.pdf.pictures.MAX_PICTURE_PIXELS", 1000)
     for kind in ("JPEG", "TIFF"):
         path = tmp_path / kind
         page(200).save(path, kind)
@@ -225,7 +225,7 @@ def test_pages_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_pages_that_cannot_be_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left of what was begun."""
-    monkeypatch.setattr(scans, "MAX_JOINED", 2)
+    monkeypatch.setattr(scan_pages, "MAX_JOINED", 2)
     good = jpeg(page(75))
     cases = [([], "too_many_pages"), ([good] * 3, "too_many_pages"), ([b"no"], "image_damaged")]
     for pages, reason, limit in (*((*case, LIMIT) for case in cases), ([good], "^too_large$", 999)):

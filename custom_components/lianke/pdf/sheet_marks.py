@@ -25,12 +25,12 @@ MAX_FONTS: Final = 2000
 MAX_FONTS_TRIED: Final = 5
 # Parts of fonts' file names, the best first: fonts with Chinese characters, and fonts with many others.
 _FONTS: Final = json.loads(Path(__file__).with_name("fonts.json").read_text("utf-8"))
-CHINESE_FONTS: Final[list[str]] = _FONTS["chinese"]
-OTHER_FONTS: Final[list[str]] = _FONTS["others"]
+_CHINESE_FONT_FILES: Final[list[str]] = _FONTS["chinese"]
+_OTHER_FONT_FILES: Final[list[str]] = _FONTS["others"]
 # The first code of Chinese, Japanese and Korean.
 FIRST_EASTERN: Final = 0x2E80
 # No font has this character, so a font draws for it what it draws for every missing one.
-MISSING: Final = 0xFFFE
+NO_CHARACTER: Final = 0xFFFE
 CAP_HEIGHT: Final = 0.72
 # Unicode's direction of letters that are written from right to left, but not joined.
 RIGHT_TO_LEFT: Final = "R"
@@ -174,7 +174,9 @@ def _load(document: Any, data: bytes) -> Any:
 
 def _fonts(folders: tuple[str, ...], text: str) -> list[Path]:
     """List the fonts, the likeliest to have the characters of a text first."""
-    preferred = CHINESE_FONTS if any(ord(one) >= FIRST_EASTERN for one in text) else OTHER_FONTS
+    preferred = (
+        _CHINESE_FONT_FILES if any(ord(one) >= FIRST_EASTERN for one in text) else _OTHER_FONT_FILES
+    )
 
     def rank(path: Path) -> tuple[int, str]:
         name = path.name.lower()
@@ -211,7 +213,7 @@ def _code(font: Any, letter: str) -> int:
 
 def _is_drawn(font: Any, code: int) -> bool:
     drawn = _outline(font, code)
-    return bool(drawn) and drawn != _outline(font, MISSING)
+    return bool(drawn) and drawn != _outline(font, NO_CHARACTER)
 
 
 @lru_cache(maxsize=1)
@@ -246,10 +248,10 @@ def _outline(font: Any, letter: int) -> list[_Point]:
     return points
 
 
-THIN: Final = 0.5
-GREY: Final = 150 / 255
-INK: Final = 90 / 255
-DASH: Final = 4.0
+LINE_WIDTH: Final = 0.5
+LINE_GREY: Final = 150 / 255
+WATERMARK_GREY: Final = 90 / 255
+DASH_LENGTH: Final = 4.0
 STAMP_SIZE: Final = 9.0
 # Widths of a stamp's characters in Helvetica, as parts of their height.
 _DIGIT: Final = 0.556
@@ -270,9 +272,11 @@ def lines(sheet: Sheet) -> bytes:
     """Return operators that draw the frames and cuts of a sheet."""
     drawn = [b"%f %f %f %f re S" % frame for frame in sheet.frames]
     cuts = [b"%f %f m %f %f l" % cut for cut in sheet.cuts]
-    cuts = [b"[%f %f] 0 d" % (DASH, DASH), *cuts, b"S"] if cuts else []
+    cuts = [b"[%f %f] 0 d" % (DASH_LENGTH, DASH_LENGTH), *cuts, b"S"] if cuts else []
     return (
-        b"\n".join([b"q %f G %f w" % (GREY, THIN), *drawn, *cuts, b"Q\n"]) if drawn or cuts else b""
+        b"\n".join([b"q %f G %f w" % (LINE_GREY, LINE_WIDTH), *drawn, *cuts, b"Q\n"])
+        if drawn or cuts
+        else b""
     )
 
 
@@ -283,7 +287,7 @@ class Watermark:
         """`opacity` is in percent."""
         self._width = letters.width
         self._look = pdf.make_indirect(Dictionary(Type=Name.ExtGState, ca=opacity / 100))
-        content = b"%f %f %f rg\n" % ((INK,) * 3) + letters.path() + b"f"
+        content = b"%f %f %f rg\n" % ((WATERMARK_GREY,) * 3) + letters.path() + b"f"
         # Letters may reach beyond their width, and below the line.
         box = Array([-2, -2, letters.width + 2, 3])
         self._form = Stream(pdf, content, Type=Name.XObject, Subtype=Name.Form, BBox=box)

@@ -11,20 +11,28 @@ from typing import Any, Final
 from PIL import Image
 
 from .annotations import drawable
-from .files import folder_of, new_file, render
-from .pictures import MAX_PIXELS, Cut, as_jpeg, has_other_colors, read_picture, reading, reduction
+from .pdf_files import folder_of, new_file, render_page
+from .pictures import (
+    BAND_ROWS,
+    MAX_PICTURE_PIXELS,
+    Cut,
+    as_jpeg,
+    has_other_colors,
+    read_picture,
+    reading,
+    reduction,
+)
 from .plan import Size
 from .process import MAX_SCAN_PIXELS, TaskError
-from .writer import PdfWriter, Picture, packed
+from .writer import PagePicture, PdfWriter, packed
 
 # Pages of a PDF.
 MAX_JOINED: Final = 500
-QUALITY: Final = 90
+SCAN_QUALITY: Final = 90
 # Of a PDF's pages, which have none.
-DEFAULT_DPI: Final = 300
+PDF_SCAN_DPI: Final = 300
 # Of pages whose width nobody knows.
 WIDTH_MM: Final = 210
-_BAND: Final = 256
 _MM_PER_INCH: Final = 25.4
 _PART_BYTES: Final = 256 * 1024
 # A picture's resolution is believed if the page is then between these parts of the scanner's width wide.
@@ -65,7 +73,7 @@ def scan_page(request: dict[str, Any]) -> None:
         made = made.point(lambda value: 255 if value >= _BLACK_BELOW else 0)
     both_dpi = (round(made_dpi), round(made_dpi))
     with new_file(request["target"], request["limit"]) as file:
-        made.save(file, "JPEG", quality=QUALITY, dpi=both_dpi, comment=_MADE_HERE)
+        made.save(file, "JPEG", quality=SCAN_QUALITY, dpi=both_dpi, comment=_MADE_HERE)
 
 
 def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
@@ -73,7 +81,7 @@ def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
     path, page, dpi_wanted = request["path"], request.get("page", 0), request.get("dpi")
     if request["is_pdf"]:
         folder = folder_of(request["target"])
-        return _read_pdf(path, page, folder, dpi_wanted or DEFAULT_DPI, mode)
+        return _read_pdf(path, page, folder, dpi_wanted or PDF_SCAN_DPI, mode)
     with reading(), Image.open(path) as found:
         full = found.width
         dpi = _resolution(found, found.width, request.get("width") or WIDTH_MM)
@@ -100,9 +108,9 @@ def _read_pdf(
         if width * height > MAX_SCAN_PIXELS:
             raise TaskError("image_too_large")
         made = Image.new(mode, (width, height))
-        for top in range(0, height, _BAND):
-            rows = min(_BAND, height - top)
-            band = render(document, page, (width, rows), (0, -top, width, height))
+        for top in range(0, height, BAND_ROWS):
+            rows = min(BAND_ROWS, height - top)
+            band = render_page(document, page, (width, rows), (0, -top, width, height))
             made.paste(band.convert(mode), (0, top))
     return made, dpi
 
@@ -113,7 +121,7 @@ def _is_plain(found: Image.Image) -> bool:
     One that is too large to have its colours changed passes with any.
     """
     plain = found.format == "JPEG" and found.mode in ("L", "RGB")
-    is_large = found.width * found.height > MAX_PIXELS
+    is_large = found.width * found.height > MAX_PICTURE_PIXELS
     return (
         plain
         and found.getexif().get(_ORIENTATION, 1) == 1
@@ -155,8 +163,8 @@ def _drawn(
     width = min(max(1, round((right - left) * across)), size[0] - place[0])
     height = min(max(1, round((bottom - top) * down)), size[1] - place[1])
     step = (bottom - top) / height
-    for row in range(0, height, _BAND):
-        rows = min(_BAND, height - row)
+    for row in range(0, height, BAND_ROWS):
+        rows = min(BAND_ROWS, height - row)
         box = (left, top + row * step, right, min(bottom, top + (row + rows) * step))
         band = picture.resize((width, rows), Image.Resampling.BICUBIC, box)
         made.paste(band.convert(mode), (place[0], place[1] + row))
@@ -217,7 +225,7 @@ def _add(writer: PdfWriter, path: str, *, mono: bool) -> None:
             if max(page.size) < max(found.size):
                 raise TaskError("image_too_large")
         dpi = _resolution(found, page.width, WIDTH_MM)
-        picture = Picture(
+        picture = PagePicture(
             width=page.width,
             height=page.height,
             across_dpi=dpi,
@@ -227,7 +235,9 @@ def _add(writer: PdfWriter, path: str, *, mono: bool) -> None:
             packing=b"FlateDecode" if mono else b"DCTDecode",
         )
         if not mono:
-            with Path(path).open("rb") if is_plain else BytesIO(as_jpeg(page, QUALITY)) as file:
+            with (
+                Path(path).open("rb") if is_plain else BytesIO(as_jpeg(page, SCAN_QUALITY)) as file
+            ):
                 writer.add_page(picture, iter(lambda: file.read(_PART_BYTES), b""))
             return
         if page.width * page.height > MAX_SCAN_PIXELS:
@@ -235,10 +245,10 @@ def _add(writer: PdfWriter, path: str, *, mono: bool) -> None:
         found.draft("L", found.size)
         gray = page.convert("L")
     bands = (
-        gray.crop((0, top, gray.width, min(gray.height, top + _BAND)))
+        gray.crop((0, top, gray.width, min(gray.height, top + BAND_ROWS)))
         .point(lambda value: 255 if value >= _BLACK_BELOW else 0)
         .convert("1", dither=Image.Dither.NONE)
         .tobytes()
-        for top in range(0, gray.height, _BAND)
+        for top in range(0, gray.height, BAND_ROWS)
     )
     writer.add_page(picture, packed(bands))

@@ -6,7 +6,7 @@ from PIL import Image, ImageChops
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf import marks
+from custom_components.lianke.pdf import sheet_marks
 from custom_components.lianke.pdf.process import TaskError
 from tests.needs import chinese_font, chinese_fonts
 from tests.pdf.sheets import A4, POINT, Sheets, laid_out, make_pages, make_picture
@@ -22,7 +22,7 @@ GB_2312 = [
 
 def noto_sans_cjk() -> Path:
     """Return the font that most Linux systems have for Chinese, or skip."""
-    path = next((one for one in marks._fonts(FONTS, "仅") if "NotoSansCJK" in one.name), None)
+    path = next((one for one in sheet_marks._fonts(FONTS, "仅") if "NotoSansCJK" in one.name), None)
     return path or pytest.skip("no Noto Sans CJK on this system")
 
 
@@ -87,8 +87,8 @@ def test_chinese(tmp_path: Path) -> None:
 def test_fonts_are_looked_for_within_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(marks, "MAX_FONTS", 3)
-    monkeypatch.setattr(marks, "MAX_FONT_BYTES", 10)
+    monkeypatch.setattr(sheet_marks, "MAX_FONTS", 3)
+    monkeypatch.setattr(sheet_marks, "MAX_FONT_BYTES", 10)
     folder = tmp_path / "fonts" / "below"
     folder.mkdir(parents=True)
     (folder / "large.ttf").write_bytes(b"x" * 11)
@@ -97,11 +97,11 @@ def test_fonts_are_looked_for_within_bounds(
     (folder / "NotoSansSC-Regular.otf").write_bytes(b"nothing")
     (folder / "text.txt").write_bytes(b"nothing")
     (folder / "gone.ttf").symlink_to("/nowhere/gone.ttf")
-    found = marks._fonts((str(tmp_path / "fonts"),), "字")
+    found = sheet_marks._fonts((str(tmp_path / "fonts"),), "字")
     assert len(found) == 3
     assert "large.ttf" not in {path.name for path in found}
-    monkeypatch.setattr(marks, "MAX_FONTS", 100)
-    found = marks._fonts((str(tmp_path / "fonts"), "/nowhere"), "字")
+    monkeypatch.setattr(sheet_marks, "MAX_FONTS", 100)
+    found = sheet_marks._fonts((str(tmp_path / "fonts"), "/nowhere"), "字")
     assert [path.name for path in found][:2] == ["NotoSansSC-Regular.otf", "0.ttf"]
     tried: list[Path] = []
     read = Path.read_bytes
@@ -112,8 +112,8 @@ def test_fonts_are_looked_for_within_bounds(
 
     monkeypatch.setattr(Path, "read_bytes", note)
     with pytest.raises(TaskError):
-        marks.lettering("字", (str(tmp_path / "fonts"),))
-    assert len(tried) == marks.MAX_FONTS_TRIED
+        sheet_marks.lettering("字", (str(tmp_path / "fonts"),))
+    assert len(tried) == sheet_marks.MAX_FONTS_TRIED
 
 
 def test_stamps(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_stamps_have_room_beside_what_is_laid_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["Müller", "100 €", "“Œuvre” – ½"])
 def test_western_letters_need_no_font_of_the_system(text: str) -> None:
-    assert marks.lettering(text, ()).width > 1
+    assert sheet_marks.lettering(text, ()).width > 1
 
 
 @pytest.mark.parametrize("text", ["Příliš žluťoučký", "שלום", "Москва", "Ελλάδα"])
@@ -153,14 +153,16 @@ def test_letters_of_the_usual_fonts(text: str) -> None:
     """A font with Chinese characters is not looked for first."""
     if not Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists():
         pytest.skip("no DejaVu Sans on this system")
-    assert marks.lettering(text, FONTS).width > 1
+    assert sheet_marks.lettering(text, FONTS).width > 1
 
 
 @pytest.mark.parametrize("text", ["北京住宅", "二〇二六年", "李老茶金", "六零女若切"])
 def test_characters_with_a_twin(text: str) -> None:
     """Noto Sans CJK has them, but PDFium finds only their twins: they were refused as if no font had them."""
     path = noto_sans_cjk()
-    assert marks.lettering(text, (str(path.parent),)).width == pytest.approx(len(text), abs=0.01)
+    assert sheet_marks.lettering(text, (str(path.parent),)).width == pytest.approx(
+        len(text), abs=0.01
+    )
 
 
 @pytest.mark.long
@@ -168,9 +170,9 @@ def test_all_common_characters() -> None:
     data = noto_sans_cjk().read_bytes()
     with (
         pypdfium2.PdfDocument.new() as scratch,
-        marks._closed(marks._load(scratch, data)) as font,
+        sheet_marks._closed(sheet_marks._load(scratch, data)) as font,
     ):
-        refused = [letter for letter in GB_2312 if not marks._has_all(font, letter)]
+        refused = [letter for letter in GB_2312 if not sheet_marks._has_all(font, letter)]
     assert len(GB_2312) == 6763
     assert not refused
 
@@ -186,13 +188,13 @@ def test_all_common_characters() -> None:
     ],
 )
 def test_letters_from_right_to_left(text: str, shown: str) -> None:
-    assert marks._in_order(text) == shown
+    assert sheet_marks._in_order(text) == shown
 
 
 @pytest.mark.parametrize("text", ["\U0001f600", "عربي", "สวัสดี", "नमस्ते"])
 def test_what_is_no_row_of_letters(text: str) -> None:
     with pytest.raises(TaskError, match=r"^no_letters$"):
-        marks.lettering(text, FONTS)
+        sheet_marks.lettering(text, FONTS)
 
 
 @pytest.mark.parametrize("size", [(53, 53), (40, 30), (30, 100)])

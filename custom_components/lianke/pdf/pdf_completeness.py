@@ -8,13 +8,11 @@ from PIL import Image, features
 import pypdfium2
 
 from . import streams
-from .files import count, opened
+from .pdf_files import count, opened
+from .picture_completeness import MAX_DECODING_BYTES, is_jpeg_sure
 from .pictures import DECODER_ERRORS
-from .process import TaskError
-from .whole import MAX_DECODING, is_jpeg_sure
+from .process import WORKER_TURN_SECONDS, TaskError
 
-# After this a turn ends; a page that was begun is finished.
-TURN_SECONDS: Final = 5.0
 # Bytes of a picture in a coding for pictures.
 MAX_EMBEDDED: Final = 64 * 1024 * 1024
 _JPX_SAMPLE_BYTES: Final = 8
@@ -23,7 +21,7 @@ _ASCII: Final = frozenset({"ASCII85Decode", "ASCIIHexDecode"})
 _PACKED: Final = _ASCII | {"FlateDecode", "LZWDecode", "RunLengthDecode"}
 
 
-def check(request: dict[str, Any]) -> dict[str, Any]:
+def check_pdf(request: dict[str, Any]) -> dict[str, Any]:
     """Check the streams and pages of the PDF `path` from `start`, at first 0, for as long as a turn lasts.
 
     The answer's `next` is where to go on: above 0 a page, below 0 a place among the streams, None at the end. `sure` is
@@ -32,7 +30,7 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
     path, start = request["path"], request["start"]
     if not start:
         count(request)
-    until, is_sure = time.monotonic() + TURN_SECONDS, True
+    until, is_sure = time.monotonic() + WORKER_TURN_SECONDS, True
     with opened(path) as document:
         # Only PDFium can unlock a file here, and it does not report what is missing.
         if pypdfium2.raw.FPDF_GetSecurityHandlerRevision(document) >= 0:
@@ -79,7 +77,7 @@ def _is_sure(picture: Any) -> bool:
         return False
     match coding:
         case "DCTDecode":
-            return is_jpeg_sure(data, MAX_DECODING - 2 * len(data))
+            return is_jpeg_sure(data, MAX_DECODING_BYTES - 2 * len(data))
         case "JPXDecode":
             return _is_jpx_sure(data)
         case _:
@@ -90,7 +88,7 @@ def _is_packed_whole(picture: Any, filters: list[str]) -> bool:
     """Check that a compressed picture has all rows. Raises TaskError: incomplete."""
     head = picture.get_metadata()
     row = (head.width * head.bits_per_pixel + 7) // 8
-    if row * head.height > streams.MAX_UNPACKED:
+    if row * head.height > streams.MAX_UNPACKED_STREAMS:
         return False
     # PDFium reports pixels as it shows them, those of 2 or 4 bits as 8. So where there is a checksum, that must do.
     if "FlateDecode" not in filters and (
@@ -115,7 +113,7 @@ def _is_jpx_sure(data: bytes) -> bool:
         return False
     with picture:
         samples = picture.width * picture.height * len(picture.getbands())
-        if samples * _JPX_SAMPLE_BYTES > MAX_DECODING:
+        if samples * _JPX_SAMPLE_BYTES > MAX_DECODING_BYTES:
             return False
         picture.load()
     return True
@@ -123,7 +121,7 @@ def _is_jpx_sure(data: bytes) -> bool:
 
 def _is_jbig2_sure(picture: Any, data: bytes) -> bool:
     head = picture.get_metadata()
-    if head.width * head.height > streams.MAX_UNPACKED:
+    if head.width * head.height > streams.MAX_UNPACKED_STREAMS:
         return False
     has_segments = streams.has_segments(data)
     if has_segments is False:

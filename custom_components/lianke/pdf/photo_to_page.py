@@ -16,15 +16,14 @@ from typing import Any, Final, NamedTuple
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageMath, ImageStat
 
-from .files import new_file
-from .pictures import as_jpeg, read_picture
+from .pdf_files import new_file
+from .pictures import BAND_ROWS, PAGE_QUALITY, as_jpeg, read_picture
 
 # x and y of four points: top left, top right, bottom right, bottom left of the page as it is read.
 type Corners = Sequence[Sequence[float]]
-WHOLE: Final[Corners] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+_WHOLE_PICTURE: Final[Corners] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 # Pixels of a page's longer side: 300 dpi on A4.
-SIDE: Final = 3508
-QUALITY: Final = 92
+PAGE_PIXELS: Final = 3508
 
 
 def find_corners(request: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +36,7 @@ def find_corners(request: dict[str, Any]) -> dict[str, Any]:
     corners = find(picture)
     return {
         "found": corners is not None,
-        "corners": [[round(part, 4) for part in corner] for corner in corners or WHOLE],
+        "corners": [[round(part, 4) for part in corner] for corner in corners or _WHOLE_PICTURE],
         "width": picture.width,
         "height": picture.height,
     }
@@ -49,11 +48,11 @@ def clean_page(request: dict[str, Any]) -> None:
     `corners` are parts of the upright picture's width and height, None to have them found.
     Raises TaskError: image_damaged, image_too_large, too_large, disk.
     """
-    picture, _ = read_picture(request["path"], request["page"], SIDE)
+    picture, _ = read_picture(request["path"], request["page"], PAGE_PIXELS)
     corners = request["corners"] or find(picture)
-    made, dpi = flat(picture, corners or WHOLE, is_page=corners is not None)
+    made, dpi = flat(picture, corners or _WHOLE_PICTURE, is_page=corners is not None)
     del picture
-    data = as_jpeg(whitened(made), QUALITY, dpi)
+    data = as_jpeg(whitened(made), PAGE_QUALITY, dpi)
     with new_file(request["target"], request["limit"]) as file:
         file.write(data)
 
@@ -88,8 +87,8 @@ _LEAST_AREA: Final = 0.12
 _BEYOND: Final = 0.06
 # The part of a side along which edges must be seen: on average, and of each; hands may cover the rest. Of lines that
 # only meet by chance, less is seen.
-_SEEN: Final = 0.78
-_SEEN_LEAST: Final = 0.45
+_LEAST_SEEN: Final = 0.78
+_LEAST_SEEN_EACH: Final = 0.45
 # Nobody holds a camera so straight that two opposite sides are parallel to the picture's: such sides are drawn.
 _DRAWN: Final = math.sin(math.radians(0.3))
 # By how much, of 255, a coloured page may be darker than what it lies on, and how wide a rim of both is compared.
@@ -333,7 +332,7 @@ def _likely(sides: Sequence[_Line], corners: list[_Corner], size: tuple[int, int
     if area < _LEAST_AREA:
         return 0.0
     seen = [side.seen_between(*way) for side, way in zip(sides, ways, strict=True) if side.seen]
-    if len(seen) < 3 or min(seen) < _SEEN_LEAST or sum(seen) / len(seen) < _SEEN:
+    if len(seen) < 3 or min(seen) < _LEAST_SEEN_EACH or sum(seen) / len(seen) < _LEAST_SEEN:
         return 0.0
     total = sum(seen) + (4 - len(seen)) * _CUT_OFF
     return float(math.sqrt(area) * (total / 4) ** 2)
@@ -342,8 +341,8 @@ def _likely(sides: Sequence[_Line], corners: list[_Corner], size: tuple[int, int
 # Its shape
 
 _MM_PER_INCH: Final = 25.4
-A4: Final = (210.0, 297.0)
-LETTER: Final = (215.9, 279.4)
+_A4_MM: Final = (210.0, 297.0)
+_LETTER_MM: Final = (215.9, 279.4)
 # Proportions, as measured, of pages that are A4, and of those that are Letter.
 _A4_RATIOS: Final = (1.34, 1.50)
 _LETTER_RATIOS: Final = (1.25, 1.34)
@@ -365,7 +364,7 @@ def flat(
     inches = width_mm / _MM_PER_INCH, height_mm / _MM_PER_INCH
     # No side loses pixels, unless the longer one has more than SIDE.
     dpi = max(*sides[0::2], 1.0) / inches[0], max(*sides[1::2], 1.0) / inches[1]
-    made_dpi = max(20, math.ceil(min(*(SIDE / side for side in inches), max(dpi))))
+    made_dpi = max(20, math.ceil(min(*(PAGE_PIXELS / side for side in inches), max(dpi))))
     size = (max(1, round(inches[0] * made_dpi)), max(1, round(inches[1] * made_dpi)))
     made = picture.transform(
         size,
@@ -381,13 +380,13 @@ def _page_size(points: Corners, size: tuple[int, int], *, is_page: bool) -> tupl
     """Return width and height of a page in mm: A4 or Letter if it is near, else as large as fits on A4."""
     ratio = _ratio(points, size)
     upright = max(ratio, 1 / ratio)
-    short, long = A4[0], A4[0] * upright
+    short, long = _A4_MM[0], _A4_MM[0] * upright
     if is_page and _A4_RATIOS[0] <= upright <= _A4_RATIOS[1]:
-        short, long = A4
+        short, long = _A4_MM
     elif is_page and _LETTER_RATIOS[0] <= upright < _LETTER_RATIOS[1]:
-        short, long = LETTER
-    elif long > A4[1]:
-        short, long = A4[1] / upright, A4[1]
+        short, long = _LETTER_MM
+    elif long > _A4_MM[1]:
+        short, long = _A4_MM[1] / upright, _A4_MM[1]
     return (short, long) if ratio >= 1 else (long, short)
 
 
@@ -454,9 +453,8 @@ _PLACE: Final = 8
 _AROUND: Final = 25
 _DARK: Final = 0.35
 _TINT: Final = 0.05
-_BAND: Final = 256
 # As parts of the paper's brightness: what is white, and the brightest that may count as black.
-_WHITE: Final = 0.88
+_PAPER_WHITE: Final = 0.88
 _BLACKEST: Final = 0.3
 # Above 1 makes ink darker.
 _GAMMA: Final = 1.3
@@ -470,8 +468,8 @@ def whitened(page: Image.Image) -> Image.Image:
     paper = _background(page)
     step = paper.height / page.height
     made = Image.new(page.mode, page.size)
-    for top in range(0, page.height, _BAND):
-        rows = min(_BAND, page.height - top)
+    for top in range(0, page.height, BAND_ROWS):
+        rows = min(BAND_ROWS, page.height - top)
         light = paper.resize(
             (page.width, rows),
             Image.Resampling.BICUBIC,
@@ -486,7 +484,7 @@ def whitened(page: Image.Image) -> Image.Image:
 
 def _inked(bright: float, black: float) -> float:
     """Return the new brightness for one beside the paper's, both from 0 to 1; `black` is that of the darkest ink."""
-    spread: float = min(1.0, max(0.0, (bright - black) / (_WHITE - black))) ** _GAMMA
+    spread: float = min(1.0, max(0.0, (bright - black) / (_PAPER_WHITE - black))) ** _GAMMA
     pencil, white = _PENCIL
     rise = max(0.0, bright - pencil) * (1 - pencil) / (white - pencil)
     return min(spread, 1.0, min(bright, pencil) + rise)
