@@ -7,7 +7,7 @@ from typing import Any
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import Context, Event, HomeAssistant, callback
 
-from custom_components.lianke.people import beginning
+from custom_components.lianke.people import initiator
 
 from .figures import Figure
 
@@ -29,9 +29,9 @@ async def measure(rounds: int) -> list[Figure]:
             for hass in (bare, ours):
                 # Every home has somebody who listens to states; without one, no event would be created.
                 hass.bus.async_listen(EVENT_STATE_CHANGED, _ignore)
-            beginning.async_get_trail(ours)
+            initiator.async_get_context_history(ours)
             person = Context(user_id="person")
-            for _ in range(beginning.MAX_CONTEXTS):
+            for _ in range(initiator.MAX_CONTEXTS):
                 # The list of known contexts is full, so each new one displaces one.
                 _change(ours, Context(user_id="person"), 0)
             spent: dict[HomeAssistant, list[float]] = {bare: [], ours: []}
@@ -43,7 +43,7 @@ async def measure(rounds: int) -> list[Figure]:
                 for place, context in enumerate(contexts):
                     _change(hass, context, place)
                 spent[hass].append((time.process_time() - began) / CHANGES * 1e6)
-            known = len(beginning.async_get_trail(ours)._known)
+            known = len(initiator.async_get_context_history(ours)._known)
             for hass in (bare, ours):
                 await hass.async_stop(force=True)
         # Other work of the machine only adds to the times.

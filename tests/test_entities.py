@@ -18,8 +18,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.api.markers import Marker
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.printing.own_pages import async_print_test_page
-from custom_components.lianke.printing.print import job_dict
+from custom_components.lianke.printing.builtin_pages import async_print_test_page
+from custom_components.lianke.printing.print_action import job_dict
 from custom_components.lianke.runtime import preview_signal
 from tests.clock import Clock, elapse, rest, until
 from tests.conftest import make_entry, set_up, tear_down

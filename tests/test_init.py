@@ -32,7 +32,7 @@ from custom_components.lianke.jobs.opening import DATA_LEDGER, async_close_ledge
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.ledger import Ledger
 from custom_components.lianke.ledger_file import ASIDE
-from custom_components.lianke.printing.own_pages import async_print_test_page
+from custom_components.lianke.printing.builtin_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest, until
 from tests.conftest import make_entry, set_up, tear_down

@@ -36,7 +36,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.llm import FOREIGN_TITLE, MAX_LISTED
+from custom_components.lianke.llm import FOREIGN_TITLE, MAX_JOBS_LISTED
 from tests.documents.samples import picture
 from tests.documents.test_entities import Door, add
 from tests.household import (
@@ -618,12 +618,12 @@ async def test_bad_input_sends_nothing(talk: Talk) -> None:
 async def test_many_jobs_are_shown_in_part(talk: Talk) -> None:
     talk.box.printer(1).on = False
     await talk.coordinator.async_refresh()
-    for number in range(MAX_LISTED + 1):
+    for number in range(MAX_JOBS_LISTED + 1):
         await talk.ask("print", device_id=talk.device(), text="x", title=f"Page {number}")
     [jobs] = await talk.say(call("list_jobs"))
     shown = [job["title"] for job in view(jobs)["jobs"]]
-    assert len(shown) == MAX_LISTED
-    assert shown[0] == f"Page {MAX_LISTED}"
+    assert len(shown) == MAX_JOBS_LISTED
+    assert shown[0] == f"Page {MAX_JOBS_LISTED}"
     # One that waits is told, however many are over since.
     for job in talk.queue.jobs()[:-1]:
         await talk.ask("cancel_job", job_id=job.job_id)

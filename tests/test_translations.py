@@ -23,9 +23,9 @@ from custom_components.lianke.flows.options_flow import (
 )
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import HOLD_REASONS
-from custom_components.lianke.people.form import page_counts_schema
+from custom_components.lianke.people.people_steps import page_counts_schema
+from custom_components.lianke.printing.fallback_printer import fallback_schema
 from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
-from custom_components.lianke.printing.stand_in import stand_in_schema
 from custom_components.lianke.repairs import EXPLAINED as EXPLAINED_IN_REPAIRS
 from tests.conftest import COMPONENT, LANGUAGES, make_entry, texts as texts_in
 from tests.household import twin_of
@@ -313,7 +313,7 @@ def test_fields_of_options_are_described(texts: dict[str, Any]) -> None:
         ("settings", settings_schema({})),
         ("default_options", defaults_schema({})),
         ("keep_alive_printer", nozzle_care_schema({})),
-        ("stand_in_printer", stand_in_schema({}, [])),
+        ("stand_in_printer", fallback_schema({}, [])),
         ("page_counts", page_counts_schema({}, [])),
     ):
         check_form(schema, steps[name], name)

@@ -102,16 +102,16 @@ async def test_still_is_only_who_has_begun_nothing_for_a_while(
 def test_what_begins_at_rest_is_not_on_the_walk() -> None:
     rest = [["coordinator.py", "poll"], ["sensor.py", "value"]]
     steps = [
-        ["printing/print.py", "build"],
+        ["printing/print_action.py", "build"],
         ["coordinator.py", "poll"],
-        ["printing/print.py", "build"],
+        ["printing/print_action.py", "build"],
         ["jobs/queue.py", "submit"],
-        ["printing/print.py", "answer"],
+        ["printing/print_action.py", "answer"],
         ["sensor.py", "available"],
     ]
     walk = Walk.of("walk_print", steps, rest)
     assert walk.files == {
-        "printing/print.py": Counter(build=2, answer=1),
+        "printing/print_action.py": Counter(build=2, answer=1),
         "jobs/queue.py": Counter(submit=1),
         "sensor.py": Counter(available=1),
     }
@@ -123,7 +123,7 @@ def test_what_begins_at_rest_is_not_on_the_walk() -> None:
     assert files.ok
     assert str(walk).splitlines()[:2] == [
         "walk_print",
-        "   2  printing/print.py: build 2, answer 1",
+        "   2  printing/print_action.py: build 2, answer 1",
     ]
 
 

@@ -21,7 +21,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.printing.own_pages import async_print_test_page
+from custom_components.lianke.printing.builtin_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import rest, until
 from tests.conftest import make_entry, set_up

@@ -32,9 +32,9 @@ from .jobs.job import Job
 from .jobs.opening import async_delete_ledger, async_get_ledger, async_remove_jobs
 from .jobs.queue import PrintQueue
 from .jobs.rules import REMOVAL_SECONDS
-from .people import notifications, page_counts
+from .people import notifications, page_statistics
 from .people.approval import PrintPolicy
-from .printing import nozzle_care, stand_in
+from .printing import fallback_printer, nozzle_care
 from .runtime import (
     LiankeConfigEntry,
     LiankeData,
@@ -142,7 +142,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     async_open(hass, entry)
     async_follow_devices(hass, entry)
     # Before the jobs are read: reading counts pages that a power cut left uncounted.
-    page_counts.async_watch(hass, entry)
+    page_statistics.async_watch_statistics(hass, entry)
     with _retried("job_folder_unreadable"):
         await queue.async_load()
         await scanner.async_watch(hass, entry)
@@ -151,10 +151,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     # After the lines above, so that event entities and triggers are notified of jobs that expired meanwhile.
     queue.start()
     issues.async_watch(hass, entry)
-    nozzle_care.async_watch(hass, entry)
-    stand_in.async_watch(hass, entry)
+    nozzle_care.async_watch_nozzles(hass, entry)
+    fallback_printer.async_watch_faults(hass, entry)
     lan.async_watch(hass, entry)
-    notifications.async_watch(hass, entry)
+    notifications.async_watch_approvals(hass, entry)
     if not is_new:
         entry.async_create_background_task(
             hass, coordinator.async_refresh(), f"first refresh of {entry.title}"

@@ -25,9 +25,9 @@ from .entity import (
 )
 from .errors import InputError
 from .jobs.job import WAITING, PersonReason, job_error
-from .people.beginning import async_find_beginning
+from .people.initiator import async_find_initiator
 from .people.rights import async_check_change
-from .printing.own_pages import async_print_test_page
+from .printing.builtin_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translating
 from .scanner.job import ScanFormat, ScanRequest
 from .scanner.jobs import async_get_jobs
@@ -93,7 +93,7 @@ async def _async_release(data: LiankeData, key: str, context: Context) -> None:
     """Release the jobs that wait for somebody at the printer, except those that need a code."""
     asked = [job for job in data.queue.jobs(key) if job.asks_for]
     waiting = [job for job in asked if job.asks_for == PersonReason.RELEASE]
-    if waiting and (await async_find_beginning(data.coordinator.hass, context)).forgotten:
+    if waiting and (await async_find_initiator(data.coordinator.hass, context)).forgotten:
         raise job_error("beginning_forgotten", waiting[0])
     await _async_each(
         data.queue.async_continue(job.job_id, reason=PersonReason.RELEASE)

@@ -46,9 +46,9 @@ BEYOND_APPROVAL: Final = "approval"
 BEYOND_REFUSED: Final = "refused"
 CONF_PAGE_STATISTICS: Final = "page_statistics"
 # By printer key: the printer that takes over ("<config entry>/<printer key>"), and after how many minutes.
-CONF_STAND_INS: Final = "stand_ins"
-STAND_IN_PRINTER: Final = "printer"
-STAND_IN_MINUTES: Final = "minutes"
+CONF_FALLBACK_PRINTERS: Final = "stand_ins"
+FALLBACK_PRINTER: Final = "printer"
+FALLBACK_MINUTES: Final = "minutes"
 # By printer key: the tokens of the printers that we offer to the home network.
 CONF_LAN_PRINTERS: Final = "lan_printers"
 LAN_PRINTER_PATH: Final = f"/api/{DOMAIN}/ipp"

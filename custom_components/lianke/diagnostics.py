@@ -16,7 +16,7 @@ from . import const
 from .api.addresses import DEFAULT_SERVER
 from .devices import printer_key_of
 from .jobs.job import REJECTED
-from .printing.print import job_dict
+from .printing.print_action import job_dict
 from .runtime import LiankeConfigEntry
 
 # Jobs in a report: the newest.

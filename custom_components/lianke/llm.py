@@ -34,25 +34,25 @@ from .documents.page_documents import AGENDAS, SNAPSHOT_DOMAINS
 from .documents.sources import entity_of
 from .errors import InputError
 from .jobs.job import FINAL, JobState, PersonReason
-from .people.beginning import asked_by_tool
+from .people.initiator import asked_by_tool
 from .people.release_code import MAX_CODE
-from .printing.exposed import (
+from .printing.assistant_access import (
     Names,
-    as_offered,
     exposed_devices,
     exposed_entities,
     exposed_printers,
     is_exposed,
+    match_name,
 )
-from .printing.handlers import async_run_action
-from .printing.schemas import MAX_KEY, MAX_MESSAGE, MAX_NAME
+from .printing.handlers import ACTIONS
+from .printing.schemas import MAX_FIELD_NAME, MAX_KEY, MAX_REJECT_MESSAGE
 from .runtime import async_loaded_entries, translated, translating
 from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN
 from .scanner.hub import async_get_hub, scanner_device, status_entity
 from .scanner.view import visible_scans
 
 # Jobs in an answer to an assistant: the newest.
-MAX_LISTED: Final = 20
+MAX_JOBS_LISTED: Final = 20
 # What an assistant may know of a job.
 _JOB_FIELDS: Final = (
     "job_id",
@@ -86,7 +86,7 @@ _ONLY_READS: Final = ToolAnnotations(
 _MAY_CANCEL: Final = ToolAnnotations(destructive=True, idempotent=True, open_world=True)
 
 
-class _Call(NamedTuple):
+class _ToolCall(NamedTuple):
     hass: HomeAssistant
     target: Target
     data: dict[str, Any]
@@ -97,11 +97,8 @@ class _Call(NamedTuple):
         context = self.llm_context.context or Context()
         asks = asked_by_tool.set(context.id)
         try:
-            response = await async_run_action(
-                self.hass,
-                action,
-                {ATTR_DEVICE_ID: self.target.device_id, **data},
-                context,
+            response = await ACTIONS[action].call(
+                self.hass, {ATTR_DEVICE_ID: self.target.device_id, **data}, context
             )
         except HomeAssistantError as err:
             shown = err.translation_placeholders or {}
@@ -138,7 +135,7 @@ class _Call(NamedTuple):
         return told
 
     async def jobs(self, **data: Any) -> list[dict[str, Any]]:
-        return list((await self.act("list_jobs", limit=MAX_LISTED, **data))["jobs"])
+        return list((await self.act("list_jobs", limit=MAX_JOBS_LISTED, **data))["jobs"])
 
 
 @callback
@@ -151,7 +148,7 @@ def _exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> Names:
     return exposed_devices(hass, llm_context, entities)
 
 
-def _is_scan_exposed(call: _Call, address: str) -> bool:
+def _is_scan_exposed(call: _ToolCall, address: str) -> bool:
     """Whether a media item is anything but a kept scan of a scanner that is not exposed to the assistant."""
     kept = f"{URI_SCHEME}{DOMAIN}/{SCANS}"
     if not address.lower().startswith(kept):
@@ -185,7 +182,7 @@ class _DeviceTool(Tool):
         # A model may change the capitals of a name.
         data = self.parameters(
             {
-                field: as_offered(self._offered.get(field, {}), value)
+                field: match_name(self._offered.get(field, {}), value)
                 for field, value in tool_input.tool_args.items()
             }
         )
@@ -203,10 +200,10 @@ class _PrinterTool(_DeviceTool):
             # A session with an assistant may last long: the printer may no longer be exposed.
             if device_id not in exposed_printers(hass, llm_context).values():
                 raise InputError("printer_not_exposed")
-            call = _Call(hass, target, data, tool_input, llm_context)
+            call = _ToolCall(hass, target, data, tool_input, llm_context)
             return ToolResult(data=await self._run(call))
 
-    async def _run(self, call: _Call) -> JsonObjectType:
+    async def _run(self, call: _ToolCall) -> JsonObjectType:
         raise NotImplementedError
 
 
@@ -230,7 +227,7 @@ class _PrintTool(_PrinterTool):
         raise NotImplementedError
 
     @override
-    async def _run(self, call: _Call) -> JsonObjectType:
+    async def _run(self, call: _ToolCall) -> JsonObjectType:
         """Print; a repeated tool call finds the job of the first."""
         kind, value = self._source(call.data)
         entity_id = entity_of(kind, value)
@@ -249,7 +246,7 @@ class _PrintTool(_PrinterTool):
             ],
         }
         if title := call.data.get("title"):
-            data["title"] = title[:MAX_NAME]
+            data["title"] = title[:MAX_FIELD_NAME]
         data |= {field: call.data[field] for field in ("copies", "agenda") if field in call.data}
         if not value.startswith("calendar."):
             # Models fill in every field they are offered, but a list has no days.
@@ -361,7 +358,7 @@ class PrinterStatusTool(_PrinterTool):
     annotations = _ONLY_READS
 
     @override
-    async def _run(self, call: _Call) -> JsonObjectType:
+    async def _run(self, call: _ToolCall) -> JsonObjectType:
         view, queue, key = call.target.view, call.target.data.queue, call.target.printer_key
         jobs = await call.jobs(state=[state for state in JobState if state not in FINAL])
         status = view.status if call.target.data.coordinator.is_fresh else None
@@ -385,7 +382,7 @@ class ListJobsTool(_PrinterTool):
     annotations = _ONLY_READS
 
     @override
-    async def _run(self, call: _Call) -> JsonObjectType:
+    async def _run(self, call: _ToolCall) -> JsonObjectType:
         return {"jobs": [call.shown(job) for job in await call.jobs()]}
 
 
@@ -403,7 +400,7 @@ class CancelJobTool(_PrinterTool):
         return {vol.Required("job_id", description=f"As {DOMAIN}__list_jobs gives it"): str}
 
     @override
-    async def _run(self, call: _Call) -> JsonObjectType:
+    async def _run(self, call: _ToolCall) -> JsonObjectType:
         response = await call.act("cancel_job", job_id=call.data["job_id"])
         return call.shown(response["job"])
 
@@ -432,10 +429,10 @@ class AnswerJobTool(_PrinterTool):
         }
 
     @override
-    async def _run(self, call: _Call) -> JsonObjectType:
+    async def _run(self, call: _ToolCall) -> JsonObjectType:
         data = {"job_id": call.data["job_id"]}
         if call.data["answer"] == "reject":
-            data["message"] = call.data.get("message", "")[:MAX_MESSAGE]
+            data["message"] = call.data.get("message", "")[:MAX_REJECT_MESSAGE]
             return call.shown((await call.act("reject_job", **data))["job"])
         data["reason"] = call.data["hold_reason"]
         if code := call.data.get("code"):

@@ -10,7 +10,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .documents.page_documents import async_notification
 from .entity import QueueEntity, async_add_printers
-from .printing.own_pages import async_print_page
+from .printing.builtin_pages import async_print_page
 from .runtime import LiankeConfigEntry
 
 PARALLEL_UPDATES = 1

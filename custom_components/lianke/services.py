@@ -13,7 +13,7 @@ from .scanner.actions import SCAN_ACTIONS
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
-    for action in (*ACTIONS, *SCAN_ACTIONS.values()):
+    for action in (ACTIONS | SCAN_ACTIONS).values():
         hass.services.async_register(
             DOMAIN,
             action.name,

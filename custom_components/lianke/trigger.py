@@ -43,7 +43,7 @@ from .devices import async_printer_device, async_printer_sensors, async_targeted
 from .job_signals import SIGNAL_JOB_UPDATED, JobUpdate, event_data
 from .jobs.job import Job, JobState
 from .jobs.rules import HOLD_REASONS
-from .printing.print import async_reason
+from .printing.print_action import async_reason
 from .scanner.hub import scanner_device
 from .scanner.job import ScanState, ScanUpdate, scan_data
 from .scanner.jobs import SIGNAL_SCAN

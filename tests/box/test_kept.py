@@ -26,7 +26,7 @@ from custom_components.lianke.box.storage import (
     box_store,
 )
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.printing.stand_in import current_name
+from custom_components.lianke.printing.fallback_printer import current_name
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down

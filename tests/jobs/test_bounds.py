@@ -137,7 +137,7 @@ async def until_drawn(shop: Shop, *tasks: asyncio.Task[Preview]) -> None:
 @pytest.mark.parametrize(
     ("bound", "value", "pictures"),
     [
-        ("MAX_IMAGES", 2, 2),
+        ("MAX_PREVIEW_IMAGES", 2, 2),
         ("MAX_IMAGE_BYTES", 100, None),
     ],
 )

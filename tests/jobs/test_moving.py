@@ -17,7 +17,11 @@ from custom_components.lianke.const import CONF_APPROVAL_PRINTERS
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import files, queue
 from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
-from custom_components.lianke.printing.builder import Changes, async_move_to, async_print_again
+from custom_components.lianke.printing.builder import (
+    ReprintChanges,
+    async_move_to,
+    async_print_again,
+)
 from tests.clock import until
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, full, refusal
 from tests.jobs.cut_off import Snapshots, snapshots
@@ -29,9 +33,9 @@ SMALL = 4
 HOME = 1
 
 
-def changes(shop: Shop, port: int) -> Changes:
+def changes(shop: Shop, port: int) -> ReprintChanges:
     """Return how to print on the printer at a port."""
-    return Changes(printer_key=shop.key(port), options=shop.options(port=port), requested={})
+    return ReprintChanges(printer_key=shop.key(port), options=shop.options(port=port), requested={})
 
 
 async def held(shop: Shop, **wishes: Any) -> Job:

@@ -16,7 +16,11 @@ from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import LimitError, waits_uncounted
-from custom_components.lianke.printing.builder import Changes, async_move_to, async_print_again
+from custom_components.lianke.printing.builder import (
+    ReprintChanges,
+    async_move_to,
+    async_print_again,
+)
 from tests.jobs.conftest import COUNT, SUBMIT, Shop
 from tests.simulator import Fault
 
@@ -180,7 +184,7 @@ async def test_what_depends_on_the_paper_is_counted_anew_for_another(
         await shop.set_paper(None)
         await shop.until(job, JobState.FAILED)
         await shop.set_paper(0)
-    changes = Changes(
+    changes = ReprintChanges(
         printer_key=shop.key(), options=shop.options(PrintOptions(paper=paper)), requested={}
     )
     if way == "moved":

@@ -13,7 +13,7 @@ from custom_components.lianke.api.options import PrintOptions
 from custom_components.lianke.jobs import rules
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.rules import LimitError, documents_to_keep
-from custom_components.lianke.printing.builder import Changes, async_print_again
+from custom_components.lianke.printing.builder import ReprintChanges, async_print_again
 from tests.jobs.conftest import OpenShop, Shop, refusal
 
 KEEPS = {"keep_printed_hours": 2}
@@ -38,7 +38,7 @@ async def printed(shop: Shop, **wishes: Any) -> Job:
     return shop.queue.get(job.job_id)
 
 
-async def again(shop: Shop, job: Job, changes: Changes | None = None) -> Job:
+async def again(shop: Shop, job: Job, changes: ReprintChanges | None = None) -> Job:
     """Print a job's document again, to its end."""
     taken = await async_print_again(shop.queue, job, Context(), changes=changes)
     await shop.until(taken, JobState.COMPLETED)

@@ -20,7 +20,7 @@ from custom_components.lianke.jobs.rules import (
     to_forget,
 )
 from custom_components.lianke.printing.builder import async_print_again
-from custom_components.lianke.printing.print import job_dict
+from custom_components.lianke.printing.print_action import job_dict
 from tests.clock import until
 from tests.jobs.conftest import OpenShop
 from tests.jobs.make import altered, make_job

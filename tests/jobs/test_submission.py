@@ -12,7 +12,7 @@ import pytest
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs import rules
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.printing.builder import Changes, async_print_again
+from custom_components.lianke.printing.builder import ReprintChanges, async_print_again
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop
 from tests.jobs.cut_off import snapshots
 from tests.simulator.faults import Fault
@@ -30,7 +30,7 @@ async def retry(shop: Shop, job: Job, to: Shop | None = None) -> Job:
     """Print a job once more, also at another box."""
     changes = None
     if to is not None and to is not shop:
-        changes = Changes(printer_key=to.key(), options=to.options(), requested={})
+        changes = ReprintChanges(printer_key=to.key(), options=to.options(), requested={})
     queue = None if to is None else to.queue
     return await async_print_again(shop.queue, job, Context(), changes=changes, to=queue)
 

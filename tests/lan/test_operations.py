@@ -20,7 +20,7 @@ from custom_components.lianke.ipp.model import Attributes, Collection, Operation
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import HOLD_REASONS
 from custom_components.lianke.lan.printer.querying import state_of
-from custom_components.lianke.printing.print import job_dict
+from custom_components.lianke.printing.print_action import job_dict
 from tests.clock import Clock
 from tests.documents.rasters import (
     GRAY,

@@ -45,7 +45,7 @@ from custom_components.lianke.flows.options_flow import settings_schema
 from custom_components.lianke.image import LAST_SCAN, PREVIEW
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.notify import NOTIFY
-from custom_components.lianke.printing.schemas import FAIL, HOLD, PRINT_SCHEMA, TARGET
+from custom_components.lianke.printing.schemas import FAIL, HOLD, PRINT_SCHEMA, TARGET_FIELDS
 from custom_components.lianke.sensor import (
     BOX_SENSORS,
     INK,
@@ -241,7 +241,7 @@ def test_every_field_of_printing_is_in_a_table(language: str) -> None:
         )
         for code in first_codes(section(language, title).rows())
     ]
-    taken = {str(marker.schema) for marker in PRINT_SCHEMA.schema} - set(map(str, TARGET))
+    taken = {str(marker.schema) for marker in PRINT_SCHEMA.schema} - set(map(str, TARGET_FIELDS))
     assert sorted([*named, "title", "password", "filename"]) == sorted(taken)
     assert set(fields_of(load_services()["print"])) == taken
     for name in ("title", "password", "filename"):

@@ -21,7 +21,7 @@ from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, JobState
 from custom_components.lianke.manual_duplex import public_dict, rest_of
 from custom_components.lianke.printing.builder import async_print_again
-from custom_components.lianke.printing.print import job_dict
+from custom_components.lianke.printing.print_action import job_dict
 from tests.clock import until
 from tests.jobs.conftest import OpenShop, Receiver, Request, Shop, refusal
 from tests.ledgers import refusing

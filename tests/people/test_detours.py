@@ -13,8 +13,8 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.lianke.people import beginning
-from custom_components.lianke.people.beginning import async_get_trail
+from custom_components.lianke.people import initiator
+from custom_components.lianke.people.initiator import async_get_context_history
 from tests.household import House
 
 TRIGGERS: dict[str, dict[str, Any]] = {
@@ -101,7 +101,7 @@ async def test_few_timers_are_kept(
 ) -> None:
     """Who set one going that is not remembered is forgotten, and nobody's is not meant by that."""
     hass = house.hass
-    monkeypatch.setattr(beginning, "MAX_TIMERS", 1)
+    monkeypatch.setattr(initiator, "MAX_TIMERS", 1)
     await detour(house, TRIGGERS["event"] | {"event_data": {"entity_id": "timer.tea"}})
     house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await call(hass, anna, "timer.start", entity_id="timer.tea")
@@ -131,10 +131,10 @@ async def test_a_note_in_the_sidebar_may_be_anybodys(house: House, anna: User, b
 
 def forget(hass: HomeAssistant) -> None:
     """Forget what is remembered."""
-    del hass.data["lianke_trail"]
+    del hass.data["lianke_context_history"]
     # Home Assistant remembers the answer besides.
-    async_get_trail.cache_clear()  # type: ignore[attr-defined]
-    async_get_trail(hass)
+    async_get_context_history.cache_clear()  # type: ignore[attr-defined]
+    async_get_context_history(hass)
 
 
 async def restarts(house: House) -> None:
@@ -142,7 +142,7 @@ async def restarts(house: House) -> None:
     hass = house.hass
     await pass_time(hass, 2)
     forget(hass)
-    await async_get_trail(hass).timers.async_load()
+    await async_get_context_history(hass).timers.async_load()
 
 
 async def test_a_timer_that_goes_on_over_a_restart(house: House, anna: User, boss: User) -> None:
@@ -183,8 +183,10 @@ async def test_a_timer_from_before_anything_was_kept_is_nobodys(
     await pass_time(hass, 2)
     hass_storage.pop("lianke_timers", None)
     forget(hass)
-    await async_get_trail(hass).async_load()
-    async_get_trail(hass).timers.set("timer.other", {"user_id": anna.id, "forgotten": False})
+    await async_get_context_history(hass).async_load()
+    async_get_context_history(hass).timers.set(
+        "timer.other", {"user_id": anna.id, "forgotten": False}
+    )
     await restarts(house)
     for _ in range(2):
         await pass_time(hass, 61, "timer.tea")

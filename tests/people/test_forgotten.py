@@ -16,7 +16,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.people import beginning
+from custom_components.lianke.people import initiator
 from tests.clock import until
 from tests.household import House
 from tests.people.test_detours import forget
@@ -241,7 +241,7 @@ async def test_ids_that_tell_no_time_forget_nothing_else(
     house: House, anna: User, monkeypatch: pytest.MonkeyPatch, future: str
 ) -> None:
     """Neither a time to come, nor digits of another script, makes all forgotten that is new."""
-    monkeypatch.setattr(beginning, "MAX_CONTEXTS", 1)
+    monkeypatch.setattr(initiator, "MAX_CONTEXTS", 1)
     house.set_options({"approval_users": [anna.id]})
     for context_id in (future, None):
         house.hass.bus.async_fire("acted", context=Context(id=context_id, user_id=anna.id))
@@ -258,8 +258,8 @@ async def test_who_may_not_print_is_not_let_by_being_busy(
 ) -> None:
     """Where somebody may not use the printer, what is forgotten may have been theirs: it waits."""
     hass, user = house.hass, anna
-    monkeypatch.setattr(beginning, "MAX_CONTEXTS", 20)
-    monkeypatch.setattr(beginning, "MAX_RUNS", 5)
+    monkeypatch.setattr(initiator, "MAX_CONTEXTS", 20)
+    monkeypatch.setattr(initiator, "MAX_RUNS", 5)
     if who == "system":
         await hass.auth.async_create_system_user("Content", group_ids=[GROUP_ID_READ_ONLY])
     elif who != "anna":
@@ -320,7 +320,7 @@ async def test_the_morning_briefing(
 ) -> None:
     """Nobody has to approve it, after however busy a night, and after a restart."""
     hass = house.hass
-    monkeypatch.setattr(beginning, "MAX_CONTEXTS", 100)
+    monkeypatch.setattr(initiator, "MAX_CONTEXTS", 100)
     house.set_options({"approval_users": [anna.id], "monthly_pages": 1, "monthly_users": [anna.id]})
     hass.states.async_set("sensor.early", "on")
     hass.states.async_set("sensor.long", "on")
@@ -348,7 +348,7 @@ async def test_a_sentence_that_is_forgotten(
     house: House, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it sets off has no parent, and is not taken for what a time has set off."""
-    monkeypatch.setattr(beginning, "MAX_RUNS", 1)
+    monkeypatch.setattr(initiator, "MAX_RUNS", 1)
     house.set_options({"approval_users": [anna.id]})
     for count in (1, 2):
         await say(house.hass, Context(user_id=anna.id))

@@ -15,14 +15,14 @@ from custom_components.lianke.button import RELEASE_JOBS
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.people import release_code
-from custom_components.lianke.people.beginning import asked_by_tool
+from custom_components.lianke.people.initiator import asked_by_tool
 from custom_components.lianke.people.release_code import (
     CodeChecker,
     async_get_code_checker,
     async_hash_code,
     hash_code,
 )
-from custom_components.lianke.printing.print import job_dict
+from custom_components.lianke.printing.print_action import job_dict
 from tests.household import House
 from tests.people.conftest import print_as
 

@@ -18,7 +18,7 @@ from custom_components.lianke.api.options import known_papers
 from custom_components.lianke.const import CONF_PRINTER_OPTIONS
 from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.printing.again import find_paper
+from custom_components.lianke.printing.reprint import find_paper
 from tests.conftest import make_entry, set_up
 from tests.household import (
     AWAITING,

@@ -25,9 +25,9 @@ from custom_components.lianke.documents.page_documents import async_notification
 from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import async_get_spool, write_bytes
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.printing import print as print_module
-from custom_components.lianke.printing.builder import PrintRequest, Sender, async_print_one
-from custom_components.lianke.printing.own_pages import async_print_page
+from custom_components.lianke.printing import print_action
+from custom_components.lianke.printing.builder import LanSender, PrintRequest, async_print_one
+from custom_components.lianke.printing.builtin_pages import async_print_page
 from tests.documents.samples import zipped
 from tests.household import LABELS, LASER, House, as_read, data_of, sent
 from tests.simulator import Simulator, make_pdf
@@ -297,7 +297,7 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
     else:
         asked = house.ask(action, device_id=house.device(), text="x")
     with (
-        patch.object(print_module, "async_get_document", unloading(async_get_document)),
+        patch.object(print_action, "async_get_document", unloading(async_get_document)),
         pytest.raises(ServiceValidationError) as raised,
     ):
         await asked
@@ -438,7 +438,7 @@ async def test_a_devices_file_goes_where_its_options_are_refused(house: House) -
         context=Context(),
         documents=[],
         options={"paper": "Moon"},
-        sender=Sender("phone", "192.168.1.9", "192.168.1.9"),
+        sender=LanSender("phone", "192.168.1.9", "192.168.1.9"),
         files=[path],
     )
     with pytest.raises(InputError):

@@ -26,7 +26,7 @@ from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Operation
 from custom_components.lianke.jobs.job import Job, JobState, PersonReason
 from custom_components.lianke.printing import builder
-from custom_components.lianke.printing.own_pages import async_print_test_page
+from custom_components.lianke.printing.builtin_pages import async_print_test_page
 from custom_components.lianke.scanner.hub import FEATURE, async_get_hub, scanner_device
 from tests.clock import until
 from tests.household import INKJET, LASER, House, key_of, show_state

@@ -32,7 +32,11 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.manual_duplex import public_dict
-from custom_components.lianke.printing.builder import Changes, async_move_to, async_print_again
+from custom_components.lianke.printing.builder import (
+    ReprintChanges,
+    async_move_to,
+    async_print_again,
+)
 from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.manual_duplex.test_jobs import request as request_by_hand
@@ -148,7 +152,7 @@ class World:
     async def move(self, job: Job, port: int) -> None:
         """Move a job to the printer at a port, which may be its own and need not be ready."""
         key, options = self.shop.key(port), self.shop.options(port=port)
-        changes = Changes(printer_key=key, options=options, requested={})
+        changes = ReprintChanges(printer_key=key, options=options, requested={})
         await self.attempt(async_move_to(self.shop.queue, job, changes, self.shop.entry.entry_id))
 
     async def restart(self, *, crash: bool) -> None:

@@ -63,7 +63,7 @@ from custom_components.lianke.ledger_file import (
     Row,
     RowKey,
 )
-from custom_components.lianke.printing.print import job_dict
+from custom_components.lianke.printing.print_action import job_dict
 from tests.examples import examples
 from tests.jobs.make import altered, make_job
 

@@ -41,10 +41,10 @@ from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.pages import testpage
 from custom_components.lianke.pdf import process
 from custom_components.lianke.printing.schemas import (
-    CANCEL_SCHEMA,
+    CANCEL_JOB_SCHEMA,
     MODELS_SCHEMA,
     PRINT_SCHEMA,
-    REJECT_SCHEMA,
+    REJECT_JOB_SCHEMA,
 )
 from tests import needs
 from tests.jobs.make import make_job
@@ -285,13 +285,13 @@ CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
         lambda n: refused(PRINT_SCHEMA, text="x", request_id="x" * n),
         128,
     ),
-    "printing.schemas.MAX_NAME": (lambda n: refused(CANCEL_SCHEMA, job_id="x" * n), 255),
+    "printing.schemas.MAX_FIELD_NAME": (lambda n: refused(CANCEL_JOB_SCHEMA, job_id="x" * n), 255),
     "printing.schemas.MAX_PASSWORD": (
         lambda n: refused(PRINT_SCHEMA, text="x", password="x" * n),
         255,
     ),
-    "printing.schemas.MAX_MESSAGE": (
-        lambda n: refused(REJECT_SCHEMA, job_id="x", message="x" * n),
+    "printing.schemas.MAX_REJECT_MESSAGE": (
+        lambda n: refused(REJECT_JOB_SCHEMA, job_id="x", message="x" * n),
         200,
     ),
     "printing.schemas.MAX_QUERY": (
@@ -299,7 +299,7 @@ CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
         64,
     ),
     "printing.schemas.MAX_ADDRESS": (lambda n: refused(PRINT_SCHEMA, url="x" * n), 8192),
-    "printing.schemas.MAX_NUMBER": (
+    "printing.schemas.MAX_FIELD_NUMBER": (
         lambda n: refused(PRINT_SCHEMA, text="x", copies=n),
         999_999_999,
     ),

@@ -40,7 +40,7 @@ from custom_components.lianke.box import condition_reader as conditions
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker
 from custom_components.lianke.pdf import process as pdf_process
-from custom_components.lianke.printing import lookup
+from custom_components.lianke.printing import queries
 from tests.api.raw_server import raw_server
 from tests.api.test_upload import client_of
 from tests.clock import Clock, elapse
@@ -122,7 +122,7 @@ async def test_what_one_user_looks_up_at_once() -> None:
 async def test_models_in_an_answer(
     hass: HomeAssistant, setup: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookup, "MAX_MODELS", 1)
+    monkeypatch.setattr(queries, "MAX_MODELS_FOUND", 1)
     found = await ask(hass, "search_models", config_entry=setup.entry_id)
     assert found["total"] > len(found["models"]) == 1
 

@@ -21,8 +21,8 @@ from custom_components.lianke.jobs.opening import DATA_LEDGER
 from custom_components.lianke.ledger import View
 from custom_components.lianke.websocket_api import job_feed
 from custom_components.lianke.websocket_api.job_feed import (
-    MAX_FINISHED,
-    MAX_FINISHED_OF_EACH,
+    MAX_FINISHED_OF_PRINTER,
+    MAX_FINISHED_SENT,
     MAX_OPEN,
     MAX_OPEN_OF_PRINTER,
     MAX_SUBSCRIPTIONS,
@@ -220,7 +220,7 @@ async def test_a_message_holds_a_bounded_number_of_jobs(
     over = [job for job in view["jobs"] if job["state"] == "canceled"]
     assert len(view["jobs"]) - len(over) <= MAX_OPEN
     # However much one printer has ended since, the last one of another is seen.
-    assert [job["printer_key"] for job in over] == [keys[0]] * MAX_FINISHED + [keys[1]]
+    assert [job["printer_key"] for job in over] == [keys[0]] * MAX_FINISHED_SENT + [keys[1]]
     ours = [job for job in view["jobs"] if job["printer_key"] == keys[0] and job not in over]
     assert len(ours) <= MAX_OPEN_OF_PRINTER
     assert ours[-1]["state"] == "sending"
@@ -239,7 +239,7 @@ async def test_what_ended_last_is_first_however_long_it_had_waited(
     later = [
         record(number, key, state=JobState.COMPLETED)
         for key in keys[:2]
-        for number in range(100, 100 + 2 * MAX_FINISHED)
+        for number in range(100, 100 + 2 * MAX_FINISHED_SENT)
     ]
     waited = [
         record(place, key, state=JobState.FAILED, title="waited", ended_at=now)
@@ -251,8 +251,8 @@ async def test_what_ended_last_is_first_however_long_it_had_waited(
     for key in keys[:2]:
         (first, *others) = (job for job in jobs if job["printer_key"] == key)
         assert first["title"] == "waited"
-        assert len(others) >= MAX_FINISHED_OF_EACH - 1
-    ends = [job["finished_at"] for job in jobs[:MAX_FINISHED]]
+        assert len(others) >= MAX_FINISHED_OF_PRINTER - 1
+    ends = [job["finished_at"] for job in jobs[:MAX_FINISHED_SENT]]
     assert ends == sorted(ends, reverse=True)
     await forget(house, [*waited, *later])
 

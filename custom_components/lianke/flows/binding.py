@@ -33,7 +33,7 @@ from ..const import CONF_SERVER
 from ..errors import InputError
 from ..options_frame import EXPLAINED_EVERYWHERE, choice
 from ..pages.clean import escape_markdown
-from ..printing.own_pages import async_print_test_page
+from ..printing.builtin_pages import async_print_test_page
 from ..runtime import LiankeConfigEntry
 
 # Characters of an ApiKey; a longer one is malformed.

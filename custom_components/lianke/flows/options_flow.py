@@ -40,10 +40,10 @@ from ..documents.page_documents import WritePage
 from ..lan.form import LanPrinterSteps
 from ..manual_duplex.form import ManualDuplexSteps
 from ..options_frame import CONF_TARGET, WHOLE_BOX, UserInput, choice, needs_box, number_field
-from ..people.form import PeopleSteps
+from ..people.people_steps import PeopleSteps
+from ..printing.builtin_pages import async_print_page
+from ..printing.fallback_printer import FallbackSteps
 from ..printing.nozzle_care import NozzleCareSteps
-from ..printing.own_pages import async_print_page
-from ..printing.stand_in import StandInSteps
 from ..runtime import async_account_entries, in_words
 from ..scanner.hub import is_enabled
 from .blueprints import BLUEPRINTS, async_copy, async_listed
@@ -74,7 +74,7 @@ _OF_SCANS = (const.KEEP_SCANS_DAYS, const.KEEP_SCANS_MB)
 
 
 class LiankeOptionsFlow(
-    NozzleCareSteps, StandInSteps, PeopleSteps, LanPrinterSteps, ManualDuplexSteps
+    NozzleCareSteps, FallbackSteps, PeopleSteps, LanPrinterSteps, ManualDuplexSteps
 ):
     """Each path through the menu ends with the options saved."""
 

@@ -115,7 +115,7 @@ class JobSpec(Record):
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
     asker: Asker = field(default_factory=Asker)
-    # Found by the asker's context when the job is submitted; a move keeps it (see `people.beginning`).
+    # Found by the asker's context when the job is submitted; a move keeps it (see `people.initiator`).
     origin: Origin | None = field(default=None, metadata={READ: _read_origin})
     automated: bool = False
     # Nobody knows any more who started the job, so the rules treat it as anybody's.

@@ -81,10 +81,10 @@ type LimitListener = Callable[[str, LimitError | None], None]
 class People(Protocol):
     """What the queue asks about people who print; the room that knows it lies above this one."""
 
-    async def async_with_asker(self, spec: JobSpec) -> JobSpec:
+    async def async_add_asker(self, spec: JobSpec) -> JobSpec:
         """Add who asks, and by what means."""
 
-    async def async_with_reasons(
+    async def async_add_reasons(
         self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, as_it_was: bool = False
     ) -> JobSpec:
         """Add the reasons for which the job waits for people, in their order.
@@ -216,7 +216,7 @@ class PrintQueue(JobWorker):
             await self._jobs.async_read_rest()
             first = deliveries[0]
             if moved is None:
-                spec = await self._people.async_with_asker(spec)
+                spec = await self._people.async_add_asker(spec)
             if first.document.pages is None:
                 # Before the lock is taken, since it may take a while.
                 first = await self._async_counted(spec.printer_key, first)
@@ -288,7 +288,7 @@ class PrintQueue(JobWorker):
             # As reported: a job counts as waiting until its end is reported together with its page count.
             told = self._jobs.committed
             others = [told.get(job.job_id, job) for job in jobs if job not in replaced]
-            spec = await self._people.async_with_reasons(spec, first, others, as_it_was=as_it_was)
+            spec = await self._people.async_add_reasons(spec, first, others, as_it_was=as_it_was)
         job = new_job(
             job_id,
             spec,
@@ -537,7 +537,7 @@ class PrintQueue(JobWorker):
             raise job_error("job_not_retryable", job)
         to, again_id = to or self, ulid_now()
         if job.can_print_again:
-            return await self._async_hand_on(job, to, replace(spec, approved=False), deliveries)
+            return await self._async_send_to(job, to, replace(spec, approved=False), deliveries)
 
         def check(job: Job) -> None:
             # The job that printed it again may be in any box.
@@ -554,7 +554,7 @@ class PrintQueue(JobWorker):
 
         check(job)
         spec = replace(spec, retry_of=job.job_id)
-        return await self._async_hand_on(job, to, spec, deliveries, job_id=again_id, together=mark)
+        return await self._async_send_to(job, to, spec, deliveries, job_id=again_id, together=mark)
 
     async def async_move(
         self, job: Job, spec: JobSpec, new: Delivery, entry_id: str, *, as_it_was: bool
@@ -584,7 +584,7 @@ class PrintQueue(JobWorker):
             )
             view.put(self._jobs.table, job.job_id, ended)
 
-        return await self._async_hand_on(
+        return await self._async_send_to(
             job, to, spec, [new], job_id=new_id, moved=job, as_it_was=as_it_was, together=end
         )
 
@@ -595,12 +595,12 @@ class PrintQueue(JobWorker):
             raise InputError("job_not_found", job_id=job.job_id[:64])
         return current
 
-    async def _async_hand_on(
+    async def _async_send_to(
         self, job: Job, to: PrintQueue, spec: JobSpec, deliveries: Sequence[Delivery], **how: Any
     ) -> Job:
         """Submit copies of a job's documents as these deliveries. Raises InputError: document_gone; disk_full."""
 
-        async def hand_on() -> Job:
+        async def send() -> Job:
             try:
                 if (documents := await self._files.async_copy(job)) is None:
                     raise job_error("document_gone", job)
@@ -614,7 +614,7 @@ class PrintQueue(JobWorker):
             finally:
                 self._jobs.on_change()
 
-        return await self._async_to_its_end(hand_on(), "print a job's document again")
+        return await self._async_to_its_end(send(), "print a job's document again")
 
     def _present_address(self, printer_key: str) -> PrinterAddress | None:
         view = self._coordinator.data.printers.get(printer_key)

@@ -7,13 +7,13 @@ from homeassistant.core import Event, HomeAssistant
 
 from ..const import CONF_APPROVERS, CONF_MONTHLY_PAGES, CONF_MONTHLY_USERS, DOMAIN
 from . import notifications
-from .beginning import async_get_trail
+from .initiator import async_get_context_history
 from .rights import JobPictureView
 
 
 async def async_setup(hass: HomeAssistant) -> None:
     """Remember who begins what, and listen to the buttons of notifications, once for all boxes."""
-    await async_get_trail(hass).async_load()
+    await async_get_context_history(hass).async_load()
     notifications.async_setup(hass)
     hass.http.register_view(JobPictureView)
 
@@ -37,4 +37,4 @@ async def async_setup(hass: HomeAssistant) -> None:
 
 
 async def async_remove(hass: HomeAssistant) -> None:
-    await async_get_trail(hass).timers.async_remove()
+    await async_get_context_history(hass).timers.async_remove()

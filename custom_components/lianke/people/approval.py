@@ -14,7 +14,7 @@ from ..devices import Target, status_entity
 from ..errors import InputError
 from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job_error
 from ..jobs.queue import People
-from .beginning import async_find_beginning
+from .initiator import async_find_initiator
 from .release_code import async_get_code_checker
 from .rights import async_check_job, async_is_not_for_all, async_may_approve
 
@@ -37,24 +37,24 @@ class PrintPolicy(People):
         self._pages = pages
 
     @override
-    async def async_with_asker(self, spec: JobSpec) -> JobSpec:
+    async def async_add_asker(self, spec: JobSpec) -> JobSpec:
         if spec.sender_address is not None:
             # A device of the home network sent it: nobody in Home Assistant began it.
             return replace(spec, origin=spec.origin or Origin.LAN_PRINTER, automated=True)
-        beginning = await async_find_beginning(self._hass, spec.asker.context)
-        if beginning.forgotten and await self._async_is_not_for_all(spec):
+        initiator = await async_find_initiator(self._hass, spec.asker.context)
+        if initiator.forgotten and await self._async_is_not_for_all(spec):
             # Nobody knows who asks: do not let this job, which waits itself, cancel other people's jobs.
             spec = replace(spec, replace_key=None)
         return replace(
             spec,
-            asker=replace(spec.asker, user_id=beginning.user_id),
-            origin=spec.origin or beginning.origin,
-            automated=beginning.automated,
-            forgotten=beginning.forgotten,
+            asker=replace(spec.asker, user_id=initiator.user_id),
+            origin=spec.origin or initiator.origin,
+            automated=initiator.automated,
+            forgotten=initiator.forgotten,
         )
 
     @override
-    async def async_with_reasons(
+    async def async_add_reasons(
         self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, as_it_was: bool = False
     ) -> JobSpec:
         options = self._entry.options
@@ -192,7 +192,7 @@ async def async_answer(
         raise job_error("job_not_waiting", job)
     # The checks below take a moment; the answer counts only for the reason that they are made for.
     reason = job.waits_for[0]
-    who = await async_find_beginning(hass, context)
+    who = await async_find_initiator(hass, context)
     if who.forgotten:
         if reason != PersonReason.TURN_PAPER:
             raise InputError("beginning_forgotten", title=job.spec.title)

@@ -60,12 +60,12 @@ _BUTTON: Final = re.compile(
 DATA_REACHED: HassKey[dict[str, set[str]]] = HassKey(f"{DOMAIN}_asked_approvers")
 
 
-class Answer(StrEnum):
+class ButtonAnswer(StrEnum):
     APPROVE = "APPROVE"
     REJECT = "REJECT"
 
 
-def button_of(job: Job, answer: Answer) -> str:
+def button_of(job: Job, answer: ButtonAnswer) -> str:
     """Make the action of a button that gives this answer for a job.
 
     It is signed with the job's secret, so that it holds over restarts and cannot be guessed.
@@ -81,13 +81,13 @@ def async_setup(hass: HomeAssistant) -> None:
     async def on_action(event: Event[dict[str, Any]]) -> None:
         button = event.data.get("action")
         if isinstance(button, str) and (found := _BUTTON.fullmatch(button)) is not None:
-            await _async_answer(hass, event.context, button, Answer(found[1]), found[2])
+            await _async_answer(hass, event.context, button, ButtonAnswer(found[1]), found[2])
 
     hass.bus.async_listen(EVENT_ACTION, on_action)
 
 
 async def _async_answer(
-    hass: HomeAssistant, context: Context, button: str, answer: Answer, job_id: str
+    hass: HomeAssistant, context: Context, button: str, answer: ButtonAnswer, job_id: str
 ) -> None:
     """Answer for a job if the button is genuine and the user may; else notify the user why not."""
     user_id = context.user_id
@@ -111,7 +111,7 @@ async def _async_answer(
                 target,
                 job,
                 context,
-                approve=answer is Answer.APPROVE,
+                approve=answer is ButtonAnswer.APPROVE,
                 reason=PersonReason.APPROVAL,
             )
     except HomeAssistantError as err:
@@ -192,7 +192,7 @@ async def async_tell_user(hass: HomeAssistant, user_id: str, title: str, message
 
 
 @callback
-def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+def async_watch_approvals(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Ask approvers about the jobs of a box while it is loaded; those that wait already were asked about before."""
     queue = entry.runtime_data.queue
     asked = {job.job_id for job in queue.open_jobs() if job.asks_for == PersonReason.APPROVAL}
@@ -288,8 +288,8 @@ async def _async_phone_data(hass: HomeAssistant, job: Job) -> dict[str, Any]:
     buttons = [
         {"action": button_of(job, answer), "title": await async_error_text(hass, key), **more}
         for answer, key, more in (
-            (Answer.APPROVE, "approval_approve", {"authenticationRequired": True}),
-            (Answer.REJECT, "approval_reject", {"destructive": True}),
+            (ButtonAnswer.APPROVE, "approval_approve", {"authenticationRequired": True}),
+            (ButtonAnswer.REJECT, "approval_reject", {"destructive": True}),
         )
     ]
     picture = async_picture_path(hass, job)

@@ -19,8 +19,8 @@ MIN_CODE: Final = 4
 MAX_CODE: Final = 64
 # Wrong codes before the next must wait PAUSE_START seconds, twice as long each time up to PAUSE_LIMIT.
 MAX_WRONG: Final = 5
-PAUSE_START: Final = 30
-PAUSE_LIMIT: Final = 900
+GUESS_PAUSE_START: Final = 30
+GUESS_PAUSE_LIMIT: Final = 900
 # Codes with the user who guessed them, whose wrong guesses are remembered.
 MAX_GUESSED: Final = 500
 
@@ -96,7 +96,11 @@ class CodeChecker:
         raise InputError("code_wrong", title=title)
 
     def _note(self, guess: tuple[str, str | None], count: int) -> None:
-        pause = 0 if count < MAX_WRONG else min(PAUSE_START * 2 ** (count - MAX_WRONG), PAUSE_LIMIT)
+        pause = (
+            0
+            if count < MAX_WRONG
+            else min(GUESS_PAUSE_START * 2 ** (count - MAX_WRONG), GUESS_PAUSE_LIMIT)
+        )
         self._wrong[guess] = _Wrong(count, time.monotonic() + pause)
         self._wrong.move_to_end(guess)
 

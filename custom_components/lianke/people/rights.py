@@ -34,7 +34,7 @@ from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
 from ..errors import InputError
 from ..jobs.job import REJECTED, Job, PersonReason
-from .beginning import Beginning, async_find_beginning
+from .initiator import Initiator, async_find_initiator
 
 PICTURE_URL: Final = f"/api/{const.DOMAIN}/job_picture"
 # The part of an address that proves what it was made for.
@@ -45,14 +45,14 @@ _ANY: Final = ("utf-8", "surrogatepass")
 
 async def async_check_caller(
     hass: HomeAssistant, context: Context, entity_id: str | None, policy: str
-) -> Beginning:
+) -> Initiator:
     """Check that the caller, and the person behind the call, have the policy on an entity; return who began it.
 
     What no person began may do everything, and here so may what is forgotten. Run by its own trigger, an automation may
     read whatever the administrator who wrote it wants. Raises as `async_check_entity`.
     """
     await async_check_entity(hass, context, entity_id, policy)
-    who = await async_find_beginning(hass, context)
+    who = await async_find_initiator(hass, context)
     if who.user_id not in (None, context.user_id) and not (
         who.independent and policy == POLICY_READ
     ):
@@ -62,7 +62,7 @@ async def async_check_caller(
 
 async def async_check_printer(
     hass: HomeAssistant, target: Target, context: Context, policy: str = POLICY_CONTROL
-) -> Beginning:
+) -> Initiator:
     """Check the policy on a printer's status entity. Returns and raises as `async_check_caller`."""
     entity_id = status_entity(hass, target.entry, target.printer_key)
     return await async_check_caller(hass, context, entity_id, policy)
@@ -70,7 +70,7 @@ async def async_check_printer(
 
 async def async_check_change(
     hass: HomeAssistant, context: Context, entity_id: str | None, title: str
-) -> Beginning:
+) -> Initiator:
     """Check that a call may change something, such as the job with this title; return who began it.
 
     It needs control of the entity. What is forgotten may be anybody's: it changes nothing unless everybody may.
@@ -84,7 +84,7 @@ async def async_check_change(
 
 async def async_check_job(
     hass: HomeAssistant, target: Target, job: Job, context: Context
-) -> Beginning:
+) -> Initiator:
     """Check that a call may change a job at a printer, or take it there. Returns and raises as `async_check_change`."""
     entity_id = status_entity(hass, target.entry, target.printer_key)
     return await async_check_change(hass, context, entity_id, job.spec.title)
@@ -174,7 +174,7 @@ def may_see_document(
     return not job.needs_code and may_answer(options, user, job, may_control=may_control)
 
 
-def as_seen(options: Mapping[str, Any], user: User | None, job: Job) -> Job:
+def hide_rejection(options: Mapping[str, Any], user: User | None, job: Job) -> Job:
     """Hide why a job was rejected, and its document, from a user (None: unknown) who did not ask and is no approver.
 
     "Grounded, no games" is not for grandma.
@@ -187,17 +187,17 @@ def as_seen(options: Mapping[str, Any], user: User | None, job: Job) -> Job:
     return replace(job, deliveries=wordless, document_kept=False)
 
 
-async def async_as_seen(
+async def async_hide_rejection(
     hass: HomeAssistant, options: Mapping[str, Any], job: Job, context: Context
 ) -> Job:
-    """Apply `as_seen` for whoever began this context; automations run by their own trigger see everything."""
-    if job.reason != REJECTED or (who := await async_find_beginning(hass, context)).independent:
+    """Apply `hide_rejection` for whoever began this context; automations run by their own trigger see everything."""
+    if job.reason != REJECTED or (who := await async_find_initiator(hass, context)).independent:
         return job
     user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
-    return as_seen(options, user, job)
+    return hide_rejection(options, user, job)
 
 
-def visible(
+def hide_from_others(
     view: JsonObjectType, options: Mapping[str, Any], user: User, job: Job, *, may_control: bool
 ) -> JsonObjectType:
     """Hide what a user may not see of a job's view.

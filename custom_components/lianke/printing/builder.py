@@ -43,12 +43,12 @@ from ..fair_queue import FairQueue, NoPlaceError, Owner, lan_owner
 from ..jobs.job import Asker, Delivery, Job, JobSpec
 from ..jobs.queue import PrintQueue
 from ..jobs.rules import asks_for_more, max_document_bytes, with_options
-from ..people.beginning import Beginning
+from ..people.initiator import Initiator
 from ..people.release_code import async_hash_code
 from ..people.rights import async_check_caller
 
 # Options whose effect is already in the sheets: another printer is not asked for them again.
-DONE_HERE: Final = ("pages", "excel_fit", "auto_rotate")
+APPLIED_IN_SHEETS: Final = ("pages", "excel_fit", "auto_rotate")
 SNAPSHOT_EXPIRY: Final = timedelta(hours=1)
 # Requests under way at once for a box: of each user, of each device, and of all automations together.
 MAX_MADE_AT_ONCE = 50
@@ -59,7 +59,7 @@ DATA_REQUEST_LOCKS: HassKey[WeakValueDictionary[tuple[str, str], asyncio.Lock]] 
 )
 
 
-class Sender(NamedTuple):
+class LanSender(NamedTuple):
     """A device of the home network."""
 
     # What the device calls its user.
@@ -70,7 +70,7 @@ class Sender(NamedTuple):
 
 
 type MakeDocument = Callable[[Making], Awaitable[Document]]
-type Made = tuple[JobSpec, tuple[Delivery, ...]]
+type PreparedJob = tuple[JobSpec, tuple[Delivery, ...]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -103,7 +103,7 @@ class PrintRequest:
     # False for what prints now or not at all: it cannot wait for a person.
     asks_people: bool = True
     # The device that sent it, None within Home Assistant. It has no user, and needs no rights in the home network.
-    sender: Sender | None = None
+    sender: LanSender | None = None
     # Spool files that the documents are made from; making the jobs uses them up.
     files: Sequence[Path] = ()
     # The digest of the document as it was sent, whatever is made of it.
@@ -215,16 +215,16 @@ class JobBuilder:
             for group in groups
         ]
 
-    async def async_jobs(self) -> list[Made]:
+    async def async_jobs(self) -> list[PreparedJob]:
         """Make all jobs or none. Raises as `async_documents` and `manual_duplex.async_split`."""
         request, sheets, sender = self._request, self._request.sheets, self._request.sender
-        _, made = await self.async_documents()
+        _, prepared = await self.async_documents()
         code = request.hashed_code
         if request.code is not None:
             owner = request.context.user_id
             code = await async_hash_code(self._hass, request.code.encode(), owner=owner)
-        jobs: list[Made] = []
-        for number, (document, options) in enumerate(made):
+        jobs: list[PreparedJob] = []
+        for number, (document, options) in enumerate(prepared):
             deliveries: tuple[Delivery, ...] = (Delivery(document=document, options=options),)
             if options.by_hand is not None:
                 deliveries = await manual_duplex.async_split(
@@ -260,9 +260,9 @@ class JobBuilder:
             jobs.append((spec, deliveries))
         return jobs
 
-    async def async_submit(self, made: Made, **more: Any) -> Job:
+    async def async_submit(self, prepared: PreparedJob, **more: Any) -> Job:
         """Submit one of the jobs; `more` goes to `PrintQueue.async_submit`. Raises as that."""
-        spec, deliveries = made
+        spec, deliveries = prepared
         queue = self._request.target.data.queue
         self._files.difference_update(one.document.path for one in deliveries)
         return await queue.async_submit(spec, deliveries, **more)
@@ -271,8 +271,8 @@ class JobBuilder:
 async def async_print_one(hass: HomeAssistant, request: PrintRequest, **more: Any) -> Job:
     """Print what becomes one job. Raises as `async_building`, `JobBuilder.async_jobs` and `PrintQueue.async_submit`."""
     async with async_building(hass, request) as builder:
-        (made,) = await builder.async_jobs()
-        return await builder.async_submit(made, **more)
+        (prepared,) = await builder.async_jobs()
+        return await builder.async_submit(prepared, **more)
 
 
 def numbered(key: str | None, number: int) -> str | None:
@@ -285,7 +285,7 @@ def _requested_anew(
 ) -> Mapping[str, Any]:
     """Choose the options with which another printer prints the sheets as they were made."""
     requested = request.options
-    kept = {name: value for name, value in requested.items() if name not in DONE_HERE}
+    kept = {name: value for name, value in requested.items() if name not in APPLIED_IN_SHEETS}
     if sheets.sheet == BOOKLET:
         kept["duplex"] = sheets.booklet_duplex(requested.get("duplex"))
     elif sheets.layout in ONE_SIDED:
@@ -355,7 +355,7 @@ def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Changes:
+class ReprintChanges:
     """What is different when a job's document is printed again: the printer, the options, or both."""
 
     printer_key: str
@@ -370,7 +370,7 @@ class Mover:
     """The person who chooses other options for a job that is moved."""
 
     asker: Asker
-    who: Beginning
+    who: Initiator
     # Whether what was approved stays approved.
     approves: bool
 
@@ -380,7 +380,7 @@ async def async_print_again(
     job: Job,
     context: Context,
     *,
-    changes: Changes | None = None,
+    changes: ReprintChanges | None = None,
     from_sheet: int | None = None,
     backs_only: bool | None = None,
     to: PrintQueue | None = None,
@@ -416,7 +416,7 @@ async def async_print_again(
 
 
 async def async_move_to(
-    queue: PrintQueue, job: Job, changes: Changes, entry_id: str, mover: Mover | None = None
+    queue: PrintQueue, job: Job, changes: ReprintChanges, entry_id: str, mover: Mover | None = None
 ) -> Job:
     """Move a waiting job to a printer of the box with this config entry; return the job there.
 

@@ -38,10 +38,10 @@ from ..runtime import LiankeData
 _LOGGER = logging.getLogger(__name__)
 
 # Seconds.
-PREVIEW_TIME = 120
-FIRST_POLL = timedelta(seconds=3)
+CLOUD_PREVIEW_TIME = 120
+PREVIEW_FIRST_POLL = timedelta(seconds=3)
 # Pictures of a preview; further ones are left out.
-MAX_IMAGES = 20
+MAX_PREVIEW_IMAGES = 20
 # Of one picture.
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
 IMAGE_FETCHES = 2
@@ -82,14 +82,14 @@ async def async_preview_by_cloud(
     reported = tracker.previews[delivery.token] = asyncio.Event()
     address, client = view.printer.address, client or data.client
     try:
-        async with asyncio.timeout(PREVIEW_TIME), tracker.preview_places.place(user):
+        async with asyncio.timeout(CLOUD_PREVIEW_TIME), tracker.preview_places.place(user):
             if tracker.is_stopped:
                 raise InputError("preview_unloaded")
             task_id = await _async_submit(data, client, address, delivery)
             result = await _async_result(data, address, task_id, reported)
             images: list[bytes] = []
             left = MAX_PREVIEW_BYTES
-            for url in result.images[:MAX_IMAGES]:
+            for url in result.images[:MAX_PREVIEW_IMAGES]:
                 limit = min(MAX_IMAGE_BYTES, left)
                 images.append(await _async_image(data.coordinator.hass, client, url, limit))
                 left -= len(images[-1])
@@ -176,7 +176,7 @@ async def _async_result(
 ) -> TaskResult:
     """Poll the task until it has a result; a callback causes a poll at once. Raises LiankeError, InputError."""
     tracker = data.queue.tracker
-    pause = FIRST_POLL.total_seconds()
+    pause = PREVIEW_FIRST_POLL.total_seconds()
     while not tracker.is_stopped:
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):

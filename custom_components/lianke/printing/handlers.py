@@ -17,7 +17,7 @@ from homeassistant.core import (
     ServiceResponse,
     SupportsResponse,
 )
-from homeassistant.exceptions import HomeAssistantError, ServiceNotFound
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.script import script_stack_cv
 from homeassistant.helpers.target import TargetSelection
@@ -39,23 +39,23 @@ from ..devices import (
 from ..errors import InputError
 from ..jobs.job import Asker, Job, Origin
 from ..people.approval import async_answer
-from ..people.beginning import async_find_beginning
-from ..people.page_counts import async_export_pages
+from ..people.initiator import async_find_initiator
+from ..people.page_statistics import async_export_pages
 from ..people.rights import (
-    async_as_seen,
     async_check_caller,
     async_check_job,
     async_check_printer,
+    async_hide_rejection,
     async_may_approve,
-    visible,
+    hide_from_others,
 )
 from ..runtime import translated
 from . import schemas
-from .again import async_changes, async_move
 from .builder import Mover, async_print_again
-from .lookup import async_cloud_tasks, async_describe_capabilities, async_search_models
 from .preview import async_count_pages, async_preview
-from .print import async_describe, async_print
+from .print_action import async_describe_job, async_print
+from .queries import async_cloud_tasks, async_describe_capabilities, async_search_models
+from .reprint import async_changes, async_move
 
 
 class Refusal(NamedTuple):
@@ -84,7 +84,7 @@ async def telling_refusals(hass: HomeAssistant, context: Context) -> AsyncIterat
         shown = err if isinstance(err, HomeAssistantError) else translated(err)
         # A direct call gets the error as its answer.
         if script_stack_cv.get():
-            who = await async_find_beginning(hass, context)
+            who = await async_find_initiator(hass, context)
             if who.user_id is not None and who.origin is not Origin.ASSISTANT:
                 refusal = Refusal(who.user_id, context.id, shown, who.first_context)
                 async_dispatcher_send(hass, SIGNAL_REFUSED, refusal)
@@ -106,7 +106,7 @@ class Action(NamedTuple):
         try:
             fields: dict[str, Any] = self.schema(data)
         except vol.Invalid as err:
-            raise translated(schemas.refusal(err, data, self.schema)) from None
+            raise translated(schemas.schema_error(err, data, self.schema)) from None
         return fields
 
     async def run(self, hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -148,7 +148,7 @@ async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
     target, job = await _async_target_and_job(hass, call)
     await async_check_job(hass, target, job, call.context)
     job = await target.data.queue.async_cancel(job.job_id)
-    return {"job": await async_describe(hass, target, job, call.context)}
+    return {"job": await async_describe_job(hass, target, job, call.context)}
 
 
 async def _async_answer_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -164,7 +164,7 @@ async def _async_answer_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
         message=call.data.get("message", ""),
         code=call.data.get("code"),
     )
-    return {"job": await async_describe(hass, target, job, call.context)}
+    return {"job": await async_describe_job(hass, target, job, call.context)}
 
 
 async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -186,27 +186,24 @@ async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
             or await async_may_approve(hass, target.entry.options, who.user_id),
         ),
     )
-    return {"job": await async_describe(hass, other, moved, call.context)}
+    return {"job": await async_describe_job(hass, other, moved, call.context)}
 
 
 async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     target, job = await _async_target_and_job(hass, call)
-    if await async_as_seen(hass, target.entry.options, job, call.context) is not job:
+    if await async_hide_rejection(hass, target.entry.options, job, call.context) is not job:
         raise InputError("rejected_for_others", title=job.spec.title)
     chosen, without = options_in(call.data), call.data.get("without", ())
-    to_device_id = call.data.get("to_device_id")
-    other, changes = target, None
-    if to_device_id is not None:
-        other = async_target(hass, to_device_id)
+    other, source, changes = target, None, None
+    if "to_device_id" in call.data:
+        other = async_target(hass, call.data["to_device_id"])
         await async_check_printer(hass, other, call.context)
-        if other.printer_key != target.printer_key or other.entry is not target.entry:
+        if (other.entry, other.printer_key) != (target.entry, target.printer_key):
             # The other printer's rules know nothing of people who may not use this one, so check that here.
             await async_check_job(hass, target, job, call.context)
-    there, here = (other.entry, other.printer_key), (target.entry, job.spec.printer_key)
-    if there != here:
-        changes = await async_changes(other, job, chosen, target, without=without)
-    elif chosen or without:
-        changes = await async_changes(other, job, chosen, without=without)
+            source = target
+    if source or chosen or without:
+        changes = await async_changes(other, job, chosen, source, without=without)
     again = await async_print_again(
         target.data.queue,
         job,
@@ -216,7 +213,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         backs_only=call.data.get("backs_only"),
         to=other.data.queue,
     )
-    return {"job": await async_describe(hass, other, again, call.context)}
+    return {"job": await async_describe_job(hass, other, again, call.context)}
 
 
 async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -229,7 +226,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         for job in target.data.queue.jobs(target.printer_key)
         if states is None or job.state in states
     ][: call.data["limit"]]
-    described = [await async_describe(hass, target, job, call.context) for job in jobs]
+    described = [await async_describe_job(hass, target, job, call.context) for job in jobs]
     # Run by its own trigger, an automation sees all, as the administrator who wrote it wants.
     user_id = call.context.user_id or (None if who.independent else who.user_id)
     user = None if user_id is None else await hass.auth.async_get_user(user_id)
@@ -237,7 +234,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         options = target.entry.options
         may_control = async_may(hass, user, target.entry, target.printer_key, POLICY_CONTROL)
         described = [
-            visible(view, options, user, job, may_control=may_control)
+            hide_from_others(view, options, user, job, may_control=may_control)
             for view, job in zip(described, jobs, strict=True)
         ]
     response: JsonObjectType = {"jobs": list[JsonValueType](described)}
@@ -268,34 +265,26 @@ async def _async_forget_removed_boxes(hass: HomeAssistant, call: ServiceCall) ->
         raise InputError("kept_box_refused") from None
 
 
-ACTIONS: Final = (
-    Action("print", async_print, schemas.PRINT_SCHEMA),
-    Action("preview", async_preview, schemas.PREVIEW_SCHEMA),
-    Action("count_pages", async_count_pages, schemas.COUNT_SCHEMA, SupportsResponse.ONLY),
-    Action("cancel_job", _async_cancel_job, schemas.CANCEL_SCHEMA),
-    Action("continue_job", _async_answer_job, schemas.CONTINUE_SCHEMA),
-    Action("reject_job", _async_answer_job, schemas.REJECT_SCHEMA),
-    Action("move_job", _async_move_job, schemas.MOVE_SCHEMA),
-    Action("retry_job", _async_retry_job, schemas.RETRY_SCHEMA),
-    Action("export_pages", async_export_pages, schemas.EXPORT_SCHEMA, SupportsResponse.ONLY),
-    Action("forget_removed_boxes", _async_forget_removed_boxes, vol.Schema({})),
-    Action("list_jobs", _async_list_jobs, schemas.LIST_SCHEMA, SupportsResponse.ONLY),
-    Action(
-        "get_capabilities",
-        _async_get_capabilities,
-        schemas.CAPABILITIES_SCHEMA,
-        SupportsResponse.ONLY,
-    ),
-    Action("search_models", async_search_models, schemas.MODELS_SCHEMA, SupportsResponse.ONLY),
-)
-
-ACTIONS_BY_NAME: Final = {action.name: action for action in ACTIONS}
-
-
-async def async_run_action(
-    hass: HomeAssistant, name: str, data: dict[str, Any], context: Context
-) -> ServiceResponse:
-    """Run an action by its name. Raises ServiceNotFound, and as `Action.call`."""
-    if (action := ACTIONS_BY_NAME.get(name)) is None:
-        raise ServiceNotFound(DOMAIN, name)
-    return await action.call(hass, data, context)
+ACTIONS: Final = {
+    action.name: action
+    for action in (
+        Action("print", async_print, schemas.PRINT_SCHEMA),
+        Action("preview", async_preview, schemas.PREVIEW_SCHEMA),
+        Action("count_pages", async_count_pages, schemas.COUNT_SCHEMA, SupportsResponse.ONLY),
+        Action("cancel_job", _async_cancel_job, schemas.CANCEL_JOB_SCHEMA),
+        Action("continue_job", _async_answer_job, schemas.CONTINUE_JOB_SCHEMA),
+        Action("reject_job", _async_answer_job, schemas.REJECT_JOB_SCHEMA),
+        Action("move_job", _async_move_job, schemas.MOVE_SCHEMA),
+        Action("retry_job", _async_retry_job, schemas.RETRY_SCHEMA),
+        Action("export_pages", async_export_pages, schemas.EXPORT_SCHEMA, SupportsResponse.ONLY),
+        Action("forget_removed_boxes", _async_forget_removed_boxes, vol.Schema({})),
+        Action("list_jobs", _async_list_jobs, schemas.LIST_SCHEMA, SupportsResponse.ONLY),
+        Action(
+            "get_capabilities",
+            _async_get_capabilities,
+            schemas.CAPABILITIES_SCHEMA,
+            SupportsResponse.ONLY,
+        ),
+        Action("search_models", async_search_models, schemas.MODELS_SCHEMA, SupportsResponse.ONLY),
+    )
+}

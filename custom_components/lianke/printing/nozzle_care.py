@@ -21,7 +21,7 @@ from ..documents.page_documents import async_color_page
 from ..jobs.job import JobState
 from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, fitting, needs_box, number_field
 from ..runtime import LiankeConfigEntry
-from .own_pages import async_print_page
+from .builtin_pages import async_print_page
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _NOZZLES: Final[Mapping[PrinterType, int]] = {PrinterType.INKJET: 2, PrinterType
 
 
 @callback
-def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+def async_watch_nozzles(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """At its hour, print a page on each printer that has not been used for as many days as the user set.
 
     Only our own prints are known. A printer that is not ready, or in quiet hours, is skipped until the next day.

@@ -25,14 +25,14 @@ from ..jobs.rules import check_range
 from ..runtime import async_error_text, preview_signal
 from .builder import JobBuilder, PrintRequest, async_building, ticket_scope
 from .cloud_preview import async_preview_by_cloud
-from .print import request_of
+from .print_action import request_of
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
 # The text that says what an uncounted document means for printing it.
 UNCOUNTED: Final = "preview_uncounted"
 # Tells apart the pictures of a document that is previewed again with other options.
-VERSION: Final = "v"
+PICTURE_VERSION: Final = "v"
 
 
 class PreviewView(HomeAssistantView):
@@ -85,7 +85,13 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
         pictures: Sequence[bytes] = ()
         pages: int | None
         if preview_by != BY_CLOUD and can_draw(shown):
-            drawing, pictures = await _async_draw(hass, shown, options, context.user_id)
+            drawing = plan_drawing(hass, shown, options, context.user_id)
+            try:
+                pictures = [await spool.async_draw(drawing, 1)]
+            except PdfUnavailableError:
+                drawing = None
+            except PdfError as err:
+                raise pdf_error(err, shown.name) from None
         if drawing is not None:
             pages, count = drawing.total, drawing.count
         elif preview_by == BY_HERE_ONLY:
@@ -125,7 +131,11 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
                 user=context.user_id,
             )
             handles.append(handle)
-        reason = None if count else _reason_of(shown, pages)
+        reason = None
+        if not count:
+            # What can be drawn here was not: the call asked for the cloud, or the process that draws is not available.
+            drawable = "preview_by_cloud_empty" if can_draw(shown) else None
+            reason = drawable or ("preview_not_drawn" if pages is None else "preview_only_counted")
         uncounted = Delivery(document=shown, options=options).is_uncounted
         message = None
         if reason is not None:
@@ -138,7 +148,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             signal = preview_signal(target.entry, target.printer_key)
             async_dispatcher_send(hass, signal, None if reason else pictures[0])
         version = spool.version(handles[0])
-        query = f"?{VERSION}={version}" if version else ""
+        query = f"?{PICTURE_VERSION}={version}" if version else ""
         paths = [f"{PREVIEW_URL}/{handles[0]}/{number}{query}" for number in range(1, count + 1)]
         return {
             "device_id": target.device_id,
@@ -151,28 +161,6 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             "message": message,
             "uncounted": uncounted,
         }
-
-
-def _reason_of(document: Document, pages: int | None) -> str:
-    """Choose the text that says why the cloud sent no pictures, and what to do."""
-    if can_draw(document):
-        # The call asked for the cloud, or the process that draws was not available.
-        return "preview_by_cloud_empty"
-    return "preview_not_drawn" if pages is None else "preview_only_counted"
-
-
-async def _async_draw(
-    hass: HomeAssistant, document: Document, options: ResolvedOptions, user: str | None
-) -> tuple[PageDrawing | None, Sequence[bytes]]:
-    """Draw the first page here; return (None, ()) if the PDF process is not available."""
-    spool = await async_get_spool(hass)
-    drawing = plan_drawing(hass, document, options, user)
-    try:
-        return drawing, [await spool.async_draw(drawing, 1)]
-    except PdfUnavailableError:
-        return None, ()
-    except PdfError as err:
-        raise pdf_error(err, document.name) from None
 
 
 async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:

@@ -52,9 +52,9 @@ MAX_TARGETS: Final = 100
 # Characters of a `request_id` or `replace_key`.
 MAX_KEY: Final = 128
 # Characters of a `message` that answers a waiting job.
-MAX_MESSAGE: Final = 200
+MAX_REJECT_MESSAGE: Final = 200
 # Characters of the name of a paper, tray, job or device.
-MAX_NAME: Final = 255
+MAX_FIELD_NAME: Final = 255
 # Characters of a `password`.
 MAX_PASSWORD: Final = 255
 # Characters of a `query`.
@@ -62,7 +62,7 @@ MAX_QUERY: Final = 64
 # Characters of a path or an address.
 MAX_ADDRESS: Final = 8192
 # Any number.
-MAX_NUMBER: Final = 999_999_999
+MAX_FIELD_NUMBER: Final = 999_999_999
 
 
 _UNKNOWN: Final = "extra keys not allowed"
@@ -100,7 +100,7 @@ class OneOf(vol.In):
             raise FieldError("field_not_offered", value=str(v), allowed=allowed) from None
 
 
-def refusal(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
+def schema_error(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
     """Turn the first error of a call into one in the user's language, such as field_unknown or field_missing.
 
     Voluptuous words its errors in English, for programmers. A value is quoted only where there are few choices.
@@ -141,7 +141,7 @@ def _line(limit: int) -> vol.All[Any]:
     return vol.All(cv.string, whole_text, vol.Length(max=limit))
 
 
-_NAME = _line(MAX_NAME)
+_NAME = _line(MAX_FIELD_NAME)
 _ADDRESS = _line(MAX_ADDRESS)
 
 
@@ -246,7 +246,7 @@ def _some_of_it(cut: dict[str, float]) -> dict[str, float]:
 
 
 _PART = vol.All(_no_boolean, vol.Coerce(float), vol.Range(min=0, max=1))
-CUT: Final = vol.All(
+PICTURE_CUT: Final = vol.All(
     vol.Schema(
         {
             **{vol.Optional(edge): _PART for edge in ("left", "top", "right", "bottom")},
@@ -267,23 +267,25 @@ def _four_or_none(corners: list[list[float]]) -> list[list[float]]:
     return corners
 
 
-CORNERS: Final = vol.All([[_COORDINATE]], _four_or_none)
-_CUTS = vol.All(cv.ensure_list, [CUT], vol.Length(max=MAX_SOURCES))
-_NAME_OR_ID = vol.All(_no_boolean, vol.Any(vol.All(int, vol.Range(min=0, max=MAX_NUMBER)), _NAME))
-_COPIES = vol.All(_whole, vol.Range(min=-MAX_NUMBER, max=MAX_NUMBER))
+PAGE_CORNERS: Final = vol.All([[_COORDINATE]], _four_or_none)
+_CUTS = vol.All(cv.ensure_list, [PICTURE_CUT], vol.Length(max=MAX_SOURCES))
+_NAME_OR_ID = vol.All(
+    _no_boolean, vol.Any(vol.All(int, vol.Range(min=0, max=MAX_FIELD_NUMBER)), _NAME)
+)
+_COPIES = vol.All(_whole, vol.Range(min=-MAX_FIELD_NUMBER, max=MAX_FIELD_NUMBER))
 _SIDE = vol.All(_no_boolean, _finite(vol.Coerce(float)), vol.Range(min=1))
 _PERIOD = vol.All(_no_boolean, _finite(cv.positive_time_period))
 _WORD = vol.All(_no_boolean, _NAME)
 _KEY = vol.All(cv.string, whole_text, str.strip, vol.Length(min=1, max=MAX_KEY))
 
 # Devices, entities, areas, floors and labels, as Home Assistant merges a call's target into its data.
-TARGET: Final[VolDictType] = {
+TARGET_FIELDS: Final[VolDictType] = {
     field: vol.All(_bounded_target, check) for field, check in cv.ENTITY_SERVICE_FIELDS.items()
 }
 
 _BY_ADDRESS: Final = (SourceKind.UPLOAD, SourceKind.FILE, SourceKind.URL, SourceKind.DOCUMENT)
 _WRITTEN: Final = (SourceKind.TEXT, SourceKind.MARKDOWN, SourceKind.HTML, SourceKind.CONTENT)
-SOURCES: Final = {
+SOURCE_FIELDS: Final = {
     **{vol.Optional(kind.value): _several(vol.All(_ADDRESS, _given)) for kind in _BY_ADDRESS},
     vol.Optional(SourceKind.MEDIA.value): _several(_media_id),
     vol.Optional(SourceKind.ENTITY.value): _several(cv.entity_id),
@@ -293,7 +295,7 @@ SOURCES: Final = {
     vol.Optional("password"): _line(MAX_PASSWORD),
 }
 
-PAGES: Final = {
+PAGE_FIELDS: Final = {
     vol.Optional("header"): cv.boolean,
     vol.Optional("columns"): vol.All(_whole, OneOf((1, 2))),
     vol.Optional("agenda"): OneOf(AGENDAS),
@@ -301,7 +303,7 @@ PAGES: Final = {
     vol.Optional("print_empty"): cv.boolean,
 }
 
-OPTIONS: Final = {
+OPTION_FIELDS: Final = {
     vol.Optional("paper"): vol.All(_given, _NAME_OR_ID),
     **dict.fromkeys(map(vol.Optional, ("tray", "media_type")), _NAME_OR_ID),
     **dict.fromkeys(map(vol.Optional, ("paper_width", "paper_height")), _SIDE),
@@ -322,7 +324,7 @@ SHEET_FIELDS: Final = {
     vol.Optional("poster_rows"): _count(MAX_TILES),
     vol.Optional("booklet_side"): OneOf(BOOKLET_SIDES),
     vol.Optional("clean"): cv.boolean,
-    vol.Optional("clean_corners"): vol.All([CORNERS], vol.Length(max=MAX_SOURCES)),
+    vol.Optional("clean_corners"): vol.All([PAGE_CORNERS], vol.Length(max=MAX_SOURCES)),
     vol.Optional("id_card_crop"): _CUTS,
     vol.Optional("photo_size"): OneOf(PHOTO_SIZES),
     vol.Optional("photo_fit"): OneOf(PHOTO_FITS),
@@ -335,70 +337,60 @@ SHEET_FIELDS: Final = {
     vol.Optional("stamp"): vol.All(cv.ensure_list, [OneOf(STAMPS)]),
 }
 
-RAW: Final = {
+JOB_FIELDS: Final = {
     vol.Optional("raw"): cv.boolean,
     vol.Optional("raw_encoding"): OneOf(RAW_ENCODINGS),
-}
-
-JOB: Final = {
     vol.Optional("wait", default=False): cv.boolean,
     vol.Optional("wait_timeout"): vol.All(_PERIOD, _within(MAX_WAIT)),
     vol.Optional("request_id"): _KEY,
     vol.Optional("replace_key"): _KEY,
     vol.Optional("if_not_ready"): OneOf((HOLD, FAIL)),
-    vol.Optional("expires_in"): vol.All(
-        _PERIOD,
-        _within(MAX_EXPIRY, MIN_EXPIRY),
-    ),
+    vol.Optional("expires_in"): vol.All(_PERIOD, _within(MAX_EXPIRY, MIN_EXPIRY)),
     vol.Optional("ignore_quiet_hours"): cv.boolean,
     vol.Optional("release_code"): vol.All(_line(MAX_CODE), str.strip, vol.Length(min=MIN_CODE)),
 }
 
-_DOCUMENT: Final[dict[Any, Any]] = {**TARGET, **SOURCES, **PAGES, **SHEET_FIELDS}
-PRINT_SCHEMA: Final = vol.Schema({**_DOCUMENT, **OPTIONS, **RAW, **JOB})
-_PREVIEW_BY: Final = vol.Optional("preview_by", default=BY_HERE)
+_DOCUMENT: Final[dict[Any, Any]] = {**TARGET_FIELDS, **SOURCE_FIELDS, **PAGE_FIELDS, **SHEET_FIELDS}
+PRINT_SCHEMA: Final = vol.Schema({**_DOCUMENT, **OPTION_FIELDS, **JOB_FIELDS})
 PREVIEW_SCHEMA: Final = vol.Schema(
-    {**_DOCUMENT, **OPTIONS, _PREVIEW_BY: OneOf((BY_HERE, BY_HERE_ONLY, BY_CLOUD))}
+    {
+        **_DOCUMENT,
+        **OPTION_FIELDS,
+        vol.Optional("preview_by", default=BY_HERE): OneOf((BY_HERE, BY_HERE_ONLY, BY_CLOUD)),
+    }
 )
 # The print options on which the number of sheets depends.
 _COUNTED_OPTIONS: Final = ("paper", "paper_width", "paper_height", "pages", "duplex", "orientation")
 COUNT_SCHEMA: Final = vol.Schema(
-    _DOCUMENT | {name: one for name, one in OPTIONS.items() if name in _COUNTED_OPTIONS}
+    _DOCUMENT | {name: one for name, one in OPTION_FIELDS.items() if name in _COUNTED_OPTIONS}
 )
-_ONE_JOB: Final = {**TARGET, vol.Required("job_id"): vol.All(_NAME, _given)}
-CANCEL_SCHEMA: Final = vol.Schema(_ONE_JOB)
-CONTINUE_SCHEMA: Final = vol.Schema(
+_ONE_JOB: Final = {**TARGET_FIELDS, vol.Required("job_id"): vol.All(_NAME, _given)}
+CANCEL_JOB_SCHEMA: Final = vol.Schema(_ONE_JOB)
+CONTINUE_JOB_SCHEMA: Final = vol.Schema(
     {
         **_ONE_JOB,
         vol.Optional("reason"): OneOf([reason.value for reason in PersonReason]),
         vol.Optional("code"): _line(MAX_CODE),
     }
 )
-REJECT_SCHEMA: Final = vol.Schema(
-    {
-        **_ONE_JOB,
-        vol.Optional("message", default=""): vol.All(_line(MAX_MESSAGE), clean_title),
-    }
+REJECT_JOB_SCHEMA: Final = vol.Schema(
+    _ONE_JOB
+    | {vol.Optional("message", default=""): vol.All(_line(MAX_REJECT_MESSAGE), clean_title)}
 )
-_WITHOUT: Final = {vol.Optional("without"): vol.All(cv.ensure_list, [vol.In(OPTION_NAMES)])}
+_WITH_OTHER_OPTIONS: Final = {
+    **_ONE_JOB,
+    vol.Optional("without"): vol.All(cv.ensure_list, [vol.In(OPTION_NAMES)]),
+    **OPTION_FIELDS,
+}
 RETRY_SCHEMA: Final = vol.Schema(
     {
-        **_ONE_JOB,
-        **_WITHOUT,
+        **_WITH_OTHER_OPTIONS,
         vol.Optional("to_device_id"): _one_device,
         vol.Optional("from_sheet"): _count(MAX_SOURCE_PAGES // 2),
         vol.Optional("backs_only"): cv.boolean,
-        **OPTIONS,
     }
 )
-MOVE_SCHEMA: Final = vol.Schema(
-    {
-        **_ONE_JOB,
-        **_WITHOUT,
-        vol.Required("to_device_id"): _one_device,
-        **OPTIONS,
-    }
-)
+MOVE_SCHEMA: Final = vol.Schema(_WITH_OTHER_OPTIONS | {vol.Required("to_device_id"): _one_device})
 _MONTH = vol.All(_no_boolean, cv.string, vol.Match(r"^\d{4}-(0[1-9]|1[0-2])$"))
 EXPORT_SCHEMA: Final = vol.Schema(
     {
@@ -407,13 +399,13 @@ EXPORT_SCHEMA: Final = vol.Schema(
         vol.Optional("to_month"): _MONTH,
     }
 )
-CAPABILITIES_SCHEMA: Final = vol.Schema(TARGET)
+CAPABILITIES_SCHEMA: Final = vol.Schema(TARGET_FIELDS)
 MODELS_SCHEMA: Final = vol.Schema(
     {vol.Required("config_entry"): _NAME, vol.Optional("query"): _line(MAX_QUERY)}
 )
 LIST_SCHEMA: Final = vol.Schema(
     {
-        **TARGET,
+        **TARGET_FIELDS,
         vol.Optional("state"): vol.All(
             cv.ensure_list, [OneOf([state.value for state in JobState])]
         ),

@@ -36,7 +36,16 @@ from ..errors import MAX_QUOTED, InputError
 from ..people.notifications import CLEAR, EVENT_ACTION, async_send, async_tell_user, phones_of
 from ..people.rights import async_check_change, async_check_printer, async_proven_path
 from ..printing.handlers import Action
-from ..printing.schemas import CUT, DEFAULT_WAIT, JOB, MAX_ADDRESS, MAX_NAME, OPTIONS, TARGET, OneOf
+from ..printing.schemas import (
+    DEFAULT_WAIT,
+    JOB_FIELDS,
+    MAX_ADDRESS,
+    MAX_FIELD_NAME,
+    OPTION_FIELDS,
+    PICTURE_CUT,
+    TARGET_FIELDS,
+    OneOf,
+)
 from ..runtime import (
     LiankeConfigEntry,
     async_error_text,
@@ -75,14 +84,14 @@ _BUTTON: Final = re.compile(r"LIANKE_SCAN_(NEXT|AGAIN|FINISH)_([0-9A-Z]{26})")
 _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
 
 _WAIT: Final = {
-    **{key: check for key, check in JOB.items() if key == "wait_timeout"},
+    **{key: check for key, check in JOB_FIELDS.items() if key == "wait_timeout"},
     vol.Optional("wait", default=True): cv.boolean,
 }
 _SCANNED: Final = {
-    **TARGET,
+    **TARGET_FIELDS,
     vol.Optional("source", default=ScanSource.GLASS.value): OneOf([*ScanSource]),
     vol.Optional("color", default=ScanColor.COLOR.value): OneOf([*ScanColor]),
-    vol.Optional("size"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+    vol.Optional("size"): vol.All(cv.string, vol.Length(max=MAX_FIELD_NAME)),
     vol.Optional("scan_duplex", default=False): cv.boolean,
     vol.Optional("several_pages", default=False): cv.boolean,
     vol.Optional("straighten", default=False): cv.boolean,
@@ -92,25 +101,25 @@ SCAN_SCHEMA: Final = vol.Schema(
     {
         **_SCANNED,
         vol.Optional("format", default=ScanFormat.PDF.value): OneOf([*ScanFormat]),
-        vol.Optional("filename"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+        vol.Optional("filename"): vol.All(cv.string, vol.Length(max=MAX_FIELD_NAME)),
         vol.Optional("folder"): vol.All(cv.string, vol.Length(max=MAX_ADDRESS)),
     }
 )
 COPY_SCHEMA: Final = vol.Schema(
     {
         **_SCANNED,
-        vol.Optional("printer"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+        vol.Optional("printer"): vol.All(cv.string, vol.Length(max=MAX_FIELD_NAME)),
         vol.Optional("sheet"): OneOf([ID_CARD]),
-        **{key: check for key, check in OPTIONS.items() if key in _COPY_OPTIONS},
+        **{key: check for key, check in OPTION_FIELDS.items() if key in _COPY_OPTIONS},
     }
 )
 CONTINUE_SCHEMA: Final = vol.Schema(
     {
-        **TARGET,
-        vol.Optional("scan_id"): vol.All(cv.string, vol.Length(max=MAX_NAME)),
+        **TARGET_FIELDS,
+        vol.Optional("scan_id"): vol.All(cv.string, vol.Length(max=MAX_FIELD_NAME)),
         vol.Required("answer"): OneOf([*ScanAnswer]),
         vol.Optional("page"): vol.All(cv.positive_int, vol.Range(min=1, max=2 * MAX_PAGES)),
-        vol.Optional("crop"): CUT,
+        vol.Optional("crop"): PICTURE_CUT,
         vol.Optional("straighten", default=False): cv.boolean,
         **_WAIT,
     }

@@ -41,7 +41,7 @@ from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
 from ..ledger import CLOSE_TIME, Lease, Step, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
-from ..printing.builder import JobBuilder, Made, PrintRequest, async_building
+from ..printing.builder import JobBuilder, PreparedJob, PrintRequest, async_building
 from ..printing.handlers import telling_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_said
@@ -575,7 +575,7 @@ class ScanJobs:
         return self.get(job.job_id)
 
     async def _async_submit(
-        self, job_id: str, builder: JobBuilder, made: Made, *, ends: bool
+        self, job_id: str, builder: JobBuilder, made: PreparedJob, *, ends: bool
     ) -> None:
         print_id = ulid_now()
 

@@ -13,6 +13,7 @@ from homeassistant.components.websocket_api.connection import ActiveConnection
 from homeassistant.components.websocket_api.const import (
     ERR_INVALID_FORMAT,
     ERR_SERVICE_VALIDATION_ERROR,
+    WebSocketCommandHandler,
 )
 from homeassistant.components.websocket_api.decorators import (
     async_response,
@@ -20,7 +21,7 @@ from homeassistant.components.websocket_api.decorators import (
     websocket_command,
 )
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import ServiceNotFound, ServiceValidationError
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
@@ -30,28 +31,29 @@ from ..devices import Target, async_check_target, async_target
 from ..documents.sheets import async_find_corners
 from ..documents.spool import async_get_spool
 from ..errors import InputError
+from ..jobs.job import Job
 from ..jobs.rules import max_document_bytes
-from ..printing.again import async_plan
-from ..printing.handlers import async_run_action
-from ..printing.lookup import async_describe_capabilities
-from ..printing.print import job_dict
+from ..printing.handlers import ACTIONS
+from ..printing.print_action import job_dict
+from ..printing.queries import async_describe_capabilities
+from ..printing.reprint import async_plan
 from ..runtime import translating
 from ..scanner.actions import SCAN_ACTIONS, describe_scanners
 from ..scanner.hub import SIGNAL_SCANS
 from .job_feed import Subscription, async_get_feed
 
-SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
-CONFIRM: Final = f"{DOMAIN}/jobs/confirm"
-MOVE: Final = f"{DOMAIN}/jobs/plan_move"
-OPTIONS: Final = f"{DOMAIN}/printer/options"
-ACTION: Final = f"{DOMAIN}/action"
-SCANS: Final = f"{DOMAIN}/scans/subscribe"
-FORGET: Final = f"{DOMAIN}/document/forget"
-CORNERS: Final = f"{DOMAIN}/document/corners"
-KEEP: Final = f"{DOMAIN}/printed/keep"
+WS_SUBSCRIBE: Final = f"{DOMAIN}/jobs/subscribe"
+WS_CONFIRM: Final = f"{DOMAIN}/jobs/confirm"
+WS_PLAN_MOVE: Final = f"{DOMAIN}/jobs/plan_move"
+WS_OPTIONS: Final = f"{DOMAIN}/printer/options"
+WS_ACTION: Final = f"{DOMAIN}/action"
+WS_SCANS: Final = f"{DOMAIN}/scans/subscribe"
+WS_FORGET: Final = f"{DOMAIN}/document/forget"
+WS_CORNERS: Final = f"{DOMAIN}/document/corners"
+WS_KEEP: Final = f"{DOMAIN}/printed/keep"
 
 # Printers of one card.
-MAX_DEVICES: Final = 50
+MAX_CARD_DEVICES: Final = 50
 # How long printed documents are kept when the card switches keeping on.
 KEPT_HOURS: Final = 7 * 24
 
@@ -69,15 +71,17 @@ def async_setup(hass: HomeAssistant) -> None:
     async_register_command(hass, _ws_scans)
 
 
-type Message = dict[str, Any]
-type _Handler = Callable[[HomeAssistant, ActiveConnection, Message], Awaitable[None]]
+type CardMessage = dict[str, Any]
 
 
-def _answers_mistakes(handler: _Handler) -> _Handler:
+def _answers_mistakes(
+    handler: Callable[[HomeAssistant, ActiveConnection, CardMessage], Awaitable[None]],
+) -> WebSocketCommandHandler:
     """Answer a user's mistake without an error in the log, which would quote file names."""
 
+    @async_response
     @wraps(handler)
-    async def answer(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+    async def answer(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
         try:
             with translating():
                 await handler(hass, connection, msg)
@@ -98,15 +102,16 @@ def _answers_mistakes(handler: _Handler) -> _Handler:
 
 @websocket_command(
     {
-        vol.Required("type"): SUBSCRIBE,
+        vol.Required("type"): WS_SUBSCRIBE,
         vol.Optional("device_ids"): vol.All(
-            [vol.All(str, vol.Length(max=64))], vol.Length(max=MAX_DEVICES)
+            [vol.All(str, vol.Length(max=64))], vol.Length(max=MAX_CARD_DEVICES)
         ),
     }
 )
-@async_response
 @_answers_mistakes
-async def _ws_subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+async def _ws_subscribe(
+    hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage
+) -> None:
     """Send the printers that the user may see and their jobs, now and after each change."""
     feed = async_get_feed(hass)
     subscription = Subscription(connection, msg["id"], msg.get("device_ids"))
@@ -117,70 +122,60 @@ async def _ws_subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: 
 
 @websocket_command(
     {
-        vol.Required("type"): CONFIRM,
+        vol.Required("type"): WS_CONFIRM,
         vol.Required("device_id"): str,
         vol.Required("job_id"): str,
     }
 )
-@async_response
 @_answers_mistakes
-async def _ws_confirm(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+async def _ws_confirm(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
     """Confirm an unconfirmed job for a user who has the paper in hand."""
-    target = await _async_controlled(hass, connection, msg)
-    queue = target.data.queue
-    job = queue.get(msg["job_id"])
-    if job.spec.printer_key != target.printer_key:
-        raise InputError("job_not_found", job_id=msg["job_id"][:64])
-    connection.send_result(msg["id"], job_dict(await queue.async_confirm(job.job_id)))
+    target, job = await _async_controlled_job(hass, connection, msg)
+    connection.send_result(msg["id"], job_dict(await target.data.queue.async_confirm(job.job_id)))
 
 
 @websocket_command(
     {
-        vol.Required("type"): MOVE,
+        vol.Required("type"): WS_PLAN_MOVE,
         vol.Required("device_id"): str,
         vol.Required("job_id"): str,
         vol.Required("to_device_id"): str,
     }
 )
-@async_response
 @_answers_mistakes
-async def _ws_plan_move(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+async def _ws_plan_move(
+    hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage
+) -> None:
     """Send what would change if a job moved to another printer, and what must be chosen first."""
-    target = await _async_controlled(hass, connection, msg)
+    target, job = await _async_controlled_job(hass, connection, msg)
     other = await _async_controlled(hass, connection, {**msg, "device_id": msg["to_device_id"]})
-    job = target.data.queue.get(msg["job_id"])
-    if job.spec.printer_key != target.printer_key:
-        raise InputError("job_not_found", job_id=msg["job_id"][:64])
     connection.send_result(msg["id"], await async_plan(target, job, other))
 
 
 @websocket_command(
     {
-        vol.Required("type"): ACTION,
+        vol.Required("type"): WS_ACTION,
         vol.Required("service"): str,
         vol.Required("service_data"): dict,
     }
 )
-@async_response
 @_answers_mistakes
-async def _ws_action(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+async def _ws_action(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
     """Run one of the integration's actions as the connection's user, and send its response."""
     name, data, context = msg["service"], msg["service_data"], connection.context(msg)
-    if (scan := SCAN_ACTIONS.get(name)) is not None:
-        response = await scan.call(hass, data, context)
-    else:
-        response = await async_run_action(hass, name, data, context)
-    connection.send_result(msg["id"], {"response": response})
+    if (action := ACTIONS.get(name) or SCAN_ACTIONS.get(name)) is None:
+        raise ServiceNotFound(DOMAIN, name)
+    connection.send_result(msg["id"], {"response": await action.call(hass, data, context)})
 
 
 @websocket_command(
     {
-        vol.Required("type"): FORGET,
+        vol.Required("type"): WS_FORGET,
         vol.Required("document"): vol.All(str, vol.Length(max=64)),
     }
 )
 @async_response
-async def _ws_forget(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+async def _ws_forget(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
     """Delete a document that a preview keeps. Its handle is a secret, so knowing it is enough."""
     await (await async_get_spool(hass)).async_forget(msg["document"])
     connection.send_result(msg["id"])
@@ -188,13 +183,12 @@ async def _ws_forget(hass: HomeAssistant, connection: ActiveConnection, msg: Mes
 
 @websocket_command(
     {
-        vol.Required("type"): CORNERS,
+        vol.Required("type"): WS_CORNERS,
         vol.Required("document"): vol.All(str, vol.Length(max=64)),
     }
 )
-@async_response
 @_answers_mistakes
-async def _ws_corners(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+async def _ws_corners(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
     """Send the corners of the page in a picture that a preview or page count keeps; its handle is a secret.
 
     The answer has `found`, `corners` in the form of the action's `clean_corners` (the whole picture if no page
@@ -207,11 +201,10 @@ async def _ws_corners(hass: HomeAssistant, connection: ActiveConnection, msg: Me
     connection.send_result(msg["id"], corners)
 
 
-@websocket_command({vol.Required("type"): KEEP, vol.Required("device_id"): str})
+@websocket_command({vol.Required("type"): WS_KEEP, vol.Required("device_id"): str})
 @require_admin
-@async_response
 @_answers_mistakes
-async def _ws_keep(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+async def _ws_keep(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
     """Keep what a printer's box prints from now on for a week, so that it can be printed again."""
     entry = async_target(hass, msg["device_id"]).entry
     if not KEEP_PRINTED_HOURS.of(entry.options):
@@ -220,10 +213,9 @@ async def _ws_keep(hass: HomeAssistant, connection: ActiveConnection, msg: Messa
     connection.send_result(msg["id"])
 
 
-@websocket_command({vol.Required("type"): OPTIONS, vol.Required("device_id"): str})
-@async_response
+@websocket_command({vol.Required("type"): WS_OPTIONS, vol.Required("device_id"): str})
 @_answers_mistakes
-async def _ws_options(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+async def _ws_options(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
     """Send a printer's options (None where the driver lists none), defaults, and the largest file in bytes."""
     target = await _async_controlled(hass, connection, msg)
     described = await async_describe_capabilities(target, connection.context(msg))
@@ -237,9 +229,9 @@ async def _ws_options(hass: HomeAssistant, connection: ActiveConnection, msg: Me
     )
 
 
-@websocket_command({vol.Required("type"): SCANS})
+@websocket_command({vol.Required("type"): WS_SCANS})
 @callback
-def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> None:
+def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
     """Send the scanners that the user may control with their open or last scan, now and after each change."""
     before: list[JsonObjectType] | None = None
 
@@ -257,12 +249,23 @@ def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -
 
 
 async def _async_controlled(
-    hass: HomeAssistant, connection: ActiveConnection, msg: Message
+    hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage
 ) -> Target:
     """Return the message's printer if the user may control it. Raises as `async_target`, and Unauthorized."""
     target = async_target(hass, msg["device_id"])
     await async_check_target(hass, target, connection.context(msg), POLICY_CONTROL)
     return target
+
+
+async def _async_controlled_job(
+    hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage
+) -> tuple[Target, Job]:
+    """Return also the job of that printer. Raises as `_async_controlled`, and InputError: job_not_found."""
+    target = await _async_controlled(hass, connection, msg)
+    job = target.data.queue.get(msg["job_id"])
+    if job.spec.printer_key != target.printer_key:
+        raise InputError("job_not_found", job_id=msg["job_id"][:64])
+    return target, job
 
 
 def _defaults(target: Target, described: JsonObjectType) -> JsonObjectType:

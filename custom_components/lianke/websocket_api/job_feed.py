@@ -37,15 +37,15 @@ from ..jobs.job import Job, JobState, PersonReason
 from ..jobs.rules import waits_uncounted
 from ..people.approval import pages_left
 from ..people.rights import (
-    as_seen,
+    hide_from_others,
+    hide_rejection,
     is_approver,
     may_answer,
     may_see_document,
     picture_url,
-    visible,
 )
 from ..printing.handlers import SIGNAL_REFUSED, Refusal
-from ..printing.print import job_dict, reason_key
+from ..printing.print_action import job_dict, reason_key
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from ..scanner.actions import scanners_by_printer
 from ..scanner.hub import SIGNAL_SCANS
@@ -55,8 +55,8 @@ from ..scanner.view import may_use
 # Seconds between two messages to a subscription; the first change is sent at once.
 PACE: Final = 0.25
 # Jobs in a message: finished ones; beyond those, finished ones of each printer; open ones of a printer; all open ones.
-MAX_FINISHED: Final = 20
-MAX_FINISHED_OF_EACH: Final = 5
+MAX_FINISHED_SENT: Final = 20
+MAX_FINISHED_OF_PRINTER: Final = 5
 MAX_OPEN_OF_PRINTER: Final = 50
 MAX_OPEN: Final = 200
 # Each card on a dashboard has a subscription.
@@ -276,9 +276,9 @@ def _view(
         finished += [(job, one, may_control) for job in one.finished]
     finished.sort(key=lambda item: item[0].ended_at, reverse=True)
     # Many jobs of one printer must not hide the last ones of another.
-    last = {job.job_id for one in shown for job in one.finished[:MAX_FINISHED_OF_EACH]}
-    others = [item for item in finished[MAX_FINISHED:] if item[0].job_id in last]
-    jobs = open_jobs[:MAX_OPEN] + finished[:MAX_FINISHED] + others
+    last = {job.job_id for one in shown for job in one.finished[:MAX_FINISHED_OF_PRINTER]}
+    others = [item for item in finished[MAX_FINISHED_SENT:] if item[0].job_id in last]
+    jobs = open_jobs[:MAX_OPEN] + finished[:MAX_FINISHED_SENT] + others
     return {
         "printers": printers,
         "jobs": [_job(user, names, *item) for item in jobs],
@@ -331,14 +331,14 @@ def _job(
     user: User, names: Mapping[str, str], job: Job, one: _PrinterJobs, may_control: bool
 ) -> JsonObjectType:
     options = one.entry.options
-    job = as_seen(options, user, job)
+    job = hide_rejection(options, user, job)
     answers = may_answer(options, user, job, may_control=may_control)
     sees = answers and may_see_document(options, user, job, may_control=may_control)
     asked_by = (
         names.get(job.spec.asker.user_id or "") if job.asks_for == PersonReason.APPROVAL else None
     )
     return {
-        **visible(job_dict(job), options, user, job, may_control=may_control),
+        **hide_from_others(job_dict(job), options, user, job, may_control=may_control),
         "device_id": one.device_id,
         "reason_key": reason_key(job),
         "may_answer": answers,
@@ -381,7 +381,9 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
             },
             open_jobs=tuple(open_jobs),
             # By time of end, since a job that waited long may be old and yet have ended just now.
-            finished=tuple(heapq.nlargest(MAX_FINISHED, finished[key], attrgetter("ended_at"))),
+            finished=tuple(
+                heapq.nlargest(MAX_FINISHED_SENT, finished[key], attrgetter("ended_at"))
+            ),
         )
 
 

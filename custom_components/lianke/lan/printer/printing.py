@@ -23,7 +23,7 @@ from ...ipp.model import Group, IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.rules import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
-from ...printing.builder import PrintRequest, Sender, async_print_one
+from ...printing.builder import LanSender, PrintRequest, async_print_one
 from . import querying, server
 from .job_options import JobOptions, read_job_options
 from .lan_jobs import MAX_PENDING, MAX_PENDING_A_DEVICE, PendingJob, Sent, is_own, job_number
@@ -338,7 +338,7 @@ async def _async_print(
         options=options_in(options.options),
         title=title,
         hashed_code=code,
-        sender=Sender(sender.name, sender.address, request.device),
+        sender=LanSender(sender.name, sender.address, request.device),
         files=[path],
         digest=digest,
     )

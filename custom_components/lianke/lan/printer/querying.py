@@ -14,7 +14,7 @@ from ...ipp import model as values
 from ...ipp.model import Attributes, Group, IppError, Status, Tag, Value
 from ...jobs.job import MOVED, Job, JobState, PersonReason
 from ...jobs.rules import QueueReason, max_document_bytes
-from ...printing.print import async_reason
+from ...printing.print_action import async_reason
 from . import printer_attributes
 from .lan_jobs import PendingJob, is_own, job_number, sender_of
 from .printer_attributes import JOB_TEMPLATE, up_time

@@ -34,7 +34,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
         return action._replace(handler=handle)
 
-    for actions in (handlers.ACTIONS_BY_NAME, SCAN_ACTIONS):
+    for actions in (handlers.ACTIONS, SCAN_ACTIONS):
         actions.update({name: refusing(action) for name, action in actions.items()})
 
     @websocket_command(

@@ -67,7 +67,7 @@ def as_csv(rows: list[JsonObjectType]) -> str:
 
 
 @callback
-def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+def async_watch_statistics(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Add pages to the statistics as they are counted, if the option says so.
 
     The option is off at first: whoever may see statistics sees the pages.

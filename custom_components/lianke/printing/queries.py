@@ -3,7 +3,6 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from functools import cache, partial
 import time
 from typing import Final
@@ -30,7 +29,7 @@ from ..runtime import LiankeConfigEntry
 # The list of the cloud's tasks is reused for so long.
 CLOUD_SECONDS = 60
 # Models in an answer; further ones are only counted.
-MAX_MODELS: Final = 200
+MAX_MODELS_FOUND: Final = 200
 # A day: the vendor's list of models only changes when a driver is made.
 MODELS_SECONDS = 86400
 
@@ -82,6 +81,13 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
         # Nothing but nulls would look as if the driver had answered.
         raise InputError("capabilities_unknown", printer=view.name)
     able = able or Capabilities()
+    duplex = _words(DUPLEX, able.duplex)
+    # Nobody turns labels and receipts over by hand.
+    if able.duplex is not None and view.printer.species not in (
+        PrinterType.LABEL,
+        PrinterType.RECEIPT,
+    ):
+        duplex = [*duplex_names(able.duplex)]
     return {
         "printer": view.name,
         "model": view.printer.model,
@@ -89,7 +95,7 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
         "trays": _named(able.trays),
         "media_types": _named(able.media_types),
         "color": _words(COLORS, able.colors),
-        "duplex": _duplex(able, view.printer.species),
+        "duplex": duplex,
         "orientation": _words(ORIENTATIONS, able.orientations),
         "max_copies": able.max_copies,
         "defaults": _defaults(able, papers),
@@ -122,7 +128,7 @@ async def async_search_models(hass: HomeAssistant, call: ServiceCall) -> JsonObj
         models = cached.answers[account][1]
     words = call.data.get("query", "").casefold().split()
     found = [name for name in models if all(word in name.casefold() for word in words)]
-    return {"models": list[JsonValueType](found[:MAX_MODELS]), "total": len(found)}
+    return {"models": list[JsonValueType](found[:MAX_MODELS_FOUND]), "total": len(found)}
 
 
 async def async_cloud_tasks(
@@ -142,16 +148,12 @@ async def async_cloud_tasks(
             "state": task.state.value,
             "code": task.code,
             "message": task.message,
-            "created_at": _local(task.created_at),
-            "updated_at": _local(task.updated_at),
+            "created_at": task.created_at and dt_util.as_local(task.created_at).isoformat(),
+            "updated_at": task.updated_at and dt_util.as_local(task.updated_at).isoformat(),
             "own": task.task_id in own,
         }
         for task in tasks
     ]
-
-
-def _local(moment: datetime | None) -> str | None:
-    return None if moment is None else dt_util.as_local(moment).isoformat()
 
 
 def _papers(able: Capabilities, papers: tuple[Paper, ...]) -> list[JsonValueType] | None:
@@ -161,19 +163,15 @@ def _papers(able: Capabilities, papers: tuple[Paper, ...]) -> list[JsonValueType
         names = {paper.name.strip(): paper.paper_id for paper in papers}
     if not names:
         return None
-    return [_paper(name, paper_id, by_id.get(paper_id)) for name, paper_id in names.items()]
-
-
-def _paper(name: str, paper_id: int, paper: Paper | None) -> JsonObjectType:
-    described: JsonObjectType = {"name": name, "id": paper_id}
-    if paper is not None:
-        described |= {
-            "width": paper.width / 10,
-            "height": paper.height / 10,
-            "printable_width": paper.printable_width / 10,
-            "printable_height": paper.printable_height / 10,
+    sizes = ("width", "height", "printable_width", "printable_height")
+    return [
+        {
+            "name": name,
+            "id": paper_id,
+            **{size: getattr(by_id[paper_id], size) / 10 for size in sizes if paper_id in by_id},
         }
-    return described
+        for name, paper_id in names.items()
+    ]
 
 
 def _named(block: Mapping[str, int] | None) -> list[JsonValueType] | None:
@@ -183,16 +181,7 @@ def _named(block: Mapping[str, int] | None) -> list[JsonValueType] | None:
 
 
 def _words(values: Mapping[str, int], able: frozenset[int] | None) -> list[JsonValueType] | None:
-    if able is None:
-        return None
-    return [name for name, number in values.items() if number in able]
-
-
-def _duplex(able: Capabilities, printer_type: PrinterType) -> list[JsonValueType] | None:
-    """Leave out manual duplex for labels and receipts: nobody turns these over."""
-    if printer_type in (PrinterType.LABEL, PrinterType.RECEIPT):
-        return _words(DUPLEX, able.duplex)
-    return None if able.duplex is None else [*duplex_names(able.duplex)]
+    return None if able is None else [name for name, number in values.items() if number in able]
 
 
 def _defaults(able: Capabilities, papers: tuple[Paper, ...]) -> JsonObjectType:

@@ -1,4 +1,4 @@
-"""Stand-ins, chosen in the options, take over the jobs of a printer that was off or faulty for long enough."""
+"""Fallback printers, chosen in the options, take over the jobs of a printer that was off or faulty for long enough."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from homeassistant.helpers.selector import SelectOptionDict
 import voluptuous as vol
 
 from ..box.printer_status import HOLDING, PrinterStatus
-from ..const import CONF_STAND_INS, STAND_IN_MINUTES, STAND_IN_PRINTER
+from ..const import CONF_FALLBACK_PRINTERS, FALLBACK_MINUTES, FALLBACK_PRINTER
 from ..devices import Target, async_check_target
 from ..errors import InputError
 from ..jobs.job import Job
@@ -30,15 +30,15 @@ from ..options_frame import (
     offers,
 )
 from ..runtime import LiankeConfigEntry, async_loaded_entries
-from .again import async_move
+from .reprint import async_move
 
 _LOGGER = logging.getLogger(__name__)
 
 CHECK_INTERVAL: Final = timedelta(seconds=30)
-# Seconds until a job that the stand-in could not take is tried again.
+# Seconds until a job that the fallback printer could not take is tried again.
 TRY_AGAIN_AFTER: Final = 600.0
 # A printer that somebody has paused is neither off nor faulty, and one without a driver never prints.
-FAULTS: Final = frozenset(HOLDING) - {
+FALLBACK_FAULTS: Final = frozenset(HOLDING) - {
     PrinterStatus.PAUSED,
     PrinterStatus.AWAITING_DRIVER,
     PrinterStatus.UNSUPPORTED,
@@ -46,17 +46,21 @@ FAULTS: Final = frozenset(HOLDING) - {
 
 
 @callback
-def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Let stand-ins take over for a box's printers; the options are read at each check."""
-    watch = StandInWatch(hass, entry)
+def async_watch_faults(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+    """Let fallback printers take over for a box's printers; the options are read at each check."""
+    watch = FaultWatch(hass, entry)
     entry.async_on_unload(
         async_track_time_interval(
-            hass, watch.async_check, CHECK_INTERVAL, cancel_on_shutdown=True, name="stand-ins"
+            hass,
+            watch.async_check,
+            CHECK_INTERVAL,
+            cancel_on_shutdown=True,
+            name="fallback printers",
         )
     )
 
 
-class StandInWatch:
+class FaultWatch:
     """Remembers since when printers are off or faulty, and moves their jobs, each at most once.
 
     A job that was moved here, by anybody, does not move on by itself.
@@ -75,10 +79,12 @@ class StandInWatch:
             return
         self._checking = True
         try:
-            plans: Mapping[str, Mapping[str, Any]] = self._entry.options.get(CONF_STAND_INS, {})
+            plans: Mapping[str, Mapping[str, Any]] = self._entry.options.get(
+                CONF_FALLBACK_PRINTERS, {}
+            )
             for key, plan in plans.items():
-                if self._is_due(key, timedelta(minutes=plan.get(STAND_IN_MINUTES, 0))):
-                    await self._async_take_over(key, plan.get(STAND_IN_PRINTER, ""))
+                if self._is_due(key, timedelta(minutes=plan.get(FALLBACK_MINUTES, 0))):
+                    await self._async_take_over(key, plan.get(FALLBACK_PRINTER, ""))
         finally:
             self._checking = False
 
@@ -87,15 +93,15 @@ class StandInWatch:
         coordinator = self._entry.runtime_data.coordinator
         if not coordinator.is_fresh:
             return False
-        if coordinator.hold_reason(key) not in FAULTS:
+        if coordinator.hold_reason(key) not in FALLBACK_FAULTS:
             self._faulty_since.pop(key, None)
             return False
         since = self._faulty_since.setdefault(key, time.monotonic())
         return time.monotonic() - since >= patience.total_seconds()
 
-    async def _async_take_over(self, key: str, stand_in: str) -> None:
-        """Move the jobs that wait because of the fault, oldest first, if their askers may use the stand-in."""
-        if (other := self._ready_target(stand_in)) is None:
+    async def _async_take_over(self, key: str, fallback: str) -> None:
+        """Move the jobs that wait because of the fault, oldest first, if their askers may use the fallback printer."""
+        if (other := self._ready_target(fallback)) is None:
             return
         queue = self._entry.runtime_data.queue
         target = Target(device_id="", entry=self._entry, printer_key=key)
@@ -114,10 +120,10 @@ class StandInWatch:
                 await async_move(target, job, other)
             except (InputError, HomeAssistantError) as err:
                 self._retry_at[job.job_id] = time.monotonic() + TRY_AGAIN_AFTER
-                _LOGGER.debug("The stand-in cannot take print job %s: %s", job.job_id, err)
+                _LOGGER.debug("The fallback printer cannot take print job %s: %s", job.job_id, err)
 
-    def _ready_target(self, stand_in: str) -> Target | None:
-        entry_id, _, key = current_name(self._hass, stand_in).partition("/")
+    def _ready_target(self, fallback: str) -> Target | None:
+        entry_id, _, key = current_name(self._hass, fallback).partition("/")
         entry: LiankeConfigEntry | None = self._hass.config_entries.async_get_entry(entry_id)
         if (
             entry is None
@@ -146,7 +152,7 @@ def _may_move_by_itself(job: Job) -> bool:
         job.can_reroute
         and not job.waits_for
         and job.spec.moved_from is None
-        and job.present.hold_reason in FAULTS
+        and job.present.hold_reason in FALLBACK_FAULTS
     )
 
 
@@ -154,50 +160,50 @@ DEFAULT_MINUTES: Final = 30
 A_DAY: Final = 1440
 
 
-class StandInSteps(BoxOptionsFlow):
+class FallbackSteps(BoxOptionsFlow):
     @needs_box
     async def async_step_stand_in(self, user_input: UserInput = None) -> ConfigFlowResult:
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_stand_in_printer(None)
-        printers = self._printers(self.config_entry.options.get(CONF_STAND_INS, {}))
+        printers = self._printers(self.config_entry.options.get(CONF_FALLBACK_PRINTERS, {}))
         return self._choose_printer("stand_in", printers)
 
     @needs_box
     async def async_step_stand_in_printer(self, user_input: UserInput = None) -> ConfigFlowResult:
-        plan: Mapping[str, Any] = self.config_entry.options.get(CONF_STAND_INS, {}).get(
+        plan: Mapping[str, Any] = self.config_entry.options.get(CONF_FALLBACK_PRINTERS, {}).get(
             self._target, {}
         )
-        if (chosen := plan.get(STAND_IN_PRINTER)) is not None:
-            plan = {**plan, STAND_IN_PRINTER: current_name(self.hass, chosen)}
+        if (chosen := plan.get(FALLBACK_PRINTER)) is not None:
+            plan = {**plan, FALLBACK_PRINTER: current_name(self.hass, chosen)}
         errors: dict[str, str] = {}
         if user_input is not None:
             plan = {
-                STAND_IN_PRINTER: user_input.get(STAND_IN_PRINTER),
-                STAND_IN_MINUTES: int(user_input[STAND_IN_MINUTES]),
+                FALLBACK_PRINTER: user_input.get(FALLBACK_PRINTER),
+                FALLBACK_MINUTES: int(user_input[FALLBACK_MINUTES]),
             }
             of = f"{self.config_entry.entry_id}/{self._target}"
-            if (error := _why_not(self.hass, of, plan[STAND_IN_PRINTER])) is not None:
-                errors[STAND_IN_PRINTER] = error
+            if (error := _why_not(self.hass, of, plan[FALLBACK_PRINTER])) is not None:
+                errors[FALLBACK_PRINTER] = error
             else:
                 return self._save_for_target(
-                    CONF_STAND_INS, dict(plan) if plan[STAND_IN_PRINTER] else {}
+                    CONF_FALLBACK_PRINTERS, dict(plan) if plan[FALLBACK_PRINTER] else {}
                 )
         return self.async_show_form(
             step_id="stand_in_printer",
-            data_schema=stand_in_schema(plan, _offered(self.hass, plan.get(STAND_IN_PRINTER))),
+            data_schema=fallback_schema(plan, _offered(self.hass, plan.get(FALLBACK_PRINTER))),
             errors=errors,
             description_placeholders={"name": self._target_name()},
         )
 
 
-def stand_in_schema(plan: Mapping[str, Any], printers: list[SelectOptionDict]) -> vol.Schema:
-    shown = {"suggested_value": plan.get(STAND_IN_PRINTER)}
+def fallback_schema(plan: Mapping[str, Any], printers: list[SelectOptionDict]) -> vol.Schema:
+    shown = {"suggested_value": plan.get(FALLBACK_PRINTER)}
     return vol.Schema(
         {
-            vol.Optional(STAND_IN_PRINTER, description=shown): choice(printers, listed=False),
+            vol.Optional(FALLBACK_PRINTER, description=shown): choice(printers, listed=False),
             vol.Required(
-                STAND_IN_MINUTES, default=plan.get(STAND_IN_MINUTES, DEFAULT_MINUTES)
+                FALLBACK_MINUTES, default=plan.get(FALLBACK_MINUTES, DEFAULT_MINUTES)
             ): number_field(1, A_DAY, unit="minutes"),
         }
     )
@@ -219,19 +225,19 @@ def _offered(hass: HomeAssistant, chosen: str | None) -> list[SelectOptionDict]:
     return found
 
 
-def _why_not(hass: HomeAssistant, of: str, stand_in: str | None) -> str | None:
-    """Find the error for a stand-in that is the printer itself, or leads back to it; None if there is none."""
-    if stand_in == of:
+def _why_not(hass: HomeAssistant, of: str, fallback: str | None) -> str | None:
+    """Find the error for a fallback printer that is the printer itself, or leads back to it; None if there is none."""
+    if fallback == of:
         return "stand_in_is_itself"
     seen = {of}
-    while stand_in is not None:
-        if stand_in in seen:
-            return "stand_in_in_a_circle" if stand_in == of else None
-        seen.add(stand_in)
-        entry_id, _, key = stand_in.partition("/")
+    while fallback is not None:
+        if fallback in seen:
+            return "stand_in_in_a_circle" if fallback == of else None
+        seen.add(fallback)
+        entry_id, _, key = fallback.partition("/")
         entry = hass.config_entries.async_get_entry(entry_id)
-        plans = {} if entry is None else entry.options.get(CONF_STAND_INS, {})
-        stand_in = plans.get(key, {}).get(STAND_IN_PRINTER)
-        if stand_in is not None:
-            stand_in = current_name(hass, stand_in)
+        plans = {} if entry is None else entry.options.get(CONF_FALLBACK_PRINTERS, {})
+        fallback = plans.get(key, {}).get(FALLBACK_PRINTER)
+        if fallback is not None:
+            fallback = current_name(hass, fallback)
     return None

@@ -30,7 +30,7 @@ class _Named(NamedTuple):
     places: tuple[str, ...]
 
 
-def as_offered(names: Names, value: object) -> object:
+def match_name(names: Names, value: object) -> object:
     """Find the name that equals a text regardless of case; return the text if there is none."""
     if not isinstance(value, str) or value in names:
         return value

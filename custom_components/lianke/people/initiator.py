@@ -1,14 +1,14 @@
 """Who began what led to a call: the person at its first context, as far as that is known.
 
 Automations run in contexts of their own that only name their parent's id, and Home Assistant keeps no index of
-contexts. So this trail remembers the contexts of people and all that followed from them, apart for each person: a busy
+contexts. So this history remembers the contexts of people and all that followed, apart for each person: a busy
 person pushes nobody else's out. An id (ULID) holds its time. So an id that is not remembered is either newer than all
 forgotten ones, and then nobody's (a time or a sensor began it), or forgotten: anybody may have begun it, and the rules
 are strict. Nearly all events have neither a user nor a parent, and cost two lookups each.
 
 Where Home Assistant passes no context on (a note, a helper's sensor, an old notify group), what happens within a call
 before the event loop turns is the caller's; Python's context variables tell it apart from what happens beside it. An
-event fired while another is dispatched waits until all listeners have the first: this trail learns of causes first.
+event fired while another is dispatched waits until all listeners have the first: this history learns of causes first.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ MAX_PEOPLE: Final = 100
 TIMER_DOMAIN: Final = "timer"
 # Timers whose starter is remembered.
 MAX_TIMERS: Final = 100
-STORAGE_VERSION: Final = 1
+TIMERS_VERSION: Final = 1
 # Seconds until changes of timers are on disk.
 SAVE_DELAY: Final = 1
 TIMER: Final = f"{TIMER_DOMAIN}."
@@ -93,7 +93,7 @@ SETTINGS_PATH: Final = "/api/config/"
 asked_by_tool: ContextVar[str | None] = ContextVar("asked_by_tool", default=None)
 
 
-class _Begun(NamedTuple):
+class _KnownContext(NamedTuple):
     """What is known of a context."""
 
     user_id: str | None
@@ -111,30 +111,30 @@ class _Begun(NamedTuple):
     forgotten: bool = False
 
     @property
-    def as_kept(self) -> dict[str, Any]:
+    def to_stored(self) -> dict[str, Any]:
         """What is saved of how a timer began."""
         names = ("user_id", "spoken", "never", "forgotten")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def of_kept(cls, kept: Mapping[str, Any]) -> _Begun:
+    def from_stored(cls, kept: Mapping[str, Any]) -> _KnownContext:
         """Read what was saved; what cannot be read is forgotten."""
         if kept.get("never") is True:
-            return _NEVER
+            return _BY_NOBODY
         user_id = kept.get("user_id")
         spoken, is_known = kept.get("spoken") is True, kept.get("forgotten") is False
         return cls(user_id if isinstance(user_id, str) else None, spoken, forgotten=not is_known)
 
 
-_NEVER: Final = _Begun(None, independent=True, never=True)
-_FORGOTTEN: Final = _Begun(None, forgotten=True)
+_BY_NOBODY: Final = _KnownContext(None, independent=True, never=True)
+_FORGOTTEN: Final = _KnownContext(None, forgotten=True)
 
 
 @dataclass(eq=False, slots=True)
-class _Call:
+class _ActionCall:
     """A call of an action and who began it; over once the event loop turns."""
 
-    begun: _Begun
+    known: _KnownContext
     # The id of the task that calls it.
     task: int
     # Monotonic. `times`: when delayed sensors or timers of this call changed. The next delay starts at any of these.
@@ -142,7 +142,7 @@ class _Call:
     times: deque[float] = field(default_factory=lambda: deque(maxlen=DELAYS_OF_A_CALL))
     is_over: bool = False
 
-    def goes_on(self) -> None:
+    def note_change(self) -> None:
         """Note that a delayed sensor or a timer that the call set off changes now."""
         self.times.append(monotonic())
 
@@ -154,12 +154,12 @@ class _Call:
 
 
 # The call in which the running code was scheduled; it may be over.
-_calling: ContextVar[_Call | None] = ContextVar("calling", default=None)
+_calling: ContextVar[_ActionCall | None] = ContextVar("calling", default=None)
 # The same call, once a poll scheduled within it has reported something else.
-_polled: ContextVar[_Call | None] = ContextVar("polled", default=None)
+_polled: ContextVar[_ActionCall | None] = ContextVar("polled", default=None)
 
 
-class Beginning(NamedTuple):
+class Initiator(NamedTuple):
     """Who began what led to a call, and how."""
 
     # None if nobody is known.
@@ -176,7 +176,7 @@ class Beginning(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Share:
+class _ContextsOfOne:
     """What is remembered of one person, the oldest first."""
 
     contexts: dict[str, None] = field(default_factory=dict)
@@ -190,7 +190,7 @@ class Timers:
     def __init__(self, hass: HomeAssistant) -> None:
         self._began: dict[str, Mapping[str, Any]] = {}
         self._store = Store[dict[str, Any]](
-            hass, STORAGE_VERSION, f"{DOMAIN}_timers", private=True, atomic_writes=True
+            hass, TIMERS_VERSION, f"{DOMAIN}_timers", private=True, atomic_writes=True
         )
         # True if nothing was ever saved: timers that already run then count as nobody's.
         self.is_new = False
@@ -223,17 +223,17 @@ class Timers:
         await self._store.async_remove()
 
 
-class _Trail:
+class _ContextHistory:
     """Remembers who began each context."""
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
-        self._known: dict[str, _Begun] = {}
+        self._known: dict[str, _KnownContext] = {}
         # The share that each is in: a user id, "never", "forgotten" or "".
         self._whose: dict[str, str] = {}
         # Whoever did something last comes last.
-        self._shares: dict[str, _Share] = {}
-        # The time of the newest forgotten id: nothing from before this trail began is known either.
+        self._shares: dict[str, _ContextsOfOne] = {}
+        # The time of the newest forgotten id: nothing from before this history began is known either.
         self._forgotten_until = _time_of(ulid_now()) or ""
         # The same for contexts in which somebody spoke: a sentence sets an automation off without a parent.
         self._spoken_until = ""
@@ -251,9 +251,9 @@ class _Trail:
         """If nothing was ever saved, save the timers that already run as nobody's, for later restarts."""
         for state in self._hass.states.async_all(TIMER_DOMAIN):
             if state.state != TIMER_RESTS[0] and self.timers.find(state.entity_id) is None:
-                self.timers.set(state.entity_id, _NEVER.as_kept)
+                self.timers.set(state.entity_id, _BY_NOBODY.to_stored)
 
-    def find(self, context: Context) -> _Begun:
+    def find(self, context: Context) -> _KnownContext:
         # True in a conversation, but not in what an automation does because of it.
         spoken = current_session.get() is not None
         if context.user_id is not None and (request := current_request.get()) is not None:
@@ -261,23 +261,23 @@ class _Trail:
             user: User | None = request.get(KEY_HASS_USER)
             is_own = user is not None and user.id == context.user_id
             spoken = spoken or (is_own and request.path.startswith(ASSISTANT_PATHS))
-        begun = self._known.get(context.id) or self._known.get(context.parent_id or "")
-        if begun is not None:
-            return begun._replace(spoken=True) if spoken and context.user_id is not None else begun
+        known = self._known.get(context.id) or self._known.get(context.parent_id or "")
+        if known is not None:
+            return known._replace(spoken=True) if spoken and context.user_id is not None else known
         # An id that Home Assistant did not make (no ULID) belongs to no sentence.
         at = _time_of(context.id)
         said = at is not None and at <= self._spoken_until
         if context.user_id is not None:
-            # This trail may have forgotten that `automation.trigger` was called in this context.
+            # This history may have forgotten that `automation.trigger` was called in this context.
             ran = self._is_old(context.id)
-            return _Begun(context.user_id, spoken or said, ran, first=context.id)
+            return _KnownContext(context.user_id, spoken or said, ran, first=context.id)
         if context.parent_id is not None and self._is_old(context.parent_id):
             return _FORGOTTEN
         if spoken and context.parent_id is None:
-            return _Begun(None, spoken=True, forgotten=said or _is_for_somebody())
-        if (begun := self._find_caller()) is not None:
-            return begun
-        return _FORGOTTEN if said and context.parent_id is None else _NEVER
+            return _KnownContext(None, spoken=True, forgotten=said or _is_for_somebody())
+        if (known := self._find_caller()) is not None:
+            return known
+        return _FORGOTTEN if said and context.parent_id is None else _BY_NOBODY
 
     def _is_old(self, context_id: str) -> bool:
         """Whether an id may be a forgotten one; True for an id without a time."""
@@ -307,16 +307,16 @@ class _Trail:
             self.note(context, self.find(context))
         elif (called := _calling.get()) is not None:
             if not called.is_over:
-                self.note(context, called.begun)
+                self.note(context, called.known)
             elif self._is_late(entity_id, called):
-                called.goes_on()
-                self.note(context, called.begun)
+                called.note_change()
+                self.note(context, called.known)
             else:
                 # A poll that the action asked for: nobody began what follows from it. What else was scheduled within
                 # the call has its own copy of these variables, and stays the call's.
                 _polled.set(called)
 
-    def _is_late(self, entity_id: str, called: _Call) -> bool:
+    def _is_late(self, entity_id: str, called: _ActionCall) -> bool:
         """Whether a template reports late what a call changed, by a delay of its own that began with the call.
 
         What the clock or a poll changes later is not the call's, though it was scheduled within it.
@@ -339,78 +339,78 @@ class _Trail:
         context, timer = event.context, str(event.data.get(ATTR_ENTITY_ID))
         old, new = event.data.get("old_state"), event.data.get("new_state")
         if context.user_id or context.parent_id or context.id in self._known:
-            begun = self.find(context)
+            known = self.find(context)
             if context.id not in self._known:
-                self.note(context, begun)
+                self.note(context, known)
         elif (
             isinstance(old, State)
             and isinstance(new, State)
             and old.state in TIMER_RESTS
             and new.state == TIMER_ACTIVE
         ):
-            begun = _NEVER
+            known = _BY_NOBODY
         else:
             self.note(context, self._timer(timer))
             if (called := _calling.get()) is not None:
-                called.goes_on()
+                called.note_change()
             return
-        self.timers.set(timer, begun.as_kept)
+        self.timers.set(timer, known.to_stored)
 
-    def _timer(self, timer: str) -> _Begun:
+    def _timer(self, timer: str) -> _KnownContext:
         """How a timer began, perhaps before the restart."""
         kept = self.timers.find(timer)
         if kept is None:
-            return _NEVER if self.timers.is_new else _FORGOTTEN
-        return _Begun.of_kept(kept)
+            return _BY_NOBODY if self.timers.is_new else _FORGOTTEN
+        return _KnownContext.from_stored(kept)
 
     def _on_call(self, event: Event[Any]) -> None:
         context = event.context
-        begun = self.find(context)
-        if begun.never and context.parent_id is None and context.id not in self._known:
-            begun = self._find_late_caller() or begun
+        known = self.find(context)
+        if known.never and context.parent_id is None and context.id not in self._known:
+            known = self._find_late_caller() or known
         called = event.data.get(ATTR_DOMAIN), event.data.get(ATTR_SERVICE)
         if called == (AUTOMATION, SERVICE_TRIGGER):
-            begun = begun._replace(runs_automations=True)
-        self.note(event.context, begun)
+            known = known._replace(runs_automations=True)
+        self.note(event.context, known)
         if self._find_caller() is None:
-            begun = begun._replace(runs_automations=False)
-            _calling.set(call := _Call(begun, id(asyncio.current_task()), monotonic()))
+            known = known._replace(runs_automations=False)
+            _calling.set(call := _ActionCall(known, id(asyncio.current_task()), monotonic()))
             self._hass.loop.call_soon(setattr, call, "is_over", True)
 
-    def _find_caller(self) -> _Begun | None:
+    def _find_caller(self) -> _KnownContext | None:
         """Who began the call within which this runs; None outside of a call."""
         called = _calling.get()
-        return None if called is None or called.is_over else called.begun
+        return None if called is None or called.is_over else called.known
 
-    def _find_late_caller(self) -> _Begun | None:
+    def _find_late_caller(self) -> _KnownContext | None:
         """Who began the call in which this task was made, as an old notify group makes one for each member."""
         called = _calling.get()
         if called is None or called is _polled.get() or called.task == id(asyncio.current_task()):
             return None
-        return called.begun if called.began_before(0) else None
+        return called.known if called.began_before(0) else None
 
     def _on_automation(self, event: Event[Any]) -> None:
         run, named = event.context, event.data.get(ATTR_ENTITY_ID)
         # An event that an action fires may hold anything.
         entity_id = named if isinstance(named, str) else None
         if run.parent_id is None:
-            begun = (
+            known = (
                 self._find_speaker(entity_id)
                 or self._find_caller()
                 # To-do lists save an entry before their triggers run, and pass no context on.
                 or self._find_late_caller()
                 or self._find_detour(entity_id)
-                or _NEVER
+                or _BY_NOBODY
             )
         else:
-            begun = self._known.get(run.parent_id) or self.find(_cause_of(run) or run)
-        if not (begun.never or begun.forgotten):
-            told = begun.runs_automations or run.parent_id is None
-            begun = begun._replace(independent=not told)
+            known = self._known.get(run.parent_id) or self.find(_cause_of(run) or run)
+        if not (known.never or known.forgotten):
+            told = known.runs_automations or run.parent_id is None
+            known = known._replace(independent=not told)
         # If this run itself calls `automation.trigger`, that call is noted separately.
-        self.note(run, begun._replace(runs_automations=False), entity_id)
+        self.note(run, known._replace(runs_automations=False), entity_id)
 
-    def _find_speaker(self, entity_id: str | None) -> _Begun | None:
+    def _find_speaker(self, entity_id: str | None) -> _KnownContext | None:
         """Who said the sentence that set an automation off; None if none did.
 
         Such a trigger passes no context on, but the run's variables hold it, and the event is fired within the run.
@@ -427,10 +427,10 @@ class _Trail:
         if not isinstance(context, Mapping):
             return None
         names = ("user_id", "parent_id", "id")
-        begun = self.find(Context(**{name: context.get(name) for name in names}))
-        return _Begun(begun.user_id, spoken=True, forgotten=begun.forgotten)
+        known = self.find(Context(**{name: context.get(name) for name in names}))
+        return _KnownContext(known.user_id, spoken=True, forgotten=known.forgotten)
 
-    def _find_detour(self, entity_id: str | None) -> _Begun | None:
+    def _find_detour(self, entity_id: str | None) -> _KnownContext | None:
         """Who began a run that a note in the sidebar, or a time before a timer's end, set off; None if neither did.
 
         Neither passes a context on. Home Assistant writes notes, too, such as of a failed login by anybody.
@@ -449,16 +449,16 @@ class _Trail:
         timer = state.entity_id if isinstance(state, State) else ""
         return self._timer(timer) if timer.startswith(TIMER) else None
 
-    def note(self, context: Context, begun: _Begun, automation: str | None = None) -> None:
+    def note(self, context: Context, known: _KnownContext, automation: str | None = None) -> None:
         """Remember how a context began; `automation` is the one whose run it is."""
         if context.id in self._known and (old := self._shares.get(self._whose[context.id])):
             old.contexts.pop(context.id, None)
             automation = old.runs.pop(context.id, automation)
         # A person's share, or the common one of what is nobody's or forgotten.
-        nobody = "never" if begun.never else "forgotten" if begun.forgotten else ""
-        whose = begun.user_id or nobody
-        self._known[context.id], self._whose[context.id] = begun, whose
-        share = self._shares.pop(whose, None) or _Share()
+        nobody = "never" if known.never else "forgotten" if known.forgotten else ""
+        whose = known.user_id or nobody
+        self._known[context.id], self._whose[context.id] = known, whose
+        share = self._shares.pop(whose, None) or _ContextsOfOne()
         self._shares[whose] = share
         if automation is None:
             share.contexts[context.id] = None
@@ -483,14 +483,14 @@ class _Trail:
         """Forget a context, by default the oldest one."""
         context_id = context_id or next(iter(remembered))
         del remembered[context_id]
-        begun = self._known.pop(context_id)
+        known = self._known.pop(context_id)
         del self._whose[context_id]
-        if begun.never:
+        if known.never:
             # By its time, an id that is not remembered is nobody's anyway.
             return
         at = _time_of(context_id) or ""
         self._forgotten_until = max(self._forgotten_until, at)
-        if begun.spoken:
+        if known.spoken:
             self._spoken_until = max(self._spoken_until, at)
 
 
@@ -515,7 +515,7 @@ def _time_of(context_id: str) -> str | None:
 
 
 def _cause_of(run: Context) -> Context | None:
-    """Find the context of what set an automation's run off, which may be older than this trail's memory.
+    """Find the context of what set an automation's run off, which may be older than this history's memory.
 
     A state that lasted for an hour, for example. The run's variables hold it; what people write into them holds none.
     """
@@ -527,38 +527,38 @@ def _cause_of(run: Context) -> Context | None:
     return None
 
 
-@singleton(f"{DOMAIN}_trail")
-def async_get_trail(hass: HomeAssistant) -> _Trail:
+@singleton(f"{DOMAIN}_context_history")
+def async_get_context_history(hass: HomeAssistant) -> _ContextHistory:
     """Remember from the first call on who begins what, once for all boxes."""
-    return _Trail(hass)
+    return _ContextHistory(hass)
 
 
-async def async_find_beginning(hass: HomeAssistant, context: Context) -> Beginning:
+async def async_find_initiator(hass: HomeAssistant, context: Context) -> Initiator:
     """Find who began what led to a call with this context; waits for one turn of the event loop."""
-    trail = async_get_trail(hass)
-    # Another listener may get an event first, and call an action before this trail knows the event. A dispatch, and
+    history = async_get_context_history(hass)
+    # Another listener may get an event first, and call an action before this history knows the event. A dispatch, and
     # all events fired in it, ends before the event loop turns: `call_soon` waits for that turn.
     has_ended = asyncio.Event()
     hass.loop.call_soon(has_ended.set)
     await has_ended.wait()
-    begun = trail.find(context)
+    known = history.find(context)
     if context.user_id is not None:
         # Calls of the card are no events on the bus.
-        trail.note(context, begun)
+        history.note(context, known)
     # Not the users that Home Assistant made for itself, an add-on or a cloud.
     people = {
         user_id
-        for user_id in {begun.user_id, context.user_id}
+        for user_id in {known.user_id, context.user_id}
         if user_id is not None
         and not ((user := await hass.auth.async_get_user(user_id)) and user.system_generated)
     }
     in_person, by_tool = context.user_id in people, asked_by_tool.get() == context.id
     by = Origin.USER if in_person else Origin.AUTOMATION
-    return Beginning(
-        user_id=begun.user_id if begun.user_id in people else None,
-        origin=Origin.ASSISTANT if by_tool or begun.spoken else by,
+    return Initiator(
+        user_id=known.user_id if known.user_id in people else None,
+        origin=Origin.ASSISTANT if by_tool or known.spoken else by,
         automated=not in_person and not by_tool,
-        independent=begun.independent and not in_person and not by_tool,
-        first_context=begun.first,
-        forgotten=begun.forgotten,
+        independent=known.independent and not in_person and not by_tool,
+        first_context=known.first,
+        forgotten=known.forgotten,
     )

@@ -26,10 +26,10 @@ from .release_code import MAX_CODE, MIN_CODE, async_hash_code
 from .rights import is_approver
 
 # The fields that set a code.
-CODE_USER: Final = "code_user"
-CODE: Final = "code"
+RELEASE_CODE_USER: Final = "code_user"
+RELEASE_CODE: Final = "code"
 # Sources that may need an approval; users are chosen one by one.
-SOURCES: Final = [
+APPROVAL_SOURCES: Final = [
     Origin.LAN_PRINTER.value,
     Origin.ASSISTANT.value,
     Origin.AUTOMATION.value,
@@ -70,7 +70,7 @@ class PeopleSteps(BoxOptionsFlow):
                 const.CONF_APPROVAL_PAGES, default=options.get(const.CONF_APPROVAL_PAGES, 0)
             ): number_field(0, 9999),
             **_several(options, const.CONF_APPROVAL_USERS, asked_about),
-            **_several(options, const.CONF_APPROVAL_SOURCES, SOURCES, key="origin"),
+            **_several(options, const.CONF_APPROVAL_SOURCES, APPROVAL_SOURCES, key="origin"),
             **_several(options, const.CONF_APPROVAL_PRINTERS, printers),
             **_several(options, const.CONF_APPROVERS, users),
             **_whom_to_notify(self.hass, told),
@@ -100,12 +100,12 @@ class PeopleSteps(BoxOptionsFlow):
         options, errors = self.config_entry.options, {}
         codes = dict(options.get(const.CONF_RELEASE_CODES, {}))
         if user_input is not None:
-            code = user_input.get(CODE, "").strip()
-            user_id = user_input.get(CODE_USER)
+            code = user_input.get(RELEASE_CODE, "").strip()
+            user_id = user_input.get(RELEASE_CODE_USER)
             if code and user_id is None:
-                errors[CODE_USER] = "code_needs_user"
+                errors[RELEASE_CODE_USER] = "code_needs_user"
             elif code and not MIN_CODE <= len(code) <= MAX_CODE:
-                errors[CODE] = "code_length"
+                errors[RELEASE_CODE] = "code_length"
             else:
                 # An empty code removes the user's code.
                 codes.pop(user_id, None)
@@ -121,8 +121,10 @@ class PeopleSteps(BoxOptionsFlow):
         schema: dict[vol.Marker, object] = {
             **_several(shown, const.CONF_RELEASE_PRINTERS, printers),
             **_several(shown, const.CONF_RELEASE_USERS, users),
-            vol.Optional(CODE_USER): choice(users, listed=False),
-            vol.Optional(CODE): TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD)),
+            vol.Optional(RELEASE_CODE_USER): choice(users, listed=False),
+            vol.Optional(RELEASE_CODE): TextSelector(
+                TextSelectorConfig(type=TextSelectorType.PASSWORD)
+            ),
         }
         with_code = [escape_markdown(one["label"]) for one in users if one["value"] in codes]
         return self.async_show_form(

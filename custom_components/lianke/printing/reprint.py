@@ -28,7 +28,7 @@ from ..documents.document import FileType
 from ..documents.sheets import BORDERLESS, FIT, LAID_OUT_BY
 from ..errors import InputError
 from ..jobs.job import Job
-from .builder import Changes, Mover, async_move_to, async_resolve
+from .builder import Mover, ReprintChanges, async_move_to, async_resolve
 
 NOTHING_CHOSEN: Final[PrintOptions] = {}
 _PAPER: Final = frozenset(PAPER_OPTIONS)
@@ -43,7 +43,7 @@ async def async_changes(
     source: Target | None = None,
     *,
     without: Collection[str] = (),
-) -> Changes:
+) -> ReprintChanges:
     """Check the options for printing a job's document again, here or at another printer.
 
     At its own printer, options that are not `chosen` stay as they were resolved. At another one (`source` is then the
@@ -77,7 +77,7 @@ async def _async_compared(
     chosen: PrintOptions,
     source: Target | None,
     without: Collection[str],
-) -> Changes:
+) -> ReprintChanges:
     if len(job.deliveries) > 1:
         # The two deliveries were split for one printer and its options.
         raise InputError("manual_duplex_unchanged", title=job.spec.title)
@@ -85,12 +85,13 @@ async def _async_compared(
         raise InputError("manual_duplex_not_again", title=job.spec.title)
     if job.spec.laid_out and (fixed := sorted(LAID_OUT_BY & chosen.keys())):
         raise InputError("sheets_are_laid_out", title=job.spec.title, option=fixed[0])
-    changed = _fields({*chosen, *without})
     if source is None:
         asked = job.spec.requested
     else:
-        if is_raw(job):
-            _check_model(source, target, job)
+        known = source.data.storage.printers.get(job.spec.printer_key)
+        if is_raw(job) and known is not None and known.printer.model != target.view.printer.model:
+            # Another model would print the commands as text.
+            raise InputError("raw_other_model", title=job.spec.title, printer=target.view.name)
         if _PAPER.isdisjoint((*chosen, *without)):
             chosen = options_in(await _async_paper(target, job), chosen)
         asked = _as_named(source, job)
@@ -107,14 +108,14 @@ async def _async_compared(
         raise OptionError(err.reason, option=err.option, value=err.value, allowed=allowed) from None
     if source is None:
         # The defaults may have changed since the job was printed, so only these options are resolved anew.
-        anew = {field: getattr(options, field) for field in changed}
+        anew = {field: getattr(options, field) for field in _fields({*chosen, *without})}
         options = replace(job.deliveries[0].options, **anew)
     sheet = _needed(job)
     if sheet is not None and not _holds(options.paper, sheet):
         raise _too_small("sheets_need_paper", target, job, sheet)
     # A default of manual duplex applies to new documents only.
     options = replace(options, by_hand=None)
-    return Changes(printer_key=target.printer_key, options=options, requested=requested)
+    return ReprintChanges(printer_key=target.printer_key, options=options, requested=requested)
 
 
 def _fields(names: Collection[str]) -> set[str]:
@@ -128,13 +129,6 @@ def _fields(names: Collection[str]) -> set[str]:
     return fields
 
 
-def _check_model(source: Target, target: Target, job: Job) -> None:
-    """Refuse to send printer commands to another model, which would print them as text."""
-    known = source.data.storage.printers.get(job.spec.printer_key)
-    if known is not None and known.printer.model != target.view.printer.model:
-        raise InputError("raw_other_model", title=job.spec.title, printer=target.view.name)
-
-
 def _needed(job: Job) -> Paper | None:
     """Find the sheet on which pages were laid out in true size; None if the pages fit themselves to any paper."""
     options = job.deliveries[0].options
@@ -145,8 +139,8 @@ def _holds(paper: Paper | None, sheet: Paper) -> bool:
     """Whether the whole sheet fits; False for paper of unknown size."""
     return (
         paper is not None
-        and paper.width >= sheet.width - SAME_SIZE
-        and paper.height >= sheet.height - SAME_SIZE
+        and paper.width >= sheet.width - PAPER_TOLERANCE
+        and paper.height >= sheet.height - PAPER_TOLERANCE
     )
 
 
@@ -177,7 +171,7 @@ def _as_named(source: Target, job: Job) -> PrintOptions:
 
 
 # In 0.1 mm: drivers round sizes of the same paper differently.
-SAME_SIZE: Final = 20
+PAPER_TOLERANCE: Final = 20
 # These take paper of any size.
 ANY_SIZE: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
 
@@ -206,7 +200,7 @@ async def async_move(
 
 async def _async_there(
     target: Target, job: Job, other: Target, chosen: PrintOptions, without: Collection[str]
-) -> Changes:
+) -> ReprintChanges:
     if (target.entry.entry_id, job.spec.printer_key) == (other.entry.entry_id, other.printer_key):
         raise InputError("move_to_itself", title=job.spec.title)
     # Refuse a printer that takes no jobs before its capabilities are looked up.
@@ -225,7 +219,7 @@ async def async_plan(target: Target, job: Job, other: Target) -> JsonObjectType:
     """
     found: dict[str, tuple[str, list[str]]] = {}
     without: set[str] = set()
-    changes: Changes | None = None
+    changes: ReprintChanges | None = None
     chosen, stuck = NOTHING_CHOSEN, ""
     while changes is None and not stuck:
         try:
@@ -373,7 +367,7 @@ def find_paper(wanted: Paper, papers: list[Paper]) -> Paper | None:
 
 
 def _is_same(one: Paper, other: Paper) -> bool:
-    return _difference(one, other) <= SAME_SIZE
+    return _difference(one, other) <= PAPER_TOLERANCE
 
 
 def _difference(one: Paper, other: Paper) -> int:

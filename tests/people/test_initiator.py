@@ -18,9 +18,12 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.people import beginning
-from custom_components.lianke.people.beginning import async_find_beginning, async_get_trail
-from custom_components.lianke.printing.handlers import async_run_action
+from custom_components.lianke.people import initiator
+from custom_components.lianke.people.initiator import (
+    async_find_initiator,
+    async_get_context_history,
+)
+from custom_components.lianke.printing.handlers import ACTIONS
 from tests.clock import until
 from tests.household import House, ask, device_of
 from tests.simulator import Fault
@@ -323,11 +326,11 @@ async def test_what_follows_from_a_print_of_the_card(house: House, anna: User, b
     await says("print the list")(house.hass, Context(user_id=anna.id))
     data = {"device_id": house.device(), "text": "Hello"}
     # As the card does it, past the bus.
-    await async_run_action(house.hass, "print", data, Context(user_id=boss.id))
+    await ACTIONS["print"].call(house.hass, data, Context(user_id=boss.id))
     await house.came_out(2)
     asker = (await job_of(house, 2)).spec.asker
     assert asker.user_id == boss.id
-    follows = await async_find_beginning(house.hass, Context(parent_id=asker.context_id))
+    follows = await async_find_initiator(house.hass, Context(parent_id=asker.context_id))
     assert (follows.user_id, follows.origin) == (boss.id, "automation")
 
 
@@ -401,8 +404,8 @@ async def test_few_contexts_are_kept(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, anna: User, boss: User
 ) -> None:
     """The last ones of each person, and it is known that there were others."""
-    monkeypatch.setattr(beginning, "MAX_CONTEXTS", 3)
-    beginning.async_get_trail(hass)
+    monkeypatch.setattr(initiator, "MAX_CONTEXTS", 3)
+    initiator.async_get_context_history(hass)
     hass.services.async_register("test", "act", lambda call: None)
 
     def at(second: int, user: User | None) -> Context:
@@ -413,15 +416,15 @@ async def test_few_contexts_are_kept(
     first = at(1, boss)
     # A minute later, since a time to come is none that an id was made at.
     later = ulid_at_time(dt_util.utcnow().timestamp() + 60)
-    monkeypatch.setattr(beginning, "ulid_now", lambda: later)
+    monkeypatch.setattr(initiator, "ulid_now", lambda: later)
     contexts = [at(second, anna) for second in range(2, 7)]
     nobodys = [at(second, None) for second in range(7, 17)]
     for context in (first, *contexts, *nobodys):
         await hass.services.async_call("test", "act", blocking=True, context=context)
-    kept = async_get_trail(hass)._known
+    kept = async_get_context_history(hass)._known
     assert list(kept) == [one.id for one in (first, *contexts[2:], *nobodys[-3:])]
     found = [
-        await async_find_beginning(hass, Context(parent_id=context.id))
+        await async_find_initiator(hass, Context(parent_id=context.id))
         for context in (first, *contexts, *nobodys)
     ]
     assert [one.user_id for one in found[:6]] == [boss.id, None, None, *[anna.id] * 3]
@@ -434,8 +437,8 @@ async def test_few_runs_are_kept(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Of automations that run no more, the oldest go first, then the oldest of all."""
-    monkeypatch.setattr(beginning, "MAX_RUNS", 2)
-    trail = async_get_trail(hass)
+    monkeypatch.setattr(initiator, "MAX_RUNS", 2)
+    history = async_get_context_history(hass)
     # What is named like a run, and names no automation.
     strange: list[Any] = [{"entity_id": [1]}, {"entity_id": {"a": 1}}, {}, ["no", "data"]]
     for data in strange:
@@ -451,19 +454,19 @@ async def test_few_runs_are_kept(
 
     for run, name in enumerate(("long", "short", "long", "long")):
         fire(name, str(run))
-    assert [run for run in trail._known if run.isdigit()] == ["2", "3"]
+    assert [run for run in history._known if run.isdigit()] == ["2", "3"]
     fire("short", "4")
     fire("long", "5")
-    assert [run for run in trail._known if run.isdigit()] == ["3", "5"]
+    assert [run for run in history._known if run.isdigit()] == ["3", "5"]
     assert "Error running job" not in caplog.text
 
 
 async def test_few_people_are_kept(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beginning, "MAX_PEOPLE", 2)
-    trail = async_get_trail(hass)
+    monkeypatch.setattr(initiator, "MAX_PEOPLE", 2)
+    history = async_get_context_history(hass)
     for user in ("a", "b", "a", "c"):
         hass.bus.async_fire("acted", context=Context(user_id=user))
-    assert [begun.user_id for begun in trail._known.values()] == ["a", "a", "c"]
+    assert [begun.user_id for begun in history._known.values()] == ["a", "a", "c"]
 
 
 async def test_what_somebody_shares_who_may_not_print(house: House, anna: User) -> None:

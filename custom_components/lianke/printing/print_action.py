@@ -25,7 +25,7 @@ from ..errors import InputError
 from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..jobs.queue import PrintQueue
 from ..jobs.rules import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
-from ..people.rights import async_as_seen
+from ..people.rights import async_hide_rejection
 from ..runtime import async_error_text, async_said, async_whole_error, translated
 from .builder import PrintRequest, async_building, numbered
 from .schemas import DEFAULT_WAIT, HOLD, MAX_SOURCES, SHEET_FIELDS
@@ -80,7 +80,11 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
                 if not jobs:
                     raise
                 shown = translated(err) if isinstance(err, InputError) else err
-                raise await _async_partly(hass, shown, len(jobs), len(wanted)) from None
+                counts = {"done": str(len(jobs)), "wanted": str(len(wanted))}
+                reason = await async_said(hass, shown)
+                raise await async_whole_error(
+                    hass, "submitted_partly", {**counts, "reason": reason}
+                ) from None
             jobs.append(job)
             if job.deliveries[0].token != made[1][0].token:
                 repeated.add(job.job_id)
@@ -91,13 +95,14 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
     if wait := data["wait"]:
         seconds = data.get("wait_timeout", DEFAULT_WAIT).total_seconds()
         jobs = await asyncio.gather(*(_async_wait(hass, target, job, seconds) for job in jobs))
-        if not call.return_response:
-            for job in jobs:
-                if job.state in UNSUCCESSFUL:
-                    raise await _async_failure(hass, job)
+        failed = next((job for job in jobs if job.state in UNSUCCESSFUL), None)
+        if failed is not None and not call.return_response:
+            reason = await async_reason(hass, failed) or ""
+            about = {"title": failed.spec.title, "printer": failed.printer_name, "reason": reason}
+            raise await async_whole_error(hass, f"job_{failed.state}", about)
     return {
         "jobs": [
-            await async_describe(
+            await async_describe_job(
                 hass, target, job, context, repeated=job.job_id in repeated, waited=wait
             )
             for job in jobs
@@ -141,16 +146,6 @@ def request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -
     )
 
 
-async def _async_partly(
-    hass: HomeAssistant, err: HomeAssistantError, done: int, wanted: int
-) -> HomeAssistantError:
-    """Make the error for a call that submitted only its first jobs."""
-    counts = {"done": str(done), "wanted": str(wanted)}
-    return await async_whole_error(
-        hass, "submitted_partly", {**counts, "reason": await async_said(hass, err)}
-    )
-
-
 def _find_printed(request: PrintRequest) -> list[Job] | None:
     """Find the jobs of an earlier call with this request id; None unless there are all, and the id is still valid."""
     if request.request_id is None:
@@ -179,7 +174,7 @@ async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: fl
     return job
 
 
-async def async_describe(
+async def async_describe_job(
     hass: HomeAssistant,
     target: Target,
     job: Job,
@@ -191,7 +186,7 @@ async def async_describe(
     """Describe a job in a response, with the reason as text; `repeated` if an earlier call asked for it."""
     if job.reason == REJECTED:
         # Not everybody may read why it was rejected.
-        job = await async_as_seen(hass, target.entry.options, job, context)
+        job = await async_hide_rejection(hass, target.entry.options, job, context)
     has_reason = job.state is JobState.HELD or job.reason is not None
     return {
         **job_dict(job),
@@ -283,9 +278,3 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
         "printer": job.printer_name,
     }
     return await async_error_text(hass, cause, placeholders) or job.present.detail or job.reason
-
-
-async def _async_failure(hass: HomeAssistant, job: Job) -> HomeAssistantError:
-    reason = await async_reason(hass, job) or ""
-    placeholders = {"title": job.spec.title, "printer": job.printer_name, "reason": reason}
-    return await async_whole_error(hass, f"job_{job.state}", placeholders)
