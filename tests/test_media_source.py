@@ -153,7 +153,7 @@ async def test_folders_that_are_none(hass: HomeAssistant, media: Path, identifie
 async def test_an_endless_folder_ends(
     hass: HomeAssistant, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media_source, "MAX_FILES", 2)
+    monkeypatch.setattr(media_source, "MAX_LISTED_FILES", 2)
     root = await async_browse_media(hass, ROOT)
     assert root.children is not None
     assert [child.title for child in root.children] == ["文档", "a.txt", "b.pdf"]

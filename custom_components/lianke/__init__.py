@@ -44,7 +44,7 @@ from .runtime import (
     translating,
 )
 from .scanner.hub import async_get_hub, scanner_devices
-from .scanner.jobs import async_remove_scans
+from .scanner.scan_jobs import async_remove_scans
 from .webhook import async_open, async_release
 
 _LOGGER = logging.getLogger(__name__)

@@ -29,8 +29,8 @@ from .people.initiator import async_find_initiator
 from .people.rights import async_check_change
 from .printing.builtin_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData, translating
-from .scanner.job import ScanFormat, ScanRequest
-from .scanner.jobs import async_get_jobs
+from .scanner.scan_job import ScanFormat, ScanRequest
+from .scanner.scan_jobs import async_get_scan_jobs
 
 PARALLEL_UPDATES = 1
 
@@ -158,7 +158,7 @@ RELEASE_JOBS = PrinterButtonDescription(
     press_fn=_async_release,
 )
 
-SCAN = ButtonEntityDescription(key="scan")
+SCAN_BUTTON = ButtonEntityDescription(key="scan")
 
 RESET_ERROR_LIMIT = PrinterButtonDescription(
     key="reset_error_limit",
@@ -181,7 +181,7 @@ async def async_setup_entry(
         yield PrinterButton(entry, view.key, RESET_ERROR_LIMIT)
 
     async_add_printers(entry, async_add_entities, make, of_box)
-    async_add_scanners(entry, async_add_entities, lambda key: [ScanButton(entry, key, SCAN)])
+    async_add_scanners(entry, async_add_entities, lambda key: [ScanButton(entry, key, SCAN_BUTTON)])
 
 
 class _Button(ButtonEntity):
@@ -240,6 +240,6 @@ class ScanButton(ScannerEntity, _Button):
         with translating():
             context = await self._async_check()
             request = ScanRequest(format=ScanFormat.PDF)
-            await async_get_jobs(self.hass, self.entry).async_start(
+            await async_get_scan_jobs(self.hass, self.entry).async_start(
                 self.scanner_id, request, context
             )

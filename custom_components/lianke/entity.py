@@ -20,7 +20,7 @@ from .devices import box_identifier
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, LiankeData
 from .scanner.hub import SIGNAL_SCANNERS, SIGNAL_SCANS, async_get_hub, scanner_identifier
-from .scanner.jobs import async_get_jobs
+from .scanner.scan_jobs import async_get_scan_jobs
 
 
 class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
@@ -135,7 +135,7 @@ class ScannerEntity(LiankeEntity):
     ) -> None:
         super().__init__(entry, scanner_identifier(entry, scanner_id), description)
         self.scanner_id = scanner_id
-        self.scans = async_get_jobs(self.coordinator.hass, entry)
+        self.scans = async_get_scan_jobs(self.coordinator.hass, entry)
 
     @callback
     @override

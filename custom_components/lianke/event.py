@@ -11,12 +11,12 @@ from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scan
 from .job_signals import event_data
 from .jobs.job import FINAL, WAITING, Job, JobState
 from .runtime import LiankeConfigEntry
-from .scanner.job import ScanState, ScanUpdate, scan_data
-from .scanner.jobs import SIGNAL_SCAN
+from .scanner.scan_job import ScanState, ScanUpdate, scan_data
+from .scanner.scan_jobs import SIGNAL_SCAN
 
 PARALLEL_UPDATES = 0
 
-JOB = EventEntityDescription(
+JOB_EVENTS = EventEntityDescription(
     key="job",
     translation_key="job",
     event_types=[state.value for state in JobState if state in WAITING | FINAL],
@@ -28,11 +28,13 @@ async def async_setup_entry(
     entry: LiankeConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    async_add_printers(entry, async_add_entities, lambda view: [JobEvents(entry, view.key, JOB)])
-    async_add_scanners(entry, async_add_entities, lambda key: [ScanEvents(entry, key, SCAN)])
+    async_add_printers(
+        entry, async_add_entities, lambda view: [JobEvents(entry, view.key, JOB_EVENTS)]
+    )
+    async_add_scanners(entry, async_add_entities, lambda key: [ScanEvents(entry, key, SCAN_EVENTS)])
 
 
-SCAN = EventEntityDescription(
+SCAN_EVENTS = EventEntityDescription(
     key="scan",
     translation_key="scan",
     event_types=[ScanState.COMPLETED.value, ScanState.FAILED.value],

@@ -15,12 +15,12 @@ from .documents.pdf import picture_type
 from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scanners
 from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, preview_signal
-from .scanner.job import content_type
+from .scanner.scan_job import content_type
 
 PARALLEL_UPDATES = 0
 
 # Seconds.
-PREVIEW_TIME = 600
+PREVIEW_LIFETIME = 600
 
 PREVIEW = ImageEntityDescription(key="preview", entity_registry_enabled_default=False)
 
@@ -84,7 +84,7 @@ class PreviewImage(JobEntity, ImageEntity):
         if picture is not None:
             self._attr_content_type = picture_type(picture)
             self._attr_image_last_updated = dt_util.utcnow()
-            self._cancel_expiry = async_call_later(self.hass, PREVIEW_TIME, self._expire)
+            self._cancel_expiry = async_call_later(self.hass, PREVIEW_LIFETIME, self._expire)
         # When a picture comes and when it goes: no address outlives its picture.
         super().async_update_token()
         self.async_write_if_changed()

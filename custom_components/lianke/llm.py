@@ -29,7 +29,7 @@ import voluptuous as vol
 from .const import DOMAIN
 from .devices import Target, async_target
 from .documents.document import SourceKind
-from .documents.media import SCANS, URI_SCHEME
+from .documents.media import KEPT_SCANS, URI_SCHEME
 from .documents.page_documents import AGENDAS, SNAPSHOT_DOMAINS
 from .documents.sources import entity_of
 from .errors import InputError
@@ -48,8 +48,8 @@ from .printing.handlers import ACTIONS
 from .printing.schemas import MAX_FIELD_NAME, MAX_KEY, MAX_REJECT_MESSAGE
 from .runtime import async_loaded_entries, translated, translating
 from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN
-from .scanner.hub import async_get_hub, scanner_device, status_entity
-from .scanner.view import visible_scans
+from .scanner.hub import async_get_hub, scanner_device, scanner_status_entity
+from .scanner.scan_view import visible_scans
 
 # Jobs in an answer to an assistant: the newest.
 MAX_JOBS_LISTED: Final = 20
@@ -141,7 +141,7 @@ class _ToolCall(NamedTuple):
 @callback
 def _exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> Names:
     entities = (
-        (entry, status_entity(hass, entry, scanner_id))
+        (entry, scanner_status_entity(hass, entry, scanner_id))
         for entry in async_loaded_entries(hass)
         for scanner_id in async_get_hub(hass, entry).scanners
     )
@@ -150,7 +150,7 @@ def _exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> Names:
 
 def _is_scan_exposed(call: _ToolCall, address: str) -> bool:
     """Whether a media item is anything but a kept scan of a scanner that is not exposed to the assistant."""
-    kept = f"{URI_SCHEME}{DOMAIN}/{SCANS}"
+    kept = f"{URI_SCHEME}{DOMAIN}/{KEPT_SCANS}"
     if not address.lower().startswith(kept):
         return True
     exposed = _exposed_scanners(call.hass, call.llm_context).values()

@@ -28,17 +28,17 @@ from .api.coerce import whole_text
 from .const import DOMAIN
 from .documents.document import CONTENT_TYPES, FileType, sniff
 from .documents.local_files import Roots, allowed_path, media_roots
-from .documents.media import SCANS, local_media_path, resolved_for
+from .documents.media import KEPT_SCANS, local_media_path, resolved_for
 from .documents.page_documents import async_page_text
 from .errors import InputError
 from .frontend import DOCUMENT_URL
 from .scanner.hub import is_enabled
-from .scanner.job import ScanJob, content_type as type_of_scan, local_time
-from .scanner.view import find_file, picture_paths, visible_scans
+from .scanner.scan_job import ScanJob, content_type as type_of_scan, local_time
+from .scanner.scan_view import find_file, picture_paths, visible_scans
 
-SCANS_FOLDER: Final = SCANS.rstrip("/")
+SCANS_FOLDER: Final = KEPT_SCANS.rstrip("/")
 # Files of one folder.
-MAX_FILES: Final = 1000
+MAX_LISTED_FILES: Final = 1000
 OTHER_TYPES: Final = {
     FileType.WEBP: "image/webp",
     FileType.HEIF: "image/heic",
@@ -46,7 +46,7 @@ OTHER_TYPES: Final = {
     FileType.CSV: "text/csv",
     FileType.MARKDOWN: "text/markdown",
 }
-NEVER: Final = ("audio", "video")
+UNPRINTABLE_TYPES: Final = ("audio", "video")
 
 
 async def async_get_media_source(hass: HomeAssistant) -> MediaSource:
@@ -70,8 +70,10 @@ class PrintableSource(MediaSource):
     async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
         """Find a file; its address works for what Home Assistant itself shows."""
         identifier = item.identifier or ""
-        if identifier.startswith(SCANS):
-            scan = find_file(self._hass, identifier.removeprefix(SCANS), _asking_user(self._hass))
+        if identifier.startswith(KEPT_SCANS):
+            scan = find_file(
+                self._hass, identifier.removeprefix(KEPT_SCANS), _asking_user(self._hass)
+            )
             if scan is None:
                 raise Unresolvable(translation_domain=DOMAIN, translation_key="media_not_found")
             file, address = scan
@@ -117,7 +119,7 @@ class PrintableSource(MediaSource):
         folder = _item(SCANS_FOLDER, self._scans_name)
         folder.children = [
             _item(
-                f"{SCANS}{entry.entry_id}/{job.job_id}/{name}",
+                f"{KEPT_SCANS}{entry.entry_id}/{job.job_id}/{name}",
                 _dated_name(job, name),
                 type_of_scan(name),
                 picture,
@@ -127,7 +129,7 @@ class PrintableSource(MediaSource):
             for name, picture in zip(
                 job.files, chain(picture_paths(entry, job), repeat(None)), strict=False
             )
-        ][:MAX_FILES]
+        ][:MAX_LISTED_FILES]
         return folder
 
 
@@ -172,7 +174,7 @@ def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaS
             folders.append(_item(below, child.name))
             continue
         checked += 1
-        if checked > MAX_FILES:
+        if checked > MAX_LISTED_FILES:
             break
         if (content_type := _content_type(child)) is not None:
             files.append(_item(below, child.name, content_type))
@@ -198,7 +200,7 @@ def _allowed_type(hass: HomeAssistant, path: Path) -> str | None:
 def _content_type(path: Path) -> str | None:
     """Detect a file's type by its content; None if it cannot be printed."""
     guessed = mimetypes.guess_type(path.name)[0] or ""
-    if guessed.partition("/")[0] in NEVER:
+    if guessed.partition("/")[0] in UNPRINTABLE_TYPES:
         return None
     try:
         if not path.is_file():

@@ -45,8 +45,8 @@ from .jobs.job import Job, JobState
 from .jobs.rules import HOLD_REASONS
 from .printing.print_action import async_reason
 from .scanner.hub import scanner_device
-from .scanner.job import ScanState, ScanUpdate, scan_data
-from .scanner.jobs import SIGNAL_SCAN
+from .scanner.scan_job import ScanState, ScanUpdate, scan_data
+from .scanner.scan_jobs import SIGNAL_SCAN
 
 ATTR_PRINTER: Final = "printer"
 ATTR_STATUS: Final = "status"

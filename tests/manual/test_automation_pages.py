@@ -74,7 +74,7 @@ def test_each_has_a_section_with_its_options(page: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_a_trigger_says_is_in_the_page(language: str) -> None:
-    files = (PACKAGE / name for name in ("trigger.py", "job_signals.py", "scanner/job.py"))
+    files = (PACKAGE / name for name in ("trigger.py", "job_signals.py", "scanner/scan_job.py"))
     source = "".join(file.read_text("utf-8") for file in files)
     reported = set(re.findall(r"`trigger\.(\w+)`", text_of(language, "triggers")))
     assert {

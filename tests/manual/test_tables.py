@@ -26,7 +26,7 @@ from custom_components.lianke.button import (
     CANCEL_WAITING_JOBS,
     RELEASE_JOBS,
     RESET_ERROR_LIMIT,
-    SCAN,
+    SCAN_BUTTON,
     TEST_PAGE,
 )
 from custom_components.lianke.documents.document import RAW_ENCODINGS, SourceKind
@@ -39,7 +39,7 @@ from custom_components.lianke.documents.sheets import (
     SHEETS,
     STAMPS,
 )
-from custom_components.lianke.event import JOB, SCAN as SCAN_RESULT
+from custom_components.lianke.event import JOB_EVENTS, SCAN_EVENTS
 from custom_components.lianke.flows.blueprints import BLUEPRINTS
 from custom_components.lianke.flows.options_flow import settings_schema
 from custom_components.lianke.image import LAST_SCAN, PREVIEW
@@ -161,7 +161,7 @@ def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, t
                 *(("binary_sensor", one) for one in CONDITIONS),
                 ("sensor", INK),
                 *(("sensor", one) for one in JOB_SENSORS),
-                ("event", JOB),
+                ("event", JOB_EVENTS),
                 ("image", PREVIEW),
                 ("notify", NOTIFY),
                 ("button", TEST_PAGE),
@@ -174,8 +174,8 @@ def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, t
             "Entities of each scanner",
             [
                 ("sensor", SCANNER_STATUS),
-                ("button", SCAN),
-                ("event", SCAN_RESULT),
+                ("button", SCAN_BUTTON),
+                ("event", SCAN_EVENTS),
                 ("image", LAST_SCAN),
             ],
         ),
@@ -318,8 +318,8 @@ def test_other_fields_are_told(language: str) -> None:
 def test_event(language: str) -> None:
     """Types in the text, attributes in the table."""
     one = section(language, "Events")
-    assert JOB.event_types is not None
-    for event_type in JOB.event_types:
+    assert JOB_EVENTS.event_types is not None
+    for event_type in JOB_EVENTS.event_types:
         assert event_type in one.text
     named = texts("en")["entity"]["event"]["job"]["state_attributes"]
     assert first_codes(one.rows()) == list(named)

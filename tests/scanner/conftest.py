@@ -12,7 +12,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.ledger import Table, View
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, async_get_hub
-from custom_components.lianke.scanner.job import SCANS_KIND
+from custom_components.lianke.scanner.scan_job import SCANS_KIND
 from tests.conftest import make_entry, set_up
 from tests.household import House
 from tests.simulator.cast import office_printers

@@ -26,8 +26,8 @@ from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.opening import async_close_ledger
 from custom_components.lianke.ledger import Ledger
 from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError
-from custom_components.lianke.scanner.job import ScanJob, ScanUpdate
-from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, ScanJobs, async_get_jobs
+from custom_components.lianke.scanner.scan_job import ScanJob, ScanUpdate
+from custom_components.lianke.scanner.scan_jobs import SIGNAL_SCAN, ScanJobs, async_get_scan_jobs
 from tests.household import House
 from tests.ledgers import rows
 from tests.power_cut import copy_moment
@@ -134,7 +134,7 @@ class Moments:
         found = kept.get(job.job_id, {})
         if (found.get("state"), tuple(found.get("pages", ()))) != (job.state, job.pages):
             self.lies.append(f"told {job.state}, on disk is {found.get('state')}")
-        jobs = async_get_jobs(self.house.hass, self.house.entry)
+        jobs = async_get_scan_jobs(self.house.hass, self.house.entry)
         missing = [one for one in (*job.pages, *job.files) if not jobs.path(job, one).is_file()]
         # Pages beyond the first one are in the file by the end.
         if missing and not (job.is_final and {*missing} <= {*job.pages[1:]}):

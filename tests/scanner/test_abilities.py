@@ -7,7 +7,7 @@ import pytest
 from custom_components.lianke.const import ScanColor, ScanSource
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner.hub import Abilities
-from custom_components.lianke.scanner.job import ScanRequest
+from custom_components.lianke.scanner.scan_job import ScanRequest
 
 LISTS: dict[str, list[Any]] = {
     "colorMode": ["RGB24", "Grayscale8"],

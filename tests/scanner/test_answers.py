@@ -16,7 +16,7 @@ from custom_components.lianke.const import ScanSource
 from custom_components.lianke.documents.download import async_download
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner import scan
-from custom_components.lianke.scanner.job import ScanRequest
+from custom_components.lianke.scanner.scan_job import ScanRequest
 from tests.household import House
 from tests.simulator.endpoints import scanning as simulated
 from tests.simulator.models import Printer

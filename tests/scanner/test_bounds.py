@@ -20,7 +20,13 @@ from custom_components.lianke.api.answer_limits import MAX_ANSWER_ROWS
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents import folders
 from custom_components.lianke.printing.schemas import MAX_SOURCES
-from custom_components.lianke.scanner import actions, files, hub as scanner_hub, jobs, view
+from custom_components.lianke.scanner import (
+    actions,
+    hub as scanner_hub,
+    scan_files,
+    scan_jobs,
+    scan_view,
+)
 from custom_components.lianke.scanner.actions import describe_scanners
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub
 from tests.clock import Clock, until
@@ -37,18 +43,18 @@ pytestmark = pytest.mark.usefixtures("hurried", "hub")
 async def test_kept_scans_are_bounded(
     house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "MAX_PAGES", 2)
+    monkeypatch.setattr(actions, "MAX_SCAN_PAGES", 2)
     # What has come of the last stack is kept, but no further one is waited for.
     laser.feeder = ["one", "two", "three"]
     fed = await do(house, laser, source="feeder", several_pages=True)
     assert (fed["state"], fed["pages"]) == ("completed", 3)
-    monkeypatch.setattr(jobs, "MAX_SCANS", 2)
+    monkeypatch.setattr(scan_jobs, "MAX_KEPT_SCANS", 2)
     ids = [(await do(house, laser))["scan_id"] for _ in range(3)]
     # Those before the last one were looked at when it began.
     assert [one.job_id for one in records(house)][:2] == ids[:0:-1]
     assert fed["scan_id"] not in [one.job_id for one in records(house)]
-    root = files.scans_path(house.hass, house.entry.entry_id)
-    kept = jobs.async_get_jobs(house.hass, house.entry)
+    root = scan_files.scans_path(house.hass, house.entry.entry_id)
+    kept = scan_jobs.async_get_scan_jobs(house.hass, house.entry)
 
     def enlarge(scan_id: str) -> None:
         # A file that is no part of the scan may be cleared away just now.
@@ -77,7 +83,7 @@ async def test_kept_scans_are_bounded(
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     (root / ids[-1]).mkdir()
     assert await house.hass.config_entries.async_setup(house.entry.entry_id)
-    await until(lambda: jobs.async_get_jobs(house.hass, house.entry).hub.scanners)
+    await until(lambda: scan_jobs.async_get_scan_jobs(house.hass, house.entry).hub.scanners)
     assert [path.name for path in root.iterdir()] == [newest]
     assert [one.job_id for one in records(house)] == [newest]
 
@@ -88,7 +94,7 @@ async def test_kept_scans_grow_old_while_the_feature_is_off(house: House, laser:
     waiting = (await do(house, laser, several_pages=True))["scan_id"]
     await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, False)
     await house.hass.config_entries.async_unload(house.entry.entry_id)
-    root = files.scans_path(house.hass, house.entry.entry_id)
+    root = scan_files.scans_path(house.hass, house.entry.entry_id)
     for scan_id in (old, waiting):
         await rewrite(house, scan_id, created_at=dt_util.utcnow() - timedelta(days=40))
     assert await house.hass.config_entries.async_setup(house.entry.entry_id)
@@ -142,7 +148,7 @@ async def test_a_list_that_does_not_come(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is not waited for for ever: the service may know the scanner all the same."""
-    monkeypatch.setattr(scanner_hub, "LIST_SECONDS", 0.05)
+    monkeypatch.setattr(scanner_hub, "SCANNER_LIST_SECONDS", 0.05)
     house.simulator.cloud.fail("GET /scanning/scanner_list", Fault(kind="delay", seconds=1))
     await house.hass.config_entries.async_reload(house.entry.entry_id)
     assert (await do(house, laser))["state"] == "completed"
@@ -166,10 +172,10 @@ async def test_a_picture_that_is_too_large(
 ) -> None:
     await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
     await do(house, laser, several_pages=True)
-    [path] = view.picture_paths(house.entry, records(house)[0])
+    [path] = scan_view.picture_paths(house.entry, records(house)[0])
     client = await hass_client()
     assert (await client.get(path)).status == HTTPStatus.OK
-    monkeypatch.setattr(view, "MAX_PICTURE_BYTES", 100)
+    monkeypatch.setattr(scan_view, "MAX_PICTURE_BYTES", 100)
     assert (await client.get(path)).status == HTTPStatus.NOT_FOUND
 
 
@@ -183,7 +189,7 @@ async def test_a_script_that_takes_its_time(
     assert await async_setup_component(hass, "script", {"script": {"slow": {"sequence": steps}}})
     house.set_options({"scan_script": "script.slow"})
     answer = await do(house, laser)
-    monkeypatch.setattr(actions, "HAND_ON_SECONDS", 0.05)
+    monkeypatch.setattr(actions, "SEND_TO_SECONDS", 0.05)
     await do(house, laser, "continue_scan", answer="hand_on", scan_id=answer["scan_id"])
     assert hass.states.is_state("script.slow", "on")
     hass.bus.async_fire("go")
@@ -195,11 +201,11 @@ async def test_pages_that_cannot_be_joined(
 ) -> None:
     """Of PNG pages a file is made, too; of those that take too long none."""
     for kind, seconds, names in (
-        ("png", files.JOIN_SECONDS, ["x.pdf"]),
+        ("png", scan_files.JOIN_SECONDS, ["x.pdf"]),
         ("as_asked", 0, ["x 1.jpg", "x 2.jpg"]),
     ):
         house.simulator.cloud.variants.update(scan_type=kind)
-        monkeypatch.setattr(files, "JOIN_SECONDS", seconds)
+        monkeypatch.setattr(scan_files, "JOIN_SECONDS", seconds)
         laser.feeder = ["one", "two"]
         answer = await do(house, laser, source="feeder", filename="x")
         assert [file["name"] for file in answer["files"]] == names
@@ -250,7 +256,7 @@ async def test_a_copy_of_more_files_than_one_print_takes(
 ) -> None:
     """Where pages cannot be joined, each is a file; what is printed is known, and the scanner is free again."""
     house.set_options({"max_jobs_per_hour": an_hour})
-    monkeypatch.setattr(files, "JOIN_SECONDS", 0)
+    monkeypatch.setattr(scan_files, "JOIN_SECONDS", 0)
     house.simulator.cloud.variants.update(scan_dpi=20)
     laser.feeder = [str(number) for number in range(MAX_SOURCES + 1)]
     answer = await do(house, laser, "copy", source="feeder", size="A4")
@@ -275,10 +281,10 @@ async def test_names_that_somebody_else_always_takes(
             target.write_text("of somebody else")
         return await copy(hass, paths, targets, again=again)
 
-    monkeypatch.setattr(jobs, "async_copy", late)
+    monkeypatch.setattr(scan_jobs, "async_copy", late)
     answer = await do(house, laser, folder=str(folder))
     assert (answer["state"], answer["reason"]) == ("failed", "scan_not_copied")
     [file] = answer["files"]
     assert file["path"]
     found = {path.read_text() for path in folder.iterdir()}
-    assert (len([*folder.iterdir()]), found) == (jobs.MAX_NAMES, {"of somebody else"})
+    assert (len([*folder.iterdir()]), found) == (scan_jobs.MAX_NAME_TRIES, {"of somebody else"})

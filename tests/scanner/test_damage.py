@@ -8,7 +8,7 @@ import pytest
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
 from custom_components.lianke.ledger_file import DATABASE_NAME
-from custom_components.lianke.scanner.files import scans_path
+from custom_components.lianke.scanner.scan_files import scans_path
 from tests.conftest import set_up
 from tests.household import House
 from tests.scanner.test_scans import do, records

@@ -17,7 +17,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.scanner.jobs import async_get_jobs
+from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.clock import until
 from tests.flows.test_blueprints import notices, press, trigger, use
 from tests.household import House
@@ -103,7 +103,7 @@ async def test_into_a_folder(
     assert is_like(first, "one", colorMode="Grayscale8")
     assert is_like(second, "two", colorMode="Grayscale8")
     [job] = records(house)
-    kept = async_get_jobs(house.hass, house.entry).path(job, job.files[0])
+    kept = async_get_scan_jobs(house.hass, house.entry).path(job, job.files[0])
     assert file.read_bytes() == kept.read_bytes()
     assert notices(house.hass) == []
     # What goes wrong is told: there is nothing to scan, then a file in the folder's place.
@@ -173,7 +173,7 @@ async def test_to_paperless(
     await ended(house, "scan_to_paperless")
     [(name, content)] = server.received
     [job] = records(house)
-    kept = async_get_jobs(house.hass, house.entry).path(job, job.files[0])
+    kept = async_get_scan_jobs(house.hass, house.entry).path(job, job.files[0])
     assert (name, content) == (kept.name, kept.read_bytes())
     assert content.startswith(b"%PDF-")
     assert notices(house.hass) == []

@@ -25,8 +25,8 @@ from custom_components.lianke.ledger_file import (
 )
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.hub import async_get_hub
-from custom_components.lianke.scanner.job import ScanJob, ScanState, ScanUpdate
-from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, async_get_jobs
+from custom_components.lianke.scanner.scan_job import ScanJob, ScanState, ScanUpdate
+from custom_components.lianke.scanner.scan_jobs import SIGNAL_SCAN, async_get_scan_jobs
 from tests.clock import rest, until
 from tests.conftest import set_up
 from tests.household import House, refusal
@@ -48,7 +48,7 @@ async def restart(house: House) -> None:
 
 async def test_whoever_asks_for_a_scan_goes(house: House, laser: Printer) -> None:
     """As an automation that is started anew: what was begun comes to its end, and the scanner is free again."""
-    scans = async_get_jobs(house.hass, house.entry)
+    scans = async_get_scan_jobs(house.hass, house.entry)
     asking = house.hass.async_create_task(do(house, laser))
     await until(lambda: scans.open_job(str(laser.id)))
     asking.cancel()
@@ -240,7 +240,7 @@ async def test_pages_are_on_disk_before_they_are_told_of(
         flushed.add((str(Path(f"/proc/self/fd/{descriptor}").readlink()), seen.st_size))
 
     monkeypatch.setattr(os, "fsync", note)
-    kept = async_get_jobs(house.hass, house.entry)
+    kept = async_get_scan_jobs(house.hass, house.entry)
     lies: list[str] = []
 
     def look(step: Step[ScanJob]) -> None:
@@ -309,7 +309,7 @@ async def test_a_scan_that_the_service_was_still_to_forget(
     laser.feeder = ["one", "two"]
     assert (await do(house, laser, source="feeder"))["pages"] == 2
     [made] = cloud.scans.values()
-    assert (len(hub.left), made.deleted) == (1, False)
+    assert (len(hub.to_forget), made.deleted) == (1, False)
     if way == "more":
         made.files.append(made.files[0])
         made.shown += 1
@@ -320,5 +320,5 @@ async def test_a_scan_that_the_service_was_still_to_forget(
         await restart(house)
     else:
         await house.hass.config_entries.async_reload(house.entry.entry_id)
-    await until(lambda: not async_get_hub(house.hass, house.entry).left)
+    await until(lambda: not async_get_hub(house.hass, house.entry).to_forget)
     assert made.deleted is (way != "more")

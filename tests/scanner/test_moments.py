@@ -13,8 +13,14 @@ import pytest
 
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.scanner.hub import async_get_hub
-from custom_components.lianke.scanner.job import FINAL, GIVEN_UP, NOT_KEPT, ScanJob, ScanState
-from custom_components.lianke.scanner.jobs import async_get_jobs
+from custom_components.lianke.scanner.scan_job import (
+    FINAL_SCAN_STATES,
+    GIVEN_UP,
+    NOT_KEPT,
+    ScanJob,
+    ScanState,
+)
+from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.clock import Clock, rest, until
 from tests.household import House
 from tests.scanner.moments import Driven, Moments, moments_of
@@ -205,7 +211,7 @@ async def once(case: Case, story: Story, way: str, at: int) -> str:
             in_doubt = [one for one in moments.told if one.reason == "scan_in_doubt"]
             if len(job.pages) != made and not in_doubt:
                 problems.append("a page is lost")
-            kept = async_get_jobs(hass, house.entry)
+            kept = async_get_scan_jobs(hass, house.entry)
             if not job.files or not all(kept.path(job, name).is_file() for name in job.files):
                 problems.append("a file is lost")
             if job.folder and len(files) != 1:
@@ -232,7 +238,11 @@ async def once(case: Case, story: Story, way: str, at: int) -> str:
             problems.append(f"printed, but {states}")
         for answer in answers:
             state = ScanState(answer["state"])
-            if state in FINAL and answer["reason"] != NOT_KEPT and state is not job.state:
+            if (
+                state in FINAL_SCAN_STATES
+                and answer["reason"] != NOT_KEPT
+                and state is not job.state
+            ):
                 problems.append(f"answered {state}")
         if "scan_gone" in case.errors:
             problems.append("said to be gone")
@@ -248,7 +258,7 @@ async def once(case: Case, story: Story, way: str, at: int) -> str:
         after = {job.job_id: (job.state, job.reason) for job in new()}
         if told != after or len(house.printed) - printed != paper:
             problems.append(f"otherwise after a start: {told} {after}")
-    jobs_now = async_get_jobs(hass, house.entry)
+    jobs_now = async_get_scan_jobs(hass, house.entry)
     if jobs_now.open_job(str(case.laser.id)) or jobs_now.hub.is_in_use(str(case.laser.id)):
         problems.append("the scanner is not free")
     await jobs_now.async_delete([job.job_id for job in jobs_now.all])

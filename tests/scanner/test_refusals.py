@@ -28,7 +28,7 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.actions import async_describe_scan
 from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub
-from custom_components.lianke.scanner.job import ScanState
+from custom_components.lianke.scanner.scan_job import ScanState
 from tests.clock import until
 from tests.household import LASER, House, refusal
 from tests.scanner.conftest import rewrite

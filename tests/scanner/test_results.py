@@ -18,8 +18,8 @@ from custom_components.lianke.documents.download import async_download
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner import scan
-from custom_components.lianke.scanner.job import ScanRequest
 from custom_components.lianke.scanner.scan import ScanError, ScannedFile, async_scan_page
+from custom_components.lianke.scanner.scan_job import ScanRequest
 from tests.household import House, Site
 from tests.simulator import Fault
 from tests.simulator.endpoints import scanning as simulated

@@ -35,18 +35,18 @@ from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.documents import folders
 from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.people.notifications import EVENT_ACTION
-from custom_components.lianke.scanner import files as files_module, jobs
+from custom_components.lianke.scanner import scan_files, scan_jobs
 from custom_components.lianke.scanner.actions import describe_scanners
-from custom_components.lianke.scanner.files import scans_path
 from custom_components.lianke.scanner.hub import (
     FEATURE,
     ScannerHub,
     scanner_device,
     scanner_identifier,
 )
-from custom_components.lianke.scanner.job import ScanJob, ScanState, ScanUpdate, media_id
-from custom_components.lianke.scanner.jobs import SIGNAL_SCAN, async_get_jobs
-from custom_components.lianke.scanner.view import file_path, picture_paths
+from custom_components.lianke.scanner.scan_files import scans_path
+from custom_components.lianke.scanner.scan_job import ScanJob, ScanState, ScanUpdate, media_id
+from custom_components.lianke.scanner.scan_jobs import SIGNAL_SCAN, async_get_scan_jobs
+from custom_components.lianke.scanner.scan_view import file_path, picture_paths
 from tests.clock import Clock, until
 from tests.companion import phone_of
 from tests.household import LASER, House, as_read, key_of, refusal
@@ -98,7 +98,7 @@ def pages_of(path: Path) -> list[Any]:
 
 
 def records(house: House) -> list[ScanJob]:
-    return async_get_jobs(house.hass, house.entry).all
+    return async_get_scan_jobs(house.hass, house.entry).all
 
 
 @pytest.mark.usefixtures("all_entities")
@@ -191,7 +191,7 @@ async def test_pages_on_the_glass_wait_for_somebody(house: House, laser: Printer
 
 
 def hub_of(house: House) -> ScannerHub:
-    return async_get_jobs(house.hass, house.entry).hub
+    return async_get_scan_jobs(house.hass, house.entry).hub
 
 
 async def test_pages_are_changed_before_they_are_kept(house: House, laser: Printer) -> None:
@@ -827,7 +827,7 @@ async def test_an_answer_right_after_a_page(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, answer: str, state: str
 ) -> None:
     """While what is left over is still deleted: nothing that the answer makes is taken for that."""
-    tidy, tidying = files_module.keep_only, threading.Event()
+    tidy, tidying = scan_files.keep_only, threading.Event()
 
     def slow(*args: Any) -> None:
         tidying.set()
@@ -835,7 +835,7 @@ async def test_an_answer_right_after_a_page(
         tidy(*args)
 
     await do(house, laser, several_pages=True, wait=False)
-    monkeypatch.setattr(jobs, "keep_only", slow)
+    monkeypatch.setattr(scan_jobs, "keep_only", slow)
     await until(tidying.is_set)
     done = await do(house, laser, "continue_scan", answer=answer)
     assert done["state"] == state
@@ -852,14 +852,14 @@ async def test_whoever_answers_goes(
     """In the midst of it, as an automation that is started anew: the scan ends all the same."""
     await do(house, laser, several_pages=True)
     await do(house, laser, "continue_scan", answer="next")
-    tidy, tidying, gone = files_module.keep_only, threading.Event(), threading.Event()
+    tidy, tidying, gone = scan_files.keep_only, threading.Event(), threading.Event()
 
     def slow(*args: Any) -> None:
         tidying.set()
         gone.wait(5)
         tidy(*args)
 
-    monkeypatch.setattr(jobs, "keep_only", slow)
+    monkeypatch.setattr(scan_jobs, "keep_only", slow)
     asking = house.hass.async_create_task(do(house, laser, "continue_scan", answer="remove"))
     await until(tidying.is_set)
     asking.cancel()
@@ -886,8 +886,8 @@ async def test_a_copy_that_is_discarded_while_its_print_is_made(
 ) -> None:
     """Nothing is printed: the print is not made any more, or canceled."""
     house.set_options({"release_printers": list(house.data.storage.printers)})
-    scans, queue = async_get_jobs(house.hass, house.entry), house.queue
-    tidy, tidying, go_on = files_module.keep_only, threading.Event(), threading.Event()
+    scans, queue = async_get_scan_jobs(house.hass, house.entry), house.queue
+    tidy, tidying, go_on = scan_files.keep_only, threading.Event(), threading.Event()
 
     def slow(folder: Path, names: list[str]) -> None:
         if len(names) == 2:
@@ -896,7 +896,7 @@ async def test_a_copy_that_is_discarded_while_its_print_is_made(
             go_on.wait(5)
         tidy(folder, names)
 
-    monkeypatch.setattr(jobs, "keep_only", slow)
+    monkeypatch.setattr(scan_jobs, "keep_only", slow)
     async with nullcontext() if is_late else queue._lock:
         scan_id = (await do(house, laser, "copy", wait=False))["scan_id"]
         await until(tidying.is_set if is_late else lambda: queue._submitting)
@@ -931,7 +931,7 @@ async def test_a_scan_that_is_discarded_while_it_is_copied(
     await do(house, laser, folder="local", filename="a", wait=False)
     await until(copying.is_set)
     discard = house.hass.async_create_task(do(house, laser, "continue_scan", answer="discard"))
-    await until(async_get_jobs(house.hass, house.entry)._lock.locked)
+    await until(async_get_scan_jobs(house.hass, house.entry)._lock.locked)
     discarding.set()
     assert (await discard)["state"] == "canceled"
     await house.hass.async_block_till_done()

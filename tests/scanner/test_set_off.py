@@ -10,8 +10,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
-from custom_components.lianke.scanner.job import media_id
-from custom_components.lianke.scanner.jobs import async_get_jobs
+from custom_components.lianke.scanner.scan_job import media_id
+from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.household import House
 from tests.people.test_set_off import CONTROL
 from tests.scanner.test_scans import device, printer
@@ -26,7 +26,7 @@ async def test_a_switch_on_a_dashboard_prints_a_scan_that_an_administrator_wante
     """By its own trigger an automation prints it; who set it off over a connection was asked for the right instead."""
     hass = house.hass
     await house.ask("scan", device_id=device(house, laser))
-    [scan] = async_get_jobs(hass, house.entry).all
+    [scan] = async_get_scan_jobs(hass, house.entry).all
     media = media_id(house.entry.entry_id, scan, scan.files[0])
     action: dict[str, Any] = {
         "action": "lianke.print",

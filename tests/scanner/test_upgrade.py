@@ -23,9 +23,8 @@ from custom_components.lianke.jobs.files import ledger_path, old_path
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
 from custom_components.lianke.ledger import Table
 from custom_components.lianke.ledger_file import LedgerFile, Row
-from custom_components.lianke.scanner.files import scans_path
-from custom_components.lianke.scanner.job import SCANS_KIND, ScanJob, ScanState
-from custom_components.lianke.scanner.migration import async_take_in_scans
+from custom_components.lianke.scanner.scan_files import async_take_in_scans, scans_path
+from custom_components.lianke.scanner.scan_job import SCANS_KIND, ScanJob, ScanState
 from tests.clock import Clock, until
 from tests.conftest import set_up
 from tests.household import LASER, House, came_out, key_of

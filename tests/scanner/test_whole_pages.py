@@ -11,8 +11,8 @@ from custom_components.lianke.const import ScanSource
 from custom_components.lianke.documents import whole
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.scanner import scan
-from custom_components.lianke.scanner.job import ScanRequest
 from custom_components.lianke.scanner.scan import ScanError, async_scan_page
+from custom_components.lianke.scanner.scan_job import ScanRequest
 from tests.household import LASER, House, device_of
 from tests.simulator import Fault
 from tests.simulator.endpoints import scanning as simulated

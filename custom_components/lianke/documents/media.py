@@ -38,7 +38,7 @@ from .local_files import LocalFile, media_roots
 
 URI_SCHEME: Final = "media-source://"
 # Kept scans, in the place of a media folder's name; no media folder has this name, as theirs contain no hyphens.
-SCANS: Final = "kept-scans/"
+KEPT_SCANS: Final = "kept-scans/"
 # A source may have to ask its own server first.
 RESOLVE_SECONDS: Final = 60
 # Longer than a download may take.
@@ -99,7 +99,7 @@ async def async_find_media(
     domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
     if not is_media_source_id(media_id) or not identifier:
         raise InputError("media_not_found")
-    if domain == MEDIA_SOURCE or (domain == DOMAIN and not identifier.startswith(SCANS)):
+    if domain == MEDIA_SOURCE or (domain == DOMAIN and not identifier.startswith(KEPT_SCANS)):
         # Home Assistant's own source fails for types that it does not know, some of which can be printed.
         path = local_media_path(hass, identifier)
         if path is None:

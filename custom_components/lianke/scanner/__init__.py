@@ -27,13 +27,13 @@ from .hub import (
     scanner_devices,
     scanner_identifier,
 )
-from .jobs import JOBS, ScanJobs, async_get_jobs
-from .view import ScanPictureView, ScanView
+from .scan_jobs import SCAN_JOBS, ScanJobs, async_get_scan_jobs
+from .scan_view import ScanPictureView, ScanView
 
 # Between two looks at which scanners there are, and at which kept scans are too old.
 INTERVAL: Final = timedelta(minutes=15)
 # Seconds at least between two looks that changes at the box cause.
-SPACING: Final = 60.0
+LOOK_SPACING: Final = 60.0
 
 
 @callback
@@ -49,9 +49,9 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     await hub.async_load()
     jobs = ScanJobs(hass, entry, hub)
     await jobs.async_load()
-    hass.data.setdefault(JOBS, {})[entry.entry_id] = jobs
+    hass.data.setdefault(SCAN_JOBS, {})[entry.entry_id] = jobs
     coordinator = entry.runtime_data.coordinator
-    looked_at = -SPACING
+    looked_at = -LOOK_SPACING
 
     @callback
     def look(_now: datetime | None = None) -> None:
@@ -61,11 +61,11 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         if entry.state is ConfigEntryState.LOADED and not jobs.is_resumed:
             # Resuming needs the loaded entry's printers and files, but not the box, which may be offline.
             jobs.resume()
-            for task_id, ended in hub.left.items():
+            for task_id, ended in hub.to_forget.items():
                 hub.forget(task_id, ended, FORGET_PAUSE if ended else 0)
             entry.async_create_background_task(hass, jobs.async_prune(), "lianke: kept scans")
         is_online = coordinator.data.online is not False
-        if (is_online or not hub.is_listed) and time.monotonic() - looked_at >= SPACING:
+        if (is_online or not hub.is_listed) and time.monotonic() - looked_at >= LOOK_SPACING:
             if is_online:
                 looked_at = time.monotonic()
             entry.async_create_background_task(hass, hub.async_refresh(), "lianke: scanners")
@@ -83,7 +83,7 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
     async def on_switch(_data: labs.EventLabsUpdatedData) -> None:
         nonlocal looked_at
-        looked_at = -SPACING
+        looked_at = -LOOK_SPACING
         if is_enabled(hass):
             look()
         else:
@@ -105,7 +105,7 @@ async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 async def async_close(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Stop the box's scans before what they need is stopped. They go on at its next instance."""
-    await async_get_jobs(hass, entry).async_close()
+    await async_get_scan_jobs(hass, entry).async_close()
 
 
 @callback

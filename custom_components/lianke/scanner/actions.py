@@ -55,8 +55,8 @@ from ..runtime import (
     error_text,
     translating,
 )
-from .hub import Abilities, async_get_hub, is_enabled, scanner_device, status_entity
-from .job import (
+from .hub import Abilities, async_get_hub, is_enabled, scanner_device, scanner_status_entity
+from .scan_job import (
     ID_CARD,
     NOT_PRINTED,
     ScanAnswer,
@@ -68,13 +68,13 @@ from .job import (
     content_type,
     media_id,
 )
-from .jobs import MAX_PAGES, SIGNAL_SCAN, WAIT_SECONDS, async_get_jobs
-from .view import file_path, may_use, picture_paths
+from .scan_jobs import GLASS_SECONDS, MAX_SCAN_PAGES, SIGNAL_SCAN, async_get_scan_jobs
+from .scan_view import file_path, may_use, picture_paths
 
 SERVICE_SCAN: Final = "scan"
 SCRIPT_DOMAIN: Final = "script"
 # Seconds to wait for the script that gets a scan; one that takes longer goes on by itself.
-HAND_ON_SECONDS: Final = 60
+SEND_TO_SECONDS: Final = 60
 # The states that can follow `waiting`.
 _AFTER: Final = (ScanState.SCANNING, ScanState.FINISHING, ScanState.CANCELED)
 _ANSWERS: Final = (ScanAnswer.NEXT, ScanAnswer.AGAIN, ScanAnswer.FINISH)
@@ -113,12 +113,12 @@ COPY_SCHEMA: Final = vol.Schema(
         **{key: check for key, check in OPTION_FIELDS.items() if key in _COPY_OPTIONS},
     }
 )
-CONTINUE_SCHEMA: Final = vol.Schema(
+CONTINUE_SCAN_SCHEMA: Final = vol.Schema(
     {
         **TARGET_FIELDS,
         vol.Optional("scan_id"): vol.All(cv.string, vol.Length(max=MAX_FIELD_NAME)),
         vol.Required("answer"): OneOf([*ScanAnswer]),
-        vol.Optional("page"): vol.All(cv.positive_int, vol.Range(min=1, max=2 * MAX_PAGES)),
+        vol.Optional("page"): vol.All(cv.positive_int, vol.Range(min=1, max=2 * MAX_SCAN_PAGES)),
         vol.Optional("crop"): PICTURE_CUT,
         vol.Optional("straighten", default=False): cv.boolean,
         **_WAIT,
@@ -152,7 +152,9 @@ async def _async_scanner(hass: HomeAssistant, call: ServiceCall) -> tuple[Lianke
     """
     entry, scanner_id = _resolve(hass, call.data)
     title = async_get_hub(hass, entry).scanners[scanner_id].name
-    await async_check_change(hass, call.context, status_entity(hass, entry, scanner_id), title)
+    await async_check_change(
+        hass, call.context, scanner_status_entity(hass, entry, scanner_id), title
+    )
     return entry, scanner_id
 
 
@@ -160,7 +162,9 @@ async def _async_check(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, context: Context
 ) -> None:
     """Check a scan's scanner in the same way. Raises as `async_check_change`."""
-    await async_check_change(hass, context, status_entity(hass, entry, job.scanner_id), job.title)
+    await async_check_change(
+        hass, context, scanner_status_entity(hass, entry, job.scanner_id), job.title
+    )
 
 
 def _request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
@@ -178,11 +182,11 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
     folder = None
     if "folder" in call.data:
         folder = await hass.async_add_executor_job(find_folder, hass, call.data["folder"])
-    job = await async_get_jobs(hass, entry).async_start(
+    job = await async_get_scan_jobs(hass, entry).async_start(
         scanner_id,
         _request(call.data, ScanFormat(call.data["format"])),
         call.context,
-        most=MAX_PAGES if call.data["several_pages"] else None,
+        most=MAX_SCAN_PAGES if call.data["several_pages"] else None,
         straighten=call.data["straighten"],
         filename=call.data.get("filename"),
         folder=folder,
@@ -192,7 +196,7 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
 
 async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     entry, scanner_id = await _async_scanner(hass, call)
-    jobs = async_get_jobs(hass, entry)
+    jobs = async_get_scan_jobs(hass, entry)
     name = jobs.hub.get(scanner_id).name
     if (printer := call.data.get("printer") or _own_printer(hass, entry, name)) is None:
         raise InputError("copy_printer_missing")
@@ -200,7 +204,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
     await async_check_printer(hass, target, call.context)
     printing = {key: call.data[key] for key in _COPY_OPTIONS if key in call.data}
     data: dict[str, Any] = dict(call.data)
-    most = MAX_PAGES if data["several_pages"] else None
+    most = MAX_SCAN_PAGES if data["several_pages"] else None
     if data.get("sheet") == ID_CARD:
         if data["source"] != ScanSource.GLASS:
             raise InputError("id_card_on_glass")
@@ -253,18 +257,18 @@ def scanners_by_printer(
 async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
     if scan_id := call.data.get("scan_id"):
         entry, job = await async_find_scan(hass, scan_id)
-        jobs = async_get_jobs(hass, entry)
+        jobs = async_get_scan_jobs(hass, entry)
     else:
         entry, scanner_id = _resolve(hass, call.data)
-        jobs = async_get_jobs(hass, entry)
+        jobs = async_get_scan_jobs(hass, entry)
         await jobs.hub.async_listed()
         if (found := jobs.open_job(scanner_id)) is None:
             raise InputError("scan_not_waiting")
         job = found
     await _async_check(hass, entry, job, call.context)
     answer = ScanAnswer(call.data["answer"])
-    if answer is ScanAnswer.HAND_ON:
-        await _async_hand_on(hass, entry, job, call.context)
+    if answer is ScanAnswer.SEND_TO:
+        await _async_send_to(hass, entry, job, call.context)
     else:
         cut = call.data.get("crop")
         job = await jobs.async_answer(
@@ -277,10 +281,10 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
     return await _async_outcome(hass, entry, job, call)
 
 
-async def _async_hand_on(
+async def _async_send_to(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, context: Context
 ) -> None:
-    """Run the script of the options with the files of a scan, and wait up to HAND_ON_SECONDS for its end.
+    """Run the script of the options with the files of a scan, and wait up to SEND_TO_SECONDS for its end.
 
     Raises InputError: scan_no_files, scan_no_script, and scan_not_handed_on with the `error` of the script's response.
     """
@@ -301,7 +305,7 @@ async def _async_hand_on(
         ),
         "lianke: hand on a scan",
     )
-    done, _ = await asyncio.wait([task], timeout=HAND_ON_SECONDS)
+    done, _ = await asyncio.wait([task], timeout=SEND_TO_SECONDS)
     if done and (error := to_text(to_mapping(task.result()).get("error"), MAX_QUOTED)):
         raise InputError("scan_not_handed_on", detail=error)
 
@@ -312,7 +316,7 @@ async def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConf
         raise InputError("scanning_off")
     for entry in async_loaded_entries(hass):
         await async_get_hub(hass, entry).async_listed()
-        for job in async_get_jobs(hass, entry).all:
+        for job in async_get_scan_jobs(hass, entry).all:
             if job.job_id == scan_id:
                 return entry, job
     raise InputError("scan_gone")
@@ -324,7 +328,7 @@ async def _async_outcome(
     """Wait if the call asks for it, and describe the scan. Raises its failure if nobody gets a response."""
     if call.data["wait"]:
         seconds = call.data.get("wait_timeout", DEFAULT_WAIT).total_seconds()
-        job = await async_get_jobs(hass, entry).async_wait(job.job_id, seconds)
+        job = await async_get_scan_jobs(hass, entry).async_wait(job.job_id, seconds)
     if job.state is ScanState.FAILED and not call.return_response:
         if job.reason == NOT_PRINTED:
             raise await async_whole_error(hass, NOT_PRINTED, {"detail": job.detail})
@@ -339,7 +343,7 @@ async def _async_outcome(
 async def async_describe_scan(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob
 ) -> JsonObjectType:
-    jobs = async_get_jobs(hass, entry)
+    jobs = async_get_scan_jobs(hass, entry)
     message = None
     if job.reason is not None:
         message = await async_error_text(hass, job.reason, {"detail": job.detail})
@@ -375,7 +379,7 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
     """Describe for the card the scanners that a user may control, with their abilities and newest scan."""
     found: list[JsonObjectType] = []
     for entry in async_loaded_entries(hass):
-        jobs = async_get_jobs(hass, entry)
+        jobs = async_get_scan_jobs(hass, entry)
         script = hass.states.get(entry.options.get(CONF_SCAN_SCRIPT, ""))
         for scanner in jobs.hub.scanners.values():
             device = scanner_device(hass, entry, scanner.scanner_id)
@@ -434,7 +438,7 @@ SCAN_ACTIONS: Final = {
     for action in (
         Action(SERVICE_SCAN, _async_scan, SCAN_SCHEMA),
         Action("copy", _async_copy, COPY_SCHEMA),
-        Action("continue_scan", _async_continue, CONTINUE_SCHEMA),
+        Action("continue_scan", _async_continue, CONTINUE_SCAN_SCHEMA),
     )
 }
 
@@ -461,7 +465,7 @@ def async_follow_waiting(hass: HomeAssistant) -> None:
             with translating():
                 entry, job = await async_find_scan(hass, found[2])
                 await _async_check(hass, entry, job, event.context)
-                jobs = async_get_jobs(hass, entry)
+                jobs = async_get_scan_jobs(hass, entry)
                 await jobs.async_answer(job.job_id, ScanAnswer(found[1].lower()))
         except HomeAssistantError as err:
             title = await async_error_text(hass, "scan_waits_title")
@@ -486,7 +490,7 @@ async def _async_tell(hass: HomeAssistant, update: ScanUpdate) -> None:
             }
             for answer in _ANSWERS
         ]
-        path, lasts = picture_paths(entry, job)[-1], timedelta(seconds=WAIT_SECONDS)
+        path, lasts = picture_paths(entry, job)[-1], timedelta(seconds=GLASS_SECONDS)
         data["image"] = async_proven_path(hass, path, lasts)
     for phone in phones_of(hass, {job.asker.user_id}):
         await async_send(hass, phone, message, title=title, data=data)

@@ -31,7 +31,7 @@ from ..fair_queue import FairQueue, NoPlaceError, Place
 from ..ledger import Table, View
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
 from ..runtime import LiankeConfigEntry
-from .job import ScanRequest
+from .scan_job import ScanRequest
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -43,38 +43,38 @@ MAX_STARTS: Final = 12
 MAX_LAN_STARTS: Final = 10
 MAX_LAN_STARTS_A_DEVICE: Final = 8
 # Seconds that a scan waits while others have the scanner.
-TURN_SECONDS: Final = 20.0
+SCANNER_TURN_SECONDS: Final = 20.0
 # Seconds to wait for the list of scanners after a start.
-LIST_SECONDS: Final = 20.0
+SCANNER_LIST_SECONDS: Final = 20.0
 # Seconds from the end of a stack until the service is asked to forget it: more pages may come after its end.
 FORGET_PAUSE: Final = 120.0
 # How often it is asked if it does not answer.
 FORGET_TRIES: Final = 5
 # Scans that the service must still forget, by task id: the answer's shape at their end, or "" to forget them in any
 # case.
-LEFT: Final = Kind[str]("scan_task", json.dumps, json.loads)
+TO_FORGET: Final = Kind[str]("scan_task", json.dumps, json.loads)
 # Of a scanner's abilities: words that are read, sizes, and the depth of the answer.
 MAX_WORDS: Final = 500
 MAX_SIZES: Final = 40
-MAX_DEPTH: Final = 6
+MAX_ABILITIES_DEPTH: Final = 6
 _BETWEEN_WORDS: Final = re.compile(r"[,;|\s]+")
 # The scanners of a box have changed, or what is known of them.
 SIGNAL_SCANNERS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scanners_changed")
 # The same, or what the scanners do.
 SIGNAL_SCANS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scans_changed")
 # The first word is what the vendor's clients send unless the scanner names another.
-_COLORS: Final[Mapping[ScanColor, tuple[str, ...]]] = {
+_COLOR_WORDS: Final[Mapping[ScanColor, tuple[str, ...]]] = {
     ScanColor.COLOR: ("RGB24", "RGB48", "Color", "RGB"),
     ScanColor.GRAY: ("Grayscale8", "Grayscale16", "Gray", "Grey", "Grayscale"),
     ScanColor.MONO: ("BlackAndWhite1", "BlackAndWhite", "Lineart", "Mono"),
 }
-_SOURCES: Final = {
+_SOURCE_WORDS: Final = {
     "platen": ScanSource.GLASS,
     "flatbed": ScanSource.GLASS,
     "adf": ScanSource.FEEDER,
     "feeder": ScanSource.FEEDER,
 }
-_SIZE: Final = re.compile(r"(?i)[ABC]\d{1,2}|letter|legal|executive|statement|ledger|tabloid")
+_SIZE_WORD: Final = re.compile(r"(?i)[ABC]\d{1,2}|letter|legal|executive|statement|ledger|tabloid")
 _NO_LETTERS: Final = re.compile(r"[\W_]+")
 
 
@@ -83,7 +83,9 @@ def scanner_identifier(entry: LiankeConfigEntry, scanner_id: str) -> tuple[str, 
     return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}/scanner/{scanner_id}"
 
 
-def status_entity(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str) -> str | None:
+def scanner_status_entity(
+    hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str
+) -> str | None:
     """Find the entity whose permissions count for a scanner."""
     unique_id = f"{scanner_identifier(entry, scanner_id)[1]}_scanner_status"
     return er.async_get(hass).async_get_entity_id("sensor", DOMAIN, unique_id)
@@ -131,12 +133,12 @@ class Abilities:
         by_sign = {_NO_LETTERS.sub("", word).casefold(): word for word in words}
         colors = {
             color: by_sign[name.casefold()]
-            for color, names in _COLORS.items()
+            for color, names in _COLOR_WORDS.items()
             for name in reversed(names)
             if name.casefold() in by_sign
         }
-        sizes = tuple(word for word in words if _SIZE.fullmatch(word))[:MAX_SIZES]
-        sources = frozenset(_SOURCES[sign] for sign in by_sign if sign in _SOURCES)
+        sizes = tuple(word for word in words if _SIZE_WORD.fullmatch(word))[:MAX_SIZES]
+        sources = frozenset(_SOURCE_WORDS[sign] for sign in by_sign if sign in _SOURCE_WORDS)
         return cls(
             colors=colors or None,
             sources=sources or None,
@@ -156,7 +158,7 @@ class Abilities:
             raise InputError("scan_duplex_glass")
         if request.duplex and self.duplex is False:
             raise InputError("scan_no_duplex")
-        color = _COLORS[request.color][0]
+        color = _COLOR_WORDS[request.color][0]
         if self.colors is not None:
             if request.color not in self.colors:
                 raise InputError(f"scan_no_{request.color}")
@@ -183,18 +185,18 @@ def _words(value: object, depth: int = 0) -> Iterator[str]:
         for part in _BETWEEN_WORDS.split(value[:1000]):
             if word := to_text(part, 40):
                 yield word
-    elif depth < MAX_DEPTH and isinstance(value, dict):
+    elif depth < MAX_ABILITIES_DEPTH and isinstance(value, dict):
         for name, inner in islice(value.items(), MAX_WORDS):
             yield to_text(name, 40)
             yield from _words(inner, depth + 1)
-    elif depth < MAX_DEPTH and isinstance(value, list):
+    elif depth < MAX_ABILITIES_DEPTH and isinstance(value, list):
         for inner in value[:MAX_WORDS]:
             yield from _words(inner, depth + 1)
 
 
 def _says_duplex(value: object, depth: int) -> bool | None:
     """Read the fields with "duplex" in their names; None if there is none with a boolean."""
-    if depth >= MAX_DEPTH or not isinstance(value, dict | list):
+    if depth >= MAX_ABILITIES_DEPTH or not isinstance(value, dict | list):
         return None
     items = value.items() if isinstance(value, dict) else enumerate(value)
     said: list[bool] = []
@@ -243,33 +245,33 @@ class ScannerHub:
         # Kept for requests that outlive the unloaded box.
         self.service = entry.runtime_data.client.scanners
         self._ledger = entry.runtime_data.queue.ledger
-        self._left = Table(LEFT, entry.entry_id)
+        self._to_forget = Table(TO_FORGET, entry.entry_id)
 
     async def async_load(self) -> None:
         """Read which scans the service must still forget."""
-        await self._ledger.async_load(self._left)
+        await self._ledger.async_load(self._to_forget)
 
     @property
-    def left(self) -> dict[str, str]:
-        """Scans that the service must still forget, as in LEFT."""
-        return {**self._ledger.latest(self._left)}
+    def to_forget(self) -> dict[str, str]:
+        """Scans that the service must still forget, as in TO_FORGET."""
+        return {**self._ledger.latest(self._to_forget)}
 
-    async def async_note_left(self, task_id: str) -> None:
+    async def async_note_to_forget(self, task_id: str) -> None:
         """Note that the next start must have the service forget a scan. Raises HomeAssistantError: disk_full."""
         try:
-            await self._ledger.commit(lambda view: view.put(self._left, task_id, ""))
+            await self._ledger.commit(lambda view: view.put(self._to_forget, task_id, ""))
         except LedgerRefusedError as err:
             raise disk_full(err) from None
 
     @callback
-    def report_left(self, task_id: str, ended: str | None) -> None:
-        """Store in LEFT how a scan `ended`; None removes it, as it need not be forgotten any more."""
+    def report_to_forget(self, task_id: str, ended: str | None) -> None:
+        """Store in TO_FORGET how a scan `ended`; None removes it, as it need not be forgotten any more."""
 
         def change(view: View) -> None:
             if ended is None:
-                view.delete(self._left, task_id)
+                view.delete(self._to_forget, task_id)
             else:
-                view.put(self._left, task_id, ended)
+                view.put(self._to_forget, task_id, ended)
 
         with suppress(LedgerClosedError):
             self._ledger.commit(change, report=True)
@@ -282,7 +284,7 @@ class ScannerHub:
     async def async_listed(self) -> None:
         """Wait up to LIST_SECONDS until `is_listed`: before that, a scanner's abilities are unknown."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(LIST_SECONDS):
+            async with asyncio.timeout(SCANNER_LIST_SECONDS):
                 await self._listed.wait()
 
     @property
@@ -364,11 +366,11 @@ class ScannerHub:
         }
         keys = {service_id: key for key, service_id in service_ids.items()}
         found = {keys[row.scanner_id]: row for row in rows if row.scanner_id in keys}
-        left = [row for row in rows if row.scanner_id not in keys]
+        new = [row for row in rows if row.scanner_id not in keys]
         lost = [key for key in names if key not in found]
-        for row in left:
+        for row in new:
             alike = [key for key in lost if names[key] == row.name]
-            is_alone = sum(one.name == row.name for one in left) == 1
+            is_alone = sum(one.name == row.name for one in new) == 1
             key = alike[0] if is_alone and len(alike) == 1 else row.scanner_id
             while key in found:
                 key += "+"
@@ -409,7 +411,7 @@ class ScannerHub:
         """Whether the house scans or waits to: it goes before devices of the home network."""
         return self._places[scanner_id].is_wanted_by(None)
 
-    def opens_in(self, scanner_id: str, device: str | None = None) -> float:
+    def seconds_until_free(self, scanner_id: str, device: str | None = None) -> float:
         """Return in how many seconds a device, or the house for None, may begin one more scan.
 
         Scans that are canceled at once, again and again, would use up the account's requests.
@@ -430,9 +432,9 @@ class ScannerHub:
 
         Waits without a limit for a scan that `is_begun` already, else TURN_SECONDS. Raises InputError: scanner_busy.
         """
-        places, patience = self._places[scanner_id], None if is_begun else TURN_SECONDS
+        places, patience = self._places[scanner_id], None if is_begun else SCANNER_TURN_SECONDS
         try:
-            if not is_begun and self.opens_in(scanner_id, device) > 0:
+            if not is_begun and self.seconds_until_free(scanner_id, device) > 0:
                 raise NoPlaceError
             async with places.place(device, rank=device is not None, patience=patience) as place:
                 if not is_begun:
@@ -473,7 +475,7 @@ class ScannerHub:
         if is_taken_up and self._is_going:
             return
         if isinstance(task, str):
-            self.report_left(task, "")
+            self.report_to_forget(task, "")
         if self._hass.is_stopping:
             return
         place.keep()
@@ -481,9 +483,9 @@ class ScannerHub:
         async def cancel() -> None:
             try:
                 task_id = task if isinstance(task, str) else await task
-                self.report_left(task_id, "")
+                self.report_to_forget(task_id, "")
                 await self.service.cancel(task_id)
-                self.report_left(task_id, None)
+                self.report_to_forget(task_id, None)
             except LiankeError as err:
                 _LOGGER.debug("A scan stays at the service: %s", err)
             finally:
@@ -494,10 +496,10 @@ class ScannerHub:
         self._hass.async_create_background_task(cancel(), "lianke: cancel a scan")
 
     @callback
-    def leave(self, task_id: str) -> None:
+    def keep_at_service(self, task_id: str) -> None:
         """Let the service keep a scan. If an unload may be the cause, the scan stays on the list to forget."""
         if not self._is_going:
-            self.report_left(task_id, None)
+            self.report_to_forget(task_id, None)
 
     @callback
     def forget(self, task_id: str, ended: str, pause: float) -> None:
@@ -505,7 +507,7 @@ class ScannerHub:
 
         Whether the service does so is not known. What an unload or a restart interrupts is done at the next start.
         """
-        self.report_left(task_id, ended)
+        self.report_to_forget(task_id, ended)
         if self._is_going:
             return
 
@@ -524,7 +526,7 @@ class ScannerHub:
                     if err.is_passing:
                         continue
                 break
-            self.report_left(task_id, None)
+            self.report_to_forget(task_id, None)
 
         self._entry.async_create_background_task(self._hass, forget(), "lianke: forget a scan")
 

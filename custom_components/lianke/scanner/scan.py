@@ -37,7 +37,7 @@ from ..jobs.outcome import may_have_arrived
 from ..jobs.rules import max_document_bytes
 from ..runtime import LiankeConfigEntry
 from .hub import FORGET_PAUSE, async_get_hub
-from .job import ScanRequest
+from .scan_job import ScanRequest
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ FETCHES: Final = 6
 # Seconds for all pages of a scan: 500 MB come in this time over a slow line.
 FETCH_SECONDS: Final = 1800.0
 
-_ENDS: Final = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
+_END_STATES: Final = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
 # Errors of polls that say nothing about the scan.
 _PASSING: Final = (
     LiankeConnectionError,
@@ -77,7 +77,7 @@ _LEAST_PAGE: Final = 16
 _INCOMPLETE: Final = "scan_incomplete"
 _UNCHECKED: Final = "scan_unchecked"
 # Why a part is no page, and the reason that the scan gets for it; else it is scan_fetch_failed.
-_REASONS: Final = {
+_SCAN_REASONS: Final = {
     _INCOMPLETE: _INCOMPLETE,
     _UNCHECKED: _UNCHECKED,
     "file_too_large": "scan_too_large",
@@ -89,7 +89,7 @@ _BESIDE: Final = re.compile(
 )
 _PAGES: Final = frozenset({FileType.JPEG, FileType.PNG, FileType.PDF})
 # The service's word for a scanner in use, also by a print; nobody knows its code.
-_BUSY: Final = "忙"
+_BUSY_WORD: Final = "忙"
 
 
 class ScannedFile(NamedTuple):
@@ -166,13 +166,13 @@ async def async_scan_page(
                 except LiankeError as err:
                     if not may_have_arrived(err):
                         raise
-                    if _BUSY in err.detail:
+                    if _BUSY_WORD in err.detail:
                         # Without the service's words: they are Chinese, whatever the user reads.
                         raise ScanError("scan_busy_in_doubt") from None
                     raise ScanError("scan_in_doubt", err.detail) from None
             try:
                 if not is_noted:
-                    await (on_started or hub.async_note_left)(task_id)
+                    await (on_started or hub.async_note_to_forget)(task_id)
                     is_noted = True
                 task = _Task(hass, entry, spool, request, task_id)
                 scanned, shape = await task.async_follow()
@@ -185,7 +185,7 @@ async def async_scan_page(
                 if not is_taken_up and err.reason == "scan_timed_out":
                     hub.cancel(task_id, place)
                 elif not is_taken_up:
-                    hub.leave(task_id)
+                    hub.keep_at_service(task_id)
                 raise
         is_done = not is_taken_up
         try:
@@ -196,7 +196,7 @@ async def async_scan_page(
                 is_stack = request.source is not ScanSource.GLASS
                 hub.forget(task_id, shape, FORGET_PAUSE if is_stack else FIRST_PAUSE)
             elif not is_taken_up:
-                hub.leave(task_id)
+                hub.keep_at_service(task_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class _Task:
         Raises ScanError if there is no page; HomeAssistantError: disk_full.
         """
         task, is_end = await self._async_end()
-        parts = await self._async_fetch(_Parts(task, self.request))
+        parts = await self._async_fetch(_AnswerParts(task, self.request))
         task, (files, failure) = parts.task, parts.scanned()
         if failure is None and task.has_more:
             failure = ScanError("scan_too_many_pages", str(len(files)))
@@ -230,7 +230,7 @@ class _Task:
             raise failure or ScanError("scan_not_understood", task.message)
         is_sure = (
             failure is None
-            and task.state in _ENDS
+            and task.state in _END_STATES
             and task.is_plain
             and parts.is_one_answer
             and len(files) == len(task.parts)
@@ -267,7 +267,7 @@ class _Task:
             still_since += took
             if task.state is TaskState.REVOKED:
                 return task, True
-            is_over = task.state in _ENDS
+            is_over = task.state in _END_STATES
             if not is_over and not _may_have_ended(task, request):
                 shape = None
                 continue
@@ -291,7 +291,7 @@ class _Task:
             raise ScanError("scan_timed_out")
         return task, False
 
-    async def _async_fetch(self, parts: _Parts) -> _Parts:
+    async def _async_fetch(self, parts: _AnswerParts) -> _AnswerParts:
         """Fetch the pages; return the answer with the most pages. Raises HomeAssistantError: disk_full."""
         answers, pause = [parts], RETRY_PAUSE
         # Pages that have not come by then are missing.
@@ -303,7 +303,7 @@ class _Task:
                         pause *= 2
                         again = await self._async_again(parts.task)
                         if not parts.goes_on_with(again):
-                            answers.append(parts := _Parts(again, self.request))
+                            answers.append(parts := _AnswerParts(again, self.request))
                     for number in parts.waiting():
                         try:
                             page = await self._async_get(parts.task.parts[number], fetch)
@@ -391,7 +391,7 @@ def _may_have_ended(task: ScanTask, request: ScanRequest) -> bool:
     return not task.is_stated and (is_failed or task.code == 200)
 
 
-class _Parts:
+class _AnswerParts:
     """The parts of an answer: each is a page, an extra beside the pages (such as a logo), or missing."""
 
     def __init__(self, task: ScanTask, request: ScanRequest) -> None:
@@ -463,7 +463,7 @@ class _Parts:
             lacks(_IncompleteError())
         if not missing:
             return Scanned(tuple(files), None)
-        reasons = {_REASONS.get(one.reason, "scan_fetch_failed") for one in missing.values()}
+        reasons = {_SCAN_REASONS.get(one.reason, "scan_fetch_failed") for one in missing.values()}
         if files and "scan_fetch_failed" in reasons:
             # Other pages came, so it is known which ones are missing.
             reasons.add(_INCOMPLETE)

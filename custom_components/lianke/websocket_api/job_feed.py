@@ -49,8 +49,8 @@ from ..printing.print_action import job_dict, reason_key
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from ..scanner.actions import scanners_by_printer
 from ..scanner.hub import SIGNAL_SCANS
-from ..scanner.jobs import async_get_jobs
-from ..scanner.view import may_use
+from ..scanner.scan_jobs import async_get_scan_jobs
+from ..scanner.scan_view import may_use
 
 # Seconds between two messages to a subscription; the first change is sent at once.
 PACE: Final = 0.25
@@ -300,7 +300,7 @@ def _scanner(hass: HomeAssistant, user: User, one: _PrinterJobs) -> JsonObjectTy
     scanner_id, device_id = one.scanner or ("", None)
     if device_id is None or not may_use(hass, user, one.entry, scanner_id):
         return {"scanner": None, "scanned": 0}
-    scans = async_get_jobs(hass, one.entry).all
+    scans = async_get_scan_jobs(hass, one.entry).all
     newest = next((scan for scan in scans if scan.scanner_id == scanner_id), None)
     waiting = newest.pages if newest is not None and newest.is_waiting else ()
     return {"scanner": device_id, "scanned": len(waiting)}

@@ -20,8 +20,8 @@ from custom_components.lianke.scanner.hub import (
     MAX_STARTS,
     scanner_device,
 )
-from custom_components.lianke.scanner.job import ScanRequest
 from custom_components.lianke.scanner.scan import ScanError, async_scan_page
+from custom_components.lianke.scanner.scan_job import ScanRequest
 from tests.clock import until
 from tests.household import ask, refusal
 from tests.lan.scanner.conftest import LanScanner, settings
@@ -132,7 +132,7 @@ async def test_few_scans_begin_in_a_minute(lan: LanScanner, device: Device) -> N
         async with lan.hub.using(lan.scanner_id):
             pass
     assert await refusal(scan_in_house(lan)) == "scanner_busy"
-    assert lan.hub.opens_in(lan.scanner_id, "127.0.0.3") > 0
+    assert lan.hub.seconds_until_free(lan.scanner_id, "127.0.0.3") > 0
     assert len(lan.printer.scanned) == real
 
 
@@ -150,9 +150,9 @@ async def test_the_house_waits_for_the_scan_of_a_device(
     lan.simulator.cloud.variants.scan_problem = "hangs"
     place = await lan.order()
     await until(lambda: lan.simulator.cloud.scans)
-    monkeypatch.setattr(hub, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(hub, "SCANNER_TURN_SECONDS", 0.05)
     await scan_in_house(lan, "scanner_busy")
-    monkeypatch.setattr(hub, "TURN_SECONDS", 30)
+    monkeypatch.setattr(hub, "SCANNER_TURN_SECONDS", 30)
     in_house = asyncio.create_task(scan_in_house(lan))
     await until(lambda: lan.hub.is_wanted_by_house(lan.scanner_id))
     late = asyncio.create_task(lan.post(settings(dpi(75))))
@@ -171,7 +171,7 @@ async def test_a_scan_that_was_begun_before_a_restart_waits_for_the_scanner(
     lan: LanScanner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its pages are at the service: it is not given up since a device was faster."""
-    monkeypatch.setattr(hub, "TURN_SECONDS", 0.01)
+    monkeypatch.setattr(hub, "SCANNER_TURN_SECONDS", 0.01)
     request = ScanRequest(source=ScanSource.GLASS)
     async with lan.hub.using(lan.scanner_id, "127.0.0.2"):
         taken_up = async_scan_page(

@@ -201,7 +201,7 @@ async def once(case: Case, story: str, way: str, at: int) -> str:
         if moments.is_dead:
             telling.cancel()
             # Of a scan that was begun just then nobody has the id.
-            noted = {*ids(moments.copy / ledger_path(hass).name, hubs.LEFT.name)}
+            noted = {*ids(moments.copy / ledger_path(hass).name, hubs.TO_FORGET.name)}
             await session.close()
             await moments.async_start()
             unknown = {*cloud.scans} - known - noted
@@ -235,7 +235,7 @@ async def once(case: Case, story: str, way: str, at: int) -> str:
             if one.state not in FINAL_STATES or not (one.deleted or one.deleted_early)
             if key not in unknown
         ]
-        noted = [*lan.hub.left]
+        noted = [*lan.hub.to_forget]
         used = ["in use"] if lan.hub.is_in_use(lan.scanner_id) else []
         return [*work, *service, *noted, *used, *spooled(lan)]
 

@@ -466,7 +466,7 @@ async def test_the_box_is_loaded_anew_while_a_scan_is_begun(lan: LanScanner) -> 
     await until(lambda: cloud.hanging)
     await lan.hass.config_entries.async_reload(lan.entry.entry_id)
     await until(lambda: [one.state for one in cloud.scans.values()] == ["REVOKED"])
-    await until(lambda: lan.hub.is_listed and not lan.hub.left)
+    await until(lambda: lan.hub.is_listed and not lan.hub.to_forget)
     assert (await lan.next(place))[0] == 410
 
 

@@ -36,10 +36,10 @@ from ...fair_queue import FairQueue, NoPlaceError, Place
 from ...jobs.rules import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
-from ...scanner.files import async_draw_page, async_join_pages
 from ...scanner.hub import Abilities, async_get_hub
-from ...scanner.job import ScanRequest
 from ...scanner.scan import ScannedFile, async_scan_page
+from ...scanner.scan_files import async_draw_page, async_join_pages
+from ...scanner.scan_job import ScanRequest
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -183,7 +183,9 @@ class NetworkScanner:
         # One client at a time, of those that have not begun too many scans just now.
         self._line = FairQueue(
             1,
-            opens_in=lambda place: self.hub.opens_in(offered.scanner_id, str(place.owner)),
+            opens_in=lambda place: self.hub.seconds_until_free(
+                offered.scanner_id, str(place.owner)
+            ),
         )
         self._scan: NetworkScan | None = None
         self._is_gone = False
@@ -196,7 +198,7 @@ class NetworkScanner:
     def is_busy(self, device: str) -> bool:
         scanner_id = self.offered.scanner_id
         is_used = self._scan is not None or self.hub.is_in_use(scanner_id)
-        return is_used or self.hub.opens_in(scanner_id, device) > 0
+        return is_used or self.hub.seconds_until_free(scanner_id, device) > 0
 
     def scans(self, address: str) -> list[NetworkScan]:
         """List the scans of this client, the newest first, and nobody else's."""

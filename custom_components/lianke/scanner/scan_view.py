@@ -18,10 +18,10 @@ from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
 from ..people.rights import is_proven
 from ..runtime import LiankeConfigEntry, async_loaded_entries
-from .files import async_draw_page
-from .hub import is_enabled, status_entity
-from .job import ScanJob, content_type
-from .jobs import async_get_jobs
+from .hub import is_enabled, scanner_status_entity
+from .scan_files import async_draw_page
+from .scan_job import ScanJob, content_type
+from .scan_jobs import async_get_scan_jobs
 
 PICTURE_DPI: Final = 100
 # Of a page's picture; a larger one is not shown.
@@ -33,7 +33,7 @@ _PICTURES: Final = f"/api/{DOMAIN}/scan_pictures"
 @callback
 def may_use(hass: HomeAssistant, user: User, entry: LiankeConfigEntry, scanner_id: str) -> bool:
     """Whoever may control a scanner may see what it scanned; without an entity, administrators may."""
-    entity_id = status_entity(hass, entry, scanner_id)
+    entity_id = scanner_status_entity(hass, entry, scanner_id)
     if entity_id is None:
         return user.is_admin
     return user.permissions.check_entity(entity_id, POLICY_CONTROL)
@@ -47,7 +47,7 @@ def visible_scans(
     return [
         (entry, job)
         for entry in (async_loaded_entries(hass) if is_enabled(hass) else ())
-        for job in async_get_jobs(hass, entry).all
+        for job in async_get_scan_jobs(hass, entry).all
         if user is None or may_use(hass, user, entry, job.scanner_id)
     ]
 
@@ -61,7 +61,7 @@ def find_file(hass: HomeAssistant, identifier: str, user: User | None) -> tuple[
         if (entry.entry_id, job.job_id) == (entry_id, job_id):
             for number, file in enumerate(job.files):
                 if name in (file, str(number)):
-                    path = async_get_jobs(hass, entry).path(job, file)
+                    path = async_get_scan_jobs(hass, entry).path(job, file)
                     return path, file_path(entry, job, number)
     return None
 
@@ -122,7 +122,7 @@ class ScanPictureView(HomeAssistantView):
                 continue
             if request.path in picture_paths(entry, job):
                 file, page = _drawable(job)[int(number)]
-                path = async_get_jobs(hass, entry).path(job, file)
+                path = async_get_scan_jobs(hass, entry).path(job, file)
                 return await _async_picture(hass, user, path, page)
         return web.Response(status=HTTPStatus.NOT_FOUND)
 

@@ -1,5 +1,6 @@
 """The files of scans, in one folder each; the PDF process draws and joins their pages. What is not async blocks."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 import logging
@@ -16,13 +17,20 @@ from ..documents.pdf_client import PdfError, async_get_pdf_worker
 from ..documents.sources import Making, async_open_document
 from ..documents.spool import copy_opened, sync_path, translate_disk_errors, unlink_all
 from ..jobs.files import DAMAGED_PREFIX
+from ..jobs.migration import MAX_DAMAGED
+from ..ledger import Ledger, Table, View
 from ..printing.builder import MakeDocument
 from .scan import MAX_SCAN_BYTES
+from .scan_job import ScanJob
 
 _LOGGER = logging.getLogger(__name__)
 
 # Seconds for a PDF of all pages, or for a page, in the PDF process.
 JOIN_SECONDS: Final = 60.0
+# Where 0.3.0 kept a scan, in its folder.
+SCAN_RECORD_NAME: Final = "scan.json"
+# A larger record is set aside as damaged.
+MAX_SCAN_RECORD_BYTES: Final = 256 * 1024
 
 
 def scans_path(hass: HomeAssistant, entry_id: str) -> Path:
@@ -177,3 +185,49 @@ def sizes_of(root: Path, names: Iterable[str]) -> dict[str, int]:
                 with suppress(FileNotFoundError):
                     sizes[name] += path.stat().st_size
     return sizes
+
+
+async def async_take_in_scans(
+    hass: HomeAssistant, ledger: Ledger, table: Table[ScanJob], root: Path
+) -> None:
+    """Move the records of a box's scans into its table; their files stay below `root`. Raises OSError."""
+    found, records = await hass.async_add_executor_job(_find_records, root, table)
+    new = [job for job in found if job.job_id not in ledger.latest(table)]
+
+    def take_in(view: View) -> None:
+        for job in new:
+            view.put(table, job.job_id, job)
+
+    if new:
+        await asyncio.shield(ledger.commit(take_in))
+    await hass.async_add_executor_job(_delete_all, records)
+
+
+def _find_records(root: Path, table: Table[ScanJob]) -> tuple[list[ScanJob], list[Path]]:
+    found, records = [], []
+    for record in sorted(root.glob(f"*/{SCAN_RECORD_NAME}")):
+        folder = record.parent
+        if folder.name.startswith(DAMAGED_PREFIX):
+            continue
+        try:
+            if record.stat().st_size > MAX_SCAN_RECORD_BYTES:
+                raise ValueError("too large")
+            job = table.kind.read(record.read_text("utf-8"))
+            if job.job_id != folder.name:
+                raise ValueError("of another folder")
+        except (OSError, ValueError, RecursionError) as err:
+            _LOGGER.warning("A scan cannot be read and is set aside: %s", type(err).__name__)
+            # Its pages may be the only ones of a paper.
+            folder.rename(folder.with_name(f"{DAMAGED_PREFIX}{folder.name}"))
+        else:
+            found.append(job)
+            records.append(record)
+    for folder in sorted(root.glob(f"{DAMAGED_PREFIX}*"))[:-MAX_DAMAGED]:
+        shutil.rmtree(folder, ignore_errors=True)
+    return found, records
+
+
+def _delete_all(records: list[Path]) -> None:
+    """Raise OSError if a record stays: once its row is forgotten, it would be taken in, and copied, again."""
+    for path in records:
+        path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from homeassistant.util import dt as dt_util
 from ..api.stored import Record, to_plain_json
 from ..const import DOMAIN, ScanColor, ScanSource
 from ..documents.document import CONTENT_TYPES
-from ..documents.media import SCANS, URI_SCHEME
+from ..documents.media import KEPT_SCANS, URI_SCHEME
 from ..errors import InputError
 from ..jobs.job import Asker
 from ..ledger_file import Kind
@@ -47,10 +47,10 @@ class ScanAnswer(StrEnum):
     REMOVE = "remove"
     FINISH = "finish"
     DISCARD = "discard"
-    HAND_ON = "hand_on"
+    SEND_TO = "hand_on"
 
 
-FINAL: Final = frozenset({ScanState.COMPLETED, ScanState.FAILED, ScanState.CANCELED})
+FINAL_SCAN_STATES: Final = frozenset({ScanState.COMPLETED, ScanState.FAILED, ScanState.CANCELED})
 
 
 class ScanFormat(StrEnum):
@@ -99,7 +99,7 @@ class ScanJob(Record):
 
     @property
     def is_final(self) -> bool:
-        return self.state in FINAL
+        return self.state in FINAL_SCAN_STATES
 
     @property
     def is_waiting(self) -> bool:
@@ -115,7 +115,7 @@ class ScanJob(Record):
     def is_card(self) -> bool:
         return bool(self.printing.get("sheet") == ID_CARD)
 
-    def going_on(self, **changes: Any) -> ScanJob:
+    def changed(self, **changes: Any) -> ScanJob:
         """Return a changed copy. Raises InputError: scan_gone, if it was discarded meanwhile."""
         if self.is_final:
             raise InputError("scan_gone")
@@ -123,7 +123,7 @@ class ScanJob(Record):
 
     def failing(self) -> ScanJob:
         """Return a copy that failed for want of disk space; the next start resumes it if it `is_unkept`."""
-        failed = self.going_on(state=ScanState.FAILED, reason=NOT_KEPT)
+        failed = self.changed(state=ScanState.FAILED, reason=NOT_KEPT)
         return failed if failed.is_unkept else replace(failed, reason=GIVEN_UP)
 
     @property
@@ -154,7 +154,7 @@ class ScanUpdate(NamedTuple):
 
 
 def media_id(entry_id: str, job: ScanJob, name: str) -> str:
-    return f"{URI_SCHEME}{DOMAIN}/{SCANS}{entry_id}/{job.job_id}/{name}"
+    return f"{URI_SCHEME}{DOMAIN}/{KEPT_SCANS}{entry_id}/{job.job_id}/{name}"
 
 
 def scan_data(update: ScanUpdate) -> dict[str, Any]:

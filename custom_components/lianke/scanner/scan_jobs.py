@@ -45,10 +45,13 @@ from ..printing.builder import JobBuilder, PreparedJob, PrintRequest, async_buil
 from ..printing.handlers import telling_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_said
-from .files import (
+from .hub import HUBS, TO_FORGET, ScannerHub
+from .scan import ScanError, ScannedFile, async_scan_page
+from .scan_files import (
     as_document,
     async_draw_page,
     async_make_files,
+    async_take_in_scans,
     flush,
     keep_only,
     move,
@@ -57,8 +60,7 @@ from .files import (
     scans_path,
     sizes_of,
 )
-from .hub import HUBS, LEFT, ScannerHub
-from .job import (
+from .scan_job import (
     ID_CARD,
     NOT_PRINTED,
     SCANS_KIND,
@@ -70,20 +72,18 @@ from .job import (
     ScanUpdate,
     local_time,
 )
-from .migration import async_take_in_scans
-from .scan import ScanError, ScannedFile, async_scan_page
 
 _LOGGER = logging.getLogger(__name__)
 
 # Pages of a scan; one that has as many waits for no more.
-MAX_PAGES: Final = 200
+MAX_SCAN_PAGES: Final = 200
 # Kept scans of a box; the oldest go first.
-MAX_SCANS: Final = 500
+MAX_KEPT_SCANS: Final = 500
 # Tries to find free names in a folder: somebody else may take one before our file has it.
-MAX_NAMES: Final = 5
+MAX_NAME_TRIES: Final = 5
 KEEP_COPIES: Final = timedelta(days=1)
 # Seconds to wait for a person at the glass; then the scan ends with the pages that came.
-WAIT_SECONDS: Final = 3600.0
+GLASS_SECONDS: Final = 3600.0
 # Seconds to wait for the setup of the box of a copy's printer.
 BOX_SECONDS: Final = 20
 CARD_MM: Final = (85.6, 54.0)
@@ -97,8 +97,8 @@ SIGNAL_SCAN: Final[SignalType[ScanUpdate]] = SignalType(f"{DOMAIN}_scan_updated"
 async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
     """Delete the scans of a removed config entry, and forget its scanners."""
     hass.data.get(HUBS, {}).pop(entry_id, None)
-    hass.data.get(JOBS, {}).pop(entry_id, None)
-    tables = Table(SCANS_KIND, entry_id), Table(LEFT, entry_id)
+    hass.data.get(SCAN_JOBS, {}).pop(entry_id, None)
+    tables = Table(SCANS_KIND, entry_id), Table(TO_FORGET, entry_id)
     await async_remove_records(hass, scans_path(hass, entry_id).name, *tables)
 
 
@@ -209,7 +209,10 @@ class ScanJobs:
         folder = self._root / job.job_id
 
         def begin(view: View) -> None:
-            if self.open_job(job.scanner_id, view) or self.hub.opens_in(job.scanner_id) > 0:
+            if (
+                self.open_job(job.scanner_id, view)
+                or self.hub.seconds_until_free(job.scanner_id) > 0
+            ):
                 raise InputError("scanner_busy")
             view.put(self.table, job.job_id, job)
 
@@ -381,7 +384,7 @@ class ScanJobs:
         names = {*changes.get("pages", ()), *changes.get("files", ())}
         if new := names.difference(job.pages, job.files):
             await self._hass.async_add_executor_job(flush, self._root / job.job_id, new)
-        change = self._change(job.job_id, lambda known: known.going_on(**changes))
+        change = self._change(job.job_id, lambda known: known.changed(**changes))
         return await self._async_decide(change)
 
     @callback
@@ -403,7 +406,7 @@ class ScanJobs:
             if job.state is ScanState.SCANNING:
                 job = await self._async_scan(job, is_resumed=is_resumed)
             if job.is_waiting:
-                await asyncio.sleep(WAIT_SECONDS)
+                await asyncio.sleep(GLASS_SECONDS)
                 async with self._lock:
                     if self._ledger.latest(self.table).get(job_id) != job:
                         return
@@ -534,7 +537,7 @@ class ScanJobs:
         paths = [self.path(job, name) for name in job.files]
         run = self._hass.async_add_executor_job
         try:
-            for _ in range(MAX_NAMES):
+            for _ in range(MAX_NAME_TRIES):
                 again = bool(job.copied_to) and not job.is_copied
                 if not again:
                     names = await run(free_names, self._hass, paths, folder)
@@ -584,7 +587,7 @@ class ScanJobs:
             state = {"state": ScanState.COMPLETED} if ends else {}
             self._change(
                 job_id,
-                lambda job: job.going_on(print_jobs=(*job.print_jobs, made_id), **state),
+                lambda job: job.changed(print_jobs=(*job.print_jobs, made_id), **state),
             )(view)
 
         printed = await builder.async_submit(made, job_id=print_id, together=note)
@@ -629,7 +632,7 @@ class ScanJobs:
             copies = job.printing and job.state is ScanState.COMPLETED
             is_old = dt_util.utcnow() - job.created_at > (KEEP_COPIES if copies else keep)
             newer = len(finished) - number - 1
-            if not (is_old or newer >= MAX_SCANS or (total > most and newer)):
+            if not (is_old or newer >= MAX_KEPT_SCANS or (total > most and newer)):
                 continue
             total -= sizes.get(job.job_id, 0)
             gone.append(job.job_id)
@@ -648,12 +651,12 @@ class ScanJobs:
         await self._hass.async_add_executor_job(remove_all, folders)
 
 
-JOBS: HassKey[dict[str, ScanJobs]] = HassKey(f"{DOMAIN}_scan_jobs")
+SCAN_JOBS: HassKey[dict[str, ScanJobs]] = HassKey(f"{DOMAIN}_scan_jobs")
 
 
 @callback
-def async_get_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScanJobs:
+def async_get_scan_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScanJobs:
     """Raise InputError (scan_gone) for an entry that was removed."""
-    if (jobs := hass.data[JOBS].get(entry.entry_id)) is None:
+    if (jobs := hass.data[SCAN_JOBS].get(entry.entry_id)) is None:
         raise InputError("scan_gone")
     return jobs
