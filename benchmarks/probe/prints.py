@@ -19,7 +19,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS, LAN_PRINTER_PATH
 from custom_components.lianke.ipp.codec import encode
-from custom_components.lianke.ipp.model import Group, Message, Operation, Tag, Value, uri
+from custom_components.lianke.ipp.model import IppGroup, IppMessage, IppValue, Operation, Tag, uri
 
 from .jobs import async_print, printers_of
 from .stalls import DATA_STALLS
@@ -249,13 +249,13 @@ def _copy_and_flush(path: Path, copy: Path) -> None:
 def print_job(title: str) -> bytes:
     """Build the beginning of a Print-Job request; the document follows it."""
     attributes = {
-        "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
-        "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
+        "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (IppValue(Tag.LANGUAGE, "en"),),
         "printer-uri": uri("ipp://127.0.0.1/"),
-        "job-name": (Value(Tag.NAME, title),),
+        "job-name": (IppValue(Tag.NAME, title),),
     }
-    group = Group(tag=Tag.OPERATION, attributes=attributes)
-    return encode(Message(code=Operation.PRINT_JOB, request_id=1, groups=(group,)))
+    group = IppGroup(tag=Tag.OPERATION, attributes=attributes)
+    return encode(IppMessage(code=Operation.PRINT_JOB, request_id=1, groups=(group,)))
 
 
 def offer_to_phones(hass: HomeAssistant, entry_id: str) -> str:

@@ -7,7 +7,14 @@ from aiohttp import ClientSession
 from custom_components.lianke.const import LAN_PRINTER_PATH
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
-from custom_components.lianke.ipp.model import Group, Message, Operation, Status, Tag, Value
+from custom_components.lianke.ipp.model import (
+    IppGroup,
+    IppMessage,
+    IppValue,
+    Operation,
+    Status,
+    Tag,
+)
 
 from .hass import RealHomeAssistant
 from .home import PRINTER
@@ -33,17 +40,17 @@ async def send(
 ) -> int:
     """Send a document and return the job's number."""
     attributes = {
-        "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
-        "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
+        "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (IppValue(Tag.LANGUAGE, "en"),),
         "printer-uri": values.uri(url.replace("http", "ipp", 1)),
         "requesting-user-name": values.name(user),
         "job-name": values.name(name),
     }
     head = encode(
-        Message(
+        IppMessage(
             code=Operation.PRINT_JOB,
             request_id=1,
-            groups=(Group(tag=Tag.OPERATION, attributes=attributes),),
+            groups=(IppGroup(tag=Tag.OPERATION, attributes=attributes),),
         )
     )
 

@@ -12,11 +12,11 @@ from custom_components.lianke.escl.messages import (
     JPEG,
     PDF,
     Area,
-    Capabilities,
     EsclError,
-    JobInfo,
-    JobState,
     Region,
+    ScanJobInfo,
+    ScanJobState,
+    ScannerCapabilities,
     ScanSettings,
     capabilities_xml,
     parse_settings,
@@ -39,7 +39,7 @@ SANE = f"""<?xml version="1.0" encoding="UTF-8"?>
 <scan:XResolution>150</scan:XResolution><scan:YResolution>150</scan:YResolution><scan:Duplex>true</scan:Duplex>
 </scan:ScanSettings>""".encode()
 A4 = Area(2480, 3508)
-ABLE = Capabilities(
+ABLE = ScannerCapabilities(
     make_and_model="HP & Söhne <1>\x00",
     uuid="6f2d7c4e-55a0-4c36-9d5b-0e1f6c1f3a77",
     admin_url="http://192.168.1.2:8123/",
@@ -48,7 +48,7 @@ ABLE = Capabilities(
     feeder=Area(2550, 4200),
     two_sided=True,
     colors=tuple(ScanColor),
-    resolutions=messages.RESOLUTIONS,
+    resolutions=messages.SCAN_RESOLUTIONS,
 )
 
 
@@ -127,22 +127,22 @@ def test_what_makes_no_sense(data: bytes) -> None:
 
 
 def test_a_request_beyond_a_bound() -> None:
-    inner = messages.MAX_DEPTH - 1
+    inner = messages.MAX_ELEMENT_DEPTH - 1
     within = [
-        SANE + b" " * (messages.MAX_SETTINGS - len(SANE)),
-        asked("<a/>" * (messages.MAX_ELEMENTS - 1)),
+        SANE + b" " * (messages.MAX_SETTINGS_BYTES - len(SANE)),
+        asked("<a/>" * (messages.MAX_SETTINGS_ELEMENTS - 1)),
         asked("<a>" * inner, "</a>" * inner),
-        asked(f"<Width>{'9' * messages.MAX_DIGITS}</Width>"),
+        asked(f"<Width>{'9' * messages.MAX_SCAN_DIGITS}</Width>"),
         asked("<XResolution>600</XResolution>"),
     ]
     for data in within:
         parse_settings(data)
     beyond = [
         within[0] + b" ",
-        asked("<a/>" * messages.MAX_ELEMENTS),
+        asked("<a/>" * messages.MAX_SETTINGS_ELEMENTS),
         asked("<a>" * (inner + 1), "</a>" * (inner + 1)),
-        asked(f"<Width>{'9' * (messages.MAX_DIGITS + 1)}</Width>"),
-        asked(f"<XResolution>{messages.MOST_DPI + 1}</XResolution>"),
+        asked(f"<Width>{'9' * (messages.MAX_SCAN_DIGITS + 1)}</Width>"),
+        asked(f"<XResolution>{messages.MOST_SCAN_DPI + 1}</XResolution>"),
     ]
     for data in beyond:
         with pytest.raises(EsclError):
@@ -179,13 +179,15 @@ def test_what_a_scanner_can_do() -> None:
         modes = [one.text for one in able.iterfind(".//scan:ColorMode", names)]
         assert modes == ["RGB24", "Grayscale8", "BlackAndWhite1"]
         found = [one.text for one in able.iterfind(".//scan:XResolution", names)]
-        assert found == [str(dpi) for dpi in messages.RESOLUTIONS]
+        assert found == [str(dpi) for dpi in messages.SCAN_RESOLUTIONS]
         formats = [one.text for one in able.iterfind(".//pwg:DocumentFormat", names)]
         assert formats == [JPEG, PDF]
 
 
 def test_how_a_scanner_is() -> None:
-    job = JobInfo(path="/a/b", uuid="b", age=7, state=JobState.COMPLETED, taken=2, waiting=0)
+    job = ScanJobInfo(
+        path="/a/b", uuid="b", age=7, state=ScanJobState.COMPLETED, taken=2, waiting=0
+    )
     document = status_xml([job], is_idle=True).decode()
     for wanted in (
         "<pwg:State>Idle</pwg:State>",

@@ -10,13 +10,13 @@ from custom_components.lianke.ipp import codec, model as values
 from custom_components.lianke.ipp.codec import IncompleteError, decode, encode
 from custom_components.lianke.ipp.model import (
     Attributes,
-    Group,
     IppError,
-    Message,
+    IppGroup,
+    IppMessage,
+    IppValue,
     Operation,
     Status,
     Tag,
-    Value,
 )
 from tests.damaged import damaged
 
@@ -24,8 +24,8 @@ from tests.damaged import damaged
 FUZZED = int(os.environ.get("LIANKE_FUZZ", "20000"))
 
 OPERATION: Attributes = {
-    "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
-    "attributes-natural-language": (Value(Tag.LANGUAGE, "de"),),
+    "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
+    "attributes-natural-language": (IppValue(Tag.LANGUAGE, "de"),),
     "printer-uri": values.uri("ipp://192.168.1.2:8123/api/lianke/ipp/x"),
     "requesting-user-name": values.name("iPhone von Anna"),
     "last-document": values.boolean(True),
@@ -50,12 +50,12 @@ JOB: Attributes = {
     ),
     "job-name": values.name("数学作业.pdf"),
 }
-MESSAGE = Message(
+MESSAGE = IppMessage(
     code=Operation.PRINT_JOB,
     request_id=7,
     groups=(
-        Group(tag=Tag.OPERATION, attributes=OPERATION),
-        Group(tag=Tag.JOB, attributes=JOB),
+        IppGroup(tag=Tag.OPERATION, attributes=OPERATION),
+        IppGroup(tag=Tag.JOB, attributes=JOB),
     ),
 )
 ENCODED = encode(MESSAGE)
@@ -139,26 +139,26 @@ def test_a_malformed_message(data: bytes) -> None:
     ("data", "status"),
     [
         (
-            message(attribute(Tag.NAME, b"x" * (codec.MAX_NAME_BYTES + 1), b"")),
+            message(attribute(Tag.NAME, b"x" * (codec.MAX_IPP_NAME_BYTES + 1), b"")),
             Status.VALUE_TOO_LONG,
         ),
         (
-            message(attribute(Tag.TEXT, b"x", b"y" * (codec.MAX_VALUE_BYTES + 1))),
+            message(attribute(Tag.TEXT, b"x", b"y" * (codec.MAX_IPP_VALUE_BYTES + 1))),
             Status.VALUE_TOO_LONG,
         ),
         (
             message(
                 attribute(Tag.INTEGER, b"x", bytes(4)),
-                *[attribute(Tag.INTEGER, b"", bytes(4))] * codec.MAX_VALUES,
+                *[attribute(Tag.INTEGER, b"", bytes(4))] * codec.MAX_IPP_VALUES,
             ),
             Status.ENTITY_TOO_LARGE,
         ),
-        (message(bytes([Tag.OPERATION]) * codec.MAX_VALUES), Status.ENTITY_TOO_LARGE),
+        (message(bytes([Tag.OPERATION]) * codec.MAX_IPP_VALUES), Status.ENTITY_TOO_LARGE),
         (
             message(
                 attribute(Tag.BEGIN_COLLECTION, b"x", b""),
                 *[attribute(Tag.MEMBER_NAME, b"", b"y") + attribute(Tag.BEGIN_COLLECTION, b"", b"")]
-                * codec.MAX_DEPTH,
+                * codec.MAX_COLLECTION_DEPTH,
             ),
             Status.ENTITY_TOO_LARGE,
         ),
@@ -166,7 +166,7 @@ def test_a_malformed_message(data: bytes) -> None:
             message(
                 *[
                     attribute(Tag.OCTETS, str(number).encode(), bytes(30_000))
-                    for number in range(codec.MAX_MESSAGE // 30_000 + 1)
+                    for number in range(codec.MAX_ATTRIBUTES_BYTES // 30_000 + 1)
                 ]
             ),
             Status.ENTITY_TOO_LARGE,
@@ -181,14 +181,18 @@ def test_a_message_beyond_a_bound(data: bytes, status: Status) -> None:
 
 
 def test_as_much_as_a_bound_allows() -> None:
-    decode(message(attribute(Tag.NAME, b"x" * codec.MAX_NAME_BYTES, b"y" * codec.MAX_VALUE_BYTES)))
+    decode(
+        message(
+            attribute(Tag.NAME, b"x" * codec.MAX_IPP_NAME_BYTES, b"y" * codec.MAX_IPP_VALUE_BYTES)
+        )
+    )
     decode(
         message(
             attribute(Tag.INTEGER, b"x", bytes(4)),
-            *[attribute(Tag.INTEGER, b"", bytes(4))] * (codec.MAX_VALUES - 2),
+            *[attribute(Tag.INTEGER, b"", bytes(4))] * (codec.MAX_IPP_VALUES - 2),
         )
     )
-    decode(message(bytes([Tag.OPERATION]) * (codec.MAX_VALUES - 1)))
+    decode(message(bytes([Tag.OPERATION]) * (codec.MAX_IPP_VALUES - 1)))
 
 
 def test_text_that_is_no_utf_8_is_read() -> None:
@@ -198,7 +202,10 @@ def test_text_that_is_no_utf_8_is_read() -> None:
 
 def test_a_value_of_an_unknown_syntax_is_kept() -> None:
     read, _ = decode(message(attribute(0x4F, b"x", b"\1\2"), attribute(0x15, b"y", b"z")))
-    assert read.group(Tag.OPERATION) == {"x": (Value(0x4F, b"\1\2"),), "y": (Value(0x15, None),)}
+    assert read.group(Tag.OPERATION) == {
+        "x": (IppValue(0x4F, b"\1\2"),),
+        "y": (IppValue(0x15, None),),
+    }
 
 
 def test_long_texts_are_cut_at_a_character() -> None:
@@ -210,10 +217,10 @@ def test_long_texts_are_cut_at_a_character() -> None:
 def test_an_integer_that_has_no_place(number: int) -> None:
     with pytest.raises(ValueError, match="out of range"):
         encode(
-            Message(
+            IppMessage(
                 code=0,
                 request_id=1,
-                groups=(Group(tag=Tag.JOB, attributes={"x": (Value(Tag.INTEGER, number),)}),),
+                groups=(IppGroup(tag=Tag.JOB, attributes={"x": (IppValue(Tag.INTEGER, number),)}),),
             )
         )
 

@@ -15,12 +15,12 @@ from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
 from custom_components.lianke.ipp.model import (
     Attributes,
-    Group,
-    Message,
+    IppGroup,
+    IppMessage,
+    IppValue,
     Operation,
     Status,
     Tag,
-    Value,
 )
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.runtime import LiankeData
@@ -35,7 +35,7 @@ PDF = make_pdf(3)
 class Reply:
     """An answer as a test looks at it."""
 
-    message: Message
+    message: IppMessage
 
     @property
     def status(self) -> int:
@@ -99,16 +99,16 @@ class LanPrinter:
         return f"ipp://{URL(self.base).authority}{LAN_PRINTER_PATH}/{self.token}"
 
     def message(
-        self, operation: int, job: Attributes | None = None, **attributes: tuple[Value, ...]
+        self, operation: int, job: Attributes | None = None, **attributes: tuple[IppValue, ...]
     ) -> bytes:
         """Return a request as bytes; attributes have _ for -."""
         named = {name.replace("_", "-"): value for name, value in attributes.items()}
         groups = [
-            Group(
+            IppGroup(
                 tag=Tag.OPERATION,
                 attributes={
-                    "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
-                    "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
+                    "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
+                    "attributes-natural-language": (IppValue(Tag.LANGUAGE, "en"),),
                     "printer-uri": values.uri(self.uri),
                     "requesting-user-name": values.name(self.name),
                     **named,
@@ -116,8 +116,8 @@ class LanPrinter:
             )
         ]
         if job:
-            groups.append(Group(tag=Tag.JOB, attributes=job))
-        return encode(Message(code=operation, request_id=1, groups=tuple(groups)))
+            groups.append(IppGroup(tag=Tag.JOB, attributes=job))
+        return encode(IppMessage(code=operation, request_id=1, groups=tuple(groups)))
 
     async def post(self, body: bytes, **headers: str) -> tuple[int, bytes]:
         """Send a body; return the HTTP status and the answer's body."""
@@ -146,7 +146,7 @@ class LanPrinter:
         operation: int,
         job: Attributes | None = None,
         document: bytes = b"",
-        **attributes: tuple[Value, ...],
+        **attributes: tuple[IppValue, ...],
     ) -> Reply:
         """Run an operation and return the answer."""
         status, body = await self.post(self.message(operation, job, **attributes) + document)
@@ -157,13 +157,18 @@ class LanPrinter:
         return Reply(message)
 
     async def print(
-        self, document: bytes = PDF, job: Attributes | None = None, **attributes: tuple[Value, ...]
+        self,
+        document: bytes = PDF,
+        job: Attributes | None = None,
+        **attributes: tuple[IppValue, ...],
     ) -> int:
         """Print a document and return the job's number."""
         attributes.setdefault("job_name", values.name("数学作业.pdf"))
         return number_in(await self.ask(Operation.PRINT_JOB, job, document, **attributes))
 
-    async def create(self, job: Attributes | None = None, **attributes: tuple[Value, ...]) -> int:
+    async def create(
+        self, job: Attributes | None = None, **attributes: tuple[IppValue, ...]
+    ) -> int:
         """Make a job whose document is still to come; return its number."""
         return number_in(await self.ask(Operation.CREATE_JOB, job, b"", **attributes))
 

@@ -27,7 +27,13 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS
 from custom_components.lianke.lan import announce
-from custom_components.lianke.lan.announce import Place, Record, _home_addresses, _label, record_of
+from custom_components.lianke.lan.announce import (
+    Announcement,
+    WebServerAddress,
+    _home_addresses,
+    _label,
+    printer_announcement,
+)
 from custom_components.lianke.lan.printer.profile import make_profile, printer_uuid
 from custom_components.lianke.lan.printer.server import Offered
 from tests.clock import until
@@ -183,7 +189,7 @@ async def test_two_boxes_look_for_one_name_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(random, "randint", lambda _least, most: most)
-    place = Place(8123, ("127.0.0.1",), secure=False)
+    place = WebServerAddress(8123, ("127.0.0.1",), secure=False)
     boxes = [announce.Announcer(hass, setup) for _ in range(2)]
     browser = await network.watch(IPP)
     await asyncio.gather(
@@ -208,15 +214,15 @@ async def test_without_zeroconf_nothing_is_announced(
     get.assert_not_called()
 
 
-def record(lan: LanPrinter, token: str, place: Place) -> Record:
+def record(lan: LanPrinter, token: str, place: WebServerAddress) -> Announcement:
     """Return what is announced of a printer."""
     known = lan.data.storage.printers[lan.key]
     profile = make_profile(lan.hass, lan.entry, known, token)
-    return record_of(Offered(lan.entry, lan.key, token), profile, place)
+    return printer_announcement(Offered(lan.entry, lan.key, token), profile, place)
 
 
 async def test_a_server_that_speaks_tls(lan: LanPrinter) -> None:
-    found = record(lan, lan.token, Place(443, ("fd00::1",), secure=True))
+    found = record(lan, lan.token, WebServerAddress(443, ("fd00::1",), secure=True))
     text = dict(found.text)
     assert found.kind == "_ipps._tcp.local."
     assert text["TLS"] == "1.2"
@@ -229,14 +235,14 @@ async def test_a_server_that_speaks_tls(lan: LanPrinter) -> None:
 
 def test_long_names_are_cut() -> None:
     name = _label("打印机 Nr. 1\n" * 20)
-    assert len(name.encode()) <= announce.MAX_LABEL - 4
+    assert len(name.encode()) <= announce.MAX_SERVICE_NAME_BYTES - 4
     assert "." not in name
     assert _label("...") == "lianke"
 
 
 async def test_long_texts_are_cut(lan: LanPrinter) -> None:
-    found = record(lan, "x" * 500, Place(1, ("10.0.0.1",), secure=False))
-    assert max(len(value.encode()) for _, value in found.text) == announce.MAX_TEXT
+    found = record(lan, "x" * 500, WebServerAddress(1, ("10.0.0.1",), secure=False))
+    assert max(len(value.encode()) for _, value in found.text) == announce.MAX_TXT_VALUE_BYTES
 
 
 def test_addresses_of_the_home_network() -> None:

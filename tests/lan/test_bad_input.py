@@ -17,15 +17,22 @@ from custom_components.lianke.const import MAX_DOCUMENT_MB, MAX_JOBS_PER_HOUR
 from custom_components.lianke.documents import download, sources as received
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode, encode
-from custom_components.lianke.ipp.model import Group, Message, Operation, Status, Tag, Value
+from custom_components.lianke.ipp.model import (
+    IppGroup,
+    IppMessage,
+    IppValue,
+    Operation,
+    Status,
+    Tag,
+)
 from custom_components.lianke.lan import origin
 from custom_components.lianke.lan.printer import (
+    ipp_endpoint,
+    ipp_requests,
     job_options,
     lan_jobs,
-    querying,
-    requests,
+    query_operations,
     server,
-    view,
 )
 from custom_components.lianke.lan.printer.lan_jobs import PendingJobs
 from custom_components.lianke.lan.printer.server import async_get_server
@@ -49,13 +56,13 @@ def spooled(lan: LanPrinter) -> list[str]:
 def request(operation: int, **changes: object) -> bytes:
     """Return a bare request; `changes` are fields of the message."""
     attributes = {
-        "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
-        "attributes-natural-language": (Value(Tag.LANGUAGE, "en"),),
+        "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (IppValue(Tag.LANGUAGE, "en"),),
         "printer-uri": values.uri("ipp://x/y"),
     }
-    group = Group(tag=Tag.OPERATION, attributes=attributes)
+    group = IppGroup(tag=Tag.OPERATION, attributes=attributes)
     return encode(
-        Message(**{"code": operation, "request_id": 1, "groups": (group,), **changes})  # type: ignore[arg-type]
+        IppMessage(**{"code": operation, "request_id": 1, "groups": (group,), **changes})  # type: ignore[arg-type]
     )
 
 
@@ -85,7 +92,7 @@ async def test_requests_that_make_no_sense(lan: LanPrinter) -> None:
 
 
 async def test_documents_that_cannot_be_printed(lan: LanPrinter) -> None:
-    cases: list[tuple[bytes, dict[str, tuple[Value, ...]], Status]] = [
+    cases: list[tuple[bytes, dict[str, tuple[IppValue, ...]], Status]] = [
         (b"", {}, Status.FORMAT_ERROR),
         (b"%PDF-1.7 cut", {}, Status.FORMAT_ERROR),
         # Half of the paper would be grey.
@@ -130,7 +137,7 @@ async def test_attributes_of_another_kind(lan: LanPrinter) -> None:
         values.NO_VALUE,
         values.boolean(True),
         values.number_range(5, 2),
-        (Value(0x7F, b"?"),),
+        (IppValue(0x7F, b"?"),),
     ):
         reply = await lan.ask(Operation.VALIDATE_JOB, dict.fromkeys(names, content))
         assert reply.status == Status.OK_SUBSTITUTED, content
@@ -153,7 +160,7 @@ async def test_a_document_beyond_the_limit(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lan.set_option(MAX_DOCUMENT_MB.key, 1)
-    monkeypatch.setattr(requests, "MAX_RASTER_BYTES", 3 * 1024**2)
+    monkeypatch.setattr(ipp_requests, "MAX_RASTER_BYTES", 3 * 1024**2)
     padded = PDF + bytes(1024**2)
     raster = urf(a_page()) + bytes(3 * 1024**2)
     for document in (padded, raster, gzip.compress(padded)):
@@ -179,8 +186,8 @@ async def test_a_connection_that_breaks(lan: LanPrinter) -> None:
 async def test_attributes_and_documents_that_never_end(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "ATTRIBUTES_SECONDS", 0.2)
-    monkeypatch.setattr(requests, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(ipp_endpoint, "ATTRIBUTES_SECONDS", 0.2)
+    monkeypatch.setattr(ipp_requests, "DOCUMENT_SILENCE_SECONDS", 0.2)
     gate = asyncio.Event()
 
     async def endless(start: bytes) -> AsyncIterator[bytes]:
@@ -192,8 +199,8 @@ async def test_attributes_and_documents_that_never_end(
         assert answer.status == 408
     whole = lan.message(Operation.PRINT_JOB) + PDF[:100]
     assert await lan.stream(endless(whole)) == Status.TIMEOUT
-    monkeypatch.setattr(requests, "IDLE_SECONDS", 60)
-    monkeypatch.setattr(requests, "RECEIVE_SECONDS", 0.2)
+    monkeypatch.setattr(ipp_requests, "DOCUMENT_SILENCE_SECONDS", 60)
+    monkeypatch.setattr(ipp_requests, "RECEIVE_SECONDS", 0.2)
     assert await lan.stream(endless(whole)) == Status.TIMEOUT
     gate.set()
     assert spooled(lan) == []
@@ -234,30 +241,32 @@ async def test_two_hundred_connections(
     """
     gate = asyncio.Event()
     waiting = 0
-    held = querying.async_get_jobs
+    held = query_operations.async_get_lan_jobs
 
-    async def slow(asked: requests.Request) -> requests.Answer:
+    async def slow(asked: ipp_requests.IppRequest) -> ipp_requests.IppResponse:
         nonlocal waiting
         waiting += 1
         await gate.wait()
         return await held(asked)
 
-    monkeypatch.setitem(view._HANDLERS, Operation.GET_JOBS, slow)
+    monkeypatch.setitem(ipp_endpoint._HANDLERS, Operation.GET_JOBS, slow)
     body = lan.message(Operation.GET_JOBS)
     first = device("127.0.0.2")
-    tasks = [asyncio.create_task(first.post(body)) for _ in range(2 * server.MAX_REQUESTS_A_DEVICE)]
-    share = server.MAX_REQUESTS_A_DEVICE
+    tasks = [
+        asyncio.create_task(first.post(body)) for _ in range(2 * server.MAX_LAN_REQUESTS_A_DEVICE)
+    ]
+    share = server.MAX_LAN_REQUESTS_A_DEVICE
     await until(lambda: sum(task.done() for task in tasks) >= share <= waiting)
     assert {task.result()[0] for task in tasks if task.done()} == {503}
     others = [device(f"127.0.0.{number}") for number in range(3, 11)]
     tasks += [asyncio.create_task(other.post(body)) for other in others for _ in range(share)]
-    refused = len(tasks) - server.MAX_REQUESTS
+    refused = len(tasks) - server.MAX_LAN_REQUESTS
     await until(lambda: sum(task.done() for task in tasks) >= refused)
-    await until(lambda: waiting >= server.MAX_REQUESTS)
+    await until(lambda: waiting >= server.MAX_LAN_REQUESTS)
     gate.set()
     codes = [code for code, _ in await asyncio.gather(*tasks)]
     assert codes.count(503) == refused
-    assert codes.count(200) == server.MAX_REQUESTS
+    assert codes.count(200) == server.MAX_LAN_REQUESTS
     assert (await lan.ask(Operation.GET_JOBS)).status == Status.OK
 
 
@@ -285,13 +294,13 @@ async def test_twenty_jobs_made_first_at_once(lan: LanPrinter) -> None:
 
 async def test_jobs_that_wait_leave_room_for_the_documents_of_others(lan: LanPrinter) -> None:
     """Of more jobs than requests of one device are answered, those that were made come out."""
-    made = [await lan.create() for _ in range(lan_jobs.MAX_PENDING_A_DEVICE)]
+    made = [await lan.create() for _ in range(lan_jobs.MAX_PENDING_LAN_JOBS_A_DEVICE)]
     places = async_get_server(lan.hass).pending_places
     late = [
         asyncio.create_task(lan.ask(Operation.CREATE_JOB))
-        for _ in range(2 * server.MAX_REQUESTS_A_DEVICE - server.MAX_WAITING_A_DEVICE)
+        for _ in range(2 * server.MAX_LAN_REQUESTS_A_DEVICE - server.MAX_WAITING_LAN_JOBS_A_DEVICE)
     ]
-    await until(lambda: places.waiting == server.MAX_WAITING_A_DEVICE)
+    await until(lambda: places.waiting == server.MAX_WAITING_LAN_JOBS_A_DEVICE)
     for number in made:
         assert (await lan.send(number, make_pdf(1, str(number)))).status == Status.OK
     for task in late:
@@ -301,7 +310,7 @@ async def test_jobs_that_wait_leave_room_for_the_documents_of_others(lan: LanPri
 
 
 async def test_few_jobs_of_all_devices_wait_for_a_place(lan: LanPrinter) -> None:
-    for _ in range(lan_jobs.MAX_PENDING_A_DEVICE):
+    for _ in range(lan_jobs.MAX_PENDING_LAN_JOBS_A_DEVICE):
         await lan.create()
     places = async_get_server(lan.hass).pending_places
 
@@ -309,8 +318,8 @@ async def test_few_jobs_of_all_devices_wait_for_a_place(lan: LanPrinter) -> None
         async with places.place(f"192.168.1.{number % 10}", within={lan.token: 0}):
             pass
 
-    others = [asyncio.create_task(wait(number)) for number in range(server.MAX_WAITING)]
-    await until(lambda: places.waiting == server.MAX_WAITING)
+    others = [asyncio.create_task(wait(number)) for number in range(server.MAX_WAITING_LAN_JOBS)]
+    await until(lambda: places.waiting == server.MAX_WAITING_LAN_JOBS)
     assert (await lan.ask(Operation.CREATE_JOB)).status == Status.BUSY
     for other in others:
         other.cancel()
@@ -318,7 +327,7 @@ async def test_few_jobs_of_all_devices_wait_for_a_place(lan: LanPrinter) -> None
 
 async def test_who_has_gone_takes_no_place(lan: LanPrinter) -> None:
     """A device that gave up while it waited sends no document: its job would keep others away."""
-    made = [await lan.create() for _ in range(lan_jobs.MAX_PENDING_A_DEVICE)]
+    made = [await lan.create() for _ in range(lan_jobs.MAX_PENDING_LAN_JOBS_A_DEVICE)]
     places = async_get_server(lan.hass).pending_places
     writer = await lan.begin(lan.message(Operation.CREATE_JOB))
     await until(lambda: places.waiting == 1)
@@ -373,10 +382,12 @@ async def test_few_jobs_wait_for_their_documents(
     monkeypatch.setattr(server, "PLACE_SECONDS", 0.05)
     devices = [
         device(f"127.0.0.{number}")
-        for number in range(2, 2 + lan_jobs.MAX_PENDING // lan_jobs.MAX_PENDING_A_DEVICE)
+        for number in range(
+            2, 2 + lan_jobs.MAX_PENDING_LAN_JOBS // lan_jobs.MAX_PENDING_LAN_JOBS_A_DEVICE
+        )
     ]
     for sender in devices:
-        for _ in range(lan_jobs.MAX_PENDING_A_DEVICE):
+        for _ in range(lan_jobs.MAX_PENDING_LAN_JOBS_A_DEVICE):
             assert (await sender.ask(Operation.CREATE_JOB)).status == Status.OK
         assert (await sender.ask(Operation.CREATE_JOB)).status == Status.BUSY
     assert (await lan.ask(Operation.CREATE_JOB)).status == Status.BUSY
@@ -393,11 +404,11 @@ async def test_jobs_with_a_code_wait_for_their_documents_as_few(
         *(sender.ask(Operation.CREATE_JOB, **code) for sender in devices for _ in range(8))
     )
     codes = [reply.status for reply in replies]
-    assert codes.count(Status.OK) == lan_jobs.MAX_PENDING
-    assert codes.count(Status.BUSY) == len(codes) - lan_jobs.MAX_PENDING
+    assert codes.count(Status.OK) == lan_jobs.MAX_PENDING_LAN_JOBS
+    assert codes.count(Status.BUSY) == len(codes) - lan_jobs.MAX_PENDING_LAN_JOBS
     pending = async_get_server(lan.hass).pending[lan.token].pending
     shares = Counter(job.sender.address for job in pending)
-    assert max(shares.values()) <= lan_jobs.MAX_PENDING_A_DEVICE
+    assert max(shares.values()) <= lan_jobs.MAX_PENDING_LAN_JOBS_A_DEVICE
 
 
 async def test_few_jobs_that_ended_are_kept(lan: LanPrinter, device: Device) -> None:
@@ -410,18 +421,18 @@ async def test_few_jobs_that_ended_are_kept(lan: LanPrinter, device: Device) -> 
             await sender.ask(Operation.CANCEL_JOB, job_id=values.integer(number))
 
     await make(lan, 1)
-    await make(device("127.0.0.2"), lan_jobs.MAX_ENDED)
+    await make(device("127.0.0.2"), lan_jobs.MAX_ENDED_LAN_JOBS)
     assert [job.sender.address for job in pending.all].count("127.0.0.1") == 1
-    assert len(pending.all) == lan_jobs.MAX_ENDED_A_DEVICE + 1
+    assert len(pending.all) == lan_jobs.MAX_ENDED_LAN_JOBS_A_DEVICE + 1
     for number in range(3, 9):
-        await make(device(f"127.0.0.{number}"), lan_jobs.MAX_ENDED_A_DEVICE)
-    assert len(pending.all) == lan_jobs.MAX_ENDED
+        await make(device(f"127.0.0.{number}"), lan_jobs.MAX_ENDED_LAN_JOBS_A_DEVICE)
+    assert len(pending.all) == lan_jobs.MAX_ENDED_LAN_JOBS
 
 
 async def test_a_list_of_jobs_is_bounded(lan: LanPrinter, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(5):
         await lan.ask(Operation.CREATE_JOB)
-    monkeypatch.setattr(querying, "MAX_LISTED", 3)
+    monkeypatch.setattr(query_operations, "MAX_LISTED_JOBS", 3)
     assert len((await lan.ask(Operation.GET_JOBS)).jobs) == 3
     assert len((await lan.ask(Operation.GET_JOBS, limit=values.integer(2))).jobs) == 2
     assert len((await lan.ask(Operation.GET_JOBS, limit=values.integer(99))).jobs) == 3
@@ -464,12 +475,12 @@ async def test_six_addresses_of_one_device_have_its_limits(
     number = await lan.create()
     await lan.ask(Operation.CANCEL_JOB, job_id=values.integer(number))
     for sender in senders:
-        for _ in range(lan_jobs.MAX_ENDED_A_DEVICE):
+        for _ in range(lan_jobs.MAX_ENDED_LAN_JOBS_A_DEVICE):
             number = await sender.create()
             await sender.ask(Operation.CANCEL_JOB, job_id=values.integer(number))
     kept = async_get_server(lan.hass).pending[lan.token].all
     assert Counter(job.device for job in kept) == {
-        "02:00:00:00:00:01": lan_jobs.MAX_ENDED_A_DEVICE,
+        "02:00:00:00:00:01": lan_jobs.MAX_ENDED_LAN_JOBS_A_DEVICE,
         "127.0.0.1": 1,
     }
 
@@ -498,7 +509,7 @@ async def test_refused_documents_count_for_an_hour(freezer: FrozenDateTimeFactor
 
 async def test_refused_documents_are_kept_of_few_devices() -> None:
     refusals = server.Refusals()
-    for number in range(server.MAX_DEVICES + 1):
+    for number in range(server.MAX_REFUSED_DEVICES + 1):
         refusals.note("token", str(number))
     assert refusals.count("token", "0") == 0
     assert refusals.count("token", "1") == 1
@@ -520,10 +531,12 @@ async def test_few_bytes_that_are_a_huge_page(lan: LanPrinter) -> None:
 
 
 async def test_a_page_selection_is_bounded(lan: LanPrinter) -> None:
-    pieces = [values.number_range(n, n)[0] for n in range(1, 2 * job_options.MAX_RANGES + 3, 2)]
+    pieces = [
+        values.number_range(n, n)[0] for n in range(1, 2 * job_options.MAX_PAGE_RANGES + 3, 2)
+    ]
     for count, status in (
-        (job_options.MAX_RANGES, Status.OK),
-        (job_options.MAX_RANGES + 1, Status.OK_SUBSTITUTED),
+        (job_options.MAX_PAGE_RANGES, Status.OK),
+        (job_options.MAX_PAGE_RANGES + 1, Status.OK_SUBSTITUTED),
     ):
         reply = await lan.ask(Operation.VALIDATE_JOB, {"page-ranges": tuple(pieces[:count])})
         assert reply.status == status
@@ -535,7 +548,7 @@ async def test_names_of_devices_are_cut_and_cleaned(lan: LanPrinter) -> None:
     (job,) = jobs_of(lan)
     assert job.spec.sender is not None
     assert job.spec.sender.startswith("<b>Anna</b> xx")
-    assert len(job.spec.sender) == requests.MAX_SENDER
+    assert len(job.spec.sender) == ipp_requests.MAX_SENDER_NAME
     assert job.spec.title == "a b"
     await came_out(lan.simulator)
 
@@ -575,10 +588,10 @@ async def test_many_names_of_attributes_cost_little(lan: LanPrinter) -> None:
 
         __hash__ = str.__hash__
 
-    def counting(asked: requests.Request, _name: str) -> list[str]:
+    def counting(asked: ipp_requests.IppRequest, _name: str) -> list[str]:
         return [Name(f"unknown-{number}") for number in range(1900)]
 
-    with patch.object(requests.Request, "words", counting):
+    with patch.object(ipp_requests.IppRequest, "words", counting):
         for operation in (Operation.GET_PRINTER_ATTRIBUTES, Operation.GET_JOBS):
             reply = await lan.ask(operation, requested_attributes=values.keyword("x"))
             assert reply.status == Status.OK

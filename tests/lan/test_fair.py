@@ -11,7 +11,7 @@ import pytest
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.jobs import rules
 from custom_components.lianke.lan import origin
-from custom_components.lianke.lan.printer import printing, requests
+from custom_components.lianke.lan.printer import ipp_requests, job_operations
 from tests.clock import until
 from tests.household import ask, came_out, device_of
 from tests.lan.conftest import Device, LanPrinter, jobs_of
@@ -56,13 +56,13 @@ async def test_what_a_device_sends_comes_out_in_the_order_in_which_it_arrived(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Although it waits for no answer before it sends the next, and some take longer to be looked at."""
-    receive, arrived = requests.async_receive, list[Path]()
+    receive, arrived = ipp_requests.async_receive, list[Path]()
 
     async def noted(*args: Any) -> Path:
         arrived.append(await receive(*args))
         return arrived[-1]
 
-    monkeypatch.setattr(printing, "async_receive", noted)
+    monkeypatch.setattr(job_operations, "async_receive", noted)
     monkeypatch.setattr(rules, "STEADY", timedelta(0))
     await lan.switch_off()
     names = [f"{number} with {pages}" for number, pages in enumerate((30, 1, 12, 1, 1))]

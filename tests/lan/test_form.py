@@ -106,7 +106,7 @@ async def test_lan_addresses_of_other_houses(
 
     monkeypatch.setattr("homeassistant.components.network.async_get_announce_addresses", announced)
     key = key_of(house.entry, "Kyocera MA2000w GX")
-    with patch("custom_components.lianke.lan.form.get_url", side_effect=found):
+    with patch("custom_components.lianke.lan.network_options.get_url", side_effect=found):
         result = await answer(
             house.hass, await go(house.hass, house.entry, "lan_printers"), {"lan_printers": [key]}
         )

@@ -6,10 +6,10 @@ from freezegun.api import FrozenDateTimeFactory
 
 from custom_components.lianke.lan.printer.job_options import JobOptions
 from custom_components.lianke.lan.printer.lan_jobs import (
-    MAX_ENDED_A_DEVICE,
+    MAX_ENDED_LAN_JOBS_A_DEVICE,
     PendingJob,
     PendingJobs,
-    Sender,
+    SenderIdentity,
     job_number,
 )
 from custom_components.lianke.lan.printer.printer_attributes import DOCUMENT_SECONDS
@@ -19,7 +19,7 @@ def pending_job(jobs: PendingJobs, *, is_receiving: bool = False) -> PendingJob:
     """Return a new job that is kept."""
     job = PendingJob(
         job_id=jobs.new_id(lambda _number: False),
-        sender=Sender("Anna", "192.168.1.23"),
+        sender=SenderIdentity("Anna", "192.168.1.23"),
         title="Brief",
         options=JobOptions(),
         created_at=datetime.now(UTC),
@@ -40,7 +40,7 @@ def test_a_job_waits_so_long(freezer: FrozenDateTimeFactory) -> None:
     ended = jobs.get(job.number)
     assert ended is not None
     assert ended.ended == "aborted-by-system"
-    for _ in range(MAX_ENDED_A_DEVICE):
+    for _ in range(MAX_ENDED_LAN_JOBS_A_DEVICE):
         jobs.end(pending_job(jobs), "aborted-by-system")
     jobs.end(receiving, "job-canceled-by-user")
     assert jobs.get(receiving.number) is not None

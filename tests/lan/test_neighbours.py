@@ -58,7 +58,7 @@ def test_a_system_without_such_a_table() -> None:
 def test_a_system_that_does_not_give_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A time-out is no reason to wait any longer."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    monkeypatch.setattr(neighbours, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(neighbours, "NEIGHBOURS_SECONDS", 0.05)
     with there, patch.object(socket, "socket", return_value=here):
         assert neighbours.neighbours() == {}
 
@@ -72,5 +72,5 @@ async def test_the_table_is_read_anew(hass: HomeAssistant, clock: Clock) -> None
         assert await devices.async_of(hass, "10.9.0.3") == "10.9.0.3"
         table["10.9.0.3"] = CARD
         assert await devices.async_of(hass, "10.9.0.3") == "10.9.0.3"
-        clock.tick(neighbours.FRESH_SECONDS + 0.1)
+        clock.tick(neighbours.NEIGHBOURS_FRESH_SECONDS + 0.1)
         assert await devices.async_of(hass, "10.9.0.3") == CARD

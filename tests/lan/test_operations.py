@@ -16,10 +16,17 @@ import pytest
 
 from custom_components.lianke.const import CONF_DEFAULT_OPTIONS, LAN_PRINTER_PATH
 from custom_components.lianke.ipp import model as values
-from custom_components.lianke.ipp.model import Attributes, Collection, Operation, Status, Tag, Value
+from custom_components.lianke.ipp.model import (
+    Attributes,
+    IppCollection,
+    IppValue,
+    Operation,
+    Status,
+    Tag,
+)
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import HOLD_REASONS
-from custom_components.lianke.lan.printer.querying import state_of
+from custom_components.lianke.lan.printer.query_operations import state_of
 from custom_components.lianke.printing.print_action import job_dict
 from tests.clock import Clock
 from tests.documents.rasters import (
@@ -55,7 +62,7 @@ def media_col(width: int, height: int, **members: str) -> Attributes:
     }
 
 
-def collections(found: Iterable[Value]) -> list[Collection]:
+def collections(found: Iterable[IppValue]) -> list[IppCollection]:
     """Return the members of collections."""
     return [value.content for value in found if isinstance(value.content, Mapping)]
 

@@ -13,15 +13,15 @@ import pytest
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Operation, Status
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.lan.printer import lan_jobs as repeats, printing
+from custom_components.lianke.lan.printer import job_operations, lan_jobs as repeats
+from custom_components.lianke.lan.printer.ipp_requests import DocumentStream
 from custom_components.lianke.lan.printer.lan_jobs import (
-    MAX_ENDED_A_DEVICE,
+    MAX_ENDED_LAN_JOBS_A_DEVICE,
     Repeats,
-    Sender,
-    Sent,
+    SenderIdentity,
+    SentDocument,
     job_number,
 )
-from custom_components.lianke.lan.printer.requests import DocumentStream
 from custom_components.lianke.lan.printer.server import async_get_server
 from custom_components.lianke.printing.builder import async_print_one
 from tests.clock import until
@@ -54,7 +54,7 @@ class Gate:
             await self.opened.wait()
             return job or await real(*args, **received)
 
-        monkeypatch.setattr(printing, "async_print_one", held)
+        monkeypatch.setattr(job_operations, "async_print_one", held)
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -82,9 +82,9 @@ async def test_an_answer_that_nobody_acknowledges(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Wi-Fi is gone without a word: the connection seems to live."""
-    monkeypatch.setattr(repeats, "DELIVERY_SECONDS", 0.1)
+    monkeypatch.setattr(repeats, "ACKNOWLEDGE_SECONDS", 0.1)
     with monkeypatch.context() as patch:
-        patch.setattr(repeats, "_has_all", lambda _line: False)
+        patch.setattr(repeats, "_is_acknowledged", lambda _line: False)
         number = await lan.print()
         assert await lan.print() == number
         await until(lambda: not async_get_server(lan.hass).requests.taken)
@@ -245,7 +245,7 @@ async def test_what_happens_before_the_document_is_there(
         assert (await lan.ask(Operation.CANCEL_JOB, job_id=job_id)).status == Status.OK
         refused, state = Status.NOT_POSSIBLE, 7
     # Of later ones so many that the first is not remembered.
-    for _ in range(MAX_ENDED_A_DEVICE if start else 0):
+    for _ in range(MAX_ENDED_LAN_JOBS_A_DEVICE if start else 0):
         other = values.integer(await lan.create())
         assert (await lan.ask(Operation.CANCEL_JOB, job_id=other)).status == Status.OK
     drawn.set()
@@ -258,9 +258,9 @@ async def test_what_happens_before_the_document_is_there(
 
 def test_few_jobs_are_kept_in_mind() -> None:
     known = Repeats()
-    for number in range(repeats.MAX_TOLD + 1):
-        known.note_told(str(number))
-    assert len(known._told) == repeats.MAX_TOLD
+    for number in range(repeats.MAX_KNOWN_TO_CLIENTS + 1):
+        known.on_client_told(str(number))
+    assert len(known._told) == repeats.MAX_KNOWN_TO_CLIENTS
     assert "0" not in known._told
 
 
@@ -268,8 +268,8 @@ async def test_the_newest_one_is_found(lan: LanPrinter) -> None:
     await lan.print()
     (job,) = jobs_of(lan)
     older = replace(job, job_id="older", created_at=job.created_at - timedelta(seconds=60))
-    sent = Sent(
-        Sender(lan.name, "127.0.0.1"),
+    sent = SentDocument(
+        SenderIdentity(lan.name, "127.0.0.1"),
         job.spec.title,
         job.present.document.digest or "",
         dict(job.spec.requested),
@@ -292,6 +292,6 @@ async def test_the_newest_one_is_found(lan: LanPrinter) -> None:
         assert (known.find([repeated], sent, job.created_at) is repeated) is is_it
         # Whatever was before it.
         assert known.find([older, repeated], sent, job.created_at) is (repeated if is_it else None)
-    known.note_told(job.job_id)
+    known.on_client_told(job.job_id)
     assert known.find([job], sent, now) is None
     await came_out(lan.simulator)

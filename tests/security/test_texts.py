@@ -17,7 +17,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.binding import printer_list
 from custom_components.lianke.issues import AWAITING_DRIVER
 from custom_components.lianke.jobs.rules import LimitError
-from custom_components.lianke.lan.form import lan_addresses
+from custom_components.lianke.lan.network_options import lan_addresses
 from custom_components.lianke.pages.clean import MAX_LENGTH, escape_markdown
 from tests.conftest import LANGUAGES, make_entry, set_up, texts
 from tests.security.rendering import PAYLOADS, active, as_shown, blocks, shown

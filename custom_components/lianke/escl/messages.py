@@ -15,27 +15,27 @@ from ..const import ScanColor, ScanSource
 
 UNITS_PER_INCH: Final = 300
 # Bytes of a request. Real clients send about 1,500.
-MAX_SETTINGS: Final = 64 * 1024
+MAX_SETTINGS_BYTES: Final = 64 * 1024
 # Elements of a request, and how deep they may be nested.
-MAX_ELEMENTS: Final = 300
-MAX_DEPTH: Final = 16
+MAX_SETTINGS_ELEMENTS: Final = 300
+MAX_ELEMENT_DEPTH: Final = 16
 # Digits of a number.
-MAX_DIGITS: Final = 9
+MAX_SCAN_DIGITS: Final = 9
 # Dots per inch that a client may ask for.
-LEAST_DPI: Final = 75
-MOST_DPI: Final = 600
-DEFAULT_DPI: Final = 300
+LEAST_SCAN_DPI: Final = 75
+MOST_SCAN_DPI: Final = 600
+DEFAULT_SCAN_DPI: Final = 300
 # The resolutions we announce. We also scan at others in between.
-RESOLUTIONS: Final = (75, 100, 150, 200, 300, 400, 600)
+SCAN_RESOLUTIONS: Final = (75, 100, 150, 200, 300, 400, 600)
 JPEG: Final = "image/jpeg"
 PDF: Final = "application/pdf"
-FORMATS: Final = (JPEG, PDF)
+SCAN_FORMATS: Final = (JPEG, PDF)
 # The smallest region we announce.
 LEAST_SIDE: Final = 16
-VERSION: Final = "2.63"
+ESCL_VERSION: Final = "2.63"
 _SCAN: Final = "http://schemas.hp.com/imaging/escl/2011/05/03"
 _PWG: Final = "http://www.pwg.org/schemas/2010/12/sm"
-_UNITS: Final = "ThreeHundredthsOfInches"
+_REGION_UNITS: Final = "ThreeHundredthsOfInches"
 _INTENTS: Final = ("Document", "TextAndGraphic", "Photo", "Preview")
 
 type Node = tuple[str, str | int | Sequence[Node]]
@@ -45,13 +45,13 @@ class EsclError(ValueError):
     """A request that cannot be read, or that asks for something this scanner does not have."""
 
 
-_COLORS: Final = {
+_COLOR_MODES: Final = {
     ScanColor.COLOR: "RGB24",
     ScanColor.GRAY: "Grayscale8",
     ScanColor.MONO: "BlackAndWhite1",
 }
 # One client sends Flatbed, and another vendor's scanners announce Adf.
-_SOURCES: Final = {
+_SOURCE_WORDS: Final = {
     "Platen": ScanSource.GLASS,
     "Flatbed": ScanSource.GLASS,
     "Feeder": ScanSource.FEEDER,
@@ -87,14 +87,14 @@ class ScanSettings:
     # None leaves the choice to the scanner.
     source: ScanSource | None = None
     color: ScanColor = ScanColor.COLOR
-    dpi: int = DEFAULT_DPI
+    dpi: int = DEFAULT_SCAN_DPI
     format: str = JPEG
     two_sided: bool = False
     region: Region | None = None  # None for the whole page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Capabilities:
+class ScannerCapabilities:
     make_and_model: str
     uuid: str
     admin_url: str
@@ -107,7 +107,7 @@ class Capabilities:
     resolutions: tuple[int, ...]
 
 
-class JobState(StrEnum):
+class ScanJobState(StrEnum):
     PROCESSING = "Processing"
     COMPLETED = "Completed"
     CANCELED = "Canceled"
@@ -115,21 +115,21 @@ class JobState(StrEnum):
 
 
 _REASONS: Final = {
-    JobState.PROCESSING: "JobScanning",
-    JobState.COMPLETED: "JobCompletedSuccessfully",
-    JobState.CANCELED: "JobCanceledByUser",
-    JobState.ABORTED: "AbortedBySystem",
+    ScanJobState.PROCESSING: "JobScanning",
+    ScanJobState.COMPLETED: "JobCompletedSuccessfully",
+    ScanJobState.CANCELED: "JobCanceledByUser",
+    ScanJobState.ABORTED: "AbortedBySystem",
 }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JobInfo:
+class ScanJobInfo:
     """A scan as we report it to clients."""
 
     path: str
     uuid: str
     age: int  # seconds
-    state: JobState
+    state: ScanJobState
     # Documents that the client has fetched, and those it has not fetched yet.
     taken: int
     waiting: int
@@ -147,7 +147,7 @@ def _texts(data: bytes) -> dict[str, str]:
         if not names and name != "ScanSettings":
             raise EsclError("no ScanSettings")
         names.append(name)
-        if next(elements) > MAX_ELEMENTS or len(names) > MAX_DEPTH:
+        if next(elements) > MAX_SETTINGS_ELEMENTS or len(names) > MAX_ELEMENT_DEPTH:
             raise EsclError("too much of it")
         text.clear()
 
@@ -174,23 +174,23 @@ def _texts(data: bytes) -> dict[str, str]:
 
 def parse_settings(data: bytes) -> ScanSettings:
     """Read the body of a request to scan. Raises EsclError."""
-    if len(data) > MAX_SETTINGS:
+    if len(data) > MAX_SETTINGS_BYTES:
         raise EsclError("too much of it")
     # One client sends blanks before the XML declaration, which XML forbids.
     texts = _texts(data.removeprefix(b"\xef\xbb\xbf").lstrip())
     source = texts.get("InputSource")
-    if source and source not in _SOURCES:
+    if source and source not in _SOURCE_WORDS:
         raise EsclError("no such source")
     # Two elements say the same; DocumentFormatExt is the newer one.
     wanted = texts.get("DocumentFormatExt") or texts.get("DocumentFormat") or JPEG
-    if wanted not in FORMATS:
+    if wanted not in SCAN_FORMATS:
         raise EsclError("no such format")
-    mode = texts.get("ColorMode") or _COLORS[ScanColor.COLOR]
-    color = next((one for one, word in _COLORS.items() if word == mode), None)
+    mode = texts.get("ColorMode") or _COLOR_MODES[ScanColor.COLOR]
+    color = next((one for one, word in _COLOR_MODES.items() if word == mode), None)
     if color is None:
         raise EsclError("no such colour mode")
     return ScanSettings(
-        source=_SOURCES[source] if source else None,
+        source=_SOURCE_WORDS[source] if source else None,
         color=color,
         dpi=_resolution(texts),
         format=wanted,
@@ -200,8 +200,11 @@ def parse_settings(data: bytes) -> ScanSettings:
 
 
 def _resolution(texts: dict[str, str]) -> int:
-    across = _number(texts, "XResolution", DEFAULT_DPI)
-    if across != _number(texts, "YResolution", across) or not LEAST_DPI <= across <= MOST_DPI:
+    across = _number(texts, "XResolution", DEFAULT_SCAN_DPI)
+    if (
+        across != _number(texts, "YResolution", across)
+        or not LEAST_SCAN_DPI <= across <= MOST_SCAN_DPI
+    ):
         raise EsclError("no such resolution")
     return across
 
@@ -209,21 +212,21 @@ def _resolution(texts: dict[str, str]) -> int:
 def _region(texts: dict[str, str]) -> Region | None:
     if "Width" not in texts and "Height" not in texts:
         return None
-    if not texts.get("ContentRegionUnits", _UNITS).endswith(_UNITS):
+    if not texts.get("ContentRegionUnits", _REGION_UNITS).endswith(_REGION_UNITS):
         raise EsclError("no such units")
     return Region(*(_number(texts, name, 0) for name in ("XOffset", "YOffset", "Width", "Height")))
 
 
 def _number(texts: dict[str, str], name: str, default: int) -> int:
     text = texts.get(name) or str(default)
-    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_SCAN_DIGITS):
         raise EsclError(f"{name} is no number")
     return int(text)
 
 
-def capabilities_xml(able: Capabilities) -> bytes:
+def capabilities_xml(able: ScannerCapabilities) -> bytes:
     nodes: list[Node] = [
-        ("pwg:Version", VERSION),
+        ("pwg:Version", ESCL_VERSION),
         ("pwg:MakeAndModel", able.make_and_model),
         ("scan:UUID", able.uuid),
         ("scan:AdminURI", able.admin_url),
@@ -242,16 +245,20 @@ def capabilities_xml(able: Capabilities) -> bytes:
     return _document("scan:ScannerCapabilities", nodes)
 
 
-def _source(able: Capabilities, area: Area) -> list[Node]:
+def _source(able: ScannerCapabilities, area: Area) -> list[Node]:
     each: list[Node] = [
         ("scan:DiscreteResolution", [("scan:XResolution", dpi), ("scan:YResolution", dpi)])
         for dpi in able.resolutions
     ]
     profile: list[Node] = [
-        ("scan:ColorModes", _each("scan:ColorMode", [_COLORS[color] for color in able.colors])),
+        (
+            "scan:ColorModes",
+            _each("scan:ColorMode", [_COLOR_MODES[color] for color in able.colors]),
+        ),
         (
             "scan:DocumentFormats",
-            _each("pwg:DocumentFormat", FORMATS) + _each("scan:DocumentFormatExt", FORMATS),
+            _each("pwg:DocumentFormat", SCAN_FORMATS)
+            + _each("scan:DocumentFormatExt", SCAN_FORMATS),
         ),
         ("scan:SupportedResolutions", [("scan:DiscreteResolutions", each)]),
     ]
@@ -272,20 +279,20 @@ def _each(name: str, texts: Sequence[str]) -> list[Node]:
     return [(name, text) for text in texts]
 
 
-def status_xml(jobs: Sequence[JobInfo], *, is_idle: bool) -> bytes:
+def status_xml(jobs: Sequence[ScanJobInfo], *, is_idle: bool) -> bytes:
     """Write the ScannerStatus document; `jobs` come newest first.
 
     It does not report the state of the feeder, since the service does not tell us whether there is paper in it.
     """
     nodes: list[Node] = [
-        ("pwg:Version", VERSION),
+        ("pwg:Version", ESCL_VERSION),
         ("pwg:State", "Idle" if is_idle else "Processing"),
         ("scan:Jobs", [("scan:JobInfo", _job(job)) for job in jobs]),
     ]
     return _document("scan:ScannerStatus", nodes)
 
 
-def _job(job: JobInfo) -> list[Node]:
+def _job(job: ScanJobInfo) -> list[Node]:
     return [
         ("pwg:JobUri", job.path),
         ("pwg:JobUuid", job.uuid),

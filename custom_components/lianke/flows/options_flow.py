@@ -37,7 +37,7 @@ from ..api.options import (
     resolve_options,
 )
 from ..documents.page_documents import WritePage
-from ..lan.form import LanPrinterSteps
+from ..lan.network_options import LanPrinterSteps
 from ..manual_duplex.form import ManualDuplexSteps
 from ..options_frame import CONF_TARGET, WHOLE_BOX, UserInput, choice, needs_box, number_field
 from ..people.people_steps import PeopleSteps

@@ -8,27 +8,27 @@ from typing import Final
 
 from .model import (
     MAX_INTEGER,
-    Collection,
-    Group,
+    IppCollection,
     IppError,
-    Message,
+    IppGroup,
+    IppMessage,
+    IppValue,
     Range,
     Resolution,
     Status,
     Tag,
-    Value,
     shortened,
 )
 
 # Bytes of a request's attributes; its document comes after them.
-MAX_MESSAGE: Final = 64 * 1024
+MAX_ATTRIBUTES_BYTES: Final = 64 * 1024
 # Values and groups of a request, members of collections included.
-MAX_VALUES: Final = 2000
+MAX_IPP_VALUES: Final = 2000
 # Collections within collections.
-MAX_DEPTH: Final = 5
+MAX_COLLECTION_DEPTH: Final = 5
 # Of a text, keyword or URI, and of a name (RFC 8011, section 5.1).
-MAX_VALUE_BYTES: Final = 1023
-MAX_NAME_BYTES: Final = 255
+MAX_IPP_VALUE_BYTES: Final = 1023
+MAX_IPP_NAME_BYTES: Final = 255
 
 _HEADER: Final = struct.Struct(">BBHI")
 _INTEGER: Final = struct.Struct(">i")
@@ -49,7 +49,7 @@ class IncompleteError(IppError):
         super().__init__(Status.BAD_REQUEST, "the attributes are cut off")
 
 
-def decode(data: bytes) -> tuple[Message, int]:
+def decode(data: bytes) -> tuple[IppMessage, int]:
     """Return the message at the start of the bytes, and how many bytes it takes.
 
     Raises IncompleteError when the message needs more bytes, IppError when it is malformed or beyond a limit.
@@ -57,31 +57,31 @@ def decode(data: bytes) -> tuple[Message, int]:
     if len(data) < _HEADER.size:
         raise IncompleteError
     major, minor, code, request_id = _HEADER.unpack_from(data)
-    reader = _Reader(data[:MAX_MESSAGE], _HEADER.size)
+    reader = _MessageReader(data[:MAX_ATTRIBUTES_BYTES], _HEADER.size)
     try:
         groups = tuple(reader.groups())
     except IncompleteError:
-        if len(data) >= MAX_MESSAGE:
+        if len(data) >= MAX_ATTRIBUTES_BYTES:
             raise IppError(Status.ENTITY_TOO_LARGE, "the attributes have too many bytes") from None
         raise
-    message = Message(code=code, request_id=request_id, groups=groups, version=(major, minor))
+    message = IppMessage(code=code, request_id=request_id, groups=groups, version=(major, minor))
     return message, reader.position
 
 
 @dataclass(slots=True)
-class _Reader:
+class _MessageReader:
     _data: bytes
     position: int
     _counted: int = 0
 
-    def groups(self) -> Iterator[Group]:
+    def groups(self) -> Iterator[IppGroup]:
         tag = self._byte()
         while tag != Tag.END:
             if tag not in _DELIMITERS or tag == 0:
                 raise _malformed()
             # Count groups too: one without attributes is a single byte.
             self._count()
-            attributes: dict[str, list[Value]] = {}
+            attributes: dict[str, list[IppValue]] = {}
             group, tag = tag, self._byte()
             name = ""
             while tag not in _DELIMITERS:
@@ -95,7 +95,7 @@ class _Reader:
                     raise _malformed()
                 attributes[name].append(self._value(tag, 0))
                 tag = self._byte()
-            yield Group(tag=group, attributes=_frozen(attributes))
+            yield IppGroup(tag=group, attributes=_frozen(attributes))
 
     def _byte(self) -> int:
         if self.position >= len(self._data):
@@ -118,28 +118,28 @@ class _Reader:
 
     def _name(self) -> str:
         field = self._field()
-        if len(field) > MAX_NAME_BYTES:
+        if len(field) > MAX_IPP_NAME_BYTES:
             raise IppError(Status.VALUE_TOO_LONG, "a name is too long")
         return field.decode("utf-8", "replace")
 
     def _count(self) -> None:
         self._counted += 1
-        if self._counted > MAX_VALUES:
+        if self._counted > MAX_IPP_VALUES:
             raise IppError(Status.ENTITY_TOO_LARGE, "there are too many values")
 
-    def _value(self, tag: int, depth: int) -> Value:
+    def _value(self, tag: int, depth: int) -> IppValue:
         self._count()
         field = self._field()
         if tag == Tag.BEGIN_COLLECTION:
-            if depth >= MAX_DEPTH:
+            if depth >= MAX_COLLECTION_DEPTH:
                 raise IppError(Status.ENTITY_TOO_LARGE, "collections are nested too deeply")
-            return Value(tag, self._collection(depth + 1))
+            return IppValue(tag, self._collection(depth + 1))
         if tag == Tag.END_COLLECTION:
             raise _malformed()
         return _decode_value(tag, field)
 
-    def _collection(self, depth: int) -> Collection:
-        members: dict[str, list[Value]] = {}
+    def _collection(self, depth: int) -> IppCollection:
+        members: dict[str, list[IppValue]] = {}
         name = ""
         while (tag := self._byte()) != Tag.END_COLLECTION:
             if tag in _DELIMITERS or self._name():
@@ -160,25 +160,25 @@ class _Reader:
         return _frozen(members)
 
 
-def _frozen(attributes: Mapping[str, list[Value]]) -> Collection:
+def _frozen(attributes: Mapping[str, list[IppValue]]) -> IppCollection:
     return {name: tuple(values) for name, values in attributes.items()}
 
 
-def _decode_value(tag: int, field: bytes) -> Value:
+def _decode_value(tag: int, field: bytes) -> IppValue:
     if tag in _OUT_OF_BAND:
-        return Value(tag, None)
+        return IppValue(tag, None)
     if tag in _STRINGS:
-        return Value(tag, _text(field))
+        return IppValue(tag, _text(field))
     try:
         match tag:
             case Tag.INTEGER | Tag.ENUM:
-                return Value(tag, _INTEGER.unpack(field)[0])
+                return IppValue(tag, _INTEGER.unpack(field)[0])
             case Tag.BOOLEAN:
                 if field not in (b"\0", b"\1"):
                     raise _malformed()
-                return Value(tag, field == b"\1")
+                return IppValue(tag, field == b"\1")
             case Tag.RANGE:
-                return Value(tag, Range(*_RANGE.unpack(field)))
+                return IppValue(tag, Range(*_RANGE.unpack(field)))
             case Tag.RESOLUTION:
                 across, along, unit = _RESOLUTION.unpack(field)
                 if unit != _DPI:
@@ -187,19 +187,19 @@ def _decode_value(tag: int, field: bytes) -> Value:
                         max(-MAX_INTEGER, min(round(side * 2.54), MAX_INTEGER))
                         for side in (across, along)
                     )
-                return Value(tag, Resolution(across, along))
+                return IppValue(tag, Resolution(across, along))
             case Tag.DATE_TIME:
-                return Value(tag, _date(field))
+                return IppValue(tag, _date(field))
             case Tag.TEXT_LANGUAGE | Tag.NAME_LANGUAGE:
                 plain = Tag.TEXT if tag == Tag.TEXT_LANGUAGE else Tag.NAME
-                return Value(plain, _text(_without_language(field)))
+                return IppValue(plain, _text(_without_language(field)))
     except struct.error:
         raise _malformed() from None
-    return Value(tag, field)
+    return IppValue(tag, field)
 
 
 def _text(field: bytes) -> str:
-    if len(field) > MAX_VALUE_BYTES:
+    if len(field) > MAX_IPP_VALUE_BYTES:
         raise IppError(Status.VALUE_TOO_LONG, "a value is too long")
     return field.decode("utf-8", "replace")
 
@@ -227,7 +227,7 @@ def _malformed() -> IppError:
     return IppError(Status.BAD_REQUEST, "the message is malformed")
 
 
-def encode(message: Message) -> bytes:
+def encode(message: IppMessage) -> bytes:
     """Turn a message into bytes. Raises ValueError for a value that IPP cannot express."""
     out = bytearray(_HEADER.pack(*message.version, message.code, message.request_id))
     for group in message.groups:
@@ -238,7 +238,7 @@ def encode(message: Message) -> bytes:
     return bytes(out)
 
 
-def _write(out: bytearray, name: str, values: tuple[Value, ...]) -> None:
+def _write(out: bytearray, name: str, values: tuple[IppValue, ...]) -> None:
     for value in values:
         _write_field(out, value.tag, name.encode(), _encode_value(value))
         name = ""
@@ -259,7 +259,7 @@ def _write_field(out: bytearray, tag: int, name: bytes, field: bytes) -> None:
         out += part
 
 
-def _encode_value(value: Value) -> bytes:
+def _encode_value(value: IppValue) -> bytes:
     match value.content:
         case bool():
             return b"\1" if value.content else b"\0"
@@ -268,7 +268,7 @@ def _encode_value(value: Value) -> bytes:
                 raise ValueError("an integer is out of range")
             return _INTEGER.pack(value.content)
         case str():
-            return shortened(value.content, MAX_VALUE_BYTES).encode("utf-8", "replace")
+            return shortened(value.content, MAX_IPP_VALUE_BYTES).encode("utf-8", "replace")
         case bytes():
             return value.content
         case Range():

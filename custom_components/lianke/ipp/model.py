@@ -102,31 +102,31 @@ class Resolution(NamedTuple):
     along: int
 
 
-type Collection = Mapping[str, tuple[Value, ...]]
-type Content = int | str | bytes | datetime | Range | Resolution | Collection | None
+type IppCollection = Mapping[str, tuple[IppValue, ...]]
+type Content = int | str | bytes | datetime | Range | Resolution | IppCollection | None
 
 
-class Value(NamedTuple):
+class IppValue(NamedTuple):
     tag: int
     # None for an out-of-band value.
     content: Content
 
 
-type Attributes = Mapping[str, tuple[Value, ...]]
+type Attributes = Mapping[str, tuple[IppValue, ...]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Group:
+class IppGroup:
     tag: int
     attributes: Attributes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
+class IppMessage:
     # The operation of a request, the status of an answer.
     code: int
     request_id: int
-    groups: tuple[Group, ...]
+    groups: tuple[IppGroup, ...]
     version: tuple[int, int] = (2, 0)
 
     def group(self, tag: Tag) -> Attributes:
@@ -155,8 +155,8 @@ def shortened(text: str, most: int) -> str:
 TEXT_BYTES: Final = 127
 
 
-def _values(tag: Tag, *contents: Content) -> tuple[Value, ...]:
-    return tuple(Value(tag, content) for content in contents)
+def _values(tag: Tag, *contents: Content) -> tuple[IppValue, ...]:
+    return tuple(IppValue(tag, content) for content in contents)
 
 
 keyword: Final = partial(_values, Tag.KEYWORD)
@@ -169,28 +169,28 @@ octets: Final = partial(_values, Tag.OCTETS)
 collection: Final = partial(_values, Tag.BEGIN_COLLECTION)
 
 
-def name(*texts: str) -> tuple[Value, ...]:
+def name(*texts: str) -> tuple[IppValue, ...]:
     return _values(Tag.NAME, *(shortened(item, TEXT_BYTES) for item in texts))
 
 
-def text(*texts: str) -> tuple[Value, ...]:
+def text(*texts: str) -> tuple[IppValue, ...]:
     return _values(Tag.TEXT, *(shortened(item, TEXT_BYTES) for item in texts))
 
 
-def integer(*numbers: int) -> tuple[Value, ...]:
+def integer(*numbers: int) -> tuple[IppValue, ...]:
     """Cap each number at MAX_INTEGER."""
     return _values(Tag.INTEGER, *(min(number, MAX_INTEGER) for number in numbers))
 
 
-def number_range(lower: int, upper: int) -> tuple[Value, ...]:
+def number_range(lower: int, upper: int) -> tuple[IppValue, ...]:
     return _values(Tag.RANGE, Range(lower, upper))
 
 
-def resolution(*dpi: int) -> tuple[Value, ...]:
+def resolution(*dpi: int) -> tuple[IppValue, ...]:
     """Encode resolutions (dpi) that are the same in both directions."""
     return _values(Tag.RESOLUTION, *(Resolution(item, item) for item in dpi))
 
 
-NO_VALUE: Final = (Value(Tag.NO_VALUE, None),)
-UNKNOWN: Final = (Value(Tag.UNKNOWN, None),)
-UNSUPPORTED: Final = (Value(Tag.UNSUPPORTED, None),)
+NO_VALUE: Final = (IppValue(Tag.NO_VALUE, None),)
+UNKNOWN: Final = (IppValue(Tag.UNKNOWN, None),)
+UNSUPPORTED: Final = (IppValue(Tag.UNSUPPORTED, None),)

@@ -4,8 +4,8 @@ from homeassistant.core import HomeAssistant, callback
 
 from ..runtime import LiankeConfigEntry
 from .announce import Announcer
-from .printer.view import IconView, LanPrinterView
-from .scanner.view import DescriptionView, DocumentView, JobsView, JobView
+from .printer.ipp_endpoint import IconView, LanPrinterView
+from .scanner.escl_endpoint import DescriptionView, DocumentView, JobsView, JobView
 
 
 @callback

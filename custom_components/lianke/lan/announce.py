@@ -23,14 +23,14 @@ from zeroconf import BadTypeInNameException, Error
 from zeroconf.asyncio import AsyncServiceInfo
 
 from ..const import DOMAIN, ScanColor, ScanSource
-from ..escl.messages import FORMATS as SCAN_FORMATS, VERSION
+from ..escl.messages import ESCL_VERSION, SCAN_FORMATS
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
 from ..scanner.hub import SIGNAL_SCANNERS, Abilities, async_get_hub, scanner_device
-from .printer.printer_attributes import ANY, FORMATS, MOPRIA, urf_keywords
+from .printer.printer_attributes import ANY, DOCUMENT_FORMATS, MOPRIA, urf_keywords
 from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
 from .printer.server import Offered, async_get_server, offered_of
-from .scanner.scans import ICON, OfferedScanner, colors_of, has_source, offered_scanners
+from .scanner.network_scanner import ICON, OfferedScanner, colors_of, has_source, offered_scanners
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,9 +42,9 @@ USCANS: Final = "_uscans._tcp.local."
 # AirPrint looks for the first, IPP Everywhere for the second.
 SUBTYPES: Final = ("_universal._sub.", "_print._sub.")
 # Bytes of a name in DNS.
-MAX_LABEL: Final = 63
+MAX_SERVICE_NAME_BYTES: Final = 63
 # Bytes of a value in the TXT record, whose entries (key and value) have at most 255.
-MAX_TEXT: Final = 200
+MAX_TXT_VALUE_BYTES: Final = 200
 _COLOR_SPACES: Final = {
     ScanColor.COLOR: "color",
     ScanColor.GRAY: "grayscale",
@@ -53,7 +53,7 @@ _COLOR_SPACES: Final = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
+class Announcement:
     """One announcement; an equal record needs no new one."""
 
     kind: str
@@ -85,7 +85,7 @@ class Record:
         return services
 
 
-class Place(NamedTuple):
+class WebServerAddress(NamedTuple):
     """Where the home network reaches Home Assistant's web server."""
 
     port: int
@@ -102,27 +102,27 @@ class Place(NamedTuple):
 
     def record(
         self, kind: str, name: str, host: str, text: dict[str, str], subtypes: tuple[str, ...] = ()
-    ) -> Record:
+    ) -> Announcement:
         """`host` completes the host name, `lianke-HOST.local.`, which no other printer or scanner has."""
-        return Record(
+        return Announcement(
             kind=kind,
             name=_label(name),
             host=f"{DOMAIN}-{host}.local.",
             port=self.port,
             addresses=self.addresses,
-            text=tuple((key, shortened(value, MAX_TEXT)) for key, value in text.items()),
+            text=tuple((key, shortened(value, MAX_TXT_VALUE_BYTES)) for key, value in text.items()),
             subtypes=subtypes,
         )
 
 
-async def async_place(hass: HomeAssistant) -> Place | None:
+async def async_web_server_address(hass: HomeAssistant) -> WebServerAddress | None:
     """Return None where the home network cannot reach the web server."""
     if (server := hass.config.api) is None:
         return None
     addresses = _home_addresses(
         await network.async_get_announce_addresses(hass), hass.http.server_host or ()
     )
-    return Place(server.port, addresses, server.use_ssl) if addresses else None
+    return WebServerAddress(server.port, addresses, server.use_ssl) if addresses else None
 
 
 class Announcer:
@@ -131,7 +131,7 @@ class Announcer:
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
-        self._announced: dict[str, tuple[Record, list[AsyncServiceInfo]]] = {}
+        self._announced: dict[str, tuple[Announcement, list[AsyncServiceInfo]]] = {}
         self._task: asyncio.Task[None] | None = None
         self._is_due = False
 
@@ -199,26 +199,26 @@ class Announcer:
                     await self._async_withdraw(token)
                     await self._async_announce(token, record)
 
-    async def _async_wanted(self) -> dict[str, Record]:
+    async def _async_wanted(self) -> dict[str, Announcement]:
         hass, entry = self._hass, self._entry
         coordinator = entry.runtime_data.coordinator
-        if (place := await async_place(hass)) is None:
+        if (place := await async_web_server_address(hass)) is None:
             return {}
         hub = async_get_hub(hass, entry)
         # An announcement lists what a scanner can do, which is unknown before the service has listed the scanners.
         offered_now = offered_scanners(hass, entry) if hub.is_listed else ()
         scanners = {one: hub.scanners[one.scanner_id].name for one in offered_now}
-        wanted: dict[str, Record] = {}
+        wanted: dict[str, Announcement] = {}
         for offered in offered_of(entry):
             # Capabilities are remembered for a week: the service is asked once.
             await coordinator.capabilities.get(offered.printer_key)
             if known := entry.runtime_data.storage.printers.get(offered.printer_key):
                 profile = make_profile(hass, entry, known, offered.token)
                 scans = profile.model in scanners.values()
-                wanted[offered.token] = record_of(offered, profile, place, scans=scans)
+                wanted[offered.token] = printer_announcement(offered, profile, place, scans=scans)
         for scanner, model in scanners.items():
             device = scanner_device(hass, entry, scanner.scanner_id)
-            wanted[scanner.token] = scanner_record(
+            wanted[scanner.token] = scanner_announcement(
                 scanner,
                 model,
                 hub.abilities(scanner.scanner_id),
@@ -228,7 +228,7 @@ class Announcer:
             )
         return wanted
 
-    async def _async_announce(self, token: str, record: Record) -> None:
+    async def _async_announce(self, token: str, record: Announcement) -> None:
         shared = await zeroconf.async_get_async_instance(self._hass)
         services: list[AsyncServiceInfo] = []
         self._announced[token] = (record, services)
@@ -267,7 +267,9 @@ class Announcer:
             await self._async_withdraw(token)
 
 
-def record_of(offered: Offered, profile: Profile, place: Place, *, scans: bool = False) -> Record:
+def printer_announcement(
+    offered: Offered, profile: Profile, place: WebServerAddress, *, scans: bool = False
+) -> Announcement:
     """Fill the TXT record with the keys that AirPrint and Mopria ask for."""
     text = {
         "txtvers": "1",
@@ -277,7 +279,7 @@ def record_of(offered: Offered, profile: Profile, place: Place, *, scans: bool =
         "ty": profile.model,
         "product": f"({profile.model})",
         "note": profile.location,
-        "pdl": ",".join(kind for kind in FORMATS if kind != ANY),
+        "pdl": ",".join(kind for kind in DOCUMENT_FORMATS if kind != ANY),
         "URF": ",".join(urf_keywords(profile)),
         "UUID": str(profile.uuid),
         "Color": "T" if profile.color else "F",
@@ -298,14 +300,20 @@ def record_of(offered: Offered, profile: Profile, place: Place, *, scans: bool =
     return place.record(kind, profile.name, host, text, SUBTYPES)
 
 
-def scanner_record(
-    offered: OfferedScanner, model: str, able: Abilities, place: Place, *, name: str, location: str
-) -> Record:
+def scanner_announcement(
+    offered: OfferedScanner,
+    model: str,
+    able: Abilities,
+    place: WebServerAddress,
+    *,
+    name: str,
+    location: str,
+) -> Announcement:
     """Fill the TXT record with the keys that AirScan and Mopria ask for."""
     sources = {"platen": ScanSource.GLASS, "adf": ScanSource.FEEDER}
     text = {
         "txtvers": "1",
-        "vers": VERSION,
+        "vers": ESCL_VERSION,
         "rs": offered.path.removeprefix("/"),
         "ty": model,
         "note": location,
@@ -325,7 +333,7 @@ def scanner_record(
 def _label(name: str) -> str:
     """Make a name valid in DNS, with room for the number that zeroconf may add."""
     plain = "".join(letter if letter.isprintable() and letter != "." else " " for letter in name)
-    return shortened(" ".join(plain.split()), MAX_LABEL - 4).strip() or DOMAIN
+    return shortened(" ".join(plain.split()), MAX_SERVICE_NAME_BYTES - 4).strip() or DOMAIN
 
 
 def _home_addresses(addresses: Iterable[str], hosts: Iterable[str]) -> tuple[str, ...]:

@@ -79,9 +79,9 @@ def is_asked_by_home_name(hass: HomeAssistant, host: str) -> bool:
 
 
 # Seconds for which the system's table of neighbours is reused.
-FRESH_SECONDS: Final = 1
+NEIGHBOURS_FRESH_SECONDS: Final = 1
 # Seconds in which the system has to deliver that table.
-ANSWER_SECONDS: Final = 2
+NEIGHBOURS_SECONDS: Final = 2
 # Layouts and numbers of linux/netlink.h, rtnetlink.h and neighbour.h.
 _HEADER: Final = struct.Struct("=IHHII")
 _NEIGHBOUR: Final = struct.Struct("=BxxxiHBB")
@@ -116,7 +116,7 @@ class Devices:
 
         So behind a router, or on a system other than Linux, each address is a device.
         """
-        if hass.loop.time() - self._asked_at > FRESH_SECONDS:
+        if hass.loop.time() - self._asked_at > NEIGHBOURS_FRESH_SECONDS:
             self._known = await hass.async_add_executor_job(neighbours)
             self._asked_at = hass.loop.time()
         plain = address.partition("%")[0]
@@ -131,7 +131,7 @@ def neighbours() -> dict[str, str]:
         suppress(OSError, AttributeError, struct.error, ValueError),
         socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as line,
     ):
-        line.settimeout(ANSWER_SECONDS)
+        line.settimeout(NEIGHBOURS_SECONDS)
         asked = _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
         length = _HEADER.size + len(asked)
         line.send(_HEADER.pack(length, _GET, _REQUEST_ALL, 1, 0) + asked)

@@ -13,7 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNER_PATH
-from custom_components.lianke.lan.scanner import scans
+from custom_components.lianke.lan.scanner import network_scanner
 from custom_components.lianke.scanner import scan as scanning
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, async_get_hub
 from tests.conftest import set_up, tear_down
@@ -109,7 +109,7 @@ async def lan(
     """Return the laser printer's scanner, offered to the home network."""
     # The simulated scanner takes no time to speak of.
     monkeypatch.setattr(scanning, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(scans, "TURN_SECONDS", 1)
+    monkeypatch.setattr(network_scanner, "CLIENT_TURN_SECONDS", 1)
     assert await async_setup_component(hass, "labs", {})
     await labs.async_update_preview_feature(hass, DOMAIN, FEATURE, True)
     assert await set_up(hass, entry)

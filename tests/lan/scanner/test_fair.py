@@ -12,7 +12,7 @@ from custom_components.lianke.const import ScanSource
 from custom_components.lianke.lan import origin as neighbours
 from custom_components.lianke.lan.printer import server
 from custom_components.lianke.lan.printer.server import async_get_server
-from custom_components.lianke.lan.scanner import scans
+from custom_components.lianke.lan.scanner import network_scanner
 from custom_components.lianke.scanner import hub
 from custom_components.lianke.scanner.hub import (
     MAX_LAN_STARTS,
@@ -233,8 +233,8 @@ async def test_who_reads_a_page_slowly_keeps_the_scanner_for_a_while(
     lan: LanScanner, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However often it asks for the page again: all of that has one time."""
-    monkeypatch.setattr(scans, "TAKE_SECONDS", 1)
-    monkeypatch.setattr(scans, "SLOWEST_BYTES_A_SECOND", 10**9)
+    monkeypatch.setattr(network_scanner, "PAGE_TAKE_SECONDS", 1)
+    monkeypatch.setattr(network_scanner, "SLOWEST_CLIENT_BYTES_A_SECOND", 10**9)
     place = await lan.order(dpi(600))
 
     async def read_slowly() -> None:
@@ -265,7 +265,7 @@ async def test_six_addresses_of_one_device_have_the_places_of_one(
     lines = [
         await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
         for address in ADDRESSES
-        for _ in range(server.MAX_REQUESTS_A_DEVICE)
+        for _ in range(server.MAX_LAN_REQUESTS_A_DEVICE)
     ]
     for _, writer in lines:
         head = (
@@ -274,7 +274,7 @@ async def test_six_addresses_of_one_device_have_the_places_of_one(
         writer.write(head.encode())
     # Those that get no place are told at once.
     answers = [asyncio.create_task(reader.readline()) for reader, _ in lines]
-    refused = len(lines) - server.MAX_REQUESTS_A_DEVICE
+    refused = len(lines) - server.MAX_LAN_REQUESTS_A_DEVICE
     await until(lambda: sum(answer.done() for answer in answers) >= refused)
     told = [answer.result() for answer in answers if answer.done()]
     assert [b" 503 " in answer for answer in told] == [True] * refused

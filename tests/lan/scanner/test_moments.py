@@ -17,7 +17,7 @@ import pytest
 from custom_components.lianke import scanner
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.jobs.files import ledger_path
-from custom_components.lianke.lan.scanner import scans, view
+from custom_components.lianke.lan.scanner import escl_endpoint, network_scanner
 from custom_components.lianke.scanner import hub as hubs, scan as scanning
 from tests.clock import Clock, real_time, rest, until
 from tests.household import House
@@ -273,15 +273,15 @@ async def case(
 ) -> Case:
     """Return a scanner whose moments are counted."""
     lan.simulator.cloud.variants.update(scan_dpi=DPI)
-    monkeypatch.setattr(scans, "ABANDONED_SECONDS", 0.5)
+    monkeypatch.setattr(network_scanner, "ABANDONED_SECONDS", 0.5)
     for module in (scanner, scanning, hubs):
         monkeypatch.setattr(module, "FORGET_PAUSE", 0.05)
     house = House(hass=lan.hass, simulator=lan.simulator, entry=lan.entry)
     moments = moments_of_ledger(house, monkeypatch, tmp_path)
     for name in ("_async_run", "async_begin", "async_next"):
-        drive(moments, monkeypatch, scans.NetworkScanner, name)
+        drive(moments, monkeypatch, network_scanner.NetworkScanner, name)
     for name in ("_async_read", "_async_send"):
-        drive(moments, monkeypatch, view, name)
+        drive(moments, monkeypatch, escl_endpoint, name)
     new_path = Spool.async_new_path
 
     async def refused_path(self: Spool, suffix: str) -> Path:

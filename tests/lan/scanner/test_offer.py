@@ -15,8 +15,12 @@ from yarl import URL
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS, DOMAIN, ScanSource
 from custom_components.lianke.lan import announce
-from custom_components.lianke.lan.announce import USCAN, Place, scanner_record
-from custom_components.lianke.lan.scanner.scans import OfferedScanner, area_of, resolutions_of
+from custom_components.lianke.lan.announce import USCAN, WebServerAddress, scanner_announcement
+from custom_components.lianke.lan.scanner.network_scanner import (
+    OfferedScanner,
+    area_of,
+    resolutions_of,
+)
 from custom_components.lianke.scanner.hub import FEATURE, Abilities, scanner_identifier
 from tests.clock import until
 from tests.flows.test_options_flow import answer, go, shown
@@ -158,11 +162,11 @@ def test_a_scanner_of_which_little_is_known(entry: object) -> None:
     """A4 on the glass in all colours: what nobody knows of is not promised."""
     offered = OfferedScanner(entry, "1", TOKEN)  # type: ignore[arg-type]
     able = Abilities()
-    record = scanner_record(
+    record = scanner_announcement(
         offered,
         "x" * 300,
         able,
-        Place(443, ("fd00::1",), secure=True),
+        WebServerAddress(443, ("fd00::1",), secure=True),
         name="x",
         location="y",
     )
@@ -170,10 +174,15 @@ def test_a_scanner_of_which_little_is_known(entry: object) -> None:
     assert record.kind == "_uscans._tcp.local."
     assert (text["is"], text["duplex"], text["cs"]) == ("platen", "F", "color,grayscale,binary")
     assert text["adminurl"].startswith("https://[fd00::1]:443/")
-    assert max(len(value.encode()) for value in text.values()) <= announce.MAX_TEXT
+    assert max(len(value.encode()) for value in text.values()) <= announce.MAX_TXT_VALUE_BYTES
     only_fed = Abilities(sources=frozenset({ScanSource.FEEDER}), sizes=("A5", "Legal"))
-    record = scanner_record(
-        offered, "x", only_fed, Place(1, ("10.0.0.1",), secure=False), name="x", location=""
+    record = scanner_announcement(
+        offered,
+        "x",
+        only_fed,
+        WebServerAddress(1, ("10.0.0.1",), secure=False),
+        name="x",
+        location="",
     )
     assert dict(record.text)["is"] == "adf"
     assert area_of(able) == (2480, 3507)

@@ -19,11 +19,11 @@ import pytest
 
 from custom_components.lianke.const import CONF_LAN_SCANNERS, DOMAIN
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
-from custom_components.lianke.escl.messages import MAX_SETTINGS
+from custom_components.lianke.escl.messages import MAX_SETTINGS_BYTES
 from custom_components.lianke.lan.printer import lan_jobs
 from custom_components.lianke.lan.printer.lan_jobs import async_deliver
-from custom_components.lianke.lan.printer.server import MAX_REQUESTS_A_DEVICE
-from custom_components.lianke.lan.scanner import scans, view
+from custom_components.lianke.lan.printer.server import MAX_LAN_REQUESTS_A_DEVICE
+from custom_components.lianke.lan.scanner import escl_endpoint, network_scanner
 from custom_components.lianke.scanner import scan as scanning
 from custom_components.lianke.scanner.hub import FEATURE
 from tests.clock import until
@@ -178,7 +178,7 @@ async def test_a_box_that_gives_a_pdf(lan: LanScanner) -> None:
         (b"", 400),
         (b"no xml", 400),
         (b'<!DOCTYPE a [<!ENTITY b "c">]><ScanSettings>&b;</ScanSettings>', 400),
-        (settings() + b" " * MAX_SETTINGS, 400),
+        (settings() + b" " * MAX_SETTINGS_BYTES, 400),
         (settings("<InputSource>Camera</InputSource>"), 400),
         (settings("<XOffset>5000</XOffset><Width>10</Width><Height>10</Height>"), 409),
         (settings("<Width>0</Width><Height>10</Height>"), 409),
@@ -257,7 +257,7 @@ async def test_a_client_goes_away(
     lan: LanScanner, monkeypatch: pytest.MonkeyPatch, *, waits: bool
 ) -> None:
     """Without a word, while it waits for the page or before it has asked for it."""
-    monkeypatch.setattr(scans, "ABANDONED_SECONDS", 0.3)
+    monkeypatch.setattr(network_scanner, "ABANDONED_SECONDS", 0.3)
     lan.simulator.cloud.variants.scan_problem = "hangs"
     place = await lan.order()
     if waits:
@@ -274,7 +274,7 @@ async def test_a_client_asks_for_its_turn_all_the_while(
     lan: LanScanner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After it has lost its first scan; pages that nobody fetches keep the scanner from nobody."""
-    monkeypatch.setattr(scans, "ABANDONED_SECONDS", 0.3)
+    monkeypatch.setattr(network_scanner, "ABANDONED_SECONDS", 0.3)
     await lan.order(dpi(75))
     until_then = lan.hass.loop.time() + 10
     while (status := (await lan.post(settings(dpi(75))))[0]) == 503:
@@ -315,7 +315,7 @@ async def test_the_line_breaks_while_a_page_comes(lan: LanScanner) -> None:
 async def test_a_page_takes_longer_than_a_client_waits(
     lan: LanScanner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scans, "HOLD_SECONDS", 0.05)
+    monkeypatch.setattr(network_scanner, "PAGE_HOLD_SECONDS", 0.05)
     lan.simulator.cloud.variants.scan_late = 100.0
     place = await lan.order(dpi(75))
     seen = set[int]()
@@ -329,12 +329,12 @@ async def test_a_client_that_takes_no_bytes(
     lan: LanScanner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line to it is cut; what it has not got is still there."""
-    monkeypatch.setattr(view, "DELIVERY_SECONDS", 0.2)
+    monkeypatch.setattr(escl_endpoint, "SCAN_DELIVERY_SECONDS", 0.2)
     place = await lan.order(dpi(300))
     reader, writer = await ask_slowly(lan, place)
     assert b" 200 " in await reader.readline()
     # Nobody else would have it before the first has been given up.
-    monkeypatch.setattr(view, "DELIVERY_SECONDS", 60)
+    monkeypatch.setattr(escl_endpoint, "SCAN_DELIVERY_SECONDS", 60)
     assert (await lan.next(place))[0] == 200
     with suppress(ConnectionError):
         await reader.read()
@@ -344,7 +344,7 @@ async def test_a_client_that_takes_no_bytes(
 
 async def test_a_slow_line(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page is handed out once, however long its end is on its way."""
-    monkeypatch.setattr(lan_jobs, "DELIVERY_SECONDS", 0.05)
+    monkeypatch.setattr(lan_jobs, "ACKNOWLEDGE_SECONDS", 0.05)
     place = await lan.order(dpi(75))
     reader, writer = await ask_slowly(lan, place)
     assert b" 200 " in await reader.readline()
@@ -360,8 +360,8 @@ async def test_a_slow_line(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_a_client_that_falls_asleep(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a page comes, without a word: the scanner is free again for others, and not as late as for a slow line."""
-    monkeypatch.setattr(view, "SILENT_SECONDS", 1)
-    monkeypatch.setattr(scans, "ABANDONED_SECONDS", 0.2)
+    monkeypatch.setattr(escl_endpoint, "CLIENT_SILENCE_SECONDS", 1)
+    monkeypatch.setattr(network_scanner, "ABANDONED_SECONDS", 0.2)
 
     async def with_little_room(request: web.Request, *what: Any) -> None:
         assert request.transport is not None
@@ -370,7 +370,7 @@ async def test_a_client_that_falls_asleep(lan: LanScanner, monkeypatch: pytest.M
         line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         await async_deliver(request, *what)
 
-    monkeypatch.setattr(view, "async_deliver", with_little_room)
+    monkeypatch.setattr(escl_endpoint, "async_deliver", with_little_room)
     place = await lan.order(dpi(300))
     reader, writer = await ask_slowly(lan, place)
     assert b" 200 " in await reader.readline()
@@ -380,7 +380,7 @@ async def test_a_client_that_falls_asleep(lan: LanScanner, monkeypatch: pytest.M
 
 
 async def test_an_order_that_never_ends(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "SETTINGS_SECONDS", 0.1)
+    monkeypatch.setattr(escl_endpoint, "SETTINGS_SECONDS", 0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(lan.base.rpartition(":")[2]))
     writer.write(
         f"POST {lan.path}/ScanJobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n<".encode()
@@ -425,18 +425,22 @@ async def test_a_page_that_is_cut_off(lan: LanScanner, monkeypatch: pytest.Monke
 
 async def test_few_scans_are_kept_in_mind(lan: LanScanner) -> None:
     places = []
-    for _ in range(scans.MAX_ENDED + 2):
+    for _ in range(network_scanner.MAX_ENDED_SCANS + 2):
         places.append(await lan.order(dpi(75)))
         await lan.delete(places[-1])
         await until(lambda: not lan.hub.is_in_use(lan.scanner_id))
     statuses = [(await lan.next(place))[0] for place in places]
-    assert statuses == [410] * (2 + scans.MAX_ENDED)
-    assert [await lan.delete(place) for place in places] == [404, 404, *[200] * scans.MAX_ENDED]
+    assert statuses == [410] * (2 + network_scanner.MAX_ENDED_SCANS)
+    assert [await lan.delete(place) for place in places] == [
+        404,
+        404,
+        *[200] * network_scanner.MAX_ENDED_SCANS,
+    ]
 
 
 async def test_a_page_that_takes_too_long(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody gets it any more, so the service is asked to forget it."""
-    monkeypatch.setattr(scans, "PAGE_SECONDS", 0)
+    monkeypatch.setattr(network_scanner, "DRAW_SECONDS", 0)
     assert (await lan.next(await lan.order()))[0] == 500
     await freed(lan)
     [made] = lan.simulator.cloud.scans.values()
@@ -473,7 +477,7 @@ async def test_the_box_is_loaded_anew_while_a_scan_is_begun(lan: LanScanner) -> 
 async def test_a_page_that_the_disk_does_not_give(lan: LanScanner) -> None:
     """The client is told, and the scanner is free for others once it gives up."""
     place = await lan.order(dpi(75))
-    scanner = scans.async_find(lan.hass, TOKEN)
+    scanner = network_scanner.async_find_scanner(lan.hass, TOKEN)
     assert scanner is not None
     [job] = scanner.scans("127.0.0.1")
     await until(lambda: job.pages)
@@ -531,7 +535,7 @@ async def test_many_connections(lan: LanScanner) -> None:
     """Of one device a few wait; more are told to come again, and nobody else is kept from anything."""
     lan.simulator.cloud.variants.scan_problem = "hangs"
     place = await lan.order()
-    waiting = [asyncio.create_task(lan.next(place)) for _ in range(MAX_REQUESTS_A_DEVICE)]
+    waiting = [asyncio.create_task(lan.next(place)) for _ in range(MAX_LAN_REQUESTS_A_DEVICE)]
     await asyncio.sleep(0.5)
     assert (await lan.get("ScannerStatus"))[0] == 503
     async with ClientSession(connector=TCPConnector(local_addr=("127.0.0.2", 0))) as session:
@@ -544,7 +548,7 @@ async def test_fuzzed_orders(lan: LanScanner) -> None:
     """Each gets an answer; none of them ends in an error of the web server."""
     chance = random.Random(7)
     seen = set[int]()
-    with patch.object(scans.NetworkScanner, "_async_run", lambda *_: asyncio.sleep(0)):
+    with patch.object(network_scanner.NetworkScanner, "_async_run", lambda *_: asyncio.sleep(0)):
         for _ in range(int(os.environ.get("LIANKE_FUZZ_HTTP", "300"))):
             status, place = await lan.post(spoiled(chance))
             seen.add(status)

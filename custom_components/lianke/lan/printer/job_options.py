@@ -6,12 +6,20 @@ from operator import attrgetter
 from typing import Any, Final
 
 from ...api.capabilities import CUSTOM_ID
-from ...ipp.model import UNSUPPORTED, Attributes, Collection, Content, Range, Value, collection
+from ...ipp.model import (
+    UNSUPPORTED,
+    Attributes,
+    Content,
+    IppCollection,
+    IppValue,
+    Range,
+    collection,
+)
 from .printer_attributes import FIXED, JOB_TEMPLATE
 from .profile import IPP_QUALITIES, FoundMedia, Profile, find_media, named_media, tray_of
 
 # Ranges in a page selection.
-MAX_RANGES: Final = 50
+MAX_PAGE_RANGES: Final = 50
 # The end of a page range without an end.
 _LAST_PAGE: Final = 99_999
 # Portrait and landscape, then the reverse of each.
@@ -21,7 +29,7 @@ _PAPERS: Final = ("media", "media-col")
 _FIXED: Final = ("finishings", "job-hold-until", "job-sheets", "number-up", "output-bin")
 # `auto`: the client leaves the choice to the printer's default options.
 _SCALES: Final = {"auto": None, "auto-fit": "fit", "fit": "fit", "fill": "cover", "none": "none"}
-_COLORS: Final = {"auto": None, "color": "color", "monochrome": "mono"}
+_COLOR_KEYWORDS: Final = {"auto": None, "color": "color", "monochrome": "mono"}
 _MARGINS: Final = tuple(f"media-{side}-margin" for side in ("top", "right", "bottom", "left"))
 # Attributes that need no option: there is one choice, or the document contains it already.
 _IGNORED: Final = frozenset(
@@ -37,8 +45,8 @@ _IGNORED: Final = frozenset(
 
 
 # The options for an attribute; an option that is None is left to the printer. No mapping: it cannot be done as asked.
-type Found = Mapping[str, Any] | None
-type _Reader = Callable[[Content, Profile], Found]
+type FoundOptions = Mapping[str, Any] | None
+type _AttributeReader = Callable[[Content, Profile], FoundOptions]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -47,7 +55,7 @@ class JobOptions:
     # The job's paper lies on its side, and so do its pages, whatever else it asks for.
     is_lying: bool = False
     # Attributes that cannot be done as asked.
-    unsupported: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+    unsupported: dict[str, tuple[IppValue, ...]] = field(default_factory=dict)
 
 
 def read_job_options(attributes: Attributes, profile: Profile) -> JobOptions:
@@ -55,7 +63,7 @@ def read_job_options(attributes: Attributes, profile: Profile) -> JobOptions:
     for name, values in attributes.items():
         if name in _IGNORED:
             continue
-        found: Found
+        found: FoundOptions
         if name == "media-col" and isinstance(media := values[0].content, Mapping):
             found, refused = _media_col(media, profile)
             if refused:
@@ -63,7 +71,7 @@ def read_job_options(attributes: Attributes, profile: Profile) -> JobOptions:
         elif name == "page-ranges":
             found = _pages(values)
         else:
-            reader = _READERS.get(name)
+            reader = _ATTRIBUTE_READERS.get(name)
             found = None if reader is None else reader(values[0].content, profile)
         if found is None:
             job.unsupported[name] = values if name in JOB_TEMPLATE else UNSUPPORTED
@@ -86,61 +94,61 @@ def _integer(content: Content) -> int:
     return content if isinstance(content, int) and not isinstance(content, bool) else 0
 
 
-def _copies(content: Content, profile: Profile) -> Found:
+def _copies(content: Content, profile: Profile) -> FoundOptions:
     copies = _integer(content)
     return {"copies": copies} if 1 <= copies <= profile.max_copies else None
 
 
-def _only(wanted: Content) -> _Reader:
+def _only(wanted: Content) -> _AttributeReader:
     """Make a reader for an attribute that can have only this value."""
 
-    def read(content: Content, _profile: Profile) -> Found:
+    def read(content: Content, _profile: Profile) -> FoundOptions:
         return {} if type(content) is type(wanted) and content == wanted else None
 
     return read
 
 
-def _word_for(option: str, words: Mapping[int, str]) -> _Reader:
+def _word_for(option: str, words: Mapping[int, str]) -> _AttributeReader:
     """Make a reader for an attribute whose numbers stand for words of an option."""
 
-    def read(content: Content, _profile: Profile) -> Found:
+    def read(content: Content, _profile: Profile) -> FoundOptions:
         word = words.get(_integer(content))
         return None if word is None else {option: word}
 
     return read
 
 
-def _offered(option: str, offers: Callable[[Profile], Mapping[str, Any]]) -> _Reader:
+def _offered(option: str, offers: Callable[[Profile], Mapping[str, Any]]) -> _AttributeReader:
     """Make a reader for an attribute whose keywords stand for what the printer offers."""
 
-    def read(content: Content, profile: Profile) -> Found:
+    def read(content: Content, profile: Profile) -> FoundOptions:
         word, offered = _word(content), offers(profile)
         return {option: offered[word]} if word in offered else None
 
     return read
 
 
-def _source(content: Content, profile: Profile) -> Found:
+def _source(content: Content, profile: Profile) -> FoundOptions:
     word = tray_of(_word(content))
     return {"tray": profile.trays[word]} if word in profile.trays else None
 
 
-def _media(content: Content, profile: Profile) -> Found:
+def _media(content: Content, profile: Profile) -> FoundOptions:
     found = named_media(profile.media, _word(content))
     return None if found is None else _paper(found)
 
 
-def _media_col(members: Collection, profile: Profile) -> tuple[Mapping[str, Any], Collection]:
+def _media_col(members: IppCollection, profile: Profile) -> tuple[Mapping[str, Any], IppCollection]:
     """Return the options for a `media-col`, and its members that cannot be done as asked.
 
     Such a member does not affect the others. Margins are ignored: they are the paper's.
     """
     options: dict[str, Any] = {}
-    refused: dict[str, tuple[Value, ...]] = {}
+    refused: dict[str, tuple[IppValue, ...]] = {}
     for name, values in members.items():
         if name in _MARGINS:
             continue
-        reader = _MEMBERS.get(name)
+        reader = _MEDIA_COL_READERS.get(name)
         found = None if reader is None else reader(values[0].content if values else None, profile)
         if found is None:
             refused[name] = UNSUPPORTED if reader is None else values
@@ -149,7 +157,7 @@ def _media_col(members: Collection, profile: Profile) -> tuple[Mapping[str, Any]
     return options, refused
 
 
-def _size(content: Content, profile: Profile) -> Found:
+def _size(content: Content, profile: Profile) -> FoundOptions:
     if not isinstance(content, Mapping):
         return None
     width, height = (
@@ -168,7 +176,7 @@ def _paper(found: FoundMedia) -> Mapping[str, Any]:
     return {"paper": media.paper_id, **lying}
 
 
-def _pages(values: tuple[Value, ...]) -> Found:
+def _pages(values: tuple[IppValue, ...]) -> FoundOptions:
     """Return None for ranges that are out of order or too many."""
     pieces: list[str] = []
     last = 0
@@ -180,24 +188,24 @@ def _pages(values: tuple[Value, ...]) -> Found:
             return None
         last = upper
         pieces.append(f"{lower}-{min(upper, max(lower, _LAST_PAGE))}")
-    if len(pieces) > MAX_RANGES or last == 0 or int(pieces[-1].partition("-")[0]) > _LAST_PAGE:
+    if len(pieces) > MAX_PAGE_RANGES or last == 0 or int(pieces[-1].partition("-")[0]) > _LAST_PAGE:
         return None
     return {} if pieces == [f"1-{_LAST_PAGE}"] else {"pages": ",".join(pieces)}
 
 
-_READERS: Final[Mapping[str, _Reader]] = {
+_ATTRIBUTE_READERS: Final[Mapping[str, _AttributeReader]] = {
     "copies": _copies,
     "media": _media,
     "orientation-requested": _word_for("orientation", _ORIENTATIONS),
     **{name: _only(FIXED[f"{name}-default"][0].content) for name in _FIXED},
     "print-color-mode": _offered(
-        "color", lambda profile: {word: _COLORS[word] for word in profile.color_modes}
+        "color", lambda profile: {word: _COLOR_KEYWORDS[word] for word in profile.color_modes}
     ),
     "print-quality": _word_for("quality", IPP_QUALITIES),
     "print-scaling": _offered("scale", lambda _profile: _SCALES),
     "sides": _offered("duplex", attrgetter("sides")),
 }
-_MEMBERS: Final[Mapping[str, _Reader]] = {
+_MEDIA_COL_READERS: Final[Mapping[str, _AttributeReader]] = {
     "media-size": _size,
     "media-size-name": _media,
     "media-source": _source,

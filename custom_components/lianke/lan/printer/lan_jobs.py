@@ -25,14 +25,14 @@ from .job_options import JobOptions
 from .printer_attributes import DOCUMENT_SECONDS
 
 # Jobs of a printer that wait for their documents, and those of one device.
-MAX_PENDING: Final = 20
-MAX_PENDING_A_DEVICE: Final = 5
+MAX_PENDING_LAN_JOBS: Final = 20
+MAX_PENDING_LAN_JOBS_A_DEVICE: Final = 5
 # Jobs of a printer that ended without a document and can still be asked for, and those of one device.
-MAX_ENDED: Final = 50
-MAX_ENDED_A_DEVICE: Final = 10
+MAX_ENDED_LAN_JOBS: Final = 50
+MAX_ENDED_LAN_JOBS_A_DEVICE: Final = 10
 
 
-class Sender(NamedTuple):
+class SenderIdentity(NamedTuple):
     """Who sent a job. The name is what the device claims."""
 
     name: str
@@ -44,7 +44,7 @@ class PendingJob:
     """A job made by Create-Job, without its document."""
 
     job_id: str
-    sender: Sender
+    sender: SenderIdentity
     title: str
     options: JobOptions
     created_at: datetime
@@ -111,7 +111,7 @@ class PendingJobs:
         self._jobs[job.number] = job
         ended = [kept for kept in self._jobs.values() if kept.ended is not None]
         own = [kept for kept in ended if kept.device == job.device]
-        for kept in own[:-MAX_ENDED_A_DEVICE] or ended[:-MAX_ENDED]:
+        for kept in own[:-MAX_ENDED_LAN_JOBS_A_DEVICE] or ended[:-MAX_ENDED_LAN_JOBS]:
             del self._jobs[kept.number]
         if job.ended is not None and job.place is not None:
             job.place.give_back()
@@ -143,26 +143,26 @@ class PendingJobs:
                 self.end(job, "aborted-by-system")
 
 
-def is_own(job: Job | PendingJob, sender: Sender) -> bool:
+def is_own(job: Job | PendingJob, sender: SenderIdentity) -> bool:
     """Compare address and name: several people may share an address, behind a router or on one computer."""
     return sender_of(job) == sender
 
 
-def sender_of(job: Job | PendingJob) -> Sender | None:
+def sender_of(job: Job | PendingJob) -> SenderIdentity | None:
     """Return None for a job that did not come from the home network."""
     if isinstance(job, PendingJob):
         return job.sender
     # Older records without an address belong to nobody.
     spec = job.spec
-    return Sender(spec.sender or "", spec.sender_address) if spec.sender_address else None
+    return SenderIdentity(spec.sender or "", spec.sender_address) if spec.sender_address else None
 
 
 # Seconds after a job was made in which its document may be repeated.
 REPEAT_SECONDS: Final = 300
 # Seconds that an answer has to arrive.
-DELIVERY_SECONDS: Final = 10
+ACKNOWLEDGE_SECONDS: Final = 10
 # Jobs whose devices are known to have their numbers.
-MAX_TOLD: Final = 500
+MAX_KNOWN_TO_CLIENTS: Final = 500
 _FIRST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.5
 _NUMBER_BYTES: Final = 4
@@ -170,10 +170,10 @@ _NUMBER_BYTES: Final = 4
 _CLOSED: Final = 7
 
 
-class Sent(NamedTuple):
+class SentDocument(NamedTuple):
     """What a device has sent. Two that are equal are the same print, or its repetition."""
 
-    sender: Sender
+    sender: SenderIdentity
     title: str
     digest: str
     options: dict[str, object]
@@ -185,17 +185,17 @@ class Repeats:
 
     def __init__(self) -> None:
         # Job ids, the latest last. None at first: answers from before a restart may be lost.
-        self._told = LimitedSizeDict[str, None](size_limit=MAX_TOLD)
+        self._client_knows = LimitedSizeDict[str, None](size_limit=MAX_KNOWN_TO_CLIENTS)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, printer_key: str, digest: str) -> asyncio.Lock:
         """Return the lock that equal documents hold in turn, each until its answer has arrived or is lost."""
         return self._turns.setdefault((printer_key, digest), asyncio.Lock())
 
-    def note_told(self, job_id: str) -> None:
-        self._told[job_id] = None
+    def on_client_told(self, job_id: str) -> None:
+        self._client_knows[job_id] = None
 
-    def find(self, jobs: Iterable[Job], sent: Sent, now: datetime) -> Job | None:
+    def find(self, jobs: Iterable[Job], sent: SentDocument, now: datetime) -> Job | None:
         """Return the newest of a printer's jobs that `sent` may repeat, None without one.
 
         None as well if that job failed and surely nothing of it was printed: the repetition has to be printed.
@@ -204,7 +204,9 @@ class Repeats:
         found = [
             job
             for job in jobs
-            if job.created_at >= since and job.job_id not in self._told and _is_of(job, sent)
+            if job.created_at >= since
+            and job.job_id not in self._client_knows
+            and _is_repeated_by(job, sent)
         ]
         newest = max(found, key=lambda job: job.created_at, default=None)
         # A canceled job stays canceled: a device may repeat it by itself.
@@ -213,7 +215,7 @@ class Repeats:
         return newest
 
 
-def _is_of(job: Job, sent: Sent) -> bool:
+def _is_repeated_by(job: Job, sent: SentDocument) -> bool:
     document, sender = job.deliveries[0].document, sender_of(job)
     if sender is None or job.spec.title != sent.title:
         return False
@@ -246,19 +248,19 @@ async def async_deliver(
             await response.prepare(request)
             await response.write_eof()
             is_written = True
-            async with asyncio.timeout(seconds or DELIVERY_SECONDS):
+            async with asyncio.timeout(seconds or ACKNOWLEDGE_SECONDS):
                 pause = _FIRST_PAUSE
-                while not _has_all(line):
+                while not _is_acknowledged(line):
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
         except TimeoutError, ConnectionError:
             pass
         finally:
-            if is_written and _has_all(line):
+            if is_written and _is_acknowledged(line):
                 on_arrival()
 
 
-def _has_all(line: socket.socket) -> bool:
+def _is_acknowledged(line: socket.socket) -> bool:
     """Whether the other side has acknowledged all that was written; assume so where that is unknown."""
     try:
         unacknowledged = fcntl.ioctl(line, termios.TIOCOUTQ, bytes(_NUMBER_BYTES))

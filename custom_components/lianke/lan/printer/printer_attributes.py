@@ -9,9 +9,9 @@ from ...api.markers import Marker
 from ...box.printer_status import PrinterStatus
 from ...const import DOMAIN
 from ...ipp import model as values
-from ...ipp.model import Attributes, Collection, Operation, Tag, Value
+from ...ipp.model import Attributes, IppCollection, IppValue, Operation, Tag
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE
-from .profile import IPP_QUALITIES, RESOLUTIONS, Media, Profile, source_of_size
+from .profile import IPP_QUALITIES, RASTER_RESOLUTIONS, Media, Profile, source_of_size
 
 PDF: Final = "application/pdf"
 JPEG: Final = "image/jpeg"
@@ -20,7 +20,7 @@ APPLE_RASTER: Final = "image/urf"
 ANY: Final = "application/octet-stream"
 # The version of Mopria's protocol; Windows takes it as a sign that no driver is needed.
 MOPRIA: Final = "1.3"
-FORMATS: Final = (PDF, JPEG, APPLE_RASTER, PWG_RASTER, ANY)
+DOCUMENT_FORMATS: Final = (PDF, JPEG, APPLE_RASTER, PWG_RASTER, ANY)
 COMPRESSIONS: Final = ("none", "gzip", "deflate")
 _TABLES: Final = json.loads(Path(__file__).with_name("fixed.json").read_text("utf-8"))
 JOB_TEMPLATE: Final[tuple[str, ...]] = tuple(_TABLES["job_template"])
@@ -78,12 +78,12 @@ def describe_printer(profile: Profile) -> Attributes:
         "printer-kind": values.keyword(*profile.kinds),
         "printer-firmware-name": values.name(DOMAIN),
         "mopria-certified": values.text(MOPRIA),
-        "charset-configured": (Value(Tag.CHARSET, "utf-8"),),
-        "charset-supported": (Value(Tag.CHARSET, "utf-8"), Value(Tag.CHARSET, "us-ascii")),
+        "charset-configured": (IppValue(Tag.CHARSET, "utf-8"),),
+        "charset-supported": (IppValue(Tag.CHARSET, "utf-8"), IppValue(Tag.CHARSET, "us-ascii")),
         "operations-supported": values.enum(*Operation),
         "compression-supported": values.keyword(*COMPRESSIONS),
         "document-format-default": values.mime_type(ANY),
-        "document-format-supported": values.mime_type(*FORMATS),
+        "document-format-supported": values.mime_type(*DOCUMENT_FORMATS),
         "document-format-preferred": values.mime_type(PDF),
         "multiple-operation-time-out": values.integer(DOCUMENT_SECONDS),
         "job-creation-attributes-supported": values.keyword(
@@ -117,7 +117,7 @@ def device_id(profile: Profile) -> str:
 def urf_keywords(profile: Profile) -> tuple[str, ...]:
     """Return AirPrint's keywords, which are also in the TXT record."""
     qualities = "-".join(str(number) for number in IPP_QUALITIES)
-    resolutions = "-".join(str(dpi) for dpi in RESOLUTIONS)
+    resolutions = "-".join(str(dpi) for dpi in RASTER_RESOLUTIONS)
     return (
         "V1.4",
         f"CP{min(profile.max_copies, 99)}",
@@ -155,14 +155,14 @@ def _media(profile: Profile) -> Attributes:
     }
 
 
-def _size(media: Media) -> Collection:
+def _size(media: Media) -> IppCollection:
     return {
         "x-dimension": values.integer(media.width),
         "y-dimension": values.integer(media.height),
     }
 
 
-def _size_col(media: Media) -> Collection:
+def _size_col(media: Media) -> IppCollection:
     return {
         "media-size": values.collection(_size(media)),
         "media-bottom-margin": values.integer(media.end_margin),
@@ -172,7 +172,7 @@ def _size_col(media: Media) -> Collection:
     }
 
 
-def _media_col(profile: Profile, media: Media, source: str) -> Collection:
+def _media_col(profile: Profile, media: Media, source: str) -> IppCollection:
     return {
         **_size_col(media),
         "media-source": values.keyword(source),
@@ -191,9 +191,9 @@ def _job_template(profile: Profile) -> Attributes:
         "print-color-mode-supported": values.keyword(*profile.color_modes),
         "print-quality-default": values.enum(profile.default_quality),
         "print-quality-supported": values.enum(*IPP_QUALITIES),
-        "printer-resolution-default": values.resolution(RESOLUTIONS[0]),
-        "printer-resolution-supported": values.resolution(*RESOLUTIONS),
-        "pwg-raster-document-resolution-supported": values.resolution(*RESOLUTIONS),
+        "printer-resolution-default": values.resolution(RASTER_RESOLUTIONS[0]),
+        "printer-resolution-supported": values.resolution(*RASTER_RESOLUTIONS),
+        "pwg-raster-document-resolution-supported": values.resolution(*RASTER_RESOLUTIONS),
         "pwg-raster-document-type-supported": values.keyword(*types),
         "sides-default": values.keyword(profile.default_sides),
         "sides-supported": values.keyword(*profile.sides),

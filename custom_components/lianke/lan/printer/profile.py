@@ -36,15 +36,15 @@ from ...runtime import LiankeConfigEntry
 # Papers that are offered; clients show them in one list.
 MAX_MEDIA: Final = 100
 # 0.1 mm by which a size may differ from a paper's.
-TOLERANCE: Final = 10
+MEDIA_TOLERANCE: Final = 10
 # Multiplies 0.1 mm (drivers) to 0.01 mm (PWG sizes and margins).
-HUNDREDTHS: Final = 10
+HUNDREDTHS_PER_TENTH: Final = 10
 
 # Names of PWG 5101.1 with width and height in 0.1 mm. Other sizes get a name made of their numbers.
 _PWG_NAMES: Final[Mapping[str, tuple[int, int]]] = json.loads(
     Path(__file__).with_name("pwg_names.json").read_text("utf-8")
 )
-PHOTO_SIZES: Final = ("na_index-4x6_4x6in", "na_5x7_5x7in")
+PHOTO_MEDIA: Final = ("na_index-4x6_4x6in", "na_5x7_5x7in")
 # Sizes in 0.01 mm that are sold as the same sheet: photos of 10 by 15 cm, and of 4 by 6 inches.
 _SAME_SHEETS: Final = ((10000, 15000), (10160, 15240))
 _SIZE_IN_NAME: Final = re.compile(
@@ -91,10 +91,10 @@ def media_of(paper: Paper) -> Media:
     end = max(0, (paper.height - paper.printable_height) // 2)
     return Media(
         name=pwg_name(paper.width, paper.height),
-        width=paper.width * HUNDREDTHS,
-        height=paper.height * HUNDREDTHS,
-        side_margin=side * HUNDREDTHS,
-        end_margin=end * HUNDREDTHS,
+        width=paper.width * HUNDREDTHS_PER_TENTH,
+        height=paper.height * HUNDREDTHS_PER_TENTH,
+        side_margin=side * HUNDREDTHS_PER_TENTH,
+        end_margin=end * HUNDREDTHS_PER_TENTH,
         paper_id=paper.paper_id,
     )
 
@@ -172,7 +172,7 @@ def find_media(media: Iterable[Media], width: int, height: int) -> FoundMedia | 
 
 
 def _is_near(size: tuple[int, int], width: int, height: int) -> bool:
-    most = TOLERANCE * HUNDREDTHS
+    most = MEDIA_TOLERANCE * HUNDREDTHS_PER_TENTH
     return abs(size[0] - width) <= most and abs(size[1] - height) <= most
 
 
@@ -236,16 +236,16 @@ def keyword_of(words: Mapping[str, int | None], wanted: int | None, usual: str) 
 
 
 # Dots per inch of the raster formats that are taken.
-RESOLUTIONS: Final = (300, 600)
-ONE_SIDED: Final = "one-sided"
+RASTER_RESOLUTIONS: Final = (300, 600)
+ONE_SIDED_KEYWORD: Final = "one-sided"
 # IPP's sides, and our duplex modes for a printer with a duplex unit.
 SIDES: Final[Mapping[str, str]] = {
-    ONE_SIDED: "off",
+    ONE_SIDED_KEYWORD: "off",
     "two-sided-long-edge": "long_edge",
     "two-sided-short-edge": "short_edge",
 }
 MANUAL_SIDES: Final[Mapping[str, str]] = {
-    word: ours if word == ONE_SIDED else f"manual_{ours}" for word, ours in SIDES.items()
+    word: ours if word == ONE_SIDED_KEYWORD else f"manual_{ours}" for word, ours in SIDES.items()
 }
 # IPP's print-quality.
 DRAFT, NORMAL, HIGH = 3, 4, 5
@@ -255,7 +255,7 @@ _KINDS: Final[Mapping[PrinterType, str]] = {
     PrinterType.LABEL: "label",
     PrinterType.DYE_SUBLIMATION: "photo",
 }
-_NAMESPACE: Final = UUID("6f2d7c4e-55a0-4c36-9d5b-0e1f6c1f3a77")
+_PRINTER_UUIDS: Final = UUID("6f2d7c4e-55a0-4c36-9d5b-0e1f6c1f3a77")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -291,7 +291,7 @@ class Profile:
 
 def printer_uuid(token: str) -> UUID:
     """Derive an id that does not reveal the token."""
-    return uuid5(_NAMESPACE, token)
+    return uuid5(_PRINTER_UUIDS, token)
 
 
 def make_profile(
@@ -322,7 +322,7 @@ def make_profile(
         default_tray=keyword_of(trays, defaults.tray, "auto"),
         default_media_type=keyword_of(media_types, defaults.media_type, "stationery"),
         sides=sides,
-        default_sides=option_name(sides, defaults.duplex_name) or ONE_SIDED,
+        default_sides=option_name(sides, defaults.duplex_name) or ONE_SIDED_KEYWORD,
         color=color,
         color_modes=modes,
         default_color=asked if asked in modes else modes[0],
@@ -341,7 +341,7 @@ def _kinds(printer_type: PrinterType, media: Iterable[Media], *, color: bool) ->
     """Choose the values of printer-kind: documents, or something smaller."""
     if (kind := _KINDS.get(printer_type)) is not None:
         return (kind,)
-    if color and any(item.name in PHOTO_SIZES for item in media):
+    if color and any(item.name in PHOTO_MEDIA for item in media):
         return ("document", "photo")
     return ("document",)
 
@@ -367,7 +367,9 @@ def _sides(able: Capabilities, *, manual: bool) -> Mapping[str, str]:
     """
     unit = able.duplex or frozenset()
     sides = {
-        word: ours for word, ours in SIDES.items() if word == ONE_SIDED or DUPLEX[ours] in unit
+        word: ours
+        for word, ours in SIDES.items()
+        if word == ONE_SIDED_KEYWORD or DUPLEX[ours] in unit
     }
     return MANUAL_SIDES if manual and len(sides) == 1 else sides
 

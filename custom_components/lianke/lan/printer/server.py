@@ -21,7 +21,7 @@ from ..origin import Devices
 from .lan_jobs import PendingJobs, Repeats
 
 
-class Changes:
+class ChangeTimes:
     """Remembers the last known value of anything about a printer, and since when it has that value."""
 
     def __init__(self, started_at: datetime) -> None:
@@ -38,19 +38,19 @@ class Changes:
 
 
 # Requests that are answered at a time, and those of one device.
-MAX_REQUESTS: Final = 100
-MAX_REQUESTS_A_DEVICE: Final = 20
+MAX_LAN_REQUESTS: Final = 100
+MAX_LAN_REQUESTS_A_DEVICE: Final = 20
 # Documents that are received at a time, and those from one device.
 MAX_RECEIVING: Final = 8
 MAX_RECEIVING_A_DEVICE: Final = 3
 # Jobs that wait in line to become one of a printer's MAX_PENDING jobs.
-MAX_WAITING: Final = 60
+MAX_WAITING_LAN_JOBS: Final = 60
 # Those of one device. Of its requests, enough are left for the documents of its pending jobs.
-MAX_WAITING_A_DEVICE: Final = 15
+MAX_WAITING_LAN_JOBS_A_DEVICE: Final = 15
 # Seconds that a document waits until others have been received, and a job for its place: most take a moment.
 PLACE_SECONDS: Final = 20.0
 # Pairs of printer and device whose refused documents are remembered.
-MAX_DEVICES: Final = 200
+MAX_REFUSED_DEVICES: Final = 200
 
 
 class Offered(NamedTuple):
@@ -70,17 +70,19 @@ class Refusals:
 
     def __init__(self) -> None:
         # Times by the monotonic clock; whoever was refused last is last.
-        self._times = LimitedSizeDict[tuple[str, str], deque[float]](size_limit=MAX_DEVICES)
+        self._time_attributes = LimitedSizeDict[tuple[str, str], deque[float]](
+            size_limit=MAX_REFUSED_DEVICES
+        )
 
     def count(self, token: str, device: str) -> int:
-        times = self._times.get((token, device), deque())
+        times = self._time_attributes.get((token, device), deque())
         while times and times[0] < time.monotonic() - RATE_PERIOD.total_seconds():
             times.popleft()
         return len(times)
 
     def note(self, token: str, device: str) -> None:
-        self._times.setdefault((token, device), deque()).append(time.monotonic())
-        self._times.move_to_end((token, device))
+        self._time_attributes.setdefault((token, device), deque()).append(time.monotonic())
+        self._time_attributes.move_to_end((token, device))
 
 
 class LanServer:
@@ -89,10 +91,12 @@ class LanServer:
     def __init__(self) -> None:
         self.started_at = datetime.now(UTC)
         self.devices = Devices()
-        self.changes = Changes(self.started_at)
+        self.changes = ChangeTimes(self.started_at)
         self.pending: defaultdict[str, PendingJobs] = defaultdict(PendingJobs)
-        self.pending_places = FairQueue(line=MAX_WAITING, line_share=MAX_WAITING_A_DEVICE)
-        self.requests = FairQueue(MAX_REQUESTS, MAX_REQUESTS_A_DEVICE)
+        self.pending_places = FairQueue(
+            line=MAX_WAITING_LAN_JOBS, line_share=MAX_WAITING_LAN_JOBS_A_DEVICE
+        )
+        self.requests = FairQueue(MAX_LAN_REQUESTS, MAX_LAN_REQUESTS_A_DEVICE)
         self.documents = FairQueue(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
         self.refusals = Refusals()
         self.repeats = Repeats()
@@ -116,7 +120,7 @@ def offered_of(entry: LiankeConfigEntry) -> list[Offered]:
 
 
 @callback
-def async_find(hass: HomeAssistant, token: str) -> Offered | None:
+def async_find_printer(hass: HomeAssistant, token: str) -> Offered | None:
     """Find a printer by its token, also while its box is being loaded."""
     entries: list[LiankeConfigEntry] = hass.config_entries.async_entries(
         DOMAIN, include_ignore=False, include_disabled=False

@@ -20,17 +20,17 @@ from ...ipp import model as values
 from ...ipp.model import (
     Attributes,
     Content,
-    Group,
     IppError,
-    Message,
+    IppGroup,
+    IppMessage,
+    IppValue,
     Operation,
     Status,
     Tag,
-    Value,
 )
 from ...pdf.raster import PWG_SYNC, URF_SYNC
 from ...runtime import async_error_text
-from .lan_jobs import PendingJobs, Sender
+from .lan_jobs import PendingJobs, SenderIdentity
 from .server import LanServer, Offered
 
 # Bytes of raster pages, which become a much smaller PDF.
@@ -38,7 +38,7 @@ MAX_RASTER_BYTES: Final = 512 * 1024 * 1024
 # Seconds for a whole document: some devices draw its pages while they send it.
 RECEIVE_SECONDS: Final = 1800
 # Seconds without a byte of the document.
-IDLE_SECONDS: Final = 120
+DOCUMENT_SILENCE_SECONDS: Final = 120
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class DocumentStream:
         if self._until is None:
             self._until = now + RECEIVE_SECONDS
         try:
-            async with asyncio.timeout(max(0, min(IDLE_SECONDS, self._until - now))):
+            async with asyncio.timeout(max(0, min(DOCUMENT_SILENCE_SECONDS, self._until - now))):
                 return await self._stream.readany()
         except TimeoutError:
             raise IppError(Status.TIMEOUT, "the document takes too long") from None
@@ -74,7 +74,7 @@ class DocumentStream:
         self._first = data
 
 
-async def async_receive(request: Request, name: str, limit_bytes: int) -> Path:
+async def async_receive(request: IppRequest, name: str, limit_bytes: int) -> Path:
     """Write the document to a new file of the spool, which is deleted once the request is answered.
 
     Raises IppError for a damaged compression; InputError: file_too_large; HomeAssistantError: disk_full.
@@ -99,19 +99,19 @@ async def async_receive(request: Request, name: str, limit_bytes: int) -> Path:
 
 
 # Major versions of IPP that are answered.
-VERSIONS: Final = (1, 2)
-CHARSETS: Final = ("utf-8", "us-ascii")
+IPP_VERSIONS: Final = (1, 2)
+IPP_CHARSETS: Final = ("utf-8", "us-ascii")
 # Characters of the name that a device gives itself.
-MAX_SENDER: Final = 64
+MAX_SENDER_NAME: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class IppRequest:
     hass: HomeAssistant
     server: LanServer
     offered: Offered
     target: Target
-    message: Message
+    message: IppMessage
     # The operation attributes of the message.
     operation: Attributes
     address: str
@@ -135,11 +135,11 @@ class Request:
         return f"{scheme}://{url.host_subcomponent}:{url.port}{self.offered.path}"
 
     @property
-    def sender(self) -> Sender:
+    def sender(self) -> SenderIdentity:
         name = "".join(
             letter for letter in self.text("requesting-user-name") if letter.isprintable()
         )
-        return Sender(" ".join(name.split())[:MAX_SENDER], self.address)
+        return SenderIdentity(" ".join(name.split())[:MAX_SENDER_NAME], self.address)
 
     def first(self, name: str) -> Content:
         """Return the first value of an operation attribute, None without one."""
@@ -167,18 +167,18 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class IppResponse:
     status: Status = Status.OK
     message: str = ""
     # What follows the operation attributes; each group has its own tag.
-    groups: tuple[Group, ...] = ()
+    groups: tuple[IppGroup, ...] = ()
     unsupported: Attributes | None = None
     # Called once the device has acknowledged the whole answer, which the request waits for.
     on_arrival: Callable[[], None] | None = None
 
 
-def check_message(message: Message) -> None:
-    if message.version[0] not in VERSIONS:
+def check_request(message: IppMessage) -> None:
+    if message.version[0] not in IPP_VERSIONS:
         raise IppError(Status.VERSION_NOT_SUPPORTED)
     if message.request_id == 0:
         raise IppError(Status.BAD_REQUEST, "the request has no number")
@@ -190,26 +190,26 @@ def check_message(message: Message) -> None:
     if list(operation)[:2] != ["attributes-charset", "attributes-natural-language"]:
         raise IppError(Status.BAD_REQUEST, "charset and language are missing")
     charset = operation["attributes-charset"][0]
-    if charset.tag != Tag.CHARSET or charset.content not in CHARSETS:
+    if charset.tag != Tag.CHARSET or charset.content not in IPP_CHARSETS:
         raise IppError(Status.CHARSET_NOT_SUPPORTED)
     if "printer-uri" not in operation and "job-uri" not in operation:
         raise IppError(Status.BAD_REQUEST, "printer-uri is missing")
 
 
-def build_message(
-    answer: Answer, request_id: int, version: tuple[int, int], language: str
-) -> Message:
-    operation: dict[str, tuple[Value, ...]] = {
-        "attributes-charset": (Value(Tag.CHARSET, "utf-8"),),
-        "attributes-natural-language": (Value(Tag.LANGUAGE, language),),
+def response_message(
+    answer: IppResponse, request_id: int, version: tuple[int, int], language: str
+) -> IppMessage:
+    operation: dict[str, tuple[IppValue, ...]] = {
+        "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (IppValue(Tag.LANGUAGE, language),),
     }
     if answer.message:
         # `values.text` cuts it: some devices take no more than 127 bytes.
         operation["status-message"] = values.text(answer.message)
-    groups = [Group(tag=Tag.OPERATION, attributes=operation)]
+    groups = [IppGroup(tag=Tag.OPERATION, attributes=operation)]
     if answer.unsupported:
-        groups.append(Group(tag=Tag.UNSUPPORTED_GROUP, attributes=answer.unsupported))
-    return Message(
+        groups.append(IppGroup(tag=Tag.UNSUPPORTED_GROUP, attributes=answer.unsupported))
+    return IppMessage(
         code=answer.status,
         request_id=request_id,
         groups=(*groups, *answer.groups),

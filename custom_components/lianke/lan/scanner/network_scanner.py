@@ -23,13 +23,13 @@ from ...documents.spool import Spool, async_get_spool, unlink_all
 from ...errors import InputError
 from ...escl.messages import (
     JPEG,
-    RESOLUTIONS,
+    SCAN_RESOLUTIONS,
     UNITS_PER_INCH,
     Area,
     EsclError,
-    JobInfo,
-    JobState,
     Region,
+    ScanJobInfo,
+    ScanJobState,
     ScanSettings,
 )
 from ...fair_queue import FairQueue, NoPlaceError, Place
@@ -44,22 +44,22 @@ from ...scanner.scan_job import ScanRequest
 _LOGGER = logging.getLogger(__name__)
 
 # Seconds that a client waits for its turn; SANE waits 30 s for the answer to an order.
-TURN_SECONDS: Final = 10
+CLIENT_TURN_SECONDS: Final = 10
 # Seconds that a client waits for a page; then it is asked to try again.
-HOLD_SECONDS: Final = 50
+PAGE_HOLD_SECONDS: Final = 50
 # Seconds without a request from a scan's client, after which others get the scanner.
 ABANDONED_SECONDS: Final = 30
 # Seconds for a client to take a document, however often it asks for it; then others get the scanner.
-TAKE_SECONDS: Final = 60
+PAGE_TAKE_SECONDS: Final = 60
 # More time for a large document: its bytes divided by this.
-SLOWEST_BYTES_A_SECOND: Final = 64 * 1024
+SLOWEST_CLIENT_BYTES_A_SECOND: Final = 64 * 1024
 # Seconds for a page, or for all of a PDF, in the PDF process.
-PAGE_SECONDS: Final = 50
+DRAW_SECONDS: Final = 50
 # Ended scans of a scanner that can still be asked for.
-MAX_ENDED: Final = 5
+MAX_ENDED_SCANS: Final = 5
 ICON: Final = "icon.png"
 MM_PER_UNIT: Final = 25.4 / UNITS_PER_INCH
-_NAMESPACE: Final = UUID("0f6f4a52-9a3c-4f0e-8b57-3d6e2c1a9f10")
+_SCANNER_UUIDS: Final = UUID("0f6f4a52-9a3c-4f0e-8b57-3d6e2c1a9f10")
 # Width and height in mm, by the words that scanners use.
 _SIZES: Final = {
     "a3": (297, 420),
@@ -71,7 +71,7 @@ _SIZES: Final = {
     "tabloid": (279.4, 431.8),
     "ledger": (279.4, 431.8),
 }
-_COLORS: Final = {
+_USABLE_COLORS: Final = {
     ScanColor.COLOR: (ScanColor.COLOR,),
     ScanColor.GRAY: (ScanColor.GRAY, ScanColor.COLOR),
     # Dots become black or white only once the picture has its final size.
@@ -93,7 +93,7 @@ class OfferedScanner(NamedTuple):
     @property
     def uuid(self) -> str:
         """An id that does not reveal the token."""
-        return str(uuid5(_NAMESPACE, self.token))
+        return str(uuid5(_SCANNER_UUIDS, self.token))
 
 
 @callback
@@ -107,7 +107,7 @@ def offered_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) -> list[Offe
 
 
 @callback
-def async_find(hass: HomeAssistant, token: str) -> NetworkScanner | None:
+def async_find_scanner(hass: HomeAssistant, token: str) -> NetworkScanner | None:
     scanners = hass.data.setdefault(DATA_SCANNERS, {})
     for entry in async_loaded_entries(hass):
         for offered in offered_scanners(hass, entry):
@@ -132,13 +132,15 @@ def area_of(abilities: Abilities) -> Area:
 def resolutions_of(area: Area) -> tuple[int, ...]:
     """List the dots per inch in which the whole area has at most MAX_SCAN_PIXELS."""
     inches = area.width * area.height / UNITS_PER_INCH**2
-    return tuple(dpi for dpi in RESOLUTIONS if inches * dpi**2 <= MAX_SCAN_PIXELS)
+    return tuple(dpi for dpi in SCAN_RESOLUTIONS if inches * dpi**2 <= MAX_SCAN_PIXELS)
 
 
 def colors_of(abilities: Abilities) -> tuple[ScanColor, ...]:
     given = abilities.colors
     return tuple(
-        one for one, of in _COLORS.items() if given is None or not given.keys().isdisjoint(of)
+        one
+        for one, of in _USABLE_COLORS.items()
+        if given is None or not given.keys().isdisjoint(of)
     )
 
 
@@ -158,12 +160,12 @@ class NetworkScan:
         # Given back once others may have the scanner.
         self.place = place
         self.began = asyncio.get_running_loop().time()
-        self.state = JobState.PROCESSING
+        self.state = ScanJobState.PROCESSING
         self.is_scanned = False
         # Documents not taken yet, how many were taken, and until when (the loop's clock) the next one may be.
         self.pages: deque[Path] = deque()
         self.taken = 0
-        self.take_until: float | None = None
+        self.fetch_until: float | None = None
         # Requests for a document are answered one after the other.
         self.turn = asyncio.Lock()
         self.held = 0
@@ -189,7 +191,7 @@ class NetworkScanner:
         )
         self._scan: NetworkScan | None = None
         self._is_gone = False
-        self._ended: deque[NetworkScan] = deque(maxlen=MAX_ENDED)
+        self._ended: deque[NetworkScan] = deque(maxlen=MAX_ENDED_SCANS)
 
     @property
     def abilities(self) -> Abilities:
@@ -205,8 +207,8 @@ class NetworkScanner:
         known = [self._scan, *self._ended]
         return [scan for scan in known if scan is not None and scan.address == address]
 
-    def info(self, scan: NetworkScan) -> JobInfo:
-        return JobInfo(
+    def info(self, scan: NetworkScan) -> ScanJobInfo:
+        return ScanJobInfo(
             path=f"{self.offered.path}/ScanJobs/{scan.uuid}",
             uuid=scan.uuid,
             age=int(self._hass.loop.time() - scan.began),
@@ -222,7 +224,7 @@ class NetworkScanner:
         region = (settings.region or Region(0, 0, *area)).within(area)
         if region.width * region.height * (settings.dpi / UNITS_PER_INCH) ** 2 > MAX_SCAN_PIXELS:
             raise EsclError("the page would be too large")
-        async with self._line.place(device, patience=TURN_SECONDS) as place:
+        async with self._line.place(device, patience=CLIENT_TURN_SECONDS) as place:
             # The house goes first, and waiting for its scan would take too long.
             if self._is_gone or self.hub.is_wanted_by_house(self.offered.scanner_id):
                 raise NoPlaceError
@@ -242,7 +244,9 @@ class NetworkScanner:
             raise EsclError("the scanner has no such source")
         if settings.color not in colors_of(able):
             raise EsclError("the scanner has no such colour mode")
-        colors = (one for one in _COLORS[settings.color] if able.colors and one in able.colors)
+        colors = (
+            one for one in _USABLE_COLORS[settings.color] if able.colors and one in able.colors
+        )
         return ScanRequest(
             color=next(colors, ScanColor.COLOR),
             source=source,
@@ -251,7 +255,7 @@ class NetworkScanner:
 
     async def _async_run(self, scan: NetworkScan, request: ScanRequest, region: Region) -> None:
         entry, scanner_id = self.offered.entry, self.offered.scanner_id
-        state = JobState.ABORTED
+        state = ScanJobState.ABORTED
         try:
             async with scan.patience:
                 try:
@@ -261,7 +265,7 @@ class NetworkScanner:
                         # Hand out the pages that came before the client learns that the scan failed.
                         await self._async_make(scan, files, region)
                     if failure is None:
-                        state = JobState.COMPLETED
+                        state = ScanJobState.COMPLETED
                 except (InputError, LiankeError, PdfError, HomeAssistantError, OSError) as err:
                     _LOGGER.debug("A scan for the home network failed: %r", err)
                 scan.is_scanned = True
@@ -269,7 +273,7 @@ class NetworkScanner:
                     scan.changed.clear()
                     await scan.changed.wait()
         except TimeoutError:
-            state = JobState.CANCELED
+            state = ScanJobState.CANCELED
         finally:
             self._end(scan, state)
 
@@ -286,7 +290,7 @@ class NetworkScanner:
             "color": color,
             "limit": limit,
             "user": user,
-            "seconds": PAGE_SECONDS,
+            "seconds": DRAW_SECONDS,
         }
         pages: list[Path] = []
         for file in files:
@@ -303,7 +307,7 @@ class NetworkScanner:
         if pages:
             joined, is_mono = await spool.async_new_path(".scan"), color is ScanColor.MONO
             await async_join_pages(
-                hass, pages, joined, mono=is_mono, limit=limit, user=user, seconds=PAGE_SECONDS
+                hass, pages, joined, mono=is_mono, limit=limit, user=user, seconds=DRAW_SECONDS
             )
             self._hand_out(scan, spool, joined)
 
@@ -315,8 +319,8 @@ class NetworkScanner:
 
     async def async_next(self, scan: NetworkScan) -> Path | None:
         """Return the next document once it is there, None if no more come. Raises TimeoutError."""
-        async with asyncio.timeout(HOLD_SECONDS):
-            while not scan.pages and scan.state is JobState.PROCESSING:
+        async with asyncio.timeout(PAGE_HOLD_SECONDS):
+            while not scan.pages and scan.state is ScanJobState.PROCESSING:
                 scan.changed.clear()
                 await scan.changed.wait()
         return scan.pages[0] if scan.pages else None
@@ -333,20 +337,20 @@ class NetworkScanner:
             self.touch(scan)
 
     @callback
-    def note_taken(self, scan: NetworkScan) -> None:
+    def on_page_delivered(self, scan: NetworkScan) -> None:
         """Delete the document that the client has received."""
         if scan.pages:
             scan.taken += 1
-            scan.take_until = None
+            scan.fetch_until = None
             self._hass.async_add_executor_job(unlink_all, [scan.pages.popleft()])
             scan.changed.set()
 
-    def take_until(self, scan: NetworkScan, size: int) -> float:
+    def fetch_until(self, scan: NetworkScan, size: int) -> float:
         """Until when (the loop's clock) the client may take the next document, which has `size` bytes."""
-        if scan.take_until is None:
-            seconds = TAKE_SECONDS + size / SLOWEST_BYTES_A_SECOND
-            scan.take_until = self._hass.loop.time() + seconds
-        return scan.take_until
+        if scan.fetch_until is None:
+            seconds = PAGE_TAKE_SECONDS + size / SLOWEST_CLIENT_BYTES_A_SECOND
+            scan.fetch_until = self._hass.loop.time() + seconds
+        return scan.fetch_until
 
     @callback
     def touch(self, scan: NetworkScan) -> None:
@@ -358,12 +362,12 @@ class NetworkScanner:
     @callback
     def cancel(self, scan: NetworkScan) -> None:
         """Stop a scan for its client; one that has ended keeps its state."""
-        self._end(scan, JobState.CANCELED)
+        self._end(scan, ScanJobState.CANCELED)
         if scan.task is not None:
             scan.task.cancel()
 
     @callback
-    def _end(self, scan: NetworkScan, state: JobState) -> None:
+    def _end(self, scan: NetworkScan, state: ScanJobState) -> None:
         if scan is not self._scan:
             return
         self._scan = None

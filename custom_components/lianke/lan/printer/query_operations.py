@@ -11,23 +11,29 @@ from homeassistant.loader import async_get_integration
 from ...box.printer_status import HOLDING
 from ...const import DOMAIN
 from ...ipp import model as values
-from ...ipp.model import Attributes, Group, IppError, Status, Tag, Value
+from ...ipp.model import Attributes, IppError, IppGroup, IppValue, Status, Tag
 from ...jobs.job import MOVED, Job, JobState, PersonReason
 from ...jobs.rules import QueueReason, max_document_bytes
 from ...printing.print_action import async_reason
 from . import printer_attributes
+from .ipp_requests import IppRequest, IppResponse
 from .lan_jobs import PendingJob, is_own, job_number, sender_of
 from .printer_attributes import JOB_TEMPLATE, up_time
 from .profile import Profile, make_profile
-from .requests import Answer, Request
 
 # job-state. No job is `pending-held`: CUPS takes that for the end of its own job and could not cancel it any more.
 PENDING, PROCESSING, STOPPED, CANCELED, ABORTED, COMPLETED = 3, 5, 6, 7, 8, 9
 
 # What Get-Jobs reports of a job unless the client asks for other attributes.
-BASIC: Final = ("job-id", "job-uri")
+LIST_ATTRIBUTES: Final = ("job-id", "job-uri")
 # What the answer to a new job reports of it.
-STATE: Final = ("job-id", "job-uri", "job-state", "job-state-reasons", "job-state-message")
+RESPONSE_ATTRIBUTES: Final = (
+    "job-id",
+    "job-uri",
+    "job-state",
+    "job-state-reasons",
+    "job-state-message",
+)
 
 _STATES: Final[dict[JobState, tuple[int, str]]] = {
     JobState.UPLOADING: (PROCESSING, "job-spooling"),
@@ -89,7 +95,7 @@ type AnyJob = Job | PendingJob
 ICON: Final = "icon.png"
 
 
-def profile_of(request: Request) -> Profile:
+def profile_of(request: IppRequest) -> Profile:
     """Raise InputError: printer_gone."""
     _ = request.target.view
     entry = request.offered.entry
@@ -97,14 +103,14 @@ def profile_of(request: Request) -> Profile:
     return make_profile(request.hass, entry, known, request.offered.token)
 
 
-async def _async_situation(request: Request, profile: Profile) -> Attributes:
+async def _async_situation(request: IppRequest, profile: Profile) -> Attributes:
     """Collect the printer's attributes that change from one request to the next."""
     hass, server, token = request.hass, request.server, request.offered.token
     entry, view = request.offered.entry, request.target.view
     web_url = f"{request.base_url}/config/integrations/integration/{DOMAIN}"
     icon_url = f"{request.base_url}{request.offered.path}/{ICON}"
     version = str((await async_get_integration(hass, DOMAIN)).version)
-    language = (Value(Tag.LANGUAGE, hass.config.language.lower()),)
+    language = (IppValue(Tag.LANGUAGE, hass.config.language.lower()),)
     size = values.number_range(0, max_document_bytes(entry.options) // 1024)
     queued = entry.runtime_data.queue.waiting(view.key) + len(request.pending.pending)
     changed_at = server.changes.since((token, "state"), view.status)
@@ -145,7 +151,7 @@ async def _async_situation(request: Request, profile: Profile) -> Attributes:
     }
 
 
-def lan_jobs(request: Request) -> list[AnyJob]:
+def lan_jobs(request: IppRequest) -> list[AnyJob]:
     """List the printer's jobs that came from the home network, oldest first."""
     queue = request.target.data.queue
     stored = [job for job in queue.jobs(request.offered.printer_key) if sender_of(job) is not None]
@@ -153,21 +159,21 @@ def lan_jobs(request: Request) -> list[AnyJob]:
     return sorted(found, key=lambda job: job.created_at)
 
 
-def find_job(request: Request) -> AnyJob:
+def find_job(request: IppRequest) -> AnyJob:
     """Find the job that a request names. Raises IppError, also for a job of another address."""
-    if (named := _named(request)) is None:
+    if (named := _job_number(request)) is None:
         raise IppError(Status.BAD_REQUEST, "job-id is missing")
     number = request.pending.number_of(named)
     for job in lan_jobs(request):
         owner = sender_of(job)
         if job_number(job.job_id) == number and owner and owner.address == request.address:
             if isinstance(job, Job):
-                request.server.repeats.note_told(job.job_id)
+                request.server.repeats.on_client_told(job.job_id)
             return job
     raise IppError(Status.NOT_FOUND, "there is no such job")
 
 
-def _named(request: Request) -> int | None:
+def _job_number(request: IppRequest) -> int | None:
     """Return the job number that a request names, None without one."""
     number = request.count("job-id") or request.number
     if number is None:
@@ -176,17 +182,19 @@ def _named(request: Request) -> int | None:
     return number
 
 
-async def async_describe(request: Request, job: AnyJob, wanted: Collection[str] | None) -> Group:
+async def async_describe_job(
+    request: IppRequest, job: AnyJob, wanted: Collection[str] | None
+) -> IppGroup:
     """Describe a job by the wanted attributes, by all for None."""
     number, since = job_number(job.job_id), request.server.started_at
-    if (named := _named(request)) is not None and request.pending.number_of(named) == number:
+    if (named := _job_number(request)) is not None and request.pending.number_of(named) == number:
         # The device knows the job by this number: it has sent the document twice.
         number = named
     state, reason = state_of(job)
     message: str | None = ""
     if isinstance(job, Job) and (job.state is JobState.HELD or job.reason):
         message = await async_reason(request.hass, job)
-    attributes: dict[str, tuple[Value, ...]] = {
+    attributes: dict[str, tuple[IppValue, ...]] = {
         "job-id": values.integer(number),
         "job-uri": values.uri(f"{request.printer_uri}/jobs/{number}"),
         "job-state": values.enum(state),
@@ -205,18 +213,20 @@ async def async_describe(request: Request, job: AnyJob, wanted: Collection[str] 
             "job-name": values.name(title),
             "job-originating-user-name": values.name(name or "anonymous"),
             "output-device-assigned": values.name(request.target.view.name),
-            **_times("creation", since, job.created_at),
-            **_times("processing", since, began),
-            **_times("completed", since, ended or job.created_at if state >= CANCELED else None),
+            **_time_attributes("creation", since, job.created_at),
+            **_time_attributes("processing", since, began),
+            **_time_attributes(
+                "completed", since, ended or job.created_at if state >= CANCELED else None
+            ),
             "job-printer-up-time": values.integer(up_time(since)),
             **size,
         }
     if wanted is not None:
         attributes = {name: value for name, value in attributes.items() if name in wanted}
-    return Group(tag=Tag.JOB, attributes=attributes)
+    return IppGroup(tag=Tag.JOB, attributes=attributes)
 
 
-def _times(event: str, since: datetime, moment: datetime | None) -> Attributes:
+def _time_attributes(event: str, since: datetime, moment: datetime | None) -> Attributes:
     """Tell when something happened by the printer's clock (s) and by the calendar."""
     return {
         f"time-at-{event}": values.integer(up_time(since, moment)) if moment else values.NO_VALUE,
@@ -225,14 +235,14 @@ def _times(event: str, since: datetime, moment: datetime | None) -> Attributes:
 
 
 # Jobs in an answer.
-MAX_LISTED: Final = 100
+MAX_LISTED_JOBS: Final = 100
 _ALL: Final = frozenset({"all", "printer-description", "job-template", "job-description"})
 _TEMPLATE: Final = frozenset(
     f"{name}{end}" for name in JOB_TEMPLATE for end in ("", "-default", "-supported", "-ready")
 )
 
 
-async def async_get_printer_attributes(request: Request) -> Answer:
+async def async_get_printer_attributes(request: IppRequest) -> IppResponse:
     profile = profile_of(request)
     situation = await _async_situation(request, profile)
     attributes = {**printer_attributes.describe_printer(profile), **situation}
@@ -246,10 +256,10 @@ async def async_get_printer_attributes(request: Request) -> Answer:
     }
     if "media-col-database" in wanted:
         chosen |= printer_attributes.media_col_database(profile)
-    return Answer(groups=(Group(tag=Tag.PRINTER, attributes=chosen),))
+    return IppResponse(groups=(IppGroup(tag=Tag.PRINTER, attributes=chosen),))
 
 
-async def async_get_jobs(request: Request) -> Answer:
+async def async_get_lan_jobs(request: IppRequest) -> IppResponse:
     """List only the sender's jobs, with and without `my-jobs`."""
     which = request.text("which-jobs", "not-completed")
     if which not in ("completed", "not-completed"):
@@ -263,22 +273,26 @@ async def async_get_jobs(request: Request) -> Answer:
     ]
     if is_over:
         jobs.reverse()
-    most = min(request.count("limit") or MAX_LISTED, MAX_LISTED)
-    wanted = _wanted_of_job(request) if "requested-attributes" in request.operation else BASIC
-    return Answer(groups=tuple([await async_describe(request, job, wanted) for job in jobs[:most]]))
+    most = min(request.count("limit") or MAX_LISTED_JOBS, MAX_LISTED_JOBS)
+    wanted = (
+        _wanted_of_job(request) if "requested-attributes" in request.operation else LIST_ATTRIBUTES
+    )
+    return IppResponse(
+        groups=tuple([await async_describe_job(request, job, wanted) for job in jobs[:most]])
+    )
 
 
-async def async_get_job_attributes(request: Request) -> Answer:
-    job = await async_describe(request, find_job(request), _wanted_of_job(request))
-    return Answer(groups=(job,))
+async def async_get_job_attributes(request: IppRequest) -> IppResponse:
+    job = await async_describe_job(request, find_job(request), _wanted_of_job(request))
+    return IppResponse(groups=(job,))
 
 
-async def async_identify_printer(_request: Request) -> Answer:
+async def async_identify_printer(_request: IppRequest) -> IppResponse:
     """Answer OK but do nothing: we cannot make a printer behind a box show anything."""
-    return Answer()
+    return IppResponse()
 
 
-def _wanted_of_job(request: Request) -> Collection[str] | None:
+def _wanted_of_job(request: IppRequest) -> Collection[str] | None:
     """Return None for all attributes."""
     wanted = frozenset(request.words("requested-attributes"))
     return wanted if wanted and not _ALL.intersection(wanted) else None

@@ -17,15 +17,22 @@ from ...const import LAN_PRINTER_PATH
 from ...devices import Target
 from ...errors import InputError
 from ...fair_queue import NoPlaceError
-from ...ipp.codec import MAX_MESSAGE, IncompleteError, decode, encode
-from ...ipp.model import IppError, Message, Operation, Tag
+from ...ipp.codec import MAX_ATTRIBUTES_BYTES, IncompleteError, decode, encode
+from ...ipp.model import IppError, IppMessage, Operation, Tag
 from ...runtime import translated
 from ..origin import is_from_home
-from . import printing, querying
+from . import job_operations, query_operations
+from .ipp_requests import (
+    DocumentStream,
+    IppRequest,
+    IppResponse,
+    async_refusal,
+    check_request,
+    response_message,
+)
 from .lan_jobs import async_deliver
-from .querying import ICON
-from .requests import Answer, DocumentStream, Request, async_refusal, build_message, check_message
-from .server import async_find, async_get_server
+from .query_operations import ICON
+from .server import async_find_printer, async_get_server
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,20 +42,20 @@ IPP_TYPE: Final = "application/ipp"
 _ICON: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
 _HEADER_BYTES: Final = 8
 
-type Handler = Callable[[Request], Awaitable[Answer]]
+type Handler = Callable[[IppRequest], Awaitable[IppResponse]]
 
 _HANDLERS: Final[Mapping[int, Handler]] = {
-    Operation.PRINT_JOB: printing.async_print_job,
-    Operation.VALIDATE_JOB: printing.async_validate_job,
-    Operation.CREATE_JOB: printing.async_create_job,
-    Operation.SEND_DOCUMENT: printing.async_send_document,
-    Operation.CLOSE_JOB: printing.async_close_job,
-    Operation.CANCEL_JOB: printing.async_cancel_job,
-    Operation.CANCEL_MY_JOBS: printing.async_cancel_my_jobs,
-    Operation.GET_JOB_ATTRIBUTES: querying.async_get_job_attributes,
-    Operation.GET_JOBS: querying.async_get_jobs,
-    Operation.GET_PRINTER_ATTRIBUTES: querying.async_get_printer_attributes,
-    Operation.IDENTIFY_PRINTER: querying.async_identify_printer,
+    Operation.PRINT_JOB: job_operations.async_print_job,
+    Operation.VALIDATE_JOB: job_operations.async_validate_job,
+    Operation.CREATE_JOB: job_operations.async_create_job,
+    Operation.SEND_DOCUMENT: job_operations.async_send_document,
+    Operation.CLOSE_JOB: job_operations.async_close_job,
+    Operation.CANCEL_JOB: job_operations.async_cancel_job,
+    Operation.CANCEL_MY_JOBS: job_operations.async_cancel_my_jobs,
+    Operation.GET_JOB_ATTRIBUTES: query_operations.async_get_job_attributes,
+    Operation.GET_JOBS: query_operations.async_get_lan_jobs,
+    Operation.GET_PRINTER_ATTRIBUTES: query_operations.async_get_printer_attributes,
+    Operation.IDENTIFY_PRINTER: query_operations.async_identify_printer,
 }
 
 _WITH_DOCUMENT: Final = (Operation.PRINT_JOB, Operation.SEND_DOCUMENT)
@@ -66,7 +73,7 @@ class LanPrinterView(HomeAssistantView):
         hass: HomeAssistant = request.app[KEY_HASS]
         server = async_get_server(hass)
         address, device = await server.devices.async_client(hass, request)
-        if (offered := async_find(hass, token)) is None:
+        if (offered := async_find_printer(hass, token)) is None:
             raise web.HTTPNotFound
         if request.content_type != IPP_TYPE:
             raise web.HTTPUnsupportedMediaType
@@ -82,7 +89,7 @@ class LanPrinterView(HomeAssistantView):
             try:
                 async with asyncio.timeout(ATTRIBUTES_SECONDS):
                     head, message, rest = await _async_read(request)
-                    if not isinstance(message, Message) or message.code not in _WITH_DOCUMENT:
+                    if not isinstance(message, IppMessage) or message.code not in _WITH_DOCUMENT:
                         await _async_finish(request)
             except TimeoutError:
                 raise web.HTTPRequestTimeout from None
@@ -90,9 +97,9 @@ class LanPrinterView(HomeAssistantView):
             try:
                 if isinstance(message, IppError):
                     raise message
-                check_message(message)
+                check_request(message)
                 answer = await _async_answer(
-                    Request(
+                    IppRequest(
                         hass=hass,
                         server=server,
                         offered=offered,
@@ -110,8 +117,10 @@ class LanPrinterView(HomeAssistantView):
                 )
             except IppError as err:
                 _LOGGER.debug("A request of the home network is refused: %s", err)
-                answer = Answer(status=err.status, message=err.message, unsupported=err.unsupported)
-            reply = build_message(answer, request_id, version, hass.config.language.lower())
+                answer = IppResponse(
+                    status=err.status, message=err.message, unsupported=err.unsupported
+                )
+            reply = response_message(answer, request_id, version, hass.config.language.lower())
             response = web.Response(body=encode(reply), content_type=IPP_TYPE)
             if answer.on_arrival is not None:
                 await async_deliver(request, response, answer.on_arrival)
@@ -127,12 +136,12 @@ class IconView(HomeAssistantView):
 
     async def get(self, request: web.Request, token: str) -> web.FileResponse:
         hass: HomeAssistant = request.app[KEY_HASS]
-        if not is_from_home(hass, request) or async_find(hass, token) is None:
+        if not is_from_home(hass, request) or async_find_printer(hass, token) is None:
             raise web.HTTPNotFound
         return web.FileResponse(_ICON)
 
 
-async def _async_answer(request: Request) -> Answer:
+async def _async_answer(request: IppRequest) -> IppResponse:
     try:
         return await _HANDLERS[request.message.code](request)
     except (InputError, LiankeError) as err:
@@ -143,12 +152,12 @@ async def _async_answer(request: Request) -> Answer:
 
 async def _async_finish(request: web.Request) -> None:
     """Read a request without a document to its end: some clients take an earlier answer for none."""
-    left = MAX_MESSAGE
+    left = MAX_ATTRIBUTES_BYTES
     while left > 0 and (part := await request.content.readany()):
         left -= len(part)
 
 
-async def _async_read(request: web.Request) -> tuple[bytes, Message | IppError, bytes]:
+async def _async_read(request: web.Request) -> tuple[bytes, IppMessage | IppError, bytes]:
     """Return a body's bytes so far, its message or what is wrong with it, and the bytes after the message.
 
     Decodes only once the body has doubled since the last attempt: many small pieces cost no more than a few large ones.
@@ -167,7 +176,7 @@ async def _async_read(request: web.Request) -> tuple[bytes, Message | IppError, 
             continue
         tried = len(body)
         try:
-            message, length = decode(bytes(body[:MAX_MESSAGE]))
+            message, length = decode(bytes(body[:MAX_ATTRIBUTES_BYTES]))
         except IncompleteError as err:
             if ended:
                 return bytes(body), err, b""

@@ -15,10 +15,10 @@ from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 
 from ...const import DOMAIN, LAN_SCANNER_PATH, ScanSource
 from ...escl.messages import (
-    MAX_SETTINGS,
-    Capabilities,
+    MAX_SETTINGS_BYTES,
     EsclError,
-    JobState,
+    ScanJobState,
+    ScannerCapabilities,
     capabilities_xml,
     parse_settings,
     status_xml,
@@ -27,12 +27,12 @@ from ...fair_queue import NoPlaceError
 from ..origin import Client
 from ..printer.lan_jobs import async_deliver
 from ..printer.server import async_get_server
-from .scans import (
+from .network_scanner import (
     ICON,
     NetworkScan,
     NetworkScanner,
     area_of,
-    async_find,
+    async_find_scanner,
     colors_of,
     has_source,
     resolutions_of,
@@ -41,17 +41,17 @@ from .scans import (
 # Seconds for the settings of a scan.
 SETTINGS_SECONDS: Final = 30
 # Seconds for a document on its way to a client.
-DELIVERY_SECONDS: Final = 600
+SCAN_DELIVERY_SECONDS: Final = 600
 # Seconds without a sign that the client has received more of it.
-SILENT_SECONDS: Final = 20
+CLIENT_SILENCE_SECONDS: Final = 20
 # Seconds after which a client should ask again.
 _LATER: Final = "2"
 XML: Final = "text/xml"
 _ICON: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
 # Only a 404 means that the client has had all pages.
 _GONE: Final = {
-    JobState.COMPLETED: web.HTTPNotFound,
-    JobState.CANCELED: web.HTTPGone,
+    ScanJobState.COMPLETED: web.HTTPNotFound,
+    ScanJobState.CANCELED: web.HTTPGone,
 }
 
 
@@ -70,7 +70,7 @@ class _View(HomeAssistantView):
         hass: HomeAssistant = request.app[KEY_HASS]
         server = async_get_server(hass)
         client = await server.devices.async_client(hass, request)
-        if (scanner := async_find(hass, token)) is None:
+        if (scanner := async_find_scanner(hass, token)) is None:
             raise self.unknown
         if not scanner.hub.is_listed:
             raise _busy()
@@ -112,11 +112,11 @@ class DescriptionView(_View):
             return web.Response(body=document, content_type=XML, charset="utf-8")
 
 
-def _capabilities(request: web.Request, scanner: NetworkScanner) -> Capabilities:
+def _capabilities(request: web.Request, scanner: NetworkScanner) -> ScannerCapabilities:
     able = scanner.abilities
     area = area_of(able)
     base = f"{request.scheme}://{request.host}"
-    return Capabilities(
+    return ScannerCapabilities(
         make_and_model=scanner.hub.scanners[scanner.offered.scanner_id].name,
         uuid=scanner.offered.uuid,
         admin_url=f"{base}/config/integrations/integration/{DOMAIN}",
@@ -194,7 +194,7 @@ async def _async_read(request: web.Request) -> bytes:
     body = bytearray()
     while part := await request.content.readany():
         body += part
-        if len(body) > MAX_SETTINGS:
+        if len(body) > MAX_SETTINGS_BYTES:
             raise EsclError("too much of it")
     return bytes(body)
 
@@ -207,7 +207,9 @@ async def _async_send(
     if request.transport is not None and (line := request.transport.get_extra_info("socket")):
         # A laptop whose lid closes ends no connection. The socket may be closed, and only Linux has this option.
         with suppress(OSError, AttributeError):
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_SECONDS * 1000)
+            line.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, CLIENT_SILENCE_SECONDS * 1000
+            )
     try:
         opened = await hass.async_add_executor_job(path.open, "rb")
     except OSError:
@@ -216,13 +218,13 @@ async def _async_send(
     with opened as file:
         # A private page: nothing on the way may keep it.
         kept_by_nobody = {hdrs.CACHE_CONTROL: "no-store"}
-        kind, taken = scan.settings.format, partial(scanner.note_taken, scan)
+        kind, taken = scan.settings.format, partial(scanner.on_page_delivered, scan)
         response = web.Response(body=file, content_type=kind, headers=kept_by_nobody)
-        until = scanner.take_until(scan, os.fstat(file.fileno()).st_size)
+        until = scanner.fetch_until(scan, os.fstat(file.fileno()).st_size)
         try:
-            async with asyncio.timeout(DELIVERY_SECONDS), asyncio.timeout_at(until):
+            async with asyncio.timeout(SCAN_DELIVERY_SECONDS), asyncio.timeout_at(until):
                 # Over a slow line, the end of a page arrives long after it was written.
-                await async_deliver(request, response, taken, DELIVERY_SECONDS)
+                await async_deliver(request, response, taken, SCAN_DELIVERY_SECONDS)
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()

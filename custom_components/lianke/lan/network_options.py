@@ -17,10 +17,10 @@ from ..const import CONF_LAN_PRINTERS, CONF_LAN_SCANNERS, LAN_PRINTER_PATH, LAN_
 from ..options_frame import BoxOptionsFlow, UserInput, choice, needs_box
 from ..pages.clean import escape_markdown
 from ..scanner.hub import async_get_hub
-from .announce import async_place
+from .announce import async_web_server_address
 
 # Random bytes at the end of the address of a printer or scanner, so that nobody can guess it.
-TOKEN_BYTES: Final = 18
+ADDRESS_TOKEN_BYTES: Final = 18
 _USUAL_URL: Final = "http://homeassistant.local:8123"
 
 
@@ -39,7 +39,8 @@ class LanPrinterSteps(BoxOptionsFlow):
             # What stays switched on keeps its token. An option that the form did not show stays as it is.
             self._offered = {
                 option: {
-                    key: options.get(option, {}).get(key) or secrets.token_urlsafe(TOKEN_BYTES)
+                    key: options.get(option, {}).get(key)
+                    or secrets.token_urlsafe(ADDRESS_TOKEN_BYTES)
                     for key in user_input[option]
                 }
                 for option in choices
@@ -97,7 +98,7 @@ async def _async_base(hass: HomeAssistant) -> URL:
         base = URL(get_url(hass, allow_external=False, allow_cloud=False))
     except NoURLAvailableError:
         base = URL(_USUAL_URL)
-    if (place := await async_place(hass)) is None:
+    if (place := await async_web_server_address(hass)) is None:
         return base
     scheme = "https" if place.secure else "http"
     if (base.scheme, base.port) == (scheme, place.port):

@@ -19,34 +19,41 @@ from ...documents.document import Document, file_digest
 from ...documents.sources import Making, async_received_document
 from ...errors import InputError
 from ...fair_queue import NoPlaceError, lan_owner
-from ...ipp.model import Group, IppError, Status, Tag
+from ...ipp.model import IppError, IppGroup, Status, Tag
 from ...jobs.job import Job
 from ...jobs.rules import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ...printing.builder import LanSender, PrintRequest, async_print_one
-from . import querying, server
+from . import query_operations, server
+from .ipp_requests import IppRequest, IppResponse, async_receive, is_senders_fault
 from .job_options import JobOptions, read_job_options
-from .lan_jobs import MAX_PENDING, MAX_PENDING_A_DEVICE, PendingJob, Sent, is_own, job_number
-from .printer_attributes import APPLE_RASTER, COMPRESSIONS, FORMATS, PWG_RASTER
-from .requests import Answer, Request, async_receive, is_senders_fault
+from .lan_jobs import (
+    MAX_PENDING_LAN_JOBS,
+    MAX_PENDING_LAN_JOBS_A_DEVICE,
+    PendingJob,
+    SentDocument,
+    is_own,
+    job_number,
+)
+from .printer_attributes import APPLE_RASTER, COMPRESSIONS, DOCUMENT_FORMATS, PWG_RASTER
 
 _NO_NAME: Final = "document"
 
 
-async def async_validate_job(request: Request) -> Answer:
+async def async_validate_job(request: IppRequest) -> IppResponse:
     """Check what Print-Job would check, without a document."""
     options, _ = _checked(request)
     return _answer(request, options)
 
 
-async def async_print_job(request: Request) -> Answer:
+async def async_print_job(request: IppRequest) -> IppResponse:
     """Print the document that follows; a repetition after a lost answer gets the job that exists already."""
     options, given = _checked(request)
     code = None if given is None else await _async_release_code(request, given)
     title = _title(request)
     path = await _async_document(request, title, options)
     digest, size = await _async_turn(request, path)
-    job = _repeated(request, Sent(request.sender, title, digest, options.options, size))
+    job = _repeated(request, SentDocument(request.sender, title, digest, options.options, size))
     if job is None:
         job_id = _new_id(request)
         work = _async_print(
@@ -54,15 +61,20 @@ async def async_print_job(request: Request) -> Answer:
         )
         job = await _async_to_its_end(request, work)
     return _answer(
-        request, options, await querying.async_describe(request, job, querying.STATE), job
+        request,
+        options,
+        await query_operations.async_describe_job(
+            request, job, query_operations.RESPONSE_ATTRIBUTES
+        ),
+        job,
     )
 
 
-async def async_create_job(request: Request) -> Answer:
+async def async_create_job(request: IppRequest) -> IppResponse:
     options, given = _checked(request)
     request.pending.expire()
     token, device = request.offered.token, request.device
-    within = {token: MAX_PENDING, (token, device): MAX_PENDING_A_DEVICE}
+    within = {token: MAX_PENDING_LAN_JOBS, (token, device): MAX_PENDING_LAN_JOBS_A_DEVICE}
     places = request.server.pending_places
     try:
         async with places.place(device, within=within, patience=server.PLACE_SECONDS) as place:
@@ -79,24 +91,36 @@ async def async_create_job(request: Request) -> Answer:
     except NoPlaceError:
         raise IppError(Status.BUSY, "too many jobs wait for their documents") from None
     request.pending.put(job)
-    return _answer(request, options, await querying.async_describe(request, job, querying.STATE))
+    return _answer(
+        request,
+        options,
+        await query_operations.async_describe_job(
+            request, job, query_operations.RESPONSE_ATTRIBUTES
+        ),
+    )
 
 
-async def async_send_document(request: Request) -> Answer:
+async def async_send_document(request: IppRequest) -> IppResponse:
     """Take a job's only document."""
     if request.flag("last-document") is None:
         raise IppError(Status.BAD_REQUEST, "last-document is missing")
     _check_document(request)
-    querying.find_job(request)
+    query_operations.find_job(request)
     first = await request.document.read()
     request.document.unread(first)
     # Before the first byte came, the job may have been canceled, or got its document by another request.
-    job = querying.find_job(request)
+    job = query_operations.find_job(request)
     if not isinstance(job, PendingJob) or job.is_receiving:
         if first:
             raise IppError(Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED)
         # The device ends a job whose document has come already.
-        return _answer(request, None, await querying.async_describe(request, job, querying.STATE))
+        return _answer(
+            request,
+            None,
+            await query_operations.async_describe_job(
+                request, job, query_operations.RESPONSE_ATTRIBUTES
+            ),
+        )
     if job.ended is not None:
         raise IppError(Status.NOT_POSSIBLE, "the job has ended")
     if not first:
@@ -109,7 +133,7 @@ async def async_send_document(request: Request) -> Answer:
         digest, size = await _async_turn(request, path)
         if _was_canceled(request, job):
             raise IppError(Status.NOT_POSSIBLE, "the job has ended")
-        sent = Sent(request.sender, title, digest, job.options.options, size)
+        sent = SentDocument(request.sender, title, digest, job.options.options, size)
         made = _repeated(request, sent)
     except BaseException:
         _abort_unless_canceled(request, job)
@@ -120,12 +144,17 @@ async def async_send_document(request: Request) -> Answer:
         work = _async_print_pending(request, path, job, title, digest)
         made = await _async_to_its_end(request, work)
     return _answer(
-        request, None, await querying.async_describe(request, made, querying.STATE), made
+        request,
+        None,
+        await query_operations.async_describe_job(
+            request, made, query_operations.RESPONSE_ATTRIBUTES
+        ),
+        made,
     )
 
 
 async def _async_print_pending(
-    request: Request, path: Path, job: PendingJob, title: str, digest: str
+    request: IppRequest, path: Path, job: PendingJob, title: str, digest: str
 ) -> Job:
     try:
         made = await _async_print(
@@ -146,15 +175,15 @@ async def _async_print_pending(
     return made
 
 
-async def async_close_job(request: Request) -> Answer:
+async def async_close_job(request: IppRequest) -> IppResponse:
     """End a job that got no document; one that has its document needs nothing more."""
-    job = querying.find_job(request)
+    job = query_operations.find_job(request)
     if isinstance(job, PendingJob) and job.ended is None and not job.is_receiving:
         request.pending.end(job, "aborted-by-system")
-    return Answer()
+    return IppResponse()
 
 
-def _checked(request: Request) -> tuple[JobOptions, bytes | None]:
+def _checked(request: IppRequest) -> tuple[JobOptions, bytes | None]:
     """Return the options of a new job and its release code, None without one.
 
     Raises IppError for options that cannot be met if the device insists on them; InputError: printer_gone.
@@ -164,7 +193,9 @@ def _checked(request: Request) -> tuple[JobOptions, bytes | None]:
     # Raises if the printer is gone.
     _ = request.target.view
     asked = request.message.group(Tag.JOB)
-    options = read_job_options(asked, querying.profile_of(request)) if asked else JobOptions()
+    options = (
+        read_job_options(asked, query_operations.profile_of(request)) if asked else JobOptions()
+    )
     if options.unsupported and request.flag("ipp-attribute-fidelity"):
         names = ", ".join(options.unsupported)
         raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, names, options.unsupported)
@@ -173,7 +204,7 @@ def _checked(request: Request) -> tuple[JobOptions, bytes | None]:
     return options, code
 
 
-def _lay(request: Request, options: JobOptions, orientation: str) -> None:
+def _lay(request: IppRequest, options: JobOptions, orientation: str) -> None:
     """Set the orientation, unless the driver is known not to support it."""
     target = request.target
     known = target.data.storage.printers.get(target.printer_key)
@@ -183,7 +214,7 @@ def _lay(request: Request, options: JobOptions, orientation: str) -> None:
         del options.options["orientation"]
 
 
-def _checked_code(request: Request) -> bytes:
+def _checked_code(request: IppRequest) -> bytes:
     """Raise IppError for a release code that cannot be used: without it, the job would print at once."""
     code = request.first("job-password")
     encryption = request.text("job-password-encryption", PLAIN)
@@ -197,29 +228,29 @@ def _checked_code(request: Request) -> bytes:
     return code
 
 
-async def _async_release_code(request: Request, code: bytes) -> str:
+async def _async_release_code(request: IppRequest, code: bytes) -> str:
     encryption = request.text("job-password-encryption", PLAIN)
     return await async_hash_code(request.hass, code, encryption, owner=request.device)
 
 
-def _check_document(request: Request) -> None:
+def _check_document(request: IppRequest) -> None:
     """Raise IppError for a compression or a format that is not supported."""
     if request.text("compression", "none") not in COMPRESSIONS:
         raise IppError(Status.COMPRESSION_NOT_SUPPORTED, "this compression is not supported")
-    if request.text("document-format", FORMATS[-1]) not in FORMATS:
+    if request.text("document-format", DOCUMENT_FORMATS[-1]) not in DOCUMENT_FORMATS:
         raise IppError(Status.FORMAT_NOT_SUPPORTED, "this document format is not supported")
 
 
 def _answer(
-    request: Request,
+    request: IppRequest,
     options: JobOptions | None,
-    described: Group | None = None,
+    described: IppGroup | None = None,
     made: Job | None = None,
-) -> Answer:
+) -> IppResponse:
     """Once the answer has arrived, the device knows the job `made`: an equal document is a new print."""
     unsupported = None if options is None else options.unsupported
-    told = None if made is None else partial(request.server.repeats.note_told, made.job_id)
-    return Answer(
+    told = None if made is None else partial(request.server.repeats.on_client_told, made.job_id)
+    return IppResponse(
         status=Status.OK_SUBSTITUTED if unsupported else Status.OK,
         groups=() if described is None else (described,),
         unsupported=unsupported or None,
@@ -227,29 +258,29 @@ def _answer(
     )
 
 
-def _title(request: Request) -> str:
+def _title(request: IppRequest) -> str:
     name = request.text("job-name") or request.text("document-name")
     return clean_title(name) or _NO_NAME
 
 
-def _new_id(request: Request) -> str:
+def _new_id(request: IppRequest) -> str:
     """Choose an id whose IPP job number no other job of the printer has."""
-    numbers = {job_number(job.job_id) for job in querying.lan_jobs(request)}
+    numbers = {job_number(job.job_id) for job in query_operations.lan_jobs(request)}
     return request.pending.new_id(numbers.__contains__)
 
 
-def _abort_unless_canceled(request: Request, job: PendingJob) -> None:
+def _abort_unless_canceled(request: IppRequest, job: PendingJob) -> None:
     if not _was_canceled(request, job):
         request.pending.end(job, "aborted-by-system")
 
 
-def _was_canceled(request: Request, job: PendingJob) -> bool:
+def _was_canceled(request: IppRequest, job: PendingJob) -> bool:
     # A job is not forgotten while its document comes, only after it has ended.
     now = request.pending.get(job.number)
     return now is None or now.ended is not None
 
 
-async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -> T:
+async def _async_to_its_end[T](request: IppRequest, work: Coroutine[Any, Any, T]) -> T:
     """Finish `work`, for which the whole document is here, even if the device's connection breaks."""
     task = request.hass.async_create_task(work, "print for the home network")
     try:
@@ -263,7 +294,7 @@ async def _async_to_its_end[T](request: Request, work: Coroutine[Any, Any, T]) -
     return task.result()
 
 
-async def _async_document(request: Request, title: str, options: JobOptions) -> Path:
+async def _async_document(request: IppRequest, title: str, options: JobOptions) -> Path:
     target = request.target
     if request.text("document-format") in (APPLE_RASTER, PWG_RASTER):
         # The device has drawn these pages in the orientation it wants: the printer's defaults must not turn them.
@@ -280,7 +311,7 @@ async def _async_document(request: Request, title: str, options: JobOptions) -> 
         raise IppError(Status.BUSY, "too many documents are being received") from None
 
 
-async def _async_turn(request: Request, path: Path) -> tuple[str, int]:
+async def _async_turn(request: IppRequest, path: Path) -> tuple[str, int]:
     """Wait while an equal document is being printed or answered; return the file's digest and its bytes."""
 
     def look() -> tuple[str, int]:
@@ -292,7 +323,7 @@ async def _async_turn(request: Request, path: Path) -> tuple[str, int]:
     return digest, size
 
 
-def _repeated(request: Request, sent: Sent) -> Job | None:
+def _repeated(request: IppRequest, sent: SentDocument) -> Job | None:
     """Find the job that this document has made already, if its device never got the answer."""
     target = request.target
     jobs = target.data.queue.jobs(target.printer_key)
@@ -300,7 +331,7 @@ def _repeated(request: Request, sent: Sent) -> Job | None:
 
 
 async def _async_print(
-    request: Request,
+    request: IppRequest,
     path: Path,
     job_id: str,
     *,
@@ -317,7 +348,7 @@ async def _async_print(
 
     def papers() -> list[tuple[int, int]]:
         # Raster pages must fit on a paper that is offered.
-        return [(item.width, item.height) for item in querying.profile_of(request).media]
+        return [(item.width, item.height) for item in query_operations.profile_of(request).media]
 
     async def make(making: Making) -> Document:
         return await async_received_document(
@@ -347,7 +378,7 @@ async def _async_print(
 
 
 @contextmanager
-def _counting_refusal(request: Request) -> Iterator[None]:
+def _counting_refusal(request: IppRequest) -> Iterator[None]:
     """Count a document that is refused by the sender's fault: it has taken time as well."""
     try:
         yield
@@ -357,29 +388,29 @@ def _counting_refusal(request: Request) -> Iterator[None]:
         raise
 
 
-def _document_name(request: Request, title: str) -> str:
+def _document_name(request: IppRequest, title: str) -> str:
     return clean_title(request.text("document-name")) or title
 
 
-async def async_cancel_job(request: Request) -> Answer:
+async def async_cancel_job(request: IppRequest) -> IppResponse:
     """Cancel a job that was sent from the same address under the same name."""
-    job = querying.find_job(request)
+    job = query_operations.find_job(request)
     if not is_own(job, request.sender):
         raise IppError(Status.NOT_AUTHORIZED, "the job is somebody else's")
     if not _can_cancel(job):
         raise IppError(Status.NOT_POSSIBLE, "the job has ended")
     await _async_cancel(request, job)
-    return Answer()
+    return IppResponse()
 
 
-async def async_cancel_my_jobs(request: Request) -> Answer:
+async def async_cancel_my_jobs(request: IppRequest) -> IppResponse:
     """Cancel the sender's jobs, or those that the request lists: if one of these cannot be canceled, none is.
 
     If the service refuses to cancel one, the others are canceled all the same, and its error is raised in the end.
     """
     jobs = [
         job
-        for job in querying.lan_jobs(request)
+        for job in query_operations.lan_jobs(request)
         if is_own(job, request.sender) and _can_cancel(job)
     ]
     if "job-ids" in request.operation:
@@ -402,14 +433,18 @@ async def async_cancel_my_jobs(request: Request) -> Answer:
                 refusals.append(err)
     if refusals:
         raise refusals[0]
-    return Answer()
+    return IppResponse()
 
 
-def _can_cancel(job: querying.AnyJob) -> bool:
-    return job.can_cancel if isinstance(job, Job) else querying.state_of(job)[0] < querying.CANCELED
+def _can_cancel(job: query_operations.AnyJob) -> bool:
+    return (
+        job.can_cancel
+        if isinstance(job, Job)
+        else query_operations.state_of(job)[0] < query_operations.CANCELED
+    )
 
 
-async def _async_cancel(request: Request, job: querying.AnyJob) -> None:
+async def _async_cancel(request: IppRequest, job: query_operations.AnyJob) -> None:
     if isinstance(job, PendingJob):
         request.pending.end(job, "job-canceled-by-user")
     else:
