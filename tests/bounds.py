@@ -67,7 +67,7 @@ def _named(test: str, names: Any) -> list[str]:
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == names["table"]
         if isinstance(node.value, ast.Dict)
         for key in node.value.keys
-        if isinstance(key, ast.Constant)
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
     ]
 
 
