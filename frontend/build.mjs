@@ -1,8 +1,10 @@
 /*
- * Bundles the card into the integration, or with --check compares what is there with what the source makes.
+ * Bundles the card into the integration; with --check it only compares the bundle with the source. Fails if the first
+ * load is too large, or if modules import each other in a circle.
  *
- * A dashboard loads lianke-card.js and the chunk that it imports; printing and editing are chunks loaded on demand.
- * Chunks carry a digest in their names, so that no browser ever mixes two versions.
+ * A dashboard loads lianke-card.js and the chunk that it imports. Every module that is imported by `import(...)` is a
+ * part: a chunk of its own, loaded when it is needed. The names of chunks contain a digest, so that no browser ever
+ * mixes two versions. `--sizes` lists what the first load consists of.
  */
 import { build } from "esbuild";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -12,41 +14,53 @@ import { gzipSync } from "node:zlib";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "../custom_components/lianke/frontend");
+const ENTRY = "src/lianke-card.ts";
 const FIRST_LOAD_LIMIT = 22_000; // bytes, compressed
 
-/* The icons are one module, which would lie in the first load with those of every part: each file gets a copy of its own. */
-const icons = {
-  name: "icons",
-  setup({ onResolve }) {
-    const path = join(here, "node_modules/@mdi/js/mdi.js");
-    onResolve({ filter: /^@mdi\/js$/ }, ({ importer }) => ({ path, suffix: `?${relative(here, importer)}` }));
-  },
-};
+const sources = (await readdir(join(here, "src"), { recursive: true }))
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => join(here, "src", name));
+const texts = new Map(await Promise.all(sources.map(async (path) => [path, await readFile(path, "utf8")])));
+const parts = new Set(
+  [...texts].flatMap(([path, text]) =>
+    [...text.matchAll(/\bimport\("(\..+?)"\)/g)].map(([, part]) => `${join(dirname(path), part)}.ts`),
+  ),
+);
 
-/* esbuild takes style sheets in templates for texts: comments and blanks that mean nothing are taken out here. */
-const styles = {
-  name: "styles",
-  setup({ onLoad }) {
-    const tight = (text) =>
-      text
-        .replace(/\/\*.*?\*\//gs, "")
-        .replace(/\s+/g, " ")
-        .replace(/ ?([{};]) ?/g, "$1")
-        .replace(/([:,]) /g, "$1")
-        .replaceAll(";}", "}");
-    onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path }) => ({
-      contents: (await readFile(path, "utf8")).replace(/\bcss`[^`]*`/g, tight),
+/* In a style sheet comments and most blanks mean nothing, but to esbuild it is a text that must not change. */
+const withTightStyles = (text) =>
+  text.replace(/\bcss`[^`]*`/g, (sheet) =>
+    sheet
+      .replace(/\/\*.*?\*\//gs, "")
+      .replace(/\s+/g, " ")
+      .replace(/ ?([{};]) ?/g, "$1")
+      .replace(/([:,]) /g, "$1")
+      .replaceAll(";}", "}"),
+  );
+
+const card = {
+  name: "card",
+  setup({ onLoad, onResolve }) {
+    // esbuild makes a chunk of whatever the same parts share. Each part is made to import the first load here, which all
+    // of them then share: it stays one chunk instead of a dozen small ones.
+    onResolve({ filter: /^first-load$/ }, () => ({ path: join(here, ENTRY) }));
+    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => ({
+      contents: withTightStyles(texts.get(path)) + (parts.has(path) ? '\nimport "first-load";' : ""),
       loader: "ts",
     }));
+    // All icons are one module, which would be in the first load with the icons of every part: each file that imports
+    // icons gets a copy of its own.
+    const icons = join(here, "node_modules/@mdi/js/mdi.js");
+    onResolve({ filter: /^@mdi\/js$/ }, ({ importer }) => ({ path: icons, suffix: `?${relative(here, importer)}` }));
   },
 };
 
 const { outputFiles, metafile } = await build({
   absWorkingDir: here,
-  entryPoints: { "lianke-card": "src/lianke-card.ts" },
+  entryPoints: { "lianke-card": ENTRY },
   outdir: target,
   bundle: true,
-  preserveSymlinks: true, // node_modules may be a link: its place would be in the digests
+  preserveSymlinks: true, // node_modules may be a link, whose target would change the digests
   splitting: true,
   format: "esm",
   target: "es2022",
@@ -55,11 +69,11 @@ const { outputFiles, metafile } = await build({
   charset: "utf8",
   chunkNames: "lianke-card-[name]-[hash]",
   metafile: true,
-  plugins: [icons, styles],
+  plugins: [card],
   write: false,
 });
 
-/* In minified code line breaks are left in templates alone, where they mean as much as a blank. */
+/* Minified code has line breaks only in templates, where one means no more than a blank. */
 const withoutIndentation = (text) => {
   const [code, ...licenses] = text.split("/*! Bundled license");
   return [code.replace(/\n\s+/g, " "), ...licenses].join("/*! Bundled license");
@@ -67,22 +81,42 @@ const withoutIndentation = (text) => {
 const made = new Map(outputFiles.map(({ path, text }) => [basename(path), withoutIndentation(text)]));
 const old = (await readdir(target)).filter((name) => name.endsWith(".js"));
 
-const outputs = Object.entries(metafile.outputs).map(([path, output]) => [basename(path), output]);
-const first = outputs
-  .find(([, { entryPoint }]) => entryPoint === "src/lianke-card.ts")[1]
-  .imports.filter(({ kind }) => kind === "import-statement")
-  .map(({ path }) => basename(path));
-const size = ["lianke-card.js", ...first].reduce((sum, name) => sum + gzipSync(made.get(name), { level: 9 }).length, 0);
+const fail = (message) => {
+  console.error(message);
+  process.exitCode = 1;
+};
+
+const outputs = Object.entries(metafile.outputs);
+const [entry, { imports }] = outputs.find(([, { entryPoint }]) => entryPoint === ENTRY);
+const first = [entry, ...imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => path)];
+const size = first.reduce((sum, path) => sum + gzipSync(made.get(basename(path)), { level: 9 }).length, 0);
 console.log(`A dashboard loads ${size} bytes, compressed; the limit is ${FIRST_LOAD_LIMIT}.`);
-if (size > FIRST_LOAD_LIMIT) process.exitCode = 1;
+if (size > FIRST_LOAD_LIMIT)
+  fail('The first load is too large: see .github/CONTRIBUTING.md, "The card\'s first load".');
+if (process.argv.includes("--sizes")) {
+  const inputs = first.flatMap((path) => Object.entries(metafile.outputs[path].inputs));
+  for (const [path, { bytesInOutput }] of inputs.sort(([, one], [, other]) => other.bytesInOutput - one.bytesInOutput))
+    if (bytesInOutput) console.log(`${String(bytesInOutput).padStart(6)}  ${path}`);
+}
+
+/* Imports by `import(...)` count as well, imports of types do not. */
+const circleFrom = (path, way = [], done = new Set()) => {
+  if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
+  if (done.has(path)) return null;
+  for (const { path: next, original } of metafile.inputs[path]?.imports ?? []) {
+    const circle = original !== "first-load" && circleFrom(next, [...way, path], done);
+    if (circle) return circle;
+  }
+  done.add(path);
+  return null;
+};
+const circle = circleFrom(ENTRY);
+if (circle) fail(`These modules import each other in a circle: ${circle.join(" → ")}`);
 
 if (process.argv.includes("--check")) {
-  const same = async (name) => (await readFile(join(target, name), "utf8")) === made.get(name);
-  const stale = old.length !== made.size || !(await Promise.all(old.map(same))).every(Boolean);
-  if (stale) {
-    console.error("The bundle is not what the source makes: run `npm run build` in frontend/ and commit the result.");
-    process.exitCode = 1;
-  }
+  const isSame = async (name) => (await readFile(join(target, name), "utf8")) === made.get(name);
+  const stale = old.length !== made.size || !(await Promise.all(old.map(isSame))).every(Boolean);
+  if (stale) fail("The bundle is not what the source makes: run `npm run build` in frontend/ and commit the result.");
 } else {
   await Promise.all(old.filter((name) => !made.has(name)).map((name) => rm(join(target, name))));
   await Promise.all([...made].map(([name, text]) => writeFile(join(target, name), text)));

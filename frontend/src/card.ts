@@ -1,12 +1,12 @@
 import { LitElement, css, html, nothing, type PropertyValues } from "lit";
 import { state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
+import { cardsOnPage } from "./cards";
 import { CARD, assertConfig, isPrinterEntity, stubConfig, withDefaults } from "./config";
 import { CardContext, UserError } from "./context";
-import { outcome } from "./components/job-texts";
 import { define } from "./define";
 import { FeedController } from "./feed";
-import { hand } from "./hand";
+import { pressing } from "./pressing";
 import { loadPart } from "./load-part";
 import { Localizer, languageOf, loadTexts, pageStrings } from "./localize";
 import { placeOf } from "./places";
@@ -27,7 +27,6 @@ interface AddFiles {
 
 /* Files of cards that Home Assistant has replaced, as after a reconnect, by configuration: the next card takes them. */
 const orphans = new Map<string, Map<string, Batch>>();
-export const shown = new Set<LiankeCard>();
 
 /* The dashboard card: what Home Assistant requires of a card, and what the parts of its printers share. */
 @define(CARD)
@@ -40,7 +39,6 @@ export class LiankeCard extends LitElement {
 
   private _hass: HomeAssistant | undefined;
   private _batches = new Map<string, Batch>();
-  private _states = new Map<string, string>();
   private readonly _feed = new FeedController(
     this,
     (data) => this._received(data),
@@ -95,17 +93,17 @@ export class LiankeCard extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    shown.add(this);
+    cardsOnPage.add(this);
     this._adopt();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    shown.delete(this);
+    cardsOnPage.delete(this);
     for (const batch of this._batches.values())
       if (batch.items.length) orphans.set(JSON.stringify(this._config), this._batches);
     // The card that replaces this one may be on the page already.
-    for (const card of shown) card._adopt();
+    for (const card of cardsOnPage) (card as LiankeCard)._adopt();
   }
 
   private _adopt(): void {
@@ -150,6 +148,8 @@ export class LiankeCard extends LitElement {
   private _setUp(): void {
     if (!this._config || !this._hass) return;
     this._context = new CardContext(this, new Localizer(this._hass), this._config);
+    // Comes while the feed's first message is on its way.
+    loadPart(import("./components/jobs"));
     if (this._config.buttons.length) loadPart(import("./components/quick-buttons"));
     if (this._config.source_entity) loadPart(import("./components/source"));
     for (const batch of this._batches.values()) batch.context = this._context;
@@ -157,20 +157,11 @@ export class LiankeCard extends LitElement {
   }
 
   private _received(data: Feed): void {
-    const context = this._context;
     for (const batch of this._batches.values()) batch.notice(data.jobs);
-    for (const job of data.jobs) {
-      const before = this._states.get(job.job_id);
-      if (context && before && before !== job.state)
-        context.announce(
-          `${context.titleOf(job)}${context.localizer.isChinese ? "：" : ": "}${outcome(context.localizer, job)}`,
-        );
-    }
-    this._states = new Map(data.jobs.map((job) => [job.job_id, job.state]));
   }
 
   protected override async scheduleUpdate(): Promise<void> {
-    await hand.press;
+    await pressing.ended;
     super.scheduleUpdate();
   }
 

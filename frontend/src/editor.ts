@@ -1,5 +1,4 @@
 /* The form that edits a card in Home Assistant. Loaded when a card is edited. */
-import "./card"; // keeps modules that parts share in one chunk
 import { LitElement, css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { RUNNABLE, SECTIONS, SOURCES, assertConfig, stubConfig } from "./config";

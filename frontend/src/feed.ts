@@ -2,7 +2,7 @@
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { Connection } from "home-assistant-js-websocket";
 import type { CommandError } from "./context";
-import { hand } from "./hand";
+import { pressing } from "./pressing";
 import type { Feed } from "./types";
 
 const RETRY_AFTER = 10_000; // ms
@@ -50,7 +50,7 @@ export class FeedController<T = Feed> implements ReactiveController {
   }
 
   hostUpdate(): void {
-    if (this._isNews) hand.watch?.(true);
+    if (this._isNews) pressing.beforeDrawing?.(true);
     this._isNews = false;
   }
 

@@ -11,10 +11,10 @@
  * clicks by screen readers. An ignored press only flashes the control: it moves no focus, opens nothing, and the rest
  * of the page does not notice it.
  */
-import { FINGER, answeredAt, answering, contains, controlOf, parentOf, same } from "./answering";
-import type { Control, Place, Point } from "./answering";
-import { shown } from "./card";
-import { hand } from "./hand";
+import { FINGER, contains, controlAt, controlOf, controlsOf, isSame, parentOf } from "./controls";
+import type { Control, Place, Point } from "./controls";
+import { cardsOnPage } from "./cards";
+import { pressing } from "./pressing";
 
 /* ms: slow double taps take 0.7 s, and nobody reads and presses something new in less time than this. */
 const REST = 1000;
@@ -44,7 +44,7 @@ interface Press extends Point {
 }
 
 /* Where every control was just before a press or news. */
-interface Layout {
+interface Snapshot {
   time: number;
   /* Whether a press followed, not news. */
   isPress: boolean;
@@ -57,7 +57,7 @@ interface Layout {
 
 let last: Press | null = null;
 /* Those of the last second, from before each news and before each press that followed; the newest last. */
-let layouts: Layout[] = [];
+let snapshots: Snapshot[] = [];
 /* When the user last did something, anywhere on the page. */
 let pressedAt = -Infinity;
 /* The control being pressed, until its click; undefined between presses, as when a screen reader clicks. */
@@ -65,24 +65,24 @@ let held: Control | null | undefined;
 let isIgnored = false;
 let timer: ReturnType<typeof setInterval> | undefined;
 
-const cardOf = (path: EventTarget[]) => path.find((one) => shown.has(one as never)) as HTMLElement | undefined;
+const cardOf = (path: EventTarget[]) => path.find((one) => cardsOnPage.has(one as never)) as HTMLElement | undefined;
 const isInDialog = (path: EventTarget[]) => path.some((one) => one instanceof HTMLDialogElement);
 const pointOf = ({ clientX: x, clientY: y }: MouseEvent): Point => ({ x, y });
 
 /* Notes whether anything near a press has moved since the last look. */
 const look = (press: Press, before: Place[]): Place[] => {
-  const now = answering(shown, press);
+  const now = controlsOf(cardsOnPage, press);
   const stayed = now.every((one, n) => {
     const then = before[n];
-    return then && same(one, then) && Math.hypot(then.box.x - one.box.x, then.box.y - one.box.y) < 2;
+    return then && isSame(one, then) && Math.hypot(then.box.x - one.box.x, then.box.y - one.box.y) < 2;
   });
   if (!stayed || now.length !== before.length) press.changed = performance.now();
   return now;
 };
 
 /* After scrolling, dropping a file or using the keyboard the user has seen what is under the finger. */
-const letGo = () => {
-  layouts = [];
+const startAfresh = () => {
+  snapshots = [];
   pressedAt = performance.now();
   held = undefined;
   forget();
@@ -96,10 +96,10 @@ const forget = () => {
 
 const remember = (event: PointerEvent, pressed: Control | null) => {
   forget();
-  if (!shown.size) return;
+  if (!cardsOnPage.size) return;
   pressedAt = performance.now();
   // Until the next news, whatever changes is caused by this press.
-  if (recent().length) layouts.push(layout(true));
+  if (recent().length) snapshots.push(snapshot(true));
   const path = event.composedPath();
   const card = cardOf(path);
   const ours = card
@@ -108,7 +108,15 @@ const remember = (event: PointerEvent, pressed: Control | null) => {
       : card.getBoundingClientRect()
     : null;
   const at = pointOf(event);
-  const press = { ...at, time: pressedAt, again: pressedAt, changed: 0, ours, near: answering(shown, at), pressed };
+  const press = {
+    ...at,
+    time: pressedAt,
+    again: pressedAt,
+    changed: 0,
+    ours,
+    near: controlsOf(cardsOnPage, at),
+    pressed,
+  };
   last = press;
   let seen = press.near;
   timer = setInterval(() => {
@@ -124,7 +132,7 @@ const isMistaken = (event: PointerEvent, pressed: Control | null): boolean => {
   const now = performance.now();
   if (now - last.time > AWAY && now - last.changed > REST) return false;
   const isOther = cardOf(event.composedPath())
-    ? pressed !== null && !same(pressed, last.pressed) && !same(pressed, answeredAt(last.near, at))
+    ? pressed !== null && !isSame(pressed, last.pressed) && !isSame(pressed, controlAt(last.near, at))
     : // Home Assistant's dialog or another card, where one of ours was.
       last.ours !== null && contains(last.ours, at);
   if (isOther) {
@@ -143,23 +151,23 @@ const isNew = (event: PointerEvent, pressed: Control | null): boolean => {
   const isModal = isInDialog(path);
   const isOnCard = cardOf(path) && !isModal;
   // In the same place on the screen (browsers anchor the scroll position) or on the page (the user has scrolled).
-  const wasThere = ({ places, scroll }: Layout) =>
+  const wasThere = ({ places, scroll }: Snapshot) =>
     [at, { x: at.x + scrollX - scroll.x, y: at.y + scrollY - scroll.y }].some((one) =>
-      same(answeredAt(places, one), pressed),
+      isSame(controlAt(places, one), pressed),
     );
   // Outside our cards there may have been a control of another card.
-  const wasOthers = ({ places, cards }: Layout) =>
-    answeredAt(places, at) !== null || (isOnCard && !cards.some((box) => contains(box, at)));
+  const wasOthers = ({ places, cards }: Snapshot) =>
+    controlAt(places, at) !== null || (isOnCard && !cards.some((box) => contains(box, at)));
   // Only the user opens a dialog: news from before it was open does not count for it.
   const before = recent().filter((one) => !wasThere(one) && (!isModal || one.isModal));
   return !before.at(-1)?.isPress && before.some(wasOthers);
 };
 
-const layout = (
+const snapshot = (
   isPress: boolean,
-  cards = [...shown].map((card) => card.getBoundingClientRect()),
-  places = answering(),
-): Layout => ({
+  cards = [...cardsOnPage].map((card) => card.getBoundingClientRect()),
+  places = controlsOf(),
+): Snapshot => ({
   time: performance.now(),
   isPress,
   isModal: places.some(({ element }) => element.closest("dialog[open]")),
@@ -168,7 +176,7 @@ const layout = (
   places,
 });
 
-const recent = () => (layouts = layouts.filter(({ time }) => performance.now() - time < REST));
+const recent = () => (snapshots = snapshots.filter(({ time }) => performance.now() - time < REST));
 
 /* Where each card was at the last look, on the screen and on the page. */
 let homes = new Map<HTMLElement, { screen: DOMRect; page: DOMRect }>();
@@ -180,7 +188,7 @@ const homeOf = (card: HTMLElement) => {
 
 /* A whole card moves when another on the dashboard grows or goes: record where its controls were before. */
 const followCards = () => {
-  const ways = [...shown].map((card) => {
+  const ways = [...cardsOnPage].map((card) => {
     const now = homeOf(card);
     const then = homes.get(card) ?? now;
     homes.set(card, now);
@@ -192,18 +200,18 @@ const followCards = () => {
   if (!ways.some(({ isMoved }) => isMoved)) return;
   const cards = ways.map(({ screen, x, y }) => moved(screen, x, y));
   const places = ways.flatMap(({ card, x, y }) =>
-    answering([card]).map((one) => ({ ...one, box: moved(one.box, x, y) })),
+    controlsOf([card]).map((one) => ({ ...one, box: moved(one.box, x, y) })),
   );
-  layouts.push(layout(performance.now() - pressedAt < BROUGHT_ABOUT, cards, places));
+  snapshots.push(snapshot(performance.now() - pressedAt < BROUGHT_ABOUT, cards, places));
 };
 
 /* Whatever moves a card also resizes something around it. */
 const around = new ResizeObserver(followCards);
 const followNewCards = () => {
-  if (homes.size === shown.size && [...shown].every((card) => homes.has(card))) return;
+  if (homes.size === cardsOnPage.size && [...cardsOnPage].every((card) => homes.has(card))) return;
   around.disconnect();
-  homes = new Map([...shown].map((card) => [card, homeOf(card)]));
-  for (const card of shown)
+  homes = new Map([...cardsOnPage].map((card) => [card, homeOf(card)]));
+  for (const card of cardsOnPage)
     for (let one: Node | null = card; one; one = parentOf(one)) if (one instanceof Element) around.observe(one);
 };
 
@@ -226,7 +234,7 @@ const flash = (element: Element) =>
 /* Redraws nothing of ours until this press is over: if a preview or a finished job moves the button away from under the
    finger meanwhile, the browser makes no click. */
 const keepStill = () => {
-  hand.press = new Promise((resolve) => {
+  pressing.ended = new Promise((resolve) => {
     const signal = AbortSignal.timeout(LONGEST_PRESS);
     signal.addEventListener("abort", resolve);
     const wait = (frames: number) => (frames ? requestAnimationFrame(() => wait(frames - 1)) : resolve(undefined));
@@ -263,27 +271,27 @@ const click = (event: MouseEvent) => {
   const path = event.composedPath();
   const pressed = controlOf(path[0] as Node);
   // The click of a touch goes to whatever is under the finger when it leaves.
-  const isOther = held !== undefined && pressed && cardOf(path) && !same(pressed, held);
+  const isOther = held !== undefined && pressed && cardOf(path) && !isSame(pressed, held);
   if (isIgnored || isOther) ignore(event);
   held = undefined;
   isIgnored = false;
 };
 
-const hear = <T extends Event>(types: string[], listener: (event: T) => void, passive = false) => {
+const on = <T extends Event>(types: string[], listener: (event: T) => void, passive = false) => {
   for (const type of types) window.addEventListener(type, listener as EventListener, { capture: true, passive });
 };
 
-hear(["pointerdown"], down);
-hear(["pointerup"], up);
-hear(["mousedown", "mouseup", "touchend"], follow);
-hear(["touchstart"], follow, true);
-hear(["click"], click);
-hear(["pointercancel", "wheel", "keydown", "drop"], letGo, true);
-hear(["input"], () => (pressedAt = performance.now()), true);
-hand.watch = (isNews) => {
+on(["pointerdown"], down);
+on(["pointerup"], up);
+on(["mousedown", "mouseup", "touchend"], follow);
+on(["touchstart"], follow, true);
+on(["click"], click);
+on(["pointercancel", "wheel", "keydown", "drop"], startAfresh, true);
+on(["input"], () => (pressedAt = performance.now()), true);
+pressing.beforeDrawing = (isNews) => {
   followNewCards();
   const newest = recent().at(-1);
   // Progress is drawn often and moves nothing.
   if (newest && !newest.isPress && performance.now() - newest.time < LOOK) return;
-  layouts.push(layout(!isNews && performance.now() - pressedAt < BROUGHT_ABOUT));
+  snapshots.push(snapshot(!isNews && performance.now() - pressedAt < BROUGHT_ABOUT));
 };

@@ -1,11 +1,5 @@
-import type { LitElement } from "lit";
-
 /* Loads a part of the card, which is drawn once it is there. */
 export const loadPart = (part: Promise<unknown>): void => {
   // After an update of the card its old parts are gone; whoever presses something is told so.
   part.catch(() => undefined);
 };
-
-/* It may load late, since the first drawing cannot take the focus from anything. */
-export const keepFocus = (host: LitElement): void =>
-  loadPart(import("./focus-keeper").then(({ FocusKeeper }) => new FocusKeeper(host)));

@@ -277,7 +277,7 @@ test.each([
   batch.lay("layout_id_card");
   await uploaded("first", 1);
   await uploaded("second", 2);
-  await vi.waitFor(() => expect(batch.joint?.images.length).toBe(20));
+  await vi.waitFor(() => expect(batch.combined?.images.length).toBe(20));
   expect(uploads).toHaveLength(2);
   expect(calls("preview").map((call) => (call["service_data"] as { document?: unknown }).document)).toEqual([
     ["counted", "counted"],

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import "../src/card";
 import "../src/components/ask";
 import "../src/components/header";
 import "../src/components/inks";
@@ -159,7 +160,6 @@ test("a row keeps the focus when its job ends, and the section gets it when the 
     open: [makeJob({ state: "sending", can_cancel: true })],
     mayControl: true,
   });
-  await import("../src/focus-keeper"); // as the list does once it is drawn
   find(jobs, "button").focus();
   Object.assign(jobs, { open: [], finished: [makeJob()] });
   await jobs.updateComplete;

@@ -6,7 +6,7 @@ import "../src/components/jobs";
 import { jobFacts, jobReason, outcome } from "../src/components/job-texts";
 import type { Part } from "../src/components/part";
 import { Localizer } from "../src/localize";
-import "../src/print/again";
+import "../src/print/reprint";
 import { summarize } from "../src/summary";
 import type { HomeAssistant, Job } from "../src/types";
 import {
@@ -231,7 +231,7 @@ const OPTIONS = {
   ],
   max_copies: 5,
 };
-const again = (job: Job, hass: HomeAssistant) => show<Part>("lianke-again", { context: makeContext(hass), job });
+const again = (job: Job, hass: HomeAssistant) => show<Part>("lianke-reprint", { context: makeContext(hass), job });
 
 test("a job is printed again with what was changed, and nothing else", async () => {
   localStorage.setItem("lianke-card:device", JSON.stringify({ paper: 11 }));
@@ -246,7 +246,7 @@ test("a job is printed again with what was changed, and nothing else", async () 
   copies.value = "2";
   copies.dispatchEvent(new Event("input"));
   const closed = vi.fn();
-  dialog.addEventListener("again-closed", closed);
+  dialog.addEventListener("reprint-closed", closed);
   find(dialog, "[data-key=do]").click();
   await vi.waitFor(() => expect(closed).toHaveBeenCalled());
   const { service_data } = asked.find((one) => one["service"] === "retry_job") ?? {};
@@ -387,8 +387,8 @@ test("a dialog that asks where to stays while the job is marked as moving, and s
   const actions = await vi.waitFor(() => find<Part>(jobs, "lianke-job-actions"));
   await actions.updateComplete;
   find(actions, "[data-key^=move_job]").click();
-  await vi.waitFor(() => expect(find(actions, "lianke-again")).not.toBeNull());
-  const dialog = find<Part>(actions, "lianke-again");
+  await vi.waitFor(() => expect(find(actions, "lianke-reprint")).not.toBeNull());
+  const dialog = find<Part>(actions, "lianke-reprint");
   await vi.waitFor(() => expect(find(dialog, "lianke-moving")).not.toBeNull());
   find(dialog, "[data-key=do]").click();
   await vi.waitFor(() => expect(moved()).toHaveLength(1));
@@ -402,7 +402,7 @@ test("a dialog that asks where to stays while the job is marked as moving, and s
   await vi.waitFor(() => expect(find(dialog, "[role=alert]")?.textContent).toContain("Too many pages there"));
   expect(dialog.isConnected).toBe(true);
   find(dialog, "[data-key=no]").click();
-  await vi.waitFor(() => expect(find(actions, "lianke-again")).toBeNull());
+  await vi.waitFor(() => expect(find(actions, "lianke-reprint")).toBeNull());
   expect(find(actions, "[data-key^=move_job]")).not.toBeNull();
 });
 

@@ -1,15 +1,17 @@
 /* The whole card in every state, with a fake Home Assistant whose jobs change as they are asked to. */
 import { expect, vi } from "vitest";
+import "../src/card";
 import "../src/components/answer";
-import "../src/components/hands";
+import "../src/components/printer-events";
 import "../src/components/inks";
 import "../src/components/job-actions";
+import "../src/components/jobs";
 import "../src/components/notes";
 import "../src/components/quick-buttons";
 import "../src/components/scan-buttons";
 import "../src/components/source";
 import "../src/editor";
-import "../src/print/again";
+import "../src/print/reprint";
 import "../src/print/print";
 import "../src/refusals";
 import "../src/scan/scan";

@@ -35,8 +35,8 @@ const makeBatch = (changes: Record<string, unknown> = {}) => {
 };
 const calls = (service: string) => asked.filter((message) => message["service"] === service);
 const data = (service: string) => calls(service).at(-1)?.["service_data"] as Record<string, unknown>;
-const rested = ({ joint }: Batch) =>
-  vi.waitFor(() => expect([joint?.images.length, joint?.previewing, joint?.stale]).toEqual([1, false, false]));
+const rested = ({ combined }: Batch) =>
+  vi.waitFor(() => expect([combined?.images.length, combined?.previewing, combined?.stale]).toEqual([1, false, false]));
 /* Resolves once the preview of the sheets is there. */
 const laid = async (batch: Batch, layout: LayoutName, chosen = [FRONT, BACK]) => {
   for (const one of chosen) batch.addMedia(one);
@@ -106,13 +106,13 @@ test("choosing a layout shows its sheets, and Print makes one job of them", asyn
   batch.lay("layout_id_card");
   await rested(batch);
   expect(data("preview")).toMatchObject({ sheet: "id_card", document: ["kept-1", "kept-2"] });
-  expect(batch.joint?.images).toHaveLength(1);
+  expect(batch.combined?.images).toHaveLength(1);
   const [first, second] = batch.items as [PrintItem, PrintItem];
   batch.setCut(second, { left: 0.1, top: 0.2, right: 0.9, bottom: 0.8, turn: 90 });
   batch.setWatermark(" 仅供办理××使用 ");
-  expect(batch.joint?.stale).toBe(true);
+  expect(batch.combined?.stale).toBe(true);
   batch.choose("paper", "A5");
-  const request = batch.joint?.request;
+  const request = batch.combined?.request;
   const printing = batch.print();
   await vi.waitFor(() => expect(calls("print")).toHaveLength(1));
   batch.addMedia(media("letter.pdf"));
@@ -137,12 +137,12 @@ test("previews follow the options and the order of the files", async () => {
   const batch = await laid(makeBatch(), "layout_2_up", [media("a.pdf"), media("b.pdf")]);
   vi.useFakeTimers();
   batch.move(0, 1);
-  expect(batch.joint?.stale).toBe(true);
+  expect(batch.combined?.stale).toBe(true);
   await vi.advanceTimersByTimeAsync(1000);
   vi.useRealTimers();
   await rested(batch);
   expect(data("preview")).toMatchObject({ document: ["kept-2", "kept-1"] });
-  expect(batch.joint?.stale).toBe(false);
+  expect(batch.combined?.stale).toBe(false);
   // A failed preview leaves the old pictures, dimmed, and is not repeated by itself.
   const tray = await show<Part>("lianke-tray", { context: batch.context, batch });
   const preview = () => find<Part & { stale: boolean }>(tray, "lianke-preview");
@@ -152,7 +152,7 @@ test("previews follow the options and the order of the files", async () => {
   batch.choose("paper", "A5");
   await vi.advanceTimersByTimeAsync(1000);
   await vi.waitFor(() =>
-    expect([batch.problem, batch.joint?.previewing]).toEqual([expect.stringMatching("busy"), false]),
+    expect([batch.problem, batch.combined?.previewing]).toEqual([expect.stringMatching("busy"), false]),
   );
   await vi.advanceTimersByTimeAsync(5000);
   expect([calls("preview").length, preview().stale]).toEqual([3, true]);
@@ -168,18 +168,18 @@ test("previews follow the options and the order of the files", async () => {
   batch.addMedia(media("c.pdf"));
   draw({ images: ["/api/lianke/preview/1"] });
   await drawing;
-  expect(batch.joint?.stale).toBe(true);
+  expect(batch.combined?.stale).toBe(true);
   // A document that is added during a refused print makes the next one another print.
   const printing = batch.print();
   batch.addMedia(media("d.pdf"));
   await printing;
-  expect(data("print")["request_id"]).not.toBe(batch.joint?.request);
+  expect(data("print")["request_id"]).not.toBe(batch.combined?.request);
 });
 
 test("a layout ends when it makes no sense any more", async () => {
   const batch = await laid(makeBatch(), "layout_id_card");
   batch.addMedia(media("c.png", "image/png"));
-  expect(batch.joint).toBeNull();
+  expect(batch.combined).toBeNull();
   expect(batch.layouts[0]).toBe("layout_2_up");
 });
 
@@ -194,19 +194,19 @@ test("a print whose answer was lost can be nothing but repeated, until its job i
   expect([batch.isLost, batch.problem]).toEqual([false, expect.stringContaining("if nothing has happened")]);
   Object.defineProperty(answers, "count_pages", count);
   await batch.print();
-  const joint = batch.joint;
-  expect([joint?.lost, batch.problem]).toEqual([true, expect.stringContaining("still prints only once")]);
+  const combined = batch.combined;
+  expect([combined?.lost, batch.problem]).toEqual([true, expect.stringContaining("still prints only once")]);
   batch.lay(null);
   batch.addMedia(media("c.png", "image/png"));
-  expect(batch.joint).toBe(joint);
+  expect(batch.combined).toBe(combined);
   await batch.print();
   expect(data("print")).toEqual(calls("print")[0]?.["service_data"]);
   // Refusing the repetition does not tell whether the first print was submitted.
   answers["print"] = { code: "unknown_command", message: "Not yet" };
   await batch.print();
   batch.lay(null);
-  expect(batch.joint).toBe(joint);
-  batch.notice([makeJob({ request_id: joint?.request ?? null })]);
+  expect(batch.combined).toBe(combined);
+  batch.notice([makeJob({ request_id: combined?.request ?? null })]);
   expect(batch.items.map(({ name }) => name)).toEqual(["c.png"]);
   // Options and errors of the documents that are gone do not apply to the new one.
   expect([batch.options(), batch.problem]).toEqual([{}, null]);
@@ -264,7 +264,7 @@ test.each([
   expect(batch.problem).toContain(words);
   expect(calls("print").map((call) => call["service_data"])).toMatchObject(printed);
   expect(batch.items.map(({ error, phase }) => [error, phase])).toEqual(Array(left).fill([null, null]));
-  expect(batch.joint).toBeNull();
+  expect(batch.combined).toBeNull();
 });
 
 test("the tray offers layouts as buttons that can be pressed, and released again", async () => {
@@ -297,7 +297,7 @@ test("the tray offers layouts as buttons that can be pressed, and released again
   await vi.waitFor(() => expect(buttons()[0]?.getAttribute("aria-pressed")).toBe("true"));
   buttons()[0]?.click();
   await vi.waitFor(() => expect(buttons()[0]?.getAttribute("aria-pressed")).toBe("false"));
-  expect(batch.joint).toBeNull();
+  expect(batch.combined).toBeNull();
 });
 
 test("a sheet that lies is seen whole on a phone, and its place is kept before it is there", async () => {
@@ -619,7 +619,7 @@ test("a preview without pictures says why, of one document and of several on she
   batch.addMedia(FRONT);
   batch.addMedia(BACK);
   batch.lay("layout_both");
-  await vi.waitFor(() => expect(batch.joint?.unseen).toContain("Only counted."));
+  await vi.waitFor(() => expect(batch.combined?.unseen).toContain("Only counted."));
   await vi.waitFor(() => expect(said()).toHaveLength(1));
   // The sentence goes with the next preview that has a picture.
   answers["preview"] = { pages: 1, images: ["/api/lianke/preview/1"] };
@@ -666,7 +666,7 @@ test("a watermark for an ID card is suggested, with what it is for to be filled 
   await vi.waitFor(() =>
     expect(input.value.slice(input.selectionStart ?? 0, input.selectionEnd ?? 0)).toBe("办理××业务"),
   );
-  expect(batch.joint?.watermark).toBe("仅供办理××业务使用");
+  expect(batch.combined?.watermark).toBe("仅供办理××业务使用");
 });
 
 test("a card that is to have its true size is asked to be cropped, until each picture is", async () => {
@@ -703,21 +703,21 @@ describe("photographed pages", () => {
     batch.lay("layout_both");
     await rested(batch);
     expect(data("preview")).toMatchObject({ sheet: "2_up", clean: true });
-    const request = batch.joint?.request;
+    const request = batch.combined?.request;
     batch.straighten();
-    expect(batch.joint?.layout).toBe("layout_both");
+    expect(batch.combined?.layout).toBe("layout_both");
     batch.straighten();
-    expect(batch.joint?.request).not.toBe(request);
+    expect(batch.combined?.request).not.toBe(request);
     await batch.print();
     expect(data("print")).toMatchObject({ sheet: "2_up", clean: true, clean_corners: [[], CORNERS] });
     batch.addMedia(FRONT);
     batch.straighten();
     batch.lay("layout_4r");
-    expect(batch.joint?.cleans).toBe(false);
+    expect(batch.combined?.cleans).toBe(false);
     batch.straighten();
-    expect(batch.joint?.layout).toBe("layout_clean");
+    expect(batch.combined?.layout).toBe("layout_clean");
     batch.straighten();
-    expect(batch.joint).toBeNull();
+    expect(batch.combined).toBeNull();
   });
 
   test("have corners that stay corners of a page", () => {
@@ -770,7 +770,7 @@ describe("photographed pages", () => {
     frame.dispatchEvent(at("pointerup", 0, 0));
     await dialog.updateComplete;
     find(dialog, "[data-key=done]").click();
-    expect(batch.joint?.corners.get(page)?.[0]?.map((one) => one.toFixed(2))).toEqual(["0.20", "0.10"]);
+    expect(batch.combined?.corners.get(page)?.[0]?.map((one) => one.toFixed(2))).toEqual(["0.20", "0.10"]);
     // The browser fires `close` a moment later.
     await vi.waitFor(() => expect(find(dialog, "dialog")).toBeNull());
     // Corners that are as detected are not sent.
@@ -780,7 +780,7 @@ describe("photographed pages", () => {
     find(dialog, "[data-key=turn]").click();
     find(dialog, "[data-key=found]").click();
     find(dialog, "[data-key=done]").click();
-    expect(batch.joint?.corners.get(page)).toBeUndefined();
+    expect(batch.combined?.corners.get(page)).toBeUndefined();
   });
 });
 

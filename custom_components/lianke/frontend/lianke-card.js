@@ -1,1 +1,1 @@
-import{o as s,v as r}from"./lianke-card-chunk-YCM244FW.js";import{c as e}from"./lianke-card-chunk-RQN6WJ3Y.js";import"./lianke-card-chunk-VQTR32T5.js";var i=window.customCards??=[];if(!i.some(({type:t})=>t===s)){let{card:t,card_about:o}=e();i.push({type:s,name:t,description:o,preview:!0,getEntitySuggestion:r})}
+import"./lianke-card-chunk-CV5WTPWB.js";

@@ -1,11 +1,10 @@
-import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { mdiCheck, mdiClose, mdiFlipHorizontal, mdiLockOpenVariantOutline, mdiPrinter } from "@mdi/js";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { partTexts } from "../localize";
-import { tapped } from "../once";
+import { afterDoubleTap } from "../print-once";
 import { DialogPart, dialogs } from "../print/dialogs";
 import { fields } from "../print/fields";
 import { isOwnPicture } from "../print/own-picture";
@@ -281,7 +280,7 @@ export class LiankeAnswer extends DialogPart {
       this._rejecting = false;
       this.close();
       // The job's next question may appear in the same place: a double tap on Approve must not release as well.
-      await tapped();
+      await afterDoubleTap();
     });
   }
 }

@@ -1,4 +1,3 @@
-import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { mdiAlertOutline } from "@mdi/js";

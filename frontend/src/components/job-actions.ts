@@ -1,4 +1,3 @@
-import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { mdiCheck, mdiReload, mdiSwapHorizontal, mdiTuneVariant } from "@mdi/js";
@@ -6,7 +5,7 @@ import { UserError, isLost, type CommandError } from "../context";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { pageStrings, partTexts } from "../localize";
-import { tapped } from "../once";
+import { afterDoubleTap } from "../print-once";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
 import en from "../translations/job-actions.en.json";
@@ -89,11 +88,11 @@ export class LiankeJobActions extends Part {
       ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
       ${
         this._opened
-          ? html`<lianke-again
+          ? html`<lianke-reprint
               .context=${this.context}
               .job=${job}
-              @again-closed=${() => this._show(false)}
-            ></lianke-again>`
+              @reprint-closed=${() => this._show(false)}
+            ></lianke-reprint>`
           : nothing
       }
     </div>`;
@@ -159,13 +158,13 @@ export class LiankeJobActions extends Part {
         if (this.job.can_print_again && isLost(error as CommandError)) throw new UserError(this._text("again_lost"));
         throw error;
       }
-      await tapped();
+      await afterDoubleTap();
     });
 
   /* Opens the dialog for another printer or other options. */
   private readonly _open = () =>
     void this._tasks.run("job", async () => {
-      await import("../print/again").catch(() => {
+      await import("../print/reprint").catch(() => {
         throw new UserError(pageStrings().reload);
       });
       this._show(true);

@@ -3,13 +3,14 @@ import { property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import { mdiAlertOutline, mdiCheck, mdiClockOutline, mdiClose, mdiDotsVertical, mdiHelp, mdiPrinter } from "@mdi/js";
 import { define } from "../define";
-import { keepFocus, loadPart } from "../load-part";
+import { FocusKeeper } from "../focus-keeper";
+import { loadPart } from "../load-part";
 import { printerIds } from "../places";
 import { bars, base, buttons, tones } from "../styles";
 import { OPEN, printedNow, type Tone } from "../summary";
 import { TaskController } from "../tasks";
 import type { Job } from "../types";
-import { jobFacts, jobReason, partlyPrinted, tellsPaper, uploadedPart } from "./job-texts";
+import { jobFacts, jobReason, outcome, partlyPrinted, tellsPaper, uploadedPart } from "./job-texts";
 import { Part } from "./part";
 
 const LOOKS: Record<string, [string, Tone]> = {
@@ -40,7 +41,10 @@ export class LiankeJobs extends Part {
   /* By job: whether a question about it is open. */
   @state() private _asking = new Map<string, boolean>();
 
+  protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
+  /* By job: the state that was drawn last. */
+  private _states = new Map<string, string>();
 
   static override styles = [
     base,
@@ -82,15 +86,24 @@ export class LiankeJobs extends Part {
     `,
   ];
 
-  protected override firstUpdated(): void {
-    keepFocus(this);
-  }
-
   protected override willUpdate(): void {
+    this._announce();
     const [latest] = this.finished;
     // It stays unfolded when a newer job ends, since somebody may be reading it.
     if (latest && !this._unfolded.has(latest.job_id) && this._told(latest).length)
       this._unfolded.set(latest.job_id, true);
+  }
+
+  /* Has a screen reader say which jobs have changed. */
+  private _announce(): void {
+    const { context, t } = this;
+    const jobs = [...this.open, ...this.finished];
+    for (const job of jobs) {
+      const before = this._states.get(job.job_id);
+      if (before && before !== job.state)
+        context.announce(`${context.titleOf(job)}${t.isChinese ? "：" : ": "}${outcome(t, job)}`);
+    }
+    this._states = new Map(jobs.map((job) => [job.job_id, job.state]));
   }
 
   protected override render() {

@@ -13,7 +13,6 @@ import type { Job, Printer } from "../types";
 import { Part } from "./part";
 import "./file-chooser";
 import "./header";
-import "./jobs";
 
 const TOUCH = matchMedia("(pointer: coarse)");
 
@@ -72,12 +71,12 @@ export class LiankePrinter extends Part {
 
   constructor() {
     super();
-    const hands = import("./hands");
-    loadPart(hands.then(({ listen }) => listen(this)));
+    const events = import("./printer-events");
+    loadPart(events.then(({ listen }) => listen(this)));
     this.addEventListener("files-chosen", (event) => {
       const { detail } = event as CustomEvent<File[]>;
-      // Files may be chosen before hands.ts is loaded; after an update of the card it never is.
-      hands.then(
+      // Files may be chosen before printer-events.ts is loaded; after an update of the card it never is.
+      events.then(
         ({ choose }) => choose(this, detail),
         () => this.tasks.fail("printer", new UserError(pageStrings().reload)),
       );
@@ -123,14 +122,7 @@ export class LiankePrinter extends Part {
       ${inky ? html`<lianke-inks .context=${context} .inks=${printer.ink}></lianke-inks>` : nothing}
       ${this._tray(printer.may_control ? batch : undefined)}
       ${this.slim ? nothing : [chooser ? this._chooser(name, this._dropText()) : nothing, scan]}
-      <lianke-jobs
-        .context=${context}
-        .open=${this.open}
-        .finished=${this.finished}
-        .mayControl=${printer.may_control}
-        .keeps=${printer.keeps_printed}
-        .status=${summary.state}
-      ></lianke-jobs>
+      ${this._jobs(printer, summary)}
     </section>`;
   }
 
@@ -202,6 +194,18 @@ export class LiankePrinter extends Part {
       .mayPrint=${may_control}
       .slim=${this.slim}
     ></lianke-scan-buttons>`;
+  }
+
+  private _jobs({ may_control, keeps_printed }: Printer, { state }: Summary) {
+    if (!this.open.length && !this.finished.length) return nothing;
+    return html`<lianke-jobs
+      .context=${this.context}
+      .open=${this.open}
+      .finished=${this.finished}
+      .mayControl=${may_control}
+      .keeps=${keeps_printed}
+      .status=${state}
+    ></lianke-jobs>`;
   }
 
   private _tray(batch: Batch | undefined) {

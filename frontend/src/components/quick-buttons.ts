@@ -1,4 +1,3 @@
-import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing, type PropertyValues } from "lit";
 import { property } from "lit/decorators.js";
 import { mdiFileDocumentOutline, mdiPlay } from "@mdi/js";
@@ -8,7 +7,7 @@ import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { SOURCE_ICONS } from "../icons";
 import { partTexts } from "../localize";
-import { once, tapped } from "../once";
+import { afterDoubleTap, printOnce } from "../print-once";
 import { nameOf, placeOf } from "../places";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
@@ -97,7 +96,7 @@ export class LiankeQuickButtons extends Part {
     return html`<button
       data-key=${key}
       aria-disabled=${this._tasks.isWorking(key) ? "true" : nothing}
-      @click=${() => this._tasks.run(key, () => this._press(button).then(tapped))}
+      @click=${() => this._tasks.run(key, () => this._press(button).then(afterDoubleTap))}
     >
       <ha-svg-icon .path=${icon}></ha-svg-icon>${this._nameOf(button)}${this._elsewhere(button)}
     </button>`;
@@ -151,7 +150,7 @@ export class LiankeQuickButtons extends Part {
       return;
     }
     const what = JSON.stringify([this._deviceOf(button), button]);
-    await once(this.context, what, (requestId) => this._print(button, requestId));
+    await printOnce(this.context, what, (requestId) => this._print(button, requestId));
     this.context.announceSubmitted(this._nameOf(button));
   }
 

@@ -1,4 +1,3 @@
-import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { mdiContentCopy, mdiFolderOpenOutline, mdiScanner } from "@mdi/js";

@@ -1,4 +1,3 @@
-import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { mdiPrinter, mdiTuneVariant } from "@mdi/js";
@@ -8,7 +7,7 @@ import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { SOURCE_ICONS } from "../icons";
 import { partTexts } from "../localize";
-import { once, tapped } from "../once";
+import { afterDoubleTap, printOnce } from "../print-once";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
 import en from "../translations/source.en.json";
@@ -98,11 +97,11 @@ export class LiankeSource extends Part {
   }
 
   private async _print(device: string, entity: string, name: string): Promise<void> {
-    await once(this.context, `${device} ${entity}`, (requestId) =>
+    await printOnce(this.context, `${device} ${entity}`, (requestId) =>
       this.context.call("print", { device_id: device, request_id: requestId, source_entity: entity }),
     );
     this.context.announceSubmitted(name);
-    await tapped();
+    await afterDoubleTap();
   }
 
   /* Adds it to what is about to be printed, where the user can look at it first. */

@@ -24,13 +24,13 @@ export const drawnAtOnce = (all: PrintItem[]): PrintItem[] =>
 
 /* Draws them once the printer's options are loaded, unless the user has asked for something else meanwhile. */
 export const drawAtOnce = async (batch: Batch, items: PrintItem[]): Promise<void> => {
-  if (batch.joint) return;
+  if (batch.combined) return;
   const chosen = drawnAtOnce(batch.items).filter((item) => items.includes(item));
   for (const item of chosen) item.atOnce = item.few = true;
   await batch.loading;
   for (const item of chosen) {
     const isWanted = item.atOnce && !item.images.length && !item.refused;
-    if (isWanted && !batch.joint && !batch.printing) await batch.draw(item);
+    if (isWanted && !batch.combined && !batch.printing) await batch.draw(item);
     // Another call may be drawing it.
     if (!item.images.length && !item.previewing) item.atOnce = false;
     batch.changed();

@@ -4,11 +4,11 @@
  * unless Home Assistant can draw it without the cloud.
  */
 import { isLost, type CardContext, type CommandError } from "../context";
-import { lostPrint } from "../once";
+import { lostPrint } from "../print-once";
 import type { Job } from "../types";
 import { drawAtOnce } from "./at-once";
 import { PrintItem, type MediaChoice, type SourceEntity } from "./item";
-import { areSame, Joint } from "./joint";
+import { areSame, CombinedPrint } from "./combined-print";
 import { decidedBy, layoutOf, layoutsFor, type Corners, type Cut, type LayoutName } from "./layouts";
 import {
   fieldOf,
@@ -55,7 +55,7 @@ export class Batch extends EventTarget {
   /* A sentence about what is wrong apart from single documents and fields. */
   problem: string | null = null;
   /* Set while all documents are printed together. */
-  joint: Joint | null = null;
+  combined: CombinedPrint | null = null;
   /* For a job printed again on another printer: what that one does differently. Else null. */
   plan: MovePlan | null = null;
   readonly sending = new Sending(this);
@@ -103,8 +103,8 @@ export class Batch extends EventTarget {
   }
 
   get kind(): Kind {
-    if (this.joint?.isPhoto) return this.joint.layout;
-    if (this.joint) return this.joint.isCard ? "card" : "document";
+    if (this.combined?.isPhoto) return this.combined.layout;
+    if (this.combined) return this.combined.isCard ? "card" : "document";
     return this._meant.every((item) => item.isPicture) ? "picture" : "document";
   }
 
@@ -124,12 +124,12 @@ export class Batch extends EventTarget {
   get layouts(): LayoutName[] {
     const isTwoSided = this.offers?.duplex?.some((mode) => /^(long|short)_edge$/.test(mode)) ?? false;
     const found = layoutsFor(this.usable, isTwoSided);
-    return this.joint && !found.includes(this.joint.layout) ? [this.joint.layout, ...found] : found;
+    return this.combined && !found.includes(this.combined.layout) ? [this.combined.layout, ...found] : found;
   }
 
   /* Whether an answer was lost: the print may have been submitted, so it must not be put together differently. */
   get isLost(): boolean {
-    return !!this.joint?.lost || this.items.some((item) => item.lost);
+    return !!this.combined?.lost || this.items.some((item) => item.lost);
   }
 
   changed(): void {
@@ -179,8 +179,8 @@ export class Batch extends EventTarget {
     if (gone.length) this.job = jobs.find(({ request_id: request }) => request === gone.at(-1)?.request)?.job_id;
     for (const item of gone) this.remove(item);
     if (gone.length && !this.printing && !this.items.some((one) => one.lost || one.error)) this._forget();
-    const { joint } = this;
-    if (joint?.lost && known.has(joint.request)) this.done(joint.sent);
+    const { combined } = this;
+    if (combined?.lost && known.has(combined.request)) this.done(combined.sent);
   }
 
   remove(item: PrintItem): void {
@@ -188,7 +188,7 @@ export class Batch extends EventTarget {
     if (!item.previewing) this.sending.forget(item.document); // otherwise when its preview is done
     this.items = this.items.filter((other) => other !== item);
     if (!this.items.length) this._clear();
-    if (this.joint?.lost && !this.joint.sent.some((sent) => this.items.includes(sent))) this.joint = null;
+    if (this.combined?.lost && !this.combined.sent.some((sent) => this.items.includes(sent))) this.combined = null;
     this._recompose();
     this._recall();
     this.changed();
@@ -202,7 +202,7 @@ export class Batch extends EventTarget {
   private _clear(): void {
     this.typed = { ...BLANK };
     this.errors = {};
-    this.joint = null;
+    this.combined = null;
     this.chosen = {};
     this.carried = [];
     this._kind = undefined;
@@ -213,9 +213,9 @@ export class Batch extends EventTarget {
   lay(layout: LayoutName | null): void {
     if (this.printing || this.isLost) return;
     // Photographed pages stay straightened if the new layout allows it.
-    const cleans = layout === "layout_clean" || Boolean(layout && this.joint?.cleans && layoutOf(layout).cleans);
-    const corners = new Map<PrintItem, Corners>(cleans ? this.joint?.corners : []);
-    this.joint = layout && new Joint(this, layout, cleans, corners);
+    const cleans = layout === "layout_clean" || Boolean(layout && this.combined?.cleans && layoutOf(layout).cleans);
+    const corners = new Map<PrintItem, Corners>(cleans ? this.combined?.corners : []);
+    this.combined = layout && new CombinedPrint(this, layout, cleans, corners);
     this.problem = null;
     this._recall();
     this.changed();
@@ -224,22 +224,22 @@ export class Batch extends EventTarget {
 
   /* Switches the straightening of photographed pages on or off, within their layout. */
   straighten(): void {
-    const { joint } = this;
+    const { combined } = this;
     if (this.printing || this.isLost) return;
-    if (joint?.layout === "layout_clean" || !joint || !layoutOf(joint.layout).cleans)
-      return this.lay(joint?.layout === "layout_clean" ? null : "layout_clean");
-    joint.cleans = !joint.cleans;
-    joint.renew();
+    if (combined?.layout === "layout_clean" || !combined || !layoutOf(combined.layout).cleans)
+      return this.lay(combined?.layout === "layout_clean" ? null : "layout_clean");
+    combined.cleans = !combined.cleans;
+    combined.renew();
     this._forgetErrors();
     this._optionsChanged();
   }
 
   setCorners(item: PrintItem, corners: Corners | null): void {
-    this._choosePart(this.joint?.corners, item, corners);
+    this._choosePart(this.combined?.corners, item, corners);
   }
 
   setCut(item: PrintItem, cut: Cut | null): void {
-    this._choosePart(this.joint?.cuts, item, cut);
+    this._choosePart(this.combined?.cuts, item, cut);
   }
 
   private _choosePart<T>(chosen: Map<PrintItem, T> | undefined, item: PrintItem, part: T | null): void {
@@ -250,24 +250,24 @@ export class Batch extends EventTarget {
   }
 
   setWatermark(text: string): void {
-    if (this.joint) this.joint.watermark = text;
+    if (this.combined) this.combined.watermark = text;
     this._forgetErrors();
     this._optionsChanged();
   }
 
   /* Other documents, or another order, make another print; a layout that no longer suits them is dropped. */
   private _recompose(): void {
-    const { joint } = this;
-    if (!joint || joint.lost || this.printing) return;
+    const { combined } = this;
+    if (!combined || combined.lost || this.printing) return;
     // A booklet stays one even if two-sided printing is not known yet.
-    if (layoutsFor(this.usable, true).includes(joint.layout)) joint.renew();
+    if (layoutsFor(this.usable, true).includes(combined.layout)) combined.renew();
     else this._part();
     this._optionsChanged();
   }
 
   /* Prints each document by itself again. */
   private _part(): void {
-    this.joint = null;
+    this.combined = null;
     void drawAtOnce(this, this.items);
   }
 
@@ -310,10 +310,10 @@ export class Batch extends EventTarget {
   /* Recalls what was chosen the last time for such documents, as far as this printer offers it. What the user has
      chosen since stays, except the paper of another kind and what the old or the new layout decides. */
   private _recall(): void {
-    const { offers, kind, joint } = this;
-    const now = `${kind} ${joint?.layout}`;
+    const { offers, kind, combined } = this;
+    const now = `${kind} ${combined?.layout}`;
     if (!offers || this.again || !this._meant.length || now === this._kind || (this.printing && this._kind)) return;
-    const decided = joint ? decidedBy(joint.layout) : [];
+    const decided = combined ? decidedBy(combined.layout) : [];
     const isOffered = ([name, value]: [string, unknown]) =>
       !decided.includes(name) && offered(this._t, offers, name).some(({ id }) => id === value);
     const papers = this._kind?.startsWith(`${kind} `) ? [] : PAPER;
@@ -340,7 +340,7 @@ export class Batch extends EventTarget {
   choose(name: string, value: string | number | undefined): void {
     const names = [name];
     if (name === "media_type") this._hasType = true;
-    const isFollowed = name === "paper" && this.joint?.isPhoto && !this._hasType;
+    const isFollowed = name === "paper" && this.combined?.isPhoto && !this._hasType;
     if (isFollowed) names.push("media_type");
     const others = Object.entries(this.chosen).filter(([other]) => !names.includes(other));
     const carried = this.carried.filter((other) => !names.includes(other));
@@ -397,7 +397,7 @@ export class Batch extends EventTarget {
   /* Previews follow the options, once these have rested for a moment. */
   private _optionsChanged(): void {
     for (const item of this.items) item.stale = item.images.length > 0;
-    if (this.joint) this.joint.stale = this.joint.images.length > 0;
+    if (this.combined) this.combined.stale = this.combined.images.length > 0;
     this.renewSoon();
     this.changed();
   }
@@ -405,7 +405,7 @@ export class Batch extends EventTarget {
   /* Draws stale previews again in a moment; a later call starts the wait anew. */
   renewSoon(): void {
     clearTimeout(this._previewTimer);
-    const stale = (this.joint ? [this.joint] : this.items).filter((one) => one.stale);
+    const stale = (this.combined ? [this.combined] : this.items).filter((one) => one.stale);
     if (!stale.length) return;
     const delay = stale.every((one) => one.isDrawnHere) ? DRAW_AFTER : ASK_CLOUD_AFTER;
     this._previewTimer = setTimeout(() => void this._renewPreviews(), delay);
@@ -431,14 +431,14 @@ export class Batch extends EventTarget {
     this._pressed = this.items;
     clearTimeout(this._previewTimer);
     this.changed();
-    const items = this.joint?.items ?? this.usable;
+    const items = this.combined?.items ?? this.usable;
     await this.loading;
     // What was typed before the printer's options were known is checked now.
-    if (this.tidy()) await (this.joint ? this.joint.print(items) : this._printAll(items));
+    if (this.tidy()) await (this.combined ? this.combined.print(items) : this._printAll(items));
     this._pressed = null;
     // If documents were added or removed meanwhile, the rest is another print.
-    const { joint, usable } = this;
-    const isOther = joint ? !areSame(items, usable) : usable.some((item) => !items.includes(item));
+    const { combined, usable } = this;
+    const isOther = combined ? !areSame(items, usable) : usable.some((item) => !items.includes(item));
     if (isOther) this._recompose();
     if (isOther || !this._kind) this._recall();
     this.renewSoon();
@@ -506,13 +506,13 @@ export class Batch extends EventTarget {
   async preview(): Promise<void> {
     if (!this.tidy()) return;
     await this.loading;
-    if (!this.joint) for (const item of this.usable) item.atOnce = false;
+    if (!this.combined) for (const item of this.usable) item.atOnce = false;
     this._forgetErrors();
     await this._previewAll(this.usable);
   }
 
   private async _previewAll(items: PrintItem[]): Promise<void> {
-    if (this.joint) return this.joint.preview();
+    if (this.combined) return this.combined.preview();
     for (const item of items) await this.draw(item);
   }
 
@@ -545,7 +545,7 @@ export class Batch extends EventTarget {
     this.changed();
     if (!this.items.includes(item)) return this.sending.forget(item.document);
     // Preview was pressed meanwhile.
-    if (atOnce && !item.atOnce && !this.joint) await this.draw(item);
+    if (atOnce && !item.atOnce && !this.combined) await this.draw(item);
   }
 
   private async _preview(item: PrintItem): Promise<void> {
@@ -567,14 +567,14 @@ export class Batch extends EventTarget {
 
   /* Removes documents that were submitted together. */
   done(items: PrintItem[]): void {
-    this.joint = null;
+    this.combined = null;
     this.problem = null;
     for (const item of items) this.remove(item);
     this._forget();
   }
 
   /* Shows an error of documents that are printed together. */
-  async explainJoint(error: CommandError): Promise<void> {
+  async explainCombined(error: CommandError): Promise<void> {
     if (!(await this.explainField(error))) this.problem = await this._say(error, this.isLost);
   }
 }

@@ -5,8 +5,8 @@ import { Part } from "../components/part";
 import { define } from "../define";
 import { partTexts } from "../localize";
 import { base } from "../styles";
-import en from "../translations/again.en.json";
-import zh from "../translations/again.zh-Hans.json";
+import en from "../translations/reprint.en.json";
+import zh from "../translations/reprint.zh-Hans.json";
 import { fields } from "./fields";
 import { optionName } from "./options";
 

@@ -92,7 +92,7 @@ export class LiankeOptionsForm extends SteadyPart {
     const { offers } = batch;
     if (!batch.hasField("copies")) return nothing;
     // For photos the type of paper matters, so it is not folded away.
-    const shown = batch.joint?.isPhoto ? [...FIRST, "media_type"] : FIRST;
+    const shown = batch.combined?.isPhoto ? [...FIRST, "media_type"] : FIRST;
     const folded = MORE.filter((name) => !shown.includes(name));
     const more = offers ? folded.map((name) => this._list(name)).filter((field) => field !== nothing) : [];
     // Until the printer's options are known, placeholders for last time's fields keep what is below from jumping.
@@ -151,7 +151,7 @@ export class LiankeOptionsForm extends SteadyPart {
   private _list(name: string) {
     const { batch, t } = this;
     const { offers } = batch;
-    const layout = batch.joint?.layout;
+    const layout = batch.combined?.layout;
     if (layout && isSettledBy(layout, name)) return nothing;
     if ((batch.again?.laid_out && isFixedOnSheets(name)) || batch.isOpen(name)) return nothing;
     const isBooklet = layout === "layout_booklet" && name === "duplex";

@@ -65,7 +65,7 @@ export class Sending {
       const answer = await this._call<T & { document: string }>(service, { ...data, ...source });
       const { document } = answer;
       // Another call has stored the document meanwhile; documents that are printed together go by that handle.
-      const isSpare = item.document && item.document !== document && this._batch.joint;
+      const isSpare = item.document && item.document !== document && this._batch.combined;
       if (document && isSpare) this.forget(document);
       else if (document) {
         if (item.document !== document) this.forget(item.document);

@@ -9,7 +9,7 @@ import type { LiankeCorners } from "./corners";
 import type { LiankeCrop } from "./crop";
 import { fields } from "./fields";
 import type { PrintItem } from "./item";
-import type { Joint } from "./joint";
+import type { CombinedPrint } from "./combined-print";
 import { layoutOf, type LayoutName } from "./layouts";
 import { isOnOwnPaper, optionName, typeName } from "./options";
 import { SteadyPart } from "./steady";
@@ -56,13 +56,13 @@ export class LiankeSheets extends SteadyPart {
 
   protected override render() {
     const { batch, t } = this;
-    const { joint, layouts } = batch;
+    const { combined, layouts } = batch;
     if (!layouts.length) return nothing;
     const resting = batch.printing || batch.isLost;
     return html`<div class="actions" role="group" aria-label=${printText(t, "sheets")}>
         ${layouts.map((layout) => {
           const cleans = layout === "layout_clean";
-          const chosen = cleans ? (joint?.cleans ?? false) : joint?.layout === layout;
+          const chosen = cleans ? (combined?.cleans ?? false) : combined?.layout === layout;
           return html`<button
             class=${chosen ? "main" : ""}
             data-key=${layout}
@@ -74,40 +74,40 @@ export class LiankeSheets extends SteadyPart {
           </button>`;
         })}
       </div>
-      ${joint ? this._more(joint, resting) : nothing}
+      ${combined ? this._more(combined, resting) : nothing}
       <lianke-crop
         .context=${this.context}
-        .shape=${joint ? layoutOf(joint.layout).shape : undefined}
+        .shape=${combined ? layoutOf(combined.layout).shape : undefined}
         @cropped=${this._cropped}
       ></lianke-crop>
       <lianke-corners .context=${this.context} @corners-chosen=${this._cornersChosen}></lianke-corners>`;
   }
 
   /* Sentences about the layout, and the choices for each picture. */
-  private _more(joint: Joint, resting: boolean) {
+  private _more(combined: CombinedPrint, resting: boolean) {
     const { t } = this;
-    const about = ABOUT[joint.layout];
-    const shape = layoutOf(joint.layout).shape;
+    const about = ABOUT[combined.layout];
+    const shape = layoutOf(combined.layout).shape;
     const facts = [
-      about ? printText(t, about) : joint.isPhoto ? this._onPaper(joint) : "",
-      joint.cleans ? printText(t, "clean_about") : "",
-      joint.isCard && !joint.cleans && joint.items.some((item) => !joint.cuts.has(item))
+      about ? printText(t, about) : combined.isPhoto ? this._onPaper(combined) : "",
+      combined.cleans ? printText(t, "clean_about") : "",
+      combined.isCard && !combined.cleans && combined.items.some((item) => !combined.cuts.has(item))
         ? printText(t, "card_uncropped")
         : "",
     ].filter(Boolean);
     return html`${facts.map((fact) => html`<p class="soft more">${fact}</p>`)}
     ${
-      shape || joint.cleans
+      shape || combined.cleans
         ? html`<div class="actions more">
             ${this._each(shape ? "crop" : "corners", resting, shape ? this._crop : this._corners)}
           </div>`
         : nothing
     }
-    ${joint.isCard ? this._watermark(joint, resting) : nothing}`;
+    ${combined.isCard ? this._watermark(combined, resting) : nothing}`;
   }
 
   /* The paper that photos are printed on, which is always the paper that the job is sent with. */
-  private _onPaper({ layout }: Joint): string {
+  private _onPaper({ layout }: CombinedPrint): string {
     const { t } = this;
     const { chosen, kind, offers } = this.batch;
     const { width, height } = layoutOf(layout).shape ?? {};
@@ -135,7 +135,7 @@ export class LiankeSheets extends SteadyPart {
     });
   }
 
-  private _watermark(joint: Joint, resting: boolean) {
+  private _watermark(combined: CombinedPrint, resting: boolean) {
     const { t } = this;
     return html`<div class="actions more">
       <div class="field">
@@ -145,13 +145,13 @@ export class LiankeSheets extends SteadyPart {
           placeholder=${optionName(t, "watermark")}
           maxlength=${MAX_WATERMARK}
           autocomplete="off"
-          .value=${joint.watermark}
+          .value=${combined.watermark}
           ?disabled=${resting}
           @input=${this._typed}
         />
       </div>
       ${
-        joint.watermark
+        combined.watermark
           ? nothing
           : html`<button data-key="suggest" aria-disabled=${resting ? "true" : nothing} @click=${this._suggest}>
               ${printText(t, "watermark_suggest")}
@@ -180,7 +180,7 @@ export class LiankeSheets extends SteadyPart {
     this._open(async () => {
       await import("./crop");
       const crop = this.renderRoot.querySelector<LiankeCrop>("lianke-crop");
-      await crop?.open(item, await this._address(item), this.batch.joint?.cuts.get(item) ?? null);
+      await crop?.open(item, await this._address(item), this.batch.combined?.cuts.get(item) ?? null);
     });
 
   private readonly _corners = (item: PrintItem) =>
@@ -189,7 +189,7 @@ export class LiankeSheets extends SteadyPart {
       await import("./corners");
       const corners = await batch.sending.corners(item);
       const dialog = this.renderRoot.querySelector<LiankeCorners>("lianke-corners");
-      await dialog?.open(item, await this._address(item), corners, batch.joint?.corners.get(item));
+      await dialog?.open(item, await this._address(item), corners, batch.combined?.corners.get(item));
     });
 
   /* Opens a dialog, or shows why it cannot be opened. */

@@ -1,10 +1,10 @@
 import { Part } from "../components/part";
-import { released } from "../hand";
+import { pressEnded } from "../pressing";
 
 /* A part that redraws by itself when a preview comes, but not while a button is held down. */
 export abstract class SteadyPart extends Part {
   protected override async scheduleUpdate(): Promise<void> {
-    await released();
+    await pressEnded();
     super.scheduleUpdate();
   }
 }

@@ -11,7 +11,7 @@ import type { Batch } from "./batch";
 import { pastedFiles } from "./clipboard";
 import { bringIntoView } from "./in-view";
 import type { MediaChoice, PrintItem } from "./item";
-import { titleOf, type Joint } from "./joint";
+import { titleOf, type CombinedPrint } from "./combined-print";
 import type { LiankeMediaBrowser } from "./media-browser";
 import type { LiankeOptionsForm } from "./options-form";
 import { SteadyPart } from "./steady";
@@ -94,13 +94,13 @@ export class LiankeTray extends SteadyPart {
 
   protected override render() {
     const { batch, t } = this;
-    const { items, joint, printing } = batch;
+    const { items, combined, printing } = batch;
     const count = items.filter((item) => !item.refused).length;
     const resting = printing || !count;
     // What has been submitted cannot be taken back here, but its job can be canceled.
     const isSubmitted = items.some((item) => item.phase === "submit");
-    const noPreview = joint
-      ? joint.previewing
+    const noPreview = combined
+      ? combined.previewing
       : items.every((item) => item.isRaw || item.refused || (item.previewing && !item.atOnce));
     return html`<div class="column">
         <ha-sortable handle-selector=".handle" ?disabled=${printing || items.length < 2} @item-moved=${this._moved}>
@@ -123,7 +123,7 @@ export class LiankeTray extends SteadyPart {
           ${"clipboard" in navigator && "read" in navigator.clipboard ? this._add("paste", "paste", "paste_short", this._paste) : nothing}
         </div>
         <lianke-sheets .context=${this.context} .batch=${batch}></lianke-sheets>
-        ${joint ? this._jointPreview(joint) : this._previews()}
+        ${combined ? this._combinedPreview(combined) : this._previews()}
         <lianke-options-form .context=${this.context} .batch=${batch}></lianke-options-form>
         ${this._problems()}
         <div class="actions">
@@ -135,7 +135,7 @@ export class LiankeTray extends SteadyPart {
             @click=${() => !resting && this._press(() => batch.print())}
           >
             <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>
-            ${printing ? printText(t, "submitting") : count < 2 || joint ? printText(t, "print") : printText(t, "print_n", { n: count })}
+            ${printing ? printText(t, "submitting") : count < 2 || combined ? printText(t, "print") : printText(t, "print_n", { n: count })}
           </button>
           <button
             data-key="preview"
@@ -205,14 +205,14 @@ export class LiankeTray extends SteadyPart {
     );
   }
 
-  private _jointPreview(joint: Joint) {
-    if (!joint.images.length && !joint.previewing) return this._unseen(joint);
-    return html`${this._unseen(joint)}<lianke-preview
+  private _combinedPreview(combined: CombinedPrint) {
+    if (!combined.images.length && !combined.previewing) return this._unseen(combined);
+    return html`${this._unseen(combined)}<lianke-preview
         .context=${this.context}
-        .images=${joint.images}
-        .pages=${joint.pages ?? 0}
+        .images=${combined.images}
+        .pages=${combined.pages ?? 0}
         .name=${titleOf(this.batch.usable)}
-        .stale=${joint.stale || joint.failed || joint.previewing}
+        .stale=${combined.stale || combined.failed || combined.previewing}
       ></lianke-preview>`;
   }
 

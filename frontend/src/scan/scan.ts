@@ -1,4 +1,3 @@
-import "../card"; // keeps modules that parts share in one chunk
 import { css, html, nothing, type PropertyValues } from "lit";
 import { property, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
@@ -24,10 +23,10 @@ import "../components/ask";
 import { UserError } from "../context";
 import { define } from "../define";
 import { FeedController } from "../feed";
-import { released } from "../hand";
+import { pressEnded } from "../pressing";
 import { FocusKeeper } from "../focus-keeper";
 import { partTexts } from "../localize";
-import { once, tapped } from "../once";
+import { afterDoubleTap, printOnce } from "../print-once";
 import { allPrinters } from "../places";
 import type { LiankeCrop } from "../print/crop";
 import { DialogPart, dialogs } from "../print/dialogs";
@@ -220,7 +219,7 @@ export class LiankeScan extends DialogPart {
 
   /* Pages and their pictures come by themselves, but not under a button that is held down. */
   protected override async scheduleUpdate(): Promise<void> {
-    await released();
+    await pressEnded();
     super.scheduleUpdate();
   }
 
@@ -606,7 +605,7 @@ export class LiankeScan extends DialogPart {
 
   private async _print(scan: Scan, choices: Choices): Promise<void> {
     const { printer } = choices;
-    await once(this.context, `${scan.scan_id} ${printer}`, (request_id) =>
+    await printOnce(this.context, `${scan.scan_id} ${printer}`, (request_id) =>
       this.context.call("print", { device_id: printer, media: scan.files, request_id, ...printFields(choices) }),
     );
     await this._tell(scan, this._text("printed"));
@@ -618,7 +617,7 @@ export class LiankeScan extends DialogPart {
       this._told = text;
       this._printing = false;
     }
-    await tapped();
+    await afterDoubleTap();
   }
 
   /* The error, right above the buttons that were pressed. */
@@ -674,7 +673,7 @@ export class LiankeScan extends DialogPart {
     void this._tasks.run("remove", async () => {
       await this._tasks.run("page", () => this._answer(scan, { answer: "remove", page: this._page + 1 }));
       // The next page takes this one's place: a double tap must not remove that as well.
-      await tapped();
+      await afterDoubleTap();
     });
   }
 

@@ -20,7 +20,7 @@ async def test_a_job_is_moved_to_each_printer_or_the_dialog_says_why_not(stage: 
     outcomes: dict[str, str] = {}
     before = len(await stage.printed())
     async with stage.screen(stage.full(history=20), language=CHINESE) as screen:
-        dialog = screen.card.locator("lianke-again dialog")
+        dialog = screen.card.locator("lianke-reprint dialog")
         offered: list[tuple[str, str]] = []
         number = 0
         while not offered or number < len(offered):
@@ -74,7 +74,7 @@ async def test_what_is_chosen_or_cannot_be_is_said_as_it_is(stage: Stage) -> Non
     laid = {"file": str(path), "sheet": "poster", "title": "laid out", "release_code": "4711"}
     await stage.home.call("lianke", "print", {"device_id": stage.devices[LASER], **laid})
     async with stage.screen(stage.full(history=0), language=CHINESE) as screen:
-        dialog = screen.card.locator("lianke-again dialog")
+        dialog = screen.card.locator("lianke-reprint dialog")
         await screen.press(screen.row("plain").locator("[data-key^=move_job]"))
         await dialog.locator("#printer").select_option(label=LABEL)
         paper = dialog.locator("lianke-moving #paper")
@@ -110,7 +110,7 @@ async def test_what_another_printer_does_otherwise_is_said_before_a_job_is_print
         await submit(stage, title, duplex="long_edge")
         row = screen.row(title).filter(has_text="失败")
         await screen.press(row.locator("[data-key^=other_options]"))
-        dialog = screen.card.locator("lianke-again dialog")
+        dialog = screen.card.locator("lianke-reprint dialog")
         printer, form = dialog.locator("#printer"), dialog.locator("lianke-options-form")
         there, go = dialog.locator("lianke-moving"), dialog.locator("[data-key=do]")
         # Here, everything is as it was.
@@ -151,7 +151,7 @@ async def test_paper_that_another_printer_lacks_is_refused_in_the_words_of_the_c
         await submit(stage, title)
         row = screen.row(title).filter(has_text="Failed")
         await screen.press(row.locator("[data-key^=other_options]"))
-        dialog = screen.card.locator("lianke-again dialog")
+        dialog = screen.card.locator("lianke-reprint dialog")
         await dialog.locator("#printer").select_option(label=LABEL)
         there = dialog.locator("lianke-moving")
         await expect(there.locator("#paper")).to_be_visible()

@@ -173,13 +173,13 @@ async def test_whatever_is_refused_is_told(stage: Stage) -> None:
         again = f"{row(fails)} lianke-ask button"
         await walk("Print again", "retry_job", again, row(fails))
         await screen.card.locator(f"{row(fails)} [data-key^=other_options]").click()
-        await walk("Options", "retry_job", "lianke-again [data-key=do]", "lianke-again")
+        await walk("Options", "retry_job", "lianke-reprint [data-key=do]", "lianke-reprint")
         await screen.page.keyboard.press("Escape")
         await walk("Cancel", "cancel_job", f"{row(waits)} [data-key^=cancel]", row(waits))
         release = f"{row(waits)} lianke-answer [data-key=release]"
         await walk("Release", "continue_job", release, f"{row(waits)} lianke-answer")
         await screen.card.locator(f"{row(waits)} [data-key^=move_job]").click()
-        await walk("Move", "move_job", "lianke-again [data-key=do]", "lianke-again")
+        await walk("Move", "move_job", "lianke-reprint [data-key=do]", "lianke-reprint")
         await screen.page.keyboard.press("Escape")
         answer = f"{row(asks)} lianke-answer"
         await walk("Approve", "continue_job", f"{answer} [data-key=approve]", answer)

@@ -1,0 +1,2 @@
+/* The cards that are on the page: guard.ts watches all of them. */
+export const cardsOnPage = new Set<HTMLElement>();

@@ -1,0 +1,74 @@
+/* Handles files that are chosen, dropped or pasted on a printer, and a keyboard focus that was lost. */
+import { FocusKeeper } from "../focus-keeper";
+import "../guard";
+import { summarize } from "../summary";
+import type { Part } from "./part";
+import type { LiankePrinter } from "./printer";
+
+/* Adds files to those that are about to be printed; prints nothing yet. */
+const add = async (printer: LiankePrinter, files: File[]): Promise<void> => {
+  if (!files.length || !printer.mayPrint) return;
+  // Added before `run`, which drops a command while another is running.
+  const added = printer.addTo(printer.device, (batch) => batch.add(files));
+  await printer.tasks.run("printer", () => added);
+};
+
+export const choose = async (printer: LiankePrinter, files: File[]): Promise<void> => {
+  const { batch, renderRoot } = printer;
+  // Also while the printer is away, when `add` refuses them.
+  if (batch?.items.length) return batch.add(files);
+  const focused = printer.shadowRoot?.activeElement?.localName === "lianke-file-chooser";
+  await add(printer, files);
+  if (!focused) return;
+  // The chooser is now at the end of the form, and the focus goes with it.
+  await printer.updateComplete;
+  const tray = renderRoot.querySelector<Part>("lianke-tray");
+  await tray?.updateComplete;
+  tray?.focus();
+};
+
+export const listen = (printer: LiankePrinter): void => {
+  new FocusKeeper(printer);
+  const on = <T extends Event>(type: string, hear: (event: T) => void) =>
+    printer.addEventListener(type, hear as (event: Event) => void);
+  const take = (event: Event, files: FileList) => {
+    event.preventDefault();
+    void add(printer, [...files]);
+  };
+
+  on<DragEvent>("dragover", (event) => {
+    if (!printer.mayPrint || !event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    printer.over = true;
+  });
+
+  on<DragEvent>("dragleave", ({ relatedTarget }) => {
+    if (!printer.contains(relatedTarget as Node | null)) printer.over = false;
+  });
+
+  on<DragEvent>("drop", (event) => {
+    printer.over = false;
+    if (printer.mayPrint && event.dataTransfer?.files.length) take(event, event.dataTransfer.files);
+  });
+
+  on<ClipboardEvent>("paste", (event) => {
+    if (event.clipboardData?.files.length) take(event, event.clipboardData.files);
+  });
+
+  on("discard-held", () => {
+    const { context, open, keyRejected } = printer;
+    const held = printer.printer ? summarize(printer.printer, open, keyRejected).held : [];
+    const cancel = ({ device_id, job_id }: (typeof held)[number]) => context.call("cancel_job", { device_id, job_id });
+    void printer.tasks.run("printer", () => Promise.all(held.map(cancel)));
+  });
+
+  /* Fired by FocusKeeper when a part has lost the focused control and has nothing else to focus. */
+  on("focus-lost", (event) => {
+    const section = printer.renderRoot.querySelector("section");
+    // The event is the printer's own, or there is no section left to focus.
+    if (!section || event.composedPath()[0] === printer) return;
+    event.stopPropagation();
+    section.tabIndex = -1;
+    section.focus({ preventScroll: true });
+  });
+};
