@@ -86,8 +86,27 @@ def test_the_files_that_the_architecture_names_are_there() -> None:
     names = set(re.findall(r"`([\w./-]+\.(?:js|json|md|py|toml|ts|yaml))(?:`|::)", page))
     for walk in re.findall(r"```text\n(.*?)```", page, re.DOTALL):
         names |= set(re.findall(r"[\w/]+\.py", walk))
-    rooms = (INTEGRATION, ROOT / "tests", ROOT / "docs", ROOT / "frontend" / "src")
+    card = ROOT / "frontend"
+    rooms = (INTEGRATION, ROOT / "tests", ROOT / "docs", card / "src", card / "test")
     files = [f"/{path}" for room in rooms for path in room.rglob("*.*")]
     files += [f"/{path}" for path in ROOT.glob("*.*")]
     assert len(names) > 100
     assert not [name for name in names if not any(file.endswith(f"/{name}") for file in files)]
+
+
+def test_the_names_that_the_architecture_uses_are_in_the_code() -> None:
+    """Functions, classes and constants: who renames one renames it there, too."""
+    page = (ROOT / ".github" / "ARCHITECTURE.md").read_text("utf-8")
+    before, _, kept = page.partition("## What is kept where")
+    # That part names files and columns.
+    page = before + kept.partition("## The simulator")[2]
+    names = set(re.findall(r"`(?:\w+\.)*(\w+)(?:\([^`]*\))?`", page)) - {"mjs"}
+    sources = [
+        path
+        for room in ("custom_components", "tests", "frontend/src")
+        for kind in ("py", "ts", "json", "yaml")
+        for path in (ROOT / room).rglob(f"*.{kind}")
+    ]
+    words = {word for path in sources for word in re.findall(r"\w+", path.read_text("utf-8"))}
+    assert len(names) > 50
+    assert not names - words
