@@ -70,7 +70,7 @@ USER_BURST = 8
 ALL_USERS_BURST = 12
 # How many users' lookups are counted; the user who has been idle for longest is forgotten.
 MAX_USERS = 64
-# Seconds without requests after "too frequent" (10009); doubled each time until PAUSE_LIMIT.
+# Seconds without requests after "too frequent" (10009); doubled each time until SERVICE_PAUSE_LIMIT.
 SERVICE_PAUSE_START = 60
 SERVICE_PAUSE_LIMIT = 300
 # After this many seconds without another 10009 a new pause is short again.
