@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { drawnAtOnce } from "../src/print/at-once";
 import { Batch } from "../src/print/batch";
 import { PrintItem } from "../src/print/item";
-import "../src/print/tray";
+import "../src/print/print-form";
 import { asked, find, makeContext, makeHass, show, stopTime } from "./stand-in";
 
 const uploads: { name: string; done: (id: string) => void; fail: (error: Error) => void }[] = [];
@@ -91,8 +91,8 @@ describe("drawn at once", () => {
 test("a file is drawn by Home Assistant alone, shown small, and printed without a second upload", async () => {
   const batch = makeBatch();
   const item = drop(batch, "a.pdf");
-  const tray = await show("lianke-tray", { context: batch.context, batch });
-  const strip = () => find(find(tray, "lianke-preview"), ".previews");
+  const form = await show("lianke-print-form", { context: batch.context, batch });
+  const strip = () => find(find(form, "lianke-preview"), ".previews");
   // Its place is reserved.
   expect(strip().clientHeight).toBeGreaterThanOrEqual(120);
   await uploaded();
@@ -101,12 +101,12 @@ test("a file is drawn by Home Assistant alone, shown small, and printed without 
   await vi.waitFor(() => expect(strip().querySelectorAll("img")).toHaveLength(1));
   expect(strip().textContent).toContain("and 19 more");
   // Pages that nobody looks at are not fetched.
-  expect(find(tray, "lianke-preview").shadowRoot?.querySelectorAll("img[src]")).toHaveLength(1);
+  expect(find(form, "lianke-preview").shadowRoot?.querySelectorAll("img[src]")).toHaveLength(1);
   // The text about further pages opens them.
   strip().querySelector<HTMLElement>(".more")?.click();
-  expect(find(tray, "lianke-preview").shadowRoot?.querySelector("dialog")?.open).toBe(true);
+  expect(find(form, "lianke-preview").shadowRoot?.querySelector("dialog")?.open).toBe(true);
   await vi.waitFor(() =>
-    expect(find(tray, "lianke-preview").shadowRoot?.querySelectorAll("dialog img[src]")).toHaveLength(10),
+    expect(find(form, "lianke-preview").shadowRoot?.querySelectorAll("dialog img[src]")).toHaveLength(10),
   );
   await batch.print();
   expect(data("print")).toMatchObject({ document: "kept" });
@@ -147,11 +147,11 @@ test("Print takes over the upload that is under way and waits for no drawing", a
   const batch = makeBatch();
   const item = drop(batch, "a.pdf");
   await vi.waitFor(() => expect(uploads).toHaveLength(1));
-  const tray = await show("lianke-tray", { context: batch.context, batch });
+  const form = await show("lianke-print-form", { context: batch.context, batch });
   const printing = batch.print();
   await vi.waitFor(() => expect([item.phase, item.sent]).toEqual(["upload", 1]));
-  expect(find(tray, "[data-key=print]").textContent?.trim()).toBe("Sending …");
-  expect(find(tray, "[data-key=clear]").ariaDisabled).toBeNull();
+  expect(find(form, "[data-key=print]").textContent?.trim()).toBe("Sending …");
+  expect(find(form, "[data-key=clear]").ariaDisabled).toBeNull();
   await uploaded();
   await printing;
   expect([uploads.length, calls("preview").length]).toEqual([1, 0]);
@@ -299,14 +299,14 @@ test("a print that is refused is told, of a document that was drawn at once as w
   await drawn(drawnFirst);
   await uploaded("file", 2);
   await drawn(other);
-  const tray = await show("lianke-tray", { context: batch.context, batch });
-  find(tray, "[data-key=print]").click();
-  await vi.waitFor(() => expect(tray.shadowRoot?.querySelectorAll("[role=alert]")).toHaveLength(2));
-  const told = [...(tray.shadowRoot?.querySelectorAll("[role=alert]") ?? [])];
+  const form = await show("lianke-print-form", { context: batch.context, batch });
+  find(form, "[data-key=print]").click();
+  await vi.waitFor(() => expect(form.shadowRoot?.querySelectorAll("[role=alert]")).toHaveLength(2));
+  const told = [...(form.shadowRoot?.querySelectorAll("[role=alert]") ?? [])];
   expect(told.map(({ textContent }) => textContent)).toEqual(
     ["a.pdf", "b.pdf"].map((name) => `${name}: That did not work: too many`),
   );
   expect(
-    told.every((one) => one.compareDocumentPosition(find(tray, "[data-key=print]")) & Node.DOCUMENT_POSITION_FOLLOWING),
+    told.every((one) => one.compareDocumentPosition(find(form, "[data-key=print]")) & Node.DOCUMENT_POSITION_FOLLOWING),
   ).toBe(true);
 });

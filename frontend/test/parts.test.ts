@@ -21,7 +21,7 @@ import { placeOf } from "../src/places";
 import { Batch } from "../src/print/batch";
 import type { LiankeMediaBrowser } from "../src/print/media-browser";
 import "../src/print/media-browser";
-import "../src/print/tray";
+import "../src/print/print-form";
 import { summarize } from "../src/summary";
 import {
   announced,
@@ -37,7 +37,7 @@ import {
   unfold,
 } from "./stand-in";
 
-beforeEach(() => void (asked.length = 0));
+beforeEach(() => void (asked.length = announced.length = 0));
 
 test("the header shows the details of its entity", async () => {
   const header = await show("lianke-header", { context: makeContext(), name: "Laser", entityId: "sensor.laser" });
@@ -152,6 +152,15 @@ test.each([
   find(ask, "button").click();
   await ask.updateComplete;
   expect(find(ask, "[role=group]").textContent).toContain("may have come out");
+});
+
+test("a screen reader is told of a job that changes, and of no other", async () => {
+  const open = [makeJob({ state: "sending" }), makeJob({ job_id: "other", state: "held" })];
+  const jobs = await show<LiankeJobs>("lianke-jobs", { context: makeContext(), open });
+  expect(announced).toEqual([]);
+  Object.assign(jobs, { open: open.slice(1), finished: [makeJob(), makeJob({ job_id: "older" })] });
+  await jobs.updateComplete;
+  expect(announced).toEqual(["Homework: completed"]);
 });
 
 test("a row keeps the focus when its job ends, and the section gets it when the job is gone", async () => {
@@ -397,18 +406,18 @@ test("the media library stays open while what was pressed before is handed over"
   const batch = new Batch(context, "device");
   const [item] = (batch.add([new File(["x"], "a.pdf")]), batch.items);
   const printer = await show<Part>("lianke-printer", { context, device: "device", printer: makePrinter(), batch });
-  const tray = find<Part>(printer, "lianke-tray");
-  await tray.updateComplete;
-  find(tray, "[data-key=media]").click();
-  const open = () => find<HTMLDialogElement>(find(tray, "lianke-media-browser"), "dialog");
+  const form = find<Part>(printer, "lianke-print-form");
+  await form.updateComplete;
+  find(form, "[data-key=media]").click();
+  const open = () => find<HTMLDialogElement>(find(form, "lianke-media-browser"), "dialog");
   await vi.waitFor(() => expect(open().open).toBe(true));
   if (item) batch.remove(item);
   Object.assign(printer, { printer: makePrinter({ waiting: 1 }) });
   await printer.updateComplete;
-  expect([open().open, tray.isConnected]).toEqual([true, true]);
+  expect([open().open, form.isConnected]).toEqual([true, true]);
   find(open(), "[data-key=close]")?.click();
   open()?.close();
-  await vi.waitFor(() => expect(find(printer, "lianke-tray")).toBeNull());
+  await vi.waitFor(() => expect(find(printer, "lianke-print-form")).toBeNull());
 });
 
 test("printers of one name are told apart by area, else by box", () => {
@@ -475,13 +484,13 @@ test("files are sorted by the arrow keys, and the handle keeps the focus", async
   const context = makeContext(makeHass({ "lianke/printer/options": {} }));
   const batch = new Batch(context, "device");
   batch.add(["a", "b"].map((name) => new File(["x"], name)));
-  const tray = await show<Part>("lianke-tray", { context, batch });
-  const handle = find(tray, ".handle");
+  const form = await show<Part>("lianke-print-form", { context, batch });
+  const handle = find(form, ".handle");
   handle.focus();
   handle.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown" }));
-  await tray.updateComplete;
+  await form.updateComplete;
   expect(batch.items.map(({ name }) => name)).toEqual(["b", "a"]);
-  expect(tray.shadowRoot?.activeElement).toBe(handle);
+  expect(form.shadowRoot?.activeElement).toBe(handle);
 });
 
 test("the editor shows what is shown, and stores only what was changed", async () => {

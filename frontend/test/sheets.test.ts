@@ -6,7 +6,7 @@ import { frameOf, middleOf, moved, quarter, resized, type LiankeCrop } from "../
 import { PrintItem } from "../src/print/item";
 import { layoutOf, layoutsFor, type Corners, type Cut, type LayoutName, type Shape } from "../src/print/layouts";
 import { presetOf } from "../src/print/options";
-import "../src/print/tray";
+import "../src/print/print-form";
 import { announced, asked, find, makeContext, makeHass, makeJob, show, stopTime } from "./stand-in";
 
 const media = (title: string, type = "application/pdf") => ({
@@ -144,8 +144,8 @@ test("previews follow the options and the order of the files", async () => {
   expect(data("preview")).toMatchObject({ document: ["kept-2", "kept-1"] });
   expect(batch.combined?.stale).toBe(false);
   // A failed preview leaves the old pictures, dimmed, and is not repeated by itself.
-  const tray = await show<Part>("lianke-tray", { context: batch.context, batch });
-  const preview = () => find<Part & { stale: boolean }>(tray, "lianke-preview");
+  const form = await show<Part>("lianke-print-form", { context: batch.context, batch });
+  const preview = () => find<Part & { stale: boolean }>(form, "lianke-preview");
   const drawn = answers["preview"];
   answers["preview"] = { code: "x", message: "busy" };
   stopTime();
@@ -159,7 +159,7 @@ test("previews follow the options and the order of the files", async () => {
   vi.useRealTimers();
   answers["preview"] = drawn;
   await batch.preview();
-  await tray.updateComplete;
+  await form.updateComplete;
   expect(preview().stale).toBe(false);
   let draw: (answer: object) => void = () => undefined;
   Object.assign(answers, { preview: new Promise((resolve) => (draw = resolve)), print: { code: "x", message: "no" } });
@@ -267,12 +267,12 @@ test.each([
   expect(batch.combined).toBeNull();
 });
 
-test("the tray offers layouts as buttons that can be pressed, and released again", async () => {
+test("the form offers layouts as buttons that can be pressed, and released again", async () => {
   const batch = makeBatch();
   batch.addMedia(FRONT);
   batch.addMedia(BACK);
-  const tray = await show("lianke-tray", { context: makeContext(makeHass(answers)), batch });
-  const sheets = find(tray, "lianke-sheets");
+  const form = await show("lianke-print-form", { context: makeContext(makeHass(answers)), batch });
+  const sheets = find(form, "lianke-sheets");
   const buttons = () => [...(sheets.shadowRoot?.querySelectorAll("button[aria-pressed]") ?? [])] as HTMLElement[];
   expect(buttons().map((button) => button.textContent?.trim())).toEqual([
     "ID card",
@@ -284,9 +284,9 @@ test("the tray offers layouts as buttons that can be pressed, and released again
     "Whole page",
   ]);
   buttons()[0]?.click();
-  await vi.waitFor(() => expect(find(tray, "lianke-preview")).toBeTruthy());
+  await vi.waitFor(() => expect(find(form, "lianke-preview")).toBeTruthy());
   await vi.waitFor(() => expect(buttons()[0]?.getAttribute("aria-pressed")).toBe("true"));
-  expect(find(tray, "[data-key=print]").textContent?.trim()).toBe("Print");
+  expect(find(form, "[data-key=print]").textContent?.trim()).toBe("Print");
   expect(find(sheets, "p").textContent).toContain("85.6 × 54 mm");
   // Their sentences tell the layouts with two on a sheet apart.
   buttons()[1]?.click();
@@ -462,11 +462,11 @@ describe("a size of photos", () => {
     expect(photo_size).toBe(layout.slice(7));
     expect(chosen).toMatchObject(sent);
     for (const name of ["paper", "media_type"]) expect(name in chosen).toBe(name in sent);
-    const tray = await show("lianke-tray", { context: batch.context, batch });
-    expect(find(find(tray, "lianke-sheets"), "p.more").textContent).toContain(words);
+    const form = await show("lianke-print-form", { context: batch.context, batch });
+    expect(find(find(form, "lianke-sheets"), "p.more").textContent).toContain(words);
     // The media type is not folded away if the printer has any.
     const hasTypes = "media_types" in offers;
-    expect(!!find(find(tray, "lianke-options-form"), ".form")?.querySelector("#media_type")).toBe(hasTypes);
+    expect(!!find(find(form, "lianke-options-form"), ".form")?.querySelector("#media_type")).toBe(hasTypes);
     batch.addMedia(media("notice.pdf"));
     expect(batch.chosen).toEqual({});
   });
@@ -496,8 +496,8 @@ test.each([
     makeBatch({ "lianke/printer/options": { duplex, defaults: { duplex: "long_edge" } } }),
     layout,
   );
-  const tray = await show("lianke-tray", { context: batch.context, batch });
-  expect(find(find(tray, "lianke-options-form"), "#duplex option").textContent).toBe(words);
+  const form = await show("lianke-print-form", { context: batch.context, batch });
+  expect(find(find(form, "lianke-options-form"), "#duplex option").textContent).toBe(words);
 });
 
 const OFFERS = {
@@ -579,8 +579,8 @@ test("what is chosen for a booklet holds for it alone, and what was chosen befor
   batch.lay("layout_booklet");
   await rested(batch);
   expect(batch.chosen).toEqual({ paper: 11 });
-  const tray = await show("lianke-tray", { context: batch.context, batch });
-  const form = find(tray, "lianke-options-form");
+  const whole = await show("lianke-print-form", { context: batch.context, batch });
+  const form = find(whole, "lianke-options-form");
   expect(find(form, "#duplex option").textContent).toBe("By the layout (short edge)");
   for (const name of ["orientation", "scale", "align"])
     expect((form as Part).renderRoot.querySelector(`#${name}`)).toBeNull();
@@ -611,9 +611,9 @@ test("a preview without pictures says why, of one document and of several on she
   const none = { images: [], pages: 3, reason: "preview_only_counted", message: "Only counted.", document: "kept" };
   const batch = makeBatch({ preview: none });
   batch.addMedia(media("letter.docx", "application/msword"));
-  const tray = await show("lianke-tray", { context: batch.context, batch });
+  const form = await show("lianke-print-form", { context: batch.context, batch });
   await batch.preview();
-  const said = () => [...(tray as Part).renderRoot.querySelectorAll("p[role=status]")].map((one) => one.textContent);
+  const said = () => [...(form as Part).renderRoot.querySelectorAll("p[role=status]")].map((one) => one.textContent);
   await vi.waitFor(() => expect(said()).toEqual([expect.stringContaining("Only counted.")]));
   batch.clear();
   batch.addMedia(FRONT);
@@ -640,18 +640,18 @@ test("a preview that takes long says so while it is waited for", async () => {
     return callWS(message as Parameters<typeof callWS>[0]);
   };
   batch.addMedia(media("letter.docx", "application/msword"));
-  const tray = await show("lianke-tray", { context: batch.context, batch });
-  const said = () => (tray as Part).renderRoot.querySelector("p[role=status]")?.textContent;
+  const form = await show("lianke-print-form", { context: batch.context, batch });
+  const said = () => (form as Part).renderRoot.querySelector("p[role=status]")?.textContent;
   const drawn = batch.preview();
   await batch.loading;
   await vi.advanceTimersByTimeAsync(9000);
   expect(said()).toBeUndefined();
   await vi.advanceTimersByTimeAsync(2000);
-  await tray.updateComplete;
+  await form.updateComplete;
   expect(said()).toContain("takes longer");
   answer();
   await drawn;
-  await tray.updateComplete;
+  await form.updateComplete;
   expect(said()).toBeUndefined();
 });
 

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-CV5WTPWB.js";
+import"./lianke-card-chunk-OIO4G7W2.js";

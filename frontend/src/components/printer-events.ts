@@ -22,9 +22,9 @@ export const choose = async (printer: LiankePrinter, files: File[]): Promise<voi
   if (!focused) return;
   // The chooser is now at the end of the form, and the focus goes with it.
   await printer.updateComplete;
-  const tray = renderRoot.querySelector<Part>("lianke-tray");
-  await tray?.updateComplete;
-  tray?.focus();
+  const form = renderRoot.querySelector<Part>("lianke-print-form");
+  await form?.updateComplete;
+  form?.focus();
 };
 
 export const listen = (printer: LiankePrinter): void => {

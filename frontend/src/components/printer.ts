@@ -89,7 +89,7 @@ export class LiankePrinter extends Part {
     const batch = this.batch?.items.length || this.batch?.browsing ? this.batch : undefined;
     if (!printer) {
       return html`<section>
-        ${this._header(this.t.text(this.isKnown ? "gone" : "not_found"))}${this._tray(batch)}
+        ${this._header(this.t.text(this.isKnown ? "gone" : "not_found"))}${this._printForm(batch)}
       </section>`;
     }
     const name = this.t.named(printer.name, this.place);
@@ -120,7 +120,7 @@ export class LiankePrinter extends Part {
       }
       ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
       ${inky ? html`<lianke-inks .context=${context} .inks=${printer.ink}></lianke-inks>` : nothing}
-      ${this._tray(printer.may_control ? batch : undefined)}
+      ${this._printForm(printer.may_control ? batch : undefined)}
       ${this.slim ? nothing : [chooser ? this._chooser(name, this._dropText()) : nothing, scan]}
       ${this._jobs(printer, summary)}
     </section>`;
@@ -208,8 +208,8 @@ export class LiankePrinter extends Part {
     ></lianke-jobs>`;
   }
 
-  private _tray(batch: Batch | undefined) {
+  private _printForm(batch: Batch | undefined) {
     if (!batch) return nothing;
-    return html`<lianke-tray .context=${this.context} .batch=${batch}></lianke-tray>`;
+    return html`<lianke-print-form .context=${this.context} .batch=${batch}></lianke-print-form>`;
   }
 }

@@ -1,4 +1,4 @@
 /* Loaded with the first file that is chosen. */
-import "./tray";
+import "./print-form";
 
 export { Batch } from "./batch";

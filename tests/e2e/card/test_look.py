@@ -297,13 +297,13 @@ async def test_measures_are_those_of_home_assistant(stage: Stage) -> None:
         await screen.drop(
             ("one.pdf", "application/pdf", make_pdf(1)), ("two.pdf", "application/pdf", make_pdf(1))
         )
-        tray = screen.card.locator("lianke-tray")
+        form = screen.card.locator("lianke-print-form")
         await expect(screen.card.get_by_label("Paper")).to_be_visible()
-        for field in await tray.locator("select:visible, .form input:visible").all():
+        for field in await form.locator("select:visible, .form input:visible").all():
             assert await height(field) == 56
         for name in ("Print 2 files", "Preview", "Discard"):
-            assert await height(tray.get_by_role("button", name=name, exact=True)) == 40
-        rows = tray.locator(".actions").filter(has=screen.page.locator("[data-key=print]"))
+            assert await height(form.get_by_role("button", name=name, exact=True)) == 40
+        rows = form.locator(".actions").filter(has=screen.page.locator("[data-key=print]"))
         assert await height(rows) == 40
         assert await rows.locator("button").count() == 3
 

@@ -371,8 +371,8 @@ async def test_progress_of_the_upload_is_real(stage: Stage) -> None:
               window.seen = [];
               const look = () => {
                 const { shadowRoot } = card.shadowRoot.querySelector("lianke-printer");
-                const tray = shadowRoot.querySelector("lianke-tray")?.shadowRoot;
-                const text = tray?.textContent.match(/Uploading ([\\d.]+) (kB|MB) of 1.5 MB/);
+                const form = shadowRoot.querySelector("lianke-print-form")?.shadowRoot;
+                const text = form?.textContent.match(/Uploading ([\\d.]+) (kB|MB) of 1.5 MB/);
                 if (text) window.seen.push(Number(text[1]) * (text[2] === "MB" ? 1000 : 1));
                 requestAnimationFrame(look);
               };

@@ -22,8 +22,8 @@ import "./preview";
 import "./sheets";
 
 /* The files chosen for a printer, their previews and options, and the buttons that print. */
-@define("lianke-tray")
-export class LiankeTray extends SteadyPart {
+@define("lianke-print-form")
+export class LiankePrintForm extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
 
   protected readonly _focus = new FocusKeeper(this);
