@@ -161,8 +161,12 @@ async def test_whatever_is_refused_is_told(stage: Stage) -> None:
         await expect(screen.row(fails).locator("lianke-ask")).to_have_count(1)
         await screen.drop(("one.pdf", PDF, make_pdf(1)))
         await expect(screen.card.locator(".previews img")).to_have_count(1)
-        await walk("Print", "print", "lianke-print-form [data-key=print]", "lianke-print-form", refusals)
-        await walk("Preview", "preview", "lianke-print-form [data-key=preview]", "lianke-print-form")
+        await walk(
+            "Print", "print", "lianke-print-form [data-key=print]", "lianke-print-form", refusals
+        )
+        await walk(
+            "Preview", "preview", "lianke-print-form [data-key=preview]", "lianke-print-form"
+        )
         await screen.drop(("two.pdf", PDF, make_pdf(1)))
         await screen.card.locator("[data-key=layout_merge]").click()
         await expect(screen.card.locator("lianke-preview")).to_have_count(1)
