@@ -15,7 +15,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.lianke.api.markers import Marker
+from custom_components.lianke.api.models import Marker
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.printing.builtin_pages import async_print_test_page

@@ -17,8 +17,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 from homeassistant.util import slugify
 
-from .api.markers import ink_of
-from .api.models import Box
+from .api.models import Box, ink_of
 from .box.printer_status import PrinterSnapshot, PrinterStatus
 from .documents.page_documents import async_page_texts
 from .entity import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from custom_components.lianke.api.markers import Marker, ink_of, parse_markers, to_level
+from custom_components.lianke.api.models import Marker, ink_of, parse_markers, to_level
 
 
 @pytest.mark.parametrize(

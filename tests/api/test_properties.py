@@ -19,10 +19,10 @@ from custom_components.lianke.api.errors import (
     OptionError,
     error_for_code,
 )
-from custom_components.lianke.api.markers import parse_markers
 from custom_components.lianke.api.models import (
     Printer,
     PrinterType,
+    parse_markers,
 )
 from custom_components.lianke.api.options import (
     ALIGNMENTS,

@@ -11,8 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.api.capabilities import Capabilities, DriverDefaults, Paper
-from custom_components.lianke.api.markers import Marker
-from custom_components.lianke.api.models import Box, DriverState, Printer
+from custom_components.lianke.api.models import Box, DriverState, Marker, Printer
 from custom_components.lianke.box.storage import (
     BUSY_TIME,
     MAX_COUNTED_JOBS,

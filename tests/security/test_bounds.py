@@ -22,7 +22,6 @@ from custom_components.lianke.api import (
     coerce,
     errors,
     long_json,
-    markers,
     models,
     options,
     scanning,
@@ -161,19 +160,19 @@ API: dict[str, Case] = {
             len(coerce.to_int_map(many(int)) or ()),
             len(result(img_list=["x"] * MANY).images),
             len(tasks.parse_day_tasks({"task_list": [{"task_id": "x"}] * MANY})),
-            len(scanning.find_parts([*range(5000), "https://a.example/1"])[0]),
+            len(scanning.find_parts([*range(5000), "https://a.example/1"]).parts),
         ],
         [5000, 5000, 5000, 5000, 0],
     ),
     "api.answer_limits.MAX_ANSWER_DEVICES": (
         lambda: [
             len(models.parse_printers({"row": [{"port": 1, "driver_name": "x"}] * MANY})),
-            len(markers.parse_markers([{"level": 1}] * MANY)),
+            len(models.parse_markers([{"level": 1}] * MANY)),
         ],
         [200, 200],
     ),
     "api.answer_limits.MAX_ANSWER_DEPTH": (
-        lambda: [len(scanning.find_parts(nested("https://a.example/1", n))[0]) for n in (8, 9)],
+        lambda: [len(scanning.find_parts(nested("https://a.example/1", n)).parts) for n in (8, 9)],
         [1, 0],
     ),
     "api.answer_limits.MAX_ANSWER_TEXT": (
@@ -187,7 +186,7 @@ API: dict[str, Case] = {
     "api.answer_limits.MAX_ANSWER_URL": (
         lambda: [
             *(
-                scanning.find_parts("https://a.example/" + "x" * n)[0] == (b"",)
+                scanning.find_parts("https://a.example/" + "x" * n).parts == (b"",)
                 for n in (4078, 4079)
             ),
             len(result(ticket="x" * MANY).ticket or ""),

@@ -47,46 +47,12 @@ _WORD: Final = 40
 # Words in names of fields. The name of a sheet's side has one of _SIDES, and beside it _PAGE_WORDS only.
 _NAME_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[正反背]面")
 _SIDES: Final = frozenset(
-    (
-        "front",
-        "back",
-        "rear",
-        "verso",
-        "recto",
-        "obverse",
-        "reverse",
-        "odd",
-        "even",
-        "正面",
-        "反面",
-        "背面",
-    )
-)
+    ("front", "back", "rear", "verso", "recto", "obverse", "reverse", "odd", "even")
+) | {"正面", "反面", "背面"}
 _PAGE_WORDS: Final = frozenset(
-    (
-        "page",
-        "pages",
-        "side",
-        "img",
-        "image",
-        "images",
-        "url",
-        "urls",
-        "file",
-        "files",
-        "pic",
-        "picture",
-        "photo",
-        "scan",
-        "content",
-        "data",
-        "path",
-        "src",
-        "link",
-        "base",
-    )
-)
-_COUNT_WORDS: Final = frozenset(("total", "count", "cnt", "num", "number", "pages", "sheets"))
+    ("page", "pages", "side", "img", "image", "images", "pic", "picture", "photo", "scan")
+) | {"url", "urls", "file", "files", "content", "data", "path", "src", "link", "base"}
+_COUNT_WORDS: Final = frozenset(["total", "count", "cnt", "num", "number", "pages", "sheets"])
 # Names of fields that report on a scan; of those that report a failure, or that more is to come.
 _ABOUT: Final = re.compile(
     r"(?i)msg|message|err|code|info|reason|remark|desc|note|time|state|status"
@@ -104,22 +70,15 @@ class Scanner:
     name: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScanTask:
-    """A scan under way or at its end, as one answer reports it."""
+@dataclass(frozen=True, kw_only=True)
+class FoundParts:
+    """The files that an answer about a scan holds, and what says whether that is all of them."""
 
-    task_id: str
-    state: TaskState
-    # The service's, as far as it sends them.
-    code: int | None = None
-    message: str = ""
     parts: tuple[Part, ...] = field(default=(), repr=False)
     # For each part the names of the fields it is in; equal for the items of one list.
     places: tuple[str, ...] = field(default=(), repr=False)
     # For each part the items of lists it is in; each item of the answer has a number of its own.
     items: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
-    # The answer names a state, maybe one that we do not know.
-    is_stated: bool = True
     # The answer holds more than we look at.
     has_more: bool = False
     # A field beside one with a file is empty or has the same file, as the other side of a sheet may.
@@ -132,6 +91,19 @@ class ScanTask:
     is_open: bool = False
     # Certain which parts are pages: all of them are in one place, and nothing else may have been a page.
     is_plain: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanTask(FoundParts):
+    """A scan under way or at its end, as one answer reports it."""
+
+    task_id: str
+    state: TaskState
+    # The service's, as far as it sends them.
+    code: int | None = None
+    message: str = ""
+    # The answer names a state, maybe one that we do not know.
+    is_stated: bool = True
 
     @property
     def shape(self) -> str:
@@ -208,7 +180,7 @@ class Scanners:
             # An answer of nothing but pages reports success without a code.
             code=to_int(result.get("code")) if isinstance(data, dict) or not found.parts else 200,
             message=to_message(message, self._transport.secrets),
-            **found._asdict(),
+            **vars(found),
         )
 
     async def cancel(self, task_id: str) -> None:
@@ -229,20 +201,6 @@ def _to_state(value: object) -> TaskState:
     return _WORDS.get(to_text(value).upper()) or TaskState(to_text(value))
 
 
-class FoundParts(NamedTuple):
-    """The files of an answer; the fields are those of ScanTask."""
-
-    parts: tuple[Part, ...]
-    places: tuple[str, ...]
-    items: tuple[tuple[int, ...], ...]
-    has_more: bool
-    has_half: bool
-    lacks_side: bool
-    expected: int
-    is_open: bool
-    is_plain: bool
-
-
 def find_parts(answer: object) -> FoundParts:
     """Find every web address and every file in base64 in an answer, in their order. Blocks while it decodes.
 
@@ -260,14 +218,14 @@ def find_parts(answer: object) -> FoundParts:
         search.has_more or (search.is_cut and bool(search.found)) or len(found) > MAX_SCAN_FILES
     )
     return FoundParts(
-        tuple(one.part for one in found[:MAX_SCAN_FILES]),
-        tuple(one.place for one in found[:MAX_SCAN_FILES]),
-        tuple(one.items for one in found[:MAX_SCAN_FILES]),
-        has_more,
-        search.has_half,
-        search.lacks_side,
-        search.expected,
-        search.is_open,
+        parts=tuple(one.part for one in found[:MAX_SCAN_FILES]),
+        places=tuple(one.place for one in found[:MAX_SCAN_FILES]),
+        items=tuple(one.items for one in found[:MAX_SCAN_FILES]),
+        has_more=has_more,
+        has_half=search.has_half,
+        lacks_side=search.lacks_side,
+        expected=search.expected,
+        is_open=search.is_open,
         is_plain=not (has_more or search.has_half or search.lacks_side or search.is_open)
         and len({one.place for one in found}) == 1
         and all(one.part for one in found)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from ...api.markers import Marker
+from ...api.models import Marker
 from ...box.printer_status import PrinterStatus
 from ...const import DOMAIN
 from ...ipp import model as values

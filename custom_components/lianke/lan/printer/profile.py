@@ -12,8 +12,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr
 
 from ...api.capabilities import CUSTOM_ID, STANDARD, Capabilities, Paper
-from ...api.markers import Marker
-from ...api.models import PrinterType
+from ...api.models import Marker, PrinterType
 from ...api.options import (
     COLORS,
     DUPLEX,
