@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import time
 from unittest.mock import patch
 
+# The longest a single step of the event loop may take, in seconds of processor time.
+MAX_HOLD = 0.1
+
 
 @dataclass
 class Hold:

@@ -17,7 +17,7 @@ from custom_components.lianke.api.errors import AuthenticationError
 from custom_components.lianke.api.models import Box, Credentials, parse_printers
 from scripts.record import UNKNOWN_FILE, Book, record
 from scripts.redact import Redactor
-from tests.api.test_recorded import check_answer
+from tests.api.recorded_answers import check_answer
 from tests.simulator import Simulator, qr_link
 
 ROOT = Path(__file__).parents[1]

@@ -15,13 +15,11 @@ from custom_components.lianke.api.errors import (
     LiankeTimeoutError,
 )
 from custom_components.lianke.api.upload import UploadFile
-from tests.loop_hold import measured_hold
-from tests.security.test_bad_cloud import MAX_HOLD
+from tests.loop_hold import MAX_HOLD, measured_hold
 
+from .calls import CALLS, FIELDS, LASER, client_of, length_of, outcome
 from .conftest import upload_file
 from .raw_server import answer, raw_server, saying
-from .test_faults import CALLS, outcome
-from .test_upload import FIELDS, LASER, client_of, length_of
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 MANY = b"1\r\n \r\n" * 40_000

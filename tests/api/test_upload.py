@@ -27,15 +27,14 @@ from custom_components.lianke.api.errors import (
     LiankeTimeoutError,
     UnknownCodeError,
 )
-from custom_components.lianke.api.models import Credentials, PrinterAddress
+from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.api.upload import JobForm, UploadFile
 from tests.simulator import Simulator
 
+from .calls import FIELDS, LASER, client_of, length_of
 from .conftest import upload_file
-from .raw_server import RawServer, answer, raw_server
+from .raw_server import answer, raw_server
 
-LASER = PrinterAddress(port=1, model="Kyocera MA2000w GX")
-FIELDS = {"dmPaperSize": "9"}
 ACCEPTED = answer(b'{"code":200,"msg":"success","data":{"task_id":"t-1"}}')
 BIG = 40_000_000
 
@@ -44,18 +43,6 @@ BIG = 40_000_000
 def document(tmp_path: Path) -> UploadFile:
     """Give a document that fits into no socket's buffer."""
     return upload_file(tmp_path / "document", name="文档.pdf", size=BIG)
-
-
-def client_of(server: RawServer, session: ClientSession) -> LiankeClient:
-    """Make a client for a server of our own."""
-    box = Credentials(device_id="lk00ab00000000", device_key="AbCdEfGh12345678")
-    return LiankeClient(session, api_key="k" * 32, credentials=box, server=server.url)
-
-
-async def length_of(server: RawServer) -> int:
-    """Return the length the last request promised."""
-    (line,) = [one for one in server.heads[-1].split(b"\r\n") if one.startswith(b"Content-Length")]
-    return int(line.split(b":")[1])
 
 
 async def test_the_form_byte_for_byte(session: ClientSession, small: UploadFile) -> None:

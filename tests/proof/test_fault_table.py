@@ -24,7 +24,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.printing.queries import DATA_MODELS
 from custom_components.lianke.runtime import translated
-from tests.api.test_faults import meant_by
+from tests.api.calls import meant_by
 from tests.conftest import LANGUAGES, texts
 from tests.documents.samples import zipped
 from tests.proof.conftest import House

@@ -17,7 +17,7 @@ from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.api.unknown import Unknown
 from tests.api.conftest import account, box, client, session, sim
-from tests.loop_hold import measured_hold
+from tests.loop_hold import MAX_HOLD, measured_hold
 from tests.simulator import Account, Box, Fault, Simulator
 
 __all__ = ["account", "box", "client", "session", "sim"]
@@ -52,8 +52,6 @@ HOSTILE: dict[str, Any] = {
     "colons": ":" * 20000 + "," * 20000,
     "names of ours": {"__class__": {"__init__": "x"}, "code": 200, "data": {}, "row": {}},
 }
-# The longest a single step of the event loop may take, in seconds of processor time.
-MAX_HOLD = 0.1
 
 type Ask = Callable[[LiankeClient, PrinterAddress], Awaitable[object]]
 

@@ -41,8 +41,8 @@ from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.documents.pdf_client import MAX_ANSWER, PdfError, PdfWorker
 from custom_components.lianke.pdf import process as pdf_process
 from custom_components.lianke.printing import queries
+from tests.api.calls import client_of
 from tests.api.raw_server import raw_server
-from tests.api.test_upload import client_of
 from tests.clock import Clock, elapse
 from tests.household import ask, data_of, device_of
 from tests.simulator import Box, Simulator, make_pdf

@@ -30,12 +30,11 @@ from custom_components.lianke.api.answer_limits import (
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.upload import UploadFile
+from tests.api.calls import CALLS, client_of
 from tests.api.conftest import session, small
 from tests.api.raw_server import RawServer, raw_server
-from tests.api.test_faults import CALLS
-from tests.api.test_upload import client_of
 from tests.household import House
-from tests.security.test_bad_cloud import MAX_HOLD
+from tests.loop_hold import MAX_HOLD
 from tests.simulator import Fault
 
 __all__ = ["session", "small"]
