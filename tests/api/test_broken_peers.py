@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import gzip
 from pathlib import Path
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, ThreadedResolver
@@ -14,8 +13,6 @@ from custom_components.lianke.api.errors import (
     LiankeConnectionError,
     LiankeTimeoutError,
 )
-from custom_components.lianke.api.upload import UploadFile
-from tests.loop_hold import MAX_HOLD, measured_hold
 
 from .calls import CALLS, FIELDS, LASER, client_of, length_of, outcome
 from .conftest import upload_file
@@ -100,18 +97,6 @@ async def test_a_picture_with_a_closed_session(socket_enabled: None) -> None:
             api = client_of(server, closed)
         with pytest.raises(LiankeConnectionError):
             await api.download(f"{server.url}/1.png", 100)
-
-
-@pytest.mark.parametrize("endpoint", sorted(CALLS))
-@pytest.mark.parametrize("size", [7_900_000, 60_000_000])
-async def test_a_packed_answer_does_not_hold_the_loop(
-    session: ClientSession, small: UploadFile, endpoint: str, size: int
-) -> None:
-    body = gzip.compress(b'{"code":200,"data":"' + b"x" * size + b'"}')
-    async with raw_server(saying(answer(body, "200 OK", "Content-Encoding: gzip"))) as server:
-        with measured_hold() as hold:
-            await outcome(CALLS[endpoint], client_of(server, session), small)
-    assert hold.longest < MAX_HOLD, hold
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,6 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 from custom_components.lianke import diagnostics, webhook
 from custom_components.lianke.account.request_limits import (
     ALL_USERS_BURST,
-    MAX_LOOKUP_UPLOADS,
-    MAX_LOOKUPS_A_USER,
     MAX_USERS,
     Account,
 )
@@ -34,7 +32,6 @@ from custom_components.lianke.api.errors import (
     TooManyRequestsError,
 )
 from custom_components.lianke.api.models import Credentials, PrinterAddress
-from custom_components.lianke.api.transport import Purpose
 from custom_components.lianke.api.upload import UploadFile
 from custom_components.lianke.box import condition_reader as conditions
 from custom_components.lianke.documents import pdf_client
@@ -95,28 +92,6 @@ async def test_users_that_are_kept_in_mind() -> None:
         with contextlib.suppress(TooManyRequestsError):
             account.user_throttle(f"user {number}")
     assert len(account._users) == MAX_USERS > ALL_USERS_BURST
-
-
-async def test_what_one_user_looks_up_at_once() -> None:
-    account = Account("hook")
-    holding: list[str] = []
-
-    async def look(user: str, *, upload: bool) -> None:
-        async with account.user_throttle(user).request_slot(Purpose.LOOKUP, upload=upload):
-            holding.append(user)
-            await asyncio.sleep(60)
-
-    for users, upload, limit in (
-        (("one", "one"), False, MAX_LOOKUPS_A_USER),
-        (("two", "three"), True, MAX_LOOKUP_UPLOADS),
-    ):
-        holding.clear()
-        tasks = [asyncio.create_task(look(user, upload=upload)) for user in users]
-        await asyncio.sleep(0.05)
-        assert len(holding) == limit
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_models_in_an_answer(

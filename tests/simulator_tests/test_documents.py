@@ -64,4 +64,5 @@ async def test_links_of_this_machine_only(sim: Simulator, api: Api, listener: Li
         data = await api.ended(await api.submit(gone))
         assert data["task_result"]["code"] == 502
         assert data["task_result"]["msg"].startswith("文件下载失败")
-    assert await api.refused("ftp://127.0.0.1/a.pdf") == 400
+    for address in ("ftp://127.0.0.1/a.pdf", "no address"):
+        assert await api.refused(address) == 400

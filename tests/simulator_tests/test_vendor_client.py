@@ -85,16 +85,6 @@ async def test_search_of_models(api: Api) -> None:
     assert all("1020" in name for name in names)
 
 
-async def test_links_of_this_machine_only(sim: Simulator, api: Api, listener: Listener) -> None:
-    for gone in ("https://example.com/a.pdf", f"{listener.url}/nothing/c.pdf"):
-        data = await api.ended(await api.submit(gone))
-        assert data["task_result"]["code"] == 502
-        assert data["task_result"]["msg"].startswith("文件下载失败")
-    assert await api.refused("ftp://127.0.0.1/a.pdf") == 400
-    assert await api.refused("no address") == 400
-    assert not sim.printed
-
-
 @pytest.mark.parametrize("text", ["1", "", None, True, 1.0, [1]])
 async def test_a_text_is_no_number(sim: Simulator, api: Api, text: object) -> None:
     """Where the vendor's clients send a JSON number, nothing else is taken for one."""
