@@ -27,7 +27,7 @@ from homeassistant.helpers.trace import variables_cv
 from .api.coerce import whole_text
 from .const import DOMAIN
 from .documents.document import CONTENT_TYPES, FileType, sniff
-from .documents.local_files import Roots, allowed_path, media_roots
+from .documents.local_files import AllowedFolders, allowed_path, media_roots
 from .documents.media import KEPT_SCANS, local_media_path, resolved_for
 from .documents.page_documents import async_page_text
 from .errors import InputError
@@ -181,7 +181,7 @@ def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaS
     return folders + files
 
 
-def _is_allowed(path: Path, roots: Roots, config_dir: str) -> bool:
+def _is_allowed(path: Path, roots: AllowedFolders, config_dir: str) -> bool:
     """Check that no link leads out of the folders that may be read."""
     try:
         allowed_path(path, roots, config_dir)

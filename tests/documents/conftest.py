@@ -10,7 +10,7 @@ import pytest
 from custom_components.lianke.api.capabilities import A4_ID
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.sources import Making, Source, async_get_document
+from custom_components.lianke.documents.sources import DocumentRequest, Source, async_get_document
 from custom_components.lianke.documents.spool import Spool, async_get_spool
 
 
@@ -30,9 +30,9 @@ async def fetched(
         document = await async_get_document(
             hass,
             source,
-            Making(spool, ResolvedOptions(paper_id=A4_ID), limit, context or Context()),
+            DocumentRequest(spool, ResolvedOptions(paper_id=A4_ID), limit, context or Context()),
         )
-        spool.let_go(document.path)
+        spool.release(document.path)
     return document
 
 

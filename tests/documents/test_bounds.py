@@ -16,7 +16,7 @@ from custom_components.lianke.documents.document import SourceKind
 from custom_components.lianke.documents.page_documents import DEFAULT_PAGE, _refuse_empty
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.pages.lists import MAX_ENTRIES, TodoEntry
+from custom_components.lianke.pages.lists import MAX_LIST_ENTRIES, TodoEntry
 from custom_components.lianke.pages.page import MAX_MADE_BYTES
 from tests.documents.conftest import fetched
 from tests.documents.samples import protected_pdf
@@ -160,4 +160,4 @@ async def test_hostile_inputs_stay_within_bounds(feed: Callable[[Made], Any], na
 
 def test_a_list_has_a_limit() -> None:
     with pytest.raises(InputError, match="list_too_long"):
-        _refuse_empty([TodoEntry(text="x")] * (MAX_ENTRIES + 1), "todo.x", DEFAULT_PAGE)
+        _refuse_empty([TodoEntry(text="x")] * (MAX_LIST_ENTRIES + 1), "todo.x", DEFAULT_PAGE)

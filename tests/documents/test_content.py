@@ -7,7 +7,7 @@ import random
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.lianke.documents.sources import PIECE, write_base64
+from custom_components.lianke.documents.sources import BASE64_PIECE, write_base64
 from custom_components.lianke.errors import InputError
 
 
@@ -23,7 +23,9 @@ def test_any_bytes(data: bytes, line_end: str) -> None:
     assert decoded(text) == data
 
 
-@pytest.mark.parametrize("size", [PIECE * 3 // 4 + number for number in range(-2, 3)] + [3 * PIECE])
+@pytest.mark.parametrize(
+    "size", [BASE64_PIECE * 3 // 4 + number for number in range(-2, 3)] + [3 * BASE64_PIECE]
+)
 def test_pieces_fit_together(size: int) -> None:
     data = random.Random(size).randbytes(size)
     assert decoded(encodebytes(data).decode()) == data
@@ -43,7 +45,7 @@ def test_pieces_fit_together(size: int) -> None:
         "ab\0d",
         "-_-_",
         "data:,x",
-        "QUJD" * PIECE + "!",
+        "QUJD" * BASE64_PIECE + "!",
     ],
 )
 def test_no_base64(text: str) -> None:
@@ -53,7 +55,7 @@ def test_no_base64(text: str) -> None:
 
 def test_padding_ends_a_piece_not_the_text() -> None:
     with pytest.raises(ValueError, match="padding"):
-        decoded("QUJD" * (PIECE // 4 - 1) + "QUI=" + "QUJD")
+        decoded("QUJD" * (BASE64_PIECE // 4 - 1) + "QUI=" + "QUJD")
 
 
 def test_the_limit_is_kept() -> None:

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
-from custom_components.lianke.documents.conversion import can_read_heif, file_name, make_document
+from custom_components.lianke.documents.conversion import (
+    can_read_heif,
+    document_file_name,
+    make_document,
+)
 from custom_components.lianke.documents.document import FileType
 from custom_components.lianke.errors import InputError
 from tests.documents.samples import ole, pdf_with_streams, picture, tiff, zip64, zipped
@@ -96,7 +100,7 @@ def test_a_damaged_picture_is_not_one_that_cannot_be_read(tmp_path: Path) -> Non
 
 
 def test_names_of_documents_with_macros_stay() -> None:
-    assert file_name("a.xlsm", FileType.XLSX) == "a.xlsm"
-    assert file_name("a.docm", FileType.DOCX) == "a.docm"
-    assert file_name("a.xlsm", FileType.DOCX) == "a.xlsm.docx"
-    assert file_name("a.XLSX", FileType.XLSX) == "a.xlsx"
+    assert document_file_name("a.xlsm", FileType.XLSX) == "a.xlsm"
+    assert document_file_name("a.docm", FileType.DOCX) == "a.docm"
+    assert document_file_name("a.xlsm", FileType.DOCX) == "a.xlsm.docx"
+    assert document_file_name("a.XLSX", FileType.XLSX) == "a.xlsx"

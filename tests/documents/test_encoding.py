@@ -7,9 +7,9 @@ import pytest
 
 from custom_components.lianke.documents.encoding import (
     can_be_text,
+    decode_if_clear,
     decode_text,
     guess_encoding,
-    read_text,
 )
 from tests.documents.lists import ENCODINGS, NOTES, lists, notes
 
@@ -140,7 +140,7 @@ def read(texts: Iterable[str], encoding: str, home: str) -> tuple[int, list[str]
             data = text.encode(encoding)
         except UnicodeEncodeError:
             continue
-        got = read_text(data, home) if can_be_text(data) else None
+        got = decode_if_clear(data, home) if can_be_text(data) else None
         if got == text:
             right += 1
         else:
@@ -263,23 +263,23 @@ def test_chinese_in_an_english_house_is_not_printed_as_korean(
 )
 def test_signs_among_few_letters(home: str, text: str) -> None:
     """They were read as Cyrillic, Thai and Chinese: a sign counted as a letter with an accent."""
-    assert read_text(text.encode("cp1252"), home) == text
+    assert decode_if_clear(text.encode("cp1252"), home) == text
 
 
 @pytest.mark.parametrize("text", ["ﾄﾏﾄ", "チーズ\nﾚﾀｽ", "人参\nｷｬﾍﾞﾂ 1玉", "豚肉 300ｸﾞﾗﾑ"])
 def test_katakana_of_half_width(text: str) -> None:
     """In EUC-JP each is two bytes, which were a kanji in Shift-JIS."""
     for encoding in ("euc_jp", "cp932"):
-        assert read_text(text.encode(encoding), "ja") == text
+        assert decode_if_clear(text.encode(encoding), "ja") == text
 
 
 def test_what_fits_two_encodings_is_refused() -> None:
     for encoding, text in (("gbk", "林萍"), ("cp949", "주티")):
         data = text.encode(encoding)
         assert can_be_text(data)
-        assert read_text(data, "en") is None
-        assert read_text(data, "zh-Hans") == "林萍"
-        assert read_text(data, "ko") == "주티"
+        assert decode_if_clear(data, "en") is None
+        assert decode_if_clear(data, "zh-Hans") == "林萍"
+        assert decode_if_clear(data, "ko") == "주티"
 
 
 @pytest.mark.parametrize("home", ["en", "zh-Hans", "zh-Hant", "ja", "ko", "de"])

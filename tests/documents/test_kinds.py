@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from custom_components.lianke.documents.document import MAX_DIRECTORY_ENTRIES, FileType, sniff
+from custom_components.lianke.documents.document import MAX_OLE_ENTRIES, FileType, sniff
 from custom_components.lianke.errors import InputError
 from tests.documents.samples import ole, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
@@ -190,10 +190,10 @@ def test_nor_one_whose_end_seems_to_stand_elsewhere(tmp_path: Path) -> None:
 def test_an_old_office_file_with_too_many_entries(tmp_path: Path) -> None:
     """Each entry would take a hundred times its size in memory."""
     path = tmp_path / "x.doc"
-    path.write_bytes(with_entries(MAX_DIRECTORY_ENTRIES))
+    path.write_bytes(with_entries(MAX_OLE_ENTRIES))
     with pytest.raises(InputError, match="file_damaged"):
         sniff(path, "x.doc")
-    path.write_bytes(with_entries(MAX_DIRECTORY_ENTRIES - 1))
+    path.write_bytes(with_entries(MAX_OLE_ENTRIES - 1))
     assert sniff(path, "x.doc") is FileType.XLS
 
 

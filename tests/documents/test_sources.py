@@ -269,7 +269,9 @@ async def test_bad_files(
     }
     assert found == cases
 
-    monkeypatch.setattr("custom_components.lianke.documents.conversion.MAX_WEBP_PIXELS", 100)
+    monkeypatch.setattr(
+        "custom_components.lianke.documents.conversion.MAX_CONVERTED_WEBP_PIXELS", 100
+    )
     (media / "huge.webp").write_bytes(picture("WEBP"))
     key = await refused(hass, spool, SourceKind.FILE, str(media / "huge.webp"))
     assert key == "image_too_large"

@@ -162,13 +162,13 @@ async def test_it_is_gone_after_an_hour(
 async def test_number_and_size_are_limited(
     hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool_module, "MAX_KEPT", 3)
+    monkeypatch.setattr(spool_module, "MAX_SPOOL_DOCUMENTS", 3)
     handles = [await spool.async_keep(await make(spool)) for _ in range(5)]
     assert len(spooled(hass)) == 3
     await spool.async_copy_kept(handles[-1])
     with pytest.raises(InputError, match="document_gone"):
         await spool.async_copy_kept(handles[0])
-    monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", 12)
+    monkeypatch.setattr(spool_module, "MAX_SPOOL_BYTES", 12)
     big = await spool.async_keep(await make(spool, b"x" * 100))
     assert (await spool.async_copy_kept(big)).size == 100
     with pytest.raises(InputError, match="document_gone"):
@@ -177,8 +177,8 @@ async def test_number_and_size_are_limited(
 
 async def test_each_user_has_a_share(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many, and however large, one user's documents are: another's stay."""
-    monkeypatch.setattr(spool_module, "MAX_KEPT", 5)
-    monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", 200)
+    monkeypatch.setattr(spool_module, "MAX_SPOOL_DOCUMENTS", 5)
+    monkeypatch.setattr(spool_module, "MAX_SPOOL_BYTES", 200)
     mine = [await spool.async_keep(await make(spool), user="a") for _ in range(2)]
     for _ in range(10):
         await spool.async_keep(await make(spool), user="b")
@@ -255,7 +255,7 @@ async def test_what_a_scope_lets_go_or_keeps_outlives_it(spool: Spool) -> None:
     async with spool.scope():
         kept, gone, other = [await make(spool) for _ in range(3)]
         handle = await spool.async_keep(kept, [b"picture"])
-        spool.let_go(other.path)
+        spool.release(other.path)
     assert not gone.path.exists()
     assert other.path.exists()
     assert (await spool.async_copy_kept(handle)).digest == kept.digest
@@ -283,7 +283,7 @@ async def test_pictures_count_in_the_limit(
     hass: HomeAssistant, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Previews filled the disk: their pictures were outside of the limit on what is kept."""
-    monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", 5000)
+    monkeypatch.setattr(spool_module, "MAX_SPOOL_BYTES", 5000)
     handles = [await spool.async_keep(await make(spool), [bytes(1000), bytes(1000)]) for _ in "123"]
     assert await spool.async_picture(handles[0], 1) is None
     with pytest.raises(InputError):

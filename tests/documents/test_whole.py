@@ -19,11 +19,11 @@ from homeassistant.core import HomeAssistant
 from PIL import Image, ImageDraw
 import pytest
 
-from custom_components.lianke.documents import pdf_client, whole as documents_whole
+from custom_components.lianke.documents import completeness, pdf_client
+from custom_components.lianke.documents.completeness import async_check_complete
 from custom_components.lianke.documents.document import Document, FileType, SourceKind
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.documents.whole import async_check
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pdf import pdf_completeness, picture_completeness, streams
 from custom_components.lianke.pdf.process import TaskError
@@ -609,10 +609,10 @@ async def test_a_stack_of_more_turns_than_there_are_is_not_called_whole(
     hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "x").write_bytes(make_pdf(2))
-    await async_check(hass, tmp_path / "x", FileType.PDF, user=None)
-    monkeypatch.setattr(documents_whole, "MAX_TURNS", 0)
+    await async_check_complete(hass, tmp_path / "x", FileType.PDF, user=None)
+    monkeypatch.setattr(completeness, "MAX_TURNS", 0)
     with pytest.raises(PdfError, match="time"):
-        await async_check(hass, tmp_path / "x", FileType.PDF, user=None)
+        await async_check_complete(hass, tmp_path / "x", FileType.PDF, user=None)
 
 
 def test_half_a_picture_in_a_whole_pdf(tmp_path: Path) -> None:
@@ -625,9 +625,9 @@ async def test_a_check_that_takes_too_long(
     hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "x").write_bytes(SAMPLES["png.png"])
-    monkeypatch.setattr(documents_whole, "CHECK_SECONDS", 0)
+    monkeypatch.setattr(completeness, "CHECK_SECONDS", 0)
     with pytest.raises(PdfError) as refused:
-        await async_check(hass, tmp_path / "x", FileType.PNG, user=None)
+        await async_check_complete(hass, tmp_path / "x", FileType.PNG, user=None)
     assert refused.value.reason == "time"
 
 
@@ -635,7 +635,7 @@ async def test_a_picture_whose_check_takes_too_long_is_refused(
     hass: HomeAssistant, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody knows whether more than its first third would come out."""
-    monkeypatch.setattr(documents_whole, "CHECK_SECONDS", 0)
+    monkeypatch.setattr(completeness, "CHECK_SECONDS", 0)
     with pytest.raises(InputError, match="pdf_takes_long"):
         await fetch("x.png", SAMPLES["png.png"])
     assert spooled(hass) == []
@@ -649,14 +649,14 @@ async def test_slow_pictures_of_one_user_hold_another_s_pdf_up_by_one_turn(
     )
     (tmp_path / "x.jpg").write_bytes(data)
     (tmp_path / "x.pdf").write_bytes(make_pdf(4))
-    assert documents_whole.CHECK_SECONDS < pdf_client.WAIT_SECONDS / 2
-    monkeypatch.setattr(documents_whole, "CHECK_SECONDS", 1)
+    assert completeness.CHECK_SECONDS < pdf_client.WAIT_SECONDS / 2
+    monkeypatch.setattr(completeness, "CHECK_SECONDS", 1)
     worker = async_get_pdf_worker(hass)
     ended: list[str] = []
 
     async def slow() -> None:
         try:
-            await async_check(hass, tmp_path / "x.jpg", FileType.JPEG, user="a")
+            await async_check_complete(hass, tmp_path / "x.jpg", FileType.JPEG, user="a")
         except PdfError as err:
             ended.append(err.reason)
 

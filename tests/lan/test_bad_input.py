@@ -612,7 +612,7 @@ async def test_fuzzed_requests(lan: LanPrinter) -> None:
 async def test_raster_pages_that_take_too_long(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(received, "TURN_SECONDS", 0)
+    monkeypatch.setattr(received, "RASTER_SECONDS", 0)
     reply = await lan.ask(Operation.PRINT_JOB, document=urf(a_page()))
     assert reply.status == Status.FORMAT_ERROR
     assert spooled(lan) == []

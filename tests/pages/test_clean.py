@@ -11,7 +11,7 @@ import time
 import pytest
 
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.pages.clean import MAX_DEPTH, clean_css
+from custom_components.lianke.pages.clean import MAX_HTML_DEPTH, clean_css
 from custom_components.lianke.pages.compose import html_page
 from custom_components.lianke.pages.page import MAX_TEXT_BYTES, PageStyle
 
@@ -234,7 +234,7 @@ def test_deep_html_is_refused_at_once(source: str) -> None:
     began = time.process_time()
     with pytest.raises(InputError, match=r"^html_too_deep$") as raised:
         html_page(source * (MAX_TEXT_BYTES // len(source)), STYLE, title="t")
-    assert raised.value.placeholders == {"limit": str(MAX_DEPTH)}
+    assert raised.value.placeholders == {"limit": str(MAX_HTML_DEPTH)}
     assert time.process_time() - began < 15
 
 

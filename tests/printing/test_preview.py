@@ -258,7 +258,7 @@ async def test_pictures_that_are_drawn_later_count_too(
     old = await house.ask("preview", device_id=device, file=path)
     new = await house.ask("preview", device_id=device, file=path)
     kept = sum(item.size for item in (await async_get_spool(house.hass))._kept.values())
-    monkeypatch.setattr(spool_module, "MAX_KEPT_BYTES", kept)
+    monkeypatch.setattr(spool_module, "MAX_SPOOL_BYTES", kept)
     assert await look(client, new["images"][1]) is not None
     assert await look(client, old["images"][0]) is None
     assert await look(client, new["images"][0]) is not None

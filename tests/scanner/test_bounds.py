@@ -272,7 +272,7 @@ async def test_names_that_somebody_else_always_takes(
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     house.hass.config.allowlist_external_dirs = {str(tmp_path)}
-    copy = folders.async_copy
+    copy = folders.async_copy_into_folder
 
     async def late(
         hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[str], *, again: bool
@@ -281,7 +281,7 @@ async def test_names_that_somebody_else_always_takes(
             target.write_text("of somebody else")
         return await copy(hass, paths, targets, again=again)
 
-    monkeypatch.setattr(scan_jobs, "async_copy", late)
+    monkeypatch.setattr(scan_jobs, "async_copy_into_folder", late)
     answer = await do(house, laser, folder=str(folder))
     assert (answer["state"], answer["reason"]) == ("failed", "scan_not_copied")
     [file] = answer["files"]

@@ -13,7 +13,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 import pytest
 
-from custom_components.lianke.documents import folders, whole
+from custom_components.lianke.documents import completeness, folders
 from custom_components.lianke.documents.pdf_client import PdfError
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
 from custom_components.lianke.ledger import Step
@@ -207,7 +207,7 @@ async def test_a_page_that_is_looked_at_while_the_box_is_loaded_anew_is_kept(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process that looks at it ends with the box."""
-    check, began = whole.async_check, asyncio.Event()
+    check, began = completeness.async_check_complete, asyncio.Event()
 
     async def ends(*args: Any, **more: Any) -> None:
         if began.is_set():
@@ -217,8 +217,8 @@ async def test_a_page_that_is_looked_at_while_the_box_is_loaded_anew_is_kept(
         await until(lambda: house.entry.state is not ConfigEntryState.LOADED)
         raise PdfError("unavailable")
 
-    assert "unavailable" in whole.UNCHECKED
-    monkeypatch.setattr(scan, "async_check", ends)
+    assert "unavailable" in completeness.UNCHECKED_REASONS
+    monkeypatch.setattr(scan, "async_check_complete", ends)
     monkeypatch.setattr(scan, "FETCHES", 1)
     await do(house, laser, wait=False)
     await began.wait()

@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.lianke.api import scanning as api_scanning
 from custom_components.lianke.const import ScanSource
-from custom_components.lianke.documents import whole
+from custom_components.lianke.documents import completeness
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.scan import ScanError, async_scan_page
@@ -109,7 +109,7 @@ async def test_a_page_that_could_not_be_decoded_in_time_stays_at_the_service(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     house.cloud.variants.update(scan_result=way)
-    monkeypatch.setattr(whole, "CHECK_SECONDS", 0)
+    monkeypatch.setattr(completeness, "CHECK_SECONDS", 0)
     pages, failure, at_service = await came(house, GLASS, laser)
     assert failure is not None
     assert (pages, failure.reason, failure.detail) == ([], "scan_incomplete", "1")
@@ -137,7 +137,7 @@ async def test_a_page_that_was_decoded_in_time_the_second_time_is_one(
 async def test_a_page_that_could_not_be_decoded_in_time_is_not_copied(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whole, "CHECK_SECONDS", 0)
+    monkeypatch.setattr(completeness, "CHECK_SECONDS", 0)
     answer = await do(house, laser, "copy", printer=device_of(house.hass, LASER))
     assert (answer["state"], answer["reason"]) == ("failed", "scan_incomplete")
     assert answer["files"] == answer["print_jobs"] == []

@@ -316,7 +316,7 @@ DOCUMENTS: dict[str, Case] = {
         200,
     ),
     "documents.conversion.MAX_STEM": (
-        lambda: len(conversion.file_name("x" * MANY + ".pdf", FileType.PDF)),
+        lambda: len(conversion.document_file_name("x" * MANY + ".pdf", FileType.PDF)),
         104,
     ),
     "documents.conversion.MAX_TITLE": (lambda: len(conversion.clean_title("x" * MANY)), 200),
@@ -324,7 +324,7 @@ DOCUMENTS: dict[str, Case] = {
         lambda: process._read(io.BytesIO(struct.pack(">I", 65537) + b'"' + b"x" * 65535 + b'"')),
         None,
     ),
-    "pages.testpage.MAX_NAMES": (
+    "pages.testpage.MAX_TEST_PAGE_NAMES": (
         lambda: testpage._names(many(int)).count(","),
         39,
     ),
@@ -425,7 +425,7 @@ def test_a_large_picture_becomes_a_jpeg(tmp_path: Path) -> None:
 def test_the_frames_of_a_tiff_are_counted_up_to_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversion, "MAX_FRAMES", 10)
+    monkeypatch.setattr(conversion, "MAX_COUNTED_TIFF_PAGES", 10)
     path = tmp_path / "many.tif"
     first = Image.new("1", (1, 1))
     for frames, counted in ((9, 9), (10, None)):

@@ -18,7 +18,7 @@ from custom_components.lianke.flows.binding import printer_list
 from custom_components.lianke.issues import AWAITING_DRIVER
 from custom_components.lianke.jobs.rules import LimitError
 from custom_components.lianke.lan.network_options import lan_addresses
-from custom_components.lianke.pages.clean import MAX_LENGTH, escape_markdown
+from custom_components.lianke.pages.clean import MAX_ESCAPED_LENGTH, escape_markdown
 from tests.conftest import LANGUAGES, make_entry, set_up, texts
 from tests.security.rendering import PAYLOADS, active, as_shown, blocks, shown
 from tests.simulator import Simulator
@@ -86,7 +86,7 @@ def test_the_payloads_would_do_something() -> None:
 
 
 def test_an_escaped_text_is_bounded() -> None:
-    assert len(shown(escape_markdown("![x](//evil.example)" * 1000))) <= MAX_LENGTH + 1
+    assert len(shown(escape_markdown("![x](//evil.example)" * 1000))) <= MAX_ESCAPED_LENGTH + 1
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -22,18 +22,18 @@ from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, 
 from ..pages.page_estimate import pages_at_most
 from ..pdf.pictures import DECODER_ERRORS, flatten, srgb
 from .document import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, Document, FileType, sniff
-from .encoding import read_text
+from .encoding import decode_if_clear
 from .spool import open_private, translate_disk_errors, write_bytes
 
 # Pillow 12.3 needs at its peak 16 bytes a pixel for WebP, 12 for AVIF and 9 for HEIC, so a picture takes at most
 # 300 MB. Phones' usual 12 to 24 megapixels fit; 48 do not: these formats cannot be decoded at a smaller size.
-MAX_PIXELS = 25_000_000
-MAX_WEBP_PIXELS = 17_000_000
+MAX_CONVERTED_PIXELS = 25_000_000
+MAX_CONVERTED_WEBP_PIXELS = 17_000_000
 # Pictures up to this size become PNG, without loss; as PNG a large photo would be several times its size.
 MAX_PNG_PIXELS = 4_000_000
 JPEG_QUALITY = 92
 # Pages of a TIFF that are counted; with more, the number is unknown.
-MAX_FRAMES = 2000
+MAX_COUNTED_TIFF_PAGES = 2000
 HEIF_DECODER = "pillow_heif"
 HEIF_HEAD_BYTES = 64
 # Raised for damaged pictures, and where there is not enough memory to decode one.
@@ -66,7 +66,7 @@ def convert_image(source: Path, target: Path, name: str) -> FileType:
 def _decode(source: Path, name: str) -> Image.Image:
     """Turn the picture upright; the decoder's memory is free on return. Raises InputError: image_too_large."""
     with Image.open(source) as opened:
-        limit = MAX_WEBP_PIXELS if opened.format == "WEBP" else MAX_PIXELS
+        limit = MAX_CONVERTED_WEBP_PIXELS if opened.format == "WEBP" else MAX_CONVERTED_PIXELS
         if opened.width * opened.height > limit:
             raise InputError("image_too_large", name=name)
         picture = opened.copy()
@@ -90,7 +90,7 @@ def count_frames(path: Path) -> int | None:
     """Count the pages of a TIFF file; None if it cannot be read, or has MAX_FRAMES or more."""
     try:
         with Image.open(path) as picture:
-            for frame in range(MAX_FRAMES):
+            for frame in range(MAX_COUNTED_TIFF_PAGES):
                 try:
                     picture.seek(frame)
                 except EOFError:
@@ -104,7 +104,7 @@ def count_frames(path: Path) -> int | None:
 MAX_STEM = 100
 # Characters of a title.
 MAX_TITLE = 200
-SAME_KIND = {
+MACRO_SUFFIXES = {
     FileType.DOCX: frozenset({".docm"}),
     FileType.XLSX: frozenset({".xlsm"}),
     FileType.PPTX: frozenset({".pptm"}),
@@ -181,7 +181,7 @@ def make_document(
         pages = count_frames(path) if kind is FileType.TIFF else 1
     return Document(
         path=path,
-        name=file_name(name, kind),
+        name=document_file_name(name, kind),
         content_type=CONTENT_TYPES.get(kind, "text/plain"),
         extension=kind,
         size=path.stat().st_size,
@@ -213,7 +213,7 @@ def clean_title(title: str) -> str:
     return " ".join(kept.split())[:MAX_TITLE].rstrip()
 
 
-def file_name(name: str, kind: FileType, number: str = "") -> str:
+def document_file_name(name: str, kind: FileType, number: str = "") -> str:
     """Make a name that is safe in form fields and file systems; `number` goes before the extension."""
     stem = UNSAFE.sub("_", Path(name).name).strip(" .")
     known = {item.value for item in FileType} | {
@@ -226,7 +226,7 @@ def file_name(name: str, kind: FileType, number: str = "") -> str:
     }
     suffix = Path(stem).suffix.lower()
     # Office does not open a file with macros that is named .docx, so .docm stays.
-    extension = suffix if suffix in SAME_KIND.get(kind, ()) else kind
+    extension = suffix if suffix in MACRO_SUFFIXES.get(kind, ()) else kind
     if suffix in known or extension == suffix:
         stem = Path(stem).stem
     # File systems allow 255 bytes for a name, however many characters those are.
@@ -238,7 +238,7 @@ def make_text_document(document: Document, style: PageStyle) -> Document:
     """Replace a text, CSV or Markdown file by the page made of it. Raises InputError."""
     if document.size > MAX_TEXT_BYTES:
         raise InputError("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
-    if (text := read_text(document.path.read_bytes(), style.language)) is None:
+    if (text := decode_if_clear(document.path.read_bytes(), style.language)) is None:
         raise InputError("text_unreadable", name=document.name)
     text = text.rstrip("\x1a")  # DOS ends a text with Ctrl-Z
     document.path.unlink()

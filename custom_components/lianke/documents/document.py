@@ -75,13 +75,13 @@ class SourceKind(StrEnum):
     DOCUMENT = "document"
 
 
-MAGIC: Final = bytes.fromhex("d0cf11e0a1b11ae1")
+OLE_MAGIC: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 # Streams and folders of an OLE file: far more than any document has.
-MAX_DIRECTORY_ENTRIES: Final = 4096
-HEADER_BYTES: Final = 512
-SECTOR_SHIFTS: Final = (9, 12)
+MAX_OLE_ENTRIES: Final = 4096
+OLE_HEADER_BYTES: Final = 512
+OLE_SECTOR_SHIFTS: Final = (9, 12)
 # Sectors of the sector table (FAT) that the header itself lists; a file may have twice as many more than it needs.
-HEADER_FAT_SECTORS: Final = 109
+OLE_HEADER_FAT_SECTORS: Final = 109
 _OLE_ERRORS: Final = (
     OSError,
     ValueError,
@@ -93,7 +93,7 @@ _OLE_ERRORS: Final = (
 )
 
 
-def root_names(path: Path) -> frozenset[str] | None:
+def ole_root_names(path: Path) -> frozenset[str] | None:
     """List the streams and folders at the root of an OLE file; None when it is cut off or damaged.
 
     Folders below the root are left out: embedded documents are there.
@@ -102,18 +102,18 @@ def root_names(path: Path) -> frozenset[str] | None:
 
     class Bounded(OleFileIO):  # type: ignore[misc]  # it has no types
         def _load_direntry(self, sid: int) -> Any:
-            if sid >= MAX_DIRECTORY_ENTRIES:
+            if sid >= MAX_OLE_ENTRIES:
                 raise ValueError
             return super()._load_direntry(sid)
 
     with path.open("rb") as file:
-        header = file.read(HEADER_BYTES)
+        header = file.read(OLE_HEADER_BYTES)
     shift = int.from_bytes(header[30:32], "little")
-    if len(header) < HEADER_BYTES or shift not in SECTOR_SHIFTS:
+    if len(header) < OLE_HEADER_BYTES or shift not in OLE_SECTOR_SHIFTS:
         return None
     # olefile first reads the whole FAT, so a small file that claims a large one is refused.
     table_sectors = int.from_bytes(header[44:48], "little")
-    if (table_sectors - 2 * HEADER_FAT_SECTORS) << (shift - 2) > path.stat().st_size >> shift:
+    if (table_sectors - 2 * OLE_HEADER_FAT_SECTORS) << (shift - 2) > path.stat().st_size >> shift:
         return None
     try:
         with Bounded(path) as document:
@@ -164,7 +164,9 @@ _COMMENTS = re.compile(rb"\A(?:<!--.*?-->\s*)+", re.DOTALL)
 TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".md", ".markdown", ".log"})
 # Text under such a name is a server's error page, or named by mistake. Office names are not among them: many
 # programs save an HTML table under one.
-NEVER_TEXT = frozenset({".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"})
+NOT_TEXT_SUFFIXES = frozenset(
+    {".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+)
 # How a raw e-mail begins (RFC 5322, 3.6), which is refused: it contains its attachments as encoded text.
 _MAIL = re.compile(
     rb"\A(?:from |(?:return-path|received|delivered-to|dkim-signature|authentication-results|x-[a-z-]+|mime-version"
@@ -199,7 +201,7 @@ class FileType(StrEnum):
     MARKDOWN = ".md"
 
 
-STARTS: Final[dict[bytes | tuple[bytes, ...], FileType]] = {
+IMAGE_STARTS: Final[dict[bytes | tuple[bytes, ...], FileType]] = {
     b"\xff\xd8\xff": FileType.JPEG,
     b"\x89PNG\r\n\x1a\n": FileType.PNG,
     (b"GIF87a", b"GIF89a"): FileType.GIF,
@@ -228,10 +230,10 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
         if not may_be_raw or suffix != FileType.RAW:
             raise InputError("raw_not_asked_for", name=name)
         kind = FileType.RAW
-    if kind is None and (kind := _text_kind(head, name, suffix)) and suffix in NEVER_TEXT:
+    if kind is None and (kind := _text_kind(head, name, suffix)) and suffix in NOT_TEXT_SUFFIXES:
         raise InputError("content_not_as_named", name=name)
     if kind is None:
-        reason = "file_damaged" if suffix in NEVER_TEXT else "type_not_supported"
+        reason = "file_damaged" if suffix in NOT_TEXT_SUFFIXES else "type_not_supported"
         raise InputError(reason, name=name)
     if kind == ".ofd":
         raise InputError("ofd_not_supported", name=name)
@@ -242,7 +244,9 @@ def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
     # Some programs write a few bytes before %PDF-, and PDF readers accept that.
     if head.lstrip().startswith(b"%PDF-") or (suffix == FileType.PDF and b"%PDF-" in head[:1024]):
         return FileType.PDF
-    if known := next((kind for start, kind in STARTS.items() if head.startswith(start)), None):
+    if known := next(
+        (kind for start, kind in IMAGE_STARTS.items() if head.startswith(start)), None
+    ):
         return known
     if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0" and b"\0" in head[14:18]:
         return FileType.BMP
@@ -250,7 +254,7 @@ def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
         return FileType.WEBP
     if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
         return FileType.HEIF
-    if head.startswith(MAGIC):
+    if head.startswith(OLE_MAGIC):
         return _ole_kind(path, name, suffix)
     if head.startswith(b"PK\x03\x04"):
         return _zip_kind(path, name)
@@ -259,7 +263,7 @@ def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
 
 def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
     """Tell Word, Excel and PowerPoint apart. Raises InputError: file_damaged, office_protected."""
-    if (names := root_names(path)) is None:
+    if (names := ole_root_names(path)) is None:
         raise InputError("file_damaged", name=name)
     if names & OLE_PROTECTED:
         raise InputError("office_protected", name=name)

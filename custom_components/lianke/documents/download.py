@@ -22,7 +22,7 @@ IDENTITY: Final = "identity"
 CODINGS: Final = frozenset({IDENTITY, "gzip", "deflate"})
 _GZIP: Final = 31
 _ZLIB: Final = 15
-_BARE: Final = -15
+_DEFLATE: Final = -15
 _GZIP_START: Final = b"\x1f"
 
 
@@ -69,7 +69,7 @@ class Unpacker:
         if self._coding == "gzip":
             return _GZIP
         framed = data[:1] == b"\x78" and int.from_bytes(data[:2]) % 31 == 0
-        return _ZLIB if framed else _BARE
+        return _ZLIB if framed else _DEFLATE
 
 
 # Redirects of a web address that are followed; one with more is refused.

@@ -14,7 +14,7 @@ import unicodedata
 
 from charset_normalizer import from_bytes
 
-MARKS: Final = {
+BYTE_ORDER_MARKS: Final = {
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
@@ -22,7 +22,7 @@ MARKS: Final = {
 UTF_8: Final = frozenset({"utf-8", "utf-8-sig"})
 UTF_16: Final = frozenset({"utf-16", "utf-16-le", "utf-16-be"})
 # These need no guess: a file whose name does not say text is text only in one of these.
-SURE_ENCODINGS: Final = frozenset({"utf-8", *MARKS.values()})
+SURE_ENCODINGS: Final = frozenset({"utf-8", *BYTE_ORDER_MARKS.values()})
 # Single-byte encodings among which charset_normalizer decides, the more common ones first.
 ONE_BYTE: Final = (
     "cp1252",
@@ -42,8 +42,8 @@ SAMPLE_BYTES: Final = 64 * 1024
 # as common, and in that language half may be rarer still, as in names.
 ENOUGH: Final = 0.85
 ENOUGH_AT_HOME: Final = 0.5
-SHORT: Final = 24
-SHORT_AT_HOME: Final = 60
+SHORT_TEXT: Final = 24
+SHORT_TEXT_AT_HOME: Final = 60
 LONG_BYTES: Final = 40
 FEW_LETTERS: Final = 8
 # Share of the characters that must be common ones in UTF-16 without a byte order mark.
@@ -123,9 +123,9 @@ _PAIR_GB = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
 _PAIR_BIG5 = re.compile(rb"[\x81-\xfe][\x40-\x7e\xa1-\xfe]")
 _PAIR_SJIS = re.compile(rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]|[\xa1-\xdf]")
 _PAIR_EUC = re.compile(rb"[\x8e\xa1-\xfe][\xa1-\xfe]")
-_KANA: Final = 0.5 / 170
-_KANJI: Final = 0.1 / 2500
-_SIGN: Final = 0.08 / 282
+_EACH_KANA: Final = 0.5 / 170
+_EACH_KANJI: Final = 0.1 / 2500
+_EACH_SIGN: Final = 0.08 / 282
 _EASTERN: Final = (
     _Encoding(
         "gb18030",
@@ -133,7 +133,7 @@ _EASTERN: Final = (
         _PAIR_GB,
         _OFTEN_HANS,
         0.4,
-        ((0xB0, 0xD7, 0.5 / 3500), (0xA1, 0xA3, _SIGN), (0xD8, 0xF7, _SECOND)),
+        ((0xB0, 0xD7, 0.5 / 3500), (0xA1, 0xA3, _EACH_SIGN), (0xD8, 0xF7, _SECOND)),
     ),
     _Encoding(
         "big5hkscs",
@@ -141,7 +141,7 @@ _EASTERN: Final = (
         _PAIR_BIG5,
         _OFTEN_HANT,
         0.4,
-        ((0xA4, 0xC6, 0.5 / 5100), (0xA1, 0xA3, _SIGN), (0xC9, 0xF9, _SECOND)),
+        ((0xA4, 0xC6, 0.5 / 5100), (0xA1, 0xA3, _EACH_SIGN), (0xC9, 0xF9, _SECOND)),
     ),
     _Encoding(
         "cp932",
@@ -149,7 +149,12 @@ _EASTERN: Final = (
         _PAIR_SJIS,
         _OFTEN_JA,
         0.3,
-        ((0x82, 0x83, _KANA), (0x88, 0x97, _KANJI), (0x81, 0x81, _SIGN), (0x98, 0xEA, _SECOND)),
+        (
+            (0x82, 0x83, _EACH_KANA),
+            (0x88, 0x97, _EACH_KANJI),
+            (0x81, 0x81, _EACH_SIGN),
+            (0x98, 0xEA, _SECOND),
+        ),
         re.compile(rb"[\xa1-\xdf]"),
     ),
     _Encoding(
@@ -158,7 +163,12 @@ _EASTERN: Final = (
         _PAIR_EUC,
         _OFTEN_JA,
         0.3,
-        ((0xA4, 0xA5, _KANA), (0xB0, 0xCF, _KANJI), (0xA1, 0xA3, _SIGN), (0xD0, 0xF4, _SECOND)),
+        (
+            (0xA4, 0xA5, _EACH_KANA),
+            (0xB0, 0xCF, _EACH_KANJI),
+            (0xA1, 0xA3, _EACH_SIGN),
+            (0xD0, 0xF4, _SECOND),
+        ),
         re.compile(rb"\x8e[\xa1-\xdf]"),
     ),
     _Encoding(
@@ -230,7 +240,7 @@ def decode_text(data: bytes, language: str = "") -> str:
     return data.decode(encoding or "gb18030", errors="replace")
 
 
-def read_text(data: bytes, language: str) -> str | None:
+def decode_if_clear(data: bytes, language: str) -> str | None:
     """None if another encoding fits about as well: the text might be noise on paper."""
     encoding, is_clear = _weigh_despite_controls(data, language)
     return data.decode(encoding, errors="replace") if encoding and is_clear else None
@@ -243,7 +253,7 @@ def can_be_text(data: bytes) -> bool:
             return True
         sample = form[:SAMPLE_BYTES]
         if not _CONTROLS.search(form) and any(
-            _eastern(sample, one, SHORT_AT_HOME)[1] for one in _EASTERN
+            _eastern(sample, one, SHORT_TEXT_AT_HOME)[1] for one in _EASTERN
         ):
             return True
     return False
@@ -256,7 +266,7 @@ def guess_encoding(data: bytes, language: str = "") -> str | None:
 
 def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
     """Return the likeliest encoding, and whether it clearly beats the next one."""
-    for mark, encoding in MARKS.items():
+    for mark, encoding in BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             readable = _is_readable(data.decode(encoding, errors="replace"))
             return (encoding, True) if readable else (None, False)
@@ -277,9 +287,9 @@ def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
     for one in _EASTERN:
         # A Western household has its box from China, so Chinese is likelier than the others.
         if _is_spoken(one.language, home):
-            before, rarer = _AT_HOME, SHORT_AT_HOME
+            before, rarer = _AT_HOME, SHORT_TEXT_AT_HOME
         elif one.language == "zh-hans" and western:
-            before, rarer = _IN_CHINA, SHORT
+            before, rarer = _IN_CHINA, SHORT_TEXT
         else:
             before, rarer = 1.0, 0
         value, fits = _eastern(sample, one, rarer)
@@ -401,7 +411,7 @@ def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> tuple[float, bool]
         total += log(likelihood)
         if len(pair) == 2 and pair[1] < 0x80 and _is_in_a_word(data, match.start(), match.end()):
             total += log(_OUT_OF_A_WORD)
-    enough = ENOUGH_AT_HOME if len(found) <= rarer == SHORT_AT_HOME else ENOUGH
+    enough = ENOUGH_AT_HOME if len(found) <= rarer == SHORT_TEXT_AT_HOME else ENOUGH
     return total, bool(found) and used / (len(found) + stray) >= enough
 
 

@@ -66,7 +66,7 @@ def free_names(hass: HomeAssistant, paths: Sequence[Path], folder: Path) -> tupl
     return tuple(str(folder / name) for name in names)
 
 
-async def async_copy(
+async def async_copy_into_folder(
     hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[str], *, again: bool
 ) -> bool:
     """Do as `copy_all`; a canceled caller also waits until the thread has ended."""

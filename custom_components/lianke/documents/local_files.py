@@ -12,18 +12,18 @@ from homeassistant.exceptions import Unauthorized, UnknownUser
 from ..errors import InputError
 
 # Never read, whatever is allowed: these names anywhere, these folders below the configuration.
-NEVER_NAMES: Final = frozenset({"secrets.yaml"})
+FORBIDDEN_NAMES: Final = frozenset({"secrets.yaml"})
 # Below the configuration: Home Assistant serves it as `/local`.
-PUBLIC_FOLDER: Final = "www"
-NEVER_FOLDERS: Final = frozenset({".storage", ".cloud"})
+SERVED_FOLDER: Final = "www"
+FORBIDDEN_FOLDERS: Final = frozenset({".storage", ".cloud"})
 
 # The folders in which a file may be read.
-type Roots = Iterable[str | Path]
+type AllowedFolders = Iterable[str | Path]
 
 
 class LocalFile(NamedTuple):
     path: Path
-    roots: Roots
+    roots: AllowedFolders
     # As people see it.
     name: str
 
@@ -32,7 +32,7 @@ def media_roots(hass: HomeAssistant) -> tuple[str, ...]:
     return (*hass.config.media_dirs.values(), *hass.config.allowlist_external_dirs)
 
 
-def allowed_path(path: Path, roots: Roots, config_dir: str) -> tuple[Path, Path]:
+def allowed_path(path: Path, roots: AllowedFolders, config_dir: str) -> tuple[Path, Path]:
     """Return the root and the real path, with all links followed.
 
     Raises InputError: file_not_allowed, file_not_found.
@@ -45,13 +45,13 @@ def allowed_path(path: Path, roots: Roots, config_dir: str) -> tuple[Path, Path]
     root = next((root for root in resolved if real.is_relative_to(root)), None)
     config = Path(config_dir).resolve()
     below = real.relative_to(config).parts if real.is_relative_to(config) else ()
-    is_secret = real.name in NEVER_NAMES or not NEVER_FOLDERS.isdisjoint(below)
+    is_secret = real.name in FORBIDDEN_NAMES or not FORBIDDEN_FOLDERS.isdisjoint(below)
     if root is None or is_secret:
         raise InputError("file_not_allowed", name=path.name)
     return root, real
 
 
-def open_allowed(path: Path, roots: Roots, config_dir: str) -> BinaryIO:
+def open_allowed(path: Path, roots: AllowedFolders, config_dir: str) -> BinaryIO:
     """Open a file below one of the roots.
 
     Each part is opened within the one before and must not be a link, so what was checked is what is opened, whatever
@@ -72,12 +72,12 @@ def open_allowed(path: Path, roots: Roots, config_dir: str) -> BinaryIO:
 
 def check_not_public(folder: Path, config_dir: str) -> None:
     """Raise InputError for a real path below `www`, whose files Home Assistant serves without login."""
-    public = Path(config_dir, PUBLIC_FOLDER).resolve()
+    public = Path(config_dir, SERVED_FOLDER).resolve()
     if folder.is_relative_to(public):
-        raise InputError("scan_folder_public", folder=PUBLIC_FOLDER)
+        raise InputError("scan_folder_public", folder=SERVED_FOLDER)
 
 
-def open_folder(folder: Path, roots: Roots, config_dir: str) -> int:
+def open_folder(folder: Path, roots: AllowedFolders, config_dir: str) -> int:
     """Open a folder below one of the roots to put files into; return its descriptor.
 
     `folder` is its real path when it was chosen; if a part has become a link since, it is refused.

@@ -23,7 +23,14 @@ from ..api.coerce import to_list, to_mapping, whole_text
 from ..const import DOMAIN
 from ..errors import InputError
 from ..pages.compose import html_page, markdown_page, text_page
-from ..pages.lists import COMPLETED, MAX_ENTRIES, AgendaEntry, TodoEntry, agenda_page, todo_page
+from ..pages.lists import (
+    COMPLETED,
+    MAX_LIST_ENTRIES,
+    AgendaEntry,
+    TodoEntry,
+    agenda_page,
+    todo_page,
+)
 from ..pages.page import MAX_TEXT_BYTES, PageStyle, is_visible, paper_size
 from ..pages.testpage import color_page, test_page
 from .conversion import async_make_document, clean_title, make_page_document
@@ -69,7 +76,7 @@ DEFAULT_PAGE = PageOptions()
 # Makes a document of a page for a paper, None where the paper is unknown.
 type WritePage = Callable[[Spool, Paper | None], Awaitable[Document]]
 # The most sheets of a test page: on a small label it needs a second one.
-OWN_PAGES = 2
+BUILTIN_SHEETS = 2
 
 
 async def async_style(
@@ -188,14 +195,16 @@ async def async_test_page(
         lambda style: test_page(printer_name, model, capabilities, name, style),
         paper,
         title=await async_page_text(hass, "page_test"),
-        at_most=OWN_PAGES,
+        at_most=BUILTIN_SHEETS,
     )
 
 
 async def async_color_page(hass: HomeAssistant, spool: Spool, paper: Paper | None) -> Document:
     """Print a little of every ink, which keeps nozzles from drying."""
     title = await async_page_text(hass, "page_keep_alive_title")
-    return await async_write_page(hass, spool, color_page, paper, title=title, at_most=OWN_PAGES)
+    return await async_write_page(
+        hass, spool, color_page, paper, title=title, at_most=BUILTIN_SHEETS
+    )
 
 
 SNAPSHOT_DOMAINS = frozenset({"camera", "image"})
@@ -357,5 +366,5 @@ def _refuse_empty(
 ) -> None:
     if not entries and not options.print_empty:
         raise InputError("list_empty", entity=entity_id)
-    if len(entries) > MAX_ENTRIES:
-        raise InputError("list_too_long", entity=entity_id, allowed=str(MAX_ENTRIES))
+    if len(entries) > MAX_LIST_ENTRIES:
+        raise InputError("list_too_long", entity=entity_id, allowed=str(MAX_LIST_ENTRIES))

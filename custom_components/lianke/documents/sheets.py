@@ -42,7 +42,7 @@ BOOKLET_SIDES: Final = ("both", "front", "back")
 STAMPS: Final = ("date", "page_numbers")
 PHOTO_FITS: Final = ("fill", "fit")
 # Width and height in mm; None is as large as the paper.
-PHOTO_SIZES: Final[dict[str, tuple[float, float] | None]] = {
+PHOTO_PRINT_SIZES: Final[dict[str, tuple[float, float] | None]] = {
     "paper": None,
     "3r": (89, 127),
     "4r": (102, 152),
@@ -71,15 +71,15 @@ _LOGGER = logging.getLogger(__name__)
 # Layouts that the service must not scale.
 TRUE_SIZE: Final = ("photos", "id_card", "poster")
 # All other layouts are scaled to the paper that they are printed on.
-FIT: Final = "fit"
+FIT_SCALE: Final = "fit"
 # Sheets of these are cut or put together, so they are one-sided unless the call itself says otherwise.
-ONE_SIDED: Final = (*TRUE_SIZE, "invoices")
+ONE_SIDED_LAYOUTS: Final = (*TRUE_SIZE, "invoices")
 # Options that every layout decides itself.
-LAID_OUT_BY: Final = frozenset({"orientation", "scale", "align", "auto_rotate", "excel_fit"})
-SEVERAL: Final = ("2_up", "4_up", "6_up", "9_up")
+LAYOUT_OPTIONS: Final = frozenset({"orientation", "scale", "align", "auto_rotate", "excel_fit"})
+N_UP_LAYOUTS: Final = ("2_up", "4_up", "6_up", "9_up")
 # Fields that mean something only together with a layout or another field, and which these are.
-BELONGS: Final[Mapping[str, tuple[str, ...]]] = {
-    "sheet_order": tuple(f"sheet: {name}" for name in SEVERAL),
+FIELD_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "sheet_order": tuple(f"sheet: {name}" for name in N_UP_LAYOUTS),
     "sheet_frame": ("sheet", "photo_size"),
     "poster_columns": ("sheet: poster",),
     "poster_rows": ("sheet: poster",),
@@ -93,11 +93,11 @@ BELONGS: Final[Mapping[str, tuple[str, ...]]] = {
     "watermark_opacity": ("watermark",),
 }
 # Fields with an item for each document.
-OF_EACH: Final = ("id_card_crop", "photo_crop", "clean_corners")
+PER_DOCUMENT_FIELDS: Final = ("id_card_crop", "photo_crop", "clean_corners")
 
 
 # The whole picture, by the fields of `pdf.pictures.Cut`.
-WHOLE: Final = {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0, "turn": 0.0}
+WHOLE_PICTURE: Final = {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0, "turn": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +139,7 @@ class SheetOptions:
         given = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         given["stamp"] = tuple(given.get("stamp", ()))
         for crop in ("id_card_crop", "photo_crop"):
-            given[crop] = tuple(WHOLE | cut for cut in given.get(crop, ()))
+            given[crop] = tuple(WHOLE_PICTURE | cut for cut in given.get(crop, ()))
         given["clean_corners"] = tuple(
             tuple(tuple(point) for point in corners) for corners in given.get("clean_corners", ())
         )
@@ -155,7 +155,7 @@ class SheetOptions:
         if "merge" in data:
             # `merge_new_sheet` may also come with `merge: false`.
             chosen.add("merge")
-        for name, needed in BELONGS.items():
+        for name, needed in FIELD_NEEDS.items():
             # A switch that is off, or an empty list, asks for nothing.
             asked = name in data and data[name] is not False and data[name] != []
             if (asked or (name == "merge_new_sheet" and name in data)) and chosen.isdisjoint(
@@ -164,7 +164,7 @@ class SheetOptions:
                 raise InputError("sheet_field_idle", field=name, needed=" / ".join(needed))
         if not all(_are_corners(corners) for corners in sheets.clean_corners if corners):
             raise InputError("clean_corners_wrong")
-        for name in OF_EACH:
+        for name in PER_DOCUMENT_FIELDS:
             if (items := len(getattr(sheets, name))) > documents:
                 raise InputError(
                     "sheet_more_than_documents",
@@ -187,14 +187,16 @@ class SheetOptions:
         return "short_edge" if wanted in (None, "off") else wanted
 
     @property
-    def decides(self) -> frozenset[str]:
+    def decided_options(self) -> frozenset[str]:
         """The options that the layout itself decides, so that no default of box, printer or driver counts."""
         if self.layout is None:
             return frozenset()
-        return LAID_OUT_BY | ({"duplex"} if self.layout in (BOOKLET, *ONE_SIDED) else frozenset())
+        return LAYOUT_OPTIONS | (
+            {"duplex"} if self.layout in (BOOKLET, *ONE_SIDED_LAYOUTS) else frozenset()
+        )
 
     @property
-    def joins(self) -> bool:
+    def joins_documents(self) -> bool:
         """All documents become one."""
         return (
             self.merge
@@ -325,7 +327,7 @@ async def async_lay_out(
     # Only one of them is set: `SheetOptions.of` refuses crops without their layout.
     cuts = sheets.id_card_crop or sheets.photo_crop
     files = [
-        _file(document, options) | {"cut": None if cut == WHOLE else cut}
+        _file(document, options) | {"cut": None if cut == WHOLE_PICTURE else cut}
         for document, cut in zip_longest(documents, cuts[: len(documents)])
     ]
     if sheets.clean:
@@ -474,7 +476,7 @@ def _request(
         "side": sheets.booklet_side,
         "columns": sheets.poster_columns,
         "rows": sheets.poster_rows,
-        "photo": PHOTO_SIZES[sheets.photo_size] if sheets.photo_size else None,
+        "photo": PHOTO_PRINT_SIZES[sheets.photo_size] if sheets.photo_size else None,
         "fill": sheets.photo_fit == "fill",
         "upright": sheets.photo_size in UPRIGHT_PHOTOS,
         "count": sheets.photo_count,
@@ -513,7 +515,7 @@ def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool)
     return replace(
         options,
         orientation=LANDSCAPE if turned else ORIENTATIONS["portrait"],
-        scale="none" if sheets.layout in TRUE_SIZE else FIT,
+        scale="none" if sheets.layout in TRUE_SIZE else FIT_SCALE,
         align=CENTER,
         auto_rotate=None,
     )

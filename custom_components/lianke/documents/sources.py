@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..pdf.ending import check_end
 from ..pdf.process import TaskError
 from ..pdf.raster import PWG_SYNC, URF_SYNC
+from .completeness import async_check_complete
 from .conversion import async_make_document, clean_title, make_document, make_text_document
 from .document import (
     IMAGES,
@@ -53,10 +54,9 @@ from .spool import (
     translate_disk_errors,
     write_bytes,
 )
-from .whole import async_check
 
 # Characters; a multiple of 4.
-PIECE: Final = 1 << 18
+BASE64_PIECE: Final = 1 << 18
 _BLANK = re.compile(r"\s+")
 
 
@@ -81,8 +81,8 @@ def write_base64(writer: BinaryIO, text: str, limit_bytes: int, name: str) -> No
 def _pieces(text: str) -> Iterator[str]:
     """Yield the text without white space, in pieces of whole groups of four."""
     rest = ""
-    for start in range(0, len(text), PIECE):
-        rest += _BLANK.sub("", text[start : start + PIECE])
+    for start in range(0, len(text), BASE64_PIECE):
+        rest += _BLANK.sub("", text[start : start + BASE64_PIECE])
         whole = len(rest) // 4 * 4
         if whole:
             yield rest[:whole]
@@ -92,10 +92,10 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 # Sources of files, which may contain raw printer commands.
-FILES = frozenset(
+FILE_SOURCES = frozenset(
     {SourceKind.UPLOAD, SourceKind.MEDIA, SourceKind.FILE, SourceKind.URL, SourceKind.CONTENT}
 )
-OF_ENTITIES = frozenset({SourceKind.ENTITY, SourceKind.MEDIA})
+ENTITY_SOURCES = frozenset({SourceKind.ENTITY, SourceKind.MEDIA})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -128,7 +128,7 @@ class Source:
             raise InputError("source_missing")
         if len(kinds) > 1:
             raise InputError("source_not_one", sources=", ".join(kinds))
-        said = {name: data[name] for name in _SAID if name in data}
+        said = {name: data[name] for name in _SOURCE_FIELDS if name in data}
         page = PageOptions(**{name: data[name] for name in _PAGE_FIELDS if name in data})
         return [
             cls(kind=kinds[0], value=value, page=page, **said)
@@ -136,7 +136,7 @@ class Source:
         ]
 
 
-_SAID: Final = ("title", "raw", "raw_encoding", "filename", "password")
+_SOURCE_FIELDS: Final = ("title", "raw", "raw_encoding", "filename", "password")
 _PAGE_FIELDS: Final = ("header", "columns", "agenda", "completed", "print_empty")
 
 
@@ -151,30 +151,32 @@ def entity_of(kind: SourceKind, value: str) -> str | None:
     return None
 
 
-class Making(NamedTuple):
+class DocumentRequest(NamedTuple):
     """What making a document needs; its options are checked by then."""
 
     spool: Spool
     options: ResolvedOptions
     limit_bytes: int
     # Whose rights count for reading the source.
-    reading: Context
+    context: Context
     # It takes this user's turn in the PDF process.
     user: str | None = None
 
 
-async def async_get_document(hass: HomeAssistant, source: Source, making: Making) -> Document:
+async def async_get_document(
+    hass: HomeAssistant, source: Source, request: DocumentRequest
+) -> Document:
     """Make the document of a source; its file belongs to the current `Spool.scope`.
 
     Raises InputError with what is wrong and what to do; Unauthorized; HomeAssistantError: disk_full.
     """
-    spool, limit_bytes, context = making.spool, making.limit_bytes, making.reading
-    kind, value, raw, paper = source.kind, source.value, source.raw, making.options.paper
+    spool, limit_bytes, context = request.spool, request.limit_bytes, request.context
+    kind, value, raw, paper = source.kind, source.value, source.raw, request.options.paper
     title = clean_title(source.title) or None
     is_foreign = False
-    landscape = making.options.orientation == ORIENTATIONS["landscape"]
+    landscape = request.options.orientation == ORIENTATIONS["landscape"]
     page = replace(source.page, landscape=landscape)
-    if raw and kind not in FILES | {SourceKind.TEXT}:
+    if raw and kind not in FILE_SOURCES | {SourceKind.TEXT}:
         raise InputError("raw_needs_file_or_text")
     if kind is SourceKind.DOCUMENT:
         document = await spool.async_copy_kept(value)
@@ -182,7 +184,7 @@ async def async_get_document(hass: HomeAssistant, source: Source, making: Making
         document = await async_text_document(
             hass, spool, value, kind=kind, title=title, paper=paper, options=page
         )
-    elif kind in OF_ENTITIES and (entity_id := entity_of(kind, value)) is not None:
+    elif kind in ENTITY_SOURCES and (entity_id := entity_of(kind, value)) is not None:
         document = await async_entity_document(
             hass,
             spool,
@@ -277,7 +279,7 @@ async def async_open_document(
     """
     if document.extension in IMAGES:
         try:
-            await async_check(hass, document.path, FileType(document.extension), user=user)
+            await async_check_complete(hass, document.path, FileType(document.extension), user=user)
         except PdfError as err:
             if err.reason == "unavailable":
                 raise InputError("picture_check_unavailable", name=document.name) from None
@@ -363,10 +365,10 @@ def _copy_file(file: LocalFile, config_dir: str, limit_bytes: int, target: Path)
 # Devices of the home network send a PDF or JPEG, which stays as it is, or raster pages, which become a PDF.
 
 # What one turn of the PDF process may take; it finishes a page that it has begun.
-TURN_SECONDS: Final = 50
-_AS_THEY_ARE: Final = frozenset({FileType.PDF, FileType.JPEG})
+RASTER_SECONDS: Final = 50
+_UNCHANGED_TYPES: Final = frozenset({FileType.PDF, FileType.JPEG})
 # Errors of raster pages only.
-_NO_RASTER: Final = {
+_RASTER_ERRORS: Final = {
     **dict.fromkeys(("damaged", "missing"), "file_damaged"),
     **dict.fromkeys(("unsupported", "unavailable"), "type_not_supported"),
     "raster_too_large": "raster_too_large",
@@ -389,7 +391,7 @@ async def async_received_document(
     `papers` returns widths and heights in 0.01 mm, one of which each raster page must fit on. Raises InputError:
     file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported, and as `async_open_document`.
     """
-    admitted = partial(_admitted, path, name, title=title)
+    admitted = partial(_unchanged_document, path, name, title=title)
     if (document := await hass.async_add_executor_job(admitted)) is not None:
         return await async_open_document(
             hass, spool, document, password=None, limit_bytes=limit_bytes, user=user
@@ -401,9 +403,9 @@ async def async_received_document(
     while "pages" not in answer:
         request = {**answer, **fixed}
         try:
-            answer = await worker.async_run("raster", request, user=user, seconds=TURN_SECONDS)
+            answer = await worker.async_run("raster", request, user=user, seconds=RASTER_SECONDS)
         except PdfError as err:
-            if key := _NO_RASTER.get(err.reason):
+            if key := _RASTER_ERRORS.get(err.reason):
                 raise InputError(key, name=name) from None
             raise pdf_error(err, name, limit_bytes=limit_bytes) from None
     return await hass.async_add_executor_job(
@@ -411,7 +413,7 @@ async def async_received_document(
     )
 
 
-def _admitted(path: Path, name: str, *, title: str) -> Document | None:
+def _unchanged_document(path: Path, name: str, *, title: str) -> Document | None:
     """None for raster pages. Raises InputError: file_empty, file_damaged, type_not_supported."""
     with path.open("rb") as file:
         if file.read(len(URF_SYNC)).startswith((URF_SYNC, PWG_SYNC)):
@@ -422,6 +424,6 @@ def _admitted(path: Path, name: str, *, title: str) -> Document | None:
         if err.reason in ("file_empty", "file_damaged"):
             raise
         raise InputError("type_not_supported", name=name) from None
-    if kind not in _AS_THEY_ARE:
+    if kind not in _UNCHANGED_TYPES:
         raise InputError("type_not_supported", name=name)
     return make_document(path, name, title=title, kind=kind)

@@ -35,9 +35,9 @@ _LOGGER = logging.getLogger(__name__)
 CHUNK_BYTES = 1024 * 1024
 # Documents and previews are kept for so long, up to so many, and up to so many bytes together. Beyond that, the oldest
 # of the user who keeps most go first.
-KEEP = timedelta(hours=1)
-MAX_KEPT = 50
-MAX_KEPT_BYTES = 500 * 1024 * 1024
+KEPT_FOR = timedelta(hours=1)
+MAX_SPOOL_DOCUMENTS = 50
+MAX_SPOOL_BYTES = 500 * 1024 * 1024
 # Far longer than KEEP or any call: older files were left behind by an interrupted call.
 ORPHAN_AGE = timedelta(hours=3)
 SWEEP_INTERVAL = timedelta(minutes=30)
@@ -102,7 +102,7 @@ class Spool:
                 # A second cancellation must not cancel the deletion.
                 await asyncio.shield(self._hass.async_add_executor_job(unlink_all, [*mine]))
 
-    def let_go(self, *paths: Path) -> None:
+    def release(self, *paths: Path) -> None:
         """Take files out of the current scope, which then does not delete them."""
         self._mine().difference_update(paths)
 
@@ -151,14 +151,14 @@ class Spool:
         old = self._kept.pop(handle, None)
         self._kept[handle] = kept = _Kept(
             document,
-            dt_util.utcnow() + KEEP,
+            dt_util.utcnow() + KEPT_FOR,
             drawing,
             0 if old is None else old.version + 1,
             paths,
             sum(map(len, pictures)),
             user,
         )
-        self.let_go(*kept.paths)
+        self.release(*kept.paths)
         gone = ([] if old is None else old.paths) + self._make_room()
         self._set_alarm()
         await self._hass.async_add_executor_job(unlink_all, gone)
@@ -220,7 +220,7 @@ class Spool:
                     gone = self._make_room()
                     # Not if it was replaced or deleted meanwhile.
                     if kept is self._kept.get(handle):
-                        self.let_go(path)
+                        self.release(path)
                     await self._hass.async_add_executor_job(unlink_all, gone)
                 return picture
             return await self._hass.async_add_executor_job(kept.pictures[number].read_bytes)
@@ -255,8 +255,8 @@ class Spool:
         """
         gone: list[Path] = []
         while len(kept := [*self._kept.values()]) > 1:
-            too_many = len(kept) > MAX_KEPT
-            if not too_many and sum(one.size for one in kept) <= MAX_KEPT_BYTES:
+            too_many = len(kept) > MAX_SPOOL_DOCUMENTS
+            if not too_many and sum(one.size for one in kept) <= MAX_SPOOL_BYTES:
                 break
             shares: Counter[str | None] = Counter()
             for one in kept:

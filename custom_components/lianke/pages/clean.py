@@ -22,12 +22,12 @@ from .page import MAX_TEXT_BYTES
 
 SCHEME = "qr:"
 # QR codes in one document; drawing one takes up to a tenth of a second.
-MAX_CODES = 50
+MAX_QR_CODES = 50
 
 
 def check_codes(count: int) -> None:
-    if count > MAX_CODES:
-        raise InputError("too_many_codes", allowed=str(MAX_CODES))
+    if count > MAX_QR_CODES:
+        raise InputError("too_many_codes", allowed=str(MAX_QR_CODES))
 
 
 def qr_image(address: str, alt: str = "") -> str:
@@ -95,7 +95,7 @@ def _rename(found: re.Match[str]) -> str:
 
 
 # Browsers stop nesting at 512 themselves; the parser's time grows with the square of the depth.
-MAX_DEPTH: Final = 500
+MAX_HTML_DEPTH: Final = 500
 # For each one the parser copies a growing text: a megabyte of them takes it nine seconds.
 MAX_AMPERSANDS: Final = 300_000
 
@@ -164,8 +164,8 @@ def read_frame(source: str) -> HtmlFrame:
     frame = HtmlFrame()
     frame.feed(source)
     frame.close()
-    if frame.deepest > MAX_DEPTH:
-        raise InputError("html_too_deep", limit=str(MAX_DEPTH))
+    if frame.deepest > MAX_HTML_DEPTH:
+        raise InputError("html_too_deep", limit=str(MAX_HTML_DEPTH))
     return frame
 
 
@@ -216,7 +216,7 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 
 # Characters of a name from outside in a rendered text.
-MAX_LENGTH: Final = 300
+MAX_ESCAPED_LENGTH: Final = 300
 
 # All that a backslash may escape in CommonMark.
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
@@ -231,6 +231,6 @@ def escape_markdown(text: str) -> str:
     servers. Unescaped they could load a foreign picture or make a link in a repair or a form.
     """
     shown = " ".join(_UNSEEN.sub(" ", text).split())
-    if len(shown) > MAX_LENGTH:
-        shown = shown[:MAX_LENGTH] + "…"
+    if len(shown) > MAX_ESCAPED_LENGTH:
+        shown = shown[:MAX_ESCAPED_LENGTH] + "…"
     return _PUNCTUATION.sub(r"\\\1", shown)

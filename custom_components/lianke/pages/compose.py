@@ -35,9 +35,9 @@ def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = Tru
     Raises InputError: text_empty, qr_empty, qr_too_long.
     """
     # Imported only when needed: the parser is a quarter of all modules that the integration would load.
-    from .markdown import render  # noqa: PLC0415
+    from .markdown import render_markdown  # noqa: PLC0415
 
-    body = render(text, style, breaks=breaks)
+    body = render_markdown(text, style, breaks=breaks)
     if is_blank(body):
         raise InputError("text_empty")
     return page(style, body, title=title)

@@ -10,10 +10,10 @@ from typing import Any, Self
 from .page import PageStyle, page, style_sheet
 
 # Items of a list, or events of a calendar.
-MAX_ENTRIES = 2000
-COLUMNS_FROM = 22
-A_WEEK = 7
-COLUMNS_WIDTH = 140.0
+MAX_LIST_ENTRIES = 2000
+TWO_COLUMNS_ENTRIES = 22
+WEEK_DAYS = 7
+TWO_COLUMNS_WIDTH = 140.0
 COMPLETED = "completed"
 
 TODO_CSS = style_sheet("todo")
@@ -34,7 +34,7 @@ class TodoEntry:
         return cls(
             text=str(item.get("summary") or ""),
             done=item.get("status") == COMPLETED,
-            due=_moment(item.get("due"), zone),
+            due=_read_time(item.get("due"), zone),
             description=str(item.get("description") or ""),
         )
 
@@ -51,12 +51,12 @@ class AgendaEntry:
     @classmethod
     def from_event(cls, event: Mapping[str, Any], zone: tzinfo) -> Self | None:
         """Read an event as `calendar.get_events` returns it; `zone` is that of the home. None without a start."""
-        start = _moment(event.get("start"), zone)
+        start = _read_time(event.get("start"), zone)
         if start is None:
             return None
         return cls(
             start=start,
-            end=_moment(event.get("end"), zone) or start,
+            end=_read_time(event.get("end"), zone) or start,
             text=str(event.get("summary") or ""),
             location=str(event.get("location") or ""),
         )
@@ -75,7 +75,7 @@ def todo_page(entries: Sequence[TodoEntry], style: PageStyle, *, title: str) -> 
     A long list on wide paper has two columns, unless `style.columns` is set.
     """
     columns = style.columns or (
-        2 if len(entries) >= COLUMNS_FROM and style.width >= COLUMNS_WIDTH else 1
+        2 if len(entries) >= TWO_COLUMNS_ENTRIES and style.width >= TWO_COLUMNS_WIDTH else 1
     )
     parts = []
     for heading, group in _grouped(entries, style):
@@ -104,7 +104,7 @@ def agenda_page(
             # Events of the whole day come first.
             key=lambda one: (isinstance(one.start, datetime), _start_on(one, day), one.text),
         )
-        if not todays and days > A_WEEK:
+        if not todays and days > WEEK_DAYS:
             continue
         rows = "".join(_agenda_row(entry, day, style) for entry in todays)
         content = f'<dl dir="auto">{rows}</dl>' if rows else nothing
@@ -192,7 +192,7 @@ def _day(moment: date | datetime) -> date:
     return moment.date() if isinstance(moment, datetime) else moment
 
 
-def _moment(value: object, zone: tzinfo) -> date | datetime | None:
+def _read_time(value: object, zone: tzinfo) -> date | datetime | None:
     """Parse an ISO day, or an ISO time into the time zone of the home; None for anything else."""
     if not isinstance(value, str):
         return None

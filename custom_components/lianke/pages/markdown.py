@@ -15,17 +15,17 @@ from markdown_it.utils import OptionsDict
 
 from ..errors import InputError
 from .clean import SCHEME, check_codes, qr_image
-from .page import MAX_MADE_BYTES, PageStyle, page_too_large, part_long_words, table_style
+from .page import MAX_MADE_BYTES, PageStyle, break_long_words, page_too_large, table_style
 
 # The parser needs 500 times a text's size in memory.
-MAX_BYTES: Final = 96 * 1024
-CODES: Final = "lianke_codes"
+MAX_MARKDOWN_BYTES: Final = 96 * 1024
+QR_COUNT: Final = "lianke_codes"
 
 
-def render(text: str, style: PageStyle, *, breaks: bool) -> str:
+def render_markdown(text: str, style: PageStyle, *, breaks: bool) -> str:
     """Return the body. Raises InputError: text_too_large, page_too_large, too_many_codes, qr_empty, qr_too_long."""
-    if len(text.encode(errors="replace")) > MAX_BYTES:
-        raise InputError("text_too_large", limit=str(MAX_BYTES // 1024))
+    if len(text.encode(errors="replace")) > MAX_MARKDOWN_BYTES:
+        raise InputError("text_too_large", limit=str(MAX_MARKDOWN_BYTES // 1024))
     parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks})
     parser.enable(["table", "strikethrough"])
     parser.inline.ruler.before("image", "qr_code", _qr_code)
@@ -113,7 +113,7 @@ def _fit_tables(state: StateCore, style: PageStyle) -> None:
             for child in token.children or []:
                 if child.type in ("text", "code_inline"):
                     # No column can hold a very long word.
-                    child.content = part_long_words(child.content)
+                    child.content = break_long_words(child.content)
         elif token.type == "table_close" and table is not None:
             if css := table_style(rows, style):
                 table.attrSet("style", css)
@@ -131,8 +131,8 @@ def _image(
     address = str(token.attrGet("src") or "")
     alt = renderer.renderInlineAsText(token.children or [], options, env)
     if address.lower().startswith(SCHEME):
-        env[CODES] = env.get(CODES, 0) + 1
-        check_codes(env[CODES])
+        env[QR_COUNT] = env.get(QR_COUNT, 0) + 1
+        check_codes(env[QR_COUNT])
         return qr_image(address, alt)
     if address.startswith("data:image/"):
         return f'<img alt="{escape(alt)}" src="{escape(address)}">'

@@ -22,12 +22,12 @@ MM_A_POINT: Final = 25.4 / 72
 A4_WIDTH: Final = 210.0
 A4_HEIGHT: Final = 297.0
 # Below this width (mm) a paper is a receipt or a label.
-NARROW: Final = 120.0
-TINY: Final = 62.0
+RECEIPT_WIDTH: Final = 120.0
+SMALL_TYPE_WIDTH: Final = 62.0
 # Below this height (mm) it is a label.
-SHORT: Final = 150.0
+LABEL_HEIGHT: Final = 150.0
 
-CHINESE_FONTS: Final = (
+CHINESE_FAMILIES: Final = (
     "Noto Sans CJK SC",
     "Noto Sans SC",
     "Source Han Sans SC",
@@ -38,10 +38,10 @@ CHINESE_FONTS: Final = (
     "SimSun",
     "SimSun-ExtB",
 )
-LATIN_FONTS: Final = ("Noto Sans", "DejaVu Sans", "Arial")
+LATIN_FAMILIES: Final = ("Noto Sans", "DejaVu Sans", "Arial")
 # In Chinese text the Chinese fonts come first, or its punctuation would come from Latin fonts. In other text they come
 # last: they have wide quotes and lack many accented letters.
-FONTS: Final = (*CHINESE_FONTS, *LATIN_FONTS)
+FONTS: Final = (*CHINESE_FAMILIES, *LATIN_FAMILIES)
 # A text with a larger share of Chinese letters is Chinese.
 CHINESE_SHARE: Final = 0.1
 EMOJI_FONTS: Final = ("Noto Color Emoji", "Noto Emoji", "Segoe UI Emoji", "Apple Color Emoji")
@@ -119,12 +119,12 @@ class PageStyle:
     @property
     def narrow(self) -> bool:
         """This is a receipt or a label."""
-        return self.width < NARROW
+        return self.width < RECEIPT_WIDTH
 
     @property
     def short(self) -> bool:
         """This is a label."""
-        return self.height < SHORT
+        return self.height < LABEL_HEIGHT
 
     @property
     def chinese(self) -> bool:
@@ -159,7 +159,7 @@ def paper_size(
         width, height = paper.width / 10, paper.height / 10
         side = _edge(paper.width, paper.printable_width)
         top = _edge(paper.height, paper.printable_height)
-    least = 2.0 if width < NARROW else 10.0 if width < 180 else 14.0
+    least = 2.0 if width < RECEIPT_WIDTH else 10.0 if width < 180 else 14.0
     side, top = max(side, least), max(top, least)
     return (height, width, top, side) if landscape else (width, height, side, top)
 
@@ -202,7 +202,9 @@ def page(
 
 def base_size(style: PageStyle) -> float:
     """In points."""
-    return 8.5 if style.width < TINY else 10 if style.narrow or style.width < 180 else 11.5
+    return (
+        8.5 if style.width < SMALL_TYPE_WIDTH else 10 if style.narrow or style.width < 180 else 11.5
+    )
 
 
 def base_css(style: PageStyle, *, chinese: bool) -> str:
@@ -222,7 +224,7 @@ def base_css(style: PageStyle, *, chinese: bool) -> str:
     }
     return Template(_PAGE_CSS + (_LABEL_CSS if style.short else _QR_CSS)).substitute(
         {name: f"{length:g}" for name, length in lengths.items()},
-        fonts=font_stack(FONTS if chinese else (*LATIN_FONTS, *CHINESE_FONTS), "sans-serif"),
+        fonts=font_stack(FONTS if chinese else (*LATIN_FAMILIES, *CHINESE_FAMILIES), "sans-serif"),
         mono=font_stack(MONO_FONTS, "monospace"),
     )
 
@@ -231,9 +233,9 @@ LEAST_SCALE: Final = 0.5
 # Allows breaks anywhere in the words of a table.
 WRAP: Final = "--wrap: anywhere"
 # In em, measured with Noto Sans: the mean of letters and digits, and the padding and lines of a cell.
-LETTER: Final = 0.6
-WIDE_LETTER: Final = 1.0
-CELL: Final = 0.9
+LETTER_WIDTH: Final = 0.6
+WIDE_LETTER_WIDTH: Final = 1.0
+CELL_WIDTH: Final = 0.9
 # Longer words, such as addresses, may be broken.
 LONGEST_WORD: Final = 24
 _WORD: Final = re.compile(r"\S+")
@@ -247,7 +249,7 @@ def table_style(rows: Iterable[Sequence[str]], style: PageStyle) -> str:
         widths += [0.0] * (len(row) - len(widths))
         for column, text in enumerate(row):
             widths[column] = max(widths[column], _longest(text))
-    needed = sum(width + CELL for width in widths) * base_size(style) * MM_A_POINT
+    needed = sum(width + CELL_WIDTH for width in widths) * base_size(style) * MM_A_POINT
     inner = style.width - 2 * style.margin_side
     if needed <= inner:
         return ""
@@ -268,7 +270,7 @@ def has_long_words(text: str) -> bool:
     return _LONG_WORD.search(text) is not None
 
 
-def part_long_words(text: str) -> str:
+def break_long_words(text: str) -> str:
     """Allow breaks in words that are longer than a column can hold."""
     return _LONG_WORD.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
 
@@ -280,8 +282,8 @@ def _longest(text: str) -> float:
         width = 0.0
         for letter in word[:LONGEST_WORD]:
             if unicodedata.east_asian_width(letter) in "WF":
-                longest, width = max(longest, width, WIDE_LETTER), 0.0
+                longest, width = max(longest, width, WIDE_LETTER_WIDTH), 0.0
             else:
-                width += LETTER
+                width += LETTER_WIDTH
         longest = max(longest, width)
     return longest

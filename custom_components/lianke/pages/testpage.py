@@ -17,11 +17,11 @@ from .page import (
 
 SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"
 EMOJI_SAMPLE = "🖨️ ✅ 🛒 🎂 🌧️ ❤️"
-COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d2088", "#808080")
+BAR_COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d2088", "#808080")
 # Names of a kind on a test page; an ellipsis stands for the others.
-MAX_NAMES = 40
+MAX_TEST_PAGE_NAMES = 40
 # Height in mm within the margins below which a label gets a shorter page.
-FLAT = 24.0
+FLAT_HEIGHT = 24.0
 # As in short.css.
 LINE_HEIGHT = 1.3
 # The smallest type (pt) that a label printer of 203 dpi prints clearly.
@@ -77,7 +77,7 @@ def test_page(
 def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
     """Show as many lines as fit on a label in a type that can be read."""
     inner = style.height - 2 * style.margin_top
-    flat = inner < FLAT
+    flat = inner < FLAT_HEIGHT
     # What the bars, their margins and the padding leave.
     room = inner - (5.0 if flat else 10.0)
     line = base_size(style) * MM_A_POINT * LINE_HEIGHT
@@ -119,7 +119,7 @@ def turn_page(style: PageStyle, side: int) -> str:
 
 
 def _bars() -> str:
-    spans = "".join(f'<span style="background: {color}"></span>' for color in COLORS)
+    spans = "".join(f'<span style="background: {color}"></span>' for color in BAR_COLORS)
     return f'<div class="bars">{spans}</div>'
 
 
@@ -150,8 +150,8 @@ def _abilities(capabilities: Capabilities | None, style: PageStyle) -> list[tupl
 def _names(names: Mapping[str, int] | None) -> str:
     if not names:
         return ""
-    shown = [name.strip() for name in names][:MAX_NAMES]
-    more = "…" if len(names) > MAX_NAMES else ""
+    shown = [name.strip() for name in names][:MAX_TEST_PAGE_NAMES]
+    more = "…" if len(names) > MAX_TEST_PAGE_NAMES else ""
     return ", ".join(shown) + more
 
 

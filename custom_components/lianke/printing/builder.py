@@ -35,8 +35,14 @@ from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..devices import Target, status_entity
 from ..documents.document import Document
 from ..documents.pdf_client import lan_user
-from ..documents.sheets import BOOKLET, LAID_OUT_BY, ONE_SIDED, SheetOptions, async_lay_out
-from ..documents.sources import Making
+from ..documents.sheets import (
+    BOOKLET,
+    LAYOUT_OPTIONS,
+    ONE_SIDED_LAYOUTS,
+    SheetOptions,
+    async_lay_out,
+)
+from ..documents.sources import DocumentRequest
 from ..documents.spool import Spool, async_get_spool
 from ..errors import InputError
 from ..fair_queue import FairQueue, NoPlaceError, Owner, lan_owner
@@ -69,7 +75,7 @@ class LanSender(NamedTuple):
     device: str
 
 
-type MakeDocument = Callable[[Making], Awaitable[Document]]
+type MakeDocument = Callable[[DocumentRequest], Awaitable[Document]]
 type PreparedJob = tuple[JobSpec, tuple[Delivery, ...]]
 
 
@@ -110,9 +116,9 @@ class PrintRequest:
     digest: str | None = None
 
     @property
-    def joins(self) -> bool:
+    def joins_documents(self) -> bool:
         """Whether all documents become one job."""
-        return self.sheets is not None and self.sheets.joins
+        return self.sheets is not None and self.sheets.joins_documents
 
 
 @asynccontextmanager
@@ -187,10 +193,12 @@ class JobBuilder:
             request.target, request.options, raw=request.raw, sheets=sheets
         )
         limit_bytes = max_document_bytes(request.target.entry.options)
-        making = Making(self._spool, options, limit_bytes, self._reading, self._user)
+        document_request = DocumentRequest(
+            self._spool, options, limit_bytes, self._reading, self._user
+        )
         documents: list[Document] = []
         for make in request.documents:
-            document = await make(making)
+            document = await make(document_request)
             if document.ticket_scope or document.counted_for:
                 # A ticket or page count for another printer or other options does not apply.
                 scope = ticket_scope(request.target.printer_key, options)
@@ -201,7 +209,7 @@ class JobBuilder:
             documents.append(document)
         if sheets is None:
             return documents, [(document, options) for document in documents]
-        groups = [documents] if sheets.joins else [[document] for document in documents]
+        groups = [documents] if sheets.joins_documents else [[document] for document in documents]
         return documents, [
             await async_lay_out(
                 self._hass,
@@ -288,7 +296,7 @@ def _requested_anew(
     kept = {name: value for name, value in requested.items() if name not in APPLIED_IN_SHEETS}
     if sheets.sheet == BOOKLET:
         kept["duplex"] = sheets.booklet_duplex(requested.get("duplex"))
-    elif sheets.layout in ONE_SIDED:
+    elif sheets.layout in ONE_SIDED_LAYOUTS:
         kept.setdefault("duplex", "off")
     if sheets.layout is not None:
         kept["orientation"] = option_name(ORIENTATIONS, options.orientation)
@@ -317,7 +325,9 @@ async def async_resolve(
     stored = target.entry.options
     of_printer = stored.get(CONF_PRINTER_OPTIONS, {}).get(target.printer_key, {})
     defaults = options_in(of_printer, stored.get(CONF_DEFAULT_OPTIONS, {}))
-    decided = LAID_OUT_BY if laid_out else frozenset() if sheets is None else sheets.decides
+    decided = (
+        LAYOUT_OPTIONS if laid_out else frozenset() if sheets is None else sheets.decided_options
+    )
     counted = {name: value for name, value in defaults.items() if name not in decided}
     options = options_in(asked) if raw else options_in(asked, counted)
     capabilities, papers = await coordinator.capabilities.get(target.printer_key)
@@ -325,7 +335,7 @@ async def async_resolve(
         if sheets.sheet == BOOKLET:
             duplex = sheets.booklet_duplex(asked.get("duplex"), defaults.get("duplex"))
             options = {**options, "duplex": duplex}
-        elif sheets.layout in ONE_SIDED and asked.get("duplex") is None:
+        elif sheets.layout in ONE_SIDED_LAYOUTS and asked.get("duplex") is None:
             one_sided = True
     if one_sided:
         options.pop("duplex", None)

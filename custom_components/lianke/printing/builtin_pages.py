@@ -60,7 +60,7 @@ async def async_print_page(
     request = PrintRequest(
         target=Target(device_id="", entry=entry, printer_key=printer_key),
         context=context,
-        documents=[lambda making: write(making.spool, making.options.paper)],
+        documents=[lambda request: write(request.spool, request.options.paper)],
         options={},
         entity_id=entity_id,
         hold=hold,

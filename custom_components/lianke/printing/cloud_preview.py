@@ -27,9 +27,9 @@ from ..api.models import PrinterAddress
 from ..api.options import ResolvedOptions
 from ..api.tasks import TaskResult, TaskState
 from ..const import DOMAIN
+from ..documents.completeness import INCOMPLETE_REASONS, async_check_picture
 from ..documents.document import Document
 from ..documents.pdf_client import PdfError
-from ..documents.whole import NOT_WHOLE, async_check_picture
 from ..errors import InputError
 from ..jobs.job import Delivery, JobState, type_and_place
 from ..jobs.outcome import PRINTED_CODE, may_have_arrived
@@ -117,7 +117,7 @@ async def _async_image(hass: HomeAssistant, client: LiankeClient, url: str, limi
         except InputError:
             continue
         except PdfError as err:
-            if err.reason in NOT_WHOLE:
+            if err.reason in INCOMPLETE_REASONS:
                 continue
             raise InputError("preview_unchecked") from None
         return image

@@ -18,7 +18,7 @@ from ..documents.document import Document, SourceKind
 from ..documents.pdf import PageDrawing, can_draw, pdf_error, picture_type, plan_drawing
 from ..documents.pdf_client import PdfError, PdfUnavailableError
 from ..documents.sources import Source
-from ..documents.spool import KEEP, async_get_spool
+from ..documents.spool import KEPT_FOR, async_get_spool
 from ..errors import InputError
 from ..jobs.job import Delivery
 from ..jobs.rules import check_range
@@ -154,7 +154,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             "device_id": target.device_id,
             "title": request.title or shown.title,
             "pages": pages,
-            "images": [async_sign_path(hass, path, KEEP) for path in paths],
+            "images": [async_sign_path(hass, path, KEPT_FOR) for path in paths],
             "document": _handles(handles),
             "drawn_by": BY_CLOUD if drawing is None else BY_HERE,
             "reason": reason,
@@ -200,7 +200,7 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
 def _request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
     """Refuse documents that do not become one job. Raises InputError: one_document_only, and as `request_of`."""
     request = request_of(hass, data, context)
-    if len(request.documents) != 1 and not request.joins:
+    if len(request.documents) != 1 and not request.joins_documents:
         raise InputError("one_document_only")
     return request
 

@@ -154,7 +154,7 @@ def _find_printed(request: PrintRequest) -> list[Job] | None:
     for job in request.target.data.queue.jobs(request.target.printer_key):
         if not frees_request_id(job):
             known.setdefault(job.spec.request_id, job)
-    count = 1 if request.joins else len(request.documents)
+    count = 1 if request.joins_documents else len(request.documents)
     found = [known.get(numbered(request.request_id, number)) for number in range(count)]
     oldest = dt_util.utcnow() - REQUEST_ID_LIFE
     printed = [job for job in found if job is not None and job.created_at > oldest]

@@ -25,7 +25,7 @@ from ..api.options import (
 )
 from ..devices import Target
 from ..documents.document import FileType
-from ..documents.sheets import BORDERLESS, FIT, LAID_OUT_BY
+from ..documents.sheets import BORDERLESS, FIT_SCALE, LAYOUT_OPTIONS
 from ..errors import InputError
 from ..jobs.job import Job
 from .builder import Mover, ReprintChanges, async_move_to, async_resolve
@@ -83,7 +83,7 @@ async def _async_compared(
         raise InputError("manual_duplex_unchanged", title=job.spec.title)
     if chosen.get("duplex") in MANUAL_DUPLEX:
         raise InputError("manual_duplex_not_again", title=job.spec.title)
-    if job.spec.laid_out and (fixed := sorted(LAID_OUT_BY & chosen.keys())):
+    if job.spec.laid_out and (fixed := sorted(LAYOUT_OPTIONS & chosen.keys())):
         raise InputError("sheets_are_laid_out", title=job.spec.title, option=fixed[0])
     if source is None:
         asked = job.spec.requested
@@ -132,7 +132,7 @@ def _fields(names: Collection[str]) -> set[str]:
 def _needed(job: Job) -> Paper | None:
     """Find the sheet on which pages were laid out in true size; None if the pages fit themselves to any paper."""
     options = job.deliveries[0].options
-    return options.paper if job.spec.laid_out and options.scale != FIT else None
+    return options.paper if job.spec.laid_out and options.scale != FIT_SCALE else None
 
 
 def _holds(paper: Paper | None, sheet: Paper) -> bool:

@@ -31,7 +31,7 @@ from ..devices import (
     async_targeted_devices,
 )
 from ..documents.folders import find_folder
-from ..documents.sheets import WHOLE
+from ..documents.sheets import WHOLE_PICTURE
 from ..errors import MAX_QUOTED, InputError
 from ..people.notifications import CLEAR, EVENT_ACTION, async_send, async_tell_user, phones_of
 from ..people.rights import async_check_change, async_check_printer, async_proven_path
@@ -275,7 +275,7 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
             job.job_id,
             answer,
             call.data.get("page", 0),
-            cut=None if cut is None else WHOLE | cut,
+            cut=None if cut is None else WHOLE_PICTURE | cut,
             straighten=call.data["straighten"],
         )
     return await _async_outcome(hass, entry, job, call)

@@ -27,11 +27,11 @@ from ..api.scan_texts import Part
 from ..api.scanning import ScanTask, side_of_sheet
 from ..api.tasks import TaskState
 from ..const import CONF_SERVER, ScanSource
+from ..documents.completeness import UNCHECKED_REASONS, async_check_complete
 from ..documents.document import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from ..documents.download import async_download
 from ..documents.pdf_client import PdfError
 from ..documents.spool import Spool, async_get_spool, unlink_all, write_bytes
-from ..documents.whole import UNCHECKED, async_check
 from ..errors import InputError
 from ..jobs.outcome import may_have_arrived
 from ..jobs.rules import max_document_bytes
@@ -364,13 +364,13 @@ class _Task:
         """Identify a file and decode it to its end; one that is no page is deleted. Raises InputError."""
         file = await self.hass.async_add_executor_job(_look, path)
         try:
-            await async_check(self.hass, path, FileType(file.extension), user="scans")
+            await async_check_complete(self.hass, path, FileType(file.extension), user="scans")
         except PdfError as err:
             _LOGGER.debug("A page of a scan is not kept: %s", err.reason)
             await self.hass.async_add_executor_job(unlink_all, [path])
             # Where a page cannot be checked to be whole, it counts as none.
             raise (
-                InputError(_UNCHECKED) if err.reason in UNCHECKED else _IncompleteError()
+                InputError(_UNCHECKED) if err.reason in UNCHECKED_REASONS else _IncompleteError()
             ) from None
         return file
 

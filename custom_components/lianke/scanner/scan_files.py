@@ -11,10 +11,10 @@ from typing import Any, Final
 from homeassistant.core import HomeAssistant
 
 from ..const import DOMAIN
-from ..documents.conversion import async_make_document, file_name
+from ..documents.conversion import async_make_document, document_file_name
 from ..documents.document import Document, FileType
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
-from ..documents.sources import Making, async_open_document
+from ..documents.sources import DocumentRequest, async_open_document
 from ..documents.spool import copy_opened, sync_path, translate_disk_errors, unlink_all
 from ..jobs.files import DAMAGED_PREFIX
 from ..jobs.migration import MAX_DAMAGED
@@ -88,7 +88,7 @@ async def async_make_files(
     """Make the files to keep beside the pages, and return their names: one PDF if possible, else each page."""
     folder = pages[0].parent
     if as_pdf and all(page.suffix != FileType.PDF for page in pages):
-        name = file_name(stem, FileType.PDF)
+        name = document_file_name(stem, FileType.PDF)
         part = folder / f"{name}.part"
         await hass.async_add_executor_job(unlink_all, [part])
         try:
@@ -104,7 +104,7 @@ async def async_make_files(
         names = []
         for number, page in enumerate(pages, start=1):
             ending = f" {number}" if len(pages) > 1 else ""
-            names.append(file_name(stem, FileType(page.suffix), ending))
+            names.append(document_file_name(stem, FileType(page.suffix), ending))
             if names[-1] != page.name:
                 with translate_disk_errors():
                     shutil.copyfile(page, folder / names[-1])
@@ -115,21 +115,21 @@ async def async_make_files(
 
 def as_document(hass: HomeAssistant, path: Path) -> MakeDocument:
 
-    async def make(making: Making) -> Document:
-        target = await making.spool.async_new_path(".part")
+    async def make(request: DocumentRequest) -> Document:
+        target = await request.spool.async_new_path(".part")
 
         def copy() -> None:
             with path.open("rb") as reader:
-                copy_opened(reader, target, making.limit_bytes, path.name)
+                copy_opened(reader, target, request.limit_bytes, path.name)
 
-        document = await async_make_document(hass, target, copy, path.name, user=making.user)
+        document = await async_make_document(hass, target, copy, path.name, user=request.user)
         return await async_open_document(
             hass,
-            making.spool,
+            request.spool,
             document,
             password=None,
-            limit_bytes=making.limit_bytes,
-            user=making.user,
+            limit_bytes=request.limit_bytes,
+            user=request.user,
         )
 
     return make

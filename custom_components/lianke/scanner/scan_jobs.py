@@ -29,10 +29,10 @@ from ..api.options import options_in
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
 from ..devices import Target, async_target, async_target_of_job
 from ..documents.document import FileType
-from ..documents.folders import async_copy, delete_copies, free_names
+from ..documents.folders import async_copy_into_folder, delete_copies, free_names
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
-from ..documents.sheets import WHOLE, SheetOptions
+from ..documents.sheets import WHOLE_PICTURE, SheetOptions
 from ..documents.spool import disk_full, unlink_all
 from ..errors import MAX_QUOTED, InputError
 from ..jobs.box_jobs import heard
@@ -542,7 +542,7 @@ class ScanJobs:
                 if not again:
                     names = await run(free_names, self._hass, paths, folder)
                     job = await self._async_set(job, copied_to=names, is_copied=False)
-                if await async_copy(self._hass, paths, job.copied_to, again=again):
+                if await async_copy_into_folder(self._hass, paths, job.copied_to, again=again):
                     return await self._async_set(job, is_copied=True)
                 # Somebody else has taken a name meanwhile.
                 job = await self._async_set(job, copied_to=(), is_copied=True)
@@ -560,7 +560,7 @@ class ScanJobs:
         # Pages that could not be joined may be more files than one print can have.
         for start in range(0, len(job.files), MAX_SOURCES):
             names = job.files[start : start + MAX_SOURCES]
-            cuts = (WHOLE | CARD_CUT,) * len(names)
+            cuts = (WHOLE_PICTURE | CARD_CUT,) * len(names)
             request = PrintRequest(
                 target=target,
                 context=job.asker.context,

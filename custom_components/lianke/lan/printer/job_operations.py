@@ -16,7 +16,7 @@ from ...api.errors import LiankeError
 from ...api.options import ORIENTATIONS, options_in
 from ...documents.conversion import clean_title
 from ...documents.document import Document, file_digest
-from ...documents.sources import Making, async_received_document
+from ...documents.sources import DocumentRequest, async_received_document
 from ...errors import InputError
 from ...fair_queue import NoPlaceError, lan_owner
 from ...ipp.model import IppError, IppGroup, Status, Tag
@@ -350,16 +350,16 @@ async def _async_print(
         # Raster pages must fit on a paper that is offered.
         return [(item.width, item.height) for item in query_operations.profile_of(request).media]
 
-    async def make(making: Making) -> Document:
+    async def make(needs: DocumentRequest) -> Document:
         return await async_received_document(
             request.hass,
-            making.spool,
+            needs.spool,
             path,
             name=name,
             title=title,
-            limit_bytes=making.limit_bytes,
+            limit_bytes=needs.limit_bytes,
             papers=papers,
-            user=making.user,
+            user=needs.user,
         )
 
     wanted = PrintRequest(

@@ -313,7 +313,7 @@ class NetworkScanner:
 
     @callback
     def _hand_out(self, scan: NetworkScan, spool: Spool, path: Path) -> None:
-        spool.let_go(path)
+        spool.release(path)
         scan.pages.append(path)
         scan.changed.set()
 

@@ -15,12 +15,14 @@ CHECK_SECONDS: Final = 20.0
 # For the pages of a scan's PDF, `pdf.process.WORKER_TURN_SECONDS` each.
 MAX_TURNS: Final = 30
 # Reasons of a PdfError for a file of which something is missing.
-NOT_WHOLE: Final = frozenset({"incomplete", "image_damaged", "damaged"})
+INCOMPLETE_REASONS: Final = frozenset({"incomplete", "image_damaged", "damaged"})
 # Reasons for which nobody can tell, now or later, whether something is missing: such a file never counts as complete.
-UNCHECKED: Final = frozenset({"unchecked", "memory", "unavailable", "password"})
+UNCHECKED_REASONS: Final = frozenset({"unchecked", "memory", "unavailable", "password"})
 
 
-async def async_check(hass: HomeAssistant, path: Path, kind: FileType, *, user: str | None) -> None:
+async def async_check_complete(
+    hass: HomeAssistant, path: Path, kind: FileType, *, user: str | None
+) -> None:
     """Check a picture, or all pages of a scan's PDF. Raises PdfError: NOT_WHOLE, UNCHECKED, or time, busy, missing."""
     task = "check_pdf" if kind is FileType.PDF else "check"
     worker = async_get_pdf_worker(hass)
@@ -36,7 +38,7 @@ async def async_check(hass: HomeAssistant, path: Path, kind: FileType, *, user: 
 
 
 async def async_check_picture(hass: HomeAssistant, picture: bytes) -> None:
-    """Decode data to its end as a picture. Raises PdfError as `async_check`; InputError if it is no known type."""
+    """Decode data as a picture. Raises PdfError as `async_check_complete`; InputError if it is no known type."""
     spool = await async_get_spool(hass)
     async with spool.scope():
         path = await spool.async_new_path(".picture")
@@ -44,4 +46,4 @@ async def async_check_picture(hass: HomeAssistant, picture: bytes) -> None:
         kind = await hass.async_add_executor_job(partial(sniff, path, path.name))
         if kind not in IMAGES | CONVERTED_IMAGES:
             raise PdfError("damaged")
-        await async_check(hass, path, kind, user=None)
+        await async_check_complete(hass, path, kind, user=None)
