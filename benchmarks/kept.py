@@ -27,7 +27,7 @@ from custom_components.lianke.api.capabilities import standard_paper
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.jobs.box_jobs import JOBS, BoxJobs
+from custom_components.lianke.jobs.box_jobs import JOB_KIND, BoxJobs
 from custom_components.lianke.jobs.files import jobs_path, ledger_path
 from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
 from custom_components.lianke.ledger import Ledger, Table, View
@@ -110,7 +110,10 @@ async def _fill(hass: HomeAssistant, entries: list[ConfigEntry], each: int) -> N
     ledger = Ledger(hass, ledger_path(hass))
     await ledger.async_open()
     for entry in entries:
-        table, jobs = Table(JOBS, entry.entry_id), [made(number, each) for number in range(each)]
+        table, jobs = (
+            Table(JOB_KIND, entry.entry_id),
+            [made(number, each) for number in range(each)],
+        )
         await ledger.async_load(table)
 
         def write(view: View, table: Table[Job] = table, jobs: list[Job] = jobs) -> None:
@@ -137,7 +140,7 @@ async def _start(hass: HomeAssistant, entries: list[ConfigEntry], *kinds: Any) -
         await box.async_load()
     ended = time.perf_counter(), time.process_time(), time.thread_time()
     for box in boxes:
-        await box.async_read_rest()
+        await box.async_read_unread()
     rest = time.process_time() - ended[1]
     await ledger.async_close()
     wall, cpu, loop = (after - before for before, after in zip(began, ended, strict=True))
@@ -155,7 +158,7 @@ async def _main(boxes: int, each: int, rounds: int) -> None:
         found = []
         for _ in range(rounds):
             everything = await _start(hass, entries)
-            found.append(await _start(hass, entries, JOBS) | {"all": everything["wall"]})
+            found.append(await _start(hass, entries, JOB_KIND) | {"all": everything["wall"]})
         await hass.async_stop(force=True)
     sys.stdout.write(json.dumps(found))
 

@@ -16,7 +16,7 @@ from unittest.mock import patch
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 
-from custom_components.lianke.jobs.box_jobs import JOBS
+from custom_components.lianke.jobs.box_jobs import JOB_KIND
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.opening import DATA_LEDGER
 from custom_components.lianke.ledger import Table, View
@@ -68,7 +68,7 @@ def stored(hass: HomeAssistant, entry: ConfigEntry, job_id: str) -> dict[str, An
     """Read a job's fields from disk by name, as flat() returns them."""
     (found,) = (
         record
-        for record in rows(hass.data[DATA_LEDGER]._file.root, JOBS.name, entry.entry_id)
+        for record in rows(hass.data[DATA_LEDGER]._file.root, JOB_KIND.name, entry.entry_id)
         if record["job_id"] == job_id
     )
     return flat(found)
@@ -76,7 +76,7 @@ def stored(hass: HomeAssistant, entry: ConfigEntry, job_id: str) -> dict[str, An
 
 async def keep(hass: HomeAssistant, entry: ConfigEntry, *jobs: Job) -> None:
     """Write jobs as they are, old or new; their box need not be loaded."""
-    table, data = Table(JOBS, entry.entry_id), getattr(entry, "runtime_data", None)
+    table, data = Table(JOB_KIND, entry.entry_id), getattr(entry, "runtime_data", None)
 
     def put(view: View) -> None:
         for job in jobs:
@@ -85,13 +85,13 @@ async def keep(hass: HomeAssistant, entry: ConfigEntry, *jobs: Job) -> None:
     done = hass.data[DATA_LEDGER].commit(put)
     if data is not None:
         for job in jobs:
-            data.queue._jobs.note_new(job)
+            data.queue._jobs.index(job)
     await done
 
 
 def rewrite(root: Path, box: str, record: dict[str, Any]) -> None:
     """Replace a job's record in a closed ledger, with a valid checksum; blocks."""
-    key, text = RowKey(*Table(JOBS, box).name, record["job_id"]), json.dumps(record)
+    key, text = RowKey(*Table(JOB_KIND, box).name, record["job_id"]), json.dumps(record)
     sql = "UPDATE record SET record = ?, digest = ? WHERE kind = ? AND box = ? AND id = ?"
     with closing(sqlite3.connect(root / DATABASE_NAME)) as db, db:
         done = db.execute(sql, (text, _digest(key, text, is_staged=False), *key))

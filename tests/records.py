@@ -11,14 +11,14 @@ def flat(record: dict[str, Any]) -> dict[str, Any]:
     `by_hand` has the half (1 or 2) under way in manual duplex, and the first half's token and task once it was sent.
     """
     job = Job.from_record(record)
-    at = job.deliveries.index(job.present)
+    at = job.deliveries.index(job.current_delivery)
     delivery, first = record["deliveries"][at], record["deliveries"][0]
     document = delivery["document"]
     by_hand = None
     if len(job.deliveries) > 1:
-        sent = job.is_at_second and first["task_id"]
+        sent = job.is_at_second_delivery and first["task_id"]
         by_hand = {
-            "half": 2 if job.is_at_second else 1,
+            "half": 2 if job.is_at_second_delivery else 1,
             "first_token": first["token"] if sent else None,
             "first_task_id": first["task_id"] if sent else None,
         }

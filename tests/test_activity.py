@@ -52,7 +52,9 @@ async def waiting(activity: Activity, house: House) -> dict[str, Any]:
     await until(lambda: house.hass.states.is_state(status, "out_of_paper"))
     activity.take()
     job = await house.print_one(file=house.menu, wait=False)
-    await until(lambda: house.queue.get(job["job_id"]).present.hold_reason == "out_of_paper")
+    await until(
+        lambda: house.queue.get(job["job_id"]).current_delivery.hold_reason == "out_of_paper"
+    )
     return job
 
 
@@ -89,7 +91,9 @@ async def test_one_line_more_where_a_job_waits_for_its_printer(
     await house.poll()
     assert {line.entity for line in activity.take()} == SWITCHED
     job = await house.print_one(file=house.menu, wait=False)
-    await until(lambda: house.queue.get(job["job_id"]).present.hold_reason == "disconnected")
+    await until(
+        lambda: house.queue.get(job["job_id"]).current_delivery.hold_reason == "disconnected"
+    )
     assert activity.said(EVENT) == ["held"]
     printer.on = True
     await house.poll()

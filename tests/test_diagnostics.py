@@ -74,7 +74,7 @@ def private(simulator: Simulator, entry: MockConfigEntry) -> set[str]:
     secrets = {
         entry.data[name] for name in ("api_key", "device_id", "device_key", "webhook_id", "server")
     }
-    secrets |= {job.present.token for job in entry.runtime_data.queue.jobs()}
+    secrets |= {job.current_delivery.token for job in entry.runtime_data.queue.jobs()}
     secrets |= {TITLE, "Dear grandmother", "granny"}
     box = simulator.cloud.boxes[entry.data["device_id"]]
     secrets |= {one.ip for one in box.printers if one.ip}

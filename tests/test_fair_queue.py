@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from custom_components.lianke import fair_queue
-from custom_components.lianke.fair_queue import FairQueue, NoPlaceError, Place, Turns
+from custom_components.lianke.fair_queue import FairQueue, NoPlaceError, QueuePlace, Turns
 from tests.clock import Clock, until
 
 
@@ -122,8 +122,8 @@ async def test_a_smaller_rank_goes_first_and_others_limits_count(
     visitors: Callable[..., Visitors],
 ) -> None:
     here = visitors(2)
-    await here.enter("a1", within={"uploads": 1})
-    await here.enter("b1", within={"uploads": 1})
+    await here.enter("a1", extra_limits={"uploads": 1})
+    await here.enter("b1", extra_limits={"uploads": 1})
     await here.enter("c1", rank=2)
     await here.enter("d1", rank=2)
     await here.enter("e1", rank=1)
@@ -135,11 +135,11 @@ async def test_a_smaller_rank_goes_first_and_others_limits_count(
 
 
 async def test_the_line_is_bounded(visitors: Callable[..., Visitors]) -> None:
-    here = visitors(1, line=3, line_share=2)
+    here = visitors(1, max_waiting=3, max_waiting_per_owner=2)
     for name in ("a1", "a2", "a3", "a4", "b1", "c1"):
         await here.enter(name)
     assert here.refused == ["a4", "c1"]
-    await here.enter("d1", patience=0)
+    await here.enter("d1", max_wait=0)
     assert here.refused == ["a4", "c1", "d1"]
     await here.go_all()
     assert here.order == ["a1", "b1", "a2", "a3"]
@@ -150,8 +150,8 @@ async def test_nobody_waits_for_longer_than_its_patience(
 ) -> None:
     here = visitors(1)
     await here.enter("a1")
-    await here.enter("b1", patience=20)
-    await here.enter("c1", patience=30)
+    await here.enter("b1", max_wait=20)
+    await here.enter("c1", max_wait=30)
     clock.tick(21)
     await until(lambda: here.refused)
     assert here.refused == ["b1"]
@@ -161,7 +161,7 @@ async def test_nobody_waits_for_longer_than_its_patience(
 
 async def test_a_time_out_in_the_block_is_the_block_s_own() -> None:
     with pytest.raises(TimeoutError):
-        async with FairQueue(1).place("a", patience=5):
+        async with FairQueue(1).place("a", max_wait=5):
             raise TimeoutError
 
 
@@ -190,7 +190,7 @@ async def test_patience_that_ends_when_the_turn_comes(
     """Either it holds the place or the next one does."""
     here = visitors(1)
     await here.enter("a1")
-    await here.enter("b1", patience=20)
+    await here.enter("b1", max_wait=20)
     await here.enter("c1")
     here._may_go["a1"].set()
     clock.tick(20)
@@ -203,12 +203,12 @@ async def test_a_place_that_is_kept_is_held_until_it_is_given_back() -> None:
     async with queue.place("a") as place:
         place.keep()
     with pytest.raises(NoPlaceError):
-        async with queue.place("b", patience=0):
+        async with queue.place("b", max_wait=0):
             pass
     for _ in range(2):
         place.give_back()
     assert queue.taken == 0
-    async with queue.place("b", patience=0):
+    async with queue.place("b", max_wait=0):
         # A second time is harmless also when somebody else has it.
         place.give_back()
         assert queue.taken == 1
@@ -225,10 +225,10 @@ async def test_a_rate_opens_the_queue_again(clock: Clock) -> None:
 
     times: list[float] = []
 
-    def opens_in(_place: Place) -> float:
+    def opens_in(_place: QueuePlace) -> float:
         return times[-2] + 60 - loop.time() if len(times) > 1 else 0
 
-    def on_turn(_place: Place) -> None:
+    def on_turn(_place: QueuePlace) -> None:
         times.append(loop.time())
 
     here = Visitors(FairQueue(10, opens_in=opens_in, on_turn=on_turn))
@@ -249,12 +249,12 @@ async def test_a_rate_opens_the_queue_again(clock: Clock) -> None:
 async def test_whatever_happens_no_place_is_lost(seed: int) -> None:
     """Hundreds come, lose patience, are canceled at any moment or fail: bounds hold, and in the end all is free."""
     chance = random.Random(seed)
-    queue = FairQueue(3, 2, line=20, line_share=8)
+    queue = FairQueue(3, 2, max_waiting=20, max_waiting_per_owner=8)
     held: Counter[int] = Counter()
     served: Counter[int] = Counter()
 
     async def visit(owner: int) -> None:
-        async with queue.place(owner, patience=chance.choice((None, 0, 0.001, 0.02))) as place:
+        async with queue.place(owner, max_wait=chance.choice((None, 0, 0.001, 0.02))) as place:
             held[owner] += 1
             served[owner] += 1
             assert held.total() <= 3

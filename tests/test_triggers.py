@@ -201,7 +201,7 @@ async def test_a_job_that_is_in_doubt_at_first(
     job = await print_text(house.hass)
     queue = house.queue
     # An upload that the clock overtakes on its way is begun anew, and the fault is used up.
-    await until(lambda: queue.get(job["job_id"]).present.is_unsure)
+    await until(lambda: queue.get(job["job_id"]).current_delivery.is_in_doubt)
     await rest(house.hass)
     for _ in range(200):
         if queue.get(job["job_id"]).is_final:
@@ -236,10 +236,14 @@ async def test_a_job_is_held(reachable: str, automate: Automate, house: House) -
         house.box.online = True
         show_state(house.box.printer(1), "outOfPaper")
         await show(house)
-        await until(lambda: house.queue.get(job["job_id"]).present.hold_reason == "out_of_paper")
+        await until(
+            lambda: house.queue.get(job["job_id"]).current_delivery.hold_reason == "out_of_paper"
+        )
         house.box.online = False
         await show(house)
-        await until(lambda: house.queue.get(job["job_id"]).present.hold_reason == "box_offline")
+        await until(
+            lambda: house.queue.get(job["job_id"]).current_delivery.hold_reason == "box_offline"
+        )
     assert named(fired) == ["job_held", "paper"]
     assert fired[1]["message"] == "Out of paper"
     # Another job is another matter.
@@ -264,10 +268,14 @@ async def test_a_job_that_begins_to_wait_while_home_assistant_starts(
     house.box.online = True
     show_state(house.box.printer(1), "outOfPaper")
     await show(house)
-    await until(lambda: house.queue.get(job["job_id"]).present.hold_reason == "out_of_paper")
+    await until(
+        lambda: house.queue.get(job["job_id"]).current_delivery.hold_reason == "out_of_paper"
+    )
     house.box.printer(1).plugged = False
     await show(house)
-    await until(lambda: house.queue.get(job["job_id"]).present.hold_reason == "disconnected")
+    await until(
+        lambda: house.queue.get(job["job_id"]).current_delivery.hold_reason == "disconnected"
+    )
     await house.hass.async_start()
     await until(lambda: fired)
     await rest(house.hass)

@@ -74,7 +74,7 @@ async def sent_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
     """Return a job that the cloud has, and whose printer is out of paper."""
     queue: PrintQueue = entry.runtime_data.queue
     job = await start_job(hass, entry)
-    await until(lambda: queue.get(job.job_id).present.task_id)
+    await until(lambda: queue.get(job.job_id).current_delivery.task_id)
     return queue.get(job.job_id)
 
 
@@ -82,7 +82,7 @@ def claim(data: LiankeData, job: Job, **changes: Any) -> dict[str, Any]:
     """Return a callback that says that a job is printed."""
     return {
         "device_id": data.client._credentials.device_id,
-        "task_id": job.present.task_id,
+        "task_id": job.current_delivery.task_id,
         "task_state": "SUCCESS",
         "create_time": "2026-11-24 18:00:00",
         "finish_time": "2026-11-24 18:00:09",
@@ -115,7 +115,7 @@ async def test_the_cloud_hears_of_success_once_the_outcome_is_on_disk(
     house.cloud.variants.update(callbacks="never")
     house.box.printer(1).seconds_per_page = 1000.0
     job = await sent_job(house.hass, house.entry)
-    secret = {"job": job.present.token}
+    secret = {"job": job.current_delivery.token}
     with refusing(house.hass):
         assert (await client.post(url, json=claim(house.data, job), params=secret)).status == 503
     assert house.queue.get(job.job_id).state is not JobState.COMPLETED
@@ -165,7 +165,7 @@ async def test_screens_are_told_of_the_outcome_before_the_cloud_hears_our_answer
         result = {"code": 200, "msg": "success", "data": {"total_page": 1}}
         body = claim(house.data, job, task_result=result)
         with patch.object(web, "json_response", on_answer):
-            response = await client.post(url, json=body, params={"job": job.present.token})
+            response = await client.post(url, json=body, params={"job": job.current_delivery.token})
     assert await response.json() == SUCCESS
     assert order == ["told", "answered"]
 
@@ -205,17 +205,17 @@ async def test_a_token_proves_its_own_job_only(
 ) -> None:
     house.box.printer(1).paper = 0
     one, two = await sent_job(house.hass, house.entry), await sent_job(house.hass, house.entry)
-    assert one.present.task_id != two.present.task_id
-    await client.post(url, params={"job": one.present.token}, json=claim(house.data, two))
+    assert one.current_delivery.task_id != two.current_delivery.task_id
+    await client.post(url, params={"job": one.current_delivery.token}, json=claim(house.data, two))
     assert not house.queue.get(one.job_id).is_final
     assert not house.queue.get(two.job_id).is_final
-    await client.post(url, params={"job": two.present.token}, json=claim(house.data, two))
+    await client.post(url, params={"job": two.current_delivery.token}, json=claim(house.data, two))
     # Published once a poll has been answered, which knows no pages either.
     await until(lambda: house.queue.get(two.job_id).state is JobState.COMPLETED)
     # Repeated, and another end after the end: nothing changes any more.
     failure = {"code": 503, "msg": "forged"}
     for again in (claim(house.data, two), claim(house.data, two, task_result=failure)):
-        await client.post(url, params={"job": two.present.token}, json=again)
+        await client.post(url, params={"job": two.current_delivery.token}, json=again)
     assert house.queue.get(two.job_id).state is JobState.COMPLETED
     assert not house.queue.get(one.job_id).is_final
 
@@ -229,7 +229,7 @@ async def test_a_callback_for_another_box_of_the_account(
     job = await sent_job(house.hass, house.entry)
     await client.post(
         url,
-        params={"job": job.present.token},
+        params={"job": job.current_delivery.token},
         json=claim(house.data, job, device_id=second.device_id),
     )
     assert not house.queue.get(job.job_id).is_final
@@ -287,11 +287,13 @@ async def test_asks_to_repeat_while_a_box_is_loaded_anew(
     job = await sent_job(house.hass, house.entry)
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     for message in (claim(data, job), {"device_id": house.box.device_id}, {}):
-        response = await client.post(url, params={"job": job.present.token}, json=message)
+        response = await client.post(url, params={"job": job.current_delivery.token}, json=message)
         assert response.status == 503
     assert (await client.get(url)).status == 503
     assert await set_up(house.hass, house.entry)
-    response = await client.post(url, params={"job": job.present.token}, json=claim(data, job))
+    response = await client.post(
+        url, params={"job": job.current_delivery.token}, json=claim(data, job)
+    )
     assert response.status == 200
     await published(house.data, job.job_id)
 
@@ -347,7 +349,7 @@ async def test_a_cloudhook_s_stand_in(house: House) -> None:
         content=json.dumps(claim(house.data, job)).encode(),
         mock_source="cloud",
         method="POST",
-        query_string=f"job={job.present.token}",
+        query_string=f"job={job.current_delivery.token}",
     )
     response = await async_handle_webhook(house.hass, house.entry.data["webhook_id"], request)
     assert response.status == 200

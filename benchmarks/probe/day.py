@@ -368,7 +368,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give a box as many finished jobs as are ever kept, as if it had printed for weeks."""
     from custom_components.lianke.devices import Target  # loaded by now
-    from custom_components.lianke.jobs.box_jobs import JOBS
+    from custom_components.lianke.jobs.box_jobs import JOB_KIND
     from custom_components.lianke.jobs.job import Job
     from custom_components.lianke.jobs.migration import _as_version_3, _Found
     from custom_components.lianke.jobs.opening import async_get_ledger
@@ -381,7 +381,7 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
         for view in printers
     }
     await hass.config_entries.async_unload(entry.entry_id)
-    table = Table(JOBS, entry.entry_id)
+    table = Table(JOB_KIND, entry.entry_id)
 
     def write(view: View) -> None:
         for number in range(EARLIER_JOBS):

@@ -74,8 +74,8 @@ async def async_submit(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
             queue = entry.runtime_data.queue
             while (job := queue.get(item["job_id"])).state in UNSENT:
                 await asyncio.sleep(0.02)
-            item["task_id"] = job.present.task_id
-            item["token"] = job.present.token
+            item["task_id"] = job.current_delivery.task_id
+            item["token"] = job.current_delivery.token
             item["device_id"] = entry.data["device_id"]
     return {"jobs": found}
 

@@ -175,9 +175,9 @@ async def _until_taken(
     def on_change(job: Any, _old: Any) -> None:
         if job.spec.printer_key != key or job.job_id in earlier or taken.is_set():
             return
-        if job.present.task_id is not None:
+        if job.current_delivery.task_id is not None:
             ended.append(time.perf_counter())
-        if job.present.task_id is not None or job.state.value in DONE:
+        if job.current_delivery.task_id is not None or job.state.value in DONE:
             taken.set()
 
     unsubscribe = queue.listen(on_change)
@@ -188,8 +188,8 @@ async def _until_taken(
     finally:
         unsubscribe()
     (job,) = (job for job in queue.jobs() if job.job_id not in earlier)
-    if job.present.task_id is None or not ended:
-        raise RuntimeError(f"the job is {job.state}: {job.reason} {job.present.detail}")
+    if job.current_delivery.task_id is None or not ended:
+        raise RuntimeError(f"the job is {job.state}: {job.reason} {job.current_delivery.detail}")
     return ended[0] - began
 
 
@@ -209,7 +209,7 @@ async def async_small(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
         changed = asyncio.Event()
 
         def on_change(job: Any, _old: Any) -> None:
-            if job.present.task_id is not None:
+            if job.current_delivery.task_id is not None:
                 taken.add(job.job_id)
                 changed.set()
 

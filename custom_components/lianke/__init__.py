@@ -208,7 +208,7 @@ async def _async_cancel_in_cloud(
     client = _make_client(hass, entry, account)
 
     async def is_canceled(job: Job) -> bool:
-        if (task_id := job.present.task_id) is not None:
+        if (task_id := job.current_delivery.task_id) is not None:
             try:
                 async with asyncio.timeout(REMOVAL_SECONDS):
                     await client.cancel_task(None, task_id)

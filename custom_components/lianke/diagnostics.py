@@ -173,12 +173,12 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
             # A rejection quotes what a person wrote, with that person's name.
             "detail": (
                 REDACTED
-                if job.reason == REJECTED and job.present.detail
-                else _without_titles(entry, job.present.detail)
+                if job.reason == REJECTED and job.current_delivery.detail
+                else _without_titles(entry, job.current_delivery.detail)
             ),
             "hold": job.spec.hold,
             "has_task": job.has_task,
-            "unsure": job.present.is_unsure,
+            "unsure": job.current_delivery.is_in_doubt,
         }
         for job in entry.runtime_data.queue.jobs(key)[:MAX_JOBS]
     ]
@@ -189,7 +189,7 @@ def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
     titles = {
         part
         for job in entry.runtime_data.queue.jobs()
-        for title in (job.spec.title, job.present.document.name)
+        for title in (job.spec.title, job.current_delivery.document.name)
         for part in (title, title.rpartition(".")[0])
         if len(part) >= _MIN_TITLE
     }

@@ -9,7 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scanners
 from .job_signals import event_data
-from .jobs.job import FINAL, WAITING, Job, JobState
+from .jobs.job import FINAL_JOB_STATES, WAITING, Job, JobState
 from .runtime import LiankeConfigEntry
 from .scanner.scan_job import ScanState, ScanUpdate, scan_data
 from .scanner.scan_jobs import SIGNAL_SCAN
@@ -19,7 +19,7 @@ PARALLEL_UPDATES = 0
 JOB_EVENTS = EventEntityDescription(
     key="job",
     translation_key="job",
-    event_types=[state.value for state in JobState if state in WAITING | FINAL],
+    event_types=[state.value for state in JobState if state in WAITING | FINAL_JOB_STATES],
 )
 
 
@@ -69,7 +69,7 @@ class JobEvents(JobEntity, EventEntity):
         self._fired = {
             job.job_id: (job.state, job.asks_for)
             for job in self.lianke.queue.open_jobs(self.printer_key)
-            if not (job.state is JobState.HELD and job.present.hold_reason is None)
+            if not (job.state is JobState.HELD and job.current_delivery.hold_reason is None)
         }
         super()._async_subscribe()
 
@@ -80,7 +80,7 @@ class JobEvents(JobEntity, EventEntity):
         fired = job.state, job.asks_for
         if job.state not in self.event_types or self._fired.get(job.job_id) == fired:
             return
-        if job.state is JobState.HELD and job.present.hold_reason is None:
+        if job.state is JobState.HELD and job.current_delivery.hold_reason is None:
             # The job is just stored and about to be uploaded.
             return
         if old is job.state and job.is_final:

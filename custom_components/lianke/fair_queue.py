@@ -57,7 +57,7 @@ def _with_groups(owner: Hashable) -> list[Hashable]:
 
 
 @dataclass(eq=False, slots=True)
-class Place:
+class QueuePlace:
     """A place in a queue, held or waited for."""
 
     queue: FairQueue
@@ -79,34 +79,34 @@ class Place:
 
 
 class FairQueue:
-    """Hands out `places`, at most a `share` of them to one owner.
+    """Hands out `places`, at most `max_per_owner` of them to one owner.
 
     The owner whose last turn was longest ago goes first; among equals, who came first. A holder never loses its place,
-    so the share holds even while nobody else waits: whoever comes next finds the other places free.
+    so that limit holds even while nobody else waits: whoever comes next finds the other places free.
     """
 
     def __init__(
         self,
         places: int | None = None,
-        share: int | None = None,
+        max_per_owner: int | None = None,
         *,
-        line: int | None = None,
-        line_share: int | None = None,
-        opens_in: Callable[[Place], float] | None = None,
-        on_turn: Callable[[Place], None] | None = None,
+        max_waiting: int | None = None,
+        max_waiting_per_owner: int | None = None,
+        opens_in: Callable[[QueuePlace], float] | None = None,
+        on_turn: Callable[[QueuePlace], None] | None = None,
     ) -> None:
-        """`line` is how many may wait, `line_share` how many of one owner.
+        """`max_waiting` is how many may wait, `max_waiting_per_owner` how many of one owner.
 
         To limit a rate, `opens_in` returns the seconds until a free place may be taken; `on_turn` gets each taken one.
         """
         self._opens_in = opens_in
         self._on_turn = on_turn
         self._places = places
-        self._share = share
-        self._line = line
-        self._line_share = line_share
-        self._waiting: list[Place] = []
-        self._held: list[Place] = []
+        self._max_per_owner = max_per_owner
+        self._max_waiting = max_waiting
+        self._max_waiting_per_owner = max_waiting_per_owner
+        self._waiting: list[QueuePlace] = []
+        self._held: list[QueuePlace] = []
         self._counts: Counter[Hashable] = Counter()
         self._turns = Turns()
         self._timer: asyncio.TimerHandle | None = None
@@ -130,25 +130,25 @@ class FairQueue:
         self,
         owner: Hashable,
         *,
-        within: Mapping[Any, int] | None = None,
+        extra_limits: Mapping[Any, int] | None = None,
         rank: int = 0,
-        patience: float | None = None,
-    ) -> AsyncIterator[Place]:
+        max_wait: float | None = None,
+    ) -> AsyncIterator[QueuePlace]:
         """Hold a place. Raises NoPlaceError.
 
-        `within` adds limits by key: how many places may be held at a time by all that name the same key. A smaller
-        `rank` goes first. `patience` is in seconds: 0 means not to wait, None to wait for ever.
+        `extra_limits`, by key: how many places may be held at a time by all that name the same key. A smaller `rank`
+        goes first. `max_wait` is in seconds: 0 means not to wait, None to wait for ever.
         """
         turn = asyncio.get_running_loop().create_future()
-        mine = Place(self, owner, {**self._limits(owner), **(within or {})}, rank, turn)
+        mine = QueuePlace(self, owner, {**self._limits(owner), **(extra_limits or {})}, rank, turn)
         self._waiting.append(mine)
         self._hand_out()
         try:
             if not turn.done():
-                if patience == 0 or self._is_line_full(owner):
+                if max_wait == 0 or self._is_full_for(owner):
                     raise NoPlaceError
                 try:
-                    async with asyncio.timeout(patience):
+                    async with asyncio.timeout(max_wait):
                         await turn
                 except TimeoutError:
                     raise NoPlaceError from None
@@ -157,7 +157,7 @@ class FairQueue:
             if not mine.is_kept:
                 self.give_back(mine)
 
-    def give_back(self, place: Place) -> None:
+    def give_back(self, place: QueuePlace) -> None:
         """Let the next one have a place; or leave the line, if it is still waiting."""
         if place in self._held:
             self._held.remove(place)
@@ -167,16 +167,19 @@ class FairQueue:
         self._hand_out()
 
     def _limits(self, owner: Hashable) -> dict[Hashable, int]:
-        limits: dict[Hashable, int | None] = {self: self._places, ("owner", owner): self._share}
+        limits: dict[Hashable, int | None] = {
+            self: self._places,
+            ("owner", owner): self._max_per_owner,
+        }
         return {one: most for one, most in limits.items() if most is not None}
 
     def _fits(self, limits: Mapping[Hashable, int]) -> bool:
         return all(self._counts[one] < most for one, most in limits.items())
 
-    def _is_line_full(self, owner: Hashable) -> bool:
+    def _is_full_for(self, owner: Hashable) -> bool:
         own = sum(one.owner == owner for one in self._waiting)
-        return (self._line is not None and len(self._waiting) > self._line) or (
-            self._line_share is not None and own > self._line_share
+        return (self._max_waiting is not None and len(self._waiting) > self._max_waiting) or (
+            self._max_waiting_per_owner is not None and own > self._max_waiting_per_owner
         )
 
     def _hand_out(self) -> None:

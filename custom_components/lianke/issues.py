@@ -258,9 +258,10 @@ class _Watcher:
     def _on_job(self, job: Job, _old: JobState | None) -> None:
         """Raise an issue when the service has paused a printer."""
         key = job.spec.printer_key
-        if (job.state is JobState.HELD and job.present.hold_reason == QueueReason.ERROR_LIMIT) or (
-            job.state is JobState.FAILED and job.reason == ERROR_LIMIT_REACHED
-        ):
+        if (
+            job.state is JobState.HELD
+            and job.current_delivery.hold_reason == QueueReason.ERROR_LIMIT
+        ) or (job.state is JobState.FAILED and job.reason == ERROR_LIMIT_REACHED):
             paused = issue_id(ERROR_LIMIT_REACHED, self._entry, key)
             self._create_issue(paused, ERROR_LIMIT_REACHED, printer_key=key)
             self._pause(key, dt_util.utcnow())
@@ -268,7 +269,7 @@ class _Watcher:
     @callback
     def _on_job_of_paused(self, job: Job, _old: JobState | None) -> None:
         """Clear the printer's issue when its jobs go through again."""
-        key, known_at = job.spec.printer_key, job.present.task_known_at
+        key, known_at = job.spec.printer_key, job.current_delivery.task_known_at
         since = self._paused.get(key)
         if job.state in _GOING and since and known_at and known_at > since:
             self._clear_pause(key)

@@ -31,12 +31,12 @@ def event_data(job: Job) -> dict[str, Any]:
         "job_id": job.job_id,
         "title": job.spec.title,
         "pages": job.pages if job.pages_printed is None else job.pages_printed,
-        "reason": job.present.hold_reason if job.state is JobState.HELD else job.reason,
-        "code": job.present.code,
+        "reason": job.current_delivery.hold_reason if job.state is JobState.HELD else job.reason,
+        "code": job.current_delivery.code,
         "partly_printed": job.partly_printed,
         "source": job.source,
         # The printer that the job was moved to.
-        "to_printer": job.present.detail if job.reason == MOVED else None,
+        "to_printer": job.current_delivery.detail if job.reason == MOVED else None,
     }
 
 
@@ -49,9 +49,9 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """
     queue = entry.runtime_data.queue
     reasons: dict[str, frozenset[str]] = {
-        job.job_id: frozenset({job.present.hold_reason})
+        job.job_id: frozenset({job.current_delivery.hold_reason})
         for job in queue.open_jobs()
-        if job.state is JobState.HELD and job.present.hold_reason is not None
+        if job.state is JobState.HELD and job.current_delivery.hold_reason is not None
     }
 
     @callback
@@ -64,7 +64,7 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             reasons.pop(job.job_id, None)
             is_new = old is not job.state
         else:
-            reason = job.present.hold_reason if job.state is JobState.HELD else None
+            reason = job.current_delivery.hold_reason if job.state is JobState.HELD else None
             is_new = reason is not None and reason not in earlier
             if reason is not None:
                 reasons[job.job_id] = earlier | {reason}

@@ -34,7 +34,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.logging import catch_log_exception
 
 from .ledger_file import (
-    MAX_RECORD,
+    MAX_RECORD_LENGTH,
     Kind,
     LedgerClosedError,
     LedgerFile,
@@ -74,25 +74,25 @@ class Table[T]:
 
 
 @dataclass(frozen=True, slots=True)
-class Step[T]:
+class RecordChange[T]:
     """What one change made of one record; None where the record did not exist or no longer does."""
 
     old: T | None
     new: T | None
 
 
-class _Rest[T]:
+class _UnreadRecord[T]:
     """A record that the start did not read. `committed` and `latest` share it, so it is read once."""
 
-    __slots__ = ("_key", "_kind", "_unread", "_value", "text")
+    __slots__ = ("_key", "_kind", "_unreadable", "_value", "text")
 
-    def __init__(self, table: Table[T], record_id: str, text: str, unread: set[str]) -> None:
+    def __init__(self, table: Table[T], record_id: str, text: str, unreadable: set[str]) -> None:
         self._kind = table.kind
         # None once the record is read.
         self.text: str | None = text
         self._value: T | None = None
         # Its id is added to the unread ones if this version cannot read the record.
-        self._key, self._unread = record_id, unread
+        self._key, self._unreadable = record_id, unreadable
 
     def read(self) -> T | None:
         """Return the record; None where this version cannot read it."""
@@ -105,21 +105,21 @@ class _Rest[T]:
         if self.text is not None:
             self.text, self._value = None, value
             if value is None:
-                self._unread.add(self._key)
+                self._unreadable.add(self._key)
 
 
 class Records[T](Mapping[str, T]):
     """The records of a table, oldest first. Those that the start skipped are read here at the first access."""
 
-    def __init__(self, known: dict[str, T | _Rest[T]]) -> None:
+    def __init__(self, known: dict[str, T | _UnreadRecord[T]]) -> None:
         self._known: dict[str, Any] = known
-        self.rest: dict[str, _Rest[T]] = {
-            key: value for key, value in known.items() if isinstance(value, _Rest)
+        self.unread_records: dict[str, _UnreadRecord[T]] = {
+            key: value for key, value in known.items() if isinstance(value, _UnreadRecord)
         }
 
     @override
     def __getitem__(self, record_id: str) -> T:
-        if record_id in self.rest:
+        if record_id in self.unread_records:
             self._read(record_id)
         found: T = self._known[record_id]
         return found
@@ -138,25 +138,25 @@ class Records[T](Mapping[str, T]):
 
     @override
     def values(self) -> ValuesView[T]:
-        if self.rest:
-            self._read_rest()
+        if self.unread_records:
+            self._read_unread()
         return self._known.values()
 
     @override
     def items(self) -> ItemsView[str, T]:
-        if self.rest:
-            self._read_rest()
+        if self.unread_records:
+            self._read_unread()
         return self._known.items()
 
     @property
-    def at_hand(self) -> Collection[T]:
+    def already_read(self) -> Collection[T]:
         """The records that need no reading now: those that the start read, and those changed since."""
-        if not self.rest:
+        if not self.unread_records:
             return self._known.values()
-        return [value for key, value in self._known.items() if key not in self.rest]
+        return [value for key, value in self._known.items() if key not in self.unread_records]
 
     def put(self, record_id: str, value: T | None) -> None:
-        self.rest.pop(record_id, None)
+        self.unread_records.pop(record_id, None)
         if value is None:
             self._known.pop(record_id, None)
         else:
@@ -167,14 +167,14 @@ class Records[T](Mapping[str, T]):
 
     def reset(self, to: Records[T]) -> None:
         """Take over the content of `to` in place, since others hold a reference to this object."""
-        self._known, self.rest = {**to._known}, {**to.rest}
+        self._known, self.unread_records = {**to._known}, {**to.unread_records}
 
-    def _read_rest(self) -> None:
-        for record_id in [*self.rest]:
+    def _read_unread(self) -> None:
+        for record_id in [*self.unread_records]:
             self._read(record_id)
 
     def _read(self, record_id: str) -> None:
-        self.put(record_id, self.rest[record_id].read())
+        self.put(record_id, self.unread_records[record_id].read())
 
 
 type AllRecords = dict[TableName, Records[Any]]
@@ -226,11 +226,11 @@ class View:
 
 
 type Change[R] = Callable[[View], R]
-type Listener[T] = Callable[[Step[T]], None]
+type Listener[T] = Callable[[RecordChange[T]], None]
 
 
 @dataclass(eq=False, slots=True)
-class _Asked:
+class _QueuedChange:
     """A change that is not on disk yet."""
 
     change: Change[Any]
@@ -238,7 +238,7 @@ class _Asked:
     now: datetime
     done: asyncio.Future[Any]
     result: Any = None
-    steps: dict[RowKey, Step[Any]] = field(default_factory=dict)
+    record_changes: dict[RowKey, RecordChange[Any]] = field(default_factory=dict)
     rows: dict[RowKey, Row | None] = field(default_factory=dict)
 
 
@@ -251,7 +251,7 @@ class Ledger:
         # Rows of tables that are not loaded yet, and the keys of those that a start can skip.
         self._rows: defaultdict[TableName, list[tuple[str, str]]] = defaultdict(list)
         self._not_needed: AbstractSet[RowKey] = frozenset()
-        self._unread: dict[TableName, set[str]] = {}
+        self._unreadable: dict[TableName, set[str]] = {}
         self._kinds: dict[str, Kind[Any]] = {}
         self._loading = asyncio.Lock()
         self._committed: AllRecords = {}
@@ -259,11 +259,11 @@ class Ledger:
         # Records on disk that are not reported to anybody yet, and the keys of the staged ones among the latest.
         self._staged: dict[RowKey, Any] = {}
         self._latest_staged: set[RowKey] = set()
-        self._queue: list[_Asked] = []
-        self._in_hand: list[_Asked] = []
+        self._queue: list[_QueuedChange] = []
+        self._in_hand: list[_QueuedChange] = []
         self._listeners: dict[TableName, list[tuple[Listener[Any], bool]]] = {}
-        # Steps of a table that reached the disk after the instance that listened to it was unloaded.
-        self._unheard: defaultdict[TableName, dict[RowKey, Step[Any]]] = defaultdict(dict)
+        # Changes of a table that reached the disk after the instance that listened to it was unloaded.
+        self._missed: defaultdict[TableName, dict[RowKey, RecordChange[Any]]] = defaultdict(dict)
         # A refused transaction may still come true at the next start. This ends with the first one that succeeds.
         self._is_tainted = False
         self._pause = RETRY_AFTER
@@ -286,7 +286,7 @@ class Ledger:
         for key, text in rows:
             self._rows[key[:2]].append((key.record_id, text))
 
-    async def async_keep(self, boxes: Collection[str]) -> set[str]:
+    async def async_delete_other_boxes(self, boxes: Collection[str]) -> set[str]:
         """Delete the rows of all other boxes and return those boxes' names. Call it before any table is loaded."""
         gone = {name for name in self._rows if name[1] not in boxes}
         keys = [RowKey(*name, record_id) for name in gone for record_id, _ in self._rows[name]]
@@ -314,16 +314,16 @@ class Ledger:
                 _read_all, table.kind, [row for row in rows if row[0] not in later]
             )
             self._kinds[table.kind.name] = table.kind
-            unread = {record_id for record_id, _ in rows} - found.keys() - later
-            self._unread[name] = unread
+            unreadable = {record_id for record_id, _ in rows} - found.keys() - later
+            self._unreadable[name] = unreadable
             known = {
-                key: _Rest(table, key, text, unread) if key in later else found[key]
+                key: _UnreadRecord(table, key, text, unreadable) if key in later else found[key]
                 for key, text in rows
                 if key in later or key in found
             }
             self._committed[name] = Records(known)
             self._latest[name] = self._committed[name].copy()
-        if self.aside is None:
+        if self.damaged_folder is None:
             return
         salvaged = {key: table.kind.salvage(value) for key, value in found.items()}
 
@@ -336,13 +336,13 @@ class Ledger:
 
         await self.commit(salvage)
 
-    async def async_read_rest(self, table: Table[Any]) -> None:
+    async def async_read_unread(self, table: Table[Any]) -> None:
         """Read in the executor what the start skipped; an access before that reads in the event loop."""
-        if not (rest := {**self._latest[table.name].rest}):
+        if not (unread := {**self._latest[table.name].unread_records}):
             return
-        texts = [(key, one.text) for key, one in rest.items() if one.text is not None]
+        texts = [(key, one.text) for key, one in unread.items() if one.text is not None]
         found = await self._hass.async_add_executor_job(_read_all, table.kind, texts)
-        for key, one in rest.items():
+        for key, one in unread.items():
             one.settle(found.get(key))
         self.committed(table).values()
         self.latest(table).values()
@@ -353,14 +353,14 @@ class Ledger:
     def latest[T](self, table: Table[T]) -> Records[T]:
         return self._latest[table.name]
 
-    def unread(self, table: Table[Any]) -> AbstractSet[str]:
+    def unreadable(self, table: Table[Any]) -> AbstractSet[str]:
         """Return the ids of the records that only a later version can read."""
-        return self._unread[table.name]
+        return self._unreadable[table.name]
 
     @property
-    def aside(self) -> Path | None:
+    def damaged_folder(self) -> Path | None:
         """The folder into which this start moved a damaged ledger and all files beside it; None without damage."""
-        return self._file.aside
+        return self._file.damaged_folder
 
     @property
     def is_settled(self) -> bool:
@@ -369,23 +369,23 @@ class Ledger:
 
     @callback
     def listen[T](
-        self, table: Table[T], listener: Listener[T], *, tells: bool = True
+        self, table: Table[T], listener: Listener[T], *, publishes: bool = True
     ) -> Callable[[], None]:
-        """Call `listener` with each step of a record of a table once it is on disk. Returns a function that stops it.
+        """Call `listener` with each change of a record of a table once it is on disk. Returns a function that stops it.
 
-        Steps count as unheard while no listener has `tells`, which means that it passes them on to others.
+        Changes count as missed while no listener has `publishes`, which means that it passes them on to others.
         """
         listeners = self._listeners.setdefault(table.name, [])
         # A listener that fails must stop neither the other listeners nor the queue.
         failed = "A listener to the ledger failed"
         safe = cast(Listener[T], catch_log_exception(listener, lambda *_: failed))
-        listeners.append((safe, tells))
-        return lambda: listeners.remove((safe, tells))
+        listeners.append((safe, publishes))
+        return lambda: listeners.remove((safe, publishes))
 
-    def take_unheard[T](self, table: Table[T]) -> list[Step[T]]:
-        """Return, only once, the steps that no listener with `tells` received, merged into one a record."""
-        steps = self._unheard.pop(table.name, {}).values()
-        return [step for step in steps if step != Step(None, None)]
+    def take_missed_changes[T](self, table: Table[T]) -> list[RecordChange[T]]:
+        """Return, only once, the changes that no listener with `publishes` received, merged into one a record."""
+        record_changes = self._missed.pop(table.name, {}).values()
+        return [one for one in record_changes if one != RecordChange(None, None)]
 
     @callback
     def commit[R](
@@ -399,7 +399,7 @@ class Ledger:
         """
         if self._is_closed:
             raise LedgerClosedError("the ledger is closed")
-        asked = _Asked(change, report, dt_util.utcnow(), self._hass.loop.create_future())
+        asked = _QueuedChange(change, report, dt_util.utcnow(), self._hass.loop.create_future())
         # Without this, asyncio would log the error of a future that nobody awaits.
         asked.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._make(asked)
@@ -408,27 +408,27 @@ class Ledger:
         self._write_within(within)
         return asked.done
 
-    def _make(self, asked: _Asked) -> None:
+    def _make(self, asked: _QueuedChange) -> None:
         """Make a change in `latest`. Raises what the change raises, and LedgerRefusedError for a record too large."""
         view = View(self._latest, {*self._latest_staged}, asked.now)
         asked.result = asked.change(view)
-        asked.steps, asked.rows = {}, {}
+        asked.record_changes, asked.rows = {}, {}
         for key, new in view.written.items():
             old, is_staged = self._latest[key[:2]].get(key.record_id), key in view.staged
             if (
                 old != new
                 # A record that is no longer staged is reported now, even if it has not changed.
                 or (key in self._latest_staged and not is_staged)
-                or (new is None and key.record_id in self._unread[key[:2]])
+                or (new is None and key.record_id in self._unreadable[key[:2]])
             ):
                 text = None if new is None else self._kinds[key.kind].write(new)
-                if text is not None and len(text) > MAX_RECORD:
+                if text is not None and len(text) > MAX_RECORD_LENGTH:
                     raise LedgerRefusedError(f"the record of a {key.kind} is too large")
-                asked.steps[key] = Step(old, new)
+                asked.record_changes[key] = RecordChange(old, new)
                 asked.rows[key] = None if text is None else Row(text, is_staged)
-        for key, step in asked.steps.items():
-            self._latest[key[:2]].put(key.record_id, step.new)
-            if step.new is None:
+        for key, one in asked.record_changes.items():
+            self._latest[key[:2]].put(key.record_id, one.new)
+            if one.new is None:
                 view.staged.discard(key)
         self._latest_staged = view.staged
 
@@ -473,7 +473,7 @@ class Ledger:
         self._is_tainted = False
         self._pause = RETRY_AFTER
         for asked in done:
-            self._tell(asked)
+            self._publish(asked)
         for asked in done:
             if not asked.done.done():
                 asked.done.set_result(asked.result)
@@ -484,27 +484,27 @@ class Ledger:
         if done and not self._is_closed:
             self._idle_timer = self._hass.loop.call_later(IDLE, self._tidy_up)
 
-    def _tell(self, asked: _Asked) -> None:
-        steps = {}
-        for key, step in asked.steps.items():
+    def _publish(self, asked: _QueuedChange) -> None:
+        record_changes = {}
+        for key, one in asked.record_changes.items():
             row = asked.rows[key]
             if row is not None and row.is_staged:
-                self._staged[key] = step.new
+                self._staged[key] = one.new
                 continue
             was_staged = self._staged.pop(key, None) is not None
-            steps[key] = Step(None, step.new) if was_staged else step
-        for key, step in steps.items():
-            self._committed[key[:2]].put(key.record_id, step.new)
-        for key, step in steps.items():
-            self._unread[key[:2]].discard(key.record_id)
-            if step.old is None and step.new is None:
+            record_changes[key] = RecordChange(None, one.new) if was_staged else one
+        for key, one in record_changes.items():
+            self._committed[key[:2]].put(key.record_id, one.new)
+        for key, one in record_changes.items():
+            self._unreadable[key[:2]].discard(key.record_id)
+            if one.old is None and one.new is None:
                 continue
             listeners = self._listeners.get(key[:2])
-            if listeners is not None and not any(tells for _, tells in listeners):
-                unheard = self._unheard[key[:2]]
-                unheard[key] = Step(unheard.get(key, step).old, step.new)
+            if listeners is not None and not any(publishes for _, publishes in listeners):
+                missed = self._missed[key[:2]]
+                missed[key] = RecordChange(missed.get(key, one).old, one.new)
             for listener, _ in [*(listeners or ())]:
-                listener(step)
+                listener(one)
 
     def _refused(self, error: str) -> None:
         refused, self._in_hand = self._in_hand, []
@@ -530,7 +530,7 @@ class Ledger:
         self._write_within(self._pause)
         self._pause = min(self._pause * 2, RETRY_AT_MOST)
 
-    def _make_again(self, asked: _Asked) -> bool:
+    def _make_again(self, asked: _QueuedChange) -> bool:
         """Make a change again after a refusal; False if it cannot be made any more."""
         try:
             self._make(asked)
@@ -607,21 +607,23 @@ class Lease:
         return self._ledger.commit(change if report else of_lease, report=report, within=within)
 
 
-def _merged(reports: list[_Asked]) -> list[_Asked]:
+def _merged(reports: list[_QueuedChange]) -> list[_QueuedChange]:
     """Merge reports into one, so that they do not pile up while the disk refuses for hours."""
     if len(reports) < 2:
         return reports
     first = reports[0]
     for other in reports[1:]:
-        for key, step in other.steps.items():
-            first.steps[key] = Step(first.steps.get(key, step).old, step.new)
+        for key, one in other.record_changes.items():
+            first.record_changes[key] = RecordChange(
+                first.record_changes.get(key, one).old, one.new
+            )
         first.rows |= other.rows
-    steps, rows = first.steps, first.rows
+    record_changes, rows = first.record_changes, first.rows
 
     def again(view: View) -> None:
-        for key, step in steps.items():
+        for key, one in record_changes.items():
             row = rows[key]
-            view.rewrite(key, step.new, staged=row is not None and row.is_staged)
+            view.rewrite(key, one.new, staged=row is not None and row.is_staged)
 
     first.change = again
     return [first]
@@ -632,7 +634,7 @@ def _open(
 ) -> tuple[list[tuple[RowKey, str]], set[RowKey]]:
     """Return the rows of a ledger, and the keys of those that a start can skip; after damage it skips none."""
     rows = file.open()
-    wanted = kinds if file.aside is None else ()
+    wanted = kinds if file.damaged_folder is None else ()
     return rows, {key for kind in wanted for key in file.not_needed(kind, since)}
 
 

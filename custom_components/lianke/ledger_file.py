@@ -35,11 +35,11 @@ ASIDE: Final = "damaged-"
 # Damaged ledgers that are kept; the oldest are deleted.
 MAX_ASIDE: Final = 3
 # A file in such a folder until what can be read of it is in the new ledger.
-UNREAD_NAME: Final = "unread"
+UNSALVAGED_NAME: Final = "unread"
 # Sequence numbers tried after one that cannot be read, before the rest is given up.
 MAX_BLIND: Final = 2000
 # Characters; no record is written longer.
-MAX_RECORD: Final = 256 * 1024
+MAX_RECORD_LENGTH: Final = 256 * 1024
 # PRAGMAs, and what SQLite answers where it obeys.
 _PRAGMAS: Final = (
     # Must come before the journal mode, so that there is no -shm file and no second process can open the database.
@@ -132,7 +132,7 @@ class LedgerFile:
         self._count = 0
         self._counter: int | None = None
         # The folder set aside at this start, None without damage; after damage no file here counts as orphaned.
-        self.aside: Path | None = None
+        self.damaged_folder: Path | None = None
 
     def open(self) -> list[tuple[RowKey, str]]:
         """Open or create the file and return its rows, oldest first. Raises LedgerBusyError, OSError.
@@ -144,15 +144,15 @@ class LedgerFile:
             try:
                 found = self._open()
             except _DamagedError as err:
-                if self._unread():
+                if self._unsalvaged():
                     # Damage while the old rows were being moved: this new ledger was never in use.
                     shutil.rmtree(self.root)
                 else:
                     self._set_aside(err)
                 found = self._open_new()
-            for unread in self._unread():
-                found += self._take_over(unread.parent, dict(found))
-                unread.unlink()
+            for marker in self._unsalvaged():
+                found += self._take_over(marker.parent, dict(found))
+                marker.unlink()
             counter = self.root / COUNTER_NAME
             self._counter = os.open(counter, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except BaseException:
@@ -211,8 +211,8 @@ class LedgerFile:
             return set()
         return found
 
-    def _unread(self) -> list[Path]:
-        return sorted(self.root.parent.glob(f"{ASIDE}*/{UNREAD_NAME}"))
+    def _unsalvaged(self) -> list[Path]:
+        return sorted(self.root.parent.glob(f"{ASIDE}*/{UNSALVAGED_NAME}"))
 
     def _open_new(self) -> list[tuple[RowKey, str]]:
         make_folder(self.root)
@@ -228,14 +228,14 @@ class LedgerFile:
             damage,
             aside.name,
         )
-        (self.root / UNREAD_NAME).touch()
+        (self.root / UNSALVAGED_NAME).touch()
         sync(self.root)
         self.root.rename(aside)
         sync(aside.parent)
 
     def _take_over(self, aside: Path, known: Mapping[RowKey, str]) -> list[tuple[RowKey, str]]:
         """Copy what can be read of a ledger set aside, move the files of those rows back, and return the rows."""
-        self.aside = aside
+        self.damaged_folder = aside
         found = [(key, text) for key, text in _readable(aside / DATABASE_NAME) if key not in known]
         self.write({key: Row(text, is_staged=False) for key, text in found})
         ids = {key.record_id for key in (*known, *dict(found))}

@@ -33,7 +33,7 @@ from .documents.media import KEPT_SCANS, URI_SCHEME
 from .documents.page_documents import AGENDAS, SNAPSHOT_DOMAINS
 from .documents.sources import entity_of
 from .errors import InputError
-from .jobs.job import FINAL, JobState, PersonReason
+from .jobs.job import FINAL_JOB_STATES, JobState, PersonReason
 from .people.initiator import asked_by_tool
 from .people.release_code import MAX_CODE
 from .printing.assistant_access import (
@@ -360,7 +360,7 @@ class PrinterStatusTool(_PrinterTool):
     @override
     async def _run(self, call: _ToolCall) -> JsonObjectType:
         view, queue, key = call.target.view, call.target.data.queue, call.target.printer_key
-        jobs = await call.jobs(state=[state for state in JobState if state not in FINAL])
+        jobs = await call.jobs(state=[state for state in JobState if state not in FINAL_JOB_STATES])
         status = view.status if call.target.data.coordinator.is_fresh else None
         return {
             "printer": view.name,

@@ -181,7 +181,7 @@ class JobHeld(JobTrigger):
         chosen = self._options[CONF_REASON]
         return (
             update.job.state is JobState.HELD
-            and update.job.present.hold_reason in chosen
+            and update.job.current_delivery.hold_reason in chosen
             and update.earlier_reasons.isdisjoint(chosen)
         )
 
@@ -379,8 +379,8 @@ async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
 
 async def _async_message(hass: HomeAssistant, job: Job) -> str | None:
     """Say in the house's language why a job is held or was not printed; None without a reason."""
-    if job.state is JobState.HELD and job.present.hold_reason is not None:
-        return _state_text(hass, "hold_reason", job.present.hold_reason)
+    if job.state is JobState.HELD and job.current_delivery.hold_reason is not None:
+        return _state_text(hass, "hold_reason", job.current_delivery.hold_reason)
     return await async_reason(hass, job)
 
 

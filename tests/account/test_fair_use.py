@@ -60,7 +60,7 @@ async def accepted(hass: HomeAssistant, context: Context) -> float:
     answer = await ask(hass, "print", context, device_id=device_of(hass), text="urgent")
     job_id = answer["jobs"][0]["job_id"]
     queue = data_of(hass.config_entries.async_loaded_entries(DOMAIN)[0]).queue  # type: ignore[arg-type]
-    while queue.get(job_id).present.task_id is None:
+    while queue.get(job_id).current_delivery.task_id is None:
         assert time.monotonic() - started < WORST_DELAY, queue.get(job_id).state
         await asyncio.sleep(0.01)
     return time.monotonic() - started
@@ -229,7 +229,7 @@ async def test_fifty_jobs_of_one_account_are_accepted_without_waiting_for_each_o
     data: dict[str, Any] = {"device_id": house.device()}
     for number in range(50):
         await house.ask("print", **data, text=f"page {number}")
-    while any(job.present.task_id is None for job in queue.jobs()):
+    while any(job.current_delivery.task_id is None for job in queue.jobs()):
         assert time.monotonic() - started < 40, "50 jobs take too long"
         await asyncio.sleep(0.05)
     assert len(queue.jobs()) == 50

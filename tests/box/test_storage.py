@@ -18,7 +18,7 @@ from custom_components.lianke.box.storage import (
     MAX_PRINTERS,
     BoxStorage,
 )
-from custom_components.lianke.jobs.rules import MAX_FINISHED
+from custom_components.lianke.jobs.rules import MAX_FINISHED_RECORDS
 
 KEY = "lianke.entry"
 BOX = Box(
@@ -278,9 +278,9 @@ async def test_pages_count_once_a_job(hass: HomeAssistant, storage: BoxStorage) 
     storage.count_pages("unknown", "three", 2)
     storage.count_pages(key, "negative", -5)
     # As a start does with all records that are kept.
-    for number in [*range(MAX_FINISHED)] * 2:
+    for number in [*range(MAX_FINISHED_RECORDS)] * 2:
         storage.count_pages(key, f"record {number}", 1)
-    assert storage.printers[key].pages_printed == 4 + MAX_FINISHED
+    assert storage.printers[key].pages_printed == 4 + MAX_FINISHED_RECORDS
     for number in range(MAX_COUNTED_JOBS):
         storage.count_pages(key, f"job {number}", 1)
     stored = (await reread(hass, storage))._as_stored()

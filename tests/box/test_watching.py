@@ -30,7 +30,9 @@ def begin(clock: Clock, settled: None, house: House) -> Begin:
         await house.ask("print", device_id=house.device(name), text=name, **paper)
         await rest(house.hass)
         key = key_of(house.entry, name)
-        assert [job.present.task_id for job in house.queue.jobs(key) if not job.is_final] != [None]
+        assert [
+            job.current_delivery.task_id for job in house.queue.jobs(key) if not job.is_final
+        ] != [None]
         return key
 
     return print_endlessly

@@ -226,7 +226,7 @@ def _is_first_strangers(world: World, story: Story) -> bool:
     """
     if story.record is None or story.tasks or story.by_hand is not None:
         return False
-    delivery = Job.from_record(story.record["record"]).present
+    delivery = Job.from_record(story.record["record"]).current_delivery
     task = world.sim.cloud.tasks.get(delivery.task_id or "")
     if not delivery.task_from_list or task is None or not task.foreign:
         return False
@@ -405,7 +405,7 @@ def _why(world: World, story: Story, stories: dict[str, Story]) -> str | None:
 def _why_not_matched(world: World, story: Story) -> str | None:
     """Return why the only task on the list could not be taken for a job's, None if it could."""
     assert story.record is not None
-    job = Job.from_record(story.record["record"]).present
+    job = Job.from_record(story.record["record"]).current_delivery
     offset = task_matching.clock_offset(job, None)
     if not offset.is_known:
         return "how far the clocks were apart was unknown"

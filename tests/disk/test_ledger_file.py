@@ -40,7 +40,7 @@ def opened(root: Path) -> tuple[Texts, Path | None]:
     """Open a ledger and close it; return its records, and what was set aside."""
     file = LedgerFile(root)
     try:
-        return {key.record_id: text for key, text in file.open()}, file.aside
+        return {key.record_id: text for key, text in file.open()}, file.damaged_folder
     finally:
         file.close()
 
@@ -52,7 +52,7 @@ def is_kept(folder: Path, state: State) -> None:
     file = LedgerFile(root)
     try:
         found = {key.record_id: text for key, text in file.open()}
-        assert file.aside is None, "sound, and set aside"
+        assert file.damaged_folder is None, "sound, and set aside"
         assert found == kept or found in since
         file.write({key_of("later"): Row("later", is_staged=False)})
     finally:

@@ -498,7 +498,7 @@ async def test_a_voice_is_told_what_becomes_of_the_list(
     await use(house.hass, blueprint, printer=house.device(), list="todo.shopping")
     assert await say(house.hass, voice["list"], language) == answers["asks"]
     (waiting,) = house.queue.jobs()
-    assert waiting.present.hold_reason == "approval"
+    assert waiting.current_delivery.hold_reason == "approval"
     if blueprint == "voice":
         assert await say(house.hass, voice["reason"], language) == answers["why_asks"]
     house.hass.states.async_remove("todo.shopping")
@@ -1135,7 +1135,10 @@ async def test_wrong_questions_that_wait(house: House, reader: Reader) -> None:
     )
     await press(house.hass)
     await rest(house.hass)
-    assert [job.present.hold_reason for job in house.queue.jobs()] == ["approval", "approval"]
+    assert [job.current_delivery.hold_reason for job in house.queue.jobs()] == [
+        "approval",
+        "approval",
+    ]
     [(title, message)] = notices(house.hass)
     assert (title, message) == (
         "The questions are not printed yet",
@@ -1788,7 +1791,7 @@ async def test_print_when_there(house: House) -> None:
     house.hass.states.async_set("binary_sensor.hall", "on")
     await house.came_out(3)
     await rest(house.hass)
-    waiting = [job for job in house.queue.jobs() if job.present.hold_reason == "release"]
+    waiting = [job for job in house.queue.jobs() if job.current_delivery.hold_reason == "release"]
     assert {job.spec.title for job in waiting} == {
         f"{one} of Ben" for one in ("first", "second", "third")
     }
@@ -1799,7 +1802,7 @@ async def test_print_when_there(house: House) -> None:
     house.hass.states.async_set("person.anna", "home")
     house.hass.bus.async_fire("tag_scanned", {"tag_id": "at-the-printer"})
     await rest(house.hass)
-    assert house.queue.get(job["job_id"]).present.hold_reason == "release"
+    assert house.queue.get(job["job_id"]).current_delivery.hold_reason == "release"
 
 
 @pytest.mark.parametrize("coded", [False, True])

@@ -29,7 +29,7 @@ from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.jobs.box_jobs import JOBS
+from custom_components.lianke.jobs.box_jobs import JOB_KIND
 from custom_components.lianke.jobs.files import jobs_path, ledger_path
 from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
@@ -281,7 +281,7 @@ class Shop:
 
     async def handed_over(self, job: Job) -> None:
         """Wait in real time until the cloud has all of a job's document."""
-        await until(lambda: self.queue.get(job.job_id).present.handed_over_at)
+        await until(lambda: self.queue.get(job.job_id).current_delivery.handed_over_at)
 
     async def call_back(
         self, token: str | None, task_id: str | None, state: str, code: int | None = None
@@ -302,7 +302,7 @@ class Shop:
 
     def row(self, job: Job) -> dict[str, Any]:
         """Return what is on disk of a job."""
-        found = rows(ledger_path(self.hass), JOBS.name, self.entry.entry_id)
+        found = rows(ledger_path(self.hass), JOB_KIND.name, self.entry.entry_id)
         (record,) = (one for one in found if one["job_id"] == job.job_id)
         return record
 

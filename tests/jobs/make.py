@@ -57,12 +57,12 @@ def make_job(**values: Any) -> Job:
 
 def altered(job: Job, **values: Any) -> Job:
     """Return a job with these fields of it, of its spec, its present delivery or that one's document changed."""
-    document = replace(job.present.document, **_some(values, _DOCUMENT))
+    document = replace(job.current_delivery.document, **_some(values, _DOCUMENT))
     delivery, spec = _some(values, DELIVERY_FIELDS), _some(values, _SPEC)
-    new = replace(job.present, **{"document": document} | delivery)
+    new = replace(job.current_delivery, **{"document": document} | delivery)
     return replace(
         job,
         spec=replace(job.spec, **spec),
-        deliveries=tuple(new if one is job.present else one for one in job.deliveries),
+        deliveries=tuple(new if one is job.current_delivery else one for one in job.deliveries),
         **values,
     )

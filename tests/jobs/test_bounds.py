@@ -14,16 +14,21 @@ import pytest
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.documents import page_count
-from custom_components.lianke.jobs.box_jobs import JOBS, MAX_TASK_IDS, OwnTasks
+from custom_components.lianke.jobs.box_jobs import JOB_KIND, MAX_TASK_IDS, OwnTasks
 from custom_components.lianke.jobs.files import DAMAGED_PREFIX, jobs_path, ledger_path, old_path
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.migration import (
     MAX_DAMAGED,
-    MAX_RECORD_BYTES,
+    MAX_OLD_RECORD_BYTES,
     RECORD_NAME,
     async_take_in,
 )
-from custom_components.lianke.jobs.rules import BACKOFF_LIMIT, BACKOFF_START, MAX_RECORDS, to_forget
+from custom_components.lianke.jobs.rules import (
+    MAX_RECORDS,
+    REFUSAL_PAUSE_LIMIT,
+    REFUSAL_PAUSE_START,
+    to_forget,
+)
 from custom_components.lianke.jobs.tracker import MAX_PREVIEWS
 from custom_components.lianke.jobs.uploader import Readiness
 from custom_components.lianke.ledger import Lease, Ledger, Table, View
@@ -51,7 +56,7 @@ async def test_a_record_that_is_no_record_is_not_read(
     for job, text in zip(jobs, records, strict=True):
         (old / job.job_id / RECORD_NAME).write_text(text, "utf-8")
     with (old / jobs[0].job_id / RECORD_NAME).open("a", encoding="utf-8") as record:
-        record.write(" " * MAX_RECORD_BYTES)
+        record.write(" " * MAX_OLD_RECORD_BYTES)
     async with open_shop(entry=entry) as shop:
         assert [job.job_id for job in shop.queue.jobs()] == [jobs[1].job_id]
 
@@ -75,7 +80,7 @@ async def test_few_damaged_folders_are_kept(hass: HomeAssistant) -> None:
         (folder / RECORD_NAME).write_text("{", "utf-8")
     async with opened(hass) as ledger:
         await async_take_in(hass, ledger, ["entry"])
-        assert not ledger.committed(Table(JOBS, "entry"))
+        assert not ledger.committed(Table(JOB_KIND, "entry"))
     aside = {path.name for path in new.iterdir() if path.name.startswith(DAMAGED_PREFIX)}
     # Those whose ids say that they are the newest.
     assert aside == {f"{DAMAGED_PREFIX}job{number:02}" for number in range(5, MAX_DAMAGED + 5)}
@@ -116,8 +121,8 @@ async def test_refusals_are_not_waited_out_for_longer_than_half_an_hour(shop: Sh
     now = dt_util.utcnow()
     until = readiness.check(shop.key(), now).until
     assert until is not None
-    assert BACKOFF_START < until - now <= BACKOFF_LIMIT
-    assert until - now > BACKOFF_LIMIT - timedelta(seconds=1)
+    assert REFUSAL_PAUSE_START < until - now <= REFUSAL_PAUSE_LIMIT
+    assert until - now > REFUSAL_PAUSE_LIMIT - timedelta(seconds=1)
 
 
 async def drawn(shop: Shop, pages: int = 3) -> Preview:

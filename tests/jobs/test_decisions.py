@@ -79,7 +79,7 @@ async def test_nothing_is_sent_of_it_by_who_is_sending_another(shop: Shop) -> No
         submitting = asyncio.create_task(shop.submit())
         await until(lambda: disk.hangs)
         shop.clock.tick(11)
-        await until(lambda: latest(shop, first).present.task_id)
+        await until(lambda: latest(shop, first).current_delivery.task_id)
         await asyncio.sleep(0.2)
         assert shop.sim.cloud.count(SUBMIT) == 1
         # Nor has one begun.
@@ -218,7 +218,7 @@ async def test_an_upload_that_is_refused_while_it_is_canceled(
         canceling = asyncio.create_task(shop.queue.async_cancel(job.job_id))
         await until(lambda: disk.hangs)
         shop.clock.tick(10)
-        await until(lambda: latest(shop, job).present.was_refused)
+        await until(lambda: latest(shop, job).current_delivery.was_refused)
         disk.goes_on.set()
         if is_saved:
             assert (await canceling).state is JobState.CANCELED
@@ -244,7 +244,9 @@ async def test_what_is_reported_while_somebody_confirms_is_not_lost(
         disk.refusals = 0 if is_saved else 1
         confirming = asyncio.create_task(shop.queue.async_confirm(job.job_id))
         await until(lambda: disk.hangs)
-        report = shop.call_back(job.present.token, job.present.task_id, "SUCCESS", 500)
+        report = shop.call_back(
+            job.current_delivery.token, job.current_delivery.task_id, "SUCCESS", 500
+        )
         reporting = asyncio.create_task(report)
         await asyncio.sleep(0.1)
         assert not reporting.done()
@@ -285,7 +287,7 @@ async def test_a_job_whose_end_is_sent_is_told_of(
         await until(lambda: disk.hangs and handover._waiters)
         handover.release()
         (job,) = shop.queue._jobs.latest.values()
-        await until(lambda: latest(shop, job).present.handed_over_at)
+        await until(lambda: latest(shop, job).current_delivery.handed_over_at)
         disk.goes_on.set()
         if refusals == 1:
             assert (await submitting).job_id == job.job_id

@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.lianke.jobs.job import (
     DELIVERY_FIELDS,
-    FINAL,
+    FINAL_JOB_STATES,
     FIRST_SIDES_ONLY,
     Job,
     JobState,
@@ -46,9 +46,9 @@ def test_a_job_is_where_its_present_delivery_is(first: JobState, second: JobStat
     job = halved(first, second)
     came_out = first is JobState.COMPLETED
     assert job.state is (second if came_out else first)
-    assert job.is_at_second is came_out
+    assert job.is_at_second_delivery is came_out
     assert job.waits_for == ((TURN,) if came_out else ())
-    if came_out and second in FINAL:
+    if came_out and second in FINAL_JOB_STATES:
         # Paper came out, whatever became of the second sides.
         assert job.partly_printed is (second is not JobState.COMPLETED)
     assert not (job.has_stack and job.waits_for)

@@ -13,7 +13,7 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.jobs import box_jobs
-from custom_components.lianke.jobs.box_jobs import JOBS
+from custom_components.lianke.jobs.box_jobs import JOB_KIND
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import ABORT_TIME
@@ -36,7 +36,7 @@ async def keep(shop: Shop, job: Job) -> None:
 
 async def leave(hass: HomeAssistant, entry: ConfigEntry, job: Job) -> None:
     """Write a job as it is while nobody has the ledger open."""
-    ledger, table = Ledger(hass, ledger_path(hass)), Table(JOBS, entry.entry_id)
+    ledger, table = Ledger(hass, ledger_path(hass)), Table(JOB_KIND, entry.entry_id)
     await ledger.async_open()
     await ledger.async_load(table)
     await ledger.commit(lambda view: view.put(table, job.job_id, job))
@@ -88,7 +88,7 @@ async def test_a_cancel_that_is_being_written_holds_nothing_up(shop: Shop) -> No
     await shop.handed_over(job)
     with hanging() as disk:
         cancel = asyncio.create_task(shop.queue.async_cancel(job.job_id))
-        await until(lambda: (shop.queue.find(job.job_id) or job).present.task_id)
+        await until(lambda: (shop.queue.find(job.job_id) or job).current_delivery.task_id)
         shop.queue._scheduler.review()
         assert disk.hangs
         assert not cancel.done()
@@ -190,17 +190,17 @@ async def test_what_was_reported_before_a_reload_is_not_lost_by_it(open_shop: Op
             job = await shop.submit()
             await shop.handed_over(job)
             with refusing(shop.hass):
-                await until(lambda: (shop.queue.find(job.job_id) or job).present.task_id)
-                task_id = (shop.queue.find(job.job_id) or job).present.task_id
+                await until(lambda: (shop.queue.find(job.job_id) or job).current_delivery.task_id)
+                task_id = (shop.queue.find(job.job_id) or job).current_delivery.task_id
                 await shop.queue.async_drain()
                 # One more refusal, of what is still waiting.
                 await asyncio.wait([shop.queue._jobs._ledger.commit(lambda _: None)])
                 entry = shop.entry
         async with open_shop(entry=entry) as shop:
-            assert (shop.queue.find(job.job_id) or job).present.task_id == task_id
+            assert (shop.queue.find(job.job_id) or job).current_delivery.task_id == task_id
             await shop.tick(31)
             assert shop.stored(job)["task_id"] == task_id
-            assert shop.queue.get(job.job_id).present.task_id == task_id
+            assert shop.queue.get(job.job_id).current_delivery.task_id == task_id
 
 
 @pytest.mark.parametrize(("is_taken", "state"), [(True, JobState.CANCELED), (False, JobState.HELD)])
@@ -266,7 +266,7 @@ async def test_an_upload_that_was_taken_after_all_is_not_made_again(shop: Shop) 
     """Refused before, and its callback comes while it is written that the next end is about to be sent."""
     shop.box.online = False
     job = await shop.uploaded(await shop.submit())
-    assert job.present.was_refused
+    assert job.current_delivery.was_refused
     uploader = shop.queue._uploader
     await uploader._handover.acquire()
     shop.box.online = True
@@ -277,14 +277,16 @@ async def test_an_upload_that_was_taken_after_all_is_not_made_again(shop: Shop) 
     task_id = "11111111-2222-3333-4444-555555555555"
     with hanging() as disk:
         uploader._handover.release()
-        await until(lambda: (shop.queue.find(job.job_id) or job).present.handed_over_at)
+        await until(lambda: (shop.queue.find(job.job_id) or job).current_delivery.handed_over_at)
         await until(lambda: disk.hangs)
-        reporting = asyncio.create_task(shop.call_back(job.present.token, task_id, "SENDING"))
-        await until(lambda: (shop.queue.find(job.job_id) or job).present.task_id)
+        reporting = asyncio.create_task(
+            shop.call_back(job.current_delivery.token, task_id, "SENDING")
+        )
+        await until(lambda: (shop.queue.find(job.job_id) or job).current_delivery.task_id)
         disk.goes_on.set()
         assert await reporting
     await until(lambda: not uploader._uploads)
-    assert shop.queue.get(job.job_id).present.task_id == task_id
+    assert shop.queue.get(job.job_id).current_delivery.task_id == task_id
     assert shop.queue.get(job.job_id).state is JobState.SENDING
     assert not shop.sim.cloud.tasks
 
@@ -305,7 +307,7 @@ async def test_a_clock_that_is_put_back_does_not_prolong_a_pause(
     monkeypatch.setattr("time.monotonic", shop.clock.loop_time)
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=10009))
     job = await shop.uploaded(await shop.submit())
-    assert job.present.hold_reason == "too_frequent"
+    assert job.current_delivery.hold_reason == "too_frequent"
     shop.clock._frozen.move_to("2026-11-24 07:00:00+00:00")
     # A minute, not three hours and a minute.
     await shop.until(job, JobState.QUEUED, JobState.PROCESSING, JobState.SENDING, seconds=90)
@@ -370,7 +372,7 @@ async def test_an_ordered_stop_lets_an_upload_end(open_shop: OpenShop, hass: Hom
         assert shop.stored(job)["state"] == "queued"
         # What is reported from now on is to be repeated.
         with pytest.raises(LedgerRefusedError):
-            await shop.call_back(job.present.token, task_id, "SUCCESS", 200)
+            await shop.call_back(job.current_delivery.token, task_id, "SUCCESS", 200)
 
 
 async def test_many_outcomes_are_one_visit_to_the_disk(shop: Shop) -> None:
@@ -450,7 +452,7 @@ async def test_an_interrupted_upload_obeys_quiet_hours(open_shop: OpenShop, *, h
         for _ in range(5):
             await shop.tick(30)
         again = shop.queue.get(job.job_id)
-        assert (again.state, again.present.hold_reason) == (
+        assert (again.state, again.current_delivery.hold_reason) == (
             (JobState.HELD, "quiet_hours") if hold else (JobState.EXPIRED, None)
         )
         assert not shop.sim.cloud.printed
@@ -475,7 +477,7 @@ async def test_a_job_whose_turn_comes_in_quiet_hours_waits_for_their_end(
         await shop.until(third, JobState.COMPLETED)
         held = [shop.queue.get(waiting.job_id) for waiting in (second, elsewhere)]
         assert [job.state for job in held] == [JobState.HELD] * 2
-        assert [job.present.hold_reason for job in held] == ["quiet_hours", "out_of_paper"]
+        assert [job.current_delivery.hold_reason for job in held] == ["quiet_hours", "out_of_paper"]
         assert len(shop.sim.cloud.printed) == 2
 
 
@@ -509,7 +511,7 @@ async def test_a_job_whose_printer_moves_before_its_end_is_sent_follows_it(shop:
     await shop.until(second, JobState.COMPLETED)
     await shop.until(third, JobState.COMPLETED)
     places = {printed.name: printed.printer_id for printed in shop.sim.cloud.printed}
-    assert places[second.present.document.name] == color.id
+    assert places[second.current_delivery.document.name] == color.id
 
 
 async def test_of_two_that_replace_each_other_the_newest_is_left(open_shop: OpenShop) -> None:

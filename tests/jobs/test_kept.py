@@ -24,7 +24,7 @@ async def test_a_doubt_is_one_after_a_restart(open_shop: OpenShop) -> None:
         job = await shop.submit()
         await in_doubt(shop, job.job_id)
     async with open_shop(entry=shop.entry) as shop:
-        assert shop.queue.get(job.job_id).present.is_unsure
+        assert shop.queue.get(job.job_id).current_delivery.is_in_doubt
         await shop.until(job, JobState.COMPLETED)
         # Nobody was told that it waits here.
         assert JobState.HELD not in shop.states(job)
@@ -44,7 +44,7 @@ async def test_a_clock_that_is_put_forward_ends_no_doubt(
     await shop.tick(5)
     shop.clock._frozen.move_to("2026-11-25 11:00:00+00:00")
     await shop.tick(20)
-    assert shop.queue.get(job.job_id).present.is_unsure
+    assert shop.queue.get(job.job_id).current_delivery.is_in_doubt
 
 
 async def test_a_job_that_the_disk_does_not_forget_keeps_its_document(open_shop: OpenShop) -> None:
@@ -82,7 +82,7 @@ async def test_what_waited_in_a_damaged_ledger_asks_first(
         await shop.switch(online=True)
         await shop.until(sent, JobState.COMPLETED)
         await shop.tick(120)
-        assert shop.queue.get(held.job_id).present.hold_reason == "copied"
+        assert shop.queue.get(held.job_id).current_delivery.hold_reason == "copied"
         assert len(shop.sim.cloud.printed) == 1
         (aside,) = root.parent.glob(f"{ASIDE}*")
         assert [*aside.glob(f"*/{lost.job_id}/document.pdf")]

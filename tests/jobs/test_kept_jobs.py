@@ -34,9 +34,9 @@ def old(shop: Shop, number: int, days: float = 5, port: int = 1, **more: Any) ->
     return make_job(**values | more)
 
 
-def at_hand(shop: Shop) -> list[str]:
+def already_read(shop: Shop) -> list[str]:
     """Return which jobs are read."""
-    return [job.job_id for job in shop.queue._jobs.latest.at_hand]
+    return [job.job_id for job in shop.queue._jobs.latest.already_read]
 
 
 @pytest.fixture
@@ -66,13 +66,13 @@ async def test_a_start_reads_open_jobs_new_ones_and_the_newest_of_each_printer(
 ) -> None:
     entry, made = jobs
     async with open_shop(entry=entry) as shop:
-        assert at_hand(shop) == ["job-10", "job-20", "job-30", "job-40"]
+        assert already_read(shop) == ["job-10", "job-20", "job-30", "job-40"]
         for port, job_id in ((1, "job-40"), (2, "job-10")):
             newest = shop.queue.newest(shop.key(port))
             assert newest is not None
             assert newest.job_id == job_id
         await shop.tick(5)
-        assert len(at_hand(shop)) == 4
+        assert len(already_read(shop)) == 4
         assert {path.name for path in shop.folder.iterdir()} == {job.job_id for job in made}
         assert shop.queue.jobs() == made[::-1]
 
@@ -84,7 +84,7 @@ async def test_the_others_are_read_once_home_assistant_has_started(
     async with open_shop(entry=entry) as shop:
         shop.hass.set_state(CoreState.running)
         await shop.tick(5)
-        await until(lambda: len(at_hand(shop)) == len(made))
+        await until(lambda: len(already_read(shop)) == len(made))
 
 
 async def test_a_callback_finds_an_old_job_by_its_token(
@@ -93,11 +93,13 @@ async def test_a_callback_finds_an_old_job_by_its_token(
     entry, made = jobs
     async with open_shop(entry=entry) as shop:
         printed, doubtful = made[1], made[5]
-        token = doubtful.present.token
-        assert await shop.call_back(token, doubtful.present.task_id, "SUCCESS", 200)
+        token = doubtful.current_delivery.token
+        assert await shop.call_back(token, doubtful.current_delivery.task_id, "SUCCESS", 200)
         await shop.until(doubtful, JobState.COMPLETED)
-        assert len(at_hand(shop)) == 4
-        assert await shop.call_back(printed.present.token, printed.present.task_id, "SUCCESS", 200)
+        assert len(already_read(shop)) == 4
+        assert await shop.call_back(
+            printed.current_delivery.token, printed.current_delivery.task_id, "SUCCESS", 200
+        )
         assert shop.queue.get(printed.job_id) == printed
         assert not await shop.call_back("nobody's", "task-99", "SUCCESS", 200)
 
@@ -110,7 +112,7 @@ async def test_what_is_old_is_found_by_its_id_and_changes_as_what_is_new(
         assert shop.queue.get("job-2") == made[3]
         shop.queue._jobs.note("job-2", document_kept=True)
         await shop.queue._jobs.async_written()
-        assert at_hand(shop) == ["job-10", "job-2", "job-20", "job-30", "job-40"]
+        assert already_read(shop) == ["job-10", "job-2", "job-20", "job-30", "job-40"]
     async with open_shop(entry=entry) as shop:
         assert shop.queue.get("job-2") == altered(made[3], document_kept=True)
 
@@ -123,11 +125,11 @@ async def test_pages_of_old_jobs_that_a_power_cut_left_uncounted_are_counted_onc
         key = shop.key()
         shop.storage._counted.clear()
         before = shop.storage.printers[key].pages_printed
-        await shop.queue.async_read_rest()
+        await shop.queue.async_read_unread()
         counted = shop.storage.printers[key].pages_printed - before
         assert counted == 2 * len(made[1:5])
         assert [*shop.storage._counted] == [job.job_id for job in made[1:5]]
-        await shop.queue.async_read_rest()
+        await shop.queue.async_read_unread()
         assert shop.storage.printers[key].pages_printed - before == counted
 
 
@@ -137,7 +139,7 @@ async def test_a_new_job_is_accepted_by_all_that_is_kept(
     entry, made = jobs
     async with open_shop(entry=entry) as shop:
         job = await shop.submit()
-        assert len(at_hand(shop)) == len(made) + 1
+        assert len(already_read(shop)) == len(made) + 1
         newest = shop.queue.newest(shop.key())
         assert newest is not None
         assert newest.job_id == job.job_id

@@ -27,7 +27,7 @@ def way(shop: Shop, caplog: pytest.LogCaptureFixture) -> Any:
         job = await shop.submit(title=TITLE, **data)
         if end is not None:
             job = await shop.until(job, end)
-        for private in (TITLE, "bank", job.present.token, job.printer_name):
+        for private in (TITLE, "bank", job.current_delivery.token, job.printer_name):
             assert private not in caplog.text
         return steps(caplog, job.job_id)
 
@@ -37,7 +37,7 @@ def way(shop: Shop, caplog: pytest.LogCaptureFixture) -> Any:
 async def test_a_job_that_is_printed(shop: Shop, way: Any) -> None:
     said = await way(JobState.COMPLETED)
     (job,) = shop.queue.jobs()
-    task = f"as task {job.present.task_id}"
+    task = f"as task {job.current_delivery.task_id}"
     assert said[0] == "is accepted"
     assert f"is queued {task}" in said
     assert said[-1] == f"is completed {task}"

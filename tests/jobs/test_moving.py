@@ -101,7 +101,10 @@ async def test_what_cannot_be_moved(shop: Shop) -> None:
     assert await refusal(move(shop, replace(job, job_id="no such job"))) == "job_not_found"
     # Its deliveries were made for the printer's way of turning paper.
     job = await held(shop)
-    two = (replace(job.present, counts_as=(2, 1)), replace(job.present, token="another"))
+    two = (
+        replace(job.current_delivery, counts_as=(2, 1)),
+        replace(job.current_delivery, token="another"),
+    )
     turned = shop.queue._jobs.change(job, deliveries=two)
     assert not turned.can_reroute
     assert await refusal(move(shop, turned)) == "job_not_movable"
@@ -398,7 +401,7 @@ async def take_snapshots(shops: list[Shop], folder: Path, job: Job, port: int) -
 def judge(shops: list[Shop], digest: str, number: int) -> None:
     """Check that one job says that it came out, and that it did."""
     jobs = [job for shop in shops for job in shop.queue.jobs()]
-    assert all(job.present.document.digest == digest for job in jobs)
+    assert all(job.current_delivery.document.digest == digest for job in jobs)
     ends = sorted(job.state for job in jobs)
     assert ends in ([JobState.COMPLETED], [JobState.CANCELED, JobState.COMPLETED]), (number, jobs)
     assert all(job.reason == "moved" for job in jobs if job.state is JobState.CANCELED)
@@ -442,7 +445,7 @@ async def test_a_move_within_a_box_that_is_cut_off_anywhere(
         shop.sim.cloud.printed.clear()
         async with open_shop(entry=entry) as shop:
             await rest([shop])
-            judge([shop], job.present.document.digest or "", number)
+            judge([shop], job.current_delivery.document.digest or "", number)
             where.add(shop.sim.cloud.printed[0].port)
             shop.box.online = False
     # Before the transaction at the one printer, after it at the other.
@@ -474,7 +477,7 @@ async def test_a_move_to_another_box_that_is_cut_off_anywhere(
                 )
                 await pass_time(list(shops.values()), 65)
             await rest([shops[0], shops[1]])
-            judge([shops[0], shops[1]], job.present.document.digest or "", number)
+            judge([shops[0], shops[1]], job.current_delivery.document.digest or "", number)
             where.add(shop.sim.cloud.printed[0].device_id)
         for box in boxes:
             box.online = False

@@ -10,7 +10,7 @@ from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.outcome import changes_for
+from custom_components.lianke.jobs.outcome import changes_from_state
 from tests.clock import until
 from tests.household import show_state
 from tests.jobs.conftest import ASK, CANCEL, OpenShop, Receiver, Shop
@@ -152,7 +152,7 @@ async def test_a_job_whose_printer_was_removed_goes_on(
     shop.coordinator.async_forget(jobs[0].spec.printer_key)
     assert (await shop.queue.async_cancel(jobs[0].job_id)).state is JobState.CANCELING
     assert shop.sim.cloud.count(CANCEL) == 1
-    task = shop.sim.cloud.tasks[str(jobs[0].present.task_id)]
+    task = shop.sim.cloud.tasks[str(jobs[0].current_delivery.task_id)]
     await until(lambda: task.state == "REVOKED")
     await shop.until(jobs[0], JobState.CANCELED)
     shop.printer().on = shop.box.online = True
@@ -193,7 +193,7 @@ async def test_revoked_by_somebody_else_proves_nothing(shop: Shop) -> None:
     job = await shop.submit()
     await shop.uploaded(job)
     job = shop.queue.get(job.job_id)
-    changes = changes_for(job, job.present, TaskState.REVOKED, None)
+    changes = changes_from_state(job, job.current_delivery, TaskState.REVOKED, None)
     assert changes is not None
     assert changes["partly_printed"]
 

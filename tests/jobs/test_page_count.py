@@ -51,7 +51,7 @@ async def test_the_service_is_asked_for_what_is_not_known(shop: Shop) -> None:
     assert await refusal(shop, uncounted(shop, 101)) == "too_many_pages"
     assert await refusal(shop, uncounted(shop, 60), copies=2) == "too_many_pages"
     job = await shop.submit(uncounted(shop, 60))
-    assert (job.present.document.pages, job.pages) == (60, 60)
+    assert (job.current_delivery.document.pages, job.pages) == (60, 60)
     assert shop.sim.cloud.count(COUNT) == 3
 
 
@@ -83,7 +83,7 @@ async def test_what_nobody_can_count_waits_for_somebody(shop: Shop, *, reached: 
     if not reached:
         shop.sim.cloud.fail(COUNT, Fault(kind="http", status=503))
     job = await shop.submit(office(shop))
-    assert (job.state, job.present.hold_reason, job.waits_for) == (
+    assert (job.state, job.current_delivery.hold_reason, job.waits_for) == (
         JobState.HELD,
         "release",
         ("release",),
@@ -141,7 +141,7 @@ async def test_text_is_as_long_as_it_may_become(
     assert short.pages_at_most == 1
     job = await shop.submit(short, options=PrintOptions(copies=10))
     assert shop.sim.cloud.count(COUNT) == asked
-    assert shop.queue.get(job.job_id).present.document.pages_at_most == 1
+    assert shop.queue.get(job.job_id).current_delivery.document.pages_at_most == 1
 
 
 async def test_a_range_without_any_page_is_refused(shop: Shop) -> None:
@@ -165,7 +165,7 @@ async def test_the_estimate_survives_a_retry(shop: Shop, hass: HomeAssistant) ->
     job = await shop.submit(document, options=PrintOptions(copies=3))
     await shop.until(job, JobState.FAILED)
     again = await async_print_again(shop.queue, job, Context())
-    assert again.present.document.pages_at_most == 1
+    assert again.current_delivery.document.pages_at_most == 1
     assert shop.sim.cloud.count(COUNT) == 0
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.api.options import ResolvedOptions
-from custom_components.lianke.jobs.box_jobs import MAX_LOST, OwnTasks
+from custom_components.lianke.jobs.box_jobs import MAX_LOST_UPLOADS, OwnTasks
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Delivery, JobState
 from custom_components.lianke.printing.cloud_preview import Preview
@@ -155,7 +155,9 @@ async def test_an_error_nobody_foresaw_after_the_end_leaves_a_trace(shop: Shop) 
 async def test_an_answer_that_names_anothers_task_is_none(shop: Shop, of: str) -> None:
     """A late second answer on a kept connection would show another document's pages."""
     if of == "job":
-        task_id = (await shop.until(await shop.submit(), JobState.COMPLETED)).present.task_id
+        task_id = (
+            await shop.until(await shop.submit(), JobState.COMPLETED)
+        ).current_delivery.task_id
     else:
         await preview(shop)
         (task_id,) = shop.queue._jobs.tasks.task_ids
@@ -202,7 +204,7 @@ async def test_what_is_ours_is_kept_while_the_list_may_have_it(open_shop: OpenSh
         await find(tasks, "now")
         assert [one.token for one in tasks.lost] == [later.token]
         assert tasks.task_ids == {"later", "now"}
-        many = [make_delivery(size=number) for number in range(MAX_LOST + 5)]
+        many = [make_delivery(size=number) for number in range(MAX_LOST_UPLOADS + 5)]
         for one in many:
             await lose(tasks, one)
         assert tasks.task_ids == {"later", "now"}

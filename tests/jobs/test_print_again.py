@@ -51,8 +51,8 @@ async def test_a_printed_job_is_printed_again_as_often_as_wanted(shop: Shop) -> 
     assert not job.can_retry
     for _ in range(2):
         copy = await again(shop, job)
-        assert (copy.present.document.digest, copy.copies, copy.spec.retry_of) == (
-            job.present.document.digest,
+        assert (copy.current_delivery.document.digest, copy.copies, copy.spec.retry_of) == (
+            job.current_delivery.document.digest,
             2,
             None,
         )
@@ -142,8 +142,8 @@ async def test_a_document_that_is_just_gone_prints_nothing(shop: Shop) -> None:
 async def test_the_oldest_documents_go_beyond_so_many_bytes(shop: Shop) -> None:
     first = await printed(shop)
     second = await printed(shop)
-    most = first.present.document.size + second.present.document.size - 1
-    with patch.object(rules, "MAX_KEPT_BYTES", most):
+    most = first.current_delivery.document.size + second.current_delivery.document.size - 1
+    with patch.object(rules, "MAX_KEPT_DOCUMENT_BYTES", most):
         await shop.tick(900)
     assert not shop.queue.get(first.job_id).can_print_again
     assert shop.queue.get(second.job_id).can_print_again
@@ -152,7 +152,7 @@ async def test_the_oldest_documents_go_beyond_so_many_bytes(shop: Shop) -> None:
 
 async def test_bytes_of_printed_documents_cost_no_failed_one(shop: Shop) -> None:
     job = await printed(shop)
-    large = replace(job.present.document, size=2**40)
+    large = replace(job.current_delivery.document, size=2**40)
     failed = [
         job.changed(job_id=f"failed {n}", state=JobState.FAILED, document=large) for n in range(2)
     ]

@@ -40,7 +40,7 @@ async def test_callback_before_the_answer_proves_the_job(
         job = await shop.submit()
         done = await shop.until(job, JobState.COMPLETED)
         assert len(shop.sim.cloud.printed) == 1
-        assert done.present.task_id == receiver.bodies[0]["task_id"]
+        assert done.current_delivery.task_id == receiver.bodies[0]["task_id"]
 
 
 async def test_the_printer_is_looked_at_once_its_last_job_has_ended(shop: Shop) -> None:
@@ -83,12 +83,14 @@ async def test_a_callback_that_changes_nothing_still_has_the_pages_asked_for(sho
     await shop.uploaded(job)
     await shop.queue._jobs.async_change(shop.queue.get(job.job_id), state=JobState.COMPLETED)
     job = shop.queue.get(job.job_id)
-    assert job.present.task_id
+    assert job.current_delivery.task_id
     # What else there is to do at a job's end is done by now.
     for _ in range(12):
         await shop.tick(5)
     assert shop.queue.get(job.job_id).pages_printed is None
-    assert await shop.call_back(job.present.token, job.present.task_id, "SUCCESS", 200)
+    assert await shop.call_back(
+        job.current_delivery.token, job.current_delivery.task_id, "SUCCESS", 200
+    )
     await shop.tick(15)
     await shop.tick(15)
     assert shop.queue.get(job.job_id).pages_printed == 3
@@ -154,7 +156,7 @@ async def test_whose_job_was_sent_longest_ago_is_next(shop: Shop) -> None:
     await shop.switch(online=True)
     for job in jobs:
         await shop.until(job, JobState.COMPLETED)
-    numbers = {job.present.document.name: number for number, job in enumerate(jobs)}
+    numbers = {job.current_delivery.document.name: number for number, job in enumerate(jobs)}
     order = [numbers[printed.name] for printed in shop.sim.cloud.printed]
     assert order == [0, 3, 5, 4, 6, 1, 2]
 

@@ -60,7 +60,7 @@ async def test_a_job_goes_when_its_card_says_so(
     async with open_shop(quiet_from="22:00:00", quiet_to="02:30:00") as shop:
         await shop.hass.config.async_set_time_zone(BERLIN)
         job = await shop.submit()
-        assert job.present.hold_reason == "quiet_hours"
+        assert job.current_delivery.hold_reason == "quiet_hours"
         assert quiet_until(shop.entry.options, dt_util.utcnow()) == shown
         await shop.tick((shown - dt_util.utcnow()).total_seconds() - 5)
         await shop.refresh()

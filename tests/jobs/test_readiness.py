@@ -12,13 +12,13 @@ from tests.simulator.faults import Fault
 async def test_waits_for_paper_and_a_steady_minute(shop: Shop) -> None:
     await shop.set_paper(0)
     job = await shop.submit()
-    assert (job.state, job.present.hold_reason) == (JobState.HELD, "out_of_paper")
+    assert (job.state, job.current_delivery.hold_reason) == (JobState.HELD, "out_of_paper")
     assert shop.queue.hold_reason(shop.key()) == "out_of_paper"
     assert shop.queue.waiting(shop.key()) == 1
     await shop.tick(300)
     assert shop.sim.cloud.count(SUBMIT) == 0
     await shop.set_paper(None)
-    assert shop.queue.get(job.job_id).present.hold_reason == "getting_ready"
+    assert shop.queue.get(job.job_id).current_delivery.hold_reason == "getting_ready"
     await shop.tick(50)
     assert shop.sim.cloud.count(SUBMIT) == 0
     await shop.tick(11)
@@ -33,10 +33,10 @@ async def test_one_refusal_for_the_box_spares_its_other_printers_the_doubt(shop:
     first, second = await shop.submit(port=1), await shop.submit(port=2)
     for job in (first, second):
         held = await shop.uploaded(job)
-        assert (held.state, held.present.hold_reason) == (JobState.HELD, "box_offline")
+        assert (held.state, held.current_delivery.hold_reason) == (JobState.HELD, "box_offline")
     # The end of the second one's form was never sent, so that no power cut could leave it in doubt.
-    assert shop.queue.get(first.job_id).present.code == 5002
-    assert shop.queue.get(second.job_id).present.code is None
+    assert shop.queue.get(first.job_id).current_delivery.code == 5002
+    assert shop.queue.get(second.job_id).current_delivery.code is None
     shop.box.online = True
     for job in (first, second):
         await shop.until(job, JobState.COMPLETED, seconds=1200)
@@ -68,7 +68,7 @@ async def test_quiet_hours_hold_until_their_end(open_shop: OpenShop, *, by_optio
     async with open_shop(quiet_from="00:00:00", quiet_to="08:00:00") as shop:
         # 10:00 UTC is 02:00 in the test's time zone.
         job = await shop.submit()
-        assert job.present.hold_reason == "quiet_hours"
+        assert job.current_delivery.hold_reason == "quiet_hours"
         urgent = await shop.submit(ignore_quiet_hours=True)
         assert urgent.state is JobState.UPLOADING
         # Else an upload that takes five hours is refused, and the printer rests for a while.
@@ -111,7 +111,7 @@ async def test_a_passing_refusal_fails_a_job_that_must_not_wait(shop: Shop) -> N
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=5011, msg="端口没有打印机"))
     job = await shop.submit(hold=False)
     done = await shop.uploaded(job)
-    assert (done.state, done.reason, done.present.code) == (
+    assert (done.state, done.reason, done.current_delivery.code) == (
         JobState.FAILED,
         "printer_not_found",
         5011,

@@ -17,7 +17,10 @@ async def lose_answer(shop: Shop) -> None:
 async def in_doubt(shop: Shop, job_id: str) -> None:
     """Wait until an upload has ended in doubt."""
     await until(
-        lambda: shop.queue.get(job_id).present.is_unsure and not shop.queue._uploader._uploads
+        lambda: (
+            shop.queue.get(job_id).current_delivery.is_in_doubt
+            and not shop.queue._uploader._uploads
+        )
     )
     await shop.settle()
 
@@ -47,7 +50,7 @@ async def test_two_jobs_in_doubt_wait_for_the_end_of_both_tasks(shop: Shop) -> N
     await shop.tick(400)
     for _ in range(30):
         await shop.tick(20)
-    assert all(shop.queue.get(job.job_id).present.is_unsure for job in jobs)
+    assert all(shop.queue.get(job.job_id).current_delivery.is_in_doubt for job in jobs)
     printer.paper = None
     for job in jobs:
         await shop.until(job, JobState.COMPLETED)
@@ -73,7 +76,7 @@ async def test_a_job_settled_by_hand_keeps_its_task(shop: Shop) -> None:
     await shop.tick(120)
     assert shop.sim.cloud.count("POST /print/query_device_task") > 1
     assert shop.queue.get(lost.job_id).state is JobState.UNCONFIRMED
-    assert shop.queue.get(lost.job_id).present.task_id is None
+    assert shop.queue.get(lost.job_id).current_delivery.task_id is None
 
 
 async def test_an_unconfirmed_job_that_is_found_later_has_no_reason_left(shop: Shop) -> None:
@@ -99,7 +102,7 @@ async def test_a_late_callback_settles_an_unconfirmed_job(
         job = await shop.submit()
         receiver.deliver = False
         await shop.until(job, JobState.UNCONFIRMED)
-        token, task_id = job.present.token, receiver.bodies[-1]["task_id"]
+        token, task_id = job.current_delivery.token, receiver.bodies[-1]["task_id"]
         receiver.deliver = True
         assert await shop.call_back(token, task_id, "SUCCESS", 200)
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED
@@ -122,7 +125,7 @@ async def test_a_callback_corrects_a_refusal(
         refused = await shop.uploaded(job)
         assert refused.state is not JobState.UPLOADING
         done = await shop.until(job, JobState.COMPLETED)
-        assert (done.reason, done.present.detail, done.pages_printed) == (None, "", 2)
+        assert (done.reason, done.current_delivery.detail, done.pages_printed) == (None, "", 2)
         await shop.tick(600)
         await shop.tick(60)
         assert len(shop.sim.cloud.printed) == shop.sim.cloud.count(SUBMIT) == 1
@@ -137,9 +140,9 @@ async def test_a_strangers_task_is_not_taken_while_the_answer_may_still_come(sho
     await shop.handed_over(job)
     stranger = shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
     await shop.queue.tracker._async_read_list()
-    assert shop.queue.get(job.job_id).present.task_id is None
+    assert shop.queue.get(job.job_id).current_delivery.task_id is None
     done = await shop.until(job, JobState.COMPLETED)
-    assert done.present.task_id not in (None, stranger.task_id)
+    assert done.current_delivery.task_id not in (None, stranger.task_id)
 
 
 async def test_a_strangers_task_is_not_taken_after_the_upload_has_failed(shop: Shop) -> None:
@@ -150,4 +153,4 @@ async def test_a_strangers_task_is_not_taken_after_the_upload_has_failed(shop: S
     await shop.tick(15)
     shop.sim.cloud.print_as_someone_else(shop.box, shop.printer())
     done = await shop.until(job, JobState.UNCONFIRMED)
-    assert done.present.task_id is None
+    assert done.current_delivery.task_id is None

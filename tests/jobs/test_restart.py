@@ -177,10 +177,10 @@ async def test_a_disk_that_fills_up_during_the_upload_sends_nothing(shop: Shop) 
     with refusing(shop.hass):
         await shop.set_paper(None)
         for _ in range(20):
-            if shop.queue.get(job.job_id).present.hold_reason == "disk_full":
+            if shop.queue.get(job.job_id).current_delivery.hold_reason == "disk_full":
                 break
             await shop.tick(5)
-        assert shop.queue.get(job.job_id).present.hold_reason == "disk_full"
+        assert shop.queue.get(job.job_id).current_delivery.hold_reason == "disk_full"
         assert reasons[-1] == "disk_full"
         # Nothing else is told that is not on disk: after a restart it would print all the same.
         assert shop.queue.get(job.job_id).state is JobState.HELD
@@ -206,7 +206,7 @@ async def test_a_box_is_reloaded_although_the_disk_refuses(open_shop: OpenShop) 
                 await shop.switch(online=True)
                 for _ in range(4):
                     await shop.tick(60)
-                assert shop.queue.get(waiting.job_id).present.hold_reason == "disk_full"
+                assert shop.queue.get(waiting.job_id).current_delivery.hold_reason == "disk_full"
                 # Nobody is told of its end yet, and it does not print all the same.
                 assert shop.queue.get(expiring.job_id).state is JobState.HELD
                 assert not shop.sim.cloud.tasks
@@ -251,7 +251,7 @@ async def test_who_waits_hears_that_the_disk_is_full(shop: Shop) -> None:
     with refusing(shop.hass):
         uploader._handover.release()
         reported = await waiting
-    assert (reported.state, reported.present.hold_reason) == (JobState.HELD, "disk_full")
+    assert (reported.state, reported.current_delivery.hold_reason) == (JobState.HELD, "disk_full")
     await shop.until(job, JobState.COMPLETED)
 
 
@@ -322,7 +322,7 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     assert not shop.queue.jobs()
     assert not shop.history
     (job,) = shop.queue._jobs.latest.values()
-    assert job.present.handed_over_at is None
+    assert job.current_delivery.handed_over_at is None
     assert not shop.sim.cloud.tasks
     on_disk.set()
     await shop.until(await submitting, JobState.COMPLETED)
@@ -456,7 +456,7 @@ async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
     await shop.settle()
     # The last job is no more: sensors show that.
     assert reported
-    assert job.present.task_id in shop.queue.own_task_ids
+    assert job.current_delivery.task_id in shop.queue.own_task_ids
 
 
 async def test_everything_is_private_and_documents_go(shop: Shop) -> None:
@@ -489,4 +489,4 @@ async def test_a_reload_waits_for_an_upload(open_shop: OpenShop) -> None:
         await shop.handed_over(job)
         assert shop.queue.get(job.job_id).state is JobState.UPLOADING
         await shop.queue.async_drain()
-        assert shop.queue.get(job.job_id).present.task_id is not None
+        assert shop.queue.get(job.job_id).current_delivery.task_id is not None

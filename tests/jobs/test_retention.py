@@ -10,8 +10,8 @@ import pytest
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.rules import (
     FREE_WITHDRAWALS,
-    MAX_FINISHED,
-    MAX_KEPT_BYTES,
+    MAX_FINISHED_RECORDS,
+    MAX_KEPT_DOCUMENT_BYTES,
     MAX_RECORDS,
     MAX_WITHDRAWN,
     LimitError,
@@ -115,19 +115,19 @@ async def test_a_failed_job_ended_when_it_failed(open_shop: OpenShop) -> None:
 def test_when_a_job_ended() -> None:
     job = ended(1, 10, state=JobState.HELD)
     over = job.changed(state=JobState.CANCELED)
-    assert over.present.ended_at == over.changed_at
+    assert over.current_delivery.ended_at == over.changed_at
     # What could not be written is taken back.
-    assert over.changed(state=JobState.HELD).present.ended_at is None
+    assert over.changed(state=JobState.HELD).current_delivery.ended_at is None
     # 0.1.0 did not record it of jobs that were printed.
     old = ended(2, 10, state=JobState.COMPLETED)
-    assert (old.present.ended_at, old.ended_at) == (None, old.changed_at)
+    assert (old.current_delivery.ended_at, old.ended_at) == (None, old.changed_at)
 
 
 def test_finished_jobs_are_capped_but_for_what_may_be_a_task() -> None:
     now = dt_util.utcnow()
     printed = [
         ended(number, 300, state=JobState.COMPLETED, request_id=f"{number}", task_id=f"{number}")
-        for number in range(MAX_FINISHED + 50)
+        for number in range(MAX_FINISHED_RECORDS + 50)
     ]
     lost = ended(9_999, 9_000, state=JobState.UNCONFIRMED, handed_over_at=now - timedelta(hours=6))
     waiting = ended(10_000, 500, state=JobState.HELD)
@@ -150,7 +150,7 @@ def test_what_ended_first_is_forgotten_first_however_long_others_had_waited() ->
 
 def test_a_document_that_waited_for_long_is_not_the_first_to_go() -> None:
     now = dt_util.utcnow()
-    half = {"state": JobState.COMPLETED, "size": MAX_KEPT_BYTES // 2}
+    half = {"state": JobState.COMPLETED, "size": MAX_KEPT_DOCUMENT_BYTES // 2}
     printed = [ended(number, 1 + number, **half) for number in range(2)]
     waited = replace(printed[0], job_id="waited", created_at=now - timedelta(hours=48))
     waited = altered(waited, ended_at=now)

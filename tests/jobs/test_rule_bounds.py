@@ -28,12 +28,12 @@ from custom_components.lianke.jobs.outcome import (
     CANCELED_TOO_LATE,
     NO_TASK,
     asked,
-    changes_for,
+    changes_from_state,
+    changes_from_upload_error,
+    changes_without_task,
     failure,
     has_other_pages,
-    not_taken,
     reported,
-    without_task,
 )
 from custom_components.lianke.jobs.rules import (
     FREE_WITHDRAWALS,
@@ -214,10 +214,13 @@ APPROVAL, RELEASE, TURN = PersonReason.APPROVAL, PersonReason.RELEASE, PersonRea
 def test_what_a_yes_changes() -> None:
     job = make_job(waits_for=(RELEASE, APPROVAL), hold_reason=RELEASE)
     after_release = job.changed(now=NOW, **answered(job, RELEASE, [job], NOW))
-    assert (after_release.waits_for, after_release.present.hold_reason) == ((APPROVAL,), APPROVAL)
+    assert (after_release.waits_for, after_release.current_delivery.hold_reason) == (
+        (APPROVAL,),
+        APPROVAL,
+    )
     assert not after_release.spec.approved
     approved = after_release.changed(now=NOW, **answered(after_release, APPROVAL, [job], NOW))
-    assert (approved.waits_for, approved.present.hold_reason) == ((), None)
+    assert (approved.waits_for, approved.current_delivery.hold_reason) == ((), None)
     assert approved.spec.approved
 
 
@@ -290,7 +293,7 @@ def test_what_somebody_has_seen_counts_with_all_its_copies() -> None:
         found = job.changed(pages=pages, copies=2)
         done = found.changed(**confirmed(found))
         assert (done.state, done.reason) == (JobState.COMPLETED, None)
-        assert (done.pages_printed, done.present.task_from_list) == (printed, False)
+        assert (done.pages_printed, done.current_delivery.task_from_list) == (printed, False)
     with pytest.raises(InputError, match="job_not_unconfirmed"):
         confirmed(make_job(state=JobState.COMPLETED))
 
@@ -319,7 +322,7 @@ def test_only_what_waits_since_its_record_was_damaged_is_released() -> None:
 def outcome(task: TaskState, result: TaskResult | None = None, **job: Any) -> dict[str, Any] | None:
     """Return what a report makes of a job that the cloud sends to its printer."""
     sending = make_job(**({"state": JobState.SENDING, "task_id": "task"} | job))
-    return changes_for(sending, sending.present, task, result)
+    return changes_from_state(sending, sending.current_delivery, task, result)
 
 
 def test_what_a_report_makes_of_a_job() -> None:
@@ -457,24 +460,26 @@ def test_what_an_upload_that_was_not_taken_makes_of_a_job(
     err: LiankeError, job: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     one = make_job(state=JobState.UPLOADING, **job)
-    found = not_taken(one, one.present, err, NOW, is_deciding=False)
+    found = changes_from_upload_error(one, one.current_delivery, err, NOW, is_deciding=False)
     assert found == found | expected
     assert ("state" in found) is ("state" in expected)
 
 
 def test_an_upload_that_is_being_canceled_is_left_to_the_decision() -> None:
     one = make_job(state=JobState.UPLOADING, cancel_requested=True)
-    found = not_taken(one, one.present, AWAY, NOW, is_deciding=True)
+    found = changes_from_upload_error(one, one.current_delivery, AWAY, NOW, is_deciding=True)
     assert found == {"handed_over_at": None, "was_refused": False}
 
 
 def test_what_was_prepared_for_a_preview_is_made_up_for_by_the_document() -> None:
     one = make_job(state=JobState.UPLOADING, ticket="gone")
-    found = not_taken(one, one.present, REFUSED, NOW, is_deciding=False)
+    found = changes_from_upload_error(one, one.current_delivery, REFUSED, NOW, is_deciding=False)
     assert found.pop("document").ticket is None
     assert found == {"handed_over_at": None, "was_refused": False}
     # That the box is off has nothing to do with it.
-    assert "document" not in not_taken(one, one.present, AWAY, NOW, is_deciding=False)
+    assert "document" not in changes_from_upload_error(
+        one, one.current_delivery, AWAY, NOW, is_deciding=False
+    )
 
 
 DONE = TaskResult(code=200, total_page=2)
@@ -484,7 +489,7 @@ OF_THE_LIST: dict[str, Any] = {"task_id": "listed", "task_from_list": True}
 def told(named: str, says: TaskState, result: TaskResult | None = None, **job: Any) -> Any:
     """Return what a callback with its token makes of a job."""
     one = make_job(**({"state": JobState.SENDING, "pages": None} | job))
-    return reported(one, one.present, named, says, result, NOW)
+    return reported(one, one.current_delivery, named, says, result, NOW)
 
 
 @pytest.mark.parametrize(
@@ -553,7 +558,7 @@ def test_what_is_asked_of_a_task() -> None:
 
     def answer(says: TaskState, result: TaskResult | None, **job: Any) -> dict[str, Any] | None:
         one = make_job(**({"state": JobState.SENDING, "task_id": "task", "pages": None} | job))
-        return asked(one, one.present, Task(task_id="task", state=says, result=result))
+        return asked(one, one.current_delivery, Task(task_id="task", state=says, result=result))
 
     over = {"state": JobState.COMPLETED}
     assert answer(TaskState.SUCCESS, DONE, **over) == {"pages": 2, "pages_printed": 2}
@@ -576,7 +581,7 @@ def test_what_is_asked_of_a_task() -> None:
 
 def test_a_job_whose_task_is_anothers_is_in_doubt_again() -> None:
     for state in (JobState.SENDING, JobState.COMPLETED):
-        found = without_task(make_job(**OF_THE_LIST, state=state).present)
+        found = changes_without_task(make_job(**OF_THE_LIST, state=state).current_delivery)
         is_over = state is JobState.COMPLETED
         assert found["state"] is (JobState.UNCONFIRMED if is_over else JobState.UPLOADING)
         assert found == found | NO_TASK

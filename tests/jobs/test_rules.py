@@ -316,7 +316,7 @@ def test_duplicates(old: dict[str, Any], new: dict[str, Any], found: str | None)
     options = ResolvedOptions(paper_id=9, copies=new.pop("copies", 1))
     job = make_job(**ONCE | old)
     asked = make_job(**ONCE | new)
-    first = replace(asked.present, options=options)
+    first = replace(asked.current_delivery, options=options)
 
     def find() -> Job | None:
         return rules.find_duplicate([job], asked.spec, first, NOW)
@@ -345,13 +345,13 @@ def moved_twice(last: JobState) -> list[Job]:
 def test_duplicates_of_moved_jobs(last: JobState, found: str | None) -> None:
     jobs = moved_twice(last)
     for known in (jobs, jobs[::-1]):
-        job = rules.find_duplicate(known, jobs[0].spec, jobs[0].present, NOW)
+        job = rules.find_duplicate(known, jobs[0].spec, jobs[0].current_delivery, NOW)
         assert (job and job.job_id) == found
 
 
 def test_the_newest_of_several_duplicates() -> None:
     jobs = [make_job(**ONCE, job_id=f"{n}", created_at=NOW - n * HOUR) for n in (3, 1, 2)]
-    assert rules.find_duplicate(jobs, jobs[0].spec, jobs[0].present, NOW) is jobs[1]
+    assert rules.find_duplicate(jobs, jobs[0].spec, jobs[0].current_delivery, NOW) is jobs[1]
 
 
 # Which jobs a newer one replaces
@@ -533,7 +533,7 @@ def test_quiet_hours(begin: str | None, end: str | None, clock: str, until: str 
 def test_the_end_of_what_waits_here(
     values: dict[str, Any], *, has_printer: bool, expected: dict[str, Any] | None
 ) -> None:
-    assert rules.end_here(make_job(**values), NOW, has_printer=has_printer) == expected
+    assert rules.changes_to_end_here(make_job(**values), NOW, has_printer=has_printer) == expected
 
 
 @rows(
@@ -542,7 +542,7 @@ def test_the_end_of_what_waits_here(
     ("who decides about a damaged record", {"waits_for": ("approval",), "copied": True}, "copied"),
 )
 def test_who_is_asked_first(values: dict[str, Any], reason: str | None) -> None:
-    assert rules.asks_first(make_job(**values)) == reason
+    assert rules.reason_to_ask(make_job(**values)) == reason
 
 
 TASK: dict[str, Any] = {"task_id": "1", "expires_at": NOW + HOUR}
@@ -707,7 +707,7 @@ def test_yes(waits_for: tuple[str, ...], reason: str, expected: dict[str, Any]) 
     found = {
         "waits_for": new.waits_for,
         "approved": new.spec.approved,
-        "reason": new.present.hold_reason,
+        "reason": new.current_delivery.hold_reason,
     }
     assert found == expected
 
@@ -720,7 +720,7 @@ def test_who_releases_a_job_leaves_it_approved() -> None:
 def test_paper_that_is_turned_lies_in_the_tray() -> None:
     job = two_sided(after=PersonReason.TURN_PAPER, hold_reason="turn_paper")
     new = job.changed(now=NOW, **rules.answered(job, "turn_paper", [job], NOW))
-    assert (new.has_stack, new.waits_for, new.present.hold_reason) == (True, (), None)
+    assert (new.has_stack, new.waits_for, new.current_delivery.hold_reason) == (True, (), None)
     busy = make_job(job_id="other", state=JobState.SENDING)
     assert refused(lambda: rules.answered(job, "turn_paper", [job, busy], NOW)) == "tray_busy"
     # An approval puts no stack into the tray.
@@ -762,7 +762,7 @@ def test_no() -> None:
     job = make_job(waits_for=("approval",))
     new = job.changed(**rules.rejected(job, "approval", "Ben: too long"))
     assert (new.state, new.reason) == (JobState.CANCELED, "rejected")
-    assert new.present.detail == "Ben: too long"
+    assert new.current_delivery.detail == "Ben: too long"
 
 
 @pytest.mark.parametrize("state", JobState)
@@ -785,7 +785,7 @@ def test_a_confirmed_job_counts(values: dict[str, Any], pages: int | None) -> No
     job = make_job(state=JobState.UNCONFIRMED, reason="no_answer", task_from_list=True, **values)
     new = job.changed(**rules.confirmed(job))
     assert (new.state, new.reason, new.pages_printed) == (JobState.COMPLETED, None, pages)
-    assert not new.present.task_from_list
+    assert not new.current_delivery.task_from_list
 
 
 # What may be moved or printed again
@@ -1171,7 +1171,7 @@ def test_reports(
     expected: dict[str, Any] | None,
 ) -> None:
     job = make_job(**values)
-    changes = outcome.changes_for(job, job.present, state, result)
+    changes = outcome.changes_from_state(job, job.current_delivery, state, result)
     if expected is None:
         assert changes is None
         return

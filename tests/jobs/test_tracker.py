@@ -58,7 +58,7 @@ async def test_a_doubt_ends_when_the_service_has_no_list(shop: Shop) -> None:
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
     await shop.tick(600)
-    assert shop.queue.get(job.job_id).present.is_unsure
+    assert shop.queue.get(job.job_id).current_delivery.is_in_doubt
     done = await shop.until(job, JobState.UNCONFIRMED, seconds=2 * 3600, step=60)
     assert done.reason == "no_answer"
 
@@ -88,7 +88,7 @@ async def test_a_stranger_of_yesterday_evening_is_on_the_list(shop: Shop) -> Non
     await shop.tick(20 * 3600)
     await shop.refresh()
     done = await shop.until(await guess(shop), JobState.UNCONFIRMED)
-    assert done.present.task_id is None
+    assert done.current_delivery.task_id is None
     assert shop.storage.foreign_seen_at is not None
 
 
@@ -125,18 +125,18 @@ async def test_the_secret_outranks_the_list(shop: Shop) -> None:
     """Our own callback was dropped when the list had led to somebody else's task before."""
     job = await guess(shop)
     done = await shop.until(job, JobState.COMPLETED)
-    assert done.present.task_from_list
+    assert done.current_delivery.task_from_list
     ours = "11111111-2222-3333-4444-555555555555"
-    assert await shop.call_back(job.present.token, ours, "SUCCESS", 500)
+    assert await shop.call_back(job.current_delivery.token, ours, "SUCCESS", 500)
     reported = shop.queue.get(job.job_id)
-    assert (reported.state, reported.present.task_id, reported.partly_printed) == (
+    assert (reported.state, reported.current_delivery.task_id, reported.partly_printed) == (
         JobState.FAILED,
         ours,
         True,
     )
     # From now on it rests on the secret, and nothing moves it any more.
-    assert await shop.call_back(job.present.token, ours, "SUCCESS", 200)
-    assert not await shop.call_back(job.present.token, "another", "SUCCESS", 200)
+    assert await shop.call_back(job.current_delivery.token, ours, "SUCCESS", 200)
+    assert not await shop.call_back(job.current_delivery.token, "another", "SUCCESS", 200)
     assert shop.queue.get(job.job_id) == reported
 
 
@@ -146,10 +146,12 @@ async def test_the_secret_takes_a_task_from_a_job_that_only_the_list_gave_it(sho
     await lose_answer(shop)
     job = await shop.submit()
     await in_doubt(shop, job.job_id)
-    assert await shop.call_back(job.present.token, done.present.task_id, "SUCCESS", 200)
+    assert await shop.call_back(
+        job.current_delivery.token, done.current_delivery.task_id, "SUCCESS", 200
+    )
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
     withdrawn = shop.queue.get(other.job_id)
-    assert (withdrawn.state, withdrawn.present.task_id) == (JobState.UNCONFIRMED, None)
+    assert (withdrawn.state, withdrawn.current_delivery.task_id) == (JobState.UNCONFIRMED, None)
 
 
 async def test_what_somebody_has_seen_come_out_is_not_taken_back(shop: Shop) -> None:
@@ -157,7 +159,7 @@ async def test_what_somebody_has_seen_come_out_is_not_taken_back(shop: Shop) -> 
     done = await shop.until(job, JobState.COMPLETED)
     shop.queue._jobs.change(done, state=JobState.UNCONFIRMED)
     await shop.queue.async_confirm(job.job_id)
-    await shop.call_back(job.present.token, done.present.task_id, "SUCCESS", 500)
+    await shop.call_back(job.current_delivery.token, done.current_delivery.task_id, "SUCCESS", 500)
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
 
 
@@ -167,7 +169,7 @@ async def test_a_task_of_other_pages_is_somebody_elses(shop: Shop) -> None:
     await in_doubt(shop, job.job_id)
     shop.sim.cloud.print_as_someone_else(shop.box, shop.printer(2))
     done = await shop.until(job, JobState.UNCONFIRMED)
-    assert done.present.task_id is None
+    assert done.current_delivery.task_id is None
     assert shop.storage.foreign_seen_at is not None
 
 
@@ -182,7 +184,7 @@ async def test_a_callback_without_the_secret_only_makes_us_ask(
         before = shop.sim.cloud.count(ASK)
         for token in (None, "x" * 32):
             for _ in range(5):
-                assert not await shop.call_back(token, job.present.task_id, "SUCCESS", 500)
+                assert not await shop.call_back(token, job.current_delivery.task_id, "SUCCESS", 500)
         await shop.tick(2)
         assert not shop.queue.get(job.job_id).is_final
         assert shop.sim.cloud.count(ASK) == before + 1
@@ -223,7 +225,7 @@ async def test_an_end_does_not_wait_for_its_pages_for_long(
         shop.sim.cloud.variants.callbacks = "end"
         shop.sim.cloud.fail(ASK, Fault(kind="http", status=502), times=None)
         job = await shop.submit(converted(shop))
-        await until(lambda: (shop.queue.find(job.job_id) or job).present.proven_at)
+        await until(lambda: (shop.queue.find(job.job_id) or job).current_delivery.proven_at)
         await shop.settle()
         assert shop.stored(job)["proven_at"] is not None
         assert shop.queue.get(job.job_id).state is not JobState.COMPLETED
@@ -232,8 +234,8 @@ async def test_an_end_does_not_wait_for_its_pages_for_long(
         else:
             await shop.tick(PAGES_SECONDS - 1)
             # Told once more, its pages are to be asked for at the next turn: its end is written once.
-            task_id = shop.queue.get(job.job_id).present.task_id
-            assert await shop.call_back(job.present.token, task_id, "SUCCESS", 200)
+            task_id = shop.queue.get(job.job_id).current_delivery.task_id
+            assert await shop.call_back(job.current_delivery.token, task_id, "SUCCESS", 200)
             with patch.object(shop.queue._jobs, "change", wraps=shop.queue._jobs.change) as change:
                 shop.clock.tick(1)
                 await asyncio.sleep(0.2)
@@ -254,13 +256,19 @@ async def test_a_report_that_is_not_on_disk_is_to_be_repeated(shop: Shop) -> Non
     with refusing(shop.hass):
         for job in jobs:
             with pytest.raises(LedgerRefusedError):
-                await shop.call_back(job.present.token, job.present.task_id, "SUCCESS", 500)
+                await shop.call_back(
+                    job.current_delivery.token, job.current_delivery.task_id, "SUCCESS", 500
+                )
             assert shop.queue.get(job.job_id) == job
             assert shop.stored(job)["state"] == "queued"
         # A repeat that changes nothing is not on disk either.
         with pytest.raises(LedgerRefusedError):
-            await shop.call_back(jobs[0].present.token, jobs[0].present.task_id, "SUCCESS", 500)
-    assert await shop.call_back(jobs[0].present.token, jobs[0].present.task_id, "SUCCESS", 500)
+            await shop.call_back(
+                jobs[0].current_delivery.token, jobs[0].current_delivery.task_id, "SUCCESS", 500
+            )
+    assert await shop.call_back(
+        jobs[0].current_delivery.token, jobs[0].current_delivery.task_id, "SUCCESS", 500
+    )
     for job in jobs:
 
         def has_failed(job_id: str = job.job_id) -> bool:
@@ -301,10 +309,12 @@ async def test_an_end_that_the_list_had_told_is_corrected_at_once(shop: Shop) ->
     shop.queue._jobs.change(
         done, state=JobState.FAILED, reason="print_failed", pages=None, pages_printed=None
     )
-    assert await shop.call_back(job.present.token, done.present.task_id, "SUCCESS", 200)
+    assert await shop.call_back(
+        job.current_delivery.token, done.current_delivery.task_id, "SUCCESS", 200
+    )
     reported = shop.queue.get(job.job_id)
     assert (reported.state, reported.reason) == (JobState.COMPLETED, None)
-    assert not reported.present.task_from_list
+    assert not reported.current_delivery.task_from_list
     # And the pages are asked for.
     await shop.tick(15)
     assert shop.queue.get(job.job_id).pages_printed == 2
@@ -315,7 +325,7 @@ async def test_a_job_that_is_open_again_is_followed(shop: Shop) -> None:
     job = await guess(shop)
     await shop.until(job, JobState.COMPLETED)
     before = shop.sim.cloud.count(ASK)
-    assert await shop.call_back(job.present.token, "11111111-2222", "SENDING")
+    assert await shop.call_back(job.current_delivery.token, "11111111-2222", "SENDING")
     assert shop.queue.get(job.job_id).state is JobState.UNCONFIRMED
     await shop.tick(60)
     await shop.tick(60)

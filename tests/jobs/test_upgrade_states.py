@@ -136,10 +136,13 @@ def test_each_record_is_read(name: str) -> None:
             record["state"],
             record["title"],
         )
-        assert job.present.token == record["token"]
-        assert job.present.options.as_dict().items() >= record["options"].items()
+        assert job.current_delivery.token == record["token"]
+        assert job.current_delivery.options.as_dict().items() >= record["options"].items()
         assert list(job.waits_for) == record.get("waits_for", [])
-        assert (job.reason, job.present.hold_reason) == (record["reason"], record["hold_reason"])
+        assert (job.reason, job.current_delivery.hold_reason) == (
+            record["reason"],
+            record["hold_reason"],
+        )
         assert (job.pages, job.copies) == (record["pages"], record["copies"])
         view = public_dict(job)
         by_hand = record.get("by_hand")
@@ -271,7 +274,7 @@ async def test_a_move_that_was_cut_off_before_the_other_box_took_it(
 ) -> None:
     """It comes out where it was, whether the other box is loaded or not."""
     async with written(name) as (shop, job):
-        assert (job.state, job.moved_to, job.present.hold_reason == "moving") == (
+        assert (job.state, job.moved_to, job.current_delivery.hold_reason == "moving") == (
             JobState.HELD,
             None,
             False,
@@ -311,7 +314,7 @@ async def test_a_move_that_the_other_box_had_taken(
             "moved",
             there.job_id,
         )
-        assert over.present.detail == there.printer_name
+        assert over.current_delivery.detail == there.printer_name
         await other.until(there, JobState.COMPLETED)
         await shop.tick(3600)
         (printed,) = shop.sim.cloud.printed
@@ -348,7 +351,7 @@ async def test_a_job_of_a_copied_folder_waits_on(written: Written, name: str) ->
     async with written(name) as (shop, job):
         await shop.tick(3600)
         waits = shop.queue.get(job.job_id)
-        assert (waits.state, waits.present.hold_reason) == (JobState.HELD, "copied")
+        assert (waits.state, waits.current_delivery.hold_reason) == (JobState.HELD, "copied")
         again = await async_print_again(shop.queue, job, Context())
         assert again.job_id == job.job_id
         await shop.until(job, JobState.COMPLETED)
@@ -429,7 +432,7 @@ def test_what_0_1_0_called_failed_frees_no_request_id(code: int | None, is_free:
     (record,) = records("0_1_0 failed")
     failed = {"code": code, "request_id": "once", "partly_printed": False}
     job = read_record(record | failed)
-    found = find_duplicate([job], job.spec, job.present, job.created_at)
+    found = find_duplicate([job], job.spec, job.current_delivery, job.created_at)
     assert (found is None) == is_free
 
 

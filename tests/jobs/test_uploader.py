@@ -15,12 +15,12 @@ from tests.simulator.faults import Fault
 
 async def test_an_answer_that_names_another_jobs_task_is_none(shop: Shop) -> None:
     first = await shop.until(await shop.submit(), JobState.COMPLETED)
-    with answered(str(first.present.task_id)):
+    with answered(str(first.current_delivery.task_id)):
         second = await shop.submit()
         await in_doubt(shop, second.job_id)
-    assert shop.queue.get(second.job_id).present.task_id is None
+    assert shop.queue.get(second.job_id).current_delivery.task_id is None
     done = await shop.until(second, JobState.COMPLETED)
-    assert done.present.task_id not in (None, first.present.task_id)
+    assert done.current_delivery.task_id not in (None, first.current_delivery.task_id)
     assert len(shop.sim.cloud.printed) == 2
 
 
@@ -33,13 +33,13 @@ async def test_code_and_words_of_an_unclear_refusal_are_told_at_once_and_kept(
     await in_doubt(shop, job.job_id)
     await shop.settle()
     reported = shop.queue.get(job.job_id)
-    assert (reported.present.code, reported.present.detail, reported.reason) == (
+    assert (reported.current_delivery.code, reported.current_delivery.detail, reported.reason) == (
         code,
         "设备无响应",
         "box_not_responding",
     )
     done = await shop.until(job, JobState.UNCONFIRMED)
-    assert (done.present.code, done.present.detail) == (code, "设备无响应")
+    assert (done.current_delivery.code, done.current_delivery.detail) == (code, "设备无响应")
     # It did answer.
     assert done.reason == "unclear_answer"
 
@@ -48,21 +48,29 @@ async def test_words_of_an_earlier_refusal_are_not_those_of_a_lost_answer(shop: 
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=10009, msg="请求过于频繁"))
     job = await shop.submit()
     await shop.until(job, JobState.HELD)
-    assert shop.queue.get(job.job_id).present.code == 10009
+    assert shop.queue.get(job.job_id).current_delivery.code == 10009
     await lose_answer(shop)
     for _ in range(20):
         await shop.tick(10)
-        if shop.queue.get(job.job_id).present.is_unsure:
+        if shop.queue.get(job.job_id).current_delivery.is_in_doubt:
             break
     await in_doubt(shop, job.job_id)
     reported = shop.queue.get(job.job_id)
-    assert (reported.present.code, reported.present.detail, reported.reason) == (None, "", None)
+    assert (reported.current_delivery.code, reported.current_delivery.detail, reported.reason) == (
+        None,
+        "",
+        None,
+    )
 
 
 async def test_words_of_a_refusal_go_once_the_job_is_known_to_have_arrived(shop: Shop) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=500, msg="设备无响应", done=True))
     done = await shop.until(await shop.submit(), JobState.COMPLETED)
-    assert (done.present.code, done.present.detail, done.reason) == (None, "", None)
+    assert (done.current_delivery.code, done.current_delivery.detail, done.reason) == (
+        None,
+        "",
+        None,
+    )
 
 
 async def test_an_unexpected_error_ends_its_job_and_lets_the_next_go(
@@ -95,7 +103,7 @@ async def test_an_unexpected_error_after_the_end_is_looked_up_as_a_broken_line(s
         job = await shop.submit()
         await in_doubt(shop, job.job_id)
         await shop.settle()
-    assert shop.queue.get(job.job_id).present.given_up_at is not None
+    assert shop.queue.get(job.job_id).current_delivery.given_up_at is not None
     shop.sim.box.tasks.clear()
     done = await shop.until(job, JobState.UNCONFIRMED)
     assert done.reason == "no_answer"

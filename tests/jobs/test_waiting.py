@@ -15,7 +15,7 @@ APPROVAL, RELEASE = ("approval",), ("release",)
 
 async def test_others_go_on_while_a_job_waits(shop: Shop) -> None:
     waiting = await shop.submit(waits_for=APPROVAL)
-    assert (waiting.state, waiting.present.hold_reason) == (JobState.HELD, "approval")
+    assert (waiting.state, waiting.current_delivery.hold_reason) == (JobState.HELD, "approval")
     assert job_dict(waiting)["waits_for"] == ["approval"]
     assert waiting.asks_for
     assert waiting.can_cancel
@@ -23,7 +23,7 @@ async def test_others_go_on_while_a_job_waits(shop: Shop) -> None:
     await shop.until(await shop.submit(), JobState.COMPLETED)
     await shop.tick(3600)
     assert len(shop.sim.cloud.printed) == 1
-    assert shop.queue.get(waiting.job_id).present.hold_reason == "approval"
+    assert shop.queue.get(waiting.job_id).current_delivery.hold_reason == "approval"
     await shop.queue.async_continue(waiting.job_id)
     done = await shop.until(waiting, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 2
@@ -40,7 +40,7 @@ async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
         await shop.queue.async_continue(other.job_id)
     await shop.queue.async_continue(job.job_id)
     reported = shop.queue.get(job.job_id)
-    assert (reported.state, reported.present.hold_reason) == (JobState.HELD, "box_offline")
+    assert (reported.state, reported.current_delivery.hold_reason) == (JobState.HELD, "box_offline")
     await shop.switch(online=True)
     await shop.until(job, JobState.COMPLETED)
     await shop.until(other, JobState.COMPLETED)
@@ -54,7 +54,7 @@ async def test_an_answer_that_cannot_be_written_is_none(shop: Shop, answer: str)
     with refusing(shop.hass), pytest.raises(HomeAssistantError, match="change_not_saved"):
         await act(job.job_id)
     reported = await shop.until(job, JobState.HELD)
-    assert (reported.present.hold_reason, reported.waits_for) == ("approval", APPROVAL)
+    assert (reported.current_delivery.hold_reason, reported.waits_for) == ("approval", APPROVAL)
     await shop.tick(600)
     assert not shop.sim.cloud.tasks
     await act(job.job_id)

@@ -315,7 +315,7 @@ async def test_few_jobs_of_all_devices_wait_for_a_place(lan: LanPrinter) -> None
     places = async_get_server(lan.hass).pending_places
 
     async def wait(number: int) -> None:
-        async with places.place(f"192.168.1.{number % 10}", within={lan.token: 0}):
+        async with places.place(f"192.168.1.{number % 10}", extra_limits={lan.token: 0}):
             pass
 
     others = [asyncio.create_task(wait(number)) for number in range(server.MAX_WAITING_LAN_JOBS)]

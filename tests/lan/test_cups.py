@@ -262,16 +262,18 @@ async def test_a_job_stays_until_it_ends(
     pdf = tmp_path / "drei.pdf"
     pdf.write_bytes(make_pdf(1))
     await queue.run("lp", "-d", QUEUE, str(pdf))
-    await until(lambda: [job.present.hold_reason for job in jobs_of(lan)] == ["box_offline"])
+    await until(
+        lambda: [job.current_delivery.hold_reason for job in jobs_of(lan)] == ["box_offline"]
+    )
     lan.simulator.box.online = True
     await coordinator.async_refresh()
-    await until(lambda: jobs_of(lan)[0].present.hold_reason == "getting_ready")
+    await until(lambda: jobs_of(lan)[0].current_delivery.hold_reason == "getting_ready")
     await queue.asked()
     assert await queue.printing() == [1]
     options = {**lan.entry.options, CONF_QUIET_FROM: "00:00:00", CONF_QUIET_TO: "23:59:00"}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
     await coordinator.async_refresh()
-    await until(lambda: jobs_of(lan)[0].present.hold_reason == "quiet_hours")
+    await until(lambda: jobs_of(lan)[0].current_delivery.hold_reason == "quiet_hours")
     await queue.asked()
     assert await queue.printing() == [1]
     await queue.run("cancel", f"{QUEUE}-1")
@@ -281,7 +283,7 @@ async def test_a_job_stays_until_it_ends(
     )
     await coordinator.async_refresh()
     await queue.run("lp", "-d", QUEUE, str(pdf))
-    await until(lambda: jobs_of(lan)[0].present.hold_reason == "getting_ready")
+    await until(lambda: jobs_of(lan)[0].current_delivery.hold_reason == "getting_ready")
     assert sent(lan.simulator) == 0
     clock.tick(STEADY)
     await came_out(lan.simulator)

@@ -589,7 +589,7 @@ async def test_a_code_of_the_print_dialog(lan: LanPrinter) -> None:
         assert answer.one("job-state") == 3
         assert answer.one("job-state-reasons") == "job-release-wait"
         job = jobs_of(lan)[0]
-        assert (job.present.hold_reason, job.needs_code) == ("release", True)
+        assert (job.current_delivery.hold_reason, job.needs_code) == ("release", True)
     await lan.send(await lan.create(None, **codes[2]))
     assert all(one.needs_code for one in jobs_of(lan))
     assert not sent(lan.simulator)

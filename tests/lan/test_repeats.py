@@ -111,10 +111,10 @@ async def test_a_job_that_0_2_0_made_is_known_by_address_title_and_size(lan: Lan
     """K8: it kept no digest, so a phone that repeated its job across the update printed twice."""
     number = await lan.print()
     (job,) = jobs_of(lan)
-    document = replace(job.present.document, digest="")
+    document = replace(job.current_delivery.document, digest="")
     lan.data.queue._jobs.note(
         job.job_id,
-        deliveries=(replace(job.present, document=document),),
+        deliveries=(replace(job.current_delivery, document=document),),
         spec=replace(job.spec, sender="Phone", requested={"copies": 1}),
     )
     async_get_server(lan.hass).repeats = Repeats()
@@ -271,7 +271,7 @@ async def test_the_newest_one_is_found(lan: LanPrinter) -> None:
     sent = SentDocument(
         SenderIdentity(lan.name, "127.0.0.1"),
         job.spec.title,
-        job.present.document.digest or "",
+        job.current_delivery.document.digest or "",
         dict(job.spec.requested),
         len(PDF),
     )
@@ -280,13 +280,16 @@ async def test_the_newest_one_is_found(lan: LanPrinter) -> None:
     assert known.find([older, job], sent, now) is job
     assert known.find([older], sent, now) is None
     failed, canceled = (
-        replace(job, deliveries=(replace(job.present, state=state, task_id=None),))
+        replace(job, deliveries=(replace(job.current_delivery, state=state, task_id=None),))
         for state in (JobState.FAILED, JobState.CANCELED)
     )
     for repeated, is_it in (
         (failed, False),
         (replace(failed, retried_as="newer"), True),
-        (replace(failed, deliveries=(replace(failed.present, partly_printed=True),)), True),
+        (
+            replace(failed, deliveries=(replace(failed.current_delivery, partly_printed=True),)),
+            True,
+        ),
         (canceled, True),
     ):
         assert (known.find([repeated], sent, job.created_at) is repeated) is is_it

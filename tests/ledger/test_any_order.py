@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant
 from hypothesis import example, given, settings, strategies as st
 
 from custom_components.lianke import ledger as module
-from custom_components.lianke.ledger import Lease, Ledger, Step, Table, View
+from custom_components.lianke.ledger import Lease, Ledger, RecordChange, Table, View
 from custom_components.lianke.ledger_file import Kind, LedgerRefusedError
 from tests.examples import examples
 
@@ -77,7 +77,7 @@ class Case:
         self.reports: Counter[str] = Counter()
         ledger.listen(HERE, self.on_step)
 
-    def on_step(self, step: Step[int]) -> None:
+    def on_step(self, step: RecordChange[int]) -> None:
         """Follow the steps: each begins where the one before ended."""
         new = cast(int, step.new)
         (name,) = (name for name, value in self.ledger.committed(HERE).items() if value == new)

@@ -47,7 +47,7 @@ def opened(root: Path) -> tuple[str, Path | None]:
     """Open a ledger and close it; return the ids of its rows, and what was set aside."""
     file = LedgerFile(root)
     try:
-        return "".join(key.record_id for key, _ in file.open()), file.aside
+        return "".join(key.record_id for key, _ in file.open()), file.damaged_folder
     finally:
         file.close()
 

@@ -13,7 +13,7 @@ from custom_components.lianke import ledger_file
 from custom_components.lianke.ledger_file import (
     COUNTER_NAME,
     DATABASE_NAME,
-    MAX_RECORD,
+    MAX_RECORD_LENGTH,
     LedgerBusyError,
     LedgerFile,
     Row,
@@ -50,7 +50,7 @@ def put(file: LedgerFile, *keys: RowKey, staged: bool = False) -> None:
 def set_aside(root: Path) -> bool:
     """Open a ledger and close it; return whether it was set aside."""
     with opened(root) as file:
-        return file.aside is not None
+        return file.damaged_folder is not None
 
 
 @pytest.mark.parametrize("writes", [1, 2])
@@ -145,7 +145,7 @@ def test_what_an_error_says_of_the_file(
 
 
 def test_a_record_may_be_as_large_as_that(root: Path) -> None:
-    largest = "x" * MAX_RECORD
+    largest = "x" * MAX_RECORD_LENGTH
     with opened(root) as file:
         file.write({KEYS[0]: Row(largest, is_staged=False)})
     file = LedgerFile(root)

@@ -16,12 +16,12 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke import ledger as module
-from custom_components.lianke.ledger import Change, Lease, Ledger, Step, Table, View
+from custom_components.lianke.ledger import Change, Lease, Ledger, RecordChange, Table, View
 from custom_components.lianke.ledger_file import (
     ASIDE,
     COUNTER_NAME,
     DATABASE_NAME,
-    MAX_RECORD,
+    MAX_RECORD_LENGTH,
     Kind,
     LedgerBusyError,
     LedgerClosedError,
@@ -156,7 +156,7 @@ async def test_what_is_committed_is_read_again(hass: HomeAssistant, root: Path) 
 
 async def test_latest_at_once_committed_once_on_disk(hass: HomeAssistant, root: Path) -> None:
     async with opened(hass, root) as ledger:
-        told: list[Step[Thing]] = []
+        told: list[RecordChange[Thing]] = []
         ledger.listen(HERE, told.append)
         done = ledger.commit(put(HERE, "a", "held"))
         assert "a" in ledger.latest(HERE)
@@ -164,7 +164,7 @@ async def test_latest_at_once_committed_once_on_disk(hass: HomeAssistant, root: 
         assert not told
         await done
         assert ledger.committed(HERE)["a"] == Thing("a")
-        assert told == [Step(None, Thing("a"))]
+        assert told == [RecordChange(None, Thing("a"))]
 
 
 async def test_each_change_of_one_moment_is_told_and_one_transaction_writes_them(
@@ -173,7 +173,7 @@ async def test_each_change_of_one_moment_is_told_and_one_transaction_writes_them
     async with opened(hass, root) as ledger:
         told: list[tuple[str | None, str | None]] = []
 
-        def on_step(step: Step[Thing]) -> None:
+        def on_step(step: RecordChange[Thing]) -> None:
             old, new = step.old, step.new
             told.append((None if old is None else old.state, None if new is None else new.state))
 
@@ -235,7 +235,7 @@ async def test_a_decision_that_the_disk_refuses_is_left_out(
     hass: HomeAssistant, root: Path
 ) -> None:
     async with opened(hass, root) as ledger:
-        told: list[Step[Thing]] = []
+        told: list[RecordChange[Thing]] = []
         ledger.listen(HERE, told.append)
         with full_disk(ledger):
             first = ledger.commit(put(HERE, "a", "held", pad=BIG))
@@ -274,7 +274,7 @@ async def test_a_report_waits_for_the_disk_and_says_so(
     monkeypatch.setattr(module, "RETRY_AT_MOST", 0.05)
     async with opened(hass, root) as ledger:
         ledger._pause = 0.02
-        told: list[Step[Thing]] = []
+        told: list[RecordChange[Thing]] = []
         ledger.listen(HERE, told.append)
         report = put(HERE, "a", "queued", pad=BIG)
         with full_disk(ledger):
@@ -342,9 +342,9 @@ async def test_a_listener_that_fails_keeps_nobody_from_hearing(
     hass: HomeAssistant, root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with opened(hass, root) as ledger:
-        told: list[Step[Thing]] = []
+        told: list[RecordChange[Thing]] = []
 
-        def fail(_: Step[Thing]) -> None:
+        def fail(_: RecordChange[Thing]) -> None:
             raise RuntimeError("no")
 
         ledger.listen(HERE, fail)
@@ -370,7 +370,7 @@ async def test_a_staged_record_is_latest_but_nobody_is_told(
         view.put(HERE, "a", thing, staged=False)
 
     async with opened(hass, root) as ledger:
-        told: list[Step[Thing]] = []
+        told: list[RecordChange[Thing]] = []
         ledger.listen(HERE, told.append)
         await ledger.commit(stage)
         await ledger.commit(to("a", "uploading", only="held"))
@@ -383,7 +383,7 @@ async def test_a_staged_record_is_latest_but_nobody_is_told(
         # Also where both are one transaction.
         first, second = ledger.commit(stage), ledger.commit(tell)
         await asyncio.gather(first, second)
-        assert told == [Step(None, Thing("a"))]
+        assert told == [RecordChange(None, Thing("a"))]
         await ledger.commit(stage_of("b"))
         await ledger.commit(lambda view: view.delete(HERE, "b"))
         assert len(told) == 1
@@ -469,7 +469,7 @@ async def test_reports_that_wait_for_the_disk_stay_few(hass: HomeAssistant, root
         await ledger.commit(put(HERE, "a", "held"))
         await ledger.commit(put(HERE, "gone", "held"))
         await ledger.commit(stage_of("staged"))
-        told: list[Step[Thing]] = []
+        told: list[RecordChange[Thing]] = []
         ledger.listen(HERE, told.append)
 
         def told_and_gone(view: View) -> None:
@@ -525,7 +525,7 @@ async def test_closing_waits_for_a_disk_that_refuses_only_so_long(
 
 
 async def test_a_record_that_is_too_large_is_refused_alone(hass: HomeAssistant, root: Path) -> None:
-    pad = "x" * (MAX_RECORD - len(THING.write(Thing("a", "held"))))
+    pad = "x" * (MAX_RECORD_LENGTH - len(THING.write(Thing("a", "held"))))
     async with opened(hass, root) as ledger:
         largest = ledger.commit(put(HERE, "a", "held", pad=pad))
         with pytest.raises(LedgerRefusedError, match="too large"):
@@ -668,7 +668,7 @@ async def is_set_aside(
     async with opened(hass, root) as ledger:
         left = states(ledger)
         (aside,) = root.parent.glob(f"{ASIDE}*")
-        assert ledger.aside == aside
+        assert ledger.damaged_folder == aside
         assert (aside / "document").read_text() == "of a job"
         assert "is damaged" in caplog.text
         await ledger.commit(put(HERE, "c", "held"))
@@ -676,7 +676,7 @@ async def is_set_aside(
     caplog.clear()
     async with opened(hass, root) as again:
         assert states(again) == kept
-        assert again.aside is None
+        assert again.damaged_folder is None
     assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
     return left
 
@@ -739,7 +739,7 @@ async def test_a_count_that_is_behind_is_no_damage(hass: HomeAssistant, root: Pa
         (root / COUNTER_NAME).write_text(text)
         async with opened(hass, root) as ledger:
             assert [*states(ledger)] == ["a", "b"]
-            assert ledger.aside is None
+            assert ledger.damaged_folder is None
     (root / COUNTER_NAME).unlink()
     async with opened(hass, root) as ledger:
         assert [*states(ledger)] == ["a", "b"]
@@ -757,7 +757,7 @@ async def test_a_record_of_a_later_version_stays(
 
     older = await made_of(hass, root, Kind[Thing]("thing", THING.write, read))
     assert [*states(older)] == ["a"]
-    assert (older.unread(HERE), older.unread(THERE)) == ({"b"}, frozenset())
+    assert (older.unreadable(HERE), older.unreadable(THERE)) == ({"b"}, frozenset())
     await older.async_close()
     assert "A record of a thing cannot be read" in caplog.text
     async with opened(hass, root) as ledger:
@@ -770,8 +770,8 @@ async def test_what_nobody_listened_to_is_handed_to_the_next_once(
     """A step a record, from what was told to what is; what came before anybody listened is no news."""
     async with opened(hass, root) as ledger:
         await ledger.commit(put(HERE, "a", "held"))
-        assert ledger.take_unheard(HERE) == []
-        heard: list[Step[Thing]] = []
+        assert ledger.take_missed_changes(HERE) == []
+        heard: list[RecordChange[Thing]] = []
         stop = ledger.listen(HERE, heard.append)
         await ledger.commit(put(HERE, "b", "held"))
         stop()
@@ -782,9 +782,9 @@ async def test_what_nobody_listened_to_is_handed_to_the_next_once(
         await ledger.commit(lambda view: view.delete(HERE, "b"))
         await ledger.commit(put(THERE, "a", "held"))
         ledger.listen(HERE, heard.append)
-        assert heard == [Step(None, Thing("b"))]
-        assert ledger.take_unheard(HERE) == [
-            Step(Thing("a"), Thing("a", "done")),
-            Step(Thing("b"), None),
+        assert heard == [RecordChange(None, Thing("b"))]
+        assert ledger.take_missed_changes(HERE) == [
+            RecordChange(Thing("a"), Thing("a", "done")),
+            RecordChange(Thing("b"), None),
         ]
-        assert ledger.take_unheard(HERE) == []
+        assert ledger.take_missed_changes(HERE) == []

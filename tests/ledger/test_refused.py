@@ -87,7 +87,7 @@ async def test_what_was_refused_until_the_end_is_no_damage(
             await ledger.commit(put(HERE, "b", "held"))
         await ledger.async_close()
     async with opened(hass, root) as again:
-        assert again.aside is None
+        assert again.damaged_folder is None
         assert states(again) == {"a": "held"}
 
 

@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.lianke.ledger import Ledger, Step, Table, View
+from custom_components.lianke.ledger import Ledger, RecordChange, Table, View
 from custom_components.lianke.ledger_file import DATABASE_NAME, Kind, loads
 from tests.ledger.test_ledger import full_disk
 
@@ -99,7 +99,7 @@ async def test_a_start_reads_what_is_open_new_or_the_newest_of_its_topic(
 ) -> None:
     async with opened(hass, root) as ledger:
         assert READ == ["far", "open", "new"]
-        assert [one.name for one in ledger.latest(HERE).at_hand] == READ
+        assert [one.name for one in ledger.latest(HERE).already_read] == READ
         assert [*ledger.latest(HERE)] == [one.name for one in kept]
         assert len(ledger.latest(HERE)) == len(kept)
         assert "a" in ledger.committed(HERE)
@@ -132,12 +132,12 @@ async def test_what_the_start_did_not_read_is_read_beside_the_event_loop(
     hass: HomeAssistant, root: Path, kept: list[Parcel]
 ) -> None:
     async with opened(hass, root) as ledger:
-        await ledger.async_read_rest(HERE)
-        assert not ledger.latest(HERE).rest
+        await ledger.async_read_unread(HERE)
+        assert not ledger.latest(HERE).unread_records
         assert sorted(READ) == sorted(one.name for one in kept)
         assert names(ledger) == [one.name for one in kept]
         assert ledger.latest(HERE)["a"] is ledger.committed(HERE)["a"]
-        await ledger.async_read_rest(HERE)
+        await ledger.async_read_unread(HERE)
         assert len(READ) == len(kept)
 
 
@@ -145,12 +145,12 @@ async def test_what_changes_before_it_is_read_stays_changed(
     hass: HomeAssistant, root: Path, kept: list[Parcel]
 ) -> None:
     """While the others are being read, too: what was on disk at the start is not put in its place."""
-    heard: list[Step[Parcel]] = []
+    heard: list[RecordChange[Parcel]] = []
     async with opened(hass, root) as ledger:
         ledger.listen(HERE, heard.append)
         changed = replace(kept[1], to="west")
         await ledger.commit(lambda view: view.put(HERE, "a", changed))
-        reading = hass.async_create_task(ledger.async_read_rest(HERE))
+        reading = hass.async_create_task(ledger.async_read_unread(HERE))
         await ledger.commit(lambda view: view.delete(HERE, "b"))
         await reading
         expected = [changed if one.name == "a" else one for one in kept if one.name != "b"]
@@ -168,7 +168,7 @@ async def test_a_refusal_leaves_what_was_not_read_as_it_was(
             big = replace(kept[1], to="x" * 60_000)
             with pytest.raises(OSError, match="full"):
                 await ledger.commit(lambda view: view.put(HERE, "a", big))
-        assert [one.name for one in ledger.latest(HERE).at_hand] == ["far", "open", "new"]
+        assert [one.name for one in ledger.latest(HERE).already_read] == ["far", "open", "new"]
         assert [*ledger.latest(HERE).values()] == kept
         assert [*ledger.committed(HERE).values()] == kept
 
@@ -193,12 +193,12 @@ async def test_one_that_cannot_be_read_is_none_once_somebody_asks(
     await ledger.async_load(there)
     assert "b" in ledger.latest(there)
     assert ledger.latest(there).get("b") is None
-    await ledger.async_read_rest(there)
+    await ledger.async_read_unread(there)
     expected = [one for one in kept if one.name != "b"]
     assert [*ledger.latest(there).values()] == expected
     assert [*ledger.committed(there).values()] == expected
     assert "A record of a parcel cannot be read" in caplog.text
-    assert ledger.unread(there) == {"b"}
+    assert ledger.unreadable(there) == {"b"}
     await ledger.async_close()
     async with opened(hass, root) as ledger:
         assert [*ledger.committed(HERE).values()] == kept
@@ -217,7 +217,7 @@ async def test_what_changed_two_days_ago_is_read_and_what_did_before_is_not(
     async with opened(hass, root) as ledger:
         await ledger.commit(keep)
     async with opened(hass, root) as ledger:
-        assert [one.name for one in ledger.latest(HERE).at_hand] == ["since", "newest"]
+        assert [one.name for one in ledger.latest(HERE).already_read] == ["since", "newest"]
 
 
 async def test_a_start_reads_all_where_sqlite_cannot_tell_what_it_needs(
@@ -231,7 +231,7 @@ async def test_a_start_reads_all_where_sqlite_cannot_tell_what_it_needs(
         await ledger.commit(lambda view: view.put(table, "x", parcel("x", 9)))
     async with opened(hass, root) as ledger:
         assert [one.name for one in kept] == READ
-        assert not ledger.latest(HERE).rest
+        assert not ledger.latest(HERE).unread_records
 
 
 async def test_after_damage_all_that_can_be_read_is_read_at_the_start(
@@ -240,8 +240,8 @@ async def test_after_damage_all_that_can_be_read_is_read_at_the_start(
     with closing(sqlite3.connect(root / DATABASE_NAME)) as db, db:
         db.execute("UPDATE record SET record = record || ' ' WHERE id = 'c'")
     async with opened(hass, root) as ledger:
-        assert ledger.aside is not None
-        assert not ledger.latest(HERE).rest
+        assert ledger.damaged_folder is not None
+        assert not ledger.latest(HERE).unread_records
         assert names(ledger) == [one.name for one in kept if one.name != "c"]
 
 
@@ -270,7 +270,7 @@ async def test_what_nobody_could_read_goes_with_its_box(
     await ledger.async_load(there)
 
     def remove(view: View) -> None:
-        for name in (*ledger.latest(there), *ledger.unread(there)):
+        for name in (*ledger.latest(there), *ledger.unreadable(there)):
             view.delete(there, name)
 
     await ledger.commit(remove)

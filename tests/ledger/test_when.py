@@ -13,7 +13,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke import ledger as module
-from custom_components.lianke.ledger import Lease, Ledger, Step
+from custom_components.lianke.ledger import Lease, Ledger, RecordChange
 from custom_components.lianke.ledger_file import DATABASE_NAME, LedgerFile, LedgerRefusedError
 from tests.jobs.conftest import hanging
 from tests.ledger.test_ledger import (
@@ -129,7 +129,7 @@ async def test_what_changes_nothing_is_neither_written_nor_told(
 ) -> None:
     async with opened(hass, root) as ledger:
         await ledger.commit(put(HERE, "a", "held"))
-        told: list[Step[Thing]] = []
+        told: list[RecordChange[Thing]] = []
         ledger.listen(HERE, told.append)
         count = ledger._file._count
         await ledger.commit(put(HERE, "a", "held"))

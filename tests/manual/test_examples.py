@@ -297,7 +297,7 @@ async def test_print_again_otherwise(house: House, block: Example) -> None:
 async def test_both_sides_by_hand(house: House, block: Example) -> None:
     await house.run(at_home(house, block))
     (job,) = await house.finish()
-    assert (job.state, job.present.hold_reason) == (JobState.HELD, "turn_paper")
+    assert (job.state, job.current_delivery.hold_reason) == (JobState.HELD, "turn_paper")
     await house.call("continue_job", job_id=job.job_id)
     (job,) = await house.finish()
     assert (job.state, job.pages_printed) == (JobState.COMPLETED, 6)

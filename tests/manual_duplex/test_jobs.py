@@ -78,7 +78,7 @@ async def waits(shop: Shop, job: Job) -> Job:
     """Wait until the first delivery of a job is over, and is known to be."""
     for _ in range(100):
         reported = await shop.until(job, JobState.HELD, JobState.FAILED)
-        if reported.present.hold_reason == "turn_paper":
+        if reported.current_delivery.hold_reason == "turn_paper":
             break
         # After a failure, it waits for the printer first.
         await shop.tick(5)
@@ -105,7 +105,7 @@ def texts(stack: list[Sheet], laser: Laser = USUAL) -> list[str]:
 
 def first_token(job: Job) -> str:
     """Return the token of the first delivery, which is over."""
-    assert job.is_at_second
+    assert job.is_at_second_delivery
     return job.deliveries[0].token
 
 
@@ -124,7 +124,7 @@ async def test_seven_pages_twice_on_every_kind_of_printer(
     async with open_shop(entry=entry) as shop:
         # Stopped between the deliveries: nothing is sent before somebody says so.
         await shop.tick(600)
-        assert shop.queue.get(job.job_id).present.hold_reason == "turn_paper"
+        assert shop.queue.get(job.job_id).current_delivery.hold_reason == "turn_paper"
         assert len(shop.sim.cloud.tasks) == 1
         done = await finish(shop, job)
         stack = laser.print(images_of(shop.sim.cloud.printed[1]), stack)
@@ -153,7 +153,7 @@ async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
     assert shop.queue.waiting(shop.key()) == 1
     assert first_token(job) not in repr(job)
     assert first_token(job) not in json.dumps(job_dict(job))
-    assert first_token(job) != job.present.token
+    assert first_token(job) != job.current_delivery.token
     # What it expires by is counted from when it waits for a person.
     assert job.expires_at - job.changed_at == timedelta(hours=12)
     await finish(shop, job)
@@ -176,12 +176,12 @@ async def test_other_jobs_go_on_and_the_second_delivery_goes_first(shop: Shop) -
     await shop.switch(online=False)
     late = await shop.submit()
     await shop.queue.async_continue(job.job_id)
-    assert shop.queue.get(job.job_id).present.hold_reason == "box_offline"
+    assert shop.queue.get(job.job_id).current_delivery.hold_reason == "box_offline"
     await shop.switch(online=True)
     await shop.until(late, JobState.COMPLETED)
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
     assert [one.task_id for one in shop.sim.cloud.printed[-2:]] == [
-        shop.queue.get(one.job_id).present.task_id for one in (job, late)
+        shop.queue.get(one.job_id).current_delivery.task_id for one in (job, late)
     ]
 
 
@@ -402,7 +402,7 @@ async def test_an_answer_about_the_first_delivery_says_nothing_of_the_second(
             # On a busy machine the poll may see the end before the callback is there.
             await until(lambda: bool(receiver.bodies))
             # The clock ran on, ten seconds a turn: where that cuts off the answer, it has come again.
-            token = shop.queue.get(job.job_id).present.token
+            token = shop.queue.get(job.job_id).current_delivery.token
             assert await shop.call_back(token, receiver.bodies[0]["task_id"], "SUCCESS", 200)
             go_on.set()
             await shop.settle()
@@ -426,7 +426,7 @@ async def test_a_first_delivery_that_ends_while_it_is_being_canceled(
 
         async def late(*args: Any) -> Any:
             answer = await real(*args)
-            present = shop.queue.get(job.job_id).present
+            present = shop.queue.get(job.job_id).current_delivery
             await shop.call_back(present.token, present.task_id, "SUCCESS", 200)
             return answer
 
@@ -602,7 +602,7 @@ async def on(shop: Shop) -> None:
 def order(shop: Shop, *jobs: Job) -> None:
     """Check that these jobs were printed last, in this order."""
     ids = [one.task_id for one in shop.sim.cloud.printed[-len(jobs) :]]
-    assert ids == [shop.queue.get(job.job_id).present.task_id for job in jobs]
+    assert ids == [shop.queue.get(job.job_id).current_delivery.task_id for job in jobs]
 
 
 class TestTurnedPaper:

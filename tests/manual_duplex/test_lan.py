@@ -83,7 +83,7 @@ async def test_a_device_prints_on_both_sides(
     (fronts,) = await came_out(simulator)
     queue = data_of(lan.entry).queue
     (job,) = jobs_of(lan)
-    await until(lambda: queue.get(job.job_id).present.hold_reason == "turn_paper")
+    await until(lambda: queue.get(job.job_id).current_delivery.hold_reason == "turn_paper")
     assert (await lan.job(number)).one("job-state") == STOPPED
     out = laser.print(images_of(fronts), paper(4))
     stack = turn_stack(out, laser.put_back)

@@ -167,7 +167,7 @@ async def test_a_busy_child_prints_no_more_than_before(house: House, anna: User,
     await paused(house, name)
     await act(house.hass, anna)
     job = await job_of(house)
-    assert (job.spec.asker.user_id, job.present.hold_reason) == (anna.id, "approval")
+    assert (job.spec.asker.user_id, job.current_delivery.hold_reason) == (anna.id, "approval")
     assert not house.sent
 
 
@@ -356,4 +356,4 @@ async def test_a_sentence_that_is_forgotten(
     await job_of(house, 2)
     jobs = house.queue.jobs()
     assert {job.spec.asker.user_id for job in jobs} == {anna.id, None}
-    assert [job.present.hold_reason for job in jobs] == ["approval"] * 2
+    assert [job.current_delivery.hold_reason for job in jobs] == ["approval"] * 2

@@ -188,7 +188,12 @@ async def test_by_every_way(house: House, anna: User) -> None:
     for count, (name, (way, source, _)) in enumerate(WAYS.items(), 1):
         await way(house.hass, Context(user_id=anna.id))
         job = await job_of(house, count)
-        assert (name, job.spec.asker.user_id, job.present.hold_reason, job.spec.origin) == (
+        assert (
+            name,
+            job.spec.asker.user_id,
+            job.current_delivery.hold_reason,
+            job.spec.origin,
+        ) == (
             name,
             anna.id,
             "approval",
@@ -203,7 +208,12 @@ async def test_what_nobody_began(house: House, anna: User) -> None:
     for count, (name, (way, _, source)) in enumerate(WAYS.items(), 1):
         await way(house.hass, Context())
         job = await job_of(house, count)
-        assert (name, job.spec.asker.user_id, job.present.hold_reason, job.spec.origin) == (
+        assert (
+            name,
+            job.spec.asker.user_id,
+            job.current_delivery.hold_reason,
+            job.spec.origin,
+        ) == (
             name,
             None,
             "approval",
@@ -212,7 +222,7 @@ async def test_what_nobody_began(house: House, anna: User) -> None:
     assert not house.sent
     cloud = await house.hass.auth.async_create_system_user("Cloud", group_ids=[GROUP_ID_ADMIN])
     await direct(house.hass, Context(user_id=cloud.id))
-    assert (await job_of(house, len(WAYS) + 1)).present.hold_reason == "approval"
+    assert (await job_of(house, len(WAYS) + 1)).current_delivery.hold_reason == "approval"
     await WAYS["helper"][0](house.hass, Context(user_id=anna.id))
     await house.came_out()
 
@@ -226,7 +236,7 @@ async def test_the_rules_about_sources(house: House, anna: User, source: str) ->
     ):
         await WAYS[way][0](house.hass, Context(user_id=anna.id))
         job = await job_of(house, count)
-        assert (way, job.present.hold_reason == "approval") == (way, expected)
+        assert (way, job.current_delivery.hold_reason == "approval") == (way, expected)
 
 
 @pytest.mark.parametrize("origin", EventOrigin)
@@ -239,7 +249,7 @@ async def test_an_event_that_is_called_like_home_assistants_own(
     data, context = {"entity_id": "automation.report"}, Context(user_id=anna.id)
     house.hass.bus.async_fire(kind, data, origin, context)
     job = await job_of(house, 1)
-    assert (job.spec.asker.user_id, job.present.hold_reason) == (anna.id, "approval")
+    assert (job.spec.asker.user_id, job.current_delivery.hold_reason) == (anna.id, "approval")
     assert not house.sent
 
 
@@ -274,7 +284,7 @@ async def test_what_a_user_writes_into_a_run(house: House, anna: User, boss: Use
         context=context,
     )
     job = await job_of(house, 1)
-    assert (job.spec.asker.user_id, job.present.hold_reason) == (anna.id, "approval")
+    assert (job.spec.asker.user_id, job.current_delivery.hold_reason) == (anna.id, "approval")
 
 
 async def test_who_may_approve(house: House, anna: User, boss: User) -> None:
@@ -396,7 +406,7 @@ async def test_assistants_without_a_conversation(
     assert (await job_of(house, 2)).spec.origin == "assistant"
     await hass.async_block_till_done()
     assert [call.data["service"] for call in calls].count("continue_job") == 1
-    assert house.queue.get(held.job_id).present.hold_reason == "approval"
+    assert house.queue.get(held.job_id).current_delivery.hold_reason == "approval"
     await house.came_out()
 
 
@@ -494,5 +504,5 @@ async def test_a_sentence_that_names_a_time(
     )
     assert (await client.receive_json())["success"]
     job = await job_of(house, 1)
-    assert (job.spec.source, job.present.hold_reason) == ("assistant", "approval")
+    assert (job.spec.source, job.current_delivery.hold_reason) == ("assistant", "approval")
     assert not house.sent

@@ -202,4 +202,4 @@ async def test_the_button(house: House) -> None:
     await house.came_out(2)
     with pytest.raises(InputError, match="code_missing"):
         await press(data, key, Context())
-    assert data.queue.get(coded["job_id"]).present.hold_reason == "release"
+    assert data.queue.get(coded["job_id"]).current_delivery.hold_reason == "release"

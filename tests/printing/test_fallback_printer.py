@@ -70,7 +70,7 @@ async def test_a_stand_in_takes_over(clock: Clock, house: House, fault: str) -> 
     assert house.queue.get(job_id).state is JobState.HELD
     await wait(house, clock, 2)
     moved = house.queue.get(job_id)
-    assert (moved.reason, moved.present.detail) == ("moved", INKJET)
+    assert (moved.reason, moved.current_delivery.detail) == ("moved", INKJET)
     for _ in range(100):
         # The simulated printer takes time of its own.
         if house.printed:

@@ -11,7 +11,7 @@ async def test_a_job_that_the_cloud_has_forgotten_is_canceled(house: House) -> N
     """The service answers 404, as for a box whose key is wrong."""
     answer = await house.ask("print", device_id=house.device(), text="Hello")
     job_id = str(answer["jobs"][0]["job_id"])
-    await until(lambda: house.queue.get(job_id).present.task_id is not None)
+    await until(lambda: house.queue.get(job_id).current_delivery.task_id is not None)
     house.cloud.tasks.clear()
     canceled = house.ask("cancel_job", job_id=job_id)
     assert await refusal(canceled, HomeAssistantError) == "task_unknown"

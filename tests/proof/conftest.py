@@ -47,11 +47,11 @@ class House(Shop):
         """Return how often a job's document came out whole, and how often in part."""
         whole = partial = 0
         for one in self.sim.cloud.out_tray:
-            if one.foreign or one.name != job.present.document.name:
+            if one.foreign or one.name != job.current_delivery.document.name:
                 continue
             if one.path not in self._digests:
                 self._digests[one.path] = hashlib.sha256(one.path.read_bytes()).hexdigest()
-            assert self._digests[one.path] == job.present.document.digest, (
+            assert self._digests[one.path] == job.current_delivery.document.digest, (
                 "another document came out"
             )
             whole += one.complete
@@ -128,9 +128,13 @@ class House(Shop):
                 planned.fault.kind == "timeout" and planned.hits
                 for planned in self.sim.cloud.faults.planned
             )
-            if self.queue._uploader.is_uploading(current.present):
+            if self.queue._uploader.is_uploading(current.current_delivery):
                 return hangs
-            return hangs or current.state is not JobState.UPLOADING or current.present.is_unsure
+            return (
+                hangs
+                or current.state is not JobState.UPLOADING
+                or current.current_delivery.is_in_doubt
+            )
 
         for _ in range(200):
             for _ in range(1000):

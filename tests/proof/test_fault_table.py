@@ -326,7 +326,10 @@ async def _upload(house: House, cell: Cell, *, proof: bool, waits: bool = False)
     async with _broken(house, SUBMIT, cell, times=1):
         job = await house.submit(paper, **({"waits_for": ("approval",)} if waits else {}))
         if waits:
-            assert (job.present.hold_reason, house.sim.cloud.count(SUBMIT)) == ("approval", before)
+            assert (job.current_delivery.hold_reason, house.sim.cloud.count(SUBMIT)) == (
+                "approval",
+                before,
+            )
             await house.queue.async_continue(job.job_id)
         await house.calm(job)
         if cell.fault is not None and cell.fault.kind == "timeout":
@@ -451,7 +454,9 @@ async def _move(house: House, cell: Cell) -> None:
     old = house.queue.get(job.job_id)
     assert (old.state, old.reason) == (JobState.CANCELED, "moved")
     assert all(
-        one.port == 4 for one in house.sim.cloud.printed if one.name == job.present.document.name
+        one.port == 4
+        for one in house.sim.cloud.printed
+        if one.name == job.current_delivery.document.name
     )
 
 

@@ -149,7 +149,7 @@ async def test_strangers_who_begin_with_a_lost_upload_are_told_apart(house: Hous
     """The first of them prints as the connection breaks, the second before the upload's time is over."""
     house.sim.cloud.fail("POST /print/job", Fault(kind="reset_after_body"))
     job = await house.calm(await house.submit(house.paper()))
-    assert job.present.is_unsure
+    assert job.current_delivery.is_in_doubt
     for _ in range(2):
         house.sim.cloud.print_as_someone_else(house.box, house.printer(2))
         await house.tick(12)

@@ -291,8 +291,8 @@ class World:
         # The first half of a job may have ended since it was picked; then its token is another one.
         job = self.shop.queue.get(job.job_id)
         before = self.shop.queue.jobs()
-        named = job.present.task_id is not None and not job.present.task_from_list
-        for token in (None, "x" * 32, job.present.token if named else None):
+        named = job.current_delivery.task_id is not None and not job.current_delivery.task_from_list
+        for token in (None, "x" * 32, job.current_delivery.token if named else None):
             assert not await self.shop.call_back(token, "another task", state, code)
         assert self.shop.queue.jobs() == before
 
@@ -401,9 +401,9 @@ class World:
             if job.state is JobState.UNCONFIRMED
             or (job.state is not JobState.COMPLETED and job.partly_printed)
         ]
-        second = sum(job.is_at_second for job in jobs)
+        second = sum(job.is_at_second_delivery for job in jobs)
         assert max(surely, second) <= fronts[0] <= surely + len(maybe), seen
-        assert surely <= backs[0] <= surely + sum(job.is_at_second for job in maybe), seen
+        assert surely <= backs[0] <= surely + sum(job.is_at_second_delivery for job in maybe), seen
         assert backs[0] <= len({job.job_id for job in jobs} & self.turned), seen
         assert fronts[1] + backs[1] <= len(maybe), seen
         for job in jobs:
@@ -600,8 +600,11 @@ class Story(RuleBasedStateMachine):
         tray = self.world.tray()
         for job in self.world.shop.queue.jobs():
             if job.waits_for and job.state is JobState.HELD:
-                assert (job.present.task_id, job.present.handed_over_at) == (None, None), job
-                if not job.is_at_second:
+                assert (job.current_delivery.task_id, job.current_delivery.handed_over_at) == (
+                    None,
+                    None,
+                ), job
+                if not job.is_at_second_delivery:
                     assert digest_of(job) not in tray, job
 
     @invariant()
@@ -612,7 +615,7 @@ class Story(RuleBasedStateMachine):
         for digest, backs in self.world.backs.items():
             jobs = [job for job in self.world.shop.queue.jobs() if digest_of(job) == digest]
             fronts, second = tray.get(digest, (0, 0))[0], tray.get(backs, (0, 0))
-            assert sum(job.is_at_second for job in jobs) <= fronts, jobs
+            assert sum(job.is_at_second_delivery for job in jobs) <= fronts, jobs
             assert sum(second) <= len({job.job_id for job in jobs} & self.world.turned), jobs
         for one in self.world.sim.cloud.out_tray:
             for whose in self.world.sim.cloud.tasks[one.task_id].printed_on:

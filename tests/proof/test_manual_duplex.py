@@ -50,7 +50,7 @@ def judge(shop: Shop, job: Job, *, answered: bool) -> None:
     part = sum(sides(shop, job, complete=False))
     assert fronts <= 1
     assert backs <= 1
-    if backs or job.is_at_second:
+    if backs or job.is_at_second_delivery:
         # The second half rests on a first one that came out for sure.
         assert fronts == 1
         assert answered or not sum(sides(shop, job)) - 1

@@ -27,7 +27,7 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.files import DAMAGED_PREFIX, ledger_path
 from custom_components.lianke.jobs.job import (
-    FINAL,
+    FINAL_JOB_STATES,
     Asker,
     Delivery,
     Job,
@@ -42,11 +42,11 @@ from custom_components.lianke.jobs.migration import (
     _find,
 )
 from custom_components.lianke.jobs.opening import async_get_ledger
-from custom_components.lianke.jobs.outcome import changes_for
+from custom_components.lianke.jobs.outcome import changes_from_state
 from custom_components.lianke.jobs.rules import (
-    BACKOFF_LIMIT,
-    BACKOFF_START,
     RATE_PERIOD,
+    REFUSAL_PAUSE_LIMIT,
+    REFUSAL_PAUSE_START,
     REQUEST_ID_LIFE,
     STEADY,
     LimitError,
@@ -154,11 +154,11 @@ def a_damaged_record_is_one_error(job: Job, name: str, value: object) -> None:
         return
     job_dict(read)
     read.as_json()
-    assert (read.is_final, read.present.is_unsure, read.can_cancel) is not None
+    assert (read.is_final, read.current_delivery.is_in_doubt, read.can_cancel) is not None
     # Whatever passes can be reckoned with.
     for one in (
         getattr(holder, item.name)
-        for holder in (read, read.spec, read.present, read.present.document)
+        for holder in (read, read.spec, read.current_delivery, read.current_delivery.document)
         for item in fields(holder)
     ):
         assert not isinstance(one, datetime) or 2020 <= one.year < 2120
@@ -185,7 +185,7 @@ def moves_lead_forward(path: list[JobState]) -> None:
         if is_valid_transition(state, wanted):
             state = wanted
             seen.append(state)
-    ends = [one for one in seen if one in FINAL]
+    ends = [one for one in seen if one in FINAL_JOB_STATES]
     if JobState.UNCONFIRMED in ends:
         ends.remove(JobState.UNCONFIRMED)
     assert len(ends) <= 1
@@ -209,7 +209,7 @@ reports = st.tuples(
 def reports_in_any_order(job: Job, reported: list[tuple[TaskState, TaskResult | None]]) -> None:
     """Late, repeated and contradicting reports: completed only by SUCCESS with 200."""
     for state, result in reported:
-        changes = changes_for(job, job.present, state, result)
+        changes = changes_from_state(job, job.current_delivery, state, result)
         if changes is None:
             continue
         assert is_valid_transition(job.state, changes["state"])
@@ -225,7 +225,7 @@ def reports_in_any_order(job: Job, reported: list[tuple[TaskState, TaskResult | 
             )
             assert changes["partly_printed"] is not nothing_sent
         job = job.changed(**changes)
-        assert changes_for(job, job.present, state, result) is None, (
+        assert changes_from_state(job, job.current_delivery, state, result) is None, (
             "a repetition changes something"
         )
 
@@ -256,13 +256,13 @@ def a_request_id_answers_once(found: list[tuple[Job, bool]], request_id: str) ->
     refused: InputError | None = None
     answer: Job | None = None
     try:
-        answer = find_duplicate(known, spec, TEMPLATE.present, NOW)
+        answer = find_duplicate(known, spec, TEMPLATE.current_delivery, NOW)
     except InputError as err:
         refused = err
     if refused is not None:
         assert refused.reason == "request_id_conflict"
         assert any(
-            (job.spec.printer_key, job.present.document.digest) != ("printer", "digest")
+            (job.spec.printer_key, job.current_delivery.document.digest) != ("printer", "digest")
             for job in live
         )
         return
@@ -434,7 +434,7 @@ def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
             first = first and what == "lost"
         elif what == "back_off":
             # Longer each time in a row.
-            pause = min(pause * 2, BACKOFF_LIMIT) or BACKOFF_START
+            pause = min(pause * 2, REFUSAL_PAUSE_LIMIT) or REFUSAL_PAUSE_START
             with at(now):
                 readiness.back_off("printer", "too_frequent")
             backed_off = now + pause
@@ -743,7 +743,7 @@ def test_a_damaged_ledger_says_nothing_untrue(tmp_path: Path) -> None:
     def opened() -> tuple[dict[RowKey, str], Path | None]:
         file = LedgerFile(root)
         try:
-            return dict(file.open()), file.aside
+            return dict(file.open()), file.damaged_folder
         finally:
             file.close()
 

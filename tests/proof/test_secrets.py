@@ -62,7 +62,7 @@ class Snoop:
     def look_around(self) -> None:
         """See states, problems, the objects in memory and what is said of them."""
         hass = self.house.hass
-        self.tokens |= {job.present.token for job in self.house.queue.jobs()}
+        self.tokens |= {job.current_delivery.token for job in self.house.queue.jobs()}
         self.note(
             "states", *(json.dumps(s.as_dict(), default=repr) for s in hass.states.async_all())
         )
@@ -197,7 +197,7 @@ async def test_nowhere_to_be_seen(
     await attempt("print", text=CONTENT, paper="nonsense")
     # Strangers at the webhook, with a token that is no longer secret to them.
     for job in house.queue.jobs()[:2]:
-        await house.call_back(job.present.token, "forged", "SUCCESS")
+        await house.call_back(job.current_delivery.token, "forged", "SUCCESS")
     house.box.online = False
     await house.drive(house.refresh())
     await attempt("print", text=CONTENT, title="Waits")

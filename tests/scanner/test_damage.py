@@ -34,7 +34,7 @@ async def test_pages_that_no_record_names_any_more_are_set_aside(
     files = {file.name for file in (root / lost).iterdir()}
     assert files
     assert await set_up(house.hass, house.entry)
-    aside = (await async_get_ledger(house.hass)).aside
+    aside = (await async_get_ledger(house.hass)).damaged_folder
     assert aside is not None
     for _ in range(2):
         assert [job.job_id for job in records(house)] == [kept]

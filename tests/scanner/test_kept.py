@@ -16,7 +16,7 @@ import pytest
 from custom_components.lianke.documents import completeness, folders
 from custom_components.lianke.documents.pdf_client import PdfError
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
-from custom_components.lianke.ledger import Step
+from custom_components.lianke.ledger import RecordChange
 from custom_components.lianke.ledger_file import (
     LedgerFile,
     LedgerRefusedError,
@@ -243,7 +243,7 @@ async def test_pages_are_on_disk_before_they_are_told_of(
     kept = async_get_scan_jobs(house.hass, house.entry)
     lies: list[str] = []
 
-    def look(step: Step[ScanJob]) -> None:
+    def look(step: RecordChange[ScanJob]) -> None:
         if (job := step.new) is None:
             return
         for path in (kept.path(job, name) for name in (*job.pages, *job.files)):

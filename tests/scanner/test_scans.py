@@ -873,7 +873,7 @@ async def test_a_copy_with_both_sides_by_hand(house: House, laser: Printer) -> N
     laser.feeder = ["one", "two"]
     answer = await do(house, laser, "copy", source="feeder", size="A4", duplex="manual_long_edge")
     [job_id] = answer["print_jobs"]
-    await until(lambda: house.queue.get(job_id).present.hold_reason == "turn_paper")
+    await until(lambda: house.queue.get(job_id).current_delivery.hold_reason == "turn_paper")
     assert len(house.printed) == 1
     await house.ask("continue_job", job_id=job_id)
     await house.came_out(2)

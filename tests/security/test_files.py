@@ -188,7 +188,7 @@ async def test_names_with_characters_that_are_none(
     await ask(hass, "print", device_id=device_of(hass), file=str(media / name))
     [printed] = await came_out(simulator)
     job = data_of(setup).queue.jobs()[0]
-    for text in (printed.name, job.spec.title, job.present.document.name):
+    for text in (printed.name, job.spec.title, job.current_delivery.document.name):
         assert text.isprintable(), repr(text)
     ours = [
         record.getMessage()

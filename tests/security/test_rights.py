@@ -211,7 +211,9 @@ async def test_the_whole_boxs_tasks_are_for_who_may_see_all_its_printers(
         for key, view in data_of(house.entry).coordinator.data.printers.items()
         if view.name == LASER
     )
-    assert mine["task_id"] in {job.present.task_id for job in data_of(house.entry).queue.jobs(key)}
+    assert mine["task_id"] in {
+        job.current_delivery.task_id for job in data_of(house.entry).queue.jobs(key)
+    }
     house.user.mock_policy({CAT_ENTITIES: {"all": {"read": True}}})
     assert (await ask(hass, "list_jobs", Context(user_id=house.user.id), **laser))[
         "cloud"

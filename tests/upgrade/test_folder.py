@@ -154,9 +154,9 @@ async def test_the_jobs_of_0_1_0_go_on(
     assert simulator.cloud.count("POST /print/job") == 1
     assert [job.name for job in simulator.printed].count("held.pdf") == 1
     for title, job in after.items():
-        assert (job.job_id, job.present.token, job.spec.request_id) == (
+        assert (job.job_id, job.current_delivery.token, job.spec.request_id) == (
             before[title].job_id,
-            before[title].present.token,
+            before[title].current_delivery.token,
             title,
         )
 

@@ -14,7 +14,7 @@ from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..api.errors import TooManyRequestsError
 from ..api.transport import Purpose
-from ..fair_queue import FairQueue, NoPlaceError, Place
+from ..fair_queue import FairQueue, NoPlaceError, QueuePlace
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class _Requests(FairQueue):
         self.pause = _Pause()
         self.lookup_pause = _Pause()
 
-    def _seconds_until_within(self, place: Place) -> float:
+    def _seconds_until_within(self, place: QueuePlace) -> float:
         now = time.monotonic()
         while self._sent and self._sent[0][0] <= now - MINUTE:
             self._sent.popleft()
@@ -147,7 +147,7 @@ class _Requests(FairQueue):
                 opens = max(opens, times[-limit] + MINUTE)
         return opens - now
 
-    def _note(self, place: Place) -> None:
+    def _note(self, place: QueuePlace) -> None:
         if LIMITS_BY_PURPOSE[purpose := Purpose(place.rank)]:
             self._sent.append((time.monotonic(), purpose))
 
@@ -304,7 +304,9 @@ class Account:
         elif purpose is Purpose.LOOKUP:
             max_wait = LOOKUP_UPLOAD_WAIT if upload else LOOKUP_WAIT
         try:
-            async with self.requests.place(user, within=within, rank=purpose, patience=max_wait):
+            async with self.requests.place(
+                user, extra_limits=within, rank=purpose, max_wait=max_wait
+            ):
                 yield
         except NoPlaceError:
             raise TooManyRequestsError from None

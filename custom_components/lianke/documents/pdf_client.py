@@ -68,7 +68,9 @@ class PdfWorker:
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
-        self._turns = FairQueue(1, line=MAX_WAITING, line_share=MAX_WAITING_A_USER)
+        self._turns = FairQueue(
+            1, max_waiting=MAX_WAITING, max_waiting_per_owner=MAX_WAITING_A_USER
+        )
         self._process: asyncio.subprocess.Process | None = None
         self._stop_idle: CALLBACK_TYPE = lambda: None
         self._stopped = False
@@ -131,7 +133,7 @@ class PdfWorker:
         """
         owner = tuple((user or "").split(" "))
         try:
-            async with self._turns.place(owner, patience=WAIT_SECONDS):
+            async with self._turns.place(owner, max_wait=WAIT_SECONDS):
                 limit = TASK_SECONDS if seconds is None else seconds
                 return await self._async_ask({"task": task, **request}, limit)
         except NoPlaceError:
@@ -207,7 +209,7 @@ class PdfWorker:
     async def _async_on_idle(self, _now: datetime) -> None:
         # If a task has its turn now, it sets a new timer at its end.
         with contextlib.suppress(NoPlaceError):
-            async with self._turns.place(None, patience=0):
+            async with self._turns.place(None, max_wait=0):
                 await self.async_close()
 
     async def _async_on_stop(self, _event: Event) -> None:

@@ -26,10 +26,10 @@ from ..const import HOLD_HOURS
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
 from ..errors import InputError
-from ..ledger import CLOSE_TIME, Lease, Ledger, Records, Step, Table, View
+from ..ledger import CLOSE_TIME, Lease, Ledger, RecordChange, Records, Table, View
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError, RowKey, loads
 from .files import JobFiles
-from .job import FINAL, WAITING, Delivery, Job, JobState, begin_next
+from .job import FINAL_JOB_STATES, WAITING, Delivery, Job, JobState, begin_next
 from .rules import LISTED, QueueReason, replaceable, to_forget
 
 _LOGGER = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ _LOGGER = logging.getLogger(__name__)
 LOAD_TIME: Final = 10.0
 ALL_STATES: Final = frozenset(JobState)
 # States that not even proof changes any more.
-_SETTLED: Final = FINAL - {JobState.UNCONFIRMED}
+_SETTLED: Final = FINAL_JOB_STATES - {JobState.UNCONFIRMED}
 
 type JobListener = Callable[[Job, JobState | None], None]
 # Computes a job's changes from all records at the time of the change; what it raises refuses the change.
@@ -53,7 +53,7 @@ _NEEDED: Final = " OR ".join(
         *(f"record ->> '$.deliveries[{at}].state' NOT IN ({_ENDS})" for at in ("0", "#-1")),
     )
 )
-JOBS: Final = Kind[Job](
+JOB_KIND: Final = Kind[Job](
     "job",
     Job.as_json,
     lambda text: Job.from_record(loads(text)),
@@ -68,7 +68,7 @@ JOBS: Final = Kind[Job](
 
 # Tasks of previews and deleted jobs, and previews whose answer was lost; the oldest are forgotten first.
 MAX_TASK_IDS: Final = 1000
-MAX_LOST: Final = 100
+MAX_LOST_UPLOADS: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,7 @@ class OwnTask(Record):
     upload: Delivery | None = None
 
 
-OWN_TASKS: Final = Kind[OwnTask](
+OWN_TASK_KIND: Final = Kind[OwnTask](
     "task",
     lambda task: json.dumps(to_plain_json(task), default=to_plain_json),
     lambda text: OwnTask.from_dict(json.loads(text)),
@@ -94,7 +94,7 @@ class OwnTasks:
     """Remembers which tasks are ours without a job. A lost record costs only certainty."""
 
     def __init__(self, ledger: Ledger, lease: Lease, entry_id: str) -> None:
-        self.table = Table(OWN_TASKS, entry_id)
+        self.table = Table(OWN_TASK_KIND, entry_id)
         self._ledger = ledger
         self._lease = lease
         # Tokens of previews whose answers may still come; after a restart none can.
@@ -161,7 +161,7 @@ class OwnTasks:
                 view.delete(self.table, key)
             elif key:
                 (ids if task.upload is None else lost).append(key)
-        for keys, most in ((ids, MAX_TASK_IDS), (lost, MAX_LOST)):
+        for keys, most in ((ids, MAX_TASK_IDS), (lost, MAX_LOST_UPLOADS)):
             for key in keys[: max(0, len(keys) - most + 1)]:
                 view.delete(self.table, key)
 
@@ -171,7 +171,7 @@ class BoxJobs:
         self._hass = coordinator.hass
         self._entry = coordinator.config_entry
         self._ledger = ledger
-        self.table = Table(JOBS, self._entry.entry_id)
+        self.table = Table(JOB_KIND, self._entry.entry_id)
         # As they will be and as they are on disk, oldest first; empty before they are loaded.
         self.latest = Records[Job]({})
         self.committed = self.latest
@@ -181,7 +181,7 @@ class BoxJobs:
         # Called when a job may have to go on; the scheduler's review.
         self.on_change: CALLBACK_TYPE = lambda: None
         # Called with the old jobs once they are read; the scheduler counts their pages.
-        self.on_rest: Callable[[Iterable[Job]], None] = lambda _jobs: None
+        self.on_old_jobs_read: Callable[[Iterable[Job]], None] = lambda _jobs: None
         # How many decisions about each job are being written.
         self.deciding: Counter[str] = Counter()
         # Held jobs that another one is about to replace.
@@ -190,7 +190,7 @@ class BoxJobs:
         self._open: dict[str, None] = {}
         self._by_token: dict[str, str] = {}
         # Ids of jobs that the start skipped; emptied once their tokens are known.
-        self._rest: list[str] = []
+        self._unread_ids: list[str] = []
         # Jobs on disk that are not final, oldest first.
         self.committed_open: dict[str, Job] = {}
         # By printer; None for listeners to all printers.
@@ -208,9 +208,9 @@ class BoxJobs:
         """Return a job as it is reported. Raises InputError for an unknown id."""
         if (job := self.committed.get(job_id)) is None:
             raise InputError("job_not_found", job_id=job_id[:64])
-        return self.as_told(job)
+        return self.as_reported(job)
 
-    def as_told(self, job: Job) -> Job:
+    def as_reported(self, job: Job) -> Job:
         """Return a job as on disk; but if it waits for a full disk, with that state, which the disk cannot record.
 
         A restart finds such a job waiting as well.
@@ -218,31 +218,35 @@ class BoxJobs:
         if job.is_final:
             return job
         now = self.latest.get(job.job_id, job)
-        waits = now.state is JobState.HELD and now.present.hold_reason == QueueReason.DISK_FULL
+        waits = (
+            now.state is JobState.HELD and now.current_delivery.hold_reason == QueueReason.DISK_FULL
+        )
         return replace(job, deliveries=now.deliveries) if waits else job
 
-    def told(self, printer_key: str | None = None) -> list[Job]:
+    def reported(self, printer_key: str | None = None) -> list[Job]:
         """List the jobs of one printer, or of all, as they are reported, newest first."""
-        return self._told(self.committed.values(), printer_key)
+        return self._reported(self.committed.values(), printer_key)
 
-    def told_open(self, printer_key: str | None = None) -> list[Job]:
-        return self._told(self.committed_open.values(), printer_key)
+    def reported_open(self, printer_key: str | None = None) -> list[Job]:
+        return self._reported(self.committed_open.values(), printer_key)
 
-    def _told(self, jobs: Collection[Job], printer_key: str | None) -> list[Job]:
+    def _reported(self, jobs: Collection[Job], printer_key: str | None) -> list[Job]:
         newest = reversed([*jobs])
-        return [self.as_told(job) for job in newest if printer_key in (None, job.spec.printer_key)]
+        return [
+            self.as_reported(job) for job in newest if printer_key in (None, job.spec.printer_key)
+        ]
 
     def newest(self, printer_key: str) -> Job | None:
         # A start reads the newest job of each printer.
-        return next(iter(self._told(self.committed.at_hand, printer_key)), None)
+        return next(iter(self._reported(self.committed.already_read, printer_key)), None)
 
     def waiting(self, printer_key: str) -> int:
-        return sum(job.state in WAITING for job in self.told_open(printer_key))
+        return sum(job.state in WAITING for job in self.reported_open(printer_key))
 
     def hold_reason(self, printer_key: str) -> str | None:
         """Return why the oldest held job of a printer waits; None without one."""
-        held = [job for job in self.told_open(printer_key) if job.state is JobState.HELD]
-        return held[-1].present.hold_reason if held else None
+        held = [job for job in self.reported_open(printer_key) if job.state is JobState.HELD]
+        return held[-1].current_delivery.hold_reason if held else None
 
     async def async_load(self) -> None:
         """Read the jobs. Raises OSError if the folder of their documents cannot be made or the disk hangs."""
@@ -251,15 +255,15 @@ class BoxJobs:
         self.committed = self._ledger.committed(self.table)
         await self.tasks.async_load()
         await self._async_begin()
-        self._rest = [*self.committed.rest]
-        for job in self.committed.at_hand:
-            self.note_new(job)
+        self._unread_ids = [*self.committed.unread_records]
+        for job in self.committed.already_read:
+            self.index(job)
             if not job.is_final:
                 self.committed_open[job.job_id] = job
                 _LOGGER.debug("Print job %s is taken up again", job.job_id)
-        self._stop_listening = self._ledger.listen(self.table, self._on_step)
+        self._stop_listening = self._ledger.listen(self.table, self._on_record_change)
         # Records that only a later version can read count as known, so that their documents stay for it.
-        await self.files.async_prepare(self.latest.keys() | self._ledger.unread(self.table))
+        await self.files.async_prepare(self.latest.keys() | self._ledger.unreadable(self.table))
 
     async def _async_begin(self) -> None:
         """Wait until the disk has taken or refused everything that the previous instance decided."""
@@ -279,24 +283,24 @@ class BoxJobs:
         except LedgerRefusedError as err:
             _LOGGER.debug("What was decided before is left out: %s", err)
 
-    async def async_read_rest(self) -> None:
+    async def async_read_unread(self) -> None:
         """Read the old jobs that the start skipped, in the executor; an access before that blocks the event loop."""
-        if self._rest:
-            await self._ledger.async_read_rest(self.table)
-            self._note_rest()
+        if self._unread_ids:
+            await self._ledger.async_read_unread(self.table)
+            self._index_unread()
 
-    def _note_rest(self) -> None:
-        rest, self._rest = self._rest, []
-        known = [job for job_id in rest if (job := self.latest.get(job_id)) is not None]
+    def _index_unread(self) -> None:
+        unread, self._unread_ids = self._unread_ids, []
+        known = [job for job_id in unread if (job := self.latest.get(job_id)) is not None]
         for job in known:
-            self.note_new(job)
-        self.on_rest(known)
+            self.index(job)
+        self.on_old_jobs_read(known)
 
     @callback
-    def tell_unheard(self) -> None:
+    def publish_missed(self) -> None:
         """Report what reached the disk between two instances, such as an end that it had refused at first."""
-        for step in self._ledger.take_unheard(self.table):
-            self._on_step(step)
+        for record_change in self._ledger.take_missed_changes(self.table):
+            self._on_record_change(record_change)
 
     @property
     def unsettled(self) -> list[Job]:
@@ -319,8 +323,8 @@ class BoxJobs:
         return self.tasks.task_ids.union(one.task_id for one in deliveries if one.task_id)
 
     def by_token(self, token: str) -> tuple[Job, Delivery] | None:
-        if self._rest and token not in self._by_token:
-            self._note_rest()
+        if self._unread_ids and token not in self._by_token:
+            self._index_unread()
         if (job := self.latest.get(self._by_token.get(token, ""))) is None:
             return None
         return job, next(one for one in job.deliveries if one.token == token)
@@ -385,7 +389,7 @@ class BoxJobs:
         with suppress(LedgerClosedError):
             self.lease.commit(report, report=True, within=within)
         new = self.latest[job.job_id]
-        if new.present.hold_reason == QueueReason.DISK_FULL:
+        if new.current_delivery.hold_reason == QueueReason.DISK_FULL:
             self._schedule_watchers(new.spec.printer_key)
         # While an upload only makes progress there is nothing to review; its end causes a review itself.
         if job.job_id not in self.deciding and not (current.is_uploading and new.is_uploading):
@@ -447,7 +451,7 @@ class BoxJobs:
         if rule is not None:
             changes = {**changes, **rule(view, current)}
         new = current.changed(delivery, now=view.now, **changes)
-        if new.is_at_second and not current.is_at_second:
+        if new.is_at_second_delivery and not current.is_at_second_delivery:
             waits = timedelta(hours=HOLD_HOURS.of(self._entry.options))
             again = view.get(self.table, current.retried_as or "")
             new = begin_next(current, new, view.now + waits, again)
@@ -483,7 +487,7 @@ class BoxJobs:
         """Wait until all changes asked for so far are on disk. Raises LedgerRefusedError."""
         await self.lease.commit(lambda _view: None)
 
-    async def async_tried(self) -> None:
+    async def async_written_or_refused(self) -> None:
         """Wait until all changes asked for so far are on disk or were refused; the refused ones are reported later."""
         with suppress(LedgerRefusedError):
             await self.async_written()
@@ -492,7 +496,7 @@ class BoxJobs:
         """Write what waits, then change nothing more: from now on the next instance does."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIME):
-                await self.async_tried()
+                await self.async_written_or_refused()
         self.lease.end()
         self._stop_listening()
 
@@ -503,7 +507,7 @@ class BoxJobs:
                 self.change(old, state=JobState.CANCELED, reason="replaced")
 
     @callback
-    def note(self, job_id: str, **changes: Any) -> None:
+    def record(self, job_id: str, **changes: Any) -> None:
         """Record something that is no change of the job itself, such as what became of its document."""
 
         def note(view: View) -> None:
@@ -514,14 +518,14 @@ class BoxJobs:
             self.lease.commit(note, report=True)
 
     @callback
-    def note_new(self, job: Job) -> None:
+    def index(self, job: Job) -> None:
         """Make a job findable by its tokens, and list it as one that may still change."""
         for one in job.deliveries:
             self._by_token[one.token] = job.job_id
         self._open[job.job_id] = None
 
     @callback
-    def note_gone(self, job: Job) -> None:
+    def unindex(self, job: Job) -> None:
         for one in job.deliveries:
             self._by_token.pop(one.token, None)
 
@@ -547,19 +551,19 @@ class BoxJobs:
             self.on_change()
 
     @callback
-    def _on_step(self, step: Step[Job]) -> None:
-        job, old = step.new, step.old
+    def _on_record_change(self, record_change: RecordChange[Job]) -> None:
+        job, old = record_change.new, record_change.old
         if job is None:
             assert old is not None
             self.committed_open.pop(old.job_id, None)
-            self.note_gone(old)
+            self.unindex(old)
             self._schedule_watchers(old.spec.printer_key)
             return
         if job.is_final:
             self.committed_open.pop(job.job_id, None)
         else:
             self.committed_open[job.job_id] = job
-        _log_step(job, old)
+        _log_change(job, old)
         before = None if old is None else old.state
         for listener, states in (*self._listeners[None], *self._listeners[job.spec.printer_key]):
             if job.state in states or before in states:
@@ -597,22 +601,22 @@ class JobWorker:
         return None if known is None else known.printer.address
 
 
-def heard[T](work: asyncio.Future[T]) -> asyncio.Future[T]:
+def ignore_error[T](work: asyncio.Future[T]) -> asyncio.Future[T]:
     """Keep asyncio from logging an error that nobody sees because the caller was cancelled; asyncio.shield does not."""
     work.add_done_callback(lambda done: None if done.cancelled() else done.exception())
     return work
 
 
-def _log_step(job: Job, old: Job | None) -> None:
-    """Log a job's step by ids and keys alone: titles, names and addresses are private."""
+def _log_change(job: Job, old: Job | None) -> None:
+    """Log a change of a job by ids and keys alone: titles, names and addresses are private."""
     if not _LOGGER.isEnabledFor(logging.DEBUG):
         return
 
     def facts(of: Job) -> tuple[object, ...]:
-        now = of.present
+        now = of.current_delivery
         return now.token, of.state, now.hold_reason, now.task_id
 
-    now, waits = job.present, job.present.hold_reason
+    now, waits = job.current_delivery, job.current_delivery.hold_reason
     if old is None:
         _LOGGER.debug("Print job %s is accepted", job.job_id)
     is_held = job.state is JobState.HELD

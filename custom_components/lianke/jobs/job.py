@@ -173,7 +173,7 @@ class JobState(StrEnum):
     UNCONFIRMED = "unconfirmed"
 
 
-FINAL = frozenset(
+FINAL_JOB_STATES = frozenset(
     {
         JobState.COMPLETED,
         JobState.FAILED,
@@ -203,9 +203,9 @@ def is_valid_transition(old: JobState, new: JobState) -> bool:
     if old is JobState.UNCONFIRMED:
         # Proof may still arrive.
         return new in {JobState.COMPLETED, JobState.FAILED, JobState.CANCELED}
-    if old in FINAL:
+    if old in FINAL_JOB_STATES:
         return False
-    if new in FINAL:
+    if new in FINAL_JOB_STATES:
         return True
     if (old, new) == (JobState.UPLOADING, JobState.HELD):
         # The upload certainly did not arrive.
@@ -262,14 +262,14 @@ class Delivery(Record):
 
     @property
     def is_final(self) -> bool:
-        return self.state in FINAL
+        return self.state in FINAL_JOB_STATES
 
     @property
     def may_have_unknown_task(self) -> bool:
         return self.handed_over_at is not None and self.task_id is None
 
     @property
-    def is_unsure(self) -> bool:
+    def is_in_doubt(self) -> bool:
         """In doubt: sent, and the cloud has not confirmed it."""
         return self.state is JobState.UPLOADING and self.may_have_unknown_task
 
@@ -350,31 +350,31 @@ class Job(Record):
 
     # These follow from the deliveries. They are read very often, so __post_init__ computes them once.
     # The delivery that is under way or waits: the first one that is not completed, else the last.
-    present: Delivery = field(init=False, repr=False, compare=False)
+    current_delivery: Delivery = field(init=False, repr=False, compare=False)
     state: JobState = field(init=False, repr=False, compare=False)
     is_final: bool = field(init=False, repr=False, compare=False)
     # The first delivery is on paper, and the second one waits, is under way, or is over.
-    is_at_second: bool = field(init=False, repr=False, compare=False)
+    is_at_second_delivery: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.deliveries:
             raise StoredError("no deliveries")
-        present = self.deliveries[-1]
+        current = self.deliveries[-1]
         for one in self.deliveries:
             if one.state is not JobState.COMPLETED:
-                present = one
+                current = one
                 break
         # A frozen dataclass allows assignment in no other way.
         fill = object.__setattr__
-        fill(self, "present", present)
-        fill(self, "state", present.state)
-        fill(self, "is_final", present.state in FINAL)
-        fill(self, "is_at_second", present is not self.deliveries[0])
+        fill(self, "current_delivery", current)
+        fill(self, "state", current.state)
+        fill(self, "is_final", current.state in FINAL_JOB_STATES)
+        fill(self, "is_at_second_delivery", current is not self.deliveries[0])
 
     @property
     def reason(self) -> str | None:
-        now = self.present
-        ended = self.is_at_second and now.state in (JobState.CANCELED, JobState.EXPIRED)
+        now = self.current_delivery
+        ended = self.is_at_second_delivery and now.state in (JobState.CANCELED, JobState.EXPIRED)
         if not ended or now.partly_printed:
             # The reason tells the truth already: second sides may have come out, too.
             return now.reason
@@ -385,11 +385,11 @@ class Job(Record):
 
     @property
     def partly_printed(self) -> bool:
-        now = self.present
+        now = self.current_delivery
         if now.state is JobState.COMPLETED:
             # The flag was set while the delivery was in doubt; by now it has come out whole.
             return False
-        return (self.is_at_second and now.is_final) or now.partly_printed
+        return (self.is_at_second_delivery and now.is_final) or now.partly_printed
 
     @property
     def most_pages(self) -> int | None:
@@ -411,13 +411,13 @@ class Job(Record):
     @property
     def waits_for(self) -> tuple[str, ...]:
         """The reasons to ask people, in order, as values of `PersonReason`."""
-        after = self.present.after
+        after = self.current_delivery.after
         return (self.spec.waits_for or ()) + (() if after is None else (after.value,))
 
     @property
     def ended_at(self) -> datetime:
         # 0.1.0 recorded the end of failed jobs only.
-        return self.present.ended_at or self.changed_at
+        return self.current_delivery.ended_at or self.changed_at
 
     @property
     def is_settled(self) -> bool:
@@ -425,17 +425,17 @@ class Job(Record):
 
     @property
     def is_uploading(self) -> bool:
-        return self.present.state is JobState.UPLOADING and not self.cancel_requested
+        return self.current_delivery.state is JobState.UPLOADING and not self.cancel_requested
 
     @property
     def ignores_quiet_hours(self) -> bool:
         # For second sides the paper is already turned.
-        return self.spec.ignore_quiet_hours or self.is_at_second
+        return self.spec.ignore_quiet_hours or self.is_at_second_delivery
 
     @property
     def has_stack(self) -> bool:
         """A person has put a stack for this job back into the printer's tray."""
-        return self.is_at_second and not self.waits_for and not self.is_final
+        return self.is_at_second_delivery and not self.waits_for and not self.is_final
 
     @property
     def source(self) -> str | None:
@@ -455,11 +455,14 @@ class Job(Record):
     @property
     def waits_here(self) -> bool:
         """No part of the job is on its way or in doubt."""
-        return self.state in (JobState.HELD, JobState.UPLOADING) and not self.present.is_unsure
+        return (
+            self.state in (JobState.HELD, JobState.UPLOADING)
+            and not self.current_delivery.is_in_doubt
+        )
 
     @property
     def can_cancel(self) -> bool:
-        ends = self.present.proven_at is not None or self.state is JobState.CANCELING
+        ends = self.current_delivery.proven_at is not None or self.state is JobState.CANCELING
         return not (self.is_final or ends)
 
     @property
@@ -467,7 +470,7 @@ class Job(Record):
         return (
             self.state is JobState.HELD
             and not (self.copied or self.partly_printed)
-            and self.present.handed_over_at is None
+            and self.current_delivery.handed_over_at is None
             # Two deliveries were made for this very printer.
             and len(self.deliveries) == 1
         )
@@ -503,7 +506,7 @@ class Job(Record):
             self.state in {JobState.CANCELED, JobState.EXPIRED, JobState.FAILED}
             and not any(one.was_sent for one in self.deliveries)
             # First sides on paper do not count here: another job may have printed them.
-            and not self.present.partly_printed
+            and not self.current_delivery.partly_printed
             and self.reason != MOVED
         )
 
@@ -518,10 +521,10 @@ class Job(Record):
         now = now or dt_util.utcnow()
         theirs = {name: changes.pop(name) for name in changes.keys() & DELIVERY_FIELDS}
         if theirs:
-            token = (delivery or self.present).token
+            token = (delivery or self.current_delivery).token
             old = next(one for one in self.deliveries if one.token == token)
             if (state := theirs.get("state", old.state)) is not old.state:
-                theirs["ended_at"] = now if state in FINAL else None
+                theirs["ended_at"] = now if state in FINAL_JOB_STATES else None
             if theirs.get("task_id", old.task_id) != old.task_id:
                 # Code and detail belong to an earlier refusal.
                 theirs = {"code": None, "detail": "", **theirs}
@@ -606,7 +609,9 @@ def new_job(
         hold_reason=waits_for[0] if waits_for else reason,
         sent_bytes=None if waits_for or reason else 0,
         # Others still have to answer, so ask for the stack afterwards: it must not lie in the tray meanwhile.
-        after=PersonReason.TURN_PAPER if job.is_at_second and waits_for else job.present.after,
+        after=PersonReason.TURN_PAPER
+        if job.is_at_second_delivery and waits_for
+        else job.current_delivery.after,
     )
 
 
@@ -625,7 +630,7 @@ def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) ->
     stops the second ones: the job ends with its first delivery. So does a job whose document another job prints:
     `again` is that job, None if it is no longer known.
     """
-    first = old.present
+    first = old.current_delivery
     is_retried = old.retried_as is not None and not (again and again.was_never_sent)
     canceled = first.state is JobState.CANCELING or old.cancel_requested or is_retried
     if not (canceled or first.expiring or not old.has_document):

@@ -26,7 +26,7 @@ from ..api.stored import StoredError
 from ..api.transport import ANSWER_BYTES_A_SECOND
 from ..documents.spool import sync_path
 from ..ledger import Ledger, Table, View
-from .box_jobs import JOBS, OWN_TASKS, OwnTask
+from .box_jobs import JOB_KIND, OWN_TASK_KIND, OwnTask
 from .files import DAMAGED_PREFIX, jobs_path, old_path
 from .job import (
     BEFORE_PAPER,
@@ -59,7 +59,7 @@ MARKER_NAME: Final = "home.json"
 # In 0.3.0, this file is in a job's folder until its document is on disk.
 FLUSHING_NAME: Final = "flushing"
 # This code writes no larger record.
-MAX_RECORD_BYTES: Final = 256 * 1024
+MAX_OLD_RECORD_BYTES: Final = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -79,19 +79,19 @@ async def async_take_in(hass: HomeAssistant, ledger: Ledger, entry_ids: Iterable
     """Take the jobs of these boxes into the ledger, right after it was opened. Raises OSError."""
     found = await hass.async_add_executor_job(_find_all, hass, [*entry_ids])
     for box in found:
-        await ledger.async_load(Table(JOBS, box.entry_id))
-        await ledger.async_load(Table(OWN_TASKS, box.entry_id))
+        await ledger.async_load(Table(JOB_KIND, box.entry_id))
+        await ledger.async_load(Table(OWN_TASK_KIND, box.entry_id))
     if any(box.jobs or box.tasks for box in found):
         jobs = {
             box.entry_id: {
                 job.job_id: job
                 for job in box.jobs
-                if job.job_id not in ledger.latest(Table(JOBS, box.entry_id))
+                if job.job_id not in ledger.latest(Table(JOB_KIND, box.entry_id))
             }
             for box in found
         }
         known = {
-            box.entry_id: dict(ledger.latest(Table(JOBS, box.entry_id)).items())
+            box.entry_id: dict(ledger.latest(Table(JOB_KIND, box.entry_id)).items())
             | jobs[box.entry_id]
             for box in found
         }
@@ -101,9 +101,9 @@ async def async_take_in(hass: HomeAssistant, ledger: Ledger, entry_ids: Iterable
         def take_in(view: View) -> None:
             for box in found:
                 for job in jobs[box.entry_id].values():
-                    view.put(Table(JOBS, box.entry_id), job.job_id, job)
+                    view.put(Table(JOB_KIND, box.entry_id), job.job_id, job)
                 for key, task in box.tasks.items():
-                    view.put(Table(OWN_TASKS, box.entry_id), key, task)
+                    view.put(Table(OWN_TASK_KIND, box.entry_id), key, task)
 
         await asyncio.shield(ledger.commit(take_in))
     await hass.async_add_executor_job(_delete_all, [path for box in found for path in box.left])
@@ -204,7 +204,7 @@ def _parts(text: str) -> tuple[str, str]:
 
 def _load_record(folder: Path) -> dict[str, Any]:
     record = folder / RECORD_NAME
-    if record.stat().st_size > MAX_RECORD_BYTES:
+    if record.stat().st_size > MAX_OLD_RECORD_BYTES:
         raise StoredError("the record is too large")
     try:
         found = json.loads(record.read_text("utf-8"))

@@ -15,7 +15,7 @@ from homeassistant.util.hass_dict import HassKey
 from ..const import DOMAIN
 from ..ledger import Ledger, Table, View
 from ..ledger_file import ASIDE
-from .box_jobs import JOBS, OWN_TASKS
+from .box_jobs import JOB_KIND, OWN_TASK_KIND
 from .files import ledger_path, old_path
 from .job import Job, JobState
 from .migration import async_take_in
@@ -43,10 +43,10 @@ async def async_get_ledger(hass: HomeAssistant, removed: str | None = None) -> L
 
 async def _async_open(hass: HomeAssistant, ids: list[str]) -> Ledger:
     ledger = Ledger(hass, ledger_path(hass))
-    await ledger.async_open(JOBS)
+    await ledger.async_open(JOB_KIND)
     try:
         # The disk refused to delete these, or a version that knows no ledger removed their boxes.
-        gone = await ledger.async_keep(ids)
+        gone = await ledger.async_delete_other_boxes(ids)
         await hass.async_add_executor_job(_delete_left, hass, gone)
         await async_take_in(hass, ledger, ids)
     except BaseException:
@@ -78,13 +78,13 @@ async def async_delete_ledger(hass: HomeAssistant) -> None:
 
 async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
     """Delete the jobs of a removed config entry; return those that were waiting, here or in the cloud."""
-    own_jobs, jobs = Table(JOBS, entry_id), list[Job]()
+    own_jobs, jobs = Table(JOB_KIND, entry_id), list[Job]()
     with suppress(OSError):
         ledger = await async_get_ledger(hass, entry_id)
         await ledger.async_load(own_jobs)
         # A start reads every job that waits.
-        jobs += ledger.latest(own_jobs).at_hand
-    await async_remove_records(hass, entry_id, own_jobs, Table(OWN_TASKS, entry_id))
+        jobs += ledger.latest(own_jobs).already_read
+    await async_remove_records(hass, entry_id, own_jobs, Table(OWN_TASK_KIND, entry_id))
     return [job for job in jobs if job.waits_here or job.state is JobState.QUEUED]
 
 
@@ -94,11 +94,11 @@ async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[
         ledger = await async_get_ledger(hass)
         for table in tables:
             await ledger.async_load(table)
-            await ledger.async_read_rest(table)
+            await ledger.async_read_unread(table)
 
         def remove(view: View) -> None:
             for table in tables:
-                for record_id in (*ledger.latest(table), *ledger.unread(table)):
+                for record_id in (*ledger.latest(table), *ledger.unreadable(table)):
                     view.delete(table, record_id)
 
         await ledger.commit(remove, report=True)

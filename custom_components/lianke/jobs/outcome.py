@@ -60,7 +60,7 @@ def may_have_arrived(err: LiankeError) -> bool:
     return getattr(err, "may_have_arrived", True)
 
 
-def not_taken(
+def changes_from_upload_error(
     job: Job, delivery: Delivery, err: LiankeError, now: datetime, *, is_deciding: bool
 ) -> dict[str, Any]:
     """Decide what follows from an upload's error: the job is in doubt, waits, is sent again, or ends."""
@@ -83,7 +83,7 @@ def not_taken(
     return {**refused, **answer, **held(reason)}
 
 
-def changes_for(
+def changes_from_state(
     job: Job, delivery: Delivery, task_state: TaskState, result: TaskResult | None
 ) -> dict[str, Any] | None:
     """Translate a task's state and result into changes of its job and delivery; None if they change nothing.
@@ -141,34 +141,34 @@ def failure(result: TaskResult | None) -> dict[str, Any]:
     }
 
 
-def asked(job: Job, delivery: Delivery, task: Task) -> dict[str, Any] | None:
+def changes_from_task(job: Job, delivery: Delivery, task: Task) -> dict[str, Any] | None:
     """Give the changes that follow from asking for the delivery's task; None for none."""
     if job.state is JobState.COMPLETED or delivery.proven_at is not None:
         # We asked only for the missing page count.
         doubtful = replace(delivery, state=JobState.UNCONFIRMED)
-        found = changes_for(job, doubtful, task.state, task.result) or {}
+        found = changes_from_state(job, doubtful, task.state, task.result) or {}
         if job.state is not JobState.COMPLETED:
             is_printed = found.get("state") is JobState.COMPLETED
-            return found if is_printed else printed(job, delivery)
+            return found if is_printed else changes_from_proof(job, delivery)
         pages = {name: value for name, value in found.items() if name.startswith("pages")}
         return pages if pages.get("pages_printed") and job.pages_printed is None else None
     if delivery.task_from_list and has_other_pages(delivery, task.result):
         # The list matched the wrong task: it belongs to another sender.
         return {"state": JobState.UNCONFIRMED, "reason": "no_answer", **NO_TASK}
-    return changes_for(job, delivery, task.state, task.result)
+    return changes_from_state(job, delivery, task.state, task.result)
 
 
-def printed(job: Job, delivery: Delivery) -> dict[str, Any] | None:
+def changes_from_proof(job: Job, delivery: Delivery) -> dict[str, Any] | None:
     """Complete a job that is proven to be printed although its pages remain unknown."""
-    return changes_for(job, delivery, TaskState.SUCCESS, TaskResult(code=PRINTED_CODE))
+    return changes_from_state(job, delivery, TaskState.SUCCESS, TaskResult(code=PRINTED_CODE))
 
 
-def listed(job: Job, delivery: Delivery, task: DayTask) -> dict[str, Any] | None:
+def changes_from_list(job: Job, delivery: Delivery, task: DayTask) -> dict[str, Any] | None:
     result = TaskResult(code=task.code, message=task.message) if task.code is not None else None
-    return changes_for(job, delivery, task.state, result)
+    return changes_from_state(job, delivery, task.state, result)
 
 
-def reported(
+def changes_from_callback(
     job: Job,
     delivery: Delivery,
     task_id: str,
@@ -183,12 +183,12 @@ def reported(
     was_sent = delivery.was_sent
     if not was_sent and not delivery.was_refused:
         return None
-    if delivery is not job.present:
+    if delivery is not job.current_delivery:
         # An end that only the list showed can still be corrected, as long as the next delivery has not begun.
         if not delivery.task_from_list or job.state is not JobState.HELD:
             return {}
         doubtful = replace(delivery, state=JobState.UNCONFIRMED)
-        if (found := changes_for(job, doubtful, state, result)) is None:
+        if (found := changes_from_state(job, doubtful, state, result)) is None:
             return {}
         found.pop("pages_printed", None)
         return {**found, "task_id": task_id, "task_from_list": False}
@@ -211,7 +211,7 @@ def reported(
     if state is TaskState.REVOKED and (result is None or result.send_total is None):
         # Ask the task itself, which may know whether bytes were sent.
         state = TaskState.SET_REVOKE
-    ended = changes_for(job, before, state, result) or {}
+    ended = changes_from_state(job, before, state, result) or {}
     is_printed = ended.get("state") is JobState.COMPLETED
     if is_printed and delivery.is_final and delivery.state is not JobState.UNCONFIRMED:
         # The wrong end was already reported, so correct it now; its page count may be known.
@@ -226,7 +226,7 @@ def reported(
     return changes | ended
 
 
-def without_task(delivery: Delivery) -> dict[str, Any]:
+def changes_without_task(delivery: Delivery) -> dict[str, Any]:
     """Put a delivery back in doubt, because the task that the list gave it belongs to another one."""
     if delivery.is_final:
         return {**NO_TASK, "state": JobState.UNCONFIRMED, "reason": "no_answer"}
@@ -283,7 +283,7 @@ def has_no_outcome(job: Job, now: datetime, *, age: timedelta, expired_for: time
 
     `expired_for` is the time since we saw that the job had expired.
     """
-    delivery = job.present
+    delivery = job.current_delivery
     if delivery.is_final or age < GIVE_UP:
         return False
     # The task may still wait in the cloud, or the cloud may still report that it was canceled.
@@ -292,12 +292,12 @@ def has_no_outcome(job: Job, now: datetime, *, age: timedelta, expired_for: time
 
 
 def is_followed(job: Job, now: datetime, *, is_uploading: bool) -> bool:
-    delivery = job.present
+    delivery = job.current_delivery
     if delivery.proven_at is not None:
         return delivery.state is not JobState.COMPLETED
     if delivery.task_id is None:
         # In doubt, and no answer to the upload can come any more.
-        return delivery.is_unsure and not is_uploading
+        return delivery.is_in_doubt and not is_uploading
     if delivery.state is JobState.UNCONFIRMED:
         # The cloud has reported the task as canceled, and will report nothing more about the paper.
         return delivery.reason != CANCELED_TOO_LATE and now - job.ended_at < GIVE_UP
@@ -315,7 +315,7 @@ _SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), W
 
 def poll_pause(job: Job, age: timedelta, *, are_callbacks_proven: bool) -> timedelta:
     """How long to wait before asking about a job again; `age` is since its task is known, or since it was sent."""
-    if job.present.is_unsure and age < DOUBT_TIME * 2:
+    if job.current_delivery.is_in_doubt and age < DOUBT_TIME * 2:
         return SPACING
     if job.state is JobState.CANCELING and age > _SLOWER[-1][0]:
         # Somebody waits for the cancellation.

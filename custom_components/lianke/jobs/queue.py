@@ -33,7 +33,7 @@ from ..errors import InputError
 from ..fair_queue import Owner
 from ..ledger import Change, Ledger, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError
-from .box_jobs import BoxJobs, JobWorker, Rule, heard
+from .box_jobs import BoxJobs, JobWorker, Rule, ignore_error
 from .files import DocumentsError
 from .job import (
     MOVED,
@@ -48,18 +48,18 @@ from .job import (
 from .rules import (
     PERMANENT,
     LimitError,
-    answered,
     beside,
-    canceled,
+    changes_on_answer,
+    changes_on_cancellation,
+    changes_on_confirmation,
+    changes_on_rejection,
+    changes_on_resume,
     check_movable,
     check_pages,
     check_rates,
     check_retry,
-    confirmed,
     depends_on_count,
     find_duplicate,
-    rejected,
-    released,
     replaced_by,
 )
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, recover
@@ -85,11 +85,11 @@ class People(Protocol):
         """Add who asks, and by what means."""
 
     async def async_add_reasons(
-        self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, as_it_was: bool = False
+        self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, unchanged: bool = False
     ) -> JobSpec:
         """Add the reasons for which the job waits for people, in their order.
 
-        `first` is its first delivery, `jobs` are those of the box; `as_it_was` means that the job is only moved. Raises
+        `first` is its first delivery, `jobs` are those of the box; `unchanged` means that the job is only moved. Raises
         InputError.
         """
 
@@ -103,14 +103,14 @@ class PrintQueue(JobWorker):
         # What others may ask about the jobs, as reported.
         self.find = jobs.find
         self.get = jobs.get
-        self.jobs = jobs.told
-        self.open_jobs = jobs.told_open
+        self.jobs = jobs.reported
+        self.open_jobs = jobs.reported_open
         self.newest = jobs.newest
         self.waiting = jobs.waiting
         self.hold_reason = jobs.hold_reason
         self.listen = jobs.listen
         self.watch = jobs.watch
-        self.async_read_rest = jobs.async_read_rest
+        self.async_read_unread = jobs.async_read_unread
         self.own_tasks = jobs.tasks
         self._people = people
         self.ledger = ledger
@@ -133,12 +133,12 @@ class PrintQueue(JobWorker):
         """Load the jobs; nothing happens to them before `start`. Raises OSError."""
         await self._jobs.async_load()
         # A power cut may have left pages uncounted. Count them before the sensors start.
-        self._scheduler.count_missed(self._jobs.latest.at_hand)
+        self._scheduler.count_missed(self._jobs.latest.already_read)
 
     @callback
     def start(self) -> None:
         """Resume the open jobs. Subscribe listeners before this call."""
-        self._jobs.tell_unheard()
+        self._jobs.publish_missed()
         recover(self._jobs)
         self._unsubscribe = [
             self._coordinator.async_add_listener(self._scheduler.review_soon),
@@ -177,20 +177,25 @@ class PrintQueue(JobWorker):
         *,
         job_id: str | None = None,
         moved: Job | None = None,
-        as_it_was: bool = False,
-        together: Change[None] | None = None,
+        unchanged: bool = False,
+        also_change: Change[None] | None = None,
     ) -> Job:
         """Accept a job, and print it as soon as its printer is ready.
 
         Returns the job, on disk and not sent before that; or the earlier job with the same request id, whose deliveries
-        are others. `job_id` None: a new id. `moved`: the job that the new one replaces, unchanged if `as_it_was`.
-        `together`: another change in the same transaction; what it raises refuses the job. The documents belong to the
-        queue from the call on. Cancelling the caller does not stop it: a restart would find a job that was half
+        are others. `job_id` None: a new id. `moved`: the job that the new one replaces; `unchanged`: as it was asked
+        for. `also_change`: another change in the same transaction; what it raises refuses the job. The documents belong
+        to the queue from the call on. Cancelling the caller does not stop it: a restart would find a job that was half
         accepted. Raises InputError if the job is refused (print limits, conflicting request id, printer not ready and
         `hold` false), HomeAssistantError if it cannot be written.
         """
         work = self._async_submit(
-            job_id or ulid_now(), spec, deliveries, moved, as_it_was=as_it_was, together=together
+            job_id or ulid_now(),
+            spec,
+            deliveries,
+            moved,
+            unchanged=unchanged,
+            also_change=also_change,
         )
         job = await self._async_to_its_end(work, "submit print job")
         return self._jobs.committed[job.job_id]
@@ -200,7 +205,7 @@ class PrintQueue(JobWorker):
         task = self._hass.async_create_task(work, name)
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
-        await asyncio.wait([heard(task)])
+        await asyncio.wait([ignore_error(task)])
         return task.result()
 
     async def _async_submit(
@@ -213,7 +218,7 @@ class PrintQueue(JobWorker):
     ) -> Job:
         accepted, paths = False, [one.document.path for one in deliveries]
         try:
-            await self._jobs.async_read_rest()
+            await self._jobs.async_read_unread()
             first = deliveries[0]
             if moved is None:
                 spec = await self._people.async_add_asker(spec)
@@ -260,8 +265,8 @@ class PrintQueue(JobWorker):
         deliveries: Sequence[Delivery],
         moved: Job | None,
         *,
-        as_it_was: bool,
-        together: Change[None] | None,
+        unchanged: bool,
+        also_change: Change[None] | None,
     ) -> Job:
         """Return the new job, on disk except for large documents; or the earlier job with the same request id."""
         now, jobs, first = dt_util.utcnow(), [*self._jobs.latest.values()], deliveries[0]
@@ -288,7 +293,7 @@ class PrintQueue(JobWorker):
             # As reported: a job counts as waiting until its end is reported together with its page count.
             told = self._jobs.committed
             others = [told.get(job.job_id, job) for job in jobs if job not in replaced]
-            spec = await self._people.async_add_reasons(spec, first, others, as_it_was=as_it_was)
+            spec = await self._people.async_add_reasons(spec, first, others, unchanged=unchanged)
         job = new_job(
             job_id,
             spec,
@@ -304,14 +309,14 @@ class PrintQueue(JobWorker):
         try:
             paths = [one.document.path for one in deliveries]
             is_flushed = await self._files.async_take(job, paths)
-            if (replaced or together is not None) and not is_flushed:
+            if (replaced or also_change is not None) and not is_flushed:
                 # Else a power cut before the documents are on disk would end the other jobs for nothing.
                 await self._files.async_flushed(job.job_id)
                 is_flushed = True
 
             def accept(view: View) -> Job:
-                if together is not None:
-                    together(view)
+                if also_change is not None:
+                    also_change(view)
                 new = beside(job, [*view.all(self._jobs.table)], view.now)
                 view.put(self._jobs.table, job_id, new, staged=None if is_flushed else True)
                 if is_flushed:
@@ -319,11 +324,11 @@ class PrintQueue(JobWorker):
                 return new
 
             done = self._jobs.decide(accept, job_id)
-            self._jobs.note_new(job)
+            self._jobs.index(job)
             await asyncio.wait([done])
             return done.result()
         except (DocumentsError, LedgerRefusedError, InputError) as err:
-            self._jobs.note_gone(job)
+            self._jobs.unindex(job)
             await self._files.async_delete([job_id])
             if isinstance(err, InputError):
                 raise
@@ -360,7 +365,7 @@ class PrintQueue(JobWorker):
             with suppress(LedgerRefusedError):
                 await self._jobs.lease.commit(discard, report=True)
             if job.job_id not in self._jobs.latest:
-                self._jobs.note_gone(job)
+                self._jobs.unindex(job)
                 await self._files.async_delete([job.job_id])
             if job.job_id not in self._jobs.committed:
                 raise _not_accepted(err, job.printer_name) from None
@@ -370,7 +375,7 @@ class PrintQueue(JobWorker):
     async def async_replace(self, job: Job, *keys: str | None) -> None:
         """Cancel older jobs that wait at the same printer with one of these replace keys."""
         self._jobs.replace(job, *keys)
-        await self._jobs.async_tried()
+        await self._jobs.async_written_or_refused()
 
     def check_printer(self, printer_key: str) -> PrinterSnapshot:
         view = self._coordinator.data.printers.get(printer_key)
@@ -431,10 +436,10 @@ class PrintQueue(JobWorker):
         @callback
         def look(*_: object) -> None:
             found = self._jobs.committed.get(job_id)
-            if found is not None and self._jobs.as_told(found).is_settled:
+            if found is not None and self._jobs.as_reported(found).is_settled:
                 settled.set()
 
-        # A job that waits for a full disk changes without a step of the ledger, so watch as well.
+        # A job that waits for a full disk changes without a change in the ledger, so watch as well.
         unsubscribe = [self._jobs.listen(look), self._jobs.watch(look)]
         try:
             if not self._stopped and not self.get(job_id).is_settled:
@@ -457,15 +462,15 @@ class PrintQueue(JobWorker):
         if not job.can_cancel:
             raise job_error("job_not_cancelable", job)
         if job.state is JobState.HELD:
-            return await self._async_decide(job, lambda _, held: canceled(held))
-        if job.present.task_id is not None:
+            return await self._async_decide(job, lambda _, held: changes_on_cancellation(held))
+        if job.current_delivery.task_id is not None:
             await self._scheduler.async_cancel_in_cloud(job)
         else:
             await self._async_decide(job, cancel_requested=True)
             self._uploader.abort(self._job(job_id))
             await self.async_wait(job_id, ABORT_TIME)
         self._scheduler.review()
-        await self._jobs.async_tried()
+        await self._jobs.async_written_or_refused()
         return self.get(job_id)
 
     async def async_continue(self, job_id: str, *, reason: str | None = None) -> Job:
@@ -479,7 +484,7 @@ class PrintQueue(JobWorker):
 
         def answer(view: View, job: Job) -> Mapping[str, Any]:
             # Other jobs take the stack into account from here on, before the change is on disk.
-            return answered(job, asked, view.all(self._jobs.table), view.now)
+            return changes_on_answer(job, asked, view.all(self._jobs.table), view.now)
 
         return await self._async_decide(job, answer)
 
@@ -492,14 +497,18 @@ class PrintQueue(JobWorker):
         """
         job = self._job(job_id)
         asked = reason or job.asks_for
-        return await self._async_decide(job, lambda _, held: rejected(held, asked, detail))
+        return await self._async_decide(
+            job, lambda _, held: changes_on_rejection(held, asked, detail)
+        )
 
     async def async_confirm(self, job_id: str) -> Job:
         """Complete an unconfirmed job because a user has seen it printed.
 
         Raises InputError for a job in another state, HomeAssistantError if the disk refuses.
         """
-        return await self._async_decide(self._job(job_id), lambda _, doubtful: confirmed(doubtful))
+        return await self._async_decide(
+            self._job(job_id), lambda _, doubtful: changes_on_confirmation(doubtful)
+        )
 
     async def _async_decide(self, job: Job, rule: Rule | None = None, **changes: Any) -> Job:
         """Make the change that a user decided; return the job after the review that follows.
@@ -513,7 +522,7 @@ class PrintQueue(JobWorker):
         finally:
             self._scheduler.review()
         # Report what follows from the decision, too.
-        await self._jobs.async_tried()
+        await self._jobs.async_written_or_refused()
         return self.get(job.job_id)
 
     async def async_retry(
@@ -523,16 +532,16 @@ class PrintQueue(JobWorker):
         deliveries: Sequence[Delivery],
         *,
         to: PrintQueue | None = None,
-        as_it_was: bool = False,
+        unchanged: bool = False,
     ) -> Job:
         """Print a finished job's documents again as these deliveries; a job that may not have come out only once.
 
-        `to` is the queue of another box's printer. A job salvaged from a damaged ledger goes on instead if `as_it_was`.
+        `to` is the queue of another box's printer. A job salvaged from a damaged ledger goes on instead if `unchanged`.
         Cancelling the caller does not stop it. Raises like `async_submit`.
         """
         job = self._job(job.job_id)
-        if job.copied and job.state is JobState.HELD and as_it_was:
-            return await self._async_decide(job, lambda _, held: released(held))
+        if job.copied and job.state is JobState.HELD and unchanged:
+            return await self._async_decide(job, lambda _, held: changes_on_resume(held))
         if len(deliveries) != len(job.deliveries):
             raise job_error("job_not_retryable", job)
         to, again_id = to or self, ulid_now()
@@ -554,14 +563,14 @@ class PrintQueue(JobWorker):
 
         check(job)
         spec = replace(spec, retry_of=job.job_id)
-        return await self._async_send_to(job, to, spec, deliveries, job_id=again_id, together=mark)
+        return await self._async_send_to(job, to, spec, deliveries, job_id=again_id, also_change=mark)
 
     async def async_move(
-        self, job: Job, spec: JobSpec, new: Delivery, entry_id: str, *, as_it_was: bool
+        self, job: Job, spec: JobSpec, new: Delivery, entry_id: str, *, unchanged: bool
     ) -> Job:
         """Move a held job to a printer of the box with this config entry, as this delivery; return the job there.
 
-        The old job ends as canceled in the same transaction. `as_it_was`: nobody changed what is asked for. Cancelling
+        The old job ends as canceled in the same transaction. `unchanged`: nobody changed what is asked for. Cancelling
         the caller does not stop it. Raises like `async_submit`, and job_not_movable; then the job stays as it was.
         """
         if self._stopped or (to := self._queues.get(entry_id)) is None:
@@ -585,7 +594,7 @@ class PrintQueue(JobWorker):
             view.put(self._jobs.table, job.job_id, ended)
 
         return await self._async_send_to(
-            job, to, spec, [new], job_id=new_id, moved=job, as_it_was=as_it_was, together=end
+            job, to, spec, [new], job_id=new_id, moved=job, unchanged=unchanged, also_change=end
         )
 
     def _held_here(self, view: View, job: Job) -> Job:
@@ -628,7 +637,7 @@ class PrintQueue(JobWorker):
         return self.find(job_id) or self.get(job_id)
 
     def document_path(self, job: Job) -> Path:
-        return self._files.path_of(job.job_id, job.present.document.path)
+        return self._files.path_of(job.job_id, job.current_delivery.document.path)
 
     @property
     def own_task_ids(self) -> frozenset[str]:
@@ -639,7 +648,7 @@ class PrintQueue(JobWorker):
         for job in self._jobs.unsettled:
             if job.spec.printer_key == printer_key and job.state is JobState.HELD:
                 self._jobs.change(job, state=JobState.FAILED, reason="printer_gone")
-        await self._jobs.async_tried()
+        await self._jobs.async_written_or_refused()
 
     def clear_backoff(self, printer_key: str) -> None:
         """Try held jobs again now, because somebody says that the printer is ready."""

@@ -99,7 +99,7 @@ def check_range(document: Document, page_range: str) -> None:
 def waits_uncounted(job: Job) -> bool:
     """Whether the job waits to be released and nobody can say how many pages it has."""
     asked = job.asks_for == PersonReason.RELEASE
-    return asked and job.pages is None and job.present.is_uncounted
+    return asked and job.pages is None and job.current_delivery.is_uncounted
 
 
 def check_rates(
@@ -251,8 +251,8 @@ HOLD_REASONS: tuple[str, ...] = (
 # A printer that was just switched on must be ready for this long.
 STEADY = timedelta(seconds=60)
 # The pause after a refusal, doubled after each further one in a row.
-BACKOFF_START = timedelta(seconds=60)
-BACKOFF_LIMIT = timedelta(minutes=30)
+REFUSAL_PAUSE_START = timedelta(seconds=60)
+REFUSAL_PAUSE_LIMIT = timedelta(minutes=30)
 ERROR_LIMIT_PAUSE = timedelta(minutes=30)
 
 
@@ -292,7 +292,7 @@ def backoff(reason: str, last: timedelta | None) -> timedelta:
     """Compute the pause after a refusal; `last` is the one before, None after a success."""
     if reason == QueueReason.ERROR_LIMIT:
         return ERROR_LIMIT_PAUSE
-    return min(last * 2, BACKOFF_LIMIT) if last else BACKOFF_START
+    return min(last * 2, REFUSAL_PAUSE_LIMIT) if last else REFUSAL_PAUSE_START
 
 
 def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
@@ -349,7 +349,7 @@ CANCEL_RETRY = timedelta(minutes=2)
 WATCHED = timedelta(minutes=30)
 
 
-def end_here(job: Job, now: datetime, *, has_printer: bool) -> dict[str, Any] | None:
+def changes_to_end_here(job: Job, now: datetime, *, has_printer: bool) -> dict[str, Any] | None:
     """Give the changes that end a job waiting here or for its turn; None if it goes on."""
     if job.cancel_requested:
         return {"state": JobState.CANCELED}
@@ -358,7 +358,7 @@ def end_here(job: Job, now: datetime, *, has_printer: bool) -> dict[str, Any] | 
     return None if has_printer else {"state": JobState.FAILED, "reason": "printer_gone"}
 
 
-def asks_first(job: Job) -> str | None:
+def reason_to_ask(job: Job) -> str | None:
     """Give the reason to wait for a person, whatever the printer's state; None if there is none."""
     if job.copied:
         return QueueReason.COPIED
@@ -367,7 +367,7 @@ def asks_first(job: Job) -> str | None:
 
 def cancel_due(job: Job, now: datetime) -> datetime | None:
     """When to ask the cloud to cancel a job's task; None if not at all."""
-    if job.present.task_id is None or not job.can_cancel:
+    if job.current_delivery.task_id is None or not job.can_cancel:
         return None
     if job.cancel_requested:
         return now
@@ -387,9 +387,9 @@ def recovered(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     newest: set[tuple[str, str]] = set()
     for job in reversed([*jobs]):
-        if job.state is JobState.UPLOADING and not job.present.is_unsure:
+        if job.state is JobState.UPLOADING and not job.current_delivery.is_in_doubt:
             # It was never sent, and a job that may not wait ends: its printer may no longer be ready.
-            if not (job.spec.hold or job.copied or job.is_at_second):
+            if not (job.spec.hold or job.copied or job.is_at_second_delivery):
                 found[job.job_id] = {
                     "state": JobState.EXPIRED,
                     "reason": "expired",
@@ -462,7 +462,7 @@ def _may_be_printed(job: Job, now: datetime) -> bool:
         return True
     return (
         job.state in (JobState.CANCELED, JobState.EXPIRED, JobState.UNCONFIRMED)
-        and job.present.was_sent
+        and job.current_delivery.was_sent
         and (job.partly_printed or job.state is JobState.UNCONFIRMED)
         and abs(now - job.ended_at) < STILL_PRINTING
     )
@@ -472,7 +472,9 @@ def _may_be_printed(job: Job, now: datetime) -> bool:
 # without it. So each rule looks at the job as it is then: releasing a job does not approve it.
 
 
-def answered(job: Job, reason: str | None, jobs: Iterable[Job], now: datetime) -> dict[str, Any]:
+def changes_on_answer(
+    job: Job, reason: str | None, jobs: Iterable[Job], now: datetime
+) -> dict[str, Any]:
     """Give the changes after a person said yes to the job's first reason to wait. Raises InputError."""
     _check_asked(job, reason)
     first, *left = job.waits_for
@@ -491,7 +493,7 @@ def answered(job: Job, reason: str | None, jobs: Iterable[Job], now: datetime) -
     return changes
 
 
-def rejected(job: Job, reason: str | None, detail: str) -> dict[str, Any]:
+def changes_on_rejection(job: Job, reason: str | None, detail: str) -> dict[str, Any]:
     _check_asked(job, reason)
     return {"state": JobState.CANCELED, "reason": REJECTED, "detail": detail}
 
@@ -501,20 +503,20 @@ def _check_asked(job: Job, reason: str | None) -> None:
         raise job_error("job_not_waiting", job)
 
 
-def canceled(job: Job) -> dict[str, Any]:
+def changes_on_cancellation(job: Job) -> dict[str, Any]:
     if job.state is not JobState.HELD:
         raise job_error("job_not_cancelable", job)
     return {"state": JobState.CANCELED}
 
 
-def released(job: Job) -> dict[str, Any]:
+def changes_on_resume(job: Job) -> dict[str, Any]:
     """Let a job salvaged from a damaged ledger go on. Raises InputError for any other job."""
     if not job.copied or job.state is not JobState.HELD:
         raise job_error("job_not_retryable", job)
     return {"copied": False, "hold_reason": None}
 
 
-def confirmed(job: Job) -> dict[str, Any]:
+def changes_on_confirmation(job: Job) -> dict[str, Any]:
     """Complete an unconfirmed job that somebody has seen printed. Raises InputError for any other job."""
     if job.state is not JobState.UNCONFIRMED:
         raise job_error("job_not_unconfirmed", job)
@@ -548,7 +550,7 @@ def with_options(old: Delivery, options: ResolvedOptions) -> Delivery:
 
 def asks_for_more(job: Job, new: Delivery) -> bool:
     """Whether a job as the new delivery may print more pages than now, over all copies."""
-    old = job.present
+    old = job.current_delivery
     before, after = old.most_pages, new.most_pages
     if before is not None and after is not None:
         return after * new.job_copies > before * old.job_copies
@@ -575,13 +577,13 @@ MAX_RECORDS = 200
 # Bounds beyond which even needed records are deleted: of jobs canceled before they were sent, and of all jobs. Beyond
 # them only jobs stay that may have an unknown task or count for the print limits.
 MAX_WITHDRAWN = 100
-MAX_FINISHED = 1000
+MAX_FINISHED_RECORDS = 1000
 # Older records are deleted.
 MAX_AGE = timedelta(days=30)
 # The cloud's list of tasks goes back this far.
 LISTED = timedelta(hours=48)
 # Bytes a box may keep of documents whose jobs ended as wanted; beyond it the oldest are deleted.
-MAX_KEPT_BYTES = 1024 * 1024 * 1024
+MAX_KEPT_DOCUMENT_BYTES = 1024 * 1024 * 1024
 # How long removing a box waits for the cloud to cancel what waits there.
 REMOVAL_SECONDS = 30
 
@@ -596,13 +598,13 @@ def documents_to_keep(
     `failed` is how long they are kept for jobs that may be retried, `wanted` for jobs printed or canceled.
     """
     kept = set()
-    left = MAX_KEPT_BYTES
+    left = MAX_KEPT_DOCUMENT_BYTES
     for job in sorted(jobs, key=_ended_at, reverse=True):
         if job.state in RETRYABLE:
             if now - job.ended_at < failed:
                 kept.add(job.job_id)
         elif job.may_keep_document and now - job.ended_at < wanted:
-            left -= job.present.document.size
+            left -= job.current_delivery.document.size
             if left >= 0:
                 kept.add(job.job_id)
     return frozenset(kept)
@@ -628,7 +630,7 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
         and (job.reason in HANDED_ON or now - job.created_at >= RATE_PERIOD)
     ]
     gone |= dict.fromkeys(job.job_id for job in withdrawn[:-MAX_WITHDRAWN])
-    surplus = len(finished) - len(gone) - MAX_FINISHED
+    surplus = len(finished) - len(gone) - MAX_FINISHED_RECORDS
     old = [
         job.job_id
         for job in finished
@@ -640,8 +642,8 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
 
 
 def _may_become_a_task(job: Job, now: datetime) -> bool:
-    sent_at = job.present.handed_over_at or job.created_at
-    return job.present.may_have_unknown_task and now - sent_at < LISTED
+    sent_at = job.current_delivery.handed_over_at or job.created_at
+    return job.current_delivery.may_have_unknown_task and now - sent_at < LISTED
 
 
 def _is_needed(job: Job, now: datetime) -> bool:

@@ -17,18 +17,18 @@ from ..api.errors import BoxNotRespondingError, LiankeError
 from ..box.page_counts import month_of
 from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
 from ..coordinator import LiankeCoordinator
-from .box_jobs import BoxJobs, JobWorker, heard
+from .box_jobs import BoxJobs, JobWorker, ignore_error
 from .job import Delivery, Job, JobState
 from .outcome import PASSING
 from .rules import (
     CANCEL_RETRY,
     QueueReason,
     Verdict,
-    asks_first,
     cancel_due,
+    changes_to_end_here,
     documents_to_keep,
-    end_here,
     is_watched,
+    reason_to_ask,
     recovered,
     stacks_in_trays,
 )
@@ -58,7 +58,7 @@ class JobScheduler(JobWorker):
         super().__init__(coordinator, jobs)
         self._tracker = tracker
         self._uploader = uploader
-        jobs.on_rest = self.count_missed
+        jobs.on_old_jobs_read = self.count_missed
         self._task: asyncio.Task[None] | None = None
         # By the monotonic clock.
         self._cleanup_at = 0.0
@@ -91,7 +91,7 @@ class JobScheduler(JobWorker):
         if job.is_final:
             # Again after the end, since the page count may come later.
             self.count_pages(job)
-        first_is_out = job.is_at_second and job.state is JobState.HELD
+        first_is_out = job.is_at_second_delivery and job.state is JobState.HELD
         if job.state is old or not (job.is_final or first_is_out):
             return
         key, coordinator = job.spec.printer_key, self._coordinator
@@ -99,13 +99,13 @@ class JobScheduler(JobWorker):
         if job.is_final:
             soon = time.monotonic() + CLEANUP_DELAY.total_seconds()
             self._cleanup_at = min(self._cleanup_at or soon, soon)
-        if job.state is JobState.FAILED and job.present.task_id:
+        if job.state is JobState.FAILED and job.current_delivery.task_id:
             coordinator.async_refresh_soon("a job failed", key)
         # A printed page ends the printer's faults, but a job in doubt may have come out before the fault.
         if old is not JobState.UNCONFIRMED and job.state in (JobState.COMPLETED, JobState.HELD):
             coordinator.async_on_page_printed(key)
-        if (job.present.task_id or first_is_out) and not any(
-            other.spec.printer_key == key and other.present.task_id and not other.is_final
+        if (job.current_delivery.task_id or first_is_out) and not any(
+            other.spec.printer_key == key and other.current_delivery.task_id and not other.is_final
             for other in self._jobs.unsettled
         ):
             coordinator.async_on_jobs_ended(key)
@@ -158,7 +158,7 @@ class JobScheduler(JobWorker):
                 self._review_job(job, now, stacks.get(job.spec.printer_key))
                 for job in open_jobs
                 # The disk may still refuse a decision about a job; the job is reviewed afterwards.
-                if job.present.task_id is None and job.job_id not in self._jobs.deciding
+                if job.current_delivery.task_id is None and job.job_id not in self._jobs.deciding
             ]
             if not self._is_working:
                 work = [self._tracker.next_due(now), self._next_cleanup(now)]
@@ -183,10 +183,10 @@ class JobScheduler(JobWorker):
 
         `stack_of` is the job whose stack lies in the printer's tray.
         """
-        if not job.waits_here or self._uploader.is_uploading(job.present):
+        if not job.waits_here or self._uploader.is_uploading(job.current_delivery):
             return None
         is_known = job.spec.printer_key in self._storage.printers
-        if (end := end_here(job, now, has_printer=is_known)) is not None:
+        if (end := changes_to_end_here(job, now, has_printer=is_known)) is not None:
             self._jobs.change(job, **end)
             return None
         if job.state is JobState.UPLOADING:
@@ -195,7 +195,7 @@ class JobScheduler(JobWorker):
         if job.job_id in self._jobs.reserved:
             # The job that is about to replace it must not print beside it.
             return None
-        verdict = Verdict(asks_first(job))
+        verdict = Verdict(reason_to_ask(job))
         if verdict.reason is None:
             key, ignores = job.spec.printer_key, job.ignores_quiet_hours
             verdict = self._uploader.readiness.check(key, now, ignore_quiet_hours=ignores)
@@ -207,7 +207,7 @@ class JobScheduler(JobWorker):
             return None
         # Right after a start it keeps its old reason until the service has answered or failed to.
         unknown = verdict.reason == QueueReason.CLOUD_UNREACHABLE and self._coordinator.is_starting
-        if not unknown and verdict.reason != job.present.hold_reason:
+        if not unknown and verdict.reason != job.current_delivery.hold_reason:
             self._jobs.change(job, hold_reason=verdict.reason)
         return min(job.expires_at, verdict.until or job.expires_at)
 
@@ -266,12 +266,12 @@ class JobScheduler(JobWorker):
             )
             self._cancels[key] = request
             request.add_done_callback(lambda _: self._cancels.pop(key))
-        await asyncio.wait([heard(request)])
+        await asyncio.wait([ignore_error(request)])
         request.result()
 
     async def _async_ask_to_cancel(self, job: Job, *, expiring: bool) -> None:
         """Ask for the task's state; cancel it unless it has ended, or has expired but prints. Raises LiankeError."""
-        token, task_id = job.present.token, job.present.task_id
+        token, task_id = job.current_delivery.token, job.current_delivery.task_id
         if task_id is None:
             return
 
@@ -297,10 +297,15 @@ class JobScheduler(JobWorker):
                 return
         # It ended while we asked to cancel it. If only the first of two deliveries ended, cancel the second one here.
         now = self._jobs.latest.get(job.job_id)
-        if now is not None and now.is_at_second and now.state is JobState.HELD and not expiring:
+        if (
+            now is not None
+            and now.is_at_second_delivery
+            and now.state is JobState.HELD
+            and not expiring
+        ):
             self._jobs.change(now, state=JobState.CANCELED)
         # The end is reported once it is on disk.
-        await self._jobs.async_tried()
+        await self._jobs.async_written_or_refused()
 
     def _next_cleanup(self, now: datetime) -> datetime:
         if self._hass.state is not CoreState.running:
@@ -310,7 +315,7 @@ class JobScheduler(JobWorker):
 
     async def _async_clean_up(self, now: datetime) -> None:
         self._cleanup_at = time.monotonic() + CLEANUP_INTERVAL.total_seconds()
-        await self._jobs.async_read_rest()
+        await self._jobs.async_read_unread()
         options = self._entry.options
         ended = [job for job in self._jobs.committed.values() if job.is_final and job.has_document]
         failed, wanted = KEEP_FAILED_HOURS.of(options), KEEP_PRINTED_HOURS.of(options)
@@ -321,10 +326,10 @@ class JobScheduler(JobWorker):
         if done:
             await self._files.async_drop(done)
         for job in done:
-            self._jobs.note(job.job_id, has_document=False, document_kept=False)
+            self._jobs.record(job.job_id, has_document=False, document_kept=False)
         for job in ended:
             if job.job_id in kept and job.may_keep_document and not job.document_kept:
-                self._jobs.note(job.job_id, has_document=True, document_kept=True)
+                self._jobs.record(job.job_id, has_document=True, document_kept=True)
         await self._jobs.async_trim()
 
     def _set_timer(self, due: datetime | None) -> None:

@@ -32,23 +32,23 @@ from .outcome import (
     GIVE_UP,
     SPACING,
     WATCHDOG,
-    asked,
+    changes_from_callback,
+    changes_from_list,
+    changes_from_proof,
+    changes_from_task,
+    changes_without_task,
     failure,
     has_no_outcome,
     is_doubt_over,
     is_followed,
-    listed,
     poll_pause,
-    printed,
-    reported,
-    without_task,
 )
 from .task_matching import LIST_LAG, match_tasks, search_after
 from .uploader import Uploader
 
 _LOGGER = logging.getLogger(__name__)
 
-FIRST_POLL = timedelta(seconds=5)
+FIRST_TASK_POLL = timedelta(seconds=5)
 # Tasks polled before the list is read again, while jobs are in doubt.
 TURNS = 3
 # Callbacks without a token cause at most one poll of a task in this time.
@@ -58,7 +58,7 @@ TRIES = 2
 # A success without a result counts as a failure after this time.
 RESULT_WAIT = timedelta(minutes=2)
 # Stands for a time that the record lacks.
-_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+_UNKNOWN_TIME = datetime(2020, 1, 1, tzinfo=UTC)
 # Up to this many open jobs it pays to ask for each task, whose answer has the page count.
 FEW = 3
 # s: the tracker may wait this long for its turn and for an answer with the page count.
@@ -115,12 +115,12 @@ class TaskTracker(JobWorker):
         return jobs + [job for job, _ in found if job.state is JobState.COMPLETED]
 
     def _is_followed(self, job: Job, now: datetime) -> bool:
-        return is_followed(job, now, is_uploading=self._uploader.is_uploading(job.present))
+        return is_followed(job, now, is_uploading=self._uploader.is_uploading(job.current_delivery))
 
     def next_due(self, now: datetime) -> datetime | None:
         """Compute when the next request is due; None if there is nothing to track."""
         jobs = self.tracked()
-        tokens = {job.present.token for job in jobs}
+        tokens = {job.current_delivery.token for job in jobs}
         for gone in self._trackings.keys() - tokens:
             del self._trackings[gone]
         self._searched &= tokens
@@ -147,7 +147,7 @@ class TaskTracker(JobWorker):
             one.set()
 
     def poll_soon(self, job: Job) -> None:
-        tracking = self._trackings[job.present.token]
+        tracking = self._trackings[job.current_delivery.token]
         tracking.wants_poll = True
         tracking.next_poll = monotonic()
 
@@ -158,11 +158,11 @@ class TaskTracker(JobWorker):
         single = self._single(jobs)
         for job in [single] if single else jobs:
             known = self._storage.callbacks_proven_for(self._account.fingerprint)
-            pause = poll_pause(job, self._age(job.present), are_callbacks_proven=known)
-            self._trackings[job.present.token].next_poll = now + pause.total_seconds()
+            pause = poll_pause(job, self._age(job.current_delivery), are_callbacks_proven=known)
+            self._trackings[job.current_delivery.token].next_poll = now + pause.total_seconds()
         try:
             if single is not None:
-                tracking = self._trackings[single.present.token]
+                tracking = self._trackings[single.current_delivery.token]
                 tracking.wants_poll = False
                 tracking.polled_at = monotonic()
                 await self.async_ask(single)
@@ -172,7 +172,7 @@ class TaskTracker(JobWorker):
             # An error tells nothing about the jobs.
             _LOGGER.debug("Polling print jobs failed: %s", err)
             if single is not None:
-                tracking = self._trackings[single.present.token]
+                tracking = self._trackings[single.current_delivery.token]
                 tracking.failed_polls += 1
                 if single.state is JobState.COMPLETED and tracking.failed_polls < TRIES:
                     # The job lacks only its page count, and nothing else would ask for that again.
@@ -184,7 +184,7 @@ class TaskTracker(JobWorker):
                 elif self._without_list is None:
                     self._without_list = monotonic()
                 # Without a list, poll the tasks; with a doubt only some of them before trying the list again.
-                in_doubt = any(job.present.is_unsure for job in jobs)
+                in_doubt = any(job.current_delivery.is_in_doubt for job in jobs)
                 for job in self._in_turn(jobs)[: TURNS if in_doubt else len(jobs)]:
                     self.poll_soon(job)
         self._give_up()
@@ -193,43 +193,50 @@ class TaskTracker(JobWorker):
         """Sort the jobs whose tasks can be polled by their last poll, the oldest first."""
 
         def last_poll(job: Job) -> float:
-            polled_at = self._trackings[job.present.token].polled_at
+            polled_at = self._trackings[job.current_delivery.token].polled_at
             return self._started if polled_at is None else polled_at
 
-        return sorted((job for job in jobs if job.present.task_id), key=last_poll)
+        return sorted((job for job in jobs if job.current_delivery.task_id), key=last_poll)
 
     def _age(self, delivery: Delivery) -> timedelta:
         """Compute the time since a delivery was sent or its task became known, unharmed by setting the clock later."""
         tracking = self._trackings[delivery.token]
-        sent_at = delivery.task_known_at or delivery.handed_over_at or _LONG_AGO
+        sent_at = delivery.task_known_at or delivery.handed_over_at or _UNKNOWN_TIME
         if tracking.since is None or tracking.since[0] != sent_at:
             passed = max(0.0, (dt_util.utcnow() - sent_at).total_seconds())
             tracking.since = (sent_at, monotonic() - passed)
         return timedelta(seconds=monotonic() - tracking.since[1])
 
     def _due(self, job: Job) -> float:
-        tracking = self._trackings[job.present.token]
+        tracking = self._trackings[job.current_delivery.token]
         if tracking.next_poll is None:
-            since = monotonic() - self._age(job.present).total_seconds()
+            since = monotonic() - self._age(job.current_delivery).total_seconds()
             # A callback that came before the start does not come again.
             missed = since < self._started
             proven = self._storage.callbacks_proven_for(self._account.fingerprint)
-            pause = WATCHDOG if proven and not missed else FIRST_POLL
+            pause = WATCHDOG if proven and not missed else FIRST_TASK_POLL
             tracking.next_poll = max(since, self._started) + pause.total_seconds()
         return tracking.next_poll
 
     def _single(self, jobs: list[Job]) -> Job | None:
         for job in jobs:
-            if job.present.task_id and self._trackings[job.present.token].wants_poll:
+            if (
+                job.current_delivery.task_id
+                and self._trackings[job.current_delivery.token].wants_poll
+            ):
                 return job
-        if len(jobs) == 1 and jobs[0].present.task_id:
+        if len(jobs) == 1 and jobs[0].current_delivery.task_id:
             # If the task cannot be polled, the list may still have it.
-            return jobs[0] if self._trackings[jobs[0].present.token].failed_polls < TRIES else None
+            return (
+                jobs[0]
+                if self._trackings[jobs[0].current_delivery.token].failed_polls < TRIES
+                else None
+            )
         return None
 
     async def async_ask(self, job: Job) -> None:
         """Ask for the task of a job's present delivery and apply the answer. Raises LiankeError."""
-        delivery = job.present
+        delivery = job.current_delivery
         if delivery.task_id is None:
             return
         task = await self._client.task(self._address_of(job), delivery.task_id)
@@ -246,7 +253,7 @@ class TaskTracker(JobWorker):
 
     def _on_task(self, job: Job, delivery: Delivery, task: Task) -> None:
         tracking, now = self._trackings[delivery.token], monotonic()
-        if changes := asked(job, delivery, task):
+        if changes := changes_from_task(job, delivery, task):
             if delivery.task_id is not None and changes.get("task_id", delivery.task_id) is None:
                 self._storage.record_foreign_task()
         elif task.state is TaskState.SUCCESS and not delivery.is_final:
@@ -264,42 +271,42 @@ class TaskTracker(JobWorker):
         """Complete printed jobs whose page count did not come in time; return when the next one is due."""
         dues = []
         for job in self.tracked():
-            if job.present.proven_at is None or job.state is JobState.COMPLETED:
+            if job.current_delivery.proven_at is None or job.state is JobState.COMPLETED:
                 # A completed job may still be asked for its page count.
                 continue
-            tracking = self._trackings[job.present.token]
+            tracking = self._trackings[job.current_delivery.token]
             if tracking.proven_since is None:
                 tracking.proven_since = monotonic()
             left = tracking.proven_since + PAGES_SECONDS - monotonic()
             if left > 0 and not at_once:
                 dues.append(now + timedelta(seconds=left))
-            elif changes := printed(job, job.present):
-                self._jobs.change(job, job.present, **changes)
+            elif changes := changes_from_proof(job, job.current_delivery):
+                self._jobs.change(job, job.current_delivery, **changes)
         return min(dues, default=None)
 
     async def _async_read_list(self) -> None:
         asked_at = monotonic()
         tasks = await self._client.day_tasks()
-        await self._jobs.async_read_rest()
+        await self._jobs.async_read_unread()
         self._match(tasks, asked_at)
         known = {task.task_id: task for task in tasks}
-        jobs = [job for job in self.tracked() if job.present.task_id]
+        jobs = [job for job in self.tracked() if job.current_delivery.task_id]
         missing = []
         for job in jobs:
-            if (task := known.get(job.present.task_id or "")) is None:
+            if (task := known.get(job.current_delivery.task_id or "")) is None:
                 missing.append(job)
             else:
                 self._on_listed(job, task, few=len(jobs) <= FEW)
-        if overdue := [job for job in missing if self._age(job.present) > LIST_LAG]:
+        if overdue := [job for job in missing if self._age(job.current_delivery) > LIST_LAG]:
             for job in self._in_turn(overdue)[:TURNS]:
                 self.poll_soon(job)
         elif missing and not any(tracking.wants_poll for tracking in self._trackings.values()):
             # The list lags. Poll one of the missing tasks, then read the list again: by then it may have the others.
-            self._trackings[self._in_turn(missing)[0].present.token].wants_poll = True
+            self._trackings[self._in_turn(missing)[0].current_delivery.token].wants_poll = True
 
     def _on_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
-        delivery, tracking = job.present, self._trackings[job.present.token]
-        if (changes := listed(job, delivery, task)) is None:
+        delivery, tracking = job.current_delivery, self._trackings[job.current_delivery.token]
+        if (changes := changes_from_list(job, delivery, task)) is None:
             if task.state is TaskState.SUCCESS and not job.is_final:
                 tracking.wants_poll = True
             return
@@ -320,9 +327,9 @@ class TaskTracker(JobWorker):
         now, clock = dt_util.utcnow(), monotonic()
         without = self._without_list
         for job in self.tracked():
-            delivery, reason = job.present, None
+            delivery, reason = job.current_delivery, None
             age, tracking = self._age(delivery), self._trackings[delivery.token]
-            if delivery.is_unsure:
+            if delivery.is_in_doubt:
                 if is_doubt_over(
                     age=age,
                     up=timedelta(seconds=clock - self._started),
@@ -381,7 +388,7 @@ class TaskTracker(JobWorker):
                 changes = {} if one.is_final else {"state": JobState.QUEUED}
             elif (task := matches.alike.get(one.token)) is not None:
                 # The job ended as this task did, although the task may be another job's.
-                changes = listed(job, one, task) or {}
+                changes = changes_from_list(job, one, task) or {}
             if task is None or self._uploader.is_uploading(one):
                 continue
             self._jobs.change(
@@ -413,7 +420,7 @@ class TaskTracker(JobWorker):
             # Anybody who has seen a task's id can send this, so ask the cloud.
             self._on_hint(report.task_id)
             return False
-        is_printed = job.present.proven_at is not None or job.state is JobState.COMPLETED
+        is_printed = job.current_delivery.proven_at is not None or job.state is JobState.COMPLETED
         if (is_printed and job.pages_printed is None) or (
             report.state is TaskState.REVOKED
             and job.state in (JobState.CANCELING, JobState.UNCONFIRMED)
@@ -426,7 +433,7 @@ class TaskTracker(JobWorker):
     def _on_hint(self, task_id: str) -> None:
         """Poll a task soon, unless it is not followed, waits for a poll already, or was polled just now."""
         found = self._jobs.by_task(task_id)
-        if found is None or found[1] is not found[0].present:
+        if found is None or found[1] is not found[0].current_delivery:
             return
         job, tracking = found[0], self._trackings[found[1].token]
         spacing = HINT_SPACING.total_seconds()
@@ -444,11 +451,15 @@ class TaskTracker(JobWorker):
         # With our secrets removed.
         result = self._client.clean(report.result)
         now = dt_util.utcnow()
-        changes = reported(job, delivery, report.task_id, report.state, result, now)
+        changes = changes_from_callback(job, delivery, report.task_id, report.state, result, now)
         if changes is None:
             return None
         is_other = changes.get("task_id", delivery.task_id) != delivery.task_id
-        if is_other and delivery is job.present and not self._release(report.task_id, delivery):
+        if (
+            is_other
+            and delivery is job.current_delivery
+            and not self._release(report.task_id, delivery)
+        ):
             return None
         return self._jobs.change(job, delivery, **changes) if changes else job
 
@@ -457,11 +468,11 @@ class TaskTracker(JobWorker):
         if (found := self._jobs.by_task(task_id)) is None:
             return task_id not in self._jobs.own_task_ids
         job, other = found
-        if not other.task_from_list or other is not job.present:
+        if not other.task_from_list or other is not job.current_delivery:
             return False
         if wanted_by.task_id is not None and wanted_by.state is other.state:
             # Both were matched as a group, and each got the other's task.
             self._jobs.change(job, other, task_id=wanted_by.task_id)
         else:
-            self._jobs.change(job, other, **without_task(other))
+            self._jobs.change(job, other, **changes_without_task(other))
         return True

@@ -21,7 +21,7 @@ from ..ledger_file import LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker
 from .files import DocumentsError
 from .job import Delivery, Job, JobState, failed, held, type_and_place
-from .outcome import not_taken
+from .outcome import changes_from_upload_error
 from .rules import OF_THE_BOX, QueueReason, Verdict, backoff, is_replaced, quiet_until, verdict
 
 _LOGGER = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ TASK_DELAY = 0.2
 # How long after a job was made we assume that the service keeps the file of its preview. The service does not say.
 TICKET_SECONDS = 600
 PROGRESS_EVERY = timedelta(seconds=1)
-_LONG_AGO = float("-inf")
+_READY_ALL_ALONG = float("-inf")
 
 
 class _Backoff(NamedTuple):
@@ -63,7 +63,7 @@ class Readiness:
                 self._ready_since.pop(key, None)
             elif key not in self._ready_since:
                 # A printer that is ready at the first look counts as ready all along.
-                self._ready_since[key] = time.monotonic() if self._seen else _LONG_AGO
+                self._ready_since[key] = time.monotonic() if self._seen else _READY_ALL_ALONG
         self._seen = True
 
     def check(self, key: str, now: datetime, *, ignore_quiet_hours: bool = False) -> Verdict:
@@ -90,7 +90,9 @@ class Readiness:
                 or coordinator.key_accepted_at <= one.until - one.pause.total_seconds()
             ],
             quiet_end=None if ignore_quiet_hours else quiet_until(options, now),
-            ready_for=timedelta.max if since == _LONG_AGO else timedelta(seconds=clock - since),
+            ready_for=timedelta.max
+            if since == _READY_ALL_ALONG
+            else timedelta(seconds=clock - since),
         )
 
     def back_off(self, key: str, reason: str) -> None:
@@ -150,8 +152,8 @@ class Uploader(JobWorker):
 
     def abort(self, job: Job) -> None:
         """Stop an upload unless its last bytes were already sent."""
-        upload = self._uploads.get(job.present.token)
-        if job.present.handed_over_at is None and upload is not None:
+        upload = self._uploads.get(job.current_delivery.token)
+        if job.current_delivery.handed_over_at is None and upload is not None:
             upload.cancel()
 
     async def async_drain(self, timeout: float) -> None:
@@ -171,8 +173,8 @@ class Uploader(JobWorker):
                 for job in self._jobs.unsettled
                 if job.spec.printer_key == printer_key
                 and job.is_uploading
-                and job.present.handed_over_at is None
-                and job.present.task_id is None
+                and job.current_delivery.handed_over_at is None
+                and job.current_delivery.task_id is None
                 # Nothing is sent of a job that is not on disk.
                 and job.job_id not in self._jobs.deciding
             ]
@@ -180,7 +182,7 @@ class Uploader(JobWorker):
                 return
             # The oldest job of the owner whose last turn was longest ago, so that nobody's many jobs hold up others.
             job = min(waiting, key=lambda job: self._turns.last((printer_key, *job.spec.owner)))
-            delivery = job.present
+            delivery = job.current_delivery
             if dt_util.utcnow() >= job.expires_at:
                 # It expired while it waited for its turn.
                 self._jobs.change(job, state=JobState.EXPIRED, reason="expired")
@@ -331,7 +333,7 @@ class Uploader(JobWorker):
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
         elif isinstance(err, LiankeError):
             is_deciding = job.job_id in self._jobs.deciding
-            changes = not_taken(job, delivery, err, now, is_deciding=is_deciding)
+            changes = changes_from_upload_error(job, delivery, err, now, is_deciding=is_deciding)
             if reason := changes.get("hold_reason"):
                 self.readiness.back_off(job.spec.printer_key, reason)
                 self._coordinator.async_refresh_soon("a job was refused")

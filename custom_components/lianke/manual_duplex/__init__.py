@@ -170,7 +170,7 @@ def public_dict(job: Job) -> dict[str, JsonValueType] | None:
         return None
     first, last = plan.span(job.deliveries[1])
     return {
-        "half": 2 if job.is_at_second else 1,
+        "half": 2 if job.is_at_second_delivery else 1,
         "sheets": last - first + 1,
         "put_back": plan.put_back,
         "edge_first": "left" if plan.lies else "top",

@@ -55,7 +55,7 @@ class PrintPolicy(People):
 
     @override
     async def async_add_reasons(
-        self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, as_it_was: bool = False
+        self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, unchanged: bool = False
     ) -> JobSpec:
         options = self._entry.options
         # An approval given at this box stays valid if the same user's job is moved or printed again at this box.
@@ -65,7 +65,7 @@ class PrintPolicy(People):
         # Open questions move with the job.
         reasons = [*(spec.waits_for or ())]
         # Somebody may already have released an uncounted job that now moves here unchanged.
-        uncounted = first.is_uncounted and not as_it_was and not spec.approved
+        uncounted = first.is_uncounted and not unchanged and not spec.approved
         # No limit on pages applies to an uncounted job, so its own asker must not release it.
         by_person = spec.asker.user_id is not None or spec.forgotten
         if (

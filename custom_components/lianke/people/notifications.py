@@ -70,7 +70,9 @@ def button_of(job: Job, answer: ButtonAnswer) -> str:
 
     It is signed with the job's secret, so that it holds over restarts and cannot be guessed.
     """
-    signed = hmac.new(job.present.token.encode(), f"{answer} {job.job_id}".encode(), hashlib.sha256)
+    signed = hmac.new(
+        job.current_delivery.token.encode(), f"{answer} {job.job_id}".encode(), hashlib.sha256
+    )
     return f"LIANKE_{answer}_{job.job_id}_{signed.hexdigest()[:_PROOF_LENGTH]}"
 
 
@@ -274,7 +276,7 @@ async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
         facts.append(
             await async_error_text(hass, "approval_pages", {"count": str(job.pages * job.copies)})
         )
-    elif job.present.is_uncounted:
+    elif job.current_delivery.is_uncounted:
         facts.append(await async_error_text(hass, "approval_uncounted"))
     facts.append(job.printer_name)
     user_id = job.spec.asker.user_id
@@ -314,7 +316,7 @@ async def _async_tell_answer(
             await _async_clear(hass, target, job)
     if job.spec.asker.user_id is None or (key := key or _answer_key(job)) is None:
         return
-    message = await async_error_text(hass, key, {"detail": job.present.detail})
+    message = await async_error_text(hass, key, {"detail": job.current_delivery.detail})
     await async_tell_user(hass, job.spec.asker.user_id, job.spec.title, message.rstrip())
 
 

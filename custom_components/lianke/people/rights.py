@@ -232,7 +232,7 @@ class JobPictureView(HomeAssistantView):
                 proven=is_proven(request),
             ):
                 raise web.HTTPNotFound
-            drawing = plan_drawing(hass, document, job.present.options, user.id)
+            drawing = plan_drawing(hass, document, job.current_delivery.options, user.id)
             if not drawing.pages:
                 raise web.HTTPNotFound
             picture = await (await async_get_spool(hass)).async_draw(drawing, 1)
@@ -249,13 +249,13 @@ def _document(job: Job, path: Path) -> Document | None:
     """Find the document of a job that is not over; None if its pages cannot be drawn."""
     if job.is_final or not job.has_document:
         return None
-    document = replace(job.present.document, path=path)
+    document = replace(job.current_delivery.document, path=path)
     return document if can_draw(document) else None
 
 
 def picture_url(job: Job) -> str | None:
     """Make the address of a job's picture, without a signature; None without a picture."""
-    drawable = _document(job, job.present.document.path) is not None
+    drawable = _document(job, job.current_delivery.document.path) is not None
     return f"{PICTURE_URL}/{job.job_id}" if drawable else None
 
 

@@ -152,13 +152,13 @@ async def async_building(
             target.data.queue.check_limits(target.printer_key, owner)
         builder = JobBuilder(asker, hass, request, spool, files, user, reading)
         if (places := hass.data.get(DATA_PREPARING)) is None:
-            places = hass.data[DATA_PREPARING] = FairQueue(share=MAX_MADE_AT_ONCE)
+            places = hass.data[DATA_PREPARING] = FairQueue(max_per_owner=MAX_MADE_AT_ONCE)
         # A repeated request (same request_id) waits for the first one.
         locks = hass.data.setdefault(DATA_REQUEST_LOCKS, WeakValueDictionary())
         turn = request_id and locks.setdefault((target.printer_key, request_id), asyncio.Lock())
         try:
             async with (
-                places.place((target.entry.entry_id, asker), patience=0),
+                places.place((target.entry.entry_id, asker), max_wait=0),
                 turn or nullcontext(),
             ):
                 yield builder
@@ -422,7 +422,7 @@ async def async_print_again(
     else:
         old = job.deliveries[0]
         deliveries = (with_options(old, old.options if changes is None else changes.options),)
-    return await queue.async_retry(job, spec, deliveries, to=to, as_it_was=changes is None)
+    return await queue.async_retry(job, spec, deliveries, to=to, unchanged=changes is None)
 
 
 async def async_move_to(
@@ -460,7 +460,7 @@ async def async_move_to(
             approved=False,
             foreign_code=_is_foreign_code(spec, mover.asker.user_id),
         )
-    return await queue.async_move(job, spec, new, entry_id, as_it_was=mover is None)
+    return await queue.async_move(job, spec, new, entry_id, unchanged=mover is None)
 
 
 def _is_foreign_code(spec: JobSpec, user_id: str | None) -> bool:

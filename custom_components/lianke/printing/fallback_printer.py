@@ -152,7 +152,7 @@ def _may_move_by_itself(job: Job) -> bool:
         job.can_reroute
         and not job.waits_for
         and job.spec.moved_from is None
-        and job.present.hold_reason in FALLBACK_FAULTS
+        and job.current_delivery.hold_reason in FALLBACK_FAULTS
     )
 
 

@@ -220,7 +220,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     target = async_resolve_target(hass, call.data)
     who = await async_check_printer(hass, target, call.context, POLICY_READ)
     states = call.data.get("state")
-    await target.data.queue.async_read_rest()
+    await target.data.queue.async_read_unread()
     jobs = [
         job
         for job in target.data.queue.jobs(target.printer_key)

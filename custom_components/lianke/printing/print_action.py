@@ -199,7 +199,7 @@ async def async_describe_job(
 
 def job_dict(job: Job) -> dict[str, JsonValueType]:
     """Collect what responses and screens show of a job: no secrets."""
-    now, spec, state = job.present, job.spec, job.state
+    now, spec, state = job.current_delivery, job.spec, job.state
     return {
         "job_id": job.job_id,
         "printer_key": spec.printer_key,
@@ -207,7 +207,7 @@ def job_dict(job: Job) -> dict[str, JsonValueType]:
         "title": spec.title,
         "title_is_foreign": job.title_is_foreign,
         "state": state.value,
-        "phase": "checking" if now.is_unsure else state.value,
+        "phase": "checking" if now.is_in_doubt else state.value,
         "created_at": job.created_at.isoformat(),
         "changed_at": job.changed_at.isoformat(),
         "finished_at": job.ended_at.isoformat() if job.is_final else None,
@@ -242,24 +242,26 @@ def job_dict(job: Job) -> dict[str, JsonValueType]:
 def reason_key(job: Job) -> str | None:
     """Choose the text that says why a job failed; None without a reason."""
     if job.reason == CONVERSION_FAILED:
-        document = job.present.document
-        if job.present.options.page_range and document.pages is None:
+        document = job.current_delivery.document
+        if job.current_delivery.options.page_range and document.pages is None:
             # Only the service can count this document; it reports the same error if the range matches no page.
             return f"{job.reason}_pages"
         return f"{job.reason}{ADVICE.get(Path(document.name).suffix, '')}"
-    if job.reason == REJECTED and (job.partly_printed or job.present.detail):
+    if job.reason == REJECTED and (job.partly_printed or job.current_delivery.detail):
         return FIRST_SIDES_REJECTED if job.partly_printed else f"{job.reason}_by"
     return job.reason
 
 
 async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     """Word why a job waits or failed in Home Assistant's language; None without a reason."""
-    if job.state is JobState.HELD and job.present.hold_reason:
+    if job.state is JobState.HELD and job.current_delivery.hold_reason:
         texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
         # As its sensor shows it.
-        key = f"component.{DOMAIN}.entity.sensor.hold_reason.state.{job.present.hold_reason}"
-        reason = texts.get(key, job.present.hold_reason)
-        if job.present.hold_reason == PersonReason.TURN_PAPER and (
+        key = (
+            f"component.{DOMAIN}.entity.sensor.hold_reason.state.{job.current_delivery.hold_reason}"
+        )
+        reason = texts.get(key, job.current_delivery.hold_reason)
+        if job.current_delivery.hold_reason == PersonReason.TURN_PAPER and (
             text := manual_duplex.how_to_turn(job)
         ):
             return await async_error_text(hass, *text)
@@ -272,9 +274,9 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     if job.reason is None or (cause := reason_key(job)) is None:
         return None
     placeholders = {
-        "code": "" if job.present.code is None else str(job.present.code),
-        "detail": job.present.detail,
+        "code": "" if job.current_delivery.code is None else str(job.current_delivery.code),
+        "detail": job.current_delivery.detail,
         "title": job.spec.title,
         "printer": job.printer_name,
     }
-    return await async_error_text(hass, cause, placeholders) or job.present.detail or job.reason
+    return await async_error_text(hass, cause, placeholders) or job.current_delivery.detail or job.reason

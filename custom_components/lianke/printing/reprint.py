@@ -376,4 +376,4 @@ def _difference(one: Paper, other: Paper) -> int:
 
 def is_raw(job: Job) -> bool:
     """Whether the document is printer commands, to which no option applies."""
-    return job.present.document.name.endswith(FileType.RAW)
+    return job.current_delivery.document.name.endswith(FileType.RAW)

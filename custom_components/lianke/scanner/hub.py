@@ -27,7 +27,7 @@ from ..api.scanning import Scanner
 from ..const import DOMAIN, ScanColor, ScanSource
 from ..documents.spool import disk_full
 from ..errors import InputError
-from ..fair_queue import FairQueue, NoPlaceError, Place
+from ..fair_queue import FairQueue, NoPlaceError, QueuePlace
 from ..ledger import Table, View
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
 from ..runtime import LiankeConfigEntry
@@ -427,7 +427,7 @@ class ScannerHub:
     @asynccontextmanager
     async def using(
         self, scanner_id: str, device: str | None = None, *, is_begun: bool = False
-    ) -> AsyncIterator[Place]:
+    ) -> AsyncIterator[QueuePlace]:
         """Wait for the turn of a device, or of the house, which goes first; keep others from the scanner in the block.
 
         Waits without a limit for a scan that `is_begun` already, else TURN_SECONDS. Raises InputError: scanner_busy.
@@ -436,7 +436,7 @@ class ScannerHub:
         try:
             if not is_begun and self.seconds_until_free(scanner_id, device) > 0:
                 raise NoPlaceError
-            async with places.place(device, rank=device is not None, patience=patience) as place:
+            async with places.place(device, rank=device is not None, max_wait=patience) as place:
                 if not is_begun:
                     self._begun[scanner_id].append((self._hass.loop.time(), device))
                 self.notify()
@@ -447,7 +447,7 @@ class ScannerHub:
             self.notify()
 
     async def async_start(
-        self, scanner_id: str, fields: Mapping[str, JsonValue], place: Place
+        self, scanner_id: str, fields: Mapping[str, JsonValue], place: QueuePlace
     ) -> str:
         """Start a scan; return its task id. Raises InputError: scanner_gone; LiankeError.
 
@@ -465,7 +465,7 @@ class ScannerHub:
 
     @callback
     def cancel(
-        self, task: str | asyncio.Task[str], place: Place, *, is_taken_up: bool = False
+        self, task: str | asyncio.Task[str], place: QueuePlace, *, is_taken_up: bool = False
     ) -> None:
         """Ask the service to cancel a scan, unless an unload is the cause and its box resumes it (`is_taken_up`).
 

@@ -35,11 +35,11 @@ from ..documents.pdf_client import PdfError
 from ..documents.sheets import WHOLE_PICTURE, SheetOptions
 from ..documents.spool import disk_full, unlink_all
 from ..errors import MAX_QUOTED, InputError
-from ..jobs.box_jobs import heard
+from ..jobs.box_jobs import ignore_error
 from ..jobs.job import Asker
 from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
-from ..ledger import CLOSE_TIME, Lease, Step, Table, View
+from ..ledger import CLOSE_TIME, Lease, RecordChange, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
 from ..printing.builder import JobBuilder, PreparedJob, PrintRequest, async_building
 from ..printing.handlers import telling_refusals
@@ -147,11 +147,11 @@ class ScanJobs:
         await self._ledger.async_load(self.table)
         await async_take_in_scans(self._hass, self._ledger, self.table, self._root)
         # Keep the pages of records that only a later version can read: it may come back.
-        known = self._ledger.latest(self.table).keys() | self._ledger.unread(self.table)
+        known = self._ledger.latest(self.table).keys() | self._ledger.unreadable(self.table)
         await self._hass.async_add_executor_job(
-            remove_orphans, self._root, known, self._ledger.aside
+            remove_orphans, self._root, known, self._ledger.damaged_folder
         )
-        self._stop_listening = self._ledger.listen(self.table, self._on_step)
+        self._stop_listening = self._ledger.listen(self.table, self._on_change)
         # The setup may fail after this.
         self._entry.async_on_unload(self.async_close)
 
@@ -177,8 +177,8 @@ class ScanJobs:
     def resume(self) -> None:
         """Go on with scans that a restart interrupted, or that the disk had no room for."""
         self.is_resumed = True
-        for step in self._ledger.take_unheard(self.table):
-            self._on_step(step)
+        for step in self._ledger.take_missed_changes(self.table):
+            self._on_change(step)
         for job in [*self._ledger.latest(self.table).values()]:
             if not job.is_final or job.is_unkept:
                 self._spawn(job.job_id, is_resumed=True)
@@ -229,7 +229,7 @@ class ScanJobs:
     async def _async_to_its_end[R](self, work: Coroutine[Any, Any, R]) -> R:
         """Finish `work` even if the caller is canceled: nobody else would bring the scan to its end."""
         task = self._hass.async_create_task(work, "lianke: a scan")
-        await asyncio.wait([heard(task)])
+        await asyncio.wait([ignore_error(task)])
         return task.result()
 
     async def async_answer(
@@ -335,7 +335,7 @@ class ScanJobs:
         Goes on over a reload of the box. Raises InputError: scan_gone.
         """
         changed = asyncio.Event()
-        stop = self._ledger.listen(self.table, lambda _: changed.set(), tells=False)
+        stop = self._ledger.listen(self.table, lambda _: changed.set(), publishes=False)
         try:
             async with asyncio.timeout(seconds):
                 while not (self.get(job_id).is_final or self.get(job_id).is_waiting):
@@ -388,7 +388,7 @@ class ScanJobs:
         return await self._async_decide(change)
 
     @callback
-    def _on_step(self, step: Step[ScanJob]) -> None:
+    def _on_change(self, step: RecordChange[ScanJob]) -> None:
         self.hub.notify()
         old, new = step.old, step.new
         if new is not None and old is not None and old.state is not new.state:
@@ -590,7 +590,7 @@ class ScanJobs:
                 lambda job: job.changed(print_jobs=(*job.print_jobs, made_id), **state),
             )(view)
 
-        printed = await builder.async_submit(made, job_id=print_id, together=note)
+        printed = await builder.async_submit(made, job_id=print_id, also_change=note)
         if printed.job_id not in self.get(job_id).print_jobs:
             # A version before the ledger has made it already.
             await self._async_decide(partial(note, made_id=printed.job_id))

@@ -135,7 +135,7 @@ class JobFeed:
 
     async def async_send(self, subscription: Subscription) -> None:
         for entry in async_loaded_entries(self._hass):
-            await entry.runtime_data.queue.async_read_rest()
+            await entry.runtime_data.queue.async_read_unread()
         await self._async_learn_names()
         if subscription in self._subscriptions:
             subscription.send(self._content(subscription))

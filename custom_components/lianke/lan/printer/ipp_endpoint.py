@@ -82,7 +82,7 @@ class LanPrinterView(HomeAssistantView):
             raise web.HTTPUnsupportedMediaType(headers={hdrs.ACCEPT_ENCODING: "identity"})
         async with AsyncExitStack() as until_answered:
             try:
-                place = server.requests.place(device, patience=0)
+                place = server.requests.place(device, max_wait=0)
                 await until_answered.enter_async_context(place)
             except NoPlaceError:
                 raise web.HTTPServiceUnavailable from None

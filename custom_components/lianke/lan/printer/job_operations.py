@@ -77,7 +77,9 @@ async def async_create_job(request: IppRequest) -> IppResponse:
     within = {token: MAX_PENDING_LAN_JOBS, (token, device): MAX_PENDING_LAN_JOBS_A_DEVICE}
     places = request.server.pending_places
     try:
-        async with places.place(device, within=within, patience=server.PLACE_SECONDS) as place:
+        async with places.place(
+            device, extra_limits=within, max_wait=server.PLACE_SECONDS
+        ) as place:
             code = None if given is None else await _async_release_code(request, given)
             job = PendingJob(
                 job_id=_new_id(request),
@@ -304,7 +306,7 @@ async def _async_document(request: IppRequest, title: str, options: JobOptions) 
     name, limit_bytes = _document_name(request, title), max_document_bytes(target.entry.options)
     places = request.server.documents
     try:
-        async with places.place(request.device, patience=server.PLACE_SECONDS):
+        async with places.place(request.device, max_wait=server.PLACE_SECONDS):
             with _counting_refusal(request):
                 return await async_receive(request, name, limit_bytes)
     except NoPlaceError:

@@ -17,7 +17,7 @@ from aiohttp import web
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 from homeassistant.util.ulid import ulid_now
 
-from ...fair_queue import Place
+from ...fair_queue import QueuePlace
 from ...ipp.model import MAX_INTEGER
 from ...jobs.job import Job, JobState
 from ...jobs.rules import frees_request_id
@@ -56,7 +56,7 @@ class PendingJob:
     # The id of an earlier job that the same document has made; this job's number stands for it.
     same_as: str | None = None
     # Given back once the job has ended or is in the print queue.
-    place: Place | None = field(default=None, repr=False)
+    place: QueuePlace | None = field(default=None, repr=False)
 
     @property
     def device(self) -> str:

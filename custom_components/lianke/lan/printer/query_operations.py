@@ -75,7 +75,7 @@ def state_of(job: Job | PendingJob) -> tuple[int, str]:
         return COMPLETED, "queued-in-device"
     if job.state is not JobState.HELD:
         return _STATES[job.state]
-    return _HELD.get(job.present.hold_reason, _HELD_OTHERWISE)
+    return _HELD.get(job.current_delivery.hold_reason, _HELD_OTHERWISE)
 
 
 def _size(job: Job) -> Attributes:
@@ -83,8 +83,8 @@ def _size(job: Job) -> Attributes:
     return {
         "number-of-documents": values.integer(1),
         "copies": values.integer(job.copies),
-        "job-k-octets": values.integer(-(-job.present.document.size // 1024)),
-        "job-k-octets-processed": values.integer((job.present.sent_bytes or 0) // 1024),
+        "job-k-octets": values.integer(-(-job.current_delivery.document.size // 1024)),
+        "job-k-octets-processed": values.integer((job.current_delivery.sent_bytes or 0) // 1024),
         "job-impressions": values.NO_VALUE if job.pages is None else values.integer(job.pages),
         "job-impressions-completed": values.integer(printed),
     }
@@ -207,7 +207,7 @@ async def async_describe_job(
             title, name, began, ended = job.title, job.sender.name, None, job.ended_at
         else:
             title, name, size = job.spec.title, job.spec.sender or "", _size(job)
-            began, ended = job.present.handed_over_at, job.present.ended_at
+            began, ended = job.current_delivery.handed_over_at, job.current_delivery.ended_at
         attributes |= {
             "job-printer-uri": values.uri(request.printer_uri),
             "job-name": values.name(title),

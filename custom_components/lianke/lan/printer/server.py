@@ -94,7 +94,7 @@ class LanServer:
         self.changes = ChangeTimes(self.started_at)
         self.pending: defaultdict[str, PendingJobs] = defaultdict(PendingJobs)
         self.pending_places = FairQueue(
-            line=MAX_WAITING_LAN_JOBS, line_share=MAX_WAITING_LAN_JOBS_A_DEVICE
+            max_waiting=MAX_WAITING_LAN_JOBS, max_waiting_per_owner=MAX_WAITING_LAN_JOBS_A_DEVICE
         )
         self.requests = FairQueue(MAX_LAN_REQUESTS, MAX_LAN_REQUESTS_A_DEVICE)
         self.documents = FairQueue(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)

@@ -75,7 +75,7 @@ class _View(HomeAssistantView):
         if not scanner.hub.is_listed:
             raise _busy()
         try:
-            async with server.requests.place(client.device, patience=0):
+            async with server.requests.place(client.device, max_wait=0):
                 yield scanner, client
         except NoPlaceError:
             raise _busy() from None

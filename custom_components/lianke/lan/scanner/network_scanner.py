@@ -32,7 +32,7 @@ from ...escl.messages import (
     ScanJobState,
     ScanSettings,
 )
-from ...fair_queue import FairQueue, NoPlaceError, Place
+from ...fair_queue import FairQueue, NoPlaceError, QueuePlace
 from ...jobs.rules import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
@@ -152,7 +152,7 @@ def has_source(abilities: Abilities, source: ScanSource) -> bool:
 class NetworkScan:
     """A client's scan, until the client has taken all of it, or it is given up."""
 
-    def __init__(self, settings: ScanSettings, address: str, place: Place) -> None:
+    def __init__(self, settings: ScanSettings, address: str, place: QueuePlace) -> None:
         self.uuid = str(uuid4())
         self.settings = settings
         self.address = address
@@ -224,7 +224,7 @@ class NetworkScanner:
         region = (settings.region or Region(0, 0, *area)).within(area)
         if region.width * region.height * (settings.dpi / UNITS_PER_INCH) ** 2 > MAX_SCAN_PIXELS:
             raise EsclError("the page would be too large")
-        async with self._line.place(device, patience=CLIENT_TURN_SECONDS) as place:
+        async with self._line.place(device, max_wait=CLIENT_TURN_SECONDS) as place:
             # The house goes first, and waiting for its scan would take too long.
             if self._is_gone or self.hub.is_wanted_by_house(self.offered.scanner_id):
                 raise NoPlaceError
