@@ -219,11 +219,6 @@ class View:
     def delete(self, table: Table[Any], record_id: str) -> None:
         self.written[RowKey(*table.name, record_id)] = None
 
-    def rewrite(self, key: RowKey, value: object, *, staged: bool) -> None:
-        """Write a record that is known by its key alone; None deletes it."""
-        self.written[key] = value
-        (self.staged.add if staged else self.staged.discard)(key)
-
 
 type Change[R] = Callable[[View], R]
 type Listener[T] = Callable[[RecordChange[T]], None]
@@ -622,8 +617,9 @@ def _merged(reports: list[_QueuedChange]) -> list[_QueuedChange]:
 
     def again(view: View) -> None:
         for key, one in record_changes.items():
-            row = rows[key]
-            view.rewrite(key, one.new, staged=row is not None and row.is_staged)
+            view.written[key], row = one.new, rows[key]
+            is_staged = row is not None and row.is_staged
+            (view.staged.add if is_staged else view.staged.discard)(key)
 
     first.change = again
     return [first]

@@ -703,7 +703,7 @@ def test_a_tray_that_is_taken_and_a_job_beside_itself() -> None:
 )
 def test_yes(waits_for: tuple[str, ...], reason: str, expected: dict[str, Any]) -> None:
     job = make_job(waits_for=waits_for, hold_reason=waits_for[0])
-    new = job.changed(now=NOW, **rules.answered(job, reason, [job], NOW))
+    new = job.changed(now=NOW, **rules.changes_on_answer(job, reason, [job], NOW))
     found = {
         "waits_for": new.waits_for,
         "approved": new.spec.approved,
@@ -714,28 +714,30 @@ def test_yes(waits_for: tuple[str, ...], reason: str, expected: dict[str, Any]) 
 
 def test_who_releases_a_job_leaves_it_approved() -> None:
     job = make_job(waits_for=("release",), approved=True)
-    assert rules.answered(job, "release", [], NOW)["spec"].approved
+    assert rules.changes_on_answer(job, "release", [], NOW)["spec"].approved
 
 
 def test_paper_that_is_turned_lies_in_the_tray() -> None:
     job = two_sided(after=PersonReason.TURN_PAPER, hold_reason="turn_paper")
-    new = job.changed(now=NOW, **rules.answered(job, "turn_paper", [job], NOW))
+    new = job.changed(now=NOW, **rules.changes_on_answer(job, "turn_paper", [job], NOW))
     assert (new.has_stack, new.waits_for, new.current_delivery.hold_reason) == (True, (), None)
     busy = make_job(job_id="other", state=JobState.SENDING)
-    assert refused(lambda: rules.answered(job, "turn_paper", [job, busy], NOW)) == "tray_busy"
+    assert (
+        refused(lambda: rules.changes_on_answer(job, "turn_paper", [job, busy], NOW)) == "tray_busy"
+    )
     # An approval puts no stack into the tray.
     asks = make_job(waits_for=("approval",))
-    assert refused(lambda: rules.answered(asks, "approval", [busy], NOW)) is None
+    assert refused(lambda: rules.changes_on_answer(asks, "approval", [busy], NOW)) is None
 
 
 def answer(job: Job, reason: str | None) -> object:
     """Say yes."""
-    return rules.answered(job, reason, [job], NOW)
+    return rules.changes_on_answer(job, reason, [job], NOW)
 
 
 def no(job: Job, reason: str | None) -> object:
     """Say no."""
-    return rules.rejected(job, reason, "")
+    return rules.changes_on_rejection(job, reason, "")
 
 
 @pytest.mark.parametrize("decide", [answer, no])
@@ -760,7 +762,7 @@ def test_an_answer_counts_for_its_reason(
 
 def test_no() -> None:
     job = make_job(waits_for=("approval",))
-    new = job.changed(**rules.rejected(job, "approval", "Ben: too long"))
+    new = job.changed(**rules.changes_on_rejection(job, "approval", "Ben: too long"))
     assert (new.state, new.reason) == (JobState.CANCELED, "rejected")
     assert new.current_delivery.detail == "Ben: too long"
 
@@ -769,12 +771,12 @@ def test_no() -> None:
 def test_what_can_be_canceled_confirmed_and_released_in_each_state(state: JobState) -> None:
     held, doubtful = state is JobState.HELD, state is JobState.UNCONFIRMED
     job = make_job(state=state)
-    assert (refused(lambda: rules.canceled(job)) is None) is held
-    assert (refused(lambda: rules.confirmed(job)) is None) is doubtful
-    assert refused(lambda: rules.released(job)) == "job_not_retryable"
+    assert (refused(lambda: rules.changes_on_cancellation(job)) is None) is held
+    assert (refused(lambda: rules.changes_on_confirmation(job)) is None) is doubtful
+    assert refused(lambda: rules.changes_on_resume(job)) == "job_not_retryable"
     copied = replace(job, copied=True)
-    assert (refused(lambda: rules.released(copied)) is None) is held
-    assert not held or not copied.changed(**rules.released(copied)).copied
+    assert (refused(lambda: rules.changes_on_resume(copied)) is None) is held
+    assert not held or not copied.changed(**rules.changes_on_resume(copied)).copied
 
 
 @rows(
@@ -783,7 +785,7 @@ def test_what_can_be_canceled_confirmed_and_released_in_each_state(state: JobSta
 )
 def test_a_confirmed_job_counts(values: dict[str, Any], pages: int | None) -> None:
     job = make_job(state=JobState.UNCONFIRMED, reason="no_answer", task_from_list=True, **values)
-    new = job.changed(**rules.confirmed(job))
+    new = job.changed(**rules.changes_on_confirmation(job))
     assert (new.state, new.reason, new.pages_printed) == (JobState.COMPLETED, None, pages)
     assert not new.current_delivery.task_from_list
 
@@ -1113,6 +1115,13 @@ SENDING = {"state": JobState.SENDING, "task_id": "1"}
         SENDING,
         {"state": "failed", "code": 500, "partly_printed": False},
     ),
+    (
+        "a code beside that of success",
+        TaskState.SUCCESS,
+        TaskResult(code=201),
+        SENDING,
+        {"state": "failed"},
+    ),
     ("failed", TaskState.FAILURE, NONE, SENDING, {"state": "failed", "partly_printed": True}),
     (
         "failed although its code says printed",
@@ -1191,6 +1200,8 @@ def test_results_that_mean_the_same_as_errors(code: int) -> None:
 @rows(
     ("without a result", None, ("print_failed", True)),
     ("a code that rules paper out", TaskResult(code=400), (None, False)),
+    ("a conversion that failed", TaskResult(code=502), (None, False)),
+    ("too many errors", TaskResult(code=11203), (None, False)),
     ("one that does not", TaskResult(code=500), (None, True)),
     ("one that nobody knows", TaskResult(code=4711), ("print_failed", True)),
     ("no byte was sent", TaskResult(code=500, send_total=0), (None, False)),

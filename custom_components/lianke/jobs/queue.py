@@ -60,9 +60,10 @@ from .rules import (
     check_retry,
     depends_on_count,
     find_duplicate,
+    recovered,
     replaced_by,
 )
-from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler, recover
+from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler
 from .tracker import TaskTracker
 from .uploader import Uploader
 
@@ -139,7 +140,8 @@ class PrintQueue(JobWorker):
     def start(self) -> None:
         """Resume the open jobs. Subscribe listeners before this call."""
         self._jobs.publish_missed()
-        recover(self._jobs)
+        for job_id, changes in recovered(self._jobs.unsettled).items():
+            self._jobs.change(self._jobs.latest[job_id], **changes)
         self._unsubscribe = [
             self._coordinator.async_add_listener(self._scheduler.review_soon),
             self._jobs.listen(self._scheduler.on_change),
@@ -189,15 +191,37 @@ class PrintQueue(JobWorker):
         accepted. Raises InputError if the job is refused (print limits, conflicting request id, printer not ready and
         `hold` false), HomeAssistantError if it cannot be written.
         """
-        work = self._async_submit(
-            job_id or ulid_now(),
-            spec,
-            deliveries,
-            moved,
-            unchanged=unchanged,
-            also_change=also_change,
-        )
-        job = await self._async_to_its_end(work, "submit print job")
+        new_id, paths = job_id or ulid_now(), [one.document.path for one in deliveries]
+
+        async def submit(spec: JobSpec, first: Delivery) -> Job:
+            is_accepted = False
+            try:
+                await self._jobs.async_read_unread()
+                if moved is None:
+                    spec = await self._people.async_add_asker(spec)
+                if first.document.pages is None:
+                    # Before the lock is taken, since it may take a while.
+                    first = await self._async_counted(spec.printer_key, first)
+                if spec.request_id is not None and first.document.digest is None:
+                    digest = await self._hass.async_add_executor_job(file_digest, paths[0])
+                    first = replace(first, document=replace(first.document, digest=digest))
+                new = (first, *deliveries[1:])
+                async with self._lock:
+                    job = await self._async_accept(
+                        new_id, spec, new, moved, unchanged=unchanged, also_change=also_change
+                    )
+                    is_accepted = job.job_id == new_id
+            finally:
+                # The upload may begin now, but does not end before the document is on disk. If the job was refused, go
+                # on with the jobs that it would have replaced.
+                self._scheduler.review_soon()
+                if not is_accepted:
+                    await self._hass.async_add_executor_job(unlink_all, paths)
+            if job.job_id not in self._jobs.committed:
+                await self._async_publish(job)
+            return job
+
+        job = await self._async_to_its_end(submit(spec, deliveries[0]), "submit print job")
         return self._jobs.committed[job.job_id]
 
     async def _async_to_its_end(self, work: Coroutine[Any, Any, Job], name: str) -> Job:
@@ -207,40 +231,6 @@ class PrintQueue(JobWorker):
         task.add_done_callback(self._submitting.discard)
         await asyncio.wait([ignore_error(task)])
         return task.result()
-
-    async def _async_submit(
-        self,
-        job_id: str,
-        spec: JobSpec,
-        deliveries: Sequence[Delivery],
-        moved: Job | None,
-        **how: Any,
-    ) -> Job:
-        accepted, paths = False, [one.document.path for one in deliveries]
-        try:
-            await self._jobs.async_read_unread()
-            first = deliveries[0]
-            if moved is None:
-                spec = await self._people.async_add_asker(spec)
-            if first.document.pages is None:
-                # Before the lock is taken, since it may take a while.
-                first = await self._async_counted(spec.printer_key, first)
-            if spec.request_id is not None and first.document.digest is None:
-                digest = await self._hass.async_add_executor_job(file_digest, paths[0])
-                first = replace(first, document=replace(first.document, digest=digest))
-            deliveries = (first, *deliveries[1:])
-            async with self._lock:
-                job = await self._async_accept(job_id, spec, deliveries, moved, **how)
-                accepted = job.job_id == job_id
-        finally:
-            # The upload may begin now, but does not end before the document is on disk. If the job was refused, go on
-            # with the jobs that it would have replaced.
-            self._scheduler.review_soon()
-            if not accepted:
-                await self._hass.async_add_executor_job(unlink_all, paths)
-        if job.job_id not in self._jobs.committed:
-            await self._async_tell(job)
-        return job
 
     async def _async_counted(self, printer_key: str, first: Delivery) -> Delivery:
         """Have the service count the pages if the page limit depends on it; if that fails, change nothing."""
@@ -345,11 +335,11 @@ class PrintQueue(JobWorker):
                 ended = old.changed(now=view.now, state=JobState.CANCELED, reason="replaced")
                 view.put(self._jobs.table, old.job_id, ended)
 
-    async def _async_tell(self, job: Job) -> None:
+    async def _async_publish(self, job: Job) -> None:
         """Report a job once its documents are flushed; its upload may have begun by then."""
         table = self._jobs.table
 
-        def tell(view: View) -> None:
+        def publish(view: View) -> None:
             view.put(table, job.job_id, self._jobs.existing(view, job.job_id), staged=False)
             self._end_replaced(view, job, None)
 
@@ -359,7 +349,7 @@ class PrintQueue(JobWorker):
 
         try:
             await self._files.async_flushed(job.job_id)
-            await self._jobs.lease.commit(tell)
+            await self._jobs.lease.commit(publish)
         except (DocumentsError, LedgerRefusedError) as err:
             self._uploader.abort(self._jobs.latest.get(job.job_id, job))
             with suppress(LedgerRefusedError):

@@ -29,7 +29,6 @@ from .rules import (
     documents_to_keep,
     is_watched,
     reason_to_ask,
-    recovered,
     stacks_in_trays,
 )
 from .tracker import TaskTracker
@@ -351,8 +350,3 @@ class JobScheduler(JobWorker):
     def _on_timer(self, _now: datetime) -> None:
         self._timer_due = None
         self.review()
-
-
-def recover(jobs: BoxJobs) -> None:
-    for job_id, changes in recovered(jobs.unsettled).items():
-        jobs.change(jobs.latest[job_id], **changes)

@@ -12,8 +12,9 @@ alike: then it does not matter which task belongs to which job.
 
 One error remains possible: the very first foreign task of a day, printing as many pages, falls into the window of an
 upload that never arrived. The window lasts until the upload ended: at most the time that its answer may take (half a
-minute for a small document) and the few seconds by which the clocks' difference is uncertain. If a preview was lost,
-too, and never arrived, the task falls into the windows of both.
+minute for a small document) and the few seconds by which the clocks' difference is uncertain. If a preview was lost
+before, and never arrived either, the first foreign task may pass for its own, and the second one for the job's. A task
+that falls into the windows of both settles neither.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

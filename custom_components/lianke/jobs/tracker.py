@@ -114,6 +114,9 @@ class TaskTracker(JobWorker):
         found = [known for token in wanted if (known := self._jobs.by_token(token))]
         return jobs + [job for job, _ in found if job.state is JobState.COMPLETED]
 
+    def _tracking(self, job: Job) -> _Tracking:
+        return self._trackings[job.current_delivery.token]
+
     def _is_followed(self, job: Job, now: datetime) -> bool:
         return is_followed(job, now, is_uploading=self._uploader.is_uploading(job.current_delivery))
 
@@ -147,7 +150,7 @@ class TaskTracker(JobWorker):
             one.set()
 
     def poll_soon(self, job: Job) -> None:
-        tracking = self._trackings[job.current_delivery.token]
+        tracking = self._tracking(job)
         tracking.wants_poll = True
         tracking.next_poll = monotonic()
 
@@ -159,10 +162,10 @@ class TaskTracker(JobWorker):
         for job in [single] if single else jobs:
             known = self._storage.callbacks_proven_for(self._account.fingerprint)
             pause = poll_pause(job, self._age(job.current_delivery), are_callbacks_proven=known)
-            self._trackings[job.current_delivery.token].next_poll = now + pause.total_seconds()
+            self._tracking(job).next_poll = now + pause.total_seconds()
         try:
             if single is not None:
-                tracking = self._trackings[single.current_delivery.token]
+                tracking = self._tracking(single)
                 tracking.wants_poll = False
                 tracking.polled_at = monotonic()
                 await self.async_ask(single)
@@ -172,7 +175,7 @@ class TaskTracker(JobWorker):
             # An error tells nothing about the jobs.
             _LOGGER.debug("Polling print jobs failed: %s", err)
             if single is not None:
-                tracking = self._trackings[single.current_delivery.token]
+                tracking = self._tracking(single)
                 tracking.failed_polls += 1
                 if single.state is JobState.COMPLETED and tracking.failed_polls < TRIES:
                     # The job lacks only its page count, and nothing else would ask for that again.
@@ -193,7 +196,7 @@ class TaskTracker(JobWorker):
         """Sort the jobs whose tasks can be polled by their last poll, the oldest first."""
 
         def last_poll(job: Job) -> float:
-            polled_at = self._trackings[job.current_delivery.token].polled_at
+            polled_at = self._tracking(job).polled_at
             return self._started if polled_at is None else polled_at
 
         return sorted((job for job in jobs if job.current_delivery.task_id), key=last_poll)
@@ -208,7 +211,7 @@ class TaskTracker(JobWorker):
         return timedelta(seconds=monotonic() - tracking.since[1])
 
     def _due(self, job: Job) -> float:
-        tracking = self._trackings[job.current_delivery.token]
+        tracking = self._tracking(job)
         if tracking.next_poll is None:
             since = monotonic() - self._age(job.current_delivery).total_seconds()
             # A callback that came before the start does not come again.
@@ -220,18 +223,11 @@ class TaskTracker(JobWorker):
 
     def _single(self, jobs: list[Job]) -> Job | None:
         for job in jobs:
-            if (
-                job.current_delivery.task_id
-                and self._trackings[job.current_delivery.token].wants_poll
-            ):
+            if job.current_delivery.task_id and self._tracking(job).wants_poll:
                 return job
         if len(jobs) == 1 and jobs[0].current_delivery.task_id:
             # If the task cannot be polled, the list may still have it.
-            return (
-                jobs[0]
-                if self._trackings[jobs[0].current_delivery.token].failed_polls < TRIES
-                else None
-            )
+            return jobs[0] if self._tracking(jobs[0]).failed_polls < TRIES else None
         return None
 
     async def async_ask(self, job: Job) -> None:
@@ -274,7 +270,7 @@ class TaskTracker(JobWorker):
             if job.current_delivery.proven_at is None or job.state is JobState.COMPLETED:
                 # A completed job may still be asked for its page count.
                 continue
-            tracking = self._trackings[job.current_delivery.token]
+            tracking = self._tracking(job)
             if tracking.proven_since is None:
                 tracking.proven_since = monotonic()
             left = tracking.proven_since + PAGES_SECONDS - monotonic()
@@ -302,10 +298,10 @@ class TaskTracker(JobWorker):
                 self.poll_soon(job)
         elif missing and not any(tracking.wants_poll for tracking in self._trackings.values()):
             # The list lags. Poll one of the missing tasks, then read the list again: by then it may have the others.
-            self._trackings[self._in_turn(missing)[0].current_delivery.token].wants_poll = True
+            self._tracking(self._in_turn(missing)[0]).wants_poll = True
 
     def _on_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
-        delivery, tracking = job.current_delivery, self._trackings[job.current_delivery.token]
+        delivery, tracking = job.current_delivery, self._tracking(job)
         if (changes := changes_from_list(job, delivery, task)) is None:
             if task.state is TaskState.SUCCESS and not job.is_final:
                 tracking.wants_poll = True
