@@ -15,8 +15,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.files import ledger_path
 from tests import needs
 from tests.clock import Clock
-from tests.jobs.test_upgrade_cut_off import taken_in, together
-from tests.jobs.test_upgrade_states import lay_out
+from tests.jobs.old_folders import lay_out, taken_in, together
 
 from .crashes import State, kills, power_cuts
 from .recorder import Recorder

@@ -29,6 +29,7 @@ from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.errors import InputError
+from custom_components.lianke.jobs import files
 from custom_components.lianke.jobs.box_jobs import JOB_KIND
 from custom_components.lianke.jobs.files import jobs_path, ledger_path
 from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
@@ -42,6 +43,7 @@ from tests.clock import Clock, moved_by_hand, pauses, threads_work, until
 from tests.ledgers import rows
 from tests.records import flat
 from tests.simulator import Simulator
+from tests.simulator.faults import Fault
 from tests.simulator.models import Box, Printer
 
 # What the simulator's endpoints are called.
@@ -500,3 +502,25 @@ async def shop(open_shop: OpenShop) -> AsyncIterator[Shop]:
     """Give an open shop whose Home Assistant cannot be reached from outside."""
     async with open_shop() as opened:
         yield opened
+
+
+async def lose_answer(shop: Shop) -> None:
+    """Let the next job be accepted without an answer."""
+    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
+
+
+async def in_doubt(shop: Shop, job_id: str) -> None:
+    """Wait until an upload has ended in doubt."""
+    await until(
+        lambda: (
+            shop.queue.get(job_id).current_delivery.is_in_doubt
+            and not shop.queue._uploader._uploads
+        )
+    )
+    await shop.settle()
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every document flushed beside its upload, as large ones are."""
+    monkeypatch.setattr(files, "SMALL_BYTES", 0)

@@ -62,3 +62,15 @@ def snapshots(shop: Shop, folder: Path) -> Iterator[Snapshots]:
     ):
         yield taken
     taken.take()
+
+
+def power_goes(shop: Shop) -> Callable[[], None]:
+    """Keep what is on disk at this moment; return what puts it back while nobody has it open."""
+    root, moment = ledger_path(shop.hass), shop.tmp_path / "moment"
+    copy_moment(root, moment)
+
+    def come_back() -> None:
+        shutil.rmtree(root)
+        moment.rename(root)
+
+    return come_back

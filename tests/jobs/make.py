@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from homeassistant.util import dt as dt_util
+
 from custom_components.lianke.api.options import ResolvedOptions
+from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.job import DELIVERY_FIELDS, Delivery, Job, JobSpec, JobState
 
@@ -65,4 +68,42 @@ def altered(job: Job, **values: Any) -> Job:
         spec=replace(job.spec, **spec),
         deliveries=tuple(new if one is job.current_delivery else one for one in job.deliveries),
         **values,
+    )
+
+
+def ended(number: int, minutes: float, **changes: object) -> Job:
+    """Return a job that ended some minutes ago."""
+    at = dt_util.utcnow() - timedelta(minutes=minutes)
+    values: dict[str, object] = {"state": JobState.CANCELED, "created_at": at, "changed_at": at}
+    return make_job(**({"job_id": f"job-{number}"} | values | changes))
+
+
+def make_upload(number: int, handed_over_at: datetime, **changes: object) -> Delivery:
+    """Return the delivery of a job whose end was handed over."""
+    values: dict[str, object] = {
+        "token": f"job-{number}",
+        "state": JobState.UPLOADING,
+        "handed_over_at": handed_over_at,
+        # The clocks agree, as the last answer has shown within two seconds.
+        "clock_least": -500,
+        "clock_most": 1500,
+    }
+    return make_delivery(**(values | changes))
+
+
+def make_task(
+    task_id: str,
+    created_at: datetime,
+    state: TaskState = TaskState.READY,
+    code: int | None = None,
+) -> DayTask:
+    """Return a listed task; the list's times are whole seconds."""
+    shown = created_at.replace(microsecond=0)
+    return DayTask(
+        task_id=task_id,
+        state=state,
+        code=code,
+        message="",
+        created_at=shown,
+        updated_at=shown,
     )

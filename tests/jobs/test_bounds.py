@@ -36,7 +36,7 @@ from custom_components.lianke.printing import cloud_preview
 from custom_components.lianke.printing.cloud_preview import Preview
 from tests.clock import until
 from tests.jobs.conftest import COUNT, OpenShop, Shop
-from tests.jobs.test_retention import ended
+from tests.jobs.make import ended
 from tests.simulator import Fault
 
 

@@ -30,12 +30,6 @@ def latest(shop: Shop, job: Job) -> Job:
 
 
 @pytest.fixture
-def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every document flushed beside its upload, as large ones are."""
-    monkeypatch.setattr(files, "SMALL_BYTES", 0)
-
-
-@pytest.fixture
 def flushing(large: None, monkeypatch: pytest.MonkeyPatch) -> Event:
     """Let documents be on disk once this is set."""
     flush, on_disk = files._flush, Event()

@@ -20,10 +20,9 @@ from custom_components.lianke.jobs.queue import ABORT_TIME
 from custom_components.lianke.ledger import Ledger, Table
 from custom_components.lianke.ledger_file import LedgerClosedError, LedgerRefusedError
 from tests.clock import until
-from tests.jobs.conftest import CANCEL, SUBMIT, OpenShop, Shop, hanging, refusal
+from tests.jobs.conftest import CANCEL, SUBMIT, OpenShop, Shop, hanging, in_doubt, refusal
+from tests.jobs.cut_off import power_goes
 from tests.jobs.make import altered
-from tests.jobs.test_reconciliation import in_doubt
-from tests.jobs.test_restart import power_goes
 from tests.ledgers import refusing
 from tests.simulator.faults import Fault
 

@@ -12,8 +12,7 @@ from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.ledger_file import ASIDE, DATABASE_NAME
 from custom_components.lianke.printing.builder import async_print_again
-from tests.jobs.conftest import SUBMIT, OpenShop, Shop
-from tests.jobs.test_reconciliation import in_doubt, lose_answer
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop, in_doubt, lose_answer
 from tests.ledgers import refusing
 
 

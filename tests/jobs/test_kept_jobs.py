@@ -110,7 +110,7 @@ async def test_what_is_old_is_found_by_its_id_and_changes_as_what_is_new(
     entry, made = jobs
     async with open_shop(entry=entry) as shop:
         assert shop.queue.get("job-2") == made[3]
-        shop.queue._jobs.note("job-2", document_kept=True)
+        shop.queue._jobs.record("job-2", document_kept=True)
         await shop.queue._jobs.async_written()
         assert already_read(shop) == ["job-10", "job-2", "job-20", "job-30", "job-40"]
     async with open_shop(entry=entry) as shop:

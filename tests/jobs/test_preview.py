@@ -17,9 +17,8 @@ from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Delivery, JobState
 from custom_components.lianke.printing.cloud_preview import Preview
 from tests.clock import until
-from tests.jobs.conftest import SUBMIT, OpenShop, Shop, answered
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop, answered, in_doubt, lose_answer
 from tests.jobs.make import make_delivery
-from tests.jobs.test_reconciliation import in_doubt, lose_answer
 from tests.ledgers import rows
 from tests.power_cut import copy_moment
 from tests.simulator.faults import Fault

@@ -3,26 +3,9 @@
 import pytest
 
 from custom_components.lianke.jobs.job import Job, JobState
-from tests.clock import until
-from tests.jobs.conftest import SUBMIT, OpenShop, Receiver, Shop
+from tests.jobs.conftest import SUBMIT, OpenShop, Receiver, Shop, in_doubt, lose_answer
 from tests.simulator.faults import Fault
 from tests.simulator.models import Outcome
-
-
-async def lose_answer(shop: Shop) -> None:
-    """Let the next job be accepted without an answer."""
-    shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_accept"))
-
-
-async def in_doubt(shop: Shop, job_id: str) -> None:
-    """Wait until an upload has ended in doubt."""
-    await until(
-        lambda: (
-            shop.queue.get(job_id).current_delivery.is_in_doubt
-            and not shop.queue._uploader._uploads
-        )
-    )
-    await shop.settle()
 
 
 async def two_in_doubt(shop: Shop) -> list[Job]:

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 import os
 from pathlib import Path
-import shutil
 import stat
 from threading import Event
 from unittest.mock import patch
@@ -17,26 +16,14 @@ import pytest
 
 from custom_components.lianke.documents.spool import sync_path
 from custom_components.lianke.jobs import files, rules
-from custom_components.lianke.jobs.files import JobFiles, ledger_path
+from custom_components.lianke.jobs.files import JobFiles
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.ledger_file import LedgerFile, Row, RowKey
 from tests.clock import until
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, full, hanging
+from tests.jobs.cut_off import power_goes
 from tests.ledgers import refusing
-from tests.power_cut import copy_moment
 from tests.simulator.faults import Fault
-
-
-def power_goes(shop: Shop) -> Callable[[], None]:
-    """Keep what is on disk at this moment; return what puts it back while nobody has it open."""
-    root, moment = ledger_path(shop.hass), shop.tmp_path / "moment"
-    copy_moment(root, moment)
-
-    def come_back() -> None:
-        shutil.rmtree(root)
-        moment.rename(root)
-
-    return come_back
 
 
 def folders(shop: Shop) -> set[str]:
@@ -82,12 +69,6 @@ async def test_a_lost_document_fails_the_job(shop: Shop, left: int | None) -> No
     done = await shop.until(job, JobState.FAILED)
     assert done.reason == "document_unreadable"
     assert shop.sim.cloud.count(SUBMIT) == 0
-
-
-@pytest.fixture
-def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every document flushed beside its upload, as large ones are."""
-    monkeypatch.setattr(files, "SMALL_BYTES", 0)
 
 
 type Refuses = Callable[[Shop], AbstractContextManager[object]]

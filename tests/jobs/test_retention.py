@@ -7,7 +7,7 @@ from homeassistant.core import Context
 from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.lianke.jobs.job import Job, JobState
+from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import (
     FREE_WITHDRAWALS,
     MAX_FINISHED_RECORDS,
@@ -23,15 +23,8 @@ from custom_components.lianke.printing.builder import async_print_again
 from custom_components.lianke.printing.print_action import job_dict
 from tests.clock import until
 from tests.jobs.conftest import OpenShop
-from tests.jobs.make import altered, make_job
+from tests.jobs.make import altered, ended
 from tests.simulator.faults import Fault
-
-
-def ended(number: int, minutes: float, **changes: object) -> Job:
-    """Return a job that ended some minutes ago."""
-    at = dt_util.utcnow() - timedelta(minutes=minutes)
-    values: dict[str, object] = {"state": JobState.CANCELED, "created_at": at, "changed_at": at}
-    return make_job(**({"job_id": f"job-{number}"} | values | changes))
 
 
 async def test_print_and_cancel_in_the_cloud_is_limited(open_shop: OpenShop) -> None:

@@ -1,7 +1,7 @@
 """What the day's list of tasks proves: little, and never a stranger's task for ours."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import thread_time
 from typing import Any
 
@@ -23,24 +23,10 @@ from custom_components.lianke.jobs.task_matching import (
     match_tasks,
 )
 from tests.examples import examples
-from tests.jobs.make import make_delivery
+from tests.jobs.make import NOW, make_task, make_upload
 
-NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 # When no upload of these tests is awaited any more.
 AFTERWARDS = NOW + timedelta(days=1)
-
-
-def make_job(number: int, handed_over_at: datetime, **changes: object) -> Delivery:
-    """Return the delivery of a job whose end was handed over."""
-    values: dict[str, object] = {
-        "token": f"job-{number}",
-        "state": JobState.UPLOADING,
-        "handed_over_at": handed_over_at,
-        # The clocks agree, as the last answer has shown within two seconds.
-        "clock_least": -500,
-        "clock_most": 1500,
-    }
-    return make_delivery(**(values | changes))
 
 
 def dated(skew: float) -> dict[str, object]:
@@ -48,26 +34,8 @@ def dated(skew: float) -> dict[str, object]:
     return {"clock_least": round(skew * 1000) - 1000, "clock_most": round(skew * 1000) + 1000}
 
 
-def make_task(
-    task_id: str,
-    created_at: datetime,
-    state: TaskState = TaskState.READY,
-    code: int | None = None,
-) -> DayTask:
-    """Return a listed task; the list's times are whole seconds."""
-    shown = created_at.replace(microsecond=0)
-    return DayTask(
-        task_id=task_id,
-        state=state,
-        code=code,
-        message="",
-        created_at=shown,
-        updated_at=shown,
-    )
-
-
 # One whose answer came, and shows how the clocks differ.
-OWN = make_job(9, NOW - timedelta(seconds=60), task_id="own", task_known_at=NOW)
+OWN = make_upload(9, NOW - timedelta(seconds=60), task_id="own", task_known_at=NOW)
 OWN_TASK = make_task("own", NOW - timedelta(seconds=60))
 
 
@@ -113,7 +81,7 @@ def test_a_stranger_is_taken_for_ours_only_inside_the_window(
     for number, (at, taken, known) in enumerate(uploads):
         handed_over = NOW + at
         own.append(
-            make_job(
+            make_upload(
                 number,
                 handed_over,
                 state=JobState.COMPLETED,
@@ -124,7 +92,7 @@ def test_a_stranger_is_taken_for_ours_only_inside_the_window(
         tasks.append(make_task(f"own-{number}", handed_over + taken + offset))
     at, taken, accepted = doubtful
     unknown: dict[str, object] = {"clock_least": None, "clock_most": None}
-    job = make_job(99, NOW + at, **(dated(skew) if shown else unknown))
+    job = make_upload(99, NOW + at, **(dated(skew) if shown else unknown))
     if accepted:
         tasks.append(make_task("lost", NOW + at + taken + offset))
     for number, moment in enumerate(strangers):
@@ -172,10 +140,10 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
     offset = timedelta(seconds=skew)
     own, tasks = [], []
     if measured:
-        own = [make_job(99, NOW, task_id="own", task_known_at=NOW + timedelta(seconds=1))]
+        own = [make_upload(99, NOW, task_id="own", task_known_at=NOW + timedelta(seconds=1))]
         tasks = [make_task("own", NOW + offset)]
     jobs = [
-        make_job(number, NOW + timedelta(seconds=at), size=size, **dated(skew))
+        make_upload(number, NOW + timedelta(seconds=at), size=size, **dated(skew))
         for number, (at, _, _, size) in enumerate(doubts)
     ]
     truth = {
@@ -214,7 +182,7 @@ def test_more_tasks_than_doubts_are_strangers(
 ) -> None:
     found = match(
         [make_task(f"task-{number}", NOW + at) for number, at in enumerate(tasks)],
-        [make_job(number, NOW + at) for number, at in enumerate(doubts)],
+        [make_upload(number, NOW + at) for number, at in enumerate(doubts)],
     )
     if len(tasks) > len(doubts):
         assert found.foreign
@@ -224,8 +192,8 @@ def test_more_tasks_than_doubts_are_strangers(
 
 def test_an_earlier_doubt_takes_its_own_task_out_of_a_later_one() -> None:
     """Both tasks fit the first upload, which was large; the second can be one of them only."""
-    first = make_job(0, NOW, size=14_000_000)
-    second = make_job(1, NOW + timedelta(seconds=80))
+    first = make_upload(0, NOW, size=14_000_000)
+    second = make_upload(1, NOW + timedelta(seconds=80))
     made = [
         OWN_TASK,
         make_task("a", NOW + timedelta(seconds=2)),
@@ -245,7 +213,7 @@ def test_an_earlier_doubt_takes_its_own_task_out_of_a_later_one() -> None:
 
 def test_a_cloud_that_hangs_does_not_give_one_job_the_task_of_another() -> None:
     """The first upload was given up after half a minute; its task is made when the second one fails."""
-    first, second = make_job(0, NOW), make_job(1, NOW + timedelta(seconds=70))
+    first, second = make_upload(0, NOW), make_upload(1, NOW + timedelta(seconds=70))
     made = [
         OWN_TASK,
         make_task("first", NOW + timedelta(seconds=72)),
@@ -256,8 +224,8 @@ def test_a_cloud_that_hangs_does_not_give_one_job_the_task_of_another() -> None:
 
 def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
     """Two jobs were in doubt at once, somebody prints minutes later, and then a third job is in doubt."""
-    earlier = [make_job(number, NOW + timedelta(seconds=number)) for number in range(2)]
-    later = make_job(2, NOW + timedelta(hours=1))
+    earlier = [make_upload(number, NOW + timedelta(seconds=number)) for number in range(2)]
+    later = make_upload(2, NOW + timedelta(hours=1))
     made = [
         OWN_TASK,
         make_task("stranger", NOW + timedelta(minutes=3)),
@@ -270,16 +238,16 @@ def test_a_stranger_whom_several_might_have_been_late_for_is_one() -> None:
 
 def test_what_was_made_after_an_upload_had_ended_is_a_strangers() -> None:
     """A gateway answered at once, say; our own would have been made by then."""
-    given_up = make_job(1, NOW, given_up_at=NOW + timedelta(seconds=2))
+    given_up = make_upload(1, NOW, given_up_at=NOW + timedelta(seconds=2))
     soon = make_task("soon", NOW + timedelta(seconds=2))
     later = make_task("later", NOW + timedelta(seconds=8))
     assert match([soon], [given_up]).tasks == {"job-1": soon}
     assert match([later], [given_up]) == Matches(foreign=True)
     for awaited in (
-        make_job(1, NOW),
+        make_upload(1, NOW),
         # Our clock was put back meanwhile.
-        make_job(1, NOW, given_up_at=NOW - timedelta(seconds=1)),
-        make_job(1, NOW, given_up_at=NOW + timedelta(hours=1)),
+        make_upload(1, NOW, given_up_at=NOW - timedelta(seconds=1)),
+        make_upload(1, NOW, given_up_at=NOW + timedelta(hours=1)),
     ):
         assert match([later], [awaited]).tasks == {"job-1": later}
         assert match([make_task("late", NOW + timedelta(minutes=2))], [awaited]).foreign
@@ -287,8 +255,8 @@ def test_what_was_made_after_an_upload_had_ended_is_a_strangers() -> None:
 
 def test_clocks_that_were_put_right_tell_nothing() -> None:
     jobs = [
-        make_job(0, NOW, task_id="a", task_known_at=NOW + timedelta(seconds=1)),
-        make_job(1, NOW, task_id="b", task_known_at=NOW + timedelta(seconds=1)),
+        make_upload(0, NOW, task_id="a", task_known_at=NOW + timedelta(seconds=1)),
+        make_upload(1, NOW, task_id="b", task_known_at=NOW + timedelta(seconds=1)),
     ]
     tasks = [make_task("a", NOW + timedelta(minutes=2)), make_task("b", NOW)]
     assert _measured(tasks, jobs) is None
@@ -301,7 +269,7 @@ def test_clocks_that_were_put_right_tell_nothing() -> None:
 
 def test_answers_and_tasks_that_contradict_each_other_leave_both_open() -> None:
     """One of the clocks was put right between our known job and the doubt, or the service has two."""
-    job = make_job(0, NOW)
+    job = make_upload(0, NOW)
     by_tasks = ClockOffset(least=timedelta(minutes=20), most=timedelta(minutes=20, seconds=1))
     offset = clock_offset(job, by_tasks)
     assert offset.least <= timedelta(0)
@@ -311,8 +279,8 @@ def test_answers_and_tasks_that_contradict_each_other_leave_both_open() -> None:
 
 def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:
     """Two doubts and exactly two tasks, both printed, nobody else: which is whose changes nothing."""
-    jobs = [make_job(number, NOW + timedelta(seconds=number)) for number in range(2)]
-    others = [make_job(9, NOW + timedelta(hours=2))]
+    jobs = [make_upload(number, NOW + timedelta(seconds=number)) for number in range(2)]
+    others = [make_upload(9, NOW + timedelta(hours=2))]
 
     def matched(
         *ends: tuple[TaskState, int | None], extra: int = 0, now: datetime = AFTERWARDS
@@ -348,8 +316,8 @@ def test_a_set_that_ended_alike_is_settled_as_a_whole() -> None:
 def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
     """A task that may be the preview's is no stranger's, and proves no job."""
     earlier = NOW - timedelta(hours=1)
-    preview = make_job(0, earlier)
-    job = make_job(1, NOW)
+    preview = make_upload(0, earlier)
+    job = make_upload(1, NOW)
 
     def look(*made: datetime, doubtful: tuple[Delivery, ...] = (job,)) -> Matches:
         tasks = [make_task(f"task-{n}", at, TaskState.SUCCESS, 200) for n, at in enumerate(made)]
@@ -364,7 +332,7 @@ def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
     assert look(earlier + second, NOW + second, NOW + second).foreign
     assert look(earlier + timedelta(minutes=30)).foreign
     # Printed a few seconds after the preview, or alone in its time.
-    job = make_job(1, earlier + second)
+    job = make_upload(1, earlier + second)
     for made in [(second,), (second, second), (second * 3, second * 4), (timedelta(minutes=3),)]:
         found = look(*(earlier + at for at in made), doubtful=(job,))
         assert not found.tasks
@@ -375,7 +343,7 @@ def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
 
 def test_what_a_lost_preview_may_have_made_late_settles_nobody() -> None:
     """Its own task stands alone, and the other one may still be of an upload that the cloud has hung at."""
-    preview, job = make_job(0, NOW), make_job(1, NOW + timedelta(minutes=1))
+    preview, job = make_upload(0, NOW), make_upload(1, NOW + timedelta(minutes=1))
     made = [make_task(f"task-{at}", NOW + timedelta(seconds=at)) for at in (2, 62)]
     found = match([OWN_TASK, *made], [job], [OWN], lost=[preview])
     assert (found.foreign, found.ambiguous) == (False, {job.token})
@@ -385,7 +353,7 @@ def test_what_a_lost_preview_may_have_made_late_settles_nobody() -> None:
 def test_more_tasks_than_doubts_cost_no_time() -> None:
     """A list of thousands of strangers' tasks is not compared with hundreds of doubts."""
     made = [make_task(f"task-{number}", NOW) for number in range(5000)]
-    doubts = [make_job(number, NOW) for number in range(300)]
+    doubts = [make_upload(number, NOW) for number in range(300)]
     began = thread_time()
     found = match(made, doubts)
     assert found.foreign

@@ -15,9 +15,8 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.tracker import PAGES_SECONDS
 from custom_components.lianke.ledger_file import LedgerRefusedError
 from tests.clock import until
-from tests.jobs.conftest import ASK, LIST, SUBMIT, OpenShop, Receiver, Shop
-from tests.jobs.test_reconciliation import in_doubt, lose_answer
-from tests.jobs.test_restart import power_goes
+from tests.jobs.conftest import ASK, LIST, SUBMIT, OpenShop, Receiver, Shop, in_doubt, lose_answer
+from tests.jobs.cut_off import power_goes
 from tests.ledgers import refusing
 from tests.simulator.faults import Fault
 

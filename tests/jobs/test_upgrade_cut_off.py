@@ -3,9 +3,7 @@
 The states are those of `test_upgrade_states`.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from itertools import count
+from contextlib import suppress
 import os
 from pathlib import Path
 import shutil
@@ -17,8 +15,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 import custom_components.lianke as integration
-from custom_components.lianke.documents import spool
-from custom_components.lianke.jobs import migration
 from custom_components.lianke.jobs.files import ledger_path, old_path
 from custom_components.lianke.jobs.job import RECORD_VERSION, JobState
 from custom_components.lianke.jobs.opening import (
@@ -34,95 +30,20 @@ from custom_components.lianke.ledger_file import (
 )
 from tests.clock import Clock
 from tests.jobs.conftest import SUBMIT, OpenShop
-from tests.jobs.cut_off import Snapshots
-from tests.jobs.test_upgrade_states import STATES, Written, entries, folder_of, lay_out, written
-from tests.ledgers import rows
+from tests.jobs.old_folders import (
+    STEPS,
+    Written,
+    cut_off_anywhere,
+    entries,
+    lay_out,
+    look,
+    taken_in,
+    together,
+    written,
+)
 from tests.simulator import Simulator
 
 __all__ = ["entries", "written"]
-
-# What changes the disk on that way, besides the ledger.
-STEPS = ("mkdir", "rename", "rmdir", "touch", "unlink")
-# What says where a folder lies differs with each that is made.
-PLACES = {DATABASE_NAME, f"{DATABASE_NAME}-wal", "ledger.count"}
-
-
-async def taken_in(hass: HomeAssistant) -> dict[str, Any]:
-    """Open the ledger as the first box does, and close it; return all that is there then."""
-    tokens = (f"token {number}" for number in count())
-    with patch.object(migration, "new_token", lambda: next(tokens)):
-        await async_get_ledger(hass)
-    await async_close_ledger(hass)
-    return await hass.async_add_executor_job(look, ledger_path(hass))
-
-
-def look(root: Path) -> dict[str, Any]:
-    """Return the records of a ledger and the files beside it, the documents by what they have."""
-    # Aside or lost, nothing of it.
-    assert not [*root.parent.glob("damaged-*")]
-    found: dict[str, Any] = {
-        f"{kind} {box}": rows(root, kind, box)
-        for kind in ("job", "task")
-        for box in ("test_entry", "test_entry_1")
-    }
-    for path in sorted(root.parent.rglob("*")):
-        if path.is_file():
-            name = str(path.relative_to(root.parent))
-            found[name] = "" if path.name in PLACES else path.read_bytes()
-    return found
-
-
-class CutOff(Snapshots):
-    """The one after the transaction, of which the file beside the ledger does not know yet, is `committed`."""
-
-    committed = -1
-
-
-@contextmanager
-def cut_off_anywhere(hass: HomeAssistant, folder: Path) -> Iterator[CutOff]:
-    """Copy all that lies there before each step that changes it, and after the last one."""
-    root = ledger_path(hass).parent
-    taken = CutOff(root, folder)
-
-    def before(work: Callable[..., Any]) -> Callable[..., Any]:
-        def step(path: Path, *args: Any, **more: Any) -> Any:
-            if path.is_relative_to(root):
-                taken.take()
-            return work(path, *args, **more)
-
-        return step
-
-    def count_on(*args: Any, work: Callable[..., Any] = os.pwrite) -> Any:
-        taken.committed = taken.count
-        taken.take()
-        return work(*args)
-
-    with (
-        ExitStack() as steps,
-        patch.object(migration, "sync_path", taken.before(spool.sync_path)),
-        patch.object(LedgerFile, "write", taken.before(LedgerFile.write)),
-        patch("os.pwrite", count_on),
-    ):
-        for name in STEPS:
-            steps.enter_context(patch.object(Path, name, before(getattr(Path, name))))
-        yield taken
-    taken.take()
-
-
-def together() -> list[list[str]]:
-    """Return all states, those of a version together that lie in one folder beside each other."""
-    groups: list[tuple[str, set[str], list[str]]] = []
-    for name in STATES:
-        version, folder = name.partition(" ")[0], folder_of(name)
-        paths = {str(path.relative_to(folder)) for path in folder.glob("*jobs/*")}
-        for of, known, names in groups:
-            if of == version and not known & paths:
-                known.update(paths)
-                names.append(name)
-                break
-        else:
-            groups.append((version, paths, [name]))
-    return [names for _, _, names in groups]
 
 
 @pytest.mark.parametrize("names", together(), ids=lambda names: f"{names[0]} and {len(names) - 1}")

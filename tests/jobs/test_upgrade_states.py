@@ -1,116 +1,27 @@
 """Job folders that 0.1.0, 0.2.0 and 0.3.0 wrote: each is taken into the ledger, and goes on as it would have.
 
-`tests/upgrade/0_3_0/states` has a folder a state, written by the released 0.3.0's queue in front of its simulator and
-copied while it ran, as a power cut leaves them, but for the marker that knows where the folder lay. `cloud.json` has
-the cloud's tasks of that moment, `other_jobs` the jobs of the box that a job was moved to, `boxes` what was known of
-both. `tests/upgrade/0_1_0/states` and `0_2_0/states` are the same of earlier versions.
+The folders are described in `old_folders`.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
 import json
-from pathlib import Path
-import shutil
 from typing import Any
 
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.api.stored import StoredError
-from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.jobs.files import old_path
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.migration import read_record
 from custom_components.lianke.jobs.rules import find_duplicate
 from custom_components.lianke.manual_duplex import public_dict
 from custom_components.lianke.people.release_code import is_code
 from custom_components.lianke.printing.builder import async_print_again
-from tests.clock import Clock
-from tests.jobs.conftest import SUBMIT, OpenShop, Shop, refusal
-from tests.jobs.test_reconciliation import in_doubt
-from tests.simulator import Fault, Simulator
-from tests.upgrade.cloud import remember
+from tests.jobs.conftest import SUBMIT, OpenShop, Shop, in_doubt, refusal
+from tests.jobs.old_folders import STATES, Written, entries, folder_of, lay_out, records, written
+from tests.simulator import Fault
 
-WRITTEN = Path(__file__).parents[1] / "upgrade"
-
-type Written = Callable[..., AbstractAsyncContextManager[tuple[Shop, Job]]]
-
-
-def folder_of(name: str) -> Path:
-    """Return the folder of a state; its name begins with the version unless that is 0.2.0."""
-    version, _, state = name.rpartition(" ")
-    return WRITTEN / (version or "0_2_0") / "states" / state
-
-
-def records(name: str) -> list[dict[str, Any]]:
-    """Return the records that were written, oldest first."""
-    found = [
-        json.loads(path.read_text("utf-8")) for path in folder_of(name).glob("jobs/*/job.json")
-    ]
-    return sorted(found, key=lambda record: str(record["created_at"]))
-
-
-def lay_out(hass: HomeAssistant, *names: str) -> None:
-    """Put the folders of some states where that version had them; the other box's may have no job."""
-    for jobs, entry_id in (("jobs", "test_entry"), ("other_jobs", "test_entry_1")):
-        old_path(hass, entry_id).unlink(missing_ok=True)
-        old_path(hass, entry_id).mkdir(mode=0o700, parents=True)
-        for name in names:
-            if (folder := folder_of(name) / jobs).is_dir():
-                shutil.copytree(folder, old_path(hass, entry_id), dirs_exist_ok=True)
-
-
-@pytest.fixture
-def entries(hass: HomeAssistant, sim: Simulator, tmp_path: Path) -> list[MockConfigEntry]:
-    """Know both boxes, as Home Assistant does before it sets up the first one."""
-    hass.config.config_dir = str(tmp_path / "config")
-    found = []
-    for number, box in enumerate([*sim.cloud.boxes.values()][:2]):
-        entry = MockConfigEntry(
-            domain=DOMAIN,
-            title="Box",
-            data={"device_id": box.device_id, "webhook_id": "test_webhook"},
-            entry_id=f"test_entry_{number}" if number else "test_entry",
-        )
-        entry.add_to_hass(hass)
-        found.append(entry)
-    return found
-
-
-@pytest.fixture
-def written(
-    hass: HomeAssistant,
-    hass_storage: dict[str, Any],
-    clock: Clock,
-    sim: Simulator,
-    open_shop: OpenShop,
-    entries: list[MockConfigEntry],
-) -> Written:
-    """Open the shop on a folder of an older version, and give it with the folder's newest job."""
-
-    @asynccontextmanager
-    async def opener(name: str, **options: Any) -> AsyncIterator[tuple[Shop, Job]]:
-        folder = folder_of(name)
-        for path in (folder.parent / "boxes").iterdir():
-            hass_storage[path.stem] = json.loads(path.read_text("utf-8"))
-        cloud = json.loads((folder / "cloud.json").read_text("utf-8"))
-        clock.tick(datetime.fromtimestamp(cloud["now"], UTC) - dt_util.utcnow())
-        if not old_path(hass, "test_entry").exists():
-            lay_out(hass, name)
-        remember(sim, sim.box, cloud["tasks"])
-        hass.config_entries.async_update_entry(entries[0], options=options)
-        async with open_shop(entry=entries[0]) as shop:
-            yield shop, shop.queue.jobs()[0]
-
-    return opener
-
-
-STATES = sorted(
-    f"{path.parents[2].name} {path.parent.name}" for path in WRITTEN.glob("*/states/*/jobs")
-)
+__all__ = ["entries", "written"]
 
 
 @pytest.mark.parametrize("name", STATES)

@@ -8,8 +8,7 @@ from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import LiankeResponseError
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.jobs.job import JobState
-from tests.jobs.conftest import SUBMIT, Shop, answered
-from tests.jobs.test_reconciliation import in_doubt, lose_answer
+from tests.jobs.conftest import SUBMIT, Shop, answered, in_doubt, lose_answer
 from tests.simulator.faults import Fault
 
 

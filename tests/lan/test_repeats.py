@@ -112,7 +112,7 @@ async def test_a_job_that_0_2_0_made_is_known_by_address_title_and_size(lan: Lan
     number = await lan.print()
     (job,) = jobs_of(lan)
     document = replace(job.current_delivery.document, digest="")
-    lan.data.queue._jobs.note(
+    lan.data.queue._jobs.record(
         job.job_id,
         deliveries=(replace(job.current_delivery, document=document),),
         spec=replace(job.spec, sender="Phone", requested={"copies": 1}),

@@ -25,12 +25,6 @@ KEYS = [RowKey("job", "box", name) for name in "abc"]
 OPEN_FILES = Path("/proc/self/fd")
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Return where the ledger is to lie."""
-    return tmp_path / "cache" / "jobs"
-
-
 @contextmanager
 def opened(root: Path) -> Iterator[LedgerFile]:
     """Open a ledger's file, and close it."""

@@ -1,10 +1,8 @@
 """One stored version, one queue of changes: what is told is on disk, what the disk refuses is left out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
-import json
+from collections.abc import Callable
+from dataclasses import replace
 import logging
 from pathlib import Path
 import sqlite3
@@ -16,7 +14,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke import ledger as module
-from custom_components.lianke.ledger import Change, Lease, Ledger, RecordChange, Table, View
+from custom_components.lianke.ledger import Change, Lease, Ledger, RecordChange, View
 from custom_components.lianke.ledger_file import (
     ASIDE,
     COUNTER_NAME,
@@ -27,118 +25,21 @@ from custom_components.lianke.ledger_file import (
     LedgerClosedError,
     LedgerRefusedError,
 )
-
-
-@dataclass(frozen=True)
-class Thing:
-    """A record of the tests."""
-
-    name: str
-    state: str = "held"
-    pad: str = ""
-
-
-def _read(text: str) -> Thing:
-    return Thing(**json.loads(text))
-
-
-def _salvage(thing: Thing) -> Thing | None:
-    return replace(thing, state="asks first") if thing.state == "held" else thing
-
-
-THING = Kind[Thing]("thing", lambda thing: json.dumps(vars(thing)), _read, _salvage)
-HERE = Table(THING, "here")
-THERE = Table(THING, "there")
-
-
-def put(table: Table[Thing], name: str, state: str, *, pad: str = "") -> Callable[[View], Thing]:
-    """Return a change that writes a thing."""
-
-    def change(view: View) -> Thing:
-        thing = Thing(name, state, pad)
-        view.put(table, name, thing)
-        return thing
-
-    return change
-
-
-def to(name: str, state: str, *, only: str) -> Callable[[View], Thing]:
-    """Return a change of a thing that has to be in one state."""
-
-    def change(view: View) -> Thing:
-        thing = view.get(HERE, name)
-        if thing is None or thing.state != only:
-            raise ValueError(f"{name} is not {only}")
-        view.put(HERE, name, replace(thing, state=state))
-        return replace(thing, state=state)
-
-    return change
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Return where the ledger is to lie."""
-    return tmp_path / "cache" / "jobs"
-
-
-async def made_of(hass: HomeAssistant, root: Path, kind: Kind[Thing] = THING) -> Ledger:
-    """Open a ledger and load its tables."""
-    ledger = Ledger(hass, root)
-    await ledger.async_open()
-    for box in ("here", "there"):
-        await ledger.async_load(Table(kind, box))
-    return ledger
-
-
-@asynccontextmanager
-async def opened(hass: HomeAssistant, root: Path) -> AsyncIterator[Ledger]:
-    """Open a ledger, and close it."""
-    ledger = await made_of(hass, root)
-    try:
-        yield ledger
-    finally:
-        await ledger.async_close()
-
-
-@contextmanager
-def full_disk(ledger: Ledger) -> Iterator[None]:
-    """Let SQLite have no more room than it has."""
-    db = ledger._file._db
-    assert db is not None
-    db.execute("PRAGMA max_page_count=1")
-    try:
-        yield
-    finally:
-        with suppress(sqlite3.ProgrammingError):
-            # It was closed meanwhile.
-            db.execute("PRAGMA max_page_count=1000000")
-
-
-@contextmanager
-def refusing_disk(ledger: Ledger) -> Iterator[None]:
-    """Let SQLite refuse each write, however small."""
-    db = ledger._file._db
-    assert db is not None
-    db.execute("PRAGMA query_only=ON")
-    try:
-        yield
-    finally:
-        with suppress(sqlite3.ProgrammingError):
-            db.execute("PRAGMA query_only=OFF")
-
-
-BIG = "x" * 60_000
-
-
-def states(ledger: Ledger, table: Table[Thing] = HERE) -> dict[str, str]:
-    """Return the states on disk."""
-    return {name: thing.state for name, thing in ledger.committed(table).items()}
-
-
-async def under_way(ledger: Ledger) -> None:
-    """Wait until a transaction is being written. It is over once the loop turns again, at the earliest."""
-    while ledger._work is None:
-        await asyncio.sleep(0)
+from tests.ledger.things import (
+    BIG,
+    HERE,
+    THERE,
+    THING,
+    Thing,
+    full_disk,
+    made_of,
+    opened,
+    put,
+    stage_of,
+    states,
+    to,
+    under_way,
+)
 
 
 async def test_what_is_committed_is_read_again(hass: HomeAssistant, root: Path) -> None:
@@ -389,11 +290,6 @@ async def test_a_staged_record_is_latest_but_nobody_is_told(
         assert len(told) == 1
     async with opened(hass, root) as ledger:
         assert states(ledger) == {"a": "held"}
-
-
-def stage_of(name: str) -> Callable[[View], None]:
-    """Return a change that stages a thing."""
-    return lambda view: view.put(HERE, name, Thing(name), staged=True)
 
 
 async def test_a_staged_record_survives_a_refusal(hass: HomeAssistant, root: Path) -> None:
@@ -716,7 +612,7 @@ async def test_what_is_worth_nothing_after_damage_is_deleted(
     await made(hass, root)
     go_back(root)
     only_sent = Kind[Thing](
-        "thing", THING.write, _read, lambda thing: thing if thing.state == "sent" else None
+        "thing", THING.write, THING.read, lambda thing: thing if thing.state == "sent" else None
     )
     ledger = await made_of(hass, root, only_sent)
     assert states(ledger) == {"b": "sent"}
@@ -753,7 +649,7 @@ async def test_a_record_of_a_later_version_stays(
     def read(text: str) -> Thing:
         if "sent" in text:
             raise ValueError("of a later version")
-        return _read(text)
+        return THING.read(text)
 
     older = await made_of(hass, root, Kind[Thing]("thing", THING.write, read))
     assert [*states(older)] == ["a"]

@@ -12,13 +12,7 @@ import pytest
 from custom_components.lianke import ledger as module
 from custom_components.lianke.ledger import Ledger, View
 from custom_components.lianke.ledger_file import LedgerRefusedError
-from tests.ledger.test_ledger import HERE, made_of, opened, put, refusing_disk, states, under_way
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Return where the ledger is to lie."""
-    return tmp_path / "cache" / "jobs"
+from tests.ledger.things import HERE, made_of, opened, put, refusing_disk, states, under_way
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import pytest
 
 from custom_components.lianke.ledger import Ledger, RecordChange, Table, View
 from custom_components.lianke.ledger_file import DATABASE_NAME, Kind, loads
-from tests.ledger.test_ledger import full_disk
+from tests.ledger.things import full_disk
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,6 @@ OLD = ("a", "b", "c", "d")
 def parcel(name: str, days: float = 0, **more: Any) -> Parcel:
     """Return a parcel that was changed some days ago."""
     return replace(Parcel(name, (dt_util.utcnow() - timedelta(days=days)).isoformat()), **more)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Return where the ledger lies."""
-    return tmp_path / "cache" / "jobs"
 
 
 @asynccontextmanager

@@ -3,16 +3,9 @@
 from pathlib import Path
 
 from homeassistant.core import HomeAssistant
-import pytest
 
 from custom_components.lianke.ledger import View
-from tests.ledger.test_ledger import HERE, THERE, Thing, opened, put, states
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Return where the ledger is to lie."""
-    return tmp_path / "cache" / "jobs"
+from tests.ledger.things import HERE, THERE, Thing, opened, put, states
 
 
 async def test_a_change_sees_what_it_has_written_itself(hass: HomeAssistant, root: Path) -> None:

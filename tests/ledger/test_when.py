@@ -16,7 +16,7 @@ from custom_components.lianke import ledger as module
 from custom_components.lianke.ledger import Lease, Ledger, RecordChange
 from custom_components.lianke.ledger_file import DATABASE_NAME, LedgerFile, LedgerRefusedError
 from tests.jobs.conftest import hanging
-from tests.ledger.test_ledger import (
+from tests.ledger.things import (
     HERE,
     Thing,
     made_of,
@@ -27,12 +27,6 @@ from tests.ledger.test_ledger import (
     states,
     under_way,
 )
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Return where the ledger is to lie."""
-    return tmp_path / "cache" / "jobs"
 
 
 @contextmanager

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pypdfium2
 
+from custom_components.lianke.manual_duplex import Plan, Setup
+from custom_components.lianke.pdf.layout import split
 from tests.simulator.models import PrintedJob
 from tests.simulator.printing import parse_page_range
 
@@ -133,3 +135,32 @@ def images_of(job: PrintedJob) -> list[Image]:
     assert job.options.get("pdfRev") in (None, "0")
     assert job.copies == 1
     return images(job.path, job.options.get("jpPageRange", ""))
+
+
+def plan_for(pages: int, copies: int = 1, laser: Laser = LASERS[0]) -> Plan:
+    """Return how pages become two files for a printer."""
+    setup = Setup(comes_out=laser.comes_out, put_back=laser.put_back)
+    return Plan(
+        pages=pages,
+        copies=copies,
+        put_back=setup.put_back,
+        fronts_descending=setup.fronts_descending,
+        backs_descending=setup.backs_descending,
+    )
+
+
+def split_to(
+    paths: list[Path],
+    file: dict[str, Any],
+    plan: Plan,
+    *,
+    turned: bool = False,
+    upright: bool = True,
+    limit: int = 10**7,
+) -> None:
+    """Write the pages of a file to two, one for each side."""
+    parts = [
+        {"target": str(path), "pages": pages, "turned": turned and path is paths[1]}
+        for path, pages in zip(paths, plan.sides, strict=True)
+    ]
+    split({"file": file, "parts": parts, "upright": upright, "limit": limit})

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 import json
 import shutil
@@ -23,49 +22,24 @@ from custom_components.lianke.manual_duplex import public_dict, rest_of
 from custom_components.lianke.printing.builder import async_print_again
 from custom_components.lianke.printing.print_action import job_dict
 from tests.clock import until
-from tests.jobs.conftest import OpenShop, Receiver, Request, Shop, refusal
+from tests.jobs.conftest import OpenShop, Receiver, Shop, refusal
 from tests.ledgers import refusing
-from tests.manual_duplex.laser import LASERS, Laser, Sheet, images_of, paper, read, turn_stack
-from tests.manual_duplex.test_split import plan_for, split_to
+from tests.manual_duplex.laser import (
+    LASERS,
+    Laser,
+    Sheet,
+    images_of,
+    paper,
+    read,
+    turn_stack,
+)
+from tests.manual_duplex.requests import USUAL, request, submit
 from tests.power_cut import copy_moment
-from tests.simulator import Outcome, make_pdf
+from tests.simulator import Outcome
 from tests.simulator.faults import Fault
 
 SUBMIT = "POST /print/job"
-# Sheets come out face down and are put back so; the last one is printed first on its second side.
-USUAL = Laser(out_up=False, prints_up=True, top_leads=True)
 SEVEN = ["Page 1 Page 2", "Page 3 Page 4", "Page 5 Page 6", "Page 7"]
-
-
-def request(
-    shop: Shop,
-    *,
-    pages: int = 7,
-    copies: int = 1,
-    laser: Laser = USUAL,
-    edge: str = "long",
-    text: str = "Page",
-    **changes: Any,
-) -> Request:
-    """Return a request whose document is split for a printer."""
-    source = shop.document(pages, content=make_pdf(pages, text))
-    paths = [source.path.with_name(f"{side}-{shop.made}.pdf") for side in "fb"]
-    plan = plan_for(pages, copies, laser)
-    file = {"path": str(source.path), "is_pdf": True, "pages": list(range(pages))}
-    split_to(paths, file, plan, turned=(edge == "short") != laser.turned)
-    first, second = (
-        replace(source, path=path, size=path.stat().st_size, pages=plan.sheets) for path in paths
-    )
-    spec, (whole,) = shop.request(first, **changes)
-    everything = (1, plan.sheets)
-    return spec, plan.deliveries(
-        (first, whole.options), (second, whole.options), everything, everything
-    )
-
-
-async def submit(shop: Shop, **changes: Any) -> Job:
-    """Print on both sides by hand."""
-    return await shop.queue.async_submit(*request(shop, **changes))
 
 
 async def turning(shop: Shop, **changes: Any) -> Job:

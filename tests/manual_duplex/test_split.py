@@ -6,42 +6,22 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from custom_components.lianke.manual_duplex import Plan, Setup
-from custom_components.lianke.pdf.layout import split
+from custom_components.lianke.manual_duplex import Plan
 from custom_components.lianke.pdf.process import TaskError
-from tests.manual_duplex.laser import LASERS, Image, Laser, images, paper, read, turn_stack
+from tests.manual_duplex.laser import (
+    LASERS,
+    Image,
+    Laser,
+    images,
+    paper,
+    plan_for,
+    read,
+    split_to,
+    turn_stack,
+)
 from tests.pdf.sheets import A4, make_pages, make_picture
 
 LYING = (297.0, 210.0)
-
-
-def plan_for(pages: int, copies: int = 1, laser: Laser = LASERS[0]) -> Plan:
-    """Return how pages become two files for a printer."""
-    setup = Setup(comes_out=laser.comes_out, put_back=laser.put_back)
-    return Plan(
-        pages=pages,
-        copies=copies,
-        put_back=setup.put_back,
-        fronts_descending=setup.fronts_descending,
-        backs_descending=setup.backs_descending,
-    )
-
-
-def split_to(
-    paths: list[Path],
-    file: dict[str, Any],
-    plan: Plan,
-    *,
-    turned: bool = False,
-    upright: bool = True,
-    limit: int = 10**7,
-) -> None:
-    """Write the pages of a file to two, one for each side."""
-    parts = [
-        {"target": str(path), "pages": pages, "turned": turned and path is paths[1]}
-        for path, pages in zip(paths, plan.sides, strict=True)
-    ]
-    split({"file": file, "parts": parts, "upright": upright, "limit": limit})
 
 
 def split_file(

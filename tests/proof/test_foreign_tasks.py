@@ -15,7 +15,7 @@ from custom_components.lianke.api.tasks import DayTask, TaskState
 from custom_components.lianke.api.transport import answer_seconds
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.task_matching import handed_over, match_tasks, search_after
-from tests.jobs.test_task_matching import NOW, make_job, make_task
+from tests.jobs.make import NOW, make_task, make_upload
 from tests.proof.conftest import House
 from tests.simulator import Fault
 
@@ -42,7 +42,7 @@ def one_doubt(dice: Random, rate: float, *, arrived: bool, since: float) -> str 
     skew = dice.uniform(-1200, 1200)
     trip = dice.uniform(0.02, 0.8)
     least = skew - dice.uniform(0, 1) - trip
-    job = make_job(
+    job = make_upload(
         0,
         NOW,
         clock_least=round(least * 1000),

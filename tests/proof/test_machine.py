@@ -39,7 +39,7 @@ from custom_components.lianke.printing.builder import (
 )
 from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Receiver, Shop
-from tests.manual_duplex.test_jobs import request as request_by_hand
+from tests.manual_duplex.requests import request as request_by_hand
 from tests.power_cut import copy_moment
 from tests.proof.papers import unlike_any
 from tests.simulator import Fault, Outcome, PrintedJob, Simulator

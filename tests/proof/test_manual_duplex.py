@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
-from tests.manual_duplex.test_jobs import submit
+from tests.manual_duplex.requests import submit
 from tests.power_cut import copy_moment
 from tests.proof.test_machine import OUTCOMES, SUBMIT
 from tests.simulator import Fault, Outcome

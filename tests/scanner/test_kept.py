@@ -30,7 +30,7 @@ from custom_components.lianke.scanner.scan_jobs import SIGNAL_SCAN, async_get_sc
 from tests.clock import rest, until
 from tests.conftest import set_up
 from tests.household import House, refusal
-from tests.ledger.test_ledger import refusing_disk
+from tests.ledger.things import refusing_disk
 from tests.scanner.conftest import rewrite
 from tests.scanner.test_scans import do, records
 from tests.simulator import Fault

@@ -50,7 +50,7 @@ from custom_components.lianke.scanner.scan_view import file_path, picture_paths
 from tests.clock import Clock, until
 from tests.companion import phone_of
 from tests.household import LASER, House, as_read, key_of, refusal
-from tests.ledger.test_ledger import refusing_disk
+from tests.ledger.things import refusing_disk
 from tests.scanned import ALIKE, difference
 from tests.scanner.conftest import rewrite
 from tests.scanner.test_results import is_like

@@ -28,7 +28,7 @@ from custom_components.lianke.scanner.scan_job import SCANS_KIND, ScanJob, ScanS
 from tests.clock import Clock, until
 from tests.conftest import set_up
 from tests.household import LASER, House, came_out, key_of
-from tests.jobs.test_upgrade_cut_off import cut_off_anywhere
+from tests.jobs.old_folders import cut_off_anywhere
 from tests.ledgers import rows
 from tests.scanner.test_scans import do, pages_of, printer, records
 from tests.simulator.models import Printer

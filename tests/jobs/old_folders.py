@@ -1,0 +1,202 @@
+"""Job folders that 0.1.0, 0.2.0 and 0.3.0 wrote, and their way into the ledger, cut off anywhere.
+
+`tests/upgrade/0_3_0/states` has a folder a state, written by the released 0.3.0's queue in front of its simulator and
+copied while it ran, as a power cut leaves them, but for the marker that knows where the folder lay. `cloud.json` has
+the cloud's tasks of that moment, `other_jobs` the jobs of the box that a job was moved to, `boxes` what was known of
+both. `tests/upgrade/0_1_0/states` and `0_2_0/states` are the same of earlier versions.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from itertools import count
+import json
+import os
+from pathlib import Path
+import shutil
+from typing import Any
+from unittest.mock import patch
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.documents import spool
+from custom_components.lianke.jobs import migration
+from custom_components.lianke.jobs.files import ledger_path, old_path
+from custom_components.lianke.jobs.job import Job
+from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
+from custom_components.lianke.ledger_file import DATABASE_NAME, LedgerFile
+from tests.clock import Clock
+from tests.jobs.conftest import OpenShop, Shop
+from tests.jobs.cut_off import Snapshots
+from tests.ledgers import rows
+from tests.simulator import Simulator
+from tests.upgrade.cloud import remember
+
+WRITTEN = Path(__file__).parents[1] / "upgrade"
+
+
+type Written = Callable[..., AbstractAsyncContextManager[tuple[Shop, Job]]]
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder of a state; its name begins with the version unless that is 0.2.0."""
+    version, _, state = name.rpartition(" ")
+    return WRITTEN / (version or "0_2_0") / "states" / state
+
+
+def records(name: str) -> list[dict[str, Any]]:
+    """Return the records that were written, oldest first."""
+    found = [
+        json.loads(path.read_text("utf-8")) for path in folder_of(name).glob("jobs/*/job.json")
+    ]
+    return sorted(found, key=lambda record: str(record["created_at"]))
+
+
+def lay_out(hass: HomeAssistant, *names: str) -> None:
+    """Put the folders of some states where that version had them; the other box's may have no job."""
+    for jobs, entry_id in (("jobs", "test_entry"), ("other_jobs", "test_entry_1")):
+        old_path(hass, entry_id).unlink(missing_ok=True)
+        old_path(hass, entry_id).mkdir(mode=0o700, parents=True)
+        for name in names:
+            if (folder := folder_of(name) / jobs).is_dir():
+                shutil.copytree(folder, old_path(hass, entry_id), dirs_exist_ok=True)
+
+
+STATES = sorted(
+    f"{path.parents[2].name} {path.parent.name}" for path in WRITTEN.glob("*/states/*/jobs")
+)
+
+
+# What changes the disk on that way, besides the ledger.
+STEPS = ("mkdir", "rename", "rmdir", "touch", "unlink")
+
+
+# What says where a folder lies differs with each that is made.
+PLACES = {DATABASE_NAME, f"{DATABASE_NAME}-wal", "ledger.count"}
+
+
+async def taken_in(hass: HomeAssistant) -> dict[str, Any]:
+    """Open the ledger as the first box does, and close it; return all that is there then."""
+    tokens = (f"token {number}" for number in count())
+    with patch.object(migration, "new_token", lambda: next(tokens)):
+        await async_get_ledger(hass)
+    await async_close_ledger(hass)
+    return await hass.async_add_executor_job(look, ledger_path(hass))
+
+
+def look(root: Path) -> dict[str, Any]:
+    """Return the records of a ledger and the files beside it, the documents by what they have."""
+    # Aside or lost, nothing of it.
+    assert not [*root.parent.glob("damaged-*")]
+    found: dict[str, Any] = {
+        f"{kind} {box}": rows(root, kind, box)
+        for kind in ("job", "task")
+        for box in ("test_entry", "test_entry_1")
+    }
+    for path in sorted(root.parent.rglob("*")):
+        if path.is_file():
+            name = str(path.relative_to(root.parent))
+            found[name] = "" if path.name in PLACES else path.read_bytes()
+    return found
+
+
+class CutOff(Snapshots):
+    """The one after the transaction, of which the file beside the ledger does not know yet, is `committed`."""
+
+    committed = -1
+
+
+@contextmanager
+def cut_off_anywhere(hass: HomeAssistant, folder: Path) -> Iterator[CutOff]:
+    """Copy all that lies there before each step that changes it, and after the last one."""
+    root = ledger_path(hass).parent
+    taken = CutOff(root, folder)
+
+    def before(work: Callable[..., Any]) -> Callable[..., Any]:
+        def step(path: Path, *args: Any, **more: Any) -> Any:
+            if path.is_relative_to(root):
+                taken.take()
+            return work(path, *args, **more)
+
+        return step
+
+    def count_on(*args: Any, work: Callable[..., Any] = os.pwrite) -> Any:
+        taken.committed = taken.count
+        taken.take()
+        return work(*args)
+
+    with (
+        ExitStack() as steps,
+        patch.object(migration, "sync_path", taken.before(spool.sync_path)),
+        patch.object(LedgerFile, "write", taken.before(LedgerFile.write)),
+        patch("os.pwrite", count_on),
+    ):
+        for name in STEPS:
+            steps.enter_context(patch.object(Path, name, before(getattr(Path, name))))
+        yield taken
+    taken.take()
+
+
+def together() -> list[list[str]]:
+    """Return all states, those of a version together that lie in one folder beside each other."""
+    groups: list[tuple[str, set[str], list[str]]] = []
+    for name in STATES:
+        version, folder = name.partition(" ")[0], folder_of(name)
+        paths = {str(path.relative_to(folder)) for path in folder.glob("*jobs/*")}
+        for of, known, names in groups:
+            if of == version and not known & paths:
+                known.update(paths)
+                names.append(name)
+                break
+        else:
+            groups.append((version, paths, [name]))
+    return [names for _, _, names in groups]
+
+
+@pytest.fixture
+def entries(hass: HomeAssistant, sim: Simulator, tmp_path: Path) -> list[MockConfigEntry]:
+    """Know both boxes, as Home Assistant does before it sets up the first one."""
+    hass.config.config_dir = str(tmp_path / "config")
+    found = []
+    for number, box in enumerate([*sim.cloud.boxes.values()][:2]):
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            title="Box",
+            data={"device_id": box.device_id, "webhook_id": "test_webhook"},
+            entry_id=f"test_entry_{number}" if number else "test_entry",
+        )
+        entry.add_to_hass(hass)
+        found.append(entry)
+    return found
+
+
+@pytest.fixture
+def written(
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    clock: Clock,
+    sim: Simulator,
+    open_shop: OpenShop,
+    entries: list[MockConfigEntry],
+) -> Written:
+    """Open the shop on a folder of an older version, and give it with the folder's newest job."""
+
+    @asynccontextmanager
+    async def opener(name: str, **options: Any) -> AsyncIterator[tuple[Shop, Job]]:
+        folder = folder_of(name)
+        for path in (folder.parent / "boxes").iterdir():
+            hass_storage[path.stem] = json.loads(path.read_text("utf-8"))
+        cloud = json.loads((folder / "cloud.json").read_text("utf-8"))
+        clock.tick(datetime.fromtimestamp(cloud["now"], UTC) - dt_util.utcnow())
+        if not old_path(hass, "test_entry").exists():
+            lay_out(hass, name)
+        remember(sim, sim.box, cloud["tasks"])
+        hass.config_entries.async_update_entry(entries[0], options=options)
+        async with open_shop(entry=entries[0]) as shop:
+            yield shop, shop.queue.jobs()[0]
+
+    return opener
