@@ -40,7 +40,6 @@ def rows(root: Path, kind: str, box: str | None = None) -> list[dict[str, Any]]:
 
 
 def texts(root: Path, kind: str, box: str | None = None) -> list[str]:
-    """Read the JSON texts of the same records."""
     return [text for of, at, _, text in _found(root) if (of, at) == (kind, box or at)]
 
 

@@ -52,7 +52,6 @@ class Visitors:
         await asyncio.sleep(0)
 
     async def go_all(self) -> None:
-        """Let them all go, one after the other."""
         while self.inside:
             await self.go(self.inside[0])
 

@@ -80,7 +80,6 @@ class Receiver:
 
     @property
     def address(self) -> str | None:
-        """Return where callbacks arrive."""
         return self.url
 
     @property
@@ -101,7 +100,6 @@ class Receiver:
         """Never wait."""
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Take a callback as the webhook would."""
         body = await request.json()
         token = request.query.get("job")
         self.bodies.append(body)
@@ -137,15 +135,12 @@ class Shop:
 
     @property
     def box(self) -> Box:
-        """The box in the simulator."""
         return self.sim.cloud.boxes[self.entry.data["device_id"]]
 
     def printer(self, port: int = 1) -> Printer:
-        """Return the printer at a port of the box, in the simulator."""
         return next(printer for printer in self.box.printers if printer.port == port)
 
     def key(self, port: int = 1) -> str:
-        """Return the key of the printer at a port."""
         return next(
             key for key, known in self.storage.printers.items() if known.printer.port == port
         )
@@ -194,7 +189,6 @@ class Shop:
         return spec, (Delivery(document=document, options=resolved),)
 
     async def submit(self, document: Document | None = None, **changes: Any) -> Job:
-        """Submit a job and return it."""
         return (await self.take(document, **changes)).job
 
     async def take(self, document: Document | None = None, **changes: Any) -> Taken:
@@ -207,7 +201,6 @@ class Shop:
     async def preview(
         self, document: Document | None = None, *, port: int = 1, user: str | None = None
     ) -> Preview:
-        """Have the cloud draw a document."""
         coordinator = self.coordinator
         data = LiankeData(
             client=coordinator.client,
@@ -226,7 +219,6 @@ class Shop:
         await self.settle()
 
     def threads_work(self) -> bool:
-        """Return whether a thread works, here or in the cloud, where documents are written and read."""
         return threads_work(self.sim.cloud.executor, self.sim.cloud.renderer._executor)
 
     async def settle(self) -> None:
@@ -299,11 +291,9 @@ class Shop:
 
     @property
     def folder(self) -> Path:
-        """Where the jobs lie."""
         return jobs_path(self.hass, self.entry.entry_id)
 
     def row(self, job: Job) -> dict[str, Any]:
-        """Return what is on disk of a job."""
         found = rows(ledger_path(self.hass), JOB_KIND.name, self.entry.entry_id)
         (record,) = (one for one in found if one["job_id"] == job.job_id)
         return record
@@ -374,7 +364,6 @@ def hanging() -> Iterator[Disk]:
 
 
 async def refusal(work: Awaitable[object]) -> str:
-    """Return why something is refused."""
     with pytest.raises(InputError) as refused:
         await work
     return refused.value.reason
@@ -397,7 +386,6 @@ def answered(answer: str | Exception) -> Iterator[None]:
 
 @pytest.fixture
 async def clock() -> AsyncIterator[Clock]:
-    """Give a clock that the test moves."""
     async with moved_by_hand() as clock:
         yield clock
 
@@ -413,7 +401,6 @@ async def sim(tmp_path: Path, socket_enabled: None) -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 async def receiver(socket_enabled: None) -> AsyncIterator[Receiver]:
-    """Give a place for callbacks on a real port."""
     receiver = Receiver()
     app = web.Application()
     app.router.add_post("/callback", receiver.handle)
@@ -499,7 +486,6 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
 
 @pytest.fixture
 async def shop(open_shop: OpenShop) -> AsyncIterator[Shop]:
-    """Give an open shop whose Home Assistant cannot be reached from outside."""
     async with open_shop() as opened:
         yield opened
 

@@ -27,14 +27,11 @@ class Snapshots:
         self.count = 0
 
     def take(self) -> None:
-        """Take one."""
         with self._lock:
             copy_moment(self._root, self._folder / str(self.count))
             self.count += 1
 
     def before(self, work: Callable[..., Any]) -> Callable[..., Any]:
-        """Take one before each call."""
-
         def taken(*args: Any) -> Any:
             self.take()
             return work(*args)

@@ -41,11 +41,7 @@ def make_delivery(**values: Any) -> Delivery:
 def make_job(**values: Any) -> Job:
     """Return a job with one delivery, held unless its state is given."""
     delivery = _some(values, DELIVERY_FIELDS | _DOCUMENT)
-    spec: dict[str, Any] = {
-        "printer_key": "printer",
-        "title": "Title",
-        "waits_for": (),
-    }
+    spec: dict[str, Any] = {"printer_key": "printer", "title": "Title", "waits_for": ()}
     job: dict[str, Any] = {
         "job_id": "job",
         "printer_name": "Printer",
@@ -72,7 +68,6 @@ def altered(job: Job, **values: Any) -> Job:
 
 
 def ended(number: int, minutes: float, **changes: object) -> Job:
-    """Return a job that ended some minutes ago."""
     at = dt_util.utcnow() - timedelta(minutes=minutes)
     values: dict[str, object] = {"state": JobState.CANCELED, "created_at": at, "changed_at": at}
     return make_job(**({"job_id": f"job-{number}"} | values | changes))
@@ -92,18 +87,10 @@ def make_upload(number: int, handed_over_at: datetime, **changes: object) -> Del
 
 
 def make_task(
-    task_id: str,
-    created_at: datetime,
-    state: TaskState = TaskState.READY,
-    code: int | None = None,
+    task_id: str, created_at: datetime, state: TaskState = TaskState.READY, code: int | None = None
 ) -> DayTask:
     """Return a listed task; the list's times are whole seconds."""
     shown = created_at.replace(microsecond=0)
     return DayTask(
-        task_id=task_id,
-        state=state,
-        code=code,
-        message="",
-        created_at=shown,
-        updated_at=shown,
+        task_id=task_id, state=state, code=code, message="", created_at=shown, updated_at=shown
     )

@@ -49,7 +49,6 @@ def folder_of(name: str) -> Path:
 
 
 def records(name: str) -> list[dict[str, Any]]:
-    """Return the records that were written, oldest first."""
     found = [
         json.loads(path.read_text("utf-8")) for path in folder_of(name).glob("jobs/*/job.json")
     ]

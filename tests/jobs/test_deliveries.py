@@ -29,7 +29,7 @@ def halved(first: JobState, second: JobState, after: PersonReason | None = TURN)
         deliveries=(
             make_delivery(state=first, counts_as=(3, 1)),
             make_delivery(state=second, after=after, hold_reason=after),
-        ),
+        )
     )
 
 

@@ -28,7 +28,6 @@ from tests.simulator.faults import Fault
 
 
 async def keep(shop: Shop, job: Job) -> None:
-    """Write a job as it is."""
     table = shop.queue._jobs.table
     await shop.queue._jobs.lease.commit(lambda view: view.put(table, job.job_id, job))
 

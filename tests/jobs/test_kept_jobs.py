@@ -35,7 +35,6 @@ def old(shop: Shop, number: int, days: float = 5, port: int = 1, **more: Any) ->
 
 
 def already_read(shop: Shop) -> list[str]:
-    """Return which jobs are read."""
     return [job.job_id for job in shop.queue._jobs.latest.already_read]
 
 

@@ -6,11 +6,9 @@ from datetime import timedelta
 import pytest
 
 from custom_components.lianke.api.errors import BoxNotRespondingError
-from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.jobs.job import Job, JobState
-from custom_components.lianke.jobs.outcome import changes_from_state
 from tests.clock import until
 from tests.household import show_state
 from tests.jobs.conftest import ASK, CANCEL, OpenShop, Receiver, Shop
@@ -186,16 +184,6 @@ async def test_an_expired_job_that_may_have_begun_is_unconfirmed(shop: Shop) -> 
     assert not (await shop.queue.async_confirm(job.job_id)).partly_printed
     await shop.settle()
     assert not news
-
-
-async def test_revoked_by_somebody_else_proves_nothing(shop: Shop) -> None:
-    """Nobody here asked for it, so nobody here knows whether it had begun."""
-    job = await shop.submit()
-    await shop.uploaded(job)
-    job = shop.queue.get(job.job_id)
-    changes = changes_from_state(job, job.current_delivery, TaskState.REVOKED, None)
-    assert changes is not None
-    assert changes["partly_printed"]
 
 
 async def test_an_ended_job_is_not_canceled(shop: Shop) -> None:

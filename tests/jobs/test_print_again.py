@@ -27,7 +27,6 @@ async def shop(hass: HomeAssistant, open_shop: OpenShop) -> AsyncIterator[Shop]:
 
 
 def documents(shop: Shop) -> int:
-    """Return how many documents of jobs lie on disk."""
     return len(list(shop.folder.glob("*/document*")))
 
 
@@ -61,9 +60,7 @@ async def test_a_printed_job_is_printed_again_as_often_as_wanted(shop: Shop) -> 
     assert len(shop.sim.cloud.printed) == 3
 
 
-async def test_a_printed_document_is_gone_where_nobody_wants_it_kept(
-    open_shop: OpenShop,
-) -> None:
+async def test_a_printed_document_is_gone_where_nobody_wants_it_kept(open_shop: OpenShop) -> None:
     offered: list[bool] = []
     async with open_shop() as shop:
         shop.queue.listen(lambda job, _old: offered.append(job.can_print_again))

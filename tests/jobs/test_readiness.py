@@ -1,7 +1,5 @@
 """Jobs that wait: for the box, the printer, the paper, the night to end, the internet."""
 
-from datetime import timedelta
-
 import pytest
 
 from custom_components.lianke.jobs.job import JobState
@@ -85,18 +83,6 @@ async def test_quiet_hours_hold_until_their_end(open_shop: OpenShop, *, by_optio
         await shop.until(job, JobState.COMPLETED)
 
 
-async def test_takes_a_job_back_that_waits_in_the_cloud_too_long(shop: Shop) -> None:
-    """That nothing of it was printed is only known if the cloud says that no byte was sent (`test_interrupted.py`)."""
-    shop.sim.cloud.variants.printer_off = "accepted_until_on"
-    shop.printer().on = False
-    job = await shop.submit(expires_in=timedelta(minutes=10))
-    assert (await shop.uploaded(job)).state is JobState.QUEUED
-    await shop.until(job, JobState.UNCONFIRMED, seconds=1260, step=20)
-    shop.printer().on = True
-    await shop.tick(600)
-    assert not shop.sim.cloud.printed
-
-
 async def test_cancel_that_came_too_late_is_told_as_completed(shop: Shop) -> None:
     shop.sim.cloud.variants.cancel = "prints_success"
     shop.printer().seconds_per_page = 2000
@@ -105,14 +91,3 @@ async def test_cancel_that_came_too_late_is_told_as_completed(shop: Shop) -> Non
     await shop.queue.async_cancel(job.job_id)
     await shop.until(job, JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1
-
-
-async def test_a_passing_refusal_fails_a_job_that_must_not_wait(shop: Shop) -> None:
-    shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=5011, msg="端口没有打印机"))
-    job = await shop.submit(hold=False)
-    done = await shop.uploaded(job)
-    assert (done.state, done.reason, done.current_delivery.code) == (
-        JobState.FAILED,
-        "printer_not_found",
-        5011,
-    )

@@ -428,10 +428,7 @@ async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
     await shop.tick(2)
     reported: list[str] = []
     shop.queue.watch(lambda: reported.append("printer"), job.spec.printer_key)
-    with (
-        patch.object(rules, "MAX_RECORDS", 0),
-        patch.object(rules, "RATE_PERIOD", timedelta()),
-    ):
+    with patch.object(rules, "MAX_RECORDS", 0), patch.object(rules, "RATE_PERIOD", timedelta()):
         await shop.queue._jobs.async_trim()
     assert not shop.queue.jobs()
     await shop.settle()

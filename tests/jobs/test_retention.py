@@ -7,10 +7,10 @@ from homeassistant.core import Context
 from homeassistant.util import dt as dt_util
 import pytest
 
+from custom_components.lianke.jobs import rules
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import (
     FREE_WITHDRAWALS,
-    MAX_FINISHED_RECORDS,
     MAX_KEPT_DOCUMENT_BYTES,
     MAX_RECORDS,
     MAX_WITHDRAWN,
@@ -43,18 +43,6 @@ async def test_print_and_cancel_in_the_cloud_is_limited(open_shop: OpenShop) -> 
         await shop.submit()
 
 
-def test_print_and_cancel_at_home_is_limited() -> None:
-    """Forty-five in an hour are refused at a limit of thirty; what a newer job replaced is free."""
-    now = dt_util.utcnow()
-    jobs = [ended(number, 10) for number in range(30 + FREE_WITHDRAWALS)]
-    check_rate(jobs[1:], now, limit=30, printer="Printer")
-    with pytest.raises(LimitError):
-        check_rate(jobs, now, limit=30, printer="Printer")
-    check_rate(jobs, now + timedelta(hours=1), limit=30, printer="Printer")
-    replaced = [ended(number, 10, reason="replaced") for number in range(500)]
-    check_rate(replaced, now, limit=30, printer="Printer")
-
-
 def test_a_limit_beyond_the_records_that_are_kept_is_one() -> None:
     """1,500 prints and cancels in an hour passed a limit of 999; what newer jobs replaced does not count."""
     now = dt_util.utcnow()
@@ -70,21 +58,27 @@ def test_a_limit_beyond_the_records_that_are_kept_is_one() -> None:
     assert len(jobs) <= 999 + FREE_WITHDRAWALS + MAX_WITHDRAWN
 
 
-async def test_thousands_of_canceled_jobs_leave_few_records(open_shop: OpenShop) -> None:
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(rules, "MAX_WITHDRAWN", 20)
+    return 20
+
+
+async def test_thousands_of_canceled_jobs_leave_few_records(open_shop: OpenShop, few: int) -> None:
     """On disk and in memory, though each has a request id that would be kept for a day."""
     async with open_shop(max_jobs_per_hour=999) as shop:
         await shop.switch(online=False)
-        for number in range(MAX_WITHDRAWN + 30):
+        for number in range(few + 30):
             job = await shop.submit(request_id=f"id-{number}")
             await shop.queue.async_cancel(job.job_id)
         await shop.tick(2)
         # They count for the limit on jobs.
-        assert len(shop.queue.jobs()) == MAX_WITHDRAWN + 30
+        assert len(shop.queue.jobs()) == few + 30
         await shop.tick(3600)
-        await until(lambda: len(shop.queue.jobs()) == MAX_WITHDRAWN)
+        await until(lambda: len(shop.queue.jobs()) == few)
         await until(lambda: not shop.queue._scheduler._is_working)
         root = shop.queue.document_path(job).parent.parent
-        assert sum(path.is_dir() for path in root.iterdir()) == MAX_WITHDRAWN
+        assert sum(path.is_dir() for path in root.iterdir()) == few
 
 
 async def test_a_failed_job_ended_when_it_failed(open_shop: OpenShop) -> None:
@@ -114,21 +108,6 @@ def test_when_a_job_ended() -> None:
     # 0.1.0 did not record it of jobs that were printed.
     old = ended(2, 10, state=JobState.COMPLETED)
     assert (old.current_delivery.ended_at, old.ended_at) == (None, old.changed_at)
-
-
-def test_finished_jobs_are_capped_but_for_what_may_be_a_task() -> None:
-    now = dt_util.utcnow()
-    printed = [
-        ended(number, 300, state=JobState.COMPLETED, request_id=f"{number}", task_id=f"{number}")
-        for number in range(MAX_FINISHED_RECORDS + 50)
-    ]
-    lost = ended(9_999, 9_000, state=JobState.UNCONFIRMED, handed_over_at=now - timedelta(hours=6))
-    waiting = ended(10_000, 500, state=JobState.HELD)
-    late = ended(10_001, 9_000, state=JobState.EXPIRED, ended_at=now - timedelta(minutes=5))
-    assert not to_forget([late, *printed[:MAX_RECORDS]], now)
-    gone = to_forget([waiting, lost, *printed], now)
-    assert len(gone) == 51
-    assert list(gone) == [job.job_id for job in printed[:51]]
 
 
 def test_what_ended_first_is_forgotten_first_however_long_others_had_waited() -> None:

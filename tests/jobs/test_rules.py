@@ -73,13 +73,11 @@ def refused(rule: Callable[[], object]) -> str | None:
 
 
 def counted(pages: int | None, **values: Any) -> Delivery:
-    """Return a delivery whose document has so many pages."""
     one = make_delivery(**values)
     return replace(one, document=replace(one.document, pages=pages))
 
 
 def ended(ago: timedelta, state: JobState = JobState.COMPLETED, **values: Any) -> Job:
-    """Return a job that was made and ended so long ago."""
     at = NOW - ago
     return make_job(**{"state": state, "created_at": at, "changed_at": at, "ended_at": at} | values)
 
@@ -458,11 +456,7 @@ QUIET = NOW + HOUR
         Verdict("quiet_hours", QUIET),
     ),
     ("ready for a minute", {"ready_for": MINUTE}, Verdict(None)),
-    (
-        "ready for less",
-        {"ready_for": MINUTE - SECOND},
-        Verdict("getting_ready", NOW + SECOND),
-    ),
+    ("ready for less", {"ready_for": MINUTE - SECOND}, Verdict("getting_ready", NOW + SECOND)),
     ("ready just now", {"ready_for": timedelta()}, Verdict("getting_ready", NOW + MINUTE)),
 )
 def test_verdict(facts: dict[str, Any], expected: Verdict) -> None:
@@ -731,12 +725,10 @@ def test_paper_that_is_turned_lies_in_the_tray() -> None:
 
 
 def answer(job: Job, reason: str | None) -> object:
-    """Say yes."""
     return rules.changes_on_answer(job, reason, [job], NOW)
 
 
 def no(job: Job, reason: str | None) -> object:
-    """Say no."""
     return rules.changes_on_rejection(job, reason, "")
 
 
@@ -853,12 +845,7 @@ AGAIN = FAILED | {"retried_as": "again"}
     ("its retry was printed", AGAIN, {"state": JobState.COMPLETED}, "job_retried_already"),
     ("its retry was canceled unsent", AGAIN, {"state": JobState.CANCELED}, None),
     ("its retry failed unsent, and can be retried", AGAIN, FAILED, "job_retried_already"),
-    (
-        "its retry failed unsent, and cannot",
-        AGAIN,
-        FAILED | {"has_document": False},
-        None,
-    ),
+    ("its retry failed unsent, and cannot", AGAIN, FAILED | {"has_document": False}, None),
     (
         "its retry was canceled in the cloud",
         AGAIN,

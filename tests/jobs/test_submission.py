@@ -27,7 +27,6 @@ async def failed(shop: Shop) -> Job:
 
 
 async def retry(shop: Shop, job: Job, to: Shop | None = None) -> Job:
-    """Print a job once more, also at another box."""
     changes = None
     if to is not None and to is not shop:
         changes = ReprintChanges(printer_key=to.key(), options=to.options(), requested={})
@@ -158,10 +157,7 @@ async def test_a_retry_of_a_job_that_is_just_forgotten_is_taken(open_shop: OpenS
 async def test_a_retry_that_is_not_taken_leaves_no_mark(shop: Shop) -> None:
     job = await failed(shop)
     refusal = InputError("the hour's jobs are used up")
-    with (
-        patch.object(shop.queue, "async_submit", side_effect=refusal),
-        pytest.raises(InputError),
-    ):
+    with patch.object(shop.queue, "async_submit", side_effect=refusal), pytest.raises(InputError):
         await retry(shop, job)
     await shop.until(await retry(shop, job), JobState.COMPLETED)
 
@@ -184,14 +180,4 @@ async def test_a_retry_that_failed_is_retried_itself(shop: Shop) -> None:
     assert (await refused(shop, job))["job_id"] == again.job_id
     third = await retry(shop, again)
     await shop.until(third, JobState.COMPLETED)
-    assert len(shop.sim.cloud.printed) == 1
-
-
-async def test_a_retry_that_was_canceled_here_counts_for_nothing(shop: Shop) -> None:
-    job = await failed(shop)
-    await shop.switch(online=False)
-    again = await retry(shop, job)
-    await shop.queue.async_cancel(again.job_id)
-    await shop.switch(online=True)
-    await shop.until(await retry(shop, job), JobState.COMPLETED)
     assert len(shop.sim.cloud.printed) == 1

@@ -173,10 +173,7 @@ def test_several_in_doubt_are_told_apart_only_where_there_is_one_way(
 
 
 @settings(max_examples=examples(300), deadline=None)
-@given(
-    st.lists(moments, min_size=1, max_size=4),
-    st.lists(moments, min_size=1, max_size=6),
-)
+@given(st.lists(moments, min_size=1, max_size=4), st.lists(moments, min_size=1, max_size=6))
 def test_more_tasks_than_doubts_are_strangers(
     doubts: list[timedelta], tasks: list[timedelta]
 ) -> None:
@@ -214,10 +211,7 @@ def test_an_earlier_doubt_takes_its_own_task_out_of_a_later_one() -> None:
 def test_a_cloud_that_hangs_does_not_give_one_job_the_task_of_another() -> None:
     """The first upload was given up after half a minute; its task is made when the second one fails."""
     first, second = make_upload(0, NOW), make_upload(1, NOW + timedelta(seconds=70))
-    made = [
-        OWN_TASK,
-        make_task("first", NOW + timedelta(seconds=72)),
-    ]
+    made = [OWN_TASK, make_task("first", NOW + timedelta(seconds=72))]
     found = match(made, [first, second], [OWN])
     assert not found.tasks
 

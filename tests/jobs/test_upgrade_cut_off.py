@@ -22,12 +22,7 @@ from custom_components.lianke.jobs.opening import (
     async_get_ledger,
     async_remove_jobs,
 )
-from custom_components.lianke.ledger_file import (
-    DATABASE_NAME,
-    LedgerFile,
-    LedgerRefusedError,
-    Row,
-)
+from custom_components.lianke.ledger_file import DATABASE_NAME, LedgerFile, LedgerRefusedError, Row
 from tests.clock import Clock
 from tests.jobs.conftest import SUBMIT, OpenShop
 from tests.jobs.old_folders import (

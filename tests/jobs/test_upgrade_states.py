@@ -84,12 +84,10 @@ def _without_new(value: Any, old: Any) -> Any:
 
 
 async def continued(shop: Shop, job: Job) -> None:
-    """Answer what the job waits for."""
     await shop.queue.async_continue(job.job_id)
 
 
 async def printed_again(shop: Shop, job: Job) -> None:
-    """Print its document again, and wait for that."""
     again = await async_print_again(shop.queue, job, Context())
     await shop.until(again, JobState.COMPLETED)
 
@@ -215,10 +213,7 @@ async def test_whether_it_was_moved_to_a_box_that_is_gone_nobody_knows(
 async def test_a_move_that_the_other_box_had_taken(
     written: Written, entries: list[MockConfigEntry], open_shop: OpenShop, name: str
 ) -> None:
-    async with (
-        written(name) as (shop, over),
-        open_shop(number=1, entry=entries[1]) as other,
-    ):
+    async with written(name) as (shop, over), open_shop(number=1, entry=entries[1]) as other:
         (there,) = other.queue.jobs()
         assert (over.state, over.reason, over.moved_to) == (
             JobState.CANCELED,

@@ -53,7 +53,6 @@ def opened(root: Path) -> tuple[str, Path | None]:
 
 
 def documents(root: Path) -> str:
-    """Return which documents lie in a folder."""
     return "".join(sorted(path.read_text() for path in root.rglob("document.pdf")))
 
 

@@ -27,7 +27,6 @@ OPEN_FILES = Path("/proc/self/fd")
 
 @contextmanager
 def opened(root: Path) -> Iterator[LedgerFile]:
-    """Open a ledger's file, and close it."""
     file = LedgerFile(root)
     try:
         file.open()
@@ -37,7 +36,6 @@ def opened(root: Path) -> Iterator[LedgerFile]:
 
 
 def put(file: LedgerFile, *keys: RowKey, staged: bool = False) -> None:
-    """Write rows in one transaction."""
     file.write({key: Row(f'"{key.record_id}"', is_staged=staged) for key in keys})
 
 

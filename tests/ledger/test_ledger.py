@@ -514,7 +514,6 @@ async def made(hass: HomeAssistant, root: Path) -> None:
 
 
 def change(root: Path, sql: str) -> None:
-    """Change the file from outside."""
     db = sqlite3.connect(root / DATABASE_NAME, isolation_level=None)
     db.execute(sql)
     db.close()

@@ -21,8 +21,6 @@ from tests.ledger.things import full_disk
 
 @dataclass(frozen=True)
 class Parcel:
-    """A record of the tests."""
-
     name: str
     changed_at: str
     is_over: bool = True
@@ -50,13 +48,11 @@ OLD = ("a", "b", "c", "d")
 
 
 def parcel(name: str, days: float = 0, **more: Any) -> Parcel:
-    """Return a parcel that was changed some days ago."""
     return replace(Parcel(name, (dt_util.utcnow() - timedelta(days=days)).isoformat()), **more)
 
 
 @asynccontextmanager
 async def opened(hass: HomeAssistant, root: Path) -> AsyncIterator[Ledger]:
-    """Start with the ledger, and close it."""
     READ.clear()
     ledger = Ledger(hass, root)
     await ledger.async_open(PARCEL)
@@ -84,7 +80,6 @@ async def kept(hass: HomeAssistant, root: Path) -> list[Parcel]:
 
 
 def names(ledger: Ledger) -> list[str]:
-    """Return the names on disk, oldest first."""
     return [one.name for one in ledger.committed(HERE).values()]
 
 

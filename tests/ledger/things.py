@@ -16,8 +16,6 @@ from custom_components.lianke.ledger_file import Kind
 
 @dataclass(frozen=True)
 class Thing:
-    """A record of the tests."""
-
     name: str
     state: str = "held"
     pad: str = ""
@@ -41,8 +39,6 @@ THERE = Table(THING, "there")
 
 
 def put(table: Table[Thing], name: str, state: str, *, pad: str = "") -> Callable[[View], Thing]:
-    """Return a change that writes a thing."""
-
     def change(view: View) -> Thing:
         thing = Thing(name, state, pad)
         view.put(table, name, thing)
@@ -65,7 +61,6 @@ def to(name: str, state: str, *, only: str) -> Callable[[View], Thing]:
 
 
 async def made_of(hass: HomeAssistant, root: Path, kind: Kind[Thing] = THING) -> Ledger:
-    """Open a ledger and load its tables."""
     ledger = Ledger(hass, root)
     await ledger.async_open()
     for box in ("here", "there"):
@@ -75,7 +70,6 @@ async def made_of(hass: HomeAssistant, root: Path, kind: Kind[Thing] = THING) ->
 
 @asynccontextmanager
 async def opened(hass: HomeAssistant, root: Path) -> AsyncIterator[Ledger]:
-    """Open a ledger, and close it."""
     ledger = await made_of(hass, root)
     try:
         yield ledger
@@ -114,7 +108,6 @@ BIG = "x" * 60_000
 
 
 def states(ledger: Ledger, table: Table[Thing] = HERE) -> dict[str, str]:
-    """Return the states on disk."""
     return {name: thing.state for name, thing in ledger.committed(table).items()}
 
 
@@ -125,5 +118,4 @@ async def under_way(ledger: Ledger) -> None:
 
 
 def stage_of(name: str) -> Callable[[View], None]:
-    """Return a change that stages a thing."""
     return lambda view: view.put(HERE, name, Thing(name), staged=True)

@@ -86,7 +86,6 @@ LASERS = [Laser(*values) for values in product((False, True), repeat=3)]
 
 
 def paper(count: int) -> list[Sheet]:
-    """Return a tray of blank sheets."""
     return [Sheet() for _ in range(count)]
 
 

@@ -39,5 +39,4 @@ def request(
 
 
 async def submit(shop: Shop, **changes: Any) -> Job:
-    """Print on both sides by hand."""
     return await shop.queue.async_submit(*request(shop, **changes))

@@ -24,7 +24,6 @@ USUAL = Laser(out_up=False, prints_up=True, top_leads=True)
 
 @pytest.fixture
 def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Return a media folder with documents."""
     folder = make_media(hass, tmp_path / "media")
     (folder / "seven.pdf").write_bytes(make_pdf(7))
     (folder / "one.pdf").write_bytes(make_pdf(1))
@@ -33,7 +32,6 @@ def media(hass: HomeAssistant, tmp_path: Path) -> Path:
 
 
 def options(hass: HomeAssistant, entry: MockConfigEntry, **changes: Any) -> None:
-    """Change options of the entry."""
     hass.config_entries.async_update_entry(entry, options={**entry.options, **changes})
 
 
@@ -84,13 +82,7 @@ async def test_seven_pages_twice(laser: Laser, house: House) -> None:
     sheets = [(front.text, back.text) for front, back in read(done, out_up=laser.out_up)]
     assert (
         sheets
-        == [
-            ("Page 1", "Page 2"),
-            ("Page 3", "Page 4"),
-            ("Page 5", "Page 6"),
-            ("Page 7", ""),
-        ]
-        * 2
+        == [("Page 1", "Page 2"), ("Page 3", "Page 4"), ("Page 5", "Page 6"), ("Page 7", "")] * 2
     )
     assert all(printed.options["dmDuplex"] == "1" for printed in house.printed)
     assert not house.spooled()
@@ -185,11 +177,7 @@ async def test_what_cannot_be_split(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("printer", "expected"),
-    [
-        (LASER, ["off", "long_edge", "short_edge"]),
-        (INKJET, ["off", LONG, SHORT]),
-        (LABELS, None),
-    ],
+    [(LASER, ["off", "long_edge", "short_edge"]), (INKJET, ["off", LONG, SHORT]), (LABELS, None)],
 )
 async def test_it_is_offered_where_there_is_no_unit(
     printer: str, expected: list[str] | None, house: House

@@ -1,7 +1,7 @@
 """Both sides by hand: two deliveries that are one job, with a person who turns the stack between them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 import json
@@ -24,15 +24,7 @@ from custom_components.lianke.printing.print_action import job_dict
 from tests.clock import until
 from tests.jobs.conftest import OpenShop, Receiver, Shop, refusal
 from tests.ledgers import refusing
-from tests.manual_duplex.laser import (
-    LASERS,
-    Laser,
-    Sheet,
-    images_of,
-    paper,
-    read,
-    turn_stack,
-)
+from tests.manual_duplex.laser import LASERS, Laser, Sheet, images_of, paper, read, turn_stack
 from tests.manual_duplex.requests import USUAL, request, submit
 from tests.power_cut import copy_moment
 from tests.simulator import Outcome
@@ -73,7 +65,6 @@ def stack_of(shop: Shop, laser: Laser = USUAL, sheets: int = 4) -> list[Sheet]:
 
 
 def texts(stack: list[Sheet], laser: Laser = USUAL) -> list[str]:
-    """Return what is read on the sheets."""
     return [f"{one.text} {two.text}".strip() for one, two in read(stack, out_up=laser.out_up)]
 
 
@@ -131,11 +122,7 @@ async def test_it_is_one_job_to_everybody(shop: Shop) -> None:
     # What it expires by is counted from when it waits for a person.
     assert job.expires_at - job.changed_at == timedelta(hours=12)
     await finish(shop, job)
-    assert shop.states(job) == [
-        JobState.UPLOADING,
-        JobState.QUEUED,
-        *shop.states(job)[2:],
-    ]
+    assert shop.states(job) == [JobState.UPLOADING, JobState.QUEUED, *shop.states(job)[2:]]
     assert shop.states(job).count(JobState.HELD) == 1
 
 
@@ -230,13 +217,13 @@ async def test_a_first_delivery_that_was_canceled_too_late_is_the_end(open_shop:
     """Also if Home Assistant was restarted before that was known."""
     async with open_shop() as shop:
         shop.sim.cloud.variants.update(cancel="prints_success")
-        shop.printer().seconds_per_page = 3000
+        shop.printer().seconds_per_page = 1000
         job = await submit(shop)
         await shop.uploaded(job)
         await shop.until(job, JobState.SENDING)
         assert (await shop.queue.async_cancel(job.job_id)).state is JobState.CANCELING
         entry = shop.entry
-    shop.clock.tick(4 * 3000)
+    shop.clock.tick(4 * 1000)
     await until(lambda: shop.sim.cloud.printed)
     async with open_shop(entry=entry) as shop:
         reported = await shop.until(job, JobState.CANCELED)
@@ -454,7 +441,6 @@ async def test_first_deliveries_stay_ours_on_the_list(shop: Shop) -> None:
 async def print_again(
     shop: Shop, job: Job, *, from_sheet: int = 1, backs_only: bool = False
 ) -> Job:
-    """Print the rest of a job anew."""
     return await async_print_again(
         shop.queue, job, Context(), from_sheet=from_sheet, backs_only=backs_only
     )
@@ -568,7 +554,6 @@ async def off(shop: Shop) -> None:
 
 
 async def on(shop: Shop) -> None:
-    """Switch the printer on again."""
     shop.printer().on = True
     await shop.refresh()
 
@@ -724,57 +709,38 @@ async def test_the_same_request_is_not_printed_twice(shop: Shop) -> None:
     await finish(shop, job)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        {"pages": "7"},
-        {"pages": 0},
-        {"pages": 2**40},
+async def test_a_record_that_cannot_be_read(shop: Shop) -> None:
+    """With damaged details the job goes on: only what is left of it cannot be told, and so not printed."""
+    job = await turning(shop)
+    record = json.loads(job.as_json())
+    assert Job.from_record(record) == job
+    first, second = record["deliveries"]
+    ranged = second | {"options": second["options"] | {"page_range": "2-4"}}
+    details: list[dict[str, Any]] = [
+        *({"pages": pages} for pages in ("7", 0, 2**40, 2)),
         {"copies": True},
         {"put_back": "sideways"},
         {"lies": 1},
         {"another": 1},
-        {"pages": 2},
-    ],
-)
-async def test_details_that_cannot_be_read(shop: Shop, damage: dict[str, Any]) -> None:
-    """The job goes on: only what is left of it cannot be told, and so not printed."""
-    job = await turning(shop)
-    record = json.loads(job.as_json())
-    assert Job.from_record(record) == job
-    second = record["deliveries"][1]
-    second["details"] |= damage
-    second["options"]["page_range"] = "2-4"
-    read = Job.from_record(record)
-    assert public_dict(read) is None
-    with pytest.raises(InputError, match="not_manual_duplex"):
-        rest_of(read, from_sheet=1, backs_only=False)
-    assert read.asks_for
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda first, second: [first],
-        lambda first, second: [first, second, second],
-        lambda first, second: [first, second | {"token": first["token"]}],
-        lambda first, second: [first | {"token": 5}, second],
-        lambda first, second: [first | {"after": "lunch"}, second],
-        lambda first, second: [first | {"counts_as": None}, second],
-        lambda first, second: [first | {"counts_as": [7]}, second],
-        lambda first, second: [first, second | {"details": []}],
-        lambda first, second: [
-            first | {"options": {**first["options"], "page_range": "x"}},
-            second,
-        ],
-        lambda first, second: [
-            first,
-            second | {"document": {**second["document"], "path": "../x"}},
-        ],
-    ],
-)
-async def test_damaged_deliveries(shop: Shop, damage: Callable[..., list[Any]]) -> None:
-    job = await turning(shop)
-    record = json.loads(job.as_json())
-    with pytest.raises(StoredError):
-        Job.from_record(record | {"deliveries": damage(*record["deliveries"])})
+    ]
+    for damage in details:
+        backs = ranged | {"details": second["details"] | damage}
+        read = Job.from_record(record | {"deliveries": [first, backs]})
+        assert public_dict(read) is None, damage
+        with pytest.raises(InputError, match="not_manual_duplex"):
+            rest_of(read, from_sheet=1, backs_only=False)
+        assert read.asks_for
+    for deliveries in (
+        [first],
+        [first, second, second],
+        [first, second | {"token": first["token"]}],
+        [first | {"token": 5}, second],
+        [first | {"after": "lunch"}, second],
+        [first | {"counts_as": None}, second],
+        [first | {"counts_as": [7]}, second],
+        [first, second | {"details": []}],
+        [first | {"options": first["options"] | {"page_range": "x"}}, second],
+        [first, second | {"document": second["document"] | {"path": "../x"}}],
+    ):
+        with pytest.raises(StoredError):
+            Job.from_record(record | {"deliveries": deliveries})

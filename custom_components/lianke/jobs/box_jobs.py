@@ -347,8 +347,7 @@ class BoxJobs:
         """
         # A listener that fails must not keep the others from being called.
         safe = cast(
-            JobListener,
-            catch_log_exception(listener, lambda *_: "A listener to print jobs failed"),
+            JobListener, catch_log_exception(listener, lambda *_: "A listener to print jobs failed")
         )
         self._listeners[printer_key].append((safe, states))
         return partial(self._listeners[printer_key].remove, (safe, states))

@@ -174,13 +174,7 @@ class JobState(StrEnum):
 
 
 FINAL_JOB_STATES = frozenset(
-    {
-        JobState.COMPLETED,
-        JobState.FAILED,
-        JobState.CANCELED,
-        JobState.EXPIRED,
-        JobState.UNCONFIRMED,
-    }
+    {JobState.COMPLETED, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED, JobState.UNCONFIRMED}
 )
 # What the user calls "waiting": held here, or READY in the cloud's queue.
 WAITING = frozenset({JobState.HELD, JobState.QUEUED})

@@ -35,16 +35,7 @@ from ..ledger import Change, Ledger, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker, Rule, ignore_error
 from .files import DocumentsError
-from .job import (
-    MOVED,
-    Delivery,
-    Job,
-    JobSpec,
-    JobState,
-    change_not_saved,
-    job_error,
-    new_job,
-)
+from .job import MOVED, Delivery, Job, JobSpec, JobState, change_not_saved, job_error, new_job
 from .rules import (
     PERMANENT,
     LimitError,
