@@ -544,7 +544,9 @@ class PrintQueue(JobWorker):
 
         check(job)
         spec = replace(spec, retry_of=job.job_id)
-        return await self._async_send_to(job, to, spec, deliveries, job_id=again_id, also_change=mark)
+        return await self._async_send_to(
+            job, to, spec, deliveries, job_id=again_id, also_change=mark
+        )
 
     async def async_move(
         self, job: Job, spec: JobSpec, new: Delivery, entry_id: str, *, unchanged: bool

@@ -279,4 +279,8 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
         "title": job.spec.title,
         "printer": job.printer_name,
     }
-    return await async_error_text(hass, cause, placeholders) or job.current_delivery.detail or job.reason
+    return (
+        await async_error_text(hass, cause, placeholders)
+        or job.current_delivery.detail
+        or job.reason
+    )
