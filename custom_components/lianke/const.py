@@ -6,6 +6,9 @@ from typing import Any, Final, NamedTuple
 
 DOMAIN: Final = "lianke"
 MANUFACTURER: Final = "Lianke"
+# Media types of documents, as IPP and eSCL name them.
+PDF_TYPE: Final = "application/pdf"
+JPEG_TYPE: Final = "image/jpeg"
 # The vendor's console, where boxes are bound to an account.
 CONSOLE_URL: Final = "https://open.liankenet.com"
 

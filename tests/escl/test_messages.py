@@ -6,11 +6,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from custom_components.lianke.const import ScanColor, ScanSource
+from custom_components.lianke.const import JPEG_TYPE, PDF_TYPE, ScanColor, ScanSource
 from custom_components.lianke.escl import messages
 from custom_components.lianke.escl.messages import (
-    JPEG,
-    PDF,
     Area,
     EsclError,
     Region,
@@ -62,7 +60,7 @@ def test_all_that_is_asked_for() -> None:
         source=ScanSource.FEEDER,
         color=ScanColor.GRAY,
         dpi=150,
-        format=JPEG,
+        format=JPEG_TYPE,
         two_sided=True,
         region=Region(10, 20, 1200, 900),
     )
@@ -78,7 +76,7 @@ def test_all_that_is_asked_for() -> None:
         (("<a:InputSource> Flatbed </a:InputSource>",), "source", ScanSource.GLASS),
         (("<InputSource>Adf</InputSource>",), "source", ScanSource.FEEDER),
         (("<scan:ColorMode>BlackAndWhite1</scan:ColorMode>",), "color", ScanColor.MONO),
-        (("<x:DocumentFormat>application/pdf</x:DocumentFormat>",), "format", PDF),
+        (("<x:DocumentFormat>application/pdf</x:DocumentFormat>",), "format", PDF_TYPE),
         (("<XResolution>123</XResolution>",), "dpi", 123),
         (("<Width>5</Width><Height>6</Height>",), "region", Region(0, 0, 5, 6)),
     ],
@@ -181,7 +179,7 @@ def test_what_a_scanner_can_do() -> None:
         found = [one.text for one in able.iterfind(".//scan:XResolution", names)]
         assert found == [str(dpi) for dpi in messages.SCAN_RESOLUTIONS]
         formats = [one.text for one in able.iterfind(".//pwg:DocumentFormat", names)]
-        assert formats == [JPEG, PDF]
+        assert formats == [JPEG_TYPE, PDF_TYPE]
 
 
 def test_how_a_scanner_is() -> None:

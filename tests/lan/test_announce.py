@@ -35,7 +35,7 @@ from custom_components.lianke.lan.announce import (
     printer_announcement,
 )
 from custom_components.lianke.lan.printer.profile import make_profile, printer_uuid
-from custom_components.lianke.lan.printer.server import Offered
+from custom_components.lianke.lan.printer.server import OfferedPrinter
 from tests.clock import until
 from tests.household import INKJET, LASER, OTHER_LASER, device_of, key_of
 from tests.lan.conftest import LanPrinter
@@ -194,7 +194,7 @@ async def test_two_boxes_look_for_one_name_at_once(
     browser = await network.watch(IPP)
     await asyncio.gather(
         *(
-            one._async_announce(host, place.record(IPP, LASER, host, {}))
+            one._async_announce(host, place.announcement(IPP, LASER, host, {}))
             for one, host in zip(boxes, "ab", strict=True)
         )
     )
@@ -218,7 +218,7 @@ def record(lan: LanPrinter, token: str, place: WebServerAddress) -> Announcement
     """Return what is announced of a printer."""
     known = lan.data.storage.printers[lan.key]
     profile = make_profile(lan.hass, lan.entry, known, token)
-    return printer_announcement(Offered(lan.entry, lan.key, token), profile, place)
+    return printer_announcement(OfferedPrinter(lan.entry, lan.key, token), profile, place)
 
 
 async def test_a_server_that_speaks_tls(lan: LanPrinter) -> None:

@@ -11,7 +11,7 @@ from custom_components.lianke.const import LAN_PRINTER_PATH
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Operation
 from custom_components.lianke.lan.origin import is_from_home
-from custom_components.lianke.lan.printer.server import offered_of
+from custom_components.lianke.lan.printer.server import offered_printers
 from tests.household import sent
 from tests.lan.conftest import PDF, LanPrinter
 
@@ -170,7 +170,7 @@ async def test_to_others_it_is_not_there(lan: LanPrinter) -> None:
 async def test_switched_off_it_is_not_there(lan: LanPrinter) -> None:
     lan.hass.config_entries.async_update_entry(lan.entry, options={})
     assert (await lan.post(lan.message(Operation.PRINT_JOB) + PDF))[0] == 404
-    assert offered_of(lan.entry) == []
+    assert offered_printers(lan.entry) == []
     assert sent(lan.simulator) == 0
 
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, NoReturn
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
-from ..const import ScanColor, ScanSource
+from ..const import JPEG_TYPE, PDF_TYPE, ScanColor, ScanSource
 
 UNITS_PER_INCH: Final = 300
 # Bytes of a request. Real clients send about 1,500.
@@ -27,9 +27,7 @@ MOST_SCAN_DPI: Final = 600
 DEFAULT_SCAN_DPI: Final = 300
 # The resolutions we announce. We also scan at others in between.
 SCAN_RESOLUTIONS: Final = (75, 100, 150, 200, 300, 400, 600)
-JPEG: Final = "image/jpeg"
-PDF: Final = "application/pdf"
-SCAN_FORMATS: Final = (JPEG, PDF)
+SCAN_FORMATS: Final = (JPEG_TYPE, PDF_TYPE)
 # The smallest region we announce.
 LEAST_SIDE: Final = 16
 ESCL_VERSION: Final = "2.63"
@@ -88,7 +86,7 @@ class ScanSettings:
     source: ScanSource | None = None
     color: ScanColor = ScanColor.COLOR
     dpi: int = DEFAULT_SCAN_DPI
-    format: str = JPEG
+    format: str = JPEG_TYPE
     two_sided: bool = False
     region: Region | None = None  # None for the whole page
 
@@ -182,7 +180,7 @@ def parse_settings(data: bytes) -> ScanSettings:
     if source and source not in _SOURCE_WORDS:
         raise EsclError("no such source")
     # Two elements say the same; DocumentFormatExt is the newer one.
-    wanted = texts.get("DocumentFormatExt") or texts.get("DocumentFormat") or JPEG
+    wanted = texts.get("DocumentFormatExt") or texts.get("DocumentFormat") or JPEG_TYPE
     if wanted not in SCAN_FORMATS:
         raise EsclError("no such format")
     mode = texts.get("ColorMode") or _COLOR_MODES[ScanColor.COLOR]

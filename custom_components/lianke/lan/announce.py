@@ -29,8 +29,8 @@ from ..runtime import LiankeConfigEntry
 from ..scanner.hub import SIGNAL_SCANNERS, Abilities, async_get_hub, scanner_device
 from .printer.printer_attributes import ANY, DOCUMENT_FORMATS, MOPRIA, urf_keywords
 from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
-from .printer.server import Offered, async_get_server, offered_of
-from .scanner.network_scanner import ICON, OfferedScanner, colors_of, has_source, offered_scanners
+from .printer.server import ICON_NAME, OfferedPrinter, async_get_server, offered_printers
+from .scanner.network_scanner import OfferedScanner, colors_of, has_source, offered_scanners
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class WebServerAddress(NamedTuple):
         scheme = "https" if self.secure else "http"
         return f"{scheme}://{host}:{self.port}/config/integrations/integration/{DOMAIN}"
 
-    def record(
+    def announcement(
         self, kind: str, name: str, host: str, text: dict[str, str], subtypes: tuple[str, ...] = ()
     ) -> Announcement:
         """`host` completes the host name, `lianke-HOST.local.`, which no other printer or scanner has."""
@@ -159,7 +159,7 @@ class Announcer:
     @callback
     def _dismiss_discoveries(self) -> None:
         """Dismiss the discoveries that Home Assistant's IPP integration makes of our own printers."""
-        ours = {str(printer_uuid(offered.token)) for offered in offered_of(self._entry)}
+        ours = {str(printer_uuid(offered.token)) for offered in offered_printers(self._entry)}
         self._hass.config_entries.flow.async_dismiss_discovery_flows(
             ZeroconfServiceInfo, lambda found: found.properties.get("UUID") in ours
         )
@@ -173,13 +173,13 @@ class Announcer:
     def _update(self, _event: object = None) -> None:
         """Note since when each printer has its state, and schedule an update of the announcements."""
         printers = self._entry.runtime_data.coordinator.data.printers
-        for offered in offered_of(self._entry):
+        for offered in offered_printers(self._entry):
             if (view := printers.get(offered.printer_key)) is not None:
                 async_get_server(self._hass).changes.since((offered.token, "state"), view.status)
         if ZEROCONF not in self._hass.config.components:
             return
         scanners = offered_scanners(self._hass, self._entry)
-        if not self._announced and not scanners and not offered_of(self._entry):
+        if not self._announced and not scanners and not offered_printers(self._entry):
             return
         self._is_due = True
         if self._task is None or self._task.done():
@@ -209,7 +209,7 @@ class Announcer:
         offered_now = offered_scanners(hass, entry) if hub.is_listed else ()
         scanners = {one: hub.scanners[one.scanner_id].name for one in offered_now}
         wanted: dict[str, Announcement] = {}
-        for offered in offered_of(entry):
+        for offered in offered_printers(entry):
             # Capabilities are remembered for a week: the service is asked once.
             await coordinator.capabilities.get(offered.printer_key)
             if known := entry.runtime_data.storage.printers.get(offered.printer_key):
@@ -268,7 +268,7 @@ class Announcer:
 
 
 def printer_announcement(
-    offered: Offered, profile: Profile, place: WebServerAddress, *, scans: bool = False
+    offered: OfferedPrinter, profile: Profile, place: WebServerAddress, *, scans: bool = False
 ) -> Announcement:
     """Fill the TXT record with the keys that AirPrint and Mopria ask for."""
     text = {
@@ -297,7 +297,7 @@ def printer_announcement(
         **({"TLS": "1.2"} if place.secure else {}),
     }
     kind, host = IPPS if place.secure else IPP, profile.uuid.hex[:12]
-    return place.record(kind, profile.name, host, text, SUBTYPES)
+    return place.announcement(kind, profile.name, host, text, SUBTYPES)
 
 
 def scanner_announcement(
@@ -323,11 +323,11 @@ def scanner_announcement(
         "duplex": "T" if able.duplex else "F",
         "uuid": offered.uuid,
         "adminurl": place.page,
-        "representation": f"{place.page.partition('/config')[0]}{offered.path}/{ICON}",
+        "representation": f"{place.page.partition('/config')[0]}{offered.path}/{ICON_NAME}",
         "mopria-certified-scan": MOPRIA,
     }
     host = offered.uuid.rpartition("-")[2]
-    return place.record(USCANS if place.secure else USCAN, name, host, text)
+    return place.announcement(USCANS if place.secure else USCAN, name, host, text)
 
 
 def _label(name: str) -> str:

@@ -1,7 +1,6 @@
 """The options about the home network: which printers and scanners it sees, and their addresses."""
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 import secrets
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.helpers.selector import SelectOptionDict
+from homeassistant.util.network import is_ip_address
 import voluptuous as vol
 from yarl import URL
 
@@ -105,17 +105,13 @@ async def _async_base(hass: HomeAssistant) -> URL:
         own = await network.async_get_announce_addresses(hass)
         is_set = hass.config.internal_url is not None
         # Keep a name, and a configured address of another machine, such as a container's host.
-        if base.host in place.addresses or (is_set and base.host not in own) or not _is_ip(base):
+        if (
+            base.host in place.addresses
+            or (is_set and base.host not in own)
+            or not is_ip_address(base.host or "")
+        ):
             return base
     return URL.build(scheme=scheme, host=place.addresses[0], port=place.port)
-
-
-def _is_ip(url: URL) -> bool:
-    try:
-        ip_address(url.host or "")
-    except ValueError:
-        return False
-    return True
 
 
 def lan_addresses(

@@ -92,7 +92,7 @@ _ADDRESS, _HARDWARE = 1, 2
 _BUFFER: Final = 64 * 1024
 
 
-class Client(NamedTuple):
+class LanClient(NamedTuple):
     address: str  # Owns the jobs and scans that it has begun.
     device: str  # Has the limits and turns; it may have several addresses.
 
@@ -104,12 +104,12 @@ class Devices:
         self._known: dict[str, str] = {}
         self._asked_at = float("-inf")
 
-    async def async_client(self, hass: HomeAssistant, request: web.Request) -> Client:
+    async def async_client(self, hass: HomeAssistant, request: web.Request) -> LanClient:
         """Raise HTTPNotFound for a request from outside the home network."""
         if not is_from_home(hass, request):
             raise web.HTTPNotFound
         address = str(address_of(request))
-        return Client(address, await self.async_of(hass, address))
+        return LanClient(address, await self.async_of(hass, address))
 
     async def async_of(self, hass: HomeAssistant, address: str) -> str:
         """Return a device's hardware address, or its address where the system does not know that.

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 import logging
-from pathlib import Path
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -31,15 +30,13 @@ from .ipp_requests import (
     response_message,
 )
 from .lan_jobs import async_deliver
-from .query_operations import ICON
-from .server import async_find_printer, async_get_server
+from .server import ICON_FILE, ICON_NAME, async_find_printer, async_get_server
 
 _LOGGER = logging.getLogger(__name__)
 
 # Seconds for the attributes of a request.
 ATTRIBUTES_SECONDS: Final = 30
 IPP_TYPE: Final = "application/ipp"
-_ICON: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
 _HEADER_BYTES: Final = 8
 
 type Handler = Callable[[IppRequest], Awaitable[IppResponse]]
@@ -130,7 +127,7 @@ class LanPrinterView(HomeAssistantView):
 class IconView(HomeAssistantView):
     """Serves the picture that devices show of a printer; a 404 for everybody outside the home network."""
 
-    url = f"{LAN_PRINTER_PATH}/{{token}}/{ICON}"
+    url = f"{LAN_PRINTER_PATH}/{{token}}/{ICON_NAME}"
     name = "api:lianke:ipp:icon"
     requires_auth = False
 
@@ -138,7 +135,7 @@ class IconView(HomeAssistantView):
         hass: HomeAssistant = request.app[KEY_HASS]
         if not is_from_home(hass, request) or async_find_printer(hass, token) is None:
             raise web.HTTPNotFound
-        return web.FileResponse(_ICON)
+        return web.FileResponse(ICON_FILE)
 
 
 async def _async_answer(request: IppRequest) -> IppResponse:

@@ -31,7 +31,7 @@ from ...ipp.model import (
 from ...pdf.raster import PWG_SYNC, URF_SYNC
 from ...runtime import async_error_text
 from .lan_jobs import PendingJobs, SenderIdentity
-from .server import LanServer, Offered
+from .server import LanServer, OfferedPrinter
 
 # Bytes of raster pages, which become a much smaller PDF.
 MAX_RASTER_BYTES: Final = 512 * 1024 * 1024
@@ -109,7 +109,7 @@ MAX_SENDER_NAME: Final = 64
 class IppRequest:
     hass: HomeAssistant
     server: LanServer
-    offered: Offered
+    offered: OfferedPrinter
     target: Target
     message: IppMessage
     # The operation attributes of the message.
@@ -219,34 +219,28 @@ def response_message(
 
 # By the errors' translation keys. With all others, a person has to read what is wrong: NOT_POSSIBLE.
 _STATUSES: Final[dict[str, Status]] = {
-    key: status
-    for status, keys in (
-        (
-            Status.TEMPORARY_ERROR,
-            ("disk_full", "document_unreadable", "picture_check_unavailable"),
-        ),
-        (Status.NOT_ACCEPTING_JOBS, ("driver_awaiting", "driver_unsupported")),
-        (
-            Status.FORMAT_ERROR,
-            (
-                *("file_damaged", "file_empty", "image_unreadable", "picture_unchecked"),
-                *("pdf_damaged", "pdf_takes_long"),
-            ),
-        ),
-        (Status.ENTITY_TOO_LARGE, ("file_too_large", "pdf_needs_memory", "raster_too_large")),
-        (
-            Status.BUSY,
-            ("not_ready_getting_ready", "not_ready_paper_turned", "pdf_busy", "too_many_requests"),
-        ),
-        (Status.PASSWORD_ERROR, ("pdf_password_needed",)),
-        (Status.NOT_FOUND, ("printer_gone",)),
-        (Status.SERVICE_UNAVAILABLE, ("service_config_entry_not_loaded",)),
-        (
-            Status.FORMAT_NOT_SUPPORTED,
-            ("pdf_certificate", "pdf_collection", "pdf_dynamic_form", "type_not_supported"),
-        ),
-    )
-    for key in keys
+    **dict.fromkeys(
+        ("disk_full", "document_unreadable", "picture_check_unavailable"), Status.TEMPORARY_ERROR
+    ),
+    **dict.fromkeys(("driver_awaiting", "driver_unsupported"), Status.NOT_ACCEPTING_JOBS),
+    **dict.fromkeys(
+        ("file_damaged", "file_empty", "image_unreadable", "picture_unchecked"), Status.FORMAT_ERROR
+    ),
+    **dict.fromkeys(("pdf_damaged", "pdf_takes_long"), Status.FORMAT_ERROR),
+    **dict.fromkeys(
+        ("file_too_large", "pdf_needs_memory", "raster_too_large"), Status.ENTITY_TOO_LARGE
+    ),
+    **dict.fromkeys(
+        ("not_ready_getting_ready", "not_ready_paper_turned", "pdf_busy", "too_many_requests"),
+        Status.BUSY,
+    ),
+    "pdf_password_needed": Status.PASSWORD_ERROR,
+    "printer_gone": Status.NOT_FOUND,
+    "service_config_entry_not_loaded": Status.SERVICE_UNAVAILABLE,
+    **dict.fromkeys(
+        ("pdf_certificate", "pdf_collection", "pdf_dynamic_form", "type_not_supported"),
+        Status.FORMAT_NOT_SUPPORTED,
+    ),
 }
 _OPTION: Final = ("_not_available", "_out_of_range", "paper_required", "invalid_option")
 

@@ -19,12 +19,12 @@ from ...documents.document import Document, file_digest
 from ...documents.sources import DocumentRequest, async_received_document
 from ...errors import InputError
 from ...fair_queue import NoPlaceError, lan_owner
-from ...ipp.model import IppError, IppGroup, Status, Tag
+from ...ipp.model import IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.rules import max_document_bytes
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
 from ...printing.builder import LanSender, PrintRequest, async_print_one
-from . import query_operations, server
+from . import server
 from .ipp_requests import IppRequest, IppResponse, async_receive, is_senders_fault
 from .job_options import JobOptions, read_job_options
 from .lan_jobs import (
@@ -36,6 +36,16 @@ from .lan_jobs import (
     job_number,
 )
 from .printer_attributes import APPLE_RASTER, COMPRESSIONS, DOCUMENT_FORMATS, PWG_RASTER
+from .query_operations import (
+    JOB_CANCELED,
+    RESPONSE_ATTRIBUTES,
+    AnyJob,
+    async_describe_job,
+    find_job,
+    lan_jobs,
+    profile_of,
+    state_of,
+)
 
 _NO_NAME: Final = "document"
 
@@ -43,7 +53,7 @@ _NO_NAME: Final = "document"
 async def async_validate_job(request: IppRequest) -> IppResponse:
     """Check what Print-Job would check, without a document."""
     options, _ = _checked(request)
-    return _answer(request, options)
+    return await _async_response(request, options)
 
 
 async def async_print_job(request: IppRequest) -> IppResponse:
@@ -52,22 +62,14 @@ async def async_print_job(request: IppRequest) -> IppResponse:
     code = None if given is None else await _async_release_code(request, given)
     title = _title(request)
     path = await _async_document(request, title, options)
-    digest, size = await _async_turn(request, path)
-    job = _repeated(request, SentDocument(request.sender, title, digest, options.options, size))
+    digest, job = await _async_repeated(request, path, title, options)
     if job is None:
         job_id = _new_id(request)
         work = _async_print(
             request, path, job_id, title=title, options=options, code=code, digest=digest
         )
         job = await _async_to_its_end(request, work)
-    return _answer(
-        request,
-        options,
-        await query_operations.async_describe_job(
-            request, job, query_operations.RESPONSE_ATTRIBUTES
-        ),
-        job,
-    )
+    return await _async_response(request, options, job)
 
 
 async def async_create_job(request: IppRequest) -> IppResponse:
@@ -93,13 +95,7 @@ async def async_create_job(request: IppRequest) -> IppResponse:
     except NoPlaceError:
         raise IppError(Status.BUSY, "too many jobs wait for their documents") from None
     request.pending.put(job)
-    return _answer(
-        request,
-        options,
-        await query_operations.async_describe_job(
-            request, job, query_operations.RESPONSE_ATTRIBUTES
-        ),
-    )
+    return await _async_response(request, options, job)
 
 
 async def async_send_document(request: IppRequest) -> IppResponse:
@@ -107,22 +103,16 @@ async def async_send_document(request: IppRequest) -> IppResponse:
     if request.flag("last-document") is None:
         raise IppError(Status.BAD_REQUEST, "last-document is missing")
     _check_document(request)
-    query_operations.find_job(request)
+    find_job(request)
     first = await request.document.read()
     request.document.unread(first)
     # Before the first byte came, the job may have been canceled, or got its document by another request.
-    job = query_operations.find_job(request)
+    job = find_job(request)
     if not isinstance(job, PendingJob) or job.is_receiving:
         if first:
             raise IppError(Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED)
         # The device ends a job whose document has come already.
-        return _answer(
-            request,
-            None,
-            await query_operations.async_describe_job(
-                request, job, query_operations.RESPONSE_ATTRIBUTES
-            ),
-        )
+        return await _async_response(request, None, job)
     if job.ended is not None:
         raise IppError(Status.NOT_POSSIBLE, "the job has ended")
     if not first:
@@ -132,11 +122,9 @@ async def async_send_document(request: IppRequest) -> IppResponse:
     title = _title(request) if job.title == _NO_NAME else job.title
     try:
         path = await _async_document(request, title, job.options)
-        digest, size = await _async_turn(request, path)
+        digest, made = await _async_repeated(request, path, title, job.options)
         if _was_canceled(request, job):
             raise IppError(Status.NOT_POSSIBLE, "the job has ended")
-        sent = SentDocument(request.sender, title, digest, job.options.options, size)
-        made = _repeated(request, sent)
     except BaseException:
         _abort_unless_canceled(request, job)
         raise
@@ -145,14 +133,7 @@ async def async_send_document(request: IppRequest) -> IppResponse:
     else:
         work = _async_print_pending(request, path, job, title, digest)
         made = await _async_to_its_end(request, work)
-    return _answer(
-        request,
-        None,
-        await query_operations.async_describe_job(
-            request, made, query_operations.RESPONSE_ATTRIBUTES
-        ),
-        made,
-    )
+    return await _async_response(request, None, made)
 
 
 async def _async_print_pending(
@@ -179,7 +160,7 @@ async def _async_print_pending(
 
 async def async_close_job(request: IppRequest) -> IppResponse:
     """End a job that got no document; one that has its document needs nothing more."""
-    job = query_operations.find_job(request)
+    job = find_job(request)
     if isinstance(job, PendingJob) and job.ended is None and not job.is_receiving:
         request.pending.end(job, "aborted-by-system")
     return IppResponse()
@@ -195,9 +176,7 @@ def _checked(request: IppRequest) -> tuple[JobOptions, bytes | None]:
     # Raises if the printer is gone.
     _ = request.target.view
     asked = request.message.group(Tag.JOB)
-    options = (
-        read_job_options(asked, query_operations.profile_of(request)) if asked else JobOptions()
-    )
+    options = read_job_options(asked, profile_of(request)) if asked else JobOptions()
     if options.unsupported and request.flag("ipp-attribute-fidelity"):
         names = ", ".join(options.unsupported)
         raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, names, options.unsupported)
@@ -243,20 +222,18 @@ def _check_document(request: IppRequest) -> None:
         raise IppError(Status.FORMAT_NOT_SUPPORTED, "this document format is not supported")
 
 
-def _answer(
-    request: IppRequest,
-    options: JobOptions | None,
-    described: IppGroup | None = None,
-    made: Job | None = None,
+async def _async_response(
+    request: IppRequest, options: JobOptions | None, job: AnyJob | None = None
 ) -> IppResponse:
-    """Once the answer has arrived, the device knows the job `made`: an equal document is a new print."""
-    unsupported = None if options is None else options.unsupported
-    told = None if made is None else partial(request.server.repeats.on_client_told, made.job_id)
+    """Once the response has arrived, the device knows its job: an equal document is then a new print."""
+    unsupported = options.unsupported if options else None
+    groups = (await async_describe_job(request, job, RESPONSE_ATTRIBUTES),) if job else ()
+    told = partial(request.server.repeats.on_client_told, job.job_id) if job else None
     return IppResponse(
         status=Status.OK_SUBSTITUTED if unsupported else Status.OK,
-        groups=() if described is None else (described,),
+        groups=groups,
         unsupported=unsupported or None,
-        on_arrival=told,
+        on_arrival=told if isinstance(job, Job) else None,
     )
 
 
@@ -267,7 +244,7 @@ def _title(request: IppRequest) -> str:
 
 def _new_id(request: IppRequest) -> str:
     """Choose an id whose IPP job number no other job of the printer has."""
-    numbers = {job_number(job.job_id) for job in query_operations.lan_jobs(request)}
+    numbers = {job_number(job.job_id) for job in lan_jobs(request)}
     return request.pending.new_id(numbers.__contains__)
 
 
@@ -313,23 +290,23 @@ async def _async_document(request: IppRequest, title: str, options: JobOptions) 
         raise IppError(Status.BUSY, "too many documents are being received") from None
 
 
-async def _async_turn(request: IppRequest, path: Path) -> tuple[str, int]:
-    """Wait while an equal document is being printed or answered; return the file's digest and its bytes."""
+async def _async_repeated(
+    request: IppRequest, path: Path, title: str, options: JobOptions
+) -> tuple[str, Job | None]:
+    """Wait while an equal document is being printed or answered.
+
+    Returns the document's digest, and the job that it has made already if its device never got the answer.
+    """
 
     def look() -> tuple[str, int]:
         return file_digest(path), path.stat().st_size
 
     digest, size = await request.hass.async_add_executor_job(look)
-    turn = request.server.repeats.turn(request.offered.printer_key, digest)
-    await request.until_answered.enter_async_context(turn)
-    return digest, size
-
-
-def _repeated(request: IppRequest, sent: SentDocument) -> Job | None:
-    """Find the job that this document has made already, if its device never got the answer."""
-    target = request.target
-    jobs = target.data.queue.jobs(target.printer_key)
-    return request.server.repeats.find(jobs, sent, datetime.now(UTC))
+    repeats, printer_key = request.server.repeats, request.offered.printer_key
+    await request.until_answered.enter_async_context(repeats.turn(printer_key, digest))
+    sent = SentDocument(request.sender, title, digest, options.options, size)
+    jobs = request.target.data.queue.jobs(printer_key)
+    return digest, repeats.find(jobs, sent, datetime.now(UTC))
 
 
 async def _async_print(
@@ -342,15 +319,11 @@ async def _async_print(
     code: str | None,
     digest: str,
 ) -> Job:
-    target, sender, name = (
-        request.target,
-        request.sender,
-        _document_name(request, title),
-    )
+    sender, name = request.sender, _document_name(request, title)
 
     def papers() -> list[tuple[int, int]]:
         # Raster pages must fit on a paper that is offered.
-        return [(item.width, item.height) for item in query_operations.profile_of(request).media]
+        return [(item.width, item.height) for item in profile_of(request).media]
 
     async def make(needs: DocumentRequest) -> Document:
         return await async_received_document(
@@ -365,7 +338,7 @@ async def _async_print(
         )
 
     wanted = PrintRequest(
-        target=target,
+        target=request.target,
         context=Context(),
         documents=[make],
         options=options_in(options.options),
@@ -396,7 +369,7 @@ def _document_name(request: IppRequest, title: str) -> str:
 
 async def async_cancel_job(request: IppRequest) -> IppResponse:
     """Cancel a job that was sent from the same address under the same name."""
-    job = query_operations.find_job(request)
+    job = find_job(request)
     if not is_own(job, request.sender):
         raise IppError(Status.NOT_AUTHORIZED, "the job is somebody else's")
     if not _can_cancel(job):
@@ -410,11 +383,7 @@ async def async_cancel_my_jobs(request: IppRequest) -> IppResponse:
 
     If the service refuses to cancel one, the others are canceled all the same, and its error is raised in the end.
     """
-    jobs = [
-        job
-        for job in query_operations.lan_jobs(request)
-        if is_own(job, request.sender) and _can_cancel(job)
-    ]
+    jobs = [job for job in lan_jobs(request) if is_own(job, request.sender) and _can_cancel(job)]
     if "job-ids" in request.operation:
         listed = {
             request.pending.number_of(value.content)
@@ -438,15 +407,11 @@ async def async_cancel_my_jobs(request: IppRequest) -> IppResponse:
     return IppResponse()
 
 
-def _can_cancel(job: query_operations.AnyJob) -> bool:
-    return (
-        job.can_cancel
-        if isinstance(job, Job)
-        else query_operations.state_of(job)[0] < query_operations.CANCELED
-    )
+def _can_cancel(job: AnyJob) -> bool:
+    return job.can_cancel if isinstance(job, Job) else state_of(job)[0] < JOB_CANCELED
 
 
-async def _async_cancel(request: IppRequest, job: query_operations.AnyJob) -> None:
+async def _async_cancel(request: IppRequest, job: AnyJob) -> None:
     if isinstance(job, PendingJob):
         request.pending.end(job, "job-canceled-by-user")
     else:

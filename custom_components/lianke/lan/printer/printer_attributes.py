@@ -7,27 +7,25 @@ from typing import Final
 
 from ...api.models import Marker
 from ...box.printer_status import PrinterStatus
-from ...const import DOMAIN
+from ...const import DOMAIN, JPEG_TYPE, PDF_TYPE
 from ...ipp import model as values
 from ...ipp.model import Attributes, IppCollection, IppValue, Operation, Tag
 from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE
 from .profile import IPP_QUALITIES, RASTER_RESOLUTIONS, Media, Profile, source_of_size
 
-PDF: Final = "application/pdf"
-JPEG: Final = "image/jpeg"
 PWG_RASTER: Final = "image/pwg-raster"
 APPLE_RASTER: Final = "image/urf"
 ANY: Final = "application/octet-stream"
 # The version of Mopria's protocol; Windows takes it as a sign that no driver is needed.
 MOPRIA: Final = "1.3"
-DOCUMENT_FORMATS: Final = (PDF, JPEG, APPLE_RASTER, PWG_RASTER, ANY)
+DOCUMENT_FORMATS: Final = (PDF_TYPE, JPEG_TYPE, APPLE_RASTER, PWG_RASTER, ANY)
 COMPRESSIONS: Final = ("none", "gzip", "deflate")
 _TABLES: Final = json.loads(Path(__file__).with_name("fixed.json").read_text("utf-8"))
 JOB_TEMPLATE: Final[tuple[str, ...]] = tuple(_TABLES["job_template"])
 # Seconds between the operations of one job (`multiple-operation-time-out`).
 DOCUMENT_SECONDS: Final = 120
 # printer-state.
-IDLE, PROCESSING, STOPPED = 3, 4, 5
+PRINTER_IDLE, PRINTER_PROCESSING, PRINTER_STOPPED = 3, 4, 5
 # Percent of ink or toner at which devices start to warn.
 LOW_LEVEL: Final = 15
 
@@ -40,20 +38,20 @@ FIXED: Final[Attributes] = {
 }
 # printer-state and printer-state-reasons. A printer that is off accepts jobs: they wait here.
 STATES: Final[dict[PrinterStatus | None, tuple[int, str]]] = {
-    None: (IDLE, "none"),
-    PrinterStatus.BOX_OFFLINE: (IDLE, "offline-report"),
-    PrinterStatus.DISCONNECTED: (IDLE, "offline-report"),
-    PrinterStatus.AWAITING_DRIVER: (STOPPED, "other-error"),
-    PrinterStatus.UNSUPPORTED: (STOPPED, "other-error"),
-    PrinterStatus.COVER_OPEN: (STOPPED, "cover-open-error"),
-    PrinterStatus.PAPER_JAM: (STOPPED, "media-jam-error"),
-    PrinterStatus.OUT_OF_PAPER: (STOPPED, "media-empty-error"),
-    PrinterStatus.OUT_OF_RIBBON: (STOPPED, "marker-supply-empty-error"),
-    PrinterStatus.OUT_OF_INK: (STOPPED, "marker-supply-empty-error"),
-    PrinterStatus.PAUSED: (STOPPED, "paused"),
-    PrinterStatus.STOPPED: (STOPPED, "other-error"),
-    PrinterStatus.PRINTING: (PROCESSING, "none"),
-    PrinterStatus.IDLE: (IDLE, "none"),
+    None: (PRINTER_IDLE, "none"),
+    PrinterStatus.BOX_OFFLINE: (PRINTER_IDLE, "offline-report"),
+    PrinterStatus.DISCONNECTED: (PRINTER_IDLE, "offline-report"),
+    PrinterStatus.AWAITING_DRIVER: (PRINTER_STOPPED, "other-error"),
+    PrinterStatus.UNSUPPORTED: (PRINTER_STOPPED, "other-error"),
+    PrinterStatus.COVER_OPEN: (PRINTER_STOPPED, "cover-open-error"),
+    PrinterStatus.PAPER_JAM: (PRINTER_STOPPED, "media-jam-error"),
+    PrinterStatus.OUT_OF_PAPER: (PRINTER_STOPPED, "media-empty-error"),
+    PrinterStatus.OUT_OF_RIBBON: (PRINTER_STOPPED, "marker-supply-empty-error"),
+    PrinterStatus.OUT_OF_INK: (PRINTER_STOPPED, "marker-supply-empty-error"),
+    PrinterStatus.PAUSED: (PRINTER_STOPPED, "paused"),
+    PrinterStatus.STOPPED: (PRINTER_STOPPED, "other-error"),
+    PrinterStatus.PRINTING: (PRINTER_PROCESSING, "none"),
+    PrinterStatus.IDLE: (PRINTER_IDLE, "none"),
 }
 TAKES_NO_JOBS: Final = (PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED)
 
@@ -84,7 +82,7 @@ def describe_printer(profile: Profile) -> Attributes:
         "compression-supported": values.keyword(*COMPRESSIONS),
         "document-format-default": values.mime_type(ANY),
         "document-format-supported": values.mime_type(*DOCUMENT_FORMATS),
-        "document-format-preferred": values.mime_type(PDF),
+        "document-format-preferred": values.mime_type(PDF_TYPE),
         "multiple-operation-time-out": values.integer(DOCUMENT_SECONDS),
         "job-creation-attributes-supported": values.keyword(
             *JOB_TEMPLATE,

@@ -103,12 +103,8 @@ def pwg_name(width: int, height: int) -> str:
     for name, (known_width, known_height) in _PWG_NAMES.items():
         if abs(known_width - width) <= 3 and abs(known_height - height) <= 3:
             return name
-    size = f"{_millimetres(width)}x{_millimetres(height)}mm"
+    size = f"{width / 10:g}x{height / 10:g}mm"
     return f"om_{size.replace('.', '-')}_{size}"
-
-
-def _millimetres(tenths: int) -> str:
-    return f"{tenths / 10:g}"
 
 
 def offered_media(

@@ -20,9 +20,17 @@ from .ipp_requests import IppRequest, IppResponse
 from .lan_jobs import PendingJob, is_own, job_number, sender_of
 from .printer_attributes import JOB_TEMPLATE, up_time
 from .profile import Profile, make_profile
+from .server import ICON_NAME
 
 # job-state. No job is `pending-held`: CUPS takes that for the end of its own job and could not cancel it any more.
-PENDING, PROCESSING, STOPPED, CANCELED, ABORTED, COMPLETED = 3, 5, 6, 7, 8, 9
+JOB_PENDING, JOB_PROCESSING, JOB_STOPPED, JOB_CANCELED, JOB_ABORTED, JOB_COMPLETED = (
+    3,
+    5,
+    6,
+    7,
+    8,
+    9,
+)
 
 # What Get-Jobs reports of a job unless the client asks for other attributes.
 LIST_ATTRIBUTES: Final = ("job-id", "job-uri")
@@ -36,43 +44,43 @@ RESPONSE_ATTRIBUTES: Final = (
 )
 
 _STATES: Final[dict[JobState, tuple[int, str]]] = {
-    JobState.UPLOADING: (PROCESSING, "job-spooling"),
-    JobState.QUEUED: (PROCESSING, "job-queued"),
-    JobState.PROCESSING: (PROCESSING, "job-transforming"),
-    JobState.SENDING: (PROCESSING, "job-printing"),
-    JobState.CANCELING: (PROCESSING, "processing-to-stop-point"),
-    JobState.COMPLETED: (COMPLETED, "job-completed-successfully"),
+    JobState.UPLOADING: (JOB_PROCESSING, "job-spooling"),
+    JobState.QUEUED: (JOB_PROCESSING, "job-queued"),
+    JobState.PROCESSING: (JOB_PROCESSING, "job-transforming"),
+    JobState.SENDING: (JOB_PROCESSING, "job-printing"),
+    JobState.CANCELING: (JOB_PROCESSING, "processing-to-stop-point"),
+    JobState.COMPLETED: (JOB_COMPLETED, "job-completed-successfully"),
     # Nobody can tell whether it was printed: no success, but no reason to send it again either.
-    JobState.UNCONFIRMED: (COMPLETED, "job-completed-with-warnings"),
-    JobState.FAILED: (ABORTED, "aborted-by-system"),
-    JobState.EXPIRED: (ABORTED, "aborted-by-system"),
-    JobState.CANCELED: (CANCELED, "job-canceled-by-user"),
+    JobState.UNCONFIRMED: (JOB_COMPLETED, "job-completed-with-warnings"),
+    JobState.FAILED: (JOB_ABORTED, "aborted-by-system"),
+    JobState.EXPIRED: (JOB_ABORTED, "aborted-by-system"),
+    JobState.CANCELED: (JOB_CANCELED, "job-canceled-by-user"),
 }
-_PRINTER_STOPPED: Final = (PENDING, "printer-stopped")
+_PRINTER_STOPPED: Final = (JOB_PENDING, "printer-stopped")
 _HELD: Final[dict[str | None, tuple[int, str]]] = {
-    None: (PENDING, "none"),
+    None: (JOB_PENDING, "none"),
     **dict.fromkeys(HOLDING, _PRINTER_STOPPED),
     QueueReason.GETTING_READY: _PRINTER_STOPPED,
-    QueueReason.QUIET_HOURS: (PENDING, "job-hold-until-specified"),
-    PersonReason.APPROVAL: (PENDING, "job-held-for-authorization"),
-    PersonReason.RELEASE: (PENDING, "job-release-wait"),
+    QueueReason.QUIET_HOURS: (JOB_PENDING, "job-hold-until-specified"),
+    PersonReason.APPROVAL: (JOB_PENDING, "job-held-for-authorization"),
+    PersonReason.RELEASE: (JOB_PENDING, "job-release-wait"),
     # Its first sides are printed.
-    PersonReason.TURN_PAPER: (STOPPED, "job-suspended"),
+    PersonReason.TURN_PAPER: (JOB_STOPPED, "job-suspended"),
 }
 # It waits for the service, for this machine's disk, or for somebody's decision, not for the printer.
-_HELD_OTHERWISE: Final = (PENDING, "resources-are-not-ready")
+_HELD_OTHERWISE: Final = (JOB_PENDING, "resources-are-not-ready")
 
 
 def state_of(job: Job | PendingJob) -> tuple[int, str]:
     """Return IPP's job-state and job-state-reasons."""
     if isinstance(job, PendingJob):
         if job.ended is None:
-            return PENDING, "job-incoming" if job.is_receiving else "job-data-insufficient"
+            return JOB_PENDING, "job-incoming" if job.is_receiving else "job-data-insufficient"
         canceled = job.ended == "job-canceled-by-user"
-        return CANCELED if canceled else ABORTED, job.ended
+        return JOB_CANCELED if canceled else JOB_ABORTED, job.ended
     if job.reason == MOVED:
         # Another printer has it by now, so this one cannot report on it.
-        return COMPLETED, "queued-in-device"
+        return JOB_COMPLETED, "queued-in-device"
     if job.state is not JobState.HELD:
         return _STATES[job.state]
     return _HELD.get(job.current_delivery.hold_reason, _HELD_OTHERWISE)
@@ -92,8 +100,6 @@ def _size(job: Job) -> Attributes:
 
 type AnyJob = Job | PendingJob
 
-ICON: Final = "icon.png"
-
 
 def profile_of(request: IppRequest) -> Profile:
     """Raise InputError: printer_gone."""
@@ -108,7 +114,7 @@ async def _async_situation(request: IppRequest, profile: Profile) -> Attributes:
     hass, server, token = request.hass, request.server, request.offered.token
     entry, view = request.offered.entry, request.target.view
     web_url = f"{request.base_url}/config/integrations/integration/{DOMAIN}"
-    icon_url = f"{request.base_url}{request.offered.path}/{ICON}"
+    icon_url = f"{request.base_url}{request.offered.path}/{ICON_NAME}"
     version = str((await async_get_integration(hass, DOMAIN)).version)
     language = (IppValue(Tag.LANGUAGE, hass.config.language.lower()),)
     size = values.number_range(0, max_document_bytes(entry.options) // 1024)
@@ -216,7 +222,7 @@ async def async_describe_job(
             **_time_attributes("creation", since, job.created_at),
             **_time_attributes("processing", since, began),
             **_time_attributes(
-                "completed", since, ended or job.created_at if state >= CANCELED else None
+                "completed", since, ended or job.created_at if state >= JOB_CANCELED else None
             ),
             "job-printer-up-time": values.integer(up_time(since)),
             **size,
@@ -269,7 +275,7 @@ async def async_get_lan_jobs(request: IppRequest) -> IppResponse:
     jobs = [
         job
         for job in lan_jobs(request)
-        if is_own(job, request.sender) and (state_of(job)[0] >= CANCELED) == is_over
+        if is_own(job, request.sender) and (state_of(job)[0] >= JOB_CANCELED) == is_over
     ]
     if is_over:
         jobs.reverse()

@@ -5,6 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Hashable
 from datetime import UTC, datetime
 import hmac
+from pathlib import Path
 import time
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +20,10 @@ from ...jobs.rules import RATE_PERIOD
 from ...runtime import LiankeConfigEntry
 from ..origin import Devices
 from .lan_jobs import PendingJobs, Repeats
+
+# The picture that devices show of a printer or scanner.
+ICON_NAME: Final = "icon.png"
+ICON_FILE: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
 
 
 class ChangeTimes:
@@ -53,7 +58,7 @@ PLACE_SECONDS: Final = 20.0
 MAX_REFUSED_DEVICES: Final = 200
 
 
-class Offered(NamedTuple):
+class OfferedPrinter(NamedTuple):
     """A printer that is offered under a path that ends in its token."""
 
     entry: LiankeConfigEntry
@@ -110,17 +115,17 @@ def async_get_server(hass: HomeAssistant) -> LanServer:
     return LanServer()
 
 
-def offered_of(entry: LiankeConfigEntry) -> list[Offered]:
+def offered_printers(entry: LiankeConfigEntry) -> list[OfferedPrinter]:
     """List a loaded box's printers that are switched on in its options and known."""
     tokens: dict[str, Any] = entry.options.get(CONF_LAN_PRINTERS, {})
     if entry.state is not ConfigEntryState.LOADED:
         return []
     known = entry.runtime_data.storage.printers
-    return [Offered(entry, key, token) for key, token in tokens.items() if key in known]
+    return [OfferedPrinter(entry, key, token) for key, token in tokens.items() if key in known]
 
 
 @callback
-def async_find_printer(hass: HomeAssistant, token: str) -> Offered | None:
+def async_find_printer(hass: HomeAssistant, token: str) -> OfferedPrinter | None:
     """Find a printer by its token, also while its box is being loaded."""
     entries: list[LiankeConfigEntry] = hass.config_entries.async_entries(
         DOMAIN, include_ignore=False, include_disabled=False
@@ -128,5 +133,5 @@ def async_find_printer(hass: HomeAssistant, token: str) -> Offered | None:
     for entry in entries:
         for key, known in entry.options.get(CONF_LAN_PRINTERS, {}).items():
             if hmac.compare_digest(known.encode(), token.encode()):
-                return Offered(entry, key, known)
+                return OfferedPrinter(entry, key, known)
     return None

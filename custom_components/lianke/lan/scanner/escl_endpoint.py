@@ -24,11 +24,10 @@ from ...escl.messages import (
     status_xml,
 )
 from ...fair_queue import NoPlaceError
-from ..origin import Client
+from ..origin import LanClient
 from ..printer.lan_jobs import async_deliver
-from ..printer.server import async_get_server
+from ..printer.server import ICON_FILE, ICON_NAME, async_get_server
 from .network_scanner import (
-    ICON,
     NetworkScan,
     NetworkScanner,
     area_of,
@@ -47,7 +46,6 @@ CLIENT_SILENCE_SECONDS: Final = 20
 # Seconds after which a client should ask again.
 _LATER: Final = "2"
 XML: Final = "text/xml"
-_ICON: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
 # Only a 404 means that the client has had all pages.
 _GONE: Final = {
     ScanJobState.COMPLETED: web.HTTPNotFound,
@@ -55,7 +53,7 @@ _GONE: Final = {
 }
 
 
-class _View(HomeAssistantView):
+class _ScannerView(HomeAssistantView):
     """A view of a scanner; a 404 for everybody outside the home network."""
 
     requires_auth = False
@@ -65,7 +63,7 @@ class _View(HomeAssistantView):
     @asynccontextmanager
     async def scanner(
         self, request: web.Request, token: str
-    ) -> AsyncIterator[tuple[NetworkScanner, Client]]:
+    ) -> AsyncIterator[tuple[NetworkScanner, LanClient]]:
         """Yield the scanner that a request is for, and its client. Raises HTTPException."""
         hass: HomeAssistant = request.app[KEY_HASS]
         server = async_get_server(hass)
@@ -80,7 +78,7 @@ class _View(HomeAssistantView):
         except NoPlaceError:
             raise _busy() from None
 
-    def found(self, scanner: NetworkScanner, uuid: str, client: Client) -> NetworkScan:
+    def found(self, scanner: NetworkScanner, uuid: str, client: LanClient) -> NetworkScan:
         """Raise HTTPException for a scan that is not this client's."""
         for scan in scanner.scans(client.address):
             if scan.uuid == uuid:
@@ -88,16 +86,16 @@ class _View(HomeAssistantView):
         raise self.unknown
 
 
-class DescriptionView(_View):
+class DescriptionView(_ScannerView):
     """Serves a scanner's capabilities, its status, and the picture that devices show."""
 
-    url = f"{LAN_SCANNER_PATH}/{{token}}/{{what:ScannerCapabilities|ScannerStatus|{ICON}}}"
+    url = f"{LAN_SCANNER_PATH}/{{token}}/{{what:ScannerCapabilities|ScannerStatus|{ICON_NAME}}}"
     name = "api:lianke:escl"
 
     async def get(self, request: web.Request, token: str, what: str) -> web.StreamResponse:
         async with self.scanner(request, token) as (scanner, client):
-            if what == ICON:
-                return web.FileResponse(_ICON)
+            if what == ICON_NAME:
+                return web.FileResponse(ICON_FILE)
             if what == "ScannerCapabilities":
                 document = capabilities_xml(_capabilities(request, scanner))
             else:
@@ -120,7 +118,7 @@ def _capabilities(request: web.Request, scanner: NetworkScanner) -> ScannerCapab
         make_and_model=scanner.hub.scanners[scanner.offered.scanner_id].name,
         uuid=scanner.offered.uuid,
         admin_url=f"{base}/config/integrations/integration/{DOMAIN}",
-        icon_url=f"{base}{scanner.offered.path}/{ICON}",
+        icon_url=f"{base}{scanner.offered.path}/{ICON_NAME}",
         glass=area if has_source(able, ScanSource.GLASS) else None,
         feeder=area if has_source(able, ScanSource.FEEDER) else None,
         two_sided=bool(able.duplex),
@@ -129,7 +127,7 @@ def _capabilities(request: web.Request, scanner: NetworkScanner) -> ScannerCapab
     )
 
 
-class JobsView(_View):
+class JobsView(_ScannerView):
     url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs"
     name = "api:lianke:escl:jobs"
 
@@ -153,7 +151,7 @@ class JobsView(_View):
             return web.Response(status=201, headers={hdrs.LOCATION: place})
 
 
-class JobView(_View):
+class JobView(_ScannerView):
     url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs/{{uuid}}"
     name = "api:lianke:escl:job"
 
@@ -164,7 +162,7 @@ class JobView(_View):
             return web.Response()
 
 
-class DocumentView(_View):
+class DocumentView(_ScannerView):
     url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs/{{uuid}}/NextDocument"
     name = "api:lianke:escl:document"
     # A restart has ended the scan: nobody knows whether its client has all pages.

@@ -16,13 +16,12 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.hass_dict import HassKey
 
 from ...api.errors import LiankeError
-from ...const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNER_PATH, ScanColor, ScanSource
+from ...const import CONF_LAN_SCANNERS, DOMAIN, JPEG_TYPE, LAN_SCANNER_PATH, ScanColor, ScanSource
 from ...documents.document import FileType
 from ...documents.pdf_client import PdfError, async_get_pdf_worker, lan_user
 from ...documents.spool import Spool, async_get_spool, unlink_all
 from ...errors import InputError
 from ...escl.messages import (
-    JPEG,
     SCAN_RESOLUTIONS,
     UNITS_PER_INCH,
     Area,
@@ -57,7 +56,6 @@ SLOWEST_CLIENT_BYTES_A_SECOND: Final = 64 * 1024
 DRAW_SECONDS: Final = 50
 # Ended scans of a scanner that can still be asked for.
 MAX_ENDED_SCANS: Final = 5
-ICON: Final = "icon.png"
 MM_PER_UNIT: Final = 25.4 / UNITS_PER_INCH
 _SCANNER_UUIDS: Final = UUID("0f6f4a52-9a3c-4f0e-8b57-3d6e2c1a9f10")
 # Width and height in mm, by the words that scanners use.
@@ -300,7 +298,7 @@ class NetworkScanner:
             for number in range(count):
                 page = await spool.async_new_path(".scan")
                 await async_draw_page(hass, file.path, page, is_pdf=is_pdf, page=number, **how)
-                if scan.settings.format == JPEG:
+                if scan.settings.format == JPEG_TYPE:
                     self._hand_out(scan, spool, page)
                 else:
                     pages.append(page)
