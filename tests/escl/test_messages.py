@@ -20,22 +20,12 @@ from custom_components.lianke.escl.messages import (
     parse_settings,
     status_xml,
 )
-from tests.damaged import damaged
+from tests.escl.requests import NAMESPACES, SANE, spoiled
 
 # A million in the long form: LIANKE_FUZZ=1000000.
 FUZZED = int(os.environ.get("LIANKE_FUZZ", "20000"))
-NAMESPACES = (
-    'xmlns:pwg="http://www.pwg.org/schemas/2010/12/sm" '
-    'xmlns:scan="http://schemas.hp.com/imaging/escl/2011/05/03"'
-)
-SANE = f"""<?xml version="1.0" encoding="UTF-8"?>
-<scan:ScanSettings {NAMESPACES}><pwg:Version>2.0</pwg:Version><pwg:ScanRegions><pwg:ScanRegion>
-<pwg:ContentRegionUnits>escl:ThreeHundredthsOfInches</pwg:ContentRegionUnits><pwg:XOffset>10</pwg:XOffset>
-<pwg:YOffset>20</pwg:YOffset><pwg:Width>1200</pwg:Width><pwg:Height>900</pwg:Height></pwg:ScanRegion>
-</pwg:ScanRegions><pwg:InputSource>Feeder</pwg:InputSource><scan:ColorMode>Grayscale8</scan:ColorMode>
-<pwg:DocumentFormat>image/jpeg</pwg:DocumentFormat><scan:DocumentFormatExt>image/jpeg</scan:DocumentFormatExt>
-<scan:XResolution>150</scan:XResolution><scan:YResolution>150</scan:YResolution><scan:Duplex>true</scan:Duplex>
-</scan:ScanSettings>""".encode()
+
+
 A4 = Area(2480, 3508)
 ABLE = ScannerCapabilities(
     make_and_model="HP & Söhne <1>\x00",
@@ -195,18 +185,6 @@ def test_how_a_scanner_is() -> None:
     ):
         assert wanted in document
     assert "<pwg:State>Processing</pwg:State>" in status_xml([], is_idle=False).decode()
-
-
-def spoiled(chance: random.Random) -> bytes:
-    """Return a damaged request, perhaps with another number."""
-
-    def put_number(data: bytearray, at: int) -> None:
-        digits = b"%d" % chance.choice((0, 1, 75, 600, 2**31, 2**64))
-        at = data.find(b"0<", at)
-        data[max(at, 0) : at + 1] = digits
-
-    marks = (b"<x>", b"</x>", b"&lt;", b"&#0;", b"<![CDATA[", b"]]>")
-    return damaged(SANE, chance, 3, lambda: chance.choice(marks), put_number)
 
 
 @pytest.mark.timeout(1200)

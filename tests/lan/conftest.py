@@ -3,12 +3,21 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field, replace
+import fcntl
+import os
+from pathlib import Path
+import socket
+from tempfile import gettempdir
+from unittest.mock import Mock
 
 from aiohttp import ClientSession, TCPConnector
+from homeassistant.components import zeroconf as component
 from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
+from zeroconf import ServiceStateChange, Zeroconf
+from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS, LAN_PRINTER_PATH, MAX_JOBS_PER_HOUR
 from custom_components.lianke.ipp import model as values
@@ -23,12 +32,15 @@ from custom_components.lianke.ipp.model import (
     Tag,
 )
 from custom_components.lianke.jobs.job import Job
+from custom_components.lianke.lan import announce
 from custom_components.lianke.runtime import LiankeData
+from tests.clock import until
 from tests.conftest import set_up, tear_down
 from tests.household import LASER, data_of, key_of
 from tests.simulator import Simulator, make_pdf
 
 PDF = make_pdf(3)
+IPP = "_ipp._tcp.local."
 
 
 @dataclass
@@ -269,3 +281,90 @@ async def device(lan: LanPrinter) -> AsyncGenerator[Device]:
 def jobs_of(lan: LanPrinter) -> list[Job]:
     """Return the jobs of a printer, newest first."""
     return lan.data.queue.jobs(lan.key)
+
+
+@dataclass
+class Network:
+    """The home network, on this machine alone."""
+
+    hass: HomeAssistant
+    browser: AsyncZeroconf
+    seen: set[str] = field(default_factory=set)
+    kinds: dict[str, set[str]] = field(default_factory=dict)
+
+    async def watch(self, *kinds: str) -> AsyncServiceBrowser:
+        """Look for services of these types from now on."""
+
+        def changed(
+            zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
+        ) -> None:
+            found = self.kinds.setdefault(service_type, set())
+            if state_change is ServiceStateChange.Removed:
+                found.discard(name)
+            else:
+                found.add(name)
+
+        return AsyncServiceBrowser(self.browser.zeroconf, list(kinds), handlers=[changed])
+
+    async def names(self, kind: str, count: int) -> set[str]:
+        """Wait until so many services of a type are seen, and return their names."""
+        await until(lambda: len(self.kinds.get(kind, ())) == count)
+        return {name.removesuffix(f".{IPP}") for name in self.kinds.get(kind, ())}
+
+    async def text(self, name: str, kind: str = IPP) -> dict[str, str]:
+        """Return the TXT record of a service."""
+        info = AsyncServiceInfo(kind, f"{name}.{kind}")
+        assert await info.async_request(self.browser.zeroconf, 5000)
+        assert info.parsed_addresses() == ["127.0.0.1"]
+        assert info.port == 8123
+        return {key: value or "" for key, value in info.decoded_properties.items()}
+
+
+@pytest.fixture
+async def alone_on_loopback() -> AsyncGenerator[None]:
+    """Wait until no other process of this machine runs a test with zeroconf.
+
+    All of them hear each other on loopback: of two that announce the same printer, one would be renamed to "Name-2".
+    """
+    with (Path(gettempdir()) / f"lianke-zeroconf-{os.getuid()}.lock").open("w") as turn:
+        async with asyncio.timeout(240):
+            while True:
+                try:
+                    # Given back when the file is closed, also by the system for a process that was killed.
+                    fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    await asyncio.sleep(0.05)
+                else:
+                    break
+        yield
+
+
+@pytest.fixture
+async def network(
+    hass: HomeAssistant,
+    alone_on_loopback: None,
+    socket_enabled: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncGenerator[Network]:
+    """Yield a network with Home Assistant's shared zeroconf and a browser in it."""
+    monkeypatch.setattr(socket, "has_ipv6", False)
+    shared = component.models.HaAsyncZeroconf(
+        zc=component.models.HaZeroconf(interfaces=["127.0.0.1"])
+    )
+    browser = AsyncZeroconf(interfaces=["127.0.0.1"])
+    hass.config.components.add("zeroconf")
+    hass.config.api = Mock(port=8123, use_ssl=False)
+
+    async def get(_hass: HomeAssistant) -> AsyncZeroconf:
+        return shared
+
+    monkeypatch.setattr(component, "async_get_async_instance", get)
+
+    async def addresses(_hass: HomeAssistant) -> list[str]:
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr("homeassistant.components.network.async_get_announce_addresses", addresses)
+    monkeypatch.setattr(announce, "is_loopback", lambda _address: False)
+    yield Network(hass, browser)
+    await browser.async_close()
+    await shared.ha_async_close()

@@ -1,11 +1,8 @@
 """What the home network is told of the printers, as a browser of it sees it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 import random
-import socket
 from typing import override
 from unittest.mock import Mock, patch
 
@@ -22,28 +19,20 @@ from pytest_homeassistant_custom_component.common import (
     mock_integration,
     mock_platform,
 )
-from zeroconf import ServiceStateChange, Zeroconf
-from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS
 from custom_components.lianke.lan import announce
 from custom_components.lianke.lan.announce import (
     Announcement,
     WebServerAddress,
-    _home_addresses,
-    _label,
+    async_web_server_address,
     printer_announcement,
 )
 from custom_components.lianke.lan.printer.profile import make_profile, printer_uuid
 from custom_components.lianke.lan.printer.server import OfferedPrinter
-from tests.clock import until
 from tests.household import INKJET, LASER, OTHER_LASER, device_of, key_of
-from tests.lan.conftest import LanPrinter
+from tests.lan.conftest import IPP, LanPrinter, Network
 
-# Tests that ran beside each other would hear each other's printers.
-pytestmark = pytest.mark.xdist_group("announce")
-
-IPP = "_ipp._tcp.local."
 # What AirPrint (A), IPP Everywhere (E) and Mopria (M) ask for: Apple's "Bonjour Printing
 # Specification", PWG 5100.14.
 RECORDS = {
@@ -70,71 +59,6 @@ RECORDS = {
     "usb_MFG": ("EPSON", "A: for drivers of macOS"),
     "usb_MDL": ("EPSON L3250 Series", "A: the same"),
 }
-
-
-@dataclass
-class Network:
-    """The home network, on this machine alone."""
-
-    hass: HomeAssistant
-    browser: AsyncZeroconf
-    seen: set[str] = field(default_factory=set)
-    kinds: dict[str, set[str]] = field(default_factory=dict)
-
-    async def watch(self, *kinds: str) -> AsyncServiceBrowser:
-        """Look for services of these types from now on."""
-
-        def changed(
-            zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
-        ) -> None:
-            found = self.kinds.setdefault(service_type, set())
-            if state_change is ServiceStateChange.Removed:
-                found.discard(name)
-            else:
-                found.add(name)
-
-        return AsyncServiceBrowser(self.browser.zeroconf, list(kinds), handlers=[changed])
-
-    async def names(self, kind: str, count: int) -> set[str]:
-        """Wait until so many services of a type are seen, and return their names."""
-        await until(lambda: len(self.kinds.get(kind, ())) == count)
-        return {name.removesuffix(f".{IPP}") for name in self.kinds.get(kind, ())}
-
-    async def text(self, name: str, kind: str = IPP) -> dict[str, str]:
-        """Return the TXT record of a service."""
-        info = AsyncServiceInfo(kind, f"{name}.{kind}")
-        assert await info.async_request(self.browser.zeroconf, 5000)
-        assert info.parsed_addresses() == ["127.0.0.1"]
-        assert info.port == 8123
-        return {key: value or "" for key, value in info.decoded_properties.items()}
-
-
-@pytest.fixture
-async def network(
-    hass: HomeAssistant, socket_enabled: None, monkeypatch: pytest.MonkeyPatch
-) -> AsyncGenerator[Network]:
-    """Return the home network, with Home Assistant's shared zeroconf in it."""
-    monkeypatch.setattr(socket, "has_ipv6", False)
-    shared = component.models.HaAsyncZeroconf(
-        zc=component.models.HaZeroconf(interfaces=["127.0.0.1"])
-    )
-    browser = AsyncZeroconf(interfaces=["127.0.0.1"])
-    hass.config.components.add("zeroconf")
-    hass.config.api = Mock(port=8123, use_ssl=False)
-
-    async def get(_hass: HomeAssistant) -> AsyncZeroconf:
-        return shared
-
-    monkeypatch.setattr(component, "async_get_async_instance", get)
-
-    async def addresses(_hass: HomeAssistant) -> list[str]:
-        return ["127.0.0.1"]
-
-    monkeypatch.setattr("homeassistant.components.network.async_get_announce_addresses", addresses)
-    monkeypatch.setattr(announce, "is_loopback", lambda _address: False)
-    yield Network(hass, browser)
-    await browser.async_close()
-    await shared.ha_async_close()
 
 
 def offer(hass: HomeAssistant, entry: MockConfigEntry, *names: str) -> None:
@@ -234,10 +158,11 @@ async def test_a_server_that_speaks_tls(lan: LanPrinter) -> None:
 
 
 def test_long_names_are_cut() -> None:
-    name = _label("打印机 Nr. 1\n" * 20)
+    place = WebServerAddress(8123, ("10.0.0.1",), secure=False)
+    name = place.announcement(IPP, "打印机 Nr. 1\n" * 20, "host", {}).name
     assert len(name.encode()) <= announce.MAX_SERVICE_NAME_BYTES - 4
     assert "." not in name
-    assert _label("...") == "lianke"
+    assert place.announcement(IPP, "...", "host", {}).name == "lianke"
 
 
 async def test_long_texts_are_cut(lan: LanPrinter) -> None:
@@ -245,27 +170,31 @@ async def test_long_texts_are_cut(lan: LanPrinter) -> None:
     assert max(len(value.encode()) for _, value in found.text) == announce.MAX_TXT_VALUE_BYTES
 
 
-def test_addresses_of_the_home_network() -> None:
-    every = ["2606:4700::1", "fd00::5", "fe80::1", "192.168.1.2", "127.0.0.1", "203.0.113.1"]
-    assert _home_addresses(every, ()) == ("192.168.1.2", "fd00::5")
-    assert _home_addresses(["203.0.113.1"], ()) == ()
-
-
 @pytest.mark.parametrize(
     ("hosts", "announced"),
     [
+        (None, ("192.168.1.2", "10.0.0.2", "fd00::5")),
         (["0.0.0.0", "::"], ("192.168.1.2", "10.0.0.2", "fd00::5")),
         (["0.0.0.0"], ("192.168.1.2", "10.0.0.2")),
         (["10.0.0.2"], ("10.0.0.2",)),
         (["127.0.0.1", "fd00::5"], ("fd00::5",)),
-        (["127.0.0.1"], ()),
+        (["127.0.0.1"], None),
         (["homeassistant.lan"], ("192.168.1.2", "10.0.0.2", "fd00::5")),
     ],
 )
-def test_addresses_on_which_nobody_listens(hosts: list[str], announced: tuple[str, ...]) -> None:
+async def test_addresses_of_the_home_network(
+    hass: HomeAssistant, hosts: list[str] | None, announced: tuple[str, ...] | None
+) -> None:
     """With `server_host` the web server is to be found at some of the machine's addresses only."""
-    every = ["192.168.1.2", "10.0.0.2", "fd00::5"]
-    assert _home_addresses(every, hosts) == announced
+    every = [
+        *("2606:4700::1", "fd00::5", "fe80::1"),
+        *("192.168.1.2", "10.0.0.2", "127.0.0.1", "203.0.113.1"),
+    ]
+    hass.config.api = Mock(port=8123, use_ssl=False)
+    hass.http = Mock(server_host=hosts)
+    with patch("homeassistant.components.network.async_get_announce_addresses", return_value=every):
+        place = await async_web_server_address(hass)
+    assert (place and place.addresses) == announced
 
 
 async def test_only_where_the_server_listens_is_it_announced(

@@ -39,7 +39,7 @@ from custom_components.lianke.lan.printer.server import async_get_server
 from tests.clock import until
 from tests.documents.rasters import GRAY, a_page, urf, urf_header
 from tests.household import came_out, sent
-from tests.ipp.test_codec import spoiled
+from tests.ipp.requests import spoiled
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
 from tests.scanned import jpeg, page as scanned_page
 from tests.simulator import make_pdf
@@ -270,18 +270,8 @@ async def test_two_hundred_connections(
     assert (await lan.ask(Operation.GET_JOBS)).status == Status.OK
 
 
-async def test_twenty_jobs_at_once(lan: LanPrinter) -> None:
-    """A selection of twenty files comes out whole: what has no place waits for one."""
-    documents = [make_pdf(1, f"document {number}") for number in range(20)]
-    replies = await asyncio.gather(
-        *(lan.ask(Operation.PRINT_JOB, document=document) for document in documents)
-    )
-    assert {reply.status for reply in replies} == {Status.OK}
-    await came_out(lan.simulator, 20)
-
-
 async def test_twenty_jobs_made_first_at_once(lan: LanPrinter) -> None:
-    """As phones do it: a job that has no place among those that wait for documents waits for one."""
+    """A selection of twenty files, as phones send it: a job that has no place among those that wait waits for one."""
 
     async def print_one(number: int) -> int:
         made = await lan.create(job_name=values.name(f"photo {number}"))
@@ -379,24 +369,7 @@ async def test_few_documents_are_received_at_a_time(
 async def test_few_jobs_wait_for_their_documents(
     lan: LanPrinter, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "PLACE_SECONDS", 0.05)
-    devices = [
-        device(f"127.0.0.{number}")
-        for number in range(
-            2, 2 + lan_jobs.MAX_PENDING_LAN_JOBS // lan_jobs.MAX_PENDING_LAN_JOBS_A_DEVICE
-        )
-    ]
-    for sender in devices:
-        for _ in range(lan_jobs.MAX_PENDING_LAN_JOBS_A_DEVICE):
-            assert (await sender.ask(Operation.CREATE_JOB)).status == Status.OK
-        assert (await sender.ask(Operation.CREATE_JOB)).status == Status.BUSY
-    assert (await lan.ask(Operation.CREATE_JOB)).status == Status.BUSY
-
-
-async def test_jobs_with_a_code_wait_for_their_documents_as_few(
-    lan: LanPrinter, device: Device, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However many come while a code is hashed."""
+    """Of one device still fewer, however many come while a code is hashed."""
     monkeypatch.setattr(server, "PLACE_SECONDS", 0.05)
     code: dict[str, Any] = {"job_password": values.octets(b"4711")}
     devices = [device(f"127.0.0.{number}") for number in range(2, 7)]

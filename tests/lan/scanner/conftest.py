@@ -1,14 +1,18 @@
 """A scanner of the simulated box, offered to the home network."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
 from io import BytesIO
+from pathlib import Path
+import socket
 
 from aiohttp import ClientSession, TCPConnector
 from homeassistant.components import labs
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from PIL import Image
+import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -16,12 +20,17 @@ from custom_components.lianke.const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNE
 from custom_components.lianke.lan.scanner import network_scanner
 from custom_components.lianke.scanner import scan as scanning
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, async_get_hub
+from tests.clock import until
 from tests.conftest import set_up, tear_down
 from tests.household import LASER
+from tests.scanned import ALIKE, difference
 from tests.simulator import Simulator
-from tests.simulator.models import Printer
+from tests.simulator.endpoints.scanning import draw_page
+from tests.simulator.models import FINAL_STATES, Printer
 
 TOKEN = "token-of-a-scanner-0123456789"
+FEEDER = "<pwg:InputSource>Feeder</pwg:InputSource>"
+PDF = "<pwg:DocumentFormat>application/pdf</pwg:DocumentFormat>"
 
 
 @dataclass
@@ -98,6 +107,59 @@ def picture_of(data: bytes) -> Image.Image:
     return picture
 
 
+def dpi(number: int) -> str:
+    return f"<scan:XResolution>{number}</scan:XResolution><scan:YResolution>{number}</scan:YResolution>"
+
+
+def spooled(lan: LanScanner) -> list[str]:
+    """Return the files in the spool."""
+    folder = lan.hass.config.cache_path("lianke", "spool")
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def wanted(text: str, number: int, mode: str = "RGB24") -> Image.Image:
+    """Return what the simulated scanner sees, of which A4 is offered."""
+    return draw_page(text, {"colorMode": mode, "size": "A4"}, number)
+
+
+def check_pdf(data: bytes, texts: list[str], mode: str) -> None:
+    """Look whether a PDF shows what the simulated scanner saw, page for page."""
+    with pypdfium2.PdfDocument(data) as document:
+        assert len(document) == len(texts)
+        for page, text in zip(document, texts, strict=True):
+            assert page.get_size() == pytest.approx((595, 842), abs=2)
+            drawn = page.render(scale=100 / 72).to_pil()
+            assert difference(drawn, wanted(text, 100, mode)) < ALIKE
+
+
+async def freed(lan: LanScanner) -> None:
+    """Wait until the scanner is free, nothing is under way at the box, and nothing is left in the spool."""
+
+    def is_free() -> bool:
+        running = [
+            one for one in lan.simulator.cloud.scans.values() if one.state not in FINAL_STATES
+        ]
+        return not running and not spooled(lan) and not lan.hub.is_in_use(lan.scanner_id)
+
+    await until(is_free)
+    assert "<pwg:State>Idle</pwg:State>" in (await lan.get("ScannerStatus"))[1]
+
+
+async def ask_slowly(
+    lan: LanScanner, place: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Ask for the next document on a line of which little is read ahead."""
+    line = socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    line.setblocking(False)
+    port = int(lan.base.rpartition(":")[2])
+    await asyncio.get_running_loop().sock_connect(line, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=line, limit=1000)
+    path = place.removeprefix(lan.base)
+    writer.write(f"GET {path}/NextDocument HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    return reader, writer
+
+
 @pytest.fixture
 async def lan(
     hass: HomeAssistant,
@@ -121,3 +183,21 @@ async def lan(
     async with ClientSession(connector=TCPConnector(limit=0)) as session:
         yield LanScanner(hass, simulator, entry, reachable, session, scanner_id)
     await tear_down(hass)
+
+
+type Device = Callable[[str], LanScanner]
+
+
+@pytest.fixture
+async def device(lan: LanScanner) -> AsyncGenerator[Device]:
+    """Return a function that lets another address talk to the scanner."""
+    sessions: list[ClientSession] = []
+
+    def device(address: str) -> LanScanner:
+        connector = TCPConnector(local_addr=(address, 0), limit=0)
+        sessions.append(ClientSession(connector=connector))
+        return replace(lan, session=sessions[-1])
+
+    yield device
+    for session in sessions:
+        await session.close()

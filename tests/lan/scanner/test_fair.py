@@ -1,11 +1,9 @@
 """One device, however it behaves and however many addresses it has, keeps the scanner from nobody."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
-from aiohttp import ClientSession, TCPConnector
 import pytest
 
 from custom_components.lianke.const import ScanSource
@@ -24,29 +22,11 @@ from custom_components.lianke.scanner.scan import ScanError, async_scan_page
 from custom_components.lianke.scanner.scan_job import ScanRequest
 from tests.clock import until
 from tests.household import ask, refusal
-from tests.lan.scanner.conftest import LanScanner, settings
-from tests.lan.scanner.test_scanning import ask_slowly, dpi, freed
+from tests.lan.scanner.conftest import Device, LanScanner, ask_slowly, dpi, freed, settings
 from tests.simulator import Fault
 
 ADDRESSES = [f"127.0.0.{number}" for number in range(11, 17)]
 """of one device."""
-
-type Device = Callable[[str], LanScanner]
-
-
-@pytest.fixture
-async def device(lan: LanScanner) -> AsyncGenerator[Device]:
-    """Return a function that lets another address talk to the scanner."""
-    sessions: list[ClientSession] = []
-
-    def device(address: str) -> LanScanner:
-        connector = TCPConnector(local_addr=(address, 0), limit=0)
-        sessions.append(ClientSession(connector=connector))
-        return replace(lan, session=sessions[-1])
-
-    yield device
-    for session in sessions:
-        await session.close()
 
 
 @pytest.fixture

@@ -21,8 +21,16 @@ from custom_components.lianke.lan.scanner import escl_endpoint, network_scanner
 from custom_components.lianke.scanner import hub as hubs, scan as scanning
 from tests.clock import Clock, real_time, rest, until
 from tests.household import House
-from tests.lan.scanner.conftest import LanScanner, picture_of, settings
-from tests.lan.scanner.test_scanning import FEEDER, PDF, dpi, spooled, wanted
+from tests.lan.scanner.conftest import (
+    FEEDER,
+    PDF,
+    LanScanner,
+    dpi,
+    picture_of,
+    settings,
+    spooled,
+    wanted,
+)
 from tests.ledgers import ids
 from tests.scanned import ALIKE, difference
 from tests.scanner.moments import Driven, Moments, drive, moments_of_ledger

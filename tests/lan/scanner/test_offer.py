@@ -25,13 +25,8 @@ from custom_components.lianke.scanner.hub import FEATURE, Abilities, scanner_ide
 from tests.clock import until
 from tests.flows.test_options_flow import answer, go, shown
 from tests.household import LASER, key_of
+from tests.lan.conftest import IPP, Network
 from tests.lan.scanner.conftest import TOKEN, LanScanner
-from tests.lan.test_announce import IPP, Network, network
-
-__all__ = ["network"]
-
-# Tests that ran beside each other would hear each other's scanners.
-pytestmark = pytest.mark.xdist_group("announce")
 
 
 async def test_lan_scanners(lan: LanScanner) -> None:

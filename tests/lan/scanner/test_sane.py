@@ -14,8 +14,7 @@ from PIL import Image
 import pytest
 
 from tests.clock import until
-from tests.lan.scanner.conftest import LanScanner
-from tests.lan.scanner.test_scanning import check_pdf, freed, wanted
+from tests.lan.scanner.conftest import LanScanner, check_pdf, freed, wanted
 from tests.scanned import ALIKE, difference, part
 
 DEVICE = "airscan:e0:Lianke"

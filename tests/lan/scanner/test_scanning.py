@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import replace
 import json
 import os
-from pathlib import Path
 import random
 import socket
 from typing import Any
@@ -13,8 +12,6 @@ from unittest.mock import patch
 
 from aiohttp import ClientSession, TCPConnector, web
 from homeassistant.components import labs
-from PIL import Image
-import pypdfium2
 import pytest
 
 from custom_components.lianke.const import CONF_LAN_SCANNERS, DOMAIN
@@ -22,60 +19,30 @@ from custom_components.lianke.diagnostics import async_get_config_entry_diagnost
 from custom_components.lianke.escl.messages import MAX_SETTINGS_BYTES
 from custom_components.lianke.lan.printer import lan_jobs
 from custom_components.lianke.lan.printer.lan_jobs import async_deliver
-from custom_components.lianke.lan.printer.server import MAX_LAN_REQUESTS_A_DEVICE
 from custom_components.lianke.lan.scanner import escl_endpoint, network_scanner
 from custom_components.lianke.scanner import scan as scanning
 from custom_components.lianke.scanner.hub import FEATURE
 from tests.clock import until
-from tests.escl.test_messages import spoiled
-from tests.lan.scanner.conftest import TOKEN, LanScanner, picture_of, settings
+from tests.escl.requests import spoiled
+from tests.lan.scanner.conftest import (
+    FEEDER,
+    PDF,
+    TOKEN,
+    LanScanner,
+    ask_slowly,
+    check_pdf,
+    dpi,
+    freed,
+    picture_of,
+    settings,
+    spooled,
+    wanted,
+)
 from tests.scanned import ALIKE, difference
 from tests.simulator import Fault
-from tests.simulator.endpoints.scanning import draw_page
-from tests.simulator.models import FINAL_STATES
 
-FEEDER = "<pwg:InputSource>Feeder</pwg:InputSource>"
-PDF = "<pwg:DocumentFormat>application/pdf</pwg:DocumentFormat>"
 GRAY = "<scan:ColorMode>Grayscale8</scan:ColorMode>"
 MONO = "<scan:ColorMode>BlackAndWhite1</scan:ColorMode>"
-
-
-def dpi(number: int) -> str:
-    return f"<scan:XResolution>{number}</scan:XResolution><scan:YResolution>{number}</scan:YResolution>"
-
-
-def spooled(lan: LanScanner) -> list[str]:
-    """Return the files in the spool."""
-    folder = lan.hass.config.cache_path("lianke", "spool")
-    return sorted(path.name for path in Path(folder).iterdir())
-
-
-def wanted(text: str, number: int, mode: str = "RGB24") -> Image.Image:
-    """Return what the simulated scanner sees, of which A4 is offered."""
-    return draw_page(text, {"colorMode": mode, "size": "A4"}, number)
-
-
-def check_pdf(data: bytes, texts: list[str], mode: str) -> None:
-    """Look whether a PDF shows what the simulated scanner saw, page for page."""
-    with pypdfium2.PdfDocument(data) as document:
-        assert len(document) == len(texts)
-        for page, text in zip(document, texts, strict=True):
-            assert page.get_size() == pytest.approx((595, 842), abs=2)
-            drawn = page.render(scale=100 / 72).to_pil()
-            assert difference(drawn, wanted(text, 100, mode)) < ALIKE
-
-
-async def freed(lan: LanScanner) -> None:
-    """Wait until the scanner is free, nothing is under way at the box, and nothing is left in the spool."""
-
-    def is_free() -> bool:
-        running = [
-            one for one in lan.simulator.cloud.scans.values() if one.state not in FINAL_STATES
-        ]
-        return not running and not spooled(lan) and not lan.hub.is_in_use(lan.scanner_id)
-
-    await until(is_free)
-    assert "<pwg:State>Idle</pwg:State>" in (await lan.get("ScannerStatus"))[1]
 
 
 async def test_what_it_can_do(lan: LanScanner) -> None:
@@ -282,21 +249,6 @@ async def test_a_client_asks_for_its_turn_all_the_while(
         await lan.get("ScannerStatus")
         await asyncio.sleep(0.1)
     assert status == 201
-
-
-async def ask_slowly(
-    lan: LanScanner, place: str
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Ask for the next document on a line of which little is read ahead."""
-    line = socket.socket()
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    line.setblocking(False)
-    port = int(lan.base.rpartition(":")[2])
-    await asyncio.get_running_loop().sock_connect(line, ("127.0.0.1", port))
-    reader, writer = await asyncio.open_connection(sock=line, limit=1000)
-    path = place.removeprefix(lan.base)
-    writer.write(f"GET {path}/NextDocument HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    return reader, writer
 
 
 async def test_the_line_breaks_while_a_page_comes(lan: LanScanner) -> None:
@@ -529,19 +481,6 @@ async def test_only_while_it_is_switched_on(lan: LanScanner) -> None:
     options = {**lan.entry.options, CONF_LAN_SCANNERS: {}}
     lan.hass.config_entries.async_update_entry(lan.entry, options=options)
     assert (await lan.get("ScannerCapabilities"))[0] == 404
-
-
-async def test_many_connections(lan: LanScanner) -> None:
-    """Of one device a few wait; more are told to come again, and nobody else is kept from anything."""
-    lan.simulator.cloud.variants.scan_problem = "hangs"
-    place = await lan.order()
-    waiting = [asyncio.create_task(lan.next(place)) for _ in range(MAX_LAN_REQUESTS_A_DEVICE)]
-    await asyncio.sleep(0.5)
-    assert (await lan.get("ScannerStatus"))[0] == 503
-    async with ClientSession(connector=TCPConnector(local_addr=("127.0.0.2", 0))) as session:
-        assert (await session.get(f"{lan.url}/ScannerStatus")).status == 200
-    for task in waiting:
-        task.cancel()
 
 
 async def test_fuzzed_orders(lan: LanScanner) -> None:
