@@ -157,7 +157,7 @@ export class LiankeCard extends LitElement {
   }
 
   private _received(data: Feed): void {
-    for (const batch of this._batches.values()) batch.notice(data.jobs);
+    for (const batch of this._batches.values()) batch.jobsArrived(data.jobs);
   }
 
   protected override async scheduleUpdate(): Promise<void> {

@@ -19,8 +19,8 @@ export class FeedController<T = Feed> implements ReactiveController {
   private _isNews = false;
   private _connection: Connection | null = null;
   private _devices: string[] = [];
-  /* Identifies the current subscription; null without one. */
-  private _turn: object | null = null;
+  /* Stands for the current subscription; null without one. */
+  private _subscription: object | null = null;
   private _retry: ReturnType<typeof setTimeout> | undefined;
   private _stop: (() => Promise<void>) | null = null;
 
@@ -37,7 +37,7 @@ export class FeedController<T = Feed> implements ReactiveController {
   /* An empty list means all printers. Does nothing if this subscription is already active. */
   follow(connection: Connection, devices: string[]): void {
     const same = this._connection === connection && String(devices) === String(this._devices);
-    if (same && this._turn) return;
+    if (same && this._subscription) return;
     this._connection?.removeEventListener("ready", this._ready);
     this._connection = connection;
     this._devices = devices;
@@ -67,20 +67,20 @@ export class FeedController<T = Feed> implements ReactiveController {
   private async _subscribe(): Promise<void> {
     if (!this._connection) return;
     this._unsubscribe();
-    const turn = (this._turn = {});
+    const subscription = (this._subscription = {});
     const filter = this._devices.length ? { device_ids: this._devices } : {};
     try {
       // Not left to the library: after a restart, the command may be back later than the connection.
       const stop = await this._connection.subscribeMessage<T>(
-        (data) => turn === this._turn && this._receive(data),
+        (data) => subscription === this._subscription && this._receive(data),
         { type: this._type, ...filter },
         { resubscribe: false },
       );
-      if (turn === this._turn) this._stop = stop;
+      if (subscription === this._subscription) this._stop = stop;
       else stop().catch(() => undefined);
     } catch (error) {
       const problem = (error as CommandError)?.translation_key ? await this._explain(error) : "";
-      if (turn !== this._turn) return;
+      if (subscription !== this._subscription) return;
       this.absent = this._isNews = true;
       this.problem = problem;
       this._retry = setTimeout(() => void this._subscribe(), RETRY_AFTER);
@@ -89,7 +89,7 @@ export class FeedController<T = Feed> implements ReactiveController {
   }
 
   private _unsubscribe(): void {
-    this._turn = null;
+    this._subscription = null;
     clearTimeout(this._retry);
     this._stop?.().catch(() => undefined);
     this._stop = null;

@@ -119,7 +119,7 @@ test("it follows the options, still drawn by nobody else", async () => {
   const item = drop(batch, "a.pdf");
   await uploaded();
   await drawn(item);
-  batch.type("copies", "2");
+  batch.setTyped("copies", "2");
   await vi.waitFor(() => expect(calls("preview")).toHaveLength(2));
   expect(data("preview")).toMatchObject({ document: "kept", copies: 2, preview_by: "here_only" });
 });
@@ -224,9 +224,9 @@ test("a layout that is left while its sheets are drawn takes no preview away, an
   await uploaded();
   await drawn(item);
   const draws = heldBack(batch);
-  batch.lay("layout_2_up");
+  batch.setLayout("layout_2_up");
   await vi.waitFor(() => expect(draws).toHaveLength(1));
-  batch.lay(null);
+  batch.setLayout(null);
   expect(item.images).toHaveLength(20);
   // By now Home Assistant has only the pictures of the sheets.
   draws[0]?.(DRAWN);
@@ -234,7 +234,7 @@ test("a layout that is left while its sheets are drawn takes no preview away, an
   expect([item.images, data("preview")]).toEqual([[], { ...DEVICE, document: "kept", preview_by: "here_only" }]);
   draws[1]?.(DRAWN);
   await drawn(item);
-  batch.lay("layout_2_up");
+  batch.setLayout("layout_2_up");
   await vi.waitFor(() => expect(draws).toHaveLength(3));
   stopTime();
   batch.clear();
@@ -246,7 +246,7 @@ test("a layout that is left while its sheets are drawn takes no preview away, an
 
 test.each([
   ["counted", [], "spare", () => undefined],
-  ["spare", DRAWN.images, "counted", (batch: Batch) => batch.lay(null)],
+  ["spare", DRAWN.images, "counted", (batch: Batch) => batch.setLayout(null)],
 ])(
   "a photo that is drawn already when a size is chosen is kept once: as %s",
   async (kept, images, spare, meanwhile) => {
@@ -255,7 +255,7 @@ test.each([
     const item = drop(batch, "a.jpg");
     await uploaded();
     await vi.waitFor(() => expect(draws).toHaveLength(1));
-    batch.lay("layout_4r");
+    batch.setLayout("layout_4r");
     await uploaded("second", 2);
     await vi.waitFor(() => expect(draws).toHaveLength(2));
     meanwhile(batch);
@@ -268,13 +268,13 @@ test.each([
 );
 
 test.each([
-  (batch: Batch) => batch.lay(null),
+  (batch: Batch) => batch.setLayout(null),
   (batch: Batch) => batch.remove(batch.items[0] as PrintItem),
   (batch: Batch) => void drop(batch, "c.jpg"),
 ])("documents for a layout are drawn one by one once it has ended: %#", async (end) => {
   const batch = makeBatch({ count_pages: { document: "counted", pages: 1 } });
   drop(batch, "a.jpg", "b.jpg");
-  batch.lay("layout_id_card");
+  batch.setLayout("layout_id_card");
   await uploaded("first", 1);
   await uploaded("second", 2);
   await vi.waitFor(() => expect(batch.combined?.images.length).toBe(20));

@@ -64,9 +64,9 @@ test("options that were lost with the connection are asked for again once it is 
   await settled(batch, () => batch.offers?.failed === true);
   await batch.preview();
   answers["lianke/printer/options"] = OPTIONS;
-  batch.notice([]);
+  batch.jobsArrived([]);
   await settled(batch, () => batch.offers?.max_copies === 5);
-  batch.notice([]);
+  batch.jobsArrived([]);
   expect(asked.filter(({ type }) => type === "lianke/printer/options")).toHaveLength(2);
   // Remembered options apply only now, so an earlier preview is drawn again.
   await vi.waitFor(() => expect(data("preview")).toMatchObject({ document: "kept", paper: 11 }));
@@ -95,7 +95,7 @@ test("a document whose answer was lost goes once its job is seen", async () => {
   const answers: Record<string, unknown> = { print: { code: 3 }, preview };
   const batch = new Batch(makeContext(makeHass(answers)), "device");
   batch.addMedia(DOCUMENT);
-  batch.type("copies", "5");
+  batch.setTyped("copies", "5");
   answers["preview"] = { code: 3 };
   await batch.preview();
   expect([first(batch).error, batch.isLost]).toEqual([expect.stringContaining("if nothing has happened"), false]);
@@ -108,10 +108,10 @@ test("a document whose answer was lost goes once its job is seen", async () => {
   await batch.print();
   expect([item?.error, batch.isLost]).toEqual([expect.stringContaining("Not yet"), true]);
   batch.addMedia({ ...DOCUMENT, title: "letter.pdf" });
-  batch.notice([makeJob({ request_id: "another" })]);
+  batch.jobsArrived([makeJob({ request_id: "another" })]);
   expect(batch.items).toHaveLength(2);
   await batch.preview();
-  batch.notice([makeJob({ request_id: item?.request })]);
+  batch.jobsArrived([makeJob({ request_id: item?.request })]);
   // The copies were meant for the document that is gone.
   expect([batch.items.map(({ name, stale }) => [name, stale]), batch.options()]).toEqual([[["letter.pdf", true]], {}]);
 });
@@ -174,13 +174,13 @@ describe("what was chosen last", () => {
     await settled(batch, () => batch.offers !== null);
     expect(batch.chosen).toEqual({ paper: 20, duplex: "long_edge" });
     batch.choose("duplex", "off");
-    batch.lay("layout_id_card");
+    batch.setLayout("layout_id_card");
     // The layout itself decides on which sides it is printed.
     expect([batch.chosen, batch.carried]).toEqual([{ paper: 9 }, []]);
     batch.choose("paper", 11);
-    batch.lay(null);
+    batch.setLayout(null);
     expect(batch.chosen).toEqual({ paper: 20, duplex: "off" });
-    batch.lay("layout_id_card");
+    batch.setLayout("layout_id_card");
     expect(batch.chosen["paper"]).toBe(9);
   });
 
@@ -214,15 +214,15 @@ describe("errors at the field", () => {
   test("print sends nothing while there is one", async () => {
     const batch = makeBatch({ print: { jobs: [{}] } });
     batch.add([new File(["x".repeat(2000)], "large.docx")]);
-    batch.type("copies", "2");
+    batch.setTyped("copies", "2");
     await batch.print();
     expect([first(batch).refused, batch.typed.copies]).toEqual([expect.stringContaining("Larger"), "2"]);
     batch.addMedia(DOCUMENT);
-    batch.type("copies", "0");
+    batch.setTyped("copies", "0");
     await batch.print();
     expect(calls("print")).toHaveLength(0);
     expect(batch.errors["copies"]).toBeTruthy();
-    batch.type("copies", "2.7");
+    batch.setTyped("copies", "2.7");
     await batch.print();
     expect(data("print")).toMatchObject({ copies: 2 });
   });
@@ -265,7 +265,7 @@ describe("what was refused is told", () => {
     batch.addMedia(DOCUMENT);
     await batch.print();
     expect(first(batch).error).toContain("too many");
-    batch.type("copies", "2");
+    batch.setTyped("copies", "2");
     expect(first(batch).error).toBeNull();
   });
 
@@ -283,7 +283,7 @@ describe("what was refused is told", () => {
   test("and what was typed into a field that is gone holds up nothing", async () => {
     const batch = makeBatch({ print: { jobs: [{}] } });
     batch.addMedia(DOCUMENT);
-    batch.type("pages", "2-banana");
+    batch.setTyped("pages", "2-banana");
     batch.addMedia({ ...DOCUMENT, media_content_type: "image/png", title: "a.png" });
     batch.remove(first(batch));
     await batch.print();
@@ -303,7 +303,7 @@ test.each([
   batch.addMedia({ ...DOCUMENT, title });
   await settled(batch, () => batch.offers !== null);
   await batch.draw(first(batch));
-  batch.type("copies", "2");
+  batch.setTyped("copies", "2");
   await batch.draw(first(batch));
   expect(data("preview")).toMatchObject({ document: "kept", copies: 2 });
   batch.choose("orientation", "landscape");
@@ -358,7 +358,7 @@ test("what is refused of options that were changed meanwhile is drawn with those
   stopTime();
   answers["preview"] = new Promise((_, reject) => (refuse = reject));
   for (const pages of ["10-1", "10-12"]) {
-    batch.type("pages", pages);
+    batch.setTyped("pages", pages);
     await vi.advanceTimersByTimeAsync(250);
   }
   expect(data("preview")).toMatchObject({ pages: "10-1" });
@@ -413,11 +413,11 @@ test("a picture has no pages to choose from, nor beside a document that has", as
   const batch = makeBatch({ preview: { document: "kept", pages: 1, images: ["/x"] }, print: { jobs: [{}] } });
   const picture = { ...DOCUMENT, media_content_type: "image/png", title: "a.png" };
   batch.addMedia(picture);
-  batch.type("pages", "2");
+  batch.setTyped("pages", "2");
   await batch.print();
   expect(data("print")).not.toHaveProperty("pages");
   for (const one of [DOCUMENT, picture]) batch.addMedia(one);
-  batch.type("pages", "2-3");
+  batch.setTyped("pages", "2-3");
   await batch.preview();
   expect(batch.items.map(({ stale }) => stale)).toEqual([false, false]);
   await batch.print();

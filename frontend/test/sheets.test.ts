@@ -40,7 +40,7 @@ const rested = ({ combined }: Batch) =>
 /* Resolves once the preview of the sheets is there. */
 const laid = async (batch: Batch, layout: LayoutName, chosen = [FRONT, BACK]) => {
   for (const one of chosen) batch.addMedia(one);
-  batch.lay(layout);
+  batch.setLayout(layout);
   await rested(batch);
   return batch;
 };
@@ -103,7 +103,7 @@ test("choosing a layout shows its sheets, and Print makes one job of them", asyn
   batch.addMedia(FRONT);
   batch.addMedia(BACK);
   expect(calls("preview")).toHaveLength(0);
-  batch.lay("layout_id_card");
+  batch.setLayout("layout_id_card");
   await rested(batch);
   expect(data("preview")).toMatchObject({ sheet: "id_card", document: ["kept-1", "kept-2"] });
   expect(batch.combined?.images).toHaveLength(1);
@@ -185,7 +185,7 @@ test("a layout ends when it makes no sense any more", async () => {
 
 test("a print whose answer was lost can be nothing but repeated, until its job is seen", async () => {
   const batch = await laid(makeBatch({ print: { code: 3 } }), "layout_id_card");
-  batch.type("copies", "2");
+  batch.setTyped("copies", "2");
   // While the files are still being sent, no print can be lost.
   const count = Object.getOwnPropertyDescriptor(answers, "count_pages") as PropertyDescriptor;
   for (const item of batch.items) item.document = null;
@@ -196,7 +196,7 @@ test("a print whose answer was lost can be nothing but repeated, until its job i
   await batch.print();
   const combined = batch.combined;
   expect([combined?.lost, batch.problem]).toEqual([true, expect.stringContaining("still prints only once")]);
-  batch.lay(null);
+  batch.setLayout(null);
   batch.addMedia(media("c.png", "image/png"));
   expect(batch.combined).toBe(combined);
   await batch.print();
@@ -204,9 +204,9 @@ test("a print whose answer was lost can be nothing but repeated, until its job i
   // Refusing the repetition does not tell whether the first print was submitted.
   answers["print"] = { code: "unknown_command", message: "Not yet" };
   await batch.print();
-  batch.lay(null);
+  batch.setLayout(null);
   expect(batch.combined).toBe(combined);
-  batch.notice([makeJob({ request_id: combined?.request ?? null })]);
+  batch.jobsArrived([makeJob({ request_id: combined?.request ?? null })]);
   expect(batch.items.map(({ name }) => name)).toEqual(["c.png"]);
   // Options and errors of the documents that are gone do not apply to the new one.
   expect([batch.options(), batch.problem]).toEqual([{}, null]);
@@ -231,7 +231,7 @@ test("what is removed while Home Assistant takes it is deleted there as well", a
   const get = () => new Promise((resolve) => (keep = resolve));
   Object.defineProperty(answers, "count_pages", { get, configurable: true });
   batch.addMedia(media("a.pdf"));
-  batch.lay("layout_4_up");
+  batch.setLayout("layout_4_up");
   await vi.waitFor(() => expect(calls("count_pages")).toHaveLength(1));
   batch.clear();
   keep({ document: "kept" });
@@ -253,7 +253,7 @@ test.each([
   const batch = makeBatch({ print: refused, "lianke/printer/options": new Promise((resolve) => (offer = resolve)) });
   batch.addMedia(FRONT);
   batch.addMedia(BACK);
-  batch.lay("layout_id_card");
+  batch.setLayout("layout_id_card");
   const cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 90 };
   batch.setCut(batch.items[0] as PrintItem, cut);
   const printing = batch.print();
@@ -406,7 +406,7 @@ describe("a size of photos", () => {
     const batch = makeBatch({ "lianke/printer/options": PAPERS });
     batch.addMedia(FRONT);
     await vi.waitFor(() => expect(batch.offers).not.toBeNull());
-    batch.lay("layout_4r");
+    batch.setLayout("layout_4r");
     await rested(batch);
     expect(data("preview")).toMatchObject({ photo_size: "4r", paper: 257, media_type: 2, document: ["kept-1"] });
     batch.choose("paper", 258);
@@ -415,7 +415,7 @@ describe("a size of photos", () => {
     // The photo's paper does not apply to documents, ID cards and pictures without a size.
     batch.addMedia(FRONT);
     expect(batch.chosen).toEqual({});
-    batch.lay("layout_4r");
+    batch.setLayout("layout_4r");
     expect([batch.chosen, batch.carried]).toEqual([{ paper: 258, media_type: 2 }, ["paper", "media_type"]]);
     batch.reset();
     expect([batch.chosen, batch.carried]).toEqual([{ paper: 257, media_type: 2 }, []]);
@@ -456,7 +456,7 @@ describe("a size of photos", () => {
     const batch = new Batch(makeContext(makeHass(answers, language)), "device");
     batch.addMedia(FRONT);
     await vi.waitFor(() => expect(batch.offers).not.toBeNull());
-    batch.lay(layout);
+    batch.setLayout(layout);
     await rested(batch);
     const { photo_size, ...chosen } = data("preview");
     expect(photo_size).toBe(layout.slice(7));
@@ -541,7 +541,7 @@ const printed = async (batch: Batch, layout: LayoutName | null, chosen: (typeof 
   await vi.waitFor(() => expect(batch.offers).not.toBeNull());
   if (layout) {
     if (layout === "layout_clean") batch.straighten();
-    else batch.lay(layout);
+    else batch.setLayout(layout);
     await rested(batch);
   }
   for (const [name, value] of Object.entries(options)) batch.choose(name, value as string);
@@ -576,7 +576,7 @@ test("what is chosen for a booklet holds for it alone, and what was chosen befor
   await vi.waitFor(() => expect(batch.offers).not.toBeNull());
   batch.choose("duplex", "long_edge");
   batch.choose("paper", 11);
-  batch.lay("layout_booklet");
+  batch.setLayout("layout_booklet");
   await rested(batch);
   expect(batch.chosen).toEqual({ paper: 11 });
   const whole = await show("lianke-print-form", { context: batch.context, batch });
@@ -588,10 +588,10 @@ test("what is chosen for a booklet holds for it alone, and what was chosen befor
   batch.choose("duplex", "long_edge");
   batch.reset();
   batch.choose("duplex", "short_edge");
-  batch.lay("layout_2_up");
+  batch.setLayout("layout_2_up");
   expect(batch.chosen).toEqual({ duplex: "long_edge" });
   await rested(batch);
-  batch.lay(null);
+  batch.setLayout(null);
   expect(batch.chosen).toEqual({ duplex: "long_edge" });
 });
 
@@ -618,7 +618,7 @@ test("a preview without pictures says why, of one document and of several on she
   batch.clear();
   batch.addMedia(FRONT);
   batch.addMedia(BACK);
-  batch.lay("layout_both");
+  batch.setLayout("layout_both");
   await vi.waitFor(() => expect(batch.combined?.unseen).toContain("Only counted."));
   await vi.waitFor(() => expect(said()).toHaveLength(1));
   // The sentence goes with the next preview that has a picture.
@@ -700,7 +700,7 @@ describe("photographed pages", () => {
     await rested(batch);
     expect(data("preview")).toEqual({ device_id: "device", clean: true, document: ["kept-1", "kept-2"] });
     batch.setCorners(batch.items[1] as PrintItem, CORNERS);
-    batch.lay("layout_both");
+    batch.setLayout("layout_both");
     await rested(batch);
     expect(data("preview")).toMatchObject({ sheet: "2_up", clean: true });
     const request = batch.combined?.request;
@@ -712,7 +712,7 @@ describe("photographed pages", () => {
     expect(data("print")).toMatchObject({ sheet: "2_up", clean: true, clean_corners: [[], CORNERS] });
     batch.addMedia(FRONT);
     batch.straighten();
-    batch.lay("layout_4r");
+    batch.setLayout("layout_4r");
     expect(batch.combined?.cleans).toBe(false);
     batch.straighten();
     expect(batch.combined?.layout).toBe("layout_clean");

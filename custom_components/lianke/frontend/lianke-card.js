@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-OIO4G7W2.js";
+import"./lianke-card-chunk-O2F3ASFJ.js";

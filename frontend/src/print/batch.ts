@@ -93,30 +93,30 @@ export class Batch extends EventTarget {
   }
 
   /* What layouts and options apply to: during a print the documents of that print, without those added since. */
-  private get _meant(): PrintItem[] {
+  private get _concerned(): PrintItem[] {
     return this._pressed?.filter((item) => this.items.includes(item)) ?? this.items;
   }
 
   /* Of these, the documents that can be printed. */
   get usable(): PrintItem[] {
-    return this._meant.filter((item) => !item.refused);
+    return this._concerned.filter((item) => !item.refused);
   }
 
   get kind(): Kind {
     if (this.combined?.isPhoto) return this.combined.layout;
     if (this.combined) return this.combined.isCard ? "card" : "document";
-    return this._meant.every((item) => item.isPicture) ? "picture" : "document";
+    return this._concerned.every((item) => item.isPicture) ? "picture" : "document";
   }
 
   /* Whether the form has a field: pictures have no pages to choose from, printer commands no options at all. */
   hasField(name: string): boolean {
-    if (this._meant.length && this._meant.every((item) => item.isRaw)) return false;
-    if (name === "pages") return !this._meant.every((item) => item.isPicture || item.isRaw);
+    if (this._concerned.length && this._concerned.every((item) => item.isRaw)) return false;
+    if (name === "pages") return !this._concerned.every((item) => item.isPicture || item.isRaw);
     return name === "copies" || (!!this.offers && offered(this._t, this.offers, name).length > 0);
   }
 
   /* Whether an option is chosen outside the form, since this printer may not do it as the job's printer does. */
-  isOpen(name: string): boolean {
+  isChosenOutside(name: string): boolean {
     return !!this.plan?.open.some(({ option }) => option === name);
   }
 
@@ -166,13 +166,13 @@ export class Batch extends EventTarget {
     this.changed();
   }
 
-  complain(problem: string): void {
+  showProblem(problem: string): void {
     this.problem = problem;
     this.changed();
   }
 
   /* A job with our request id proves that its print was submitted, even if the answer was lost. */
-  notice(jobs: Job[]): void {
+  jobsArrived(jobs: Job[]): void {
     if (this.offers?.lost) this._learn();
     const known = new Set(jobs.map((job) => job.request_id));
     const gone = this.items.filter((one) => one.lost && known.has(one.request));
@@ -180,7 +180,7 @@ export class Batch extends EventTarget {
     for (const item of gone) this.remove(item);
     if (gone.length && !this.printing && !this.items.some((one) => one.lost || one.error)) this._forget();
     const { combined } = this;
-    if (combined?.lost && known.has(combined.request)) this.done(combined.sent);
+    if (combined?.lost && known.has(combined.request)) this.removeSubmitted(combined.sent);
   }
 
   remove(item: PrintItem): void {
@@ -210,7 +210,7 @@ export class Batch extends EventTarget {
   }
 
   /* Prints all documents together, and draws their sheets; null prints each by itself again. */
-  lay(layout: LayoutName | null): void {
+  setLayout(layout: LayoutName | null): void {
     if (this.printing || this.isLost) return;
     // Photographed pages stay straightened if the new layout allows it.
     const cleans = layout === "layout_clean" || Boolean(layout && this.combined?.cleans && layoutOf(layout).cleans);
@@ -227,7 +227,7 @@ export class Batch extends EventTarget {
     const { combined } = this;
     if (this.printing || this.isLost) return;
     if (combined?.layout === "layout_clean" || !combined || !layoutOf(combined.layout).cleans)
-      return this.lay(combined?.layout === "layout_clean" ? null : "layout_clean");
+      return this.setLayout(combined?.layout === "layout_clean" ? null : "layout_clean");
     combined.cleans = !combined.cleans;
     combined.renew();
     this._forgetErrors();
@@ -261,12 +261,12 @@ export class Batch extends EventTarget {
     if (!combined || combined.lost || this.printing) return;
     // A booklet stays one even if two-sided printing is not known yet.
     if (layoutsFor(this.usable, true).includes(combined.layout)) combined.renew();
-    else this._part();
+    else this._separate();
     this._optionsChanged();
   }
 
   /* Prints each document by itself again. */
-  private _part(): void {
+  private _separate(): void {
     this.combined = null;
     void drawAtOnce(this, this.items);
   }
@@ -301,7 +301,7 @@ export class Batch extends EventTarget {
     this._recall();
     this._checkSizes();
     // Only now is it known how many copies the printer makes at once.
-    if (Object.keys(this.errors).length) this.tidy();
+    if (Object.keys(this.errors).length) this.applyTyped();
     // Earlier previews were drawn without the options recalled only now.
     if (this.offers.failed) this.changed();
     else this._optionsChanged();
@@ -312,7 +312,7 @@ export class Batch extends EventTarget {
   private _recall(): void {
     const { offers, kind, combined } = this;
     const now = `${kind} ${combined?.layout}`;
-    if (!offers || this.again || !this._meant.length || now === this._kind || (this.printing && this._kind)) return;
+    if (!offers || this.again || !this._concerned.length || now === this._kind || (this.printing && this._kind)) return;
     const decided = combined ? decidedBy(combined.layout) : [];
     const isOffered = ([name, value]: [string, unknown]) =>
       !decided.includes(name) && offered(this._t, offers, name).some(({ id }) => id === value);
@@ -371,7 +371,7 @@ export class Batch extends EventTarget {
     for (const item of this.items) if (!item.lost) item.error = null;
   }
 
-  type(name: keyof Typed, text: string): void {
+  setTyped(name: keyof Typed, text: string): void {
     this.typed = { ...this.typed, [name]: text };
     const others = Object.entries(this.errors).filter(([other]) => other !== name);
     this.errors = Object.fromEntries(others);
@@ -380,7 +380,7 @@ export class Batch extends EventTarget {
   }
 
   /* Puts what was typed into the form in which it is sent, and shows what is wrong with it; true if nothing is. */
-  tidy(): boolean {
+  applyTyped(): boolean {
     this.typed = tidied(this.typed);
     const found = this._typedErrors();
     this.errors = { ...this.errors, ...found };
@@ -427,14 +427,14 @@ export class Batch extends EventTarget {
 
   /* Prints every document that can be printed; one that fails stays, with its error. */
   async print(): Promise<void> {
-    if (this.printing || !this.tidy()) return;
+    if (this.printing || !this.applyTyped()) return;
     this._pressed = this.items;
     clearTimeout(this._previewTimer);
     this.changed();
     const items = this.combined?.items ?? this.usable;
     await this.loading;
     // What was typed before the printer's options were known is checked now.
-    if (this.tidy()) await (this.combined ? this.combined.print(items) : this._printAll(items));
+    if (this.applyTyped()) await (this.combined ? this.combined.print(items) : this._printAll(items));
     this._pressed = null;
     // If documents were added or removed meanwhile, the rest is another print.
     const { combined, usable } = this;
@@ -485,18 +485,18 @@ export class Batch extends EventTarget {
 
   /* Shows an error at the field that it concerns, else at the document. */
   private async _explain(item: PrintItem, error: CommandError): Promise<void> {
-    if (!(await this.explainField(error))) item.error = await this._say(error, item.lost);
+    if (!(await this.explainField(error))) item.error = await this._inWords(error, item.lost);
   }
 
   /* lost: whether the error is of a print that may have been submitted. */
-  private _say(error: CommandError, lost: boolean): Promise<string> {
+  private _inWords(error: CommandError, lost: boolean): Promise<string> {
     return this.context.explain(lost && isLost(error) ? lostPrint(this.context) : error);
   }
 
   /* Shows an error at the field that it concerns; false if there is no such field. */
   async explainField(error: CommandError): Promise<boolean> {
     const field = fieldOf(error?.translation_key, error?.translation_placeholders);
-    if (!field || this.isOpen(field) || !this.hasField(field)) return false;
+    if (!field || this.isChosenOutside(field) || !this.hasField(field)) return false;
     const said = await this.context.explain(error);
     this.errors = { ...this.errors, [field]: said };
     return true;
@@ -504,7 +504,7 @@ export class Batch extends EventTarget {
 
   /* Printing does not wait for previews. */
   async preview(): Promise<void> {
-    if (!this.tidy()) return;
+    if (!this.applyTyped()) return;
     await this.loading;
     if (!this.combined) for (const item of this.usable) item.atOnce = false;
     this._forgetErrors();
@@ -566,7 +566,7 @@ export class Batch extends EventTarget {
   }
 
   /* Removes documents that were submitted together. */
-  done(items: PrintItem[]): void {
+  removeSubmitted(items: PrintItem[]): void {
     this.combined = null;
     this.problem = null;
     for (const item of items) this.remove(item);
@@ -575,6 +575,6 @@ export class Batch extends EventTarget {
 
   /* Shows an error of documents that are printed together. */
   async explainCombined(error: CommandError): Promise<void> {
-    if (!(await this.explainField(error))) this.problem = await this._say(error, this.isLost);
+    if (!(await this.explainField(error))) this.problem = await this._inWords(error, this.isLost);
   }
 }

@@ -97,7 +97,7 @@ export class CombinedPrint {
       const duplicate = answer.jobs?.[0]?.duplicate;
       context.announceSubmitted(titleOf(items), duplicate ? printText(context.localizer, "duplicate") : undefined);
       batch.job = answer.jobs?.at(-1)?.job_id;
-      batch.done(items);
+      batch.removeSubmitted(items);
     } catch (error) {
       // A refused repetition does not tell whether the first print, whose answer was lost, was submitted.
       this.lost ||= begun && isLost(error as CommandError);

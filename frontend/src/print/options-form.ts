@@ -153,7 +153,7 @@ export class LiankeOptionsForm extends SteadyPart {
     const { offers } = batch;
     const layout = batch.combined?.layout;
     if (layout && isSettledBy(layout, name)) return nothing;
-    if ((batch.again?.laid_out && isFixedOnSheets(name)) || batch.isOpen(name)) return nothing;
+    if ((batch.again?.laid_out && isFixedOnSheets(name)) || batch.isChosenOutside(name)) return nothing;
     const isBooklet = layout === "layout_booklet" && name === "duplex";
     // A booklet is always two-sided; a kept document was not prepared for turning paper by hand.
     const never = isBooklet ? /^off$/ : batch.again ? /^manual_/ : /^$/;
@@ -197,7 +197,7 @@ export class LiankeOptionsForm extends SteadyPart {
 
   private _copies() {
     const { again, offers, plan } = this.batch;
-    if (this.batch.isOpen("copies")) return nothing;
+    if (this.batch.isChosenOutside("copies")) return nothing;
     const other = plan?.different.find(({ option }) => option === "copies")?.after;
     return this._field(
       "copies",
@@ -247,12 +247,12 @@ export class LiankeOptionsForm extends SteadyPart {
 
   /* Every letter counts: Print may be pressed, or the page redrawn, before the user leaves the field. */
   private _typing(name: keyof Typed) {
-    return (event: Event) => this.batch.type(name, (event.target as HTMLInputElement).value);
+    return (event: Event) => this.batch.setTyped(name, (event.target as HTMLInputElement).value);
   }
 
   private readonly _left = (event: Event) => {
     const input = event.target as HTMLInputElement;
     if (input.validity.badInput) input.value = ""; // not a number, so there is nothing to send
-    this.batch.tidy();
+    this.batch.applyTyped();
   };
 }

@@ -308,6 +308,6 @@ export class LiankePrintForm extends SteadyPart {
     const { batch } = this;
     const files = await pastedFiles();
     if (files.length) batch.add(files);
-    else batch.complain(printText(this.t, "paste_empty"));
+    else batch.showProblem(printText(this.t, "paste_empty"));
   };
 }

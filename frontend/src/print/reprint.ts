@@ -233,9 +233,9 @@ export class LiankeReprint extends DialogPart {
 
   private _options(): object | null {
     const { batch } = this;
-    if (!batch?.tidy()) return null;
+    if (!batch?.applyTyped()) return null;
     // An option that has become open since it was chosen has to be chosen again, in `lianke-moving`.
-    return Object.fromEntries(Object.entries(batch.options()).filter(([name]) => !batch.isOpen(name)));
+    return Object.fromEntries(Object.entries(batch.options()).filter(([name]) => !batch.isChosenOutside(name)));
   }
 
   private _sheets(): object | null {

@@ -68,7 +68,7 @@ export class LiankeSheets extends SteadyPart {
             data-key=${layout}
             aria-pressed=${chosen}
             aria-disabled=${resting ? "true" : nothing}
-            @click=${() => (cleans ? batch.straighten() : batch.lay(chosen ? null : layout))}
+            @click=${() => (cleans ? batch.straighten() : batch.setLayout(chosen ? null : layout))}
           >
             ${printText(t, layout)}
           </button>`;
@@ -197,7 +197,7 @@ export class LiankeSheets extends SteadyPart {
     try {
       await open();
     } catch (error) {
-      this.batch.complain(await this.context.explain(error));
+      this.batch.showProblem(await this.context.explain(error));
     }
   }
 
