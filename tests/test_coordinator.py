@@ -78,7 +78,6 @@ async def test_a_key_rejected_later_asks_for_a_new_one(
 
 @pytest.fixture
 async def others(hass: HomeAssistant, house: House) -> list[MockConfigEntry]:
-    """Set up three more boxes of the office box's account."""
     boxes = [twin_of(house.simulator), *(house.cloud.add_box(house.box.account, 1) for _ in "ab")]
     entries = [make_entry(house.simulator, box, title=box.device_id) for box in boxes]
     for entry in entries:

@@ -51,12 +51,10 @@ async def printed(
 
 @pytest.fixture
 def house(hass: HomeAssistant, simulator: Simulator, printed: MockConfigEntry) -> House:
-    """Return the house with that box."""
     return House(hass=hass, simulator=simulator, entry=printed)
 
 
 def printer_device(hass: HomeAssistant, entry: MockConfigEntry, name: str) -> dr.DeviceEntry:
-    """Return a device of the box by its name."""
     devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
     return next(one for one in devices if one.name == name)
 
@@ -85,7 +83,6 @@ def private(simulator: Simulator, entry: MockConfigEntry) -> set[str]:
 
 
 async def test_box(hass_client: ClientSessionGenerator, house: House) -> None:
-    """The report of an entry: connection, polling, printers, jobs."""
     report = await download(hass_client, f"config_entry/{house.entry.entry_id}")
     assert report["entry"]["data"]["server"] == "another"
     assert report["entry"]["data"]["api_key"] == REDACTED
@@ -117,7 +114,6 @@ async def test_error_with_a_secret_in_it(hass_client: ClientSessionGenerator, ho
 
 
 async def test_devices(hass_client: ClientSessionGenerator, house: House) -> None:
-    """A printer's report has all that it can do; the box's has the box."""
     device = printer_device(house.hass, house.entry, LASER)
     report = await download(hass_client, f"config_entry/{house.entry.entry_id}/device/{device.id}")
     assert report["printer"]["name"] == LASER
@@ -135,7 +131,6 @@ async def test_devices(hass_client: ClientSessionGenerator, house: House) -> Non
 
 
 async def health(hass_ws_client: WebSocketGenerator) -> dict[str, Any]:
-    """Return what the system's health page shows of the integration."""
     client = await hass_ws_client()
     await client.send_json_auto_id({"type": "system_health/info"})
     assert (await client.receive_json())["success"]
@@ -152,7 +147,6 @@ async def health(hass_ws_client: WebSocketGenerator) -> dict[str, Any]:
 
 
 async def test_system_health(hass_ws_client: WebSocketGenerator, house: House) -> None:
-    """Numbers of boxes, printers and jobs, and whether the service can be reached."""
     storage = house.data.storage
     storage.record_push()
     found = await health(hass_ws_client)
@@ -185,7 +179,6 @@ async def test_system_health_without_a_box(
     box: Box,
     hass_ws_client: WebSocketGenerator,
 ) -> None:
-    """Nobody is asked then."""
     await async_setup_component(hass, "system_health", {})
     assert await async_setup_component(hass, DOMAIN, {})
     make_entry(simulator, box).add_to_hass(hass)

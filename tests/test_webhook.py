@@ -37,15 +37,8 @@ INFO = "GET /device/device_info"
 async def house(
     reachable: str, hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry
 ) -> House:
-    """Return the house with the office box, at an address that the cloud can reach."""
     await rest(hass)
     return House(hass=hass, simulator=simulator, entry=setup)
-
-
-@pytest.fixture
-def data(house: House) -> LiankeData:
-    """Return its runtime data."""
-    return house.data
 
 
 @pytest.fixture
@@ -56,12 +49,10 @@ async def client(house: House, hass_client_no_auth: ClientSessionGenerator) -> T
 
 @pytest.fixture
 def url(entry: MockConfigEntry) -> str:
-    """Return the webhook's path."""
     return f"/api/webhook/{entry.data['webhook_id']}"
 
 
 async def start_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
-    """Begin to print a page on the office box's laser."""
     key = next(
         key
         for key, known in entry.runtime_data.storage.printers.items()

@@ -106,7 +106,6 @@ def cloud(hass: HomeAssistant) -> Subscription:
 
 
 def connection_changes(hass: HomeAssistant) -> None:
-    """Tell that the connection to Home Assistant Cloud has changed."""
     async_dispatcher_send(hass, CONNECTION_SIGNAL, object())
 
 

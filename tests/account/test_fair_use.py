@@ -46,7 +46,6 @@ def user_who(hass: HomeAssistant, name: str, *, control: bool) -> Context:
 
 
 def entity_of(hass: HomeAssistant, key: str) -> str:
-    """Return one entity by the end of its unique id."""
     return next(
         entry.entity_id
         for entry in er.async_get(hass).entities.values()

@@ -34,7 +34,6 @@ from tests.clock import Clock
 
 @pytest.fixture
 def account() -> Account:
-    """Return an account without boxes."""
     return Account("hook")
 
 

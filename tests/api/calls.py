@@ -72,7 +72,6 @@ SPECIAL: dict[tuple[str, int], type[LiankeError]] = {
 
 
 def meant_by(endpoint: str, code: int) -> type[LiankeError]:
-    """Return what a code means at an endpoint."""
     usual = AuthenticationError if code in (401, 403) else ERROR_BY_CODE.get(code, UnknownCodeError)
     return SPECIAL.get((endpoint, code), usual)
 
@@ -88,7 +87,6 @@ async def outcome(call: Call, api: LiankeClient, file: UploadFile) -> object:
 
 
 def client_of(server: RawServer, session: ClientSession) -> LiankeClient:
-    """Make a client for a server of our own."""
     box = Credentials(device_id="lk00ab00000000", device_key="AbCdEfGh12345678")
     return LiankeClient(session, api_key="k" * 32, credentials=box, server=server.url)
 

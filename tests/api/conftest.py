@@ -29,19 +29,16 @@ async def session(socket_enabled: None) -> AsyncIterator[ClientSession]:
 
 @pytest.fixture
 def account(sim: Simulator) -> Account:
-    """Give the first account."""
     return sim.cloud.accounts[0]
 
 
 @pytest.fixture
 def box(sim: Simulator) -> Box:
-    """Give the first account's first box."""
     return next(iter(sim.cloud.boxes.values()))
 
 
 @pytest.fixture
 def client(sim: Simulator, session: ClientSession, account: Account, box: Box) -> LiankeClient:
-    """Make a client for the first box."""
     return make_client(sim.url, session, account, box)
 
 
@@ -64,7 +61,6 @@ def upload_file(path: Path, *, name: str = "x.pdf", size: int | None = None) -> 
 
 
 def make_client(url: str, session: ClientSession, account: Account, box: Box) -> LiankeClient:
-    """Make a client for one box."""
     return LiankeClient(
         session,
         api_key=account.api_key,

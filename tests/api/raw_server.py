@@ -18,7 +18,6 @@ class RawServer:
 
 
 def answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
-    """Give a whole HTTP answer."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 

@@ -54,7 +54,6 @@ def test_another_shape_has_no_markers(value: object) -> None:
 
 
 def test_colours_of_one_cartridge() -> None:
-    """The vendor's own model gives them as a list."""
     (tricolor,) = parse_markers([{"name": "Tri", "color": ["#00FFFF", "#FF00FF"], "level": -2}])
     assert tricolor == Marker(name="Tri", color="#00FFFF#FF00FF")
 

@@ -84,7 +84,6 @@ def test_patterns_have_no_letters_of_the_text(text: str) -> None:
 
 
 def test_shapes_are_small() -> None:
-    """Whatever is sent, what is remembered of it is short."""
     deep: object = "x"
     for _ in range(unknown.MAX_SHAPE_DEPTH + 5):
         deep = [deep]

@@ -27,7 +27,6 @@ TWELVE_MEGAPIXELS = (4000, 3000)
 
 
 def code(text: str, side: int) -> Image.Image:
-    """Draw a QR code on its white sticker."""
     return Image.open(io.BytesIO(qr_png(text, scale=10))).convert("L").resize((side, side))
 
 

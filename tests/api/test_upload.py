@@ -74,7 +74,6 @@ async def test_the_form_byte_for_byte(session: ClientSession, small: UploadFile)
 
 
 def _parts(body: bytes) -> list[bytes]:
-    """Return the parts of a form, without the boundary."""
     boundary = body.split(b"\r\n", 1)[0]
     return body.split(boundary)
 
@@ -209,7 +208,6 @@ async def _drain(reader: asyncio.StreamReader) -> None:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make every wait short."""
     monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.4)
     monkeypatch.setattr(transport, "UPLOAD_IDLE_SECONDS", 0.4)
     monkeypatch.setattr(transport, "UPLOAD_TURN_SECONDS", 0.8)

@@ -50,7 +50,6 @@ PAYLOADS = {
 
 
 def tokens(markdown: str) -> Iterator[Token]:
-    """Give every token of a text, those in lines included."""
     for token in _MARKDOWN.parse(markdown):
         yield token
         yield from token.children or ()
@@ -62,12 +61,10 @@ def active(markdown: str) -> set[str]:
 
 
 def blocks(markdown: str) -> list[str]:
-    """Return the kinds of blocks that a text is made of."""
     return [token.type for token in _MARKDOWN.parse(markdown)]
 
 
 def shown(markdown: str) -> str:
-    """Return the words that a reader sees."""
     return "".join(
         token.content
         if token.type in {"text", "text_special"}

@@ -45,12 +45,10 @@ class Port:
     """A port of this machine that notes whoever connects."""
 
     def __init__(self) -> None:
-        """Begin with nobody."""
         self.number = 0
         self.connections = 0
 
     async def on_connection(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Note a connection, and end it."""
         self.connections += 1
         writer.close()
 

@@ -208,7 +208,6 @@ async def test_every_field_of_every_answer(
     box: Box,
     endpoint: str,
 ) -> None:
-    """Each part of an answer, and of a refusal, is made into each hostile value."""
     done = {"code": 200, "msg": "success", "data": ANSWERS[endpoint]}
     refused = {"code": 77777, "msg": "refused"}
     assert await tried(sim, client, endpoint, json.dumps(done)) is None

@@ -55,7 +55,6 @@ type Case = tuple[Callable[[], Any], Any]
 
 
 def after(header: str, *, seconds: float = 0.0, jump: float = 0.0) -> object:
-    """Return the offset of the service's clock after an answer with this header."""
     kept = transport.ServiceClock()
     at = 1_700_000_000.0
     kept.update(
@@ -67,7 +66,6 @@ def after(header: str, *, seconds: float = 0.0, jump: float = 0.0) -> object:
 
 
 def many(make: Callable[[int], Any], count: int = MANY) -> dict[str, Any]:
-    """Return an object with many fields."""
     return {f"name {number}": make(number) for number in range(count)}
 
 
@@ -87,7 +85,6 @@ def encoded(times: int) -> str:
 
 
 def credentials(text: str) -> Credentials | None:
-    """Return the credentials in a text."""
     try:
         return sticker.parse_credentials(text)
     except errors.CredentialsError:
@@ -252,7 +249,6 @@ API: dict[str, Case] = {
 
 
 def refused(schema: vol.Schema, **data: Any) -> bool:
-    """Return whether a schema refuses data."""
     try:
         schema({"device_id": "a"} | data if schema is not MODELS_SCHEMA else data)
     except vol.Invalid:
@@ -261,7 +257,6 @@ def refused(schema: vol.Schema, **data: Any) -> bool:
 
 
 def key_reason(text: str) -> str | None:
-    """Return why an ApiKey is refused."""
     try:
         checked_key(text)
     except Exception as err:  # noqa: BLE001  # its arguments are what counts
@@ -359,7 +354,6 @@ def test_answers_and_texts(bound: str) -> None:
 
 @pytest.mark.parametrize("bound", CALLS)
 def test_calls(bound: str) -> None:
-    """What is just within a bound is taken, what is just beyond it is refused."""
     is_refused, limit = CALLS[bound]
     assert not is_refused(limit)
     assert is_refused(limit + 1)

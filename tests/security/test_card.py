@@ -59,13 +59,11 @@ def verify_cleanup() -> None:
 
 @pytest.fixture
 async def asked() -> list[str]:
-    """Give the list of addresses that the page asks for."""
     return []
 
 
 @pytest.fixture
 async def page(socket_enabled: None, asked: list[str]) -> AsyncIterator[Page]:
-    """Open a page with the card's module."""
     if (chromium := find_chromium()) is None:
         pytest.skip("no Chromium")
     app = web.Application()

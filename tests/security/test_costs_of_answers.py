@@ -133,7 +133,6 @@ def _no_collector() -> Iterator[None]:
 
 @asynccontextmanager
 async def measured() -> AsyncIterator[Cost]:
-    """Measure what a block costs."""
     cost = Cost()
     turned = time.process_time()
 
@@ -188,7 +187,6 @@ async def ask(client: LiankeClient, endpoint: str, file: UploadFile) -> object:
 async def cost_of_ten(
     session: ClientSession, endpoint: str, file: UploadFile, body: bytes, *headers: str
 ) -> Cost:
-    """Ask an endpoint ten times."""
     async with saying_long(body, *headers) as server:
         client = client_of(server, session)
         # What is loaded once, and what a first request leaves for the next.

@@ -59,14 +59,12 @@ async def house(
 
 
 async def reason(hass: HomeAssistant, action: str, **data: Any) -> str | None:
-    """Return why an action refuses a document."""
     with pytest.raises(HomeAssistantError) as refused:
         await ask(hass, action, device_id=device_of(hass), **data)
     return refused.value.translation_key
 
 
 async def both(hass: HomeAssistant, **data: Any) -> set[str | None]:
-    """Return why printing and the preview refuse a document."""
     return {await reason(hass, action, **data) for action in ("print", "preview")}
 
 

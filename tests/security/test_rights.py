@@ -56,15 +56,12 @@ COMMANDS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass
 class House:
-    """A house with two boxes, and a user whose rights change."""
-
     hass: HomeAssistant
     entry: MockConfigEntry
     other: MockConfigEntry
     user: MockUser
 
     def status(self, name: str) -> str:
-        """Return the status entity of a printer of the first box."""
         printers = data_of(self.entry).coordinator.data.printers
         key = next(key for key, view in printers.items() if view.name == name)
         return self._entity("sensor", f"{self.entry.unique_id}_{key}_status")
@@ -230,7 +227,6 @@ async def test_pictures_need_a_login_or_a_signed_address(
 
 @pytest.fixture
 async def diagnostics(hass: HomeAssistant) -> None:
-    """Set diagnostics up, before anything listens."""
     assert await async_setup_component(hass, "diagnostics", {})
 
 

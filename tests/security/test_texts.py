@@ -30,7 +30,6 @@ ESCAPED = {"addresses", "box", "device_id", "name", "printer", "printers", "test
 
 
 def rendered_texts(part: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:
-    """Return the texts of flows and repairs that are rendered as Markdown."""
     if isinstance(part, str):
         markdown = {"description", "data_description", "abort", "create_entry"} & set(path)
         return {path: part} if markdown and path[0] in {"config", "options", "issues"} else {}

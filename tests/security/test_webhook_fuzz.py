@@ -67,21 +67,18 @@ class Tally(logging.Handler):
     """Counts what the integration logs, in place of pytest, which would keep every line."""
 
     def __init__(self) -> None:
-        """Begin at none."""
         super().__init__(logging.DEBUG)
         self.lines = 0
         self.loud = 0
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Count a line, and one above DEBUG as loud."""
         self.lines += 1
         self.loud += record.levelno > logging.DEBUG
 
 
 @pytest.fixture
 def tally() -> Iterator[Tally]:
-    """Take the integration's log away from pytest."""
     tally = Tally()
     logger = logging.getLogger(LOGGER)
     logger.addHandler(tally)
@@ -95,7 +92,6 @@ class Attacker:
     """Makes bodies of every kind. It knows the box's id, and tasks that are not ours."""
 
     def __init__(self, random: Random, device_id: str, tasks: list[str]) -> None:
-        """Take what the attacker has found out."""
         self._random = random
         self._device_id = device_id
         self._tasks = tasks
@@ -245,13 +241,11 @@ def snapshot(house: House) -> dict[str, Any]:
 
 
 def resident_bytes() -> int:
-    """Return how much memory the process has just now."""
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 async def attack(house: House, count: int, caplog: pytest.LogCaptureFixture, tally: Tally) -> None:
-    """Send so many requests over a real socket, and look at what they left."""
     strangers = await open_jobs(house)
     attacker = Attacker(Random(20_261_124), house.box.device_id, strangers)
     address = house.entry.runtime_data.account.address

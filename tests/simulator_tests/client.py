@@ -46,7 +46,6 @@ class Api:
         return answer.get("data")
 
     async def code(self, endpoint: str, **fields: Any) -> int:
-        """Ask an endpoint; gives the code of the answer."""
         return int((await self.ask(endpoint, **fields))["code"])
 
     def form(
@@ -67,7 +66,6 @@ class Api:
         return form
 
     async def post(self, path: str, form: aiohttp.FormData) -> Any:
-        """Post a form; gives the decoded answer."""
         async with self.session.post(
             self.sim.url + path, data=form, headers={"ApiKey": self.api_key}
         ) as response:
@@ -113,18 +111,15 @@ class Listener:
         self.files: dict[str, bytes] = {}
 
     async def take(self, request: web.Request) -> web.Response:
-        """Receive a message."""
         self.bodies.append(await request.json())
         return web.Response(status=self.replies.pop(0) if self.replies else 200)
 
     async def give(self, request: web.Request) -> web.Response:
-        """Hand a file out."""
         return web.Response(body=self.files[request.match_info["name"]])
 
 
 @asynccontextmanager
 async def listening() -> AsyncGenerator[Listener]:
-    """Run a listener on a port of its own."""
     listener = Listener()
     app = web.Application()
     app.router.add_post("/hook", listener.take)
@@ -140,7 +135,6 @@ async def listening() -> AsyncGenerator[Listener]:
 
 
 def picture(kind: str) -> bytes:
-    """Draw a small picture."""
     target = BytesIO()
     Image.new("RGB", (60, 40), "blue").save(target, kind)
     return target.getvalue()

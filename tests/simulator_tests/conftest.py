@@ -27,7 +27,6 @@ async def session(sim: Simulator) -> AsyncGenerator[aiohttp.ClientSession]:
 
 @pytest.fixture
 def api(sim: Simulator, session: aiohttp.ClientSession) -> Api:
-    """Give a client of the first box."""
     return Api(sim, session, sim.box)
 
 

@@ -10,7 +10,6 @@ from tests.simulator_tests.client import Api
 
 
 async def day_list(api: Api) -> list[dict[str, Any]]:
-    """Give the box's tasks of the last 24 hours."""
     data = await api.data("POST /print/query_device_task")
     rows: list[dict[str, Any]] = data["task_list"]
     return rows

@@ -24,7 +24,6 @@ class Php:
         self._body = body
 
     async def ask(self, method: str, path: str, **fields: Any) -> Any:
-        """Return the data of an answer."""
         kind, body = BODIES[self._body]
         headers = {"ApiKey": self._api.api_key, "Content-Type": kind}
         query = {name: str(value) for name, value in (self._api.credentials | fields).items()}
