@@ -22,7 +22,6 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.printing.builtin_pages import async_print_test_page
-from custom_components.lianke.runtime import LiankeData
 from tests.clock import rest, until
 from tests.conftest import make_entry, set_up
 from tests.household import House
@@ -69,10 +68,10 @@ async def sent_job(hass: HomeAssistant, entry: MockConfigEntry) -> Job:
     return queue.get(job.job_id)
 
 
-def claim(data: LiankeData, job: Job, **changes: Any) -> dict[str, Any]:
+def claim(house: House, job: Job, **changes: Any) -> dict[str, Any]:
     """Return a callback that says that a job is printed."""
     return {
-        "device_id": data.client._credentials.device_id,
+        "device_id": house.box.device_id,
         "task_id": job.current_delivery.task_id,
         "task_state": "SUCCESS",
         "create_time": "2026-11-24 18:00:00",
@@ -108,18 +107,18 @@ async def test_the_cloud_hears_of_success_once_the_outcome_is_on_disk(
     job = await sent_job(house.hass, house.entry)
     secret = {"job": job.current_delivery.token}
     with refusing(house.hass):
-        assert (await client.post(url, json=claim(house.data, job), params=secret)).status == 503
+        assert (await client.post(url, json=claim(house, job), params=secret)).status == 503
     assert house.queue.get(job.job_id).state is not JobState.COMPLETED
-    assert (await client.post(url, json=claim(house.data, job), params=secret)).status == 200
+    assert (await client.post(url, json=claim(house, job), params=secret)).status == 200
     # It is told with its pages, or some seconds later without them.
     assert stored(house.hass, house.entry, job.job_id)["proven_at"]
-    await published(house.data, job.job_id)
+    await published(house, job.job_id)
     assert stored(house.hass, house.entry, job.job_id)["state"] == "completed"
 
 
-async def published(data: LiankeData, job_id: str) -> None:
+async def published(house: House, job_id: str) -> None:
     """Wait until a job's end is published: with its pages, or some seconds later without them."""
-    await until(lambda: data.queue.get(job_id).state is JobState.COMPLETED)
+    await until(lambda: house.queue.get(job_id).state is JobState.COMPLETED)
 
 
 async def test_screens_are_told_of_the_outcome_before_the_cloud_hears_our_answer(
@@ -154,7 +153,7 @@ async def test_screens_are_told_of_the_outcome_before_the_cloud_hears_our_answer
         client = await hass_client_no_auth()
         # An end that does not say how many pages were printed is told some seconds later, after our answer.
         result = {"code": 200, "msg": "success", "data": {"total_page": 1}}
-        body = claim(house.data, job, task_result=result)
+        body = claim(house, job, task_result=result)
         with patch.object(web, "json_response", on_answer):
             response = await client.post(url, json=body, params={"job": job.current_delivery.token})
     assert await response.json() == SUCCESS
@@ -186,7 +185,7 @@ async def test_forged_callbacks_change_nothing(
     ]
     for changes in forgeries:
         for params in ({}, {"job": "wrong"}):
-            body = claim(house.data, job, **changes)
+            body = claim(house, job, **changes)
             assert await (await client.post(url, params=params, json=body)).json() == SUCCESS
         assert not house.queue.get(job.job_id).is_final, changes
 
@@ -197,15 +196,15 @@ async def test_a_token_proves_its_own_job_only(
     house.box.printer(1).paper = 0
     one, two = await sent_job(house.hass, house.entry), await sent_job(house.hass, house.entry)
     assert one.current_delivery.task_id != two.current_delivery.task_id
-    await client.post(url, params={"job": one.current_delivery.token}, json=claim(house.data, two))
+    await client.post(url, params={"job": one.current_delivery.token}, json=claim(house, two))
     assert not house.queue.get(one.job_id).is_final
     assert not house.queue.get(two.job_id).is_final
-    await client.post(url, params={"job": two.current_delivery.token}, json=claim(house.data, two))
+    await client.post(url, params={"job": two.current_delivery.token}, json=claim(house, two))
     # Published once a poll has been answered, which knows no pages either.
     await until(lambda: house.queue.get(two.job_id).state is JobState.COMPLETED)
     # Repeated, and another end after the end: nothing changes any more.
     failure = {"code": 503, "msg": "forged"}
-    for again in (claim(house.data, two), claim(house.data, two, task_result=failure)):
+    for again in (claim(house, two), claim(house, two, task_result=failure)):
         await client.post(url, params={"job": two.current_delivery.token}, json=again)
     assert house.queue.get(two.job_id).state is JobState.COMPLETED
     assert not house.queue.get(one.job_id).is_final
@@ -221,7 +220,7 @@ async def test_a_callback_for_another_box_of_the_account(
     await client.post(
         url,
         params={"job": job.current_delivery.token},
-        json=claim(house.data, job, device_id=second.device_id),
+        json=claim(house, job, device_id=second.device_id),
     )
     assert not house.queue.get(job.job_id).is_final
 
@@ -274,19 +273,18 @@ async def test_asks_to_repeat_while_a_box_is_loaded_anew(
     client: TestClient[Any, Any], url: str, house: House
 ) -> None:
     house.box.printer(1).paper = 0
-    data = house.data
     job = await sent_job(house.hass, house.entry)
     await house.hass.config_entries.async_unload(house.entry.entry_id)
-    for message in (claim(data, job), {"device_id": house.box.device_id}, {}):
+    for message in (claim(house, job), {"device_id": house.box.device_id}, {}):
         response = await client.post(url, params={"job": job.current_delivery.token}, json=message)
         assert response.status == 503
     assert (await client.get(url)).status == 503
     assert await set_up(house.hass, house.entry)
     response = await client.post(
-        url, params={"job": job.current_delivery.token}, json=claim(data, job)
+        url, params={"job": job.current_delivery.token}, json=claim(house, job)
     )
     assert response.status == 200
-    await published(house.data, job.job_id)
+    await published(house, job.job_id)
 
 
 async def test_one_box_of_two_is_loaded_anew(
@@ -337,7 +335,7 @@ async def test_a_cloudhook_s_stand_in(house: House) -> None:
     house.box.printer(1).paper = 0
     job = await sent_job(house.hass, house.entry)
     request = MockRequest(
-        content=json.dumps(claim(house.data, job)).encode(),
+        content=json.dumps(claim(house, job)).encode(),
         mock_source="cloud",
         method="POST",
         query_string=f"job={job.current_delivery.token}",

@@ -1,7 +1,7 @@
 """Where the cloud can reach us, and that this is followed."""
 
 import ast
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 import subprocess
@@ -45,10 +45,15 @@ class Subscription:
 
 
 @pytest.fixture
-async def manager(hass: HomeAssistant) -> AsyncGenerator[CallbackUrlManager]:
+def account() -> Account:
+    return Account("hook")
+
+
+@pytest.fixture
+async def manager(hass: HomeAssistant, account: Account) -> AsyncGenerator[CallbackUrlManager]:
     """Return what keeps the address of an account, not started yet."""
     assert await async_setup_component(hass, "webhook", {})
-    manager = CallbackUrlManager(hass, Account("hook"))
+    manager = CallbackUrlManager(hass, account)
     yield manager
     manager.stop()
 
@@ -109,10 +114,18 @@ def connection_changes(hass: HomeAssistant) -> None:
     async_dispatcher_send(hass, CONNECTION_SIGNAL, object())
 
 
-async def address(hass: HomeAssistant, manager: CallbackUrlManager) -> str | None:
-    """Return the address that is known once nothing is under way."""
-    await rest(hass)
-    return manager._account.address
+type Address = Callable[[], Awaitable[str | None]]
+
+
+@pytest.fixture
+def address(hass: HomeAssistant, account: Account) -> Address:
+    """Return what tells the address that is known once nothing is under way."""
+
+    async def known() -> str | None:
+        await rest(hass)
+        return account.address
+
+    return known
 
 
 @pytest.mark.parametrize(
@@ -126,96 +139,106 @@ async def address(hass: HomeAssistant, manager: CallbackUrlManager) -> str | Non
     ],
 )
 async def test_the_external_address_if_it_is_https(
-    hass: HomeAssistant, manager: CallbackUrlManager, external: str | None, expected: str | None
+    hass: HomeAssistant,
+    manager: CallbackUrlManager,
+    address: Address,
+    external: str | None,
+    expected: str | None,
 ) -> None:
     manager.start()
     await hass.config.async_update(
         external_url=external, internal_url="https://only-at-home.example"
     )
-    assert await address(hass, manager) == (None if expected is None else expected + PATH)
+    assert await address() == (None if expected is None else expected + PATH)
 
 
-async def test_changes_are_followed(hass: HomeAssistant, manager: CallbackUrlManager) -> None:
+async def test_changes_are_followed(
+    hass: HomeAssistant, manager: CallbackUrlManager, address: Address
+) -> None:
     manager.start()
     await hass.config.async_update(external_url="https://one.example")
-    assert await address(hass, manager) == "https://one.example" + PATH
+    assert await address() == "https://one.example" + PATH
     await hass.config.async_update(external_url="https://two.example")
-    assert await address(hass, manager) == "https://two.example" + PATH
+    assert await address() == "https://two.example" + PATH
     manager.stop()
     await hass.config.async_update(external_url="https://three.example")
-    assert await address(hass, manager) == "https://two.example" + PATH
+    assert await address() == "https://two.example" + PATH
 
 
 async def test_looked_for_again_after_the_start(
-    hass: HomeAssistant, manager: CallbackUrlManager
+    hass: HomeAssistant, manager: CallbackUrlManager, address: Address
 ) -> None:
     hass.set_state(CoreState.starting)
     manager.start()
     await rest(hass)
     # Known without an event, as when it comes from storage late in the start.
     hass.config.external_url = "https://late.example"
-    assert await address(hass, manager) is None
+    assert await address() is None
     hass.set_state(CoreState.running)
     hass.bus.async_fire("homeassistant_started")
-    assert await address(hass, manager) == "https://late.example" + PATH
+    assert await address() == "https://late.example" + PATH
 
 
 async def test_without_encryption_within_this_machine_only(
-    hass: HomeAssistant, manager: CallbackUrlManager
+    hass: HomeAssistant, manager: CallbackUrlManager, address: Address
 ) -> None:
     manager.server_is_local = True
     manager.start()
     assert hass.config.api is not None
-    assert await address(hass, manager) == f"http://127.0.0.1:{hass.config.api.port}{PATH}"
+    assert await address() == f"http://127.0.0.1:{hass.config.api.port}{PATH}"
     await hass.config.async_update(internal_url="http://192.168.1.2:8123")
-    assert (await address(hass, manager) or "").startswith("http://127.0.0.1:")
+    assert (await address() or "").startswith("http://127.0.0.1:")
     await hass.config.async_update(internal_url="http://localhost:9123")
-    assert await address(hass, manager) == "http://localhost:9123" + PATH
+    assert await address() == "http://localhost:9123" + PATH
     await hass.config.async_update(external_url="https://house.example")
-    assert await address(hass, manager) == "https://house.example" + PATH
+    assert await address() == "https://house.example" + PATH
 
 
 async def test_cloudhook_goes_first(
-    hass: HomeAssistant, manager: CallbackUrlManager, cloud: Subscription
+    hass: HomeAssistant, manager: CallbackUrlManager, address: Address, cloud: Subscription
 ) -> None:
     hass.config.components.add("cloud")
     await hass.config.async_update(external_url="https://house.example")
     manager.start()
-    assert await address(hass, manager) == CLOUDHOOK
+    assert await address() == CLOUDHOOK
     # It stays the address while the connection is down; nothing else could be delivered to.
     cloud.active = False
     connection_changes(hass)
-    assert await address(hass, manager) == "https://house.example" + PATH
+    assert await address() == "https://house.example" + PATH
 
 
 async def test_cloud_that_is_not_connected_yet(
-    hass: HomeAssistant, manager: CallbackUrlManager, cloud: Subscription
+    hass: HomeAssistant, manager: CallbackUrlManager, address: Address, cloud: Subscription
 ) -> None:
     """No other address in between: it would be proven, and then be another one."""
     await hass.config.async_update(external_url="https://house.example")
     hass.config.components.add("cloud")
     cloud.connected = False
     manager.start()
-    assert await address(hass, manager) is None
+    assert await address() is None
     cloud.connected = True
     connection_changes(hass)
-    assert await address(hass, manager) == CLOUDHOOK
+    assert await address() == CLOUDHOOK
 
 
 async def test_cloud_that_is_loaded_later(
-    hass: HomeAssistant, manager: CallbackUrlManager, cloud: Subscription
+    hass: HomeAssistant, manager: CallbackUrlManager, address: Address, cloud: Subscription
 ) -> None:
     manager.start()
-    assert await address(hass, manager) is None
+    assert await address() is None
     hass.config.components.add("cloud")
     hass.bus.async_fire(EVENT_COMPONENT_LOADED, {"component": "light"})
-    assert await address(hass, manager) is None
+    assert await address() is None
     hass.bus.async_fire(EVENT_COMPONENT_LOADED, {"component": "cloud"})
-    assert await address(hass, manager) == CLOUDHOOK
+    assert await address() == CLOUDHOOK
 
 
 async def test_a_cloudhook_that_could_not_be_made_is_tried_again(
-    clock: Clock, hass: HomeAssistant, manager: CallbackUrlManager, cloud: Subscription
+    clock: Clock,
+    hass: HomeAssistant,
+    manager: CallbackUrlManager,
+    address: Address,
+    cloud: Subscription,
 ) -> None:
     from hass_nabucasa import NabuCasaBaseError
 
@@ -223,10 +246,10 @@ async def test_a_cloudhook_that_could_not_be_made_is_tried_again(
     for failure in (TimeoutError(), ValueError(), NabuCasaBaseError("secret")):
         cloud.failure = failure
         manager.update()
-        assert await address(hass, manager) is None
+        assert await address() is None
     cloud.failure = None
     await elapse(hass, clock, RETRY, 60)
-    assert await address(hass, manager) == CLOUDHOOK
+    assert await address() == CLOUDHOOK
 
 
 async def test_the_cloudhook_goes_with_the_last_entry_of_its_key(

@@ -8,6 +8,7 @@ import pytest
 
 from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.models import Credentials
+from custom_components.lianke.api.unknown import Observer
 from custom_components.lianke.api.upload import UploadFile
 from tests.simulator import Account, Box, Simulator, make_pdf
 
@@ -60,10 +61,17 @@ def upload_file(path: Path, *, name: str = "x.pdf", size: int | None = None) -> 
     )
 
 
-def make_client(url: str, session: ClientSession, account: Account, box: Box) -> LiankeClient:
+def make_client(
+    url: str,
+    session: ClientSession,
+    account: Account,
+    box: Box,
+    observer: Observer | None = None,
+) -> LiankeClient:
     return LiankeClient(
         session,
         api_key=account.api_key,
         credentials=Credentials(device_id=box.device_id, device_key=box.device_key),
         server=url,
+        observer=observer,
     )

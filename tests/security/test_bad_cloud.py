@@ -16,7 +16,7 @@ from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.api.unknown import Unknown
-from tests.api.conftest import account, box, client, session, sim
+from tests.api.conftest import account, box, client, make_client, session, sim
 from tests.loop_hold import MAX_HOLD, measured_hold
 from tests.simulator import Account, Box, Fault, Simulator
 
@@ -201,18 +201,13 @@ async def tried(
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 async def test_every_field_of_every_answer(
-    sim: Simulator,
-    client: LiankeClient,
-    session: ClientSession,
-    account: Account,
-    box: Box,
-    endpoint: str,
+    sim: Simulator, session: ClientSession, account: Account, box: Box, endpoint: str
 ) -> None:
     done = {"code": 200, "msg": "success", "data": ANSWERS[endpoint]}
     refused = {"code": 77777, "msg": "refused"}
-    assert await tried(sim, client, endpoint, json.dumps(done)) is None
     unknown: list[Unknown] = []
-    client._transport._observer = unknown.append
+    client = make_client(sim.url, session, account, box, unknown.append)
+    assert await tried(sim, client, endpoint, json.dumps(done)) is None
     count = 0
     keys = f"no {account.api_key} for {box.device_key.upper()}"
     hostile = HOSTILE | {"keys": keys, "keys as names": {account.api_key: {box.device_key: [keys]}}}

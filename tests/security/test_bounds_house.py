@@ -20,8 +20,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 
 from custom_components.lianke import diagnostics, webhook
 from custom_components.lianke.account.request_limits import (
-    ALL_USERS_BURST,
     MAX_USERS,
+    USER_BURST,
     Account,
 )
 from custom_components.lianke.api import client as client_module, transport
@@ -86,12 +86,17 @@ async def test_a_server_that_does_not_greet(
     assert caught.value.may_have_arrived is False
 
 
-async def test_users_that_are_kept_in_mind() -> None:
+@pytest.mark.parametrize("others", [MAX_USERS - 1, MAX_USERS])
+async def test_users_that_are_kept_in_mind(clock: Clock, others: int) -> None:
+    """After six seconds all users together have one more lookup, one user alone does not."""
     account = Account("hook")
-    for number in range(MAX_USERS + 20):
+    for user in [*["one"] * USER_BURST, *(f"user {number}" for number in range(others))]:
         with contextlib.suppress(TooManyRequestsError):
-            account.user_throttle(f"user {number}")
-    assert len(account._users) == MAX_USERS > ALL_USERS_BURST
+            account.user_throttle(user)
+    clock.tick(6)
+    forgotten = contextlib.nullcontext() if others == MAX_USERS else None
+    with forgotten or pytest.raises(TooManyRequestsError):
+        account.user_throttle("one")
 
 
 async def test_models_in_an_answer(
@@ -134,8 +139,6 @@ async def test_messages_to_the_webhook(
     setup: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """A form with too many fields says nothing; of a token that is too long the rest is ignored."""
-    assert webhook._parse(b"&".join([b"a=1"] * webhook.MAX_FORM_FIELDS)) == {"a": "1"}
-    assert webhook._parse(b"&".join([b"a=1"] * (webhook.MAX_FORM_FIELDS + 1))) is None
     tokens: list[str | None] = []
 
     async def take(token: str | None, _claim: object) -> bool:
@@ -144,6 +147,9 @@ async def test_messages_to_the_webhook(
 
     client = await hass_client_no_auth()
     path = f"/api/webhook/{setup.data[CONF_WEBHOOK_ID]}?job={'x' * 5000}"
+    for number in (webhook.MAX_FORM_FIELDS, webhook.MAX_FORM_FIELDS + 1):
+        assert (await client.put(path, data="&".join(["a=1"] * number))).status == HTTPStatus.OK
+    assert data_of(setup).account.unclear_messages == 1
     with patch.object(data_of(setup).queue.tracker, "async_on_callback", take):
         reported = await client.post(path, json={"device_id": setup.unique_id, "task_id": "t"})
         assert reported.status == HTTPStatus.OK
