@@ -24,7 +24,7 @@ class InputError(Exception):
     @property
     def placeholders(self) -> dict[str, str]:
         return {
-            # Replace half characters, as `api.coerce.whole_text` does, which this module must not import.
+            # Replace half characters, as `api.coerce.to_encodable` does, which this module must not import.
             name: text[:MAX_QUOTED]
             .encode("utf-16-le", "surrogatepass")
             .decode("utf-16-le", "replace")

@@ -24,7 +24,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.http import current_request
 from homeassistant.helpers.trace import variables_cv
 
-from .api.coerce import whole_text
+from .api.coerce import to_encodable
 from .const import DOMAIN
 from .documents.document import CONTENT_TYPES, FileType, sniff
 from .documents.local_files import AllowedFolders, allowed_path, media_roots
@@ -165,7 +165,7 @@ def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaS
     children = sorted(path.iterdir(), key=lambda entry: (entry.is_file(), entry.name.casefold()))
     for child in children:
         # A name that is no valid text would keep the whole list from being sent to a browser.
-        if child.name.startswith(".") or child.name != whole_text(child.name):
+        if child.name.startswith(".") or child.name != to_encodable(child.name):
             continue
         below = f"{identifier}/{child.name}"
         if not _is_allowed(child, roots, hass.config.config_dir):

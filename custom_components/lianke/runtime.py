@@ -119,27 +119,22 @@ def translated(err: InputError | LiankeError) -> HomeAssistantError:
     """Turn one of our errors into one that Home Assistant shows in the user's language."""
     kind = ServiceValidationError if isinstance(err, _REFUSED_HERE) else HomeAssistantError
     placeholders = err.placeholders
-    said: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
     if (hass := async_get_hass_or_none()) is not None:
-        placeholders |= _in_words(hass, err)
+        placeholders = worded_placeholders(hass, err)
         # Without this text, logs, traces, phones and assistants get Home Assistant's English one.
         if hass.config.language != "en" and (text := error_text(hass, err.reason, placeholders)):
-            said = (text,)
+            message = (text,)
     return kind(
-        *said,
+        *message,
         translation_domain=DOMAIN,
         translation_key=err.reason,
         translation_placeholders=placeholders or None,
     )
 
 
-def in_words(hass: HomeAssistant, err: InputError) -> dict[str, str]:
-    """Complete an error's placeholders with words in Home Assistant's language, as forms and lists show them."""
-    return {**err.placeholders, **_in_words(hass, err)}
-
-
-def _in_words(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, str]:
-    """Replace names of fields and values in placeholders by words in Home Assistant's language.
+def worded_placeholders(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, str]:
+    """Replace names of fields and values in an error's placeholders by words in Home Assistant's language.
 
     Behind each word stands the name that automations write. `PLACEHOLDER_key` has that name alone, for the card, whose
     user may read another language.
@@ -169,7 +164,7 @@ def _in_words(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, s
                 for name, word in zip(names, words, strict=True)
             )
             worded[f"{placeholder}_key"] = ", ".join(names)
-    return worded
+    return err.placeholders | worded
 
 
 @contextmanager
@@ -205,7 +200,7 @@ def error_text(hass: HomeAssistant, key: str, placeholders: Mapping[str, str]) -
     return text.format_map(defaultdict(str, placeholders))
 
 
-async def async_said(hass: HomeAssistant, err: HomeAssistantError) -> str:
+async def async_error_message(hass: HomeAssistant, err: HomeAssistantError) -> str:
     """Word an error in Home Assistant's language; its own text is English for most errors."""
     domain, key = err.translation_domain, err.translation_key
     if not (domain and key):

@@ -21,7 +21,7 @@ BROKEN = {
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(long_json, "LONG", 128)
+    monkeypatch.setattr(long_json, "LONG_TEXT_BYTES", 128)
     monkeypatch.setattr(long_json, "LONG_TEXT_PIECE", 64)
 
 

@@ -156,7 +156,7 @@ def moments_of_ledger(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     root = Path(house.hass.config.cache_path(DOMAIN))
     moments = Moments(house, root, tmp_path / "moment")
     write_all, tidy_up = Ledger._write, Ledger._tidy_up
-    done, write, slot = Ledger._on_done, LedgerFile.write, Transport._slot
+    done, write, slot = Ledger._on_done, LedgerFile.write, Transport._request_slot
 
     # Before it has taken anything in hand: what happens between that and the thread's work is nothing, as no other task
     # can run then.
@@ -199,7 +199,7 @@ def moments_of_ledger(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(Ledger, "_tidy_up", begin_tidying_up)
     monkeypatch.setattr(Ledger, "_on_done", end_write)
     monkeypatch.setattr(LedgerFile, "write", refusing)
-    monkeypatch.setattr(Transport, "_slot", no_line)
+    monkeypatch.setattr(Transport, "_request_slot", no_line)
     return moments
 
 

@@ -119,6 +119,11 @@ def read(text: str | bytes) -> object:
         return "refused"
 
 
+def length_of(text: str | bytes) -> object:
+    found = read(text)
+    return len(found) if isinstance(found, list) else found
+
+
 API: dict[str, Case] = {
     "api.answer_limits.MAX_ANSWER_BYTES": (
         lambda: [
@@ -139,11 +144,8 @@ API: dict[str, Case] = {
     ),
     "api.answer_limits.MAX_ANSWER_VALUES": (
         lambda: [
-            len(found) if isinstance(found := read(text), list) else found
-            for text in (
-                *(json.dumps([1] * count) for count in (150_000, 150_001)),
-                *(b'["' + b'\\"' * quotes + b'"]' for quotes in (599_998, 599_999)),
-            )
+            *(length_of(json.dumps([1] * count)) for count in (150_000, 150_001)),
+            *(length_of(b'["' + b'\\"' * quotes + b'"]') for quotes in (599_998, 599_999)),
         ],
         [150_000, "refused", 1, "refused"],
     ),

@@ -237,9 +237,9 @@ class LiankeClient:
             "GET", "/print/job", query=query, purpose=Purpose.TRACK, error_codes=_TASK
         )
         task = Task.from_json(task_id, data)
-        return replace(task, result=self.clean(task.result))
+        return replace(task, result=self.without_secrets(task.result))
 
-    def clean(self, result: TaskResult | None) -> TaskResult | None:
+    def without_secrets(self, result: TaskResult | None) -> TaskResult | None:
         """Remove our secrets from a result's message."""
         if result is None:
             return None

@@ -90,7 +90,7 @@ def to_text(value: object, limit: int = MAX_ANSWER_TEXT) -> str:
     return clean.strip()[:limit].strip()
 
 
-def whole_text(text: str) -> str:
+def to_encodable(text: str) -> str:
     """Make a text encodable: join surrogate pairs, replace lone surrogates."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

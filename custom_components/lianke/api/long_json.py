@@ -14,7 +14,7 @@ from .answer_limits import MAX_ANSWER_BYTES, MAX_ANSWER_VALUES
 from .coerce import JsonValue, has_few_values, to_json
 
 # A text is long from this many bytes on.
-LONG = 4096
+LONG_TEXT_BYTES = 4096
 LONG_TEXT_PIECE = 1024 * 1024
 _MARK = "\0long "
 _BACKSLASH = ord("\\")
@@ -41,7 +41,7 @@ class LongText:
 
     def start(self) -> str:
         """Return about the first thousand characters. Raises ValueError as `pieces` does."""
-        return _read_text(bytes(self._raw[: self._end(LONG // 4)]))
+        return _read_text(bytes(self._raw[: self._end(LONG_TEXT_BYTES // 4)]))
 
     def _end(self, end: int) -> int:
         """Return a place near `end` that is not inside a character or an escape."""
@@ -88,7 +88,7 @@ def _cut(raw: bytes | bytearray) -> tuple[list[memoryview | bytes], dict[str, Lo
     numbers = count()
     done = start = 0
     while (start := raw.find(b'"', start) + 1) and (end := _text_end(raw, start)) >= 0:
-        if end - start >= LONG:
+        if end - start >= LONG_TEXT_BYTES:
             mark = f"{_MARK}{next(numbers)}"
             texts[mark] = LongText(whole[start:end])
             kept += whole[done:start], json.dumps(mark)[1:-1].encode()

@@ -30,14 +30,14 @@ import re
 from typing import Final
 
 from .answer_limits import MAX_ANSWER_URL
-from .long_json import LONG, LONG_TEXT_PIECE, LongText
+from .long_json import LONG_TEXT_BYTES, LONG_TEXT_PIECE, LongText
 
 # Characters in a line of wrapped base64; MIME has 76.
 _WIDTHS: Final = range(32, 257)
 # One file of a result: its address, or its content; b"" for one that is missing among others.
 type Part = str | bytes
 
-GOOD_ENDS: Final = frozenset(
+SUCCESS_WORDS: Final = frozenset(
     ("done", "ok", "end", "eof", "success", "finished", "complete", "completed")
 ) | {"完成", "成功", "已完成", "结束", "扫描完成"}
 
@@ -111,7 +111,7 @@ def read_parts(text: str | LongText) -> Iterator[Part]:
             missing += 1
             at = lead.end()
         first = first[at:]
-        is_long = isinstance(text, LongText) or len(text) >= LONG
+        is_long = isinstance(text, LongText) or len(text) >= LONG_TEXT_BYTES
         if first[:8].lower().startswith(("http://", "https://")):
             yield from repeat(b"", missing)
             yield from _addresses(first, is_all=next(pieces, None) is None)
@@ -146,7 +146,7 @@ def _addresses(text: str, *, is_all: bool) -> Iterator[Part]:
     items.append(text[at:])
     if not is_all:
         items[-1] = ""
-    elif len(items) > 1 and items[-1].lower() in GOOD_ENDS:
+    elif len(items) > 1 and items[-1].lower() in SUCCESS_WORDS:
         items.pop()
     counts = {sum(map(item.count, signs)) for item in items if _WEB.match(item)}
     for item in items:
@@ -222,7 +222,11 @@ class _Files:
             elif self._content is None:
                 if is_near_end:
                     return at
-                if self._any and is_last and text[at:].rstrip(" \t\r\n,;|").lower() in GOOD_ENDS:
+                if (
+                    self._any
+                    and is_last
+                    and text[at:].rstrip(" \t\r\n,;|").lower() in SUCCESS_WORDS
+                ):
                     return len(text)
                 self._content = bytearray()
                 self._any = True

@@ -27,7 +27,7 @@ from .coerce import (
 )
 from .errors import LiankeResponseError, without_frames
 from .long_json import LongText, parse_long
-from .scan_texts import GOOD_ENDS, Part, is_nothing, read_parts
+from .scan_texts import SUCCESS_WORDS, Part, is_nothing, read_parts
 from .tasks import TaskState
 from .transport import Purpose, Transport
 
@@ -37,7 +37,7 @@ _LOGGER = logging.getLogger(__name__)
 MAX_SCAN_FILES: Final = 200
 
 _WORDS: Final = {
-    **{word.upper(): TaskState.SUCCESS for word in GOOD_ENDS},
+    **{word.upper(): TaskState.SUCCESS for word in SUCCESS_WORDS},
     **dict.fromkeys(("FAILED",), TaskState.FAILURE),
     **dict.fromkeys(("CANCELED", "CANCELLED"), TaskState.REVOKED),
 }
@@ -233,7 +233,7 @@ def find_parts(answer: object) -> FoundParts:
     )
 
 
-class _One(NamedTuple):
+class _FoundPart(NamedTuple):
     part: Part
     place: str
     items: tuple[int, ...]
@@ -243,7 +243,7 @@ class _Search:
     """Goes through a JSON value, and through JSON inside its texts."""
 
     def __init__(self) -> None:
-        self.found: list[_One] = []
+        self.found: list[_FoundPart] = []
         self.has_more = self.has_half = self.lacks_side = self.is_open = False
         self.expected = 0
         self.is_cut = False
@@ -255,7 +255,7 @@ class _Search:
         # Places with a file in them, at any depth.
         self._having: set[str] = set()
         # What has no file, and how many files were found before it.
-        self._empty: list[tuple[int, _One]] = []
+        self._empty: list[tuple[int, _FoundPart]] = []
 
     def look(
         self, value: object, place: str = "", items: tuple[int, ...] = (), depth: int = 0
@@ -301,7 +301,7 @@ class _Search:
                     self.expected = max(self.expected, number if number <= MAX_SCAN_FILES else 0)
                 # Without any file it counts as one empty value: drop the empty ones inside.
                 del self._empty[inside:]
-                self._empty.append((at, _One(b"", below, below_items)))
+                self._empty.append((at, _FoundPart(b"", below, below_items)))
         if has_any:
             self._having.add(place)
             if isinstance(value, dict):
@@ -310,11 +310,11 @@ class _Search:
                 missing = lacking - there - {None}
                 self.lacks_side = self.lacks_side or bool(there - {None} and missing)
                 self.is_open = self.is_open or is_open or _has_gap(value)
-            if isinstance(value, list) and len(self._empty) > noted and _is_good_end(value[-1]):
+            if isinstance(value, list) and len(self._empty) > noted and _reports_success(value[-1]):
                 self._empty.pop()
         return has_any
 
-    def with_missing(self) -> list[_One]:
+    def with_missing(self) -> list[_FoundPart]:
         """Return the files, with b"" in the places of missing ones."""
         found = [*self.found]
         if not self.has_more and not self.is_cut:
@@ -340,7 +340,7 @@ class _Search:
                 break
             self._known[part] = place
             self.found.append(
-                _One(part, place, (*items, next(self._numbers)) if is_list else items)
+                _FoundPart(part, place, (*items, next(self._numbers)) if is_list else items)
             )
         return bool(parts)
 
@@ -409,8 +409,8 @@ def _is_nothing(value: object) -> bool:
     return value is False or value in (None, {}, [])
 
 
-def _is_good_end(value: object) -> bool:
-    return isinstance(value, str) and value.strip().lower() in GOOD_ENDS
+def _reports_success(value: object) -> bool:
+    return isinstance(value, str) and value.strip().lower() in SUCCESS_WORDS
 
 
 def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, object]]:

@@ -37,7 +37,7 @@ class TaskResult:
     """How a task ended."""
 
     code: int | None = None  # 200 means printed
-    # May hold our secrets in a callback, whose sender may know them: see `LiankeClient.clean`.
+    # May hold our secrets in a callback, whose sender may know them: see `LiankeClient.without_secrets`.
     message: str = field(default="", repr=False)
     send_total: int | None = None  # bytes
     total_page: int | None = None

@@ -13,7 +13,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util.hass_dict import HassKey
 from PIL import Image, ImageOps, features
 
-from ..api.coerce import whole_text
+from ..api.coerce import to_encodable
 from ..const import DOMAIN
 from ..errors import InputError
 from ..fair_queue import FairQueue
@@ -197,7 +197,7 @@ def make_page_document(
 
     Raises InputError: page_too_large; HomeAssistantError: disk_full.
     """
-    data = whole_text(html).encode()
+    data = to_encodable(html).encode()
     if len(data) > MAX_MADE_BYTES:
         raise page_too_large()
     write_bytes(path, data)
@@ -208,7 +208,7 @@ def make_page_document(
 def clean_title(title: str) -> str:
     """Join lines, drop control characters and cut to MAX_TITLE characters."""
     # Cut first: a title may be as long as the whole call.
-    start = whole_text(title[: MAX_TITLE * 20])
+    start = to_encodable(title[: MAX_TITLE * 20])
     kept = "".join(c for c in start if c.isprintable() or c.isspace())
     return " ".join(kept.split())[:MAX_TITLE].rstrip()
 

@@ -19,7 +19,7 @@ from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
 from ..api.capabilities import Capabilities, Paper
-from ..api.coerce import to_list, to_mapping, whole_text
+from ..api.coerce import to_encodable, to_list, to_mapping
 from ..const import DOMAIN
 from ..errors import InputError
 from ..pages.compose import html_page, markdown_page, text_page
@@ -154,7 +154,7 @@ async def async_text_document(
 
 def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
     """Refuse what is empty or too long. Raises InputError: text_empty, text_too_large, html_too_large."""
-    text = whole_text(text)
+    text = to_encodable(text)
     if not is_visible(text):
         raise InputError("text_empty")
     if len(text.encode()) > MAX_TEXT_BYTES:

@@ -44,7 +44,7 @@ from ..people.people_steps import PeopleSteps
 from ..printing.builtin_pages import async_print_page
 from ..printing.fallback_printer import FallbackSteps
 from ..printing.nozzle_care import NozzleCareSteps
-from ..runtime import async_account_entries, in_words
+from ..runtime import async_account_entries, worded_placeholders
 from ..scanner.hub import is_enabled
 from .blueprints import BLUEPRINTS, async_copy, async_listed
 
@@ -146,7 +146,7 @@ class LiankeOptionsFlow(
             try:
                 check_defaults(wanted, able, papers, printer_type)
             except OptionError as err:
-                details |= in_words(self.hass, err)
+                details |= worded_placeholders(self.hass, err)
                 errors[err.option if err.option in shown else "base"] = shown_reason(err)
             else:
                 if self._target == WHOLE_BOX:

@@ -445,7 +445,7 @@ class TaskTracker(JobWorker):
             return None
         job, delivery = found
         # With our secrets removed.
-        result = self._client.clean(report.result)
+        result = self._client.without_secrets(report.result)
         now = dt_util.utcnow()
         changes = changes_from_callback(job, delivery, report.task_id, report.state, result, now)
         if changes is None:

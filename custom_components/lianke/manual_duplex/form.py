@@ -18,7 +18,7 @@ from ..documents.page_documents import WritePage, async_page_text, async_write_p
 from ..documents.spool import Spool
 from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, choice, fitting, needs_box
 from ..pages.testpage import turn_page
-from ..runtime import async_error_text, async_said
+from ..runtime import async_error_message, async_error_text
 from . import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
 
 COMES_OUT: Final = "comes_out"
@@ -143,7 +143,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         try:
             await self.async_print_page(write)
         except HomeAssistantError as err:
-            reason = {"reason": await async_said(self.hass, err)}
+            reason = {"reason": await async_error_message(self.hass, err)}
             return await async_error_text(self.hass, "manual_duplex_refused", reason)
         return None
 

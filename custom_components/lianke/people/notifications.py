@@ -36,7 +36,7 @@ from ..errors import InputError
 from ..frontend import async_card_path
 from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..pages.clean import escape_markdown
-from ..runtime import LiankeConfigEntry, async_error_text, async_said, translating
+from ..runtime import LiankeConfigEntry, async_error_message, async_error_text, translating
 from .approval import async_answer
 from .rights import async_picture_path
 
@@ -117,7 +117,7 @@ async def _async_answer(
                 reason=PersonReason.APPROVAL,
             )
     except HomeAssistantError as err:
-        await async_tell_user(hass, user_id, job.spec.title, await async_said(hass, err))
+        await async_tell_user(hass, user_id, job.spec.title, await async_error_message(hass, err))
 
 
 async def async_send(

@@ -26,7 +26,7 @@ from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..jobs.queue import PrintQueue
 from ..jobs.rules import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
 from ..people.rights import async_hide_rejection
-from ..runtime import async_error_text, async_said, async_whole_error, translated
+from ..runtime import async_error_message, async_error_text, async_whole_error, translated
 from .builder import PrintRequest, async_building, numbered
 from .schemas import DEFAULT_WAIT, HOLD, MAX_SOURCES, SHEET_FIELDS
 
@@ -81,7 +81,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
                     raise
                 shown = translated(err) if isinstance(err, InputError) else err
                 counts = {"done": str(len(jobs)), "wanted": str(len(wanted))}
-                reason = await async_said(hass, shown)
+                reason = await async_error_message(hass, shown)
                 raise await async_whole_error(
                     hass, "submitted_partly", {**counts, "reason": reason}
                 ) from None

@@ -12,7 +12,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
-from ..api.coerce import whole_text
+from ..api.coerce import to_encodable
 from ..api.options import MAX_PAGE_RANGE, OPTION_NAMES
 from ..documents.conversion import clean_title
 from ..documents.document import RAW_ENCODINGS, SourceKind
@@ -138,7 +138,7 @@ def schema_error(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
 
 def _line(limit: int) -> vol.All[Any]:
     """Accept text of at most so many characters; replace what cannot be encoded."""
-    return vol.All(cv.string, whole_text, vol.Length(max=limit))
+    return vol.All(cv.string, to_encodable, vol.Length(max=limit))
 
 
 _NAME = _line(MAX_FIELD_NAME)
@@ -276,7 +276,7 @@ _COPIES = vol.All(_whole, vol.Range(min=-MAX_FIELD_NUMBER, max=MAX_FIELD_NUMBER)
 _SIDE = vol.All(_no_boolean, _finite(vol.Coerce(float)), vol.Range(min=1))
 _PERIOD = vol.All(_no_boolean, _finite(cv.positive_time_period))
 _WORD = vol.All(_no_boolean, _NAME)
-_KEY = vol.All(cv.string, whole_text, str.strip, vol.Length(min=1, max=MAX_KEY))
+_KEY = vol.All(cv.string, to_encodable, str.strip, vol.Length(min=1, max=MAX_KEY))
 
 # Devices, entities, areas, floors and labels, as Home Assistant merges a call's target into its data.
 TARGET_FIELDS: Final[VolDictType] = {

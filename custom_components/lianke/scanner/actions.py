@@ -48,9 +48,9 @@ from ..printing.schemas import (
 )
 from ..runtime import (
     LiankeConfigEntry,
+    async_error_message,
     async_error_text,
     async_loaded_entries,
-    async_said,
     async_whole_error,
     error_text,
     translating,
@@ -469,7 +469,7 @@ def async_follow_waiting(hass: HomeAssistant) -> None:
                 await jobs.async_answer(job.job_id, ScanAnswer(found[1].lower()))
         except HomeAssistantError as err:
             title = await async_error_text(hass, "scan_waits_title")
-            await async_tell_user(hass, user_id, title, await async_said(hass, err))
+            await async_tell_user(hass, user_id, title, await async_error_message(hass, err))
 
     hass.bus.async_listen(EVENT_ACTION, on_action)
 

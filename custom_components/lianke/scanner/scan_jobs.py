@@ -44,7 +44,7 @@ from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
 from ..printing.builder import JobBuilder, PreparedJob, PrintRequest, async_building
 from ..printing.handlers import telling_refusals
 from ..printing.schemas import MAX_SOURCES
-from ..runtime import LiankeConfigEntry, async_said
+from ..runtime import LiankeConfigEntry, async_error_message
 from .hub import HUBS, TO_FORGET, ScannerHub
 from .scan import ScanError, ScannedFile, async_scan_page
 from .scan_files import (
@@ -524,7 +524,7 @@ class ScanJobs:
                 async with telling_refusals(self._hass, job.asker.context):
                     job = await self._async_print(job)
             except HomeAssistantError as err:
-                detail = (await async_said(self._hass, err))[:MAX_QUOTED]
+                detail = (await async_error_message(self._hass, err))[:MAX_QUOTED]
                 job = await self._async_set(job, reason=NOT_PRINTED, detail=detail)
         if not job.is_final:
             state = ScanState.FAILED if job.reason else ScanState.COMPLETED
