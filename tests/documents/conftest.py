@@ -10,6 +10,7 @@ import pytest
 from custom_components.lianke.api.capabilities import A4_ID
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.documents.document import Document, SourceKind
+from custom_components.lianke.documents.pdf_client import PdfWorker, async_get_pdf_worker
 from custom_components.lianke.documents.sources import DocumentRequest, Source, async_get_document
 from custom_components.lianke.documents.spool import Spool, async_get_spool
 
@@ -45,6 +46,11 @@ def spooled(hass: HomeAssistant) -> list[str]:
 async def spool(hass: HomeAssistant) -> Spool:
     """Return the spool of this Home Assistant."""
     return await async_get_spool(hass)
+
+
+@pytest.fixture
+def worker(hass: HomeAssistant) -> PdfWorker:
+    return async_get_pdf_worker(hass)
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.pages.lists import MAX_LIST_ENTRIES, TodoEntry
 from custom_components.lianke.pages.page import MAX_MADE_BYTES
 from tests.documents.conftest import fetched
+from tests.documents.hostile_pdfs import bomb, tree_of_itself
 from tests.documents.samples import protected_pdf
-from tests.documents.test_pdf import bomb, tree_of_itself
 from tests.simulator import make_pdf
 
 MB = 1024 * 1024

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from typing import Any
 from unittest.mock import patch
-import zlib
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
@@ -26,7 +25,6 @@ from custom_components.lianke.documents.pdf_client import (
     IDLE_SECONDS,
     PdfError,
     PdfWorker,
-    async_get_pdf_worker,
     lan_user,
 )
 from custom_components.lianke.documents.spool import Spool
@@ -59,11 +57,6 @@ def changed_once(pages: int) -> bytes:
 def wrong_startxref(pages: int) -> bytes:
     head, _, _ = make_pdf(pages).rpartition(b"startxref")
     return head + b"startxref\n99999999\n%%EOF\n"
-
-
-@pytest.fixture
-def worker(hass: HomeAssistant) -> PdfWorker:
-    return async_get_pdf_worker(hass)
 
 
 @pytest.fixture
@@ -162,36 +155,8 @@ async def test_a_copy_without_its_password_has_a_limit(tmp_path: Path, worker: P
     assert not copy.exists()
 
 
-def bomb() -> bytes:
-    """Return a small PDF whose cross-reference stream is gigabytes when inflated."""
-    inner = zlib.compressobj(9, wbits=-15)
-    # After a full flush nothing refers to what came before: the same piece can be repeated.
-    piece = inner.compress(bytes(2**20)) + inner.flush(zlib.Z_FULL_FLUSH)
-    size = 2000 * 2**20
-    checksum = (size % 65521 << 16 | 1).to_bytes(4)  # Adler-32 of so many zeros
-    packed = b"\x78\xda" + 2000 * piece + inner.flush() + checksum
-    return (
-        b"%PDF-1.5\n"
-        + f"5 0 obj\n<< /Type /XRef /Root 1 0 R /W [1 3 1] /Size 9 /Length {len(packed)}"
-        f" /Filter /FlateDecode >>\n".encode()
-        + b"stream\n"
-        + packed
-        + b"\nendstream\nendobj\nstartxref\n9\n%%EOF"
-    )
-
-
 def alive(process_id: int) -> bool:
     return Path(f"/proc/{process_id}").exists()
-
-
-def tree_of_itself(levels: int) -> bytes:
-    """Return a small PDF in whose page tree each node has the next one twice."""
-    out = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
-    for number in range(2, 2 + levels):
-        kids = f"{number + 1} 0 R " * 2
-        out += f"{number} 0 obj\n<< /Type /Pages /Count 1 /Kids [{kids}] >>\nendobj\n".encode()
-    out += f"{2 + levels} 0 obj\n<< /Type /Page /MediaBox [0 0 9 9] >>\nendobj\n".encode()
-    return out + b"trailer\n<< /Root 1 0 R >>\nstartxref\n0\n%%EOF\n"
 
 
 async def test_the_process_serves_many_and_ends_when_idle(

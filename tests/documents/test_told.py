@@ -13,8 +13,7 @@ from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.pdf.photo_to_page import clean_page
 from tests.documents.conftest import fetched
-from tests.documents.test_pdf_limits import draw_request
-from tests.pdf.sheets import REQUEST
+from tests.pdf.sheets import REQUEST, draw_request
 
 KEY = (
     b"-----BEGIN %sPRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"

@@ -25,12 +25,12 @@ from custom_components.lianke.documents.document import Document, FileType, Sour
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.pdf import pdf_completeness, picture_completeness, streams
+from custom_components.lianke.pdf import pdf_completeness, picture_completeness
 from custom_components.lianke.pdf.process import TaskError
 from tests.documents.conftest import fetched, site_without_pdfium, spooled
 from tests.documents.pdf_samples import Pdf
 from tests.documents.samples import pdf_with_streams
-from tests.pdf.test_fax import coded as fax
+from tests.pdf.sheets import fax_coded as fax
 from tests.simulator import make_pdf
 
 type Fetch = Callable[[str, bytes], Awaitable[Document]]
@@ -471,18 +471,18 @@ def test_many_packed_pictures_are_looked_at_in_turns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Together they unpack to more than there is room for at once."""
-    monkeypatch.setattr(streams, "MAX_UNPACKED_STREAMS", 1_000_000)
+    monkeypatch.setattr(pdf_completeness, "MAX_UNPACKED_STREAMS", 1_000_000)
     made = Pdf()
     for _ in range(3):
         made.add("/Filter /FlateDecode", zlib.compress(bytes(600_000)))
     made.page("")
     (tmp_path / "x").write_bytes(made.data())
-    looks: list[bool] = []
-    at: int | None = 0
-    while at is not None:
-        sure, at = streams.check_streams(str(tmp_path / "x"), at, time.monotonic() + 60)
-        looks.append(sure)
-    assert looks == [True] * 3
+    places: list[Any] = [0]
+    while places[-1] is not None:
+        answer = pdf_completeness.check_pdf({"path": str(tmp_path / "x"), "start": places[-1]})
+        assert answer["sure"]
+        places.append(answer["next"])
+    assert [place for place in places[1:-1] if place < 0] == places[1:3]
 
 
 def test_a_hole_that_takes_parts_of_a_scan_s_pdf_along(tmp_path: Path) -> None:
@@ -516,7 +516,8 @@ def test_a_hole_in_what_a_page_of_a_scan_s_pdf_draws(tmp_path: Path, filler: byt
 @pytest.mark.parametrize(
     "entries",
     [
-        "/Filter /CCITTFaxDecode /DecodeParms 1 0 R",
+        "/Filter /CCITTFaxDecode /DecodeParms 7",
+        "/Filter /CCITTFaxDecode /DecodeParms << /K -1 /Columns 0 >>",
         "/Filter [/ASCIIHexDecode /CCITTFaxDecode]",
         "/Filter /CryptDecode",
         "/Filter 1 0 R",
@@ -539,9 +540,9 @@ BOUNDS: dict[str, tuple[ModuleType, str, bytes]] = {
     "MAX_TIFF_PAGES": (picture_completeness, ".tiff", SAMPLES["pages.tif"]),
     "MAX_TIFF_STRIPS": (picture_completeness, ".tiff", SAMPLES["plain.tif"][:-5000]),
     "MAX_EMBEDDED": (pdf_completeness, ".pdf", SAMPLES["pillow.pdf"]),
-    "MAX_UNPACKED_STREAMS of a PDF": (streams, ".pdf", pdf_with_packed_picture(1)),
-    "MAX_STREAMS": (streams, ".pdf", pdf_with_packed_picture(1)),
-    "MAX_FAX_BYTES": (streams, ".pdf", pdf_with_picture(*PICTURES["group 4"])),
+    "MAX_UNPACKED_STREAMS of a PDF": (pdf_completeness, ".pdf", pdf_with_packed_picture(1)),
+    "MAX_STREAMS": (pdf_completeness, ".pdf", pdf_with_packed_picture(1)),
+    "MAX_FAX_BYTES": (pdf_completeness, ".pdf", pdf_with_picture(*PICTURES["group 4"])),
 }
 
 

@@ -6,9 +6,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageColor
 import pypdfium2
 
+from custom_components.lianke.pdf.draw import draw
 from custom_components.lianke.pdf.layout import lay_out
 
 POINT = 25.4 / 72
@@ -160,3 +161,62 @@ def laid_out(folder: Path, *files: dict[str, Any], **changes: Any) -> Sheets:
     return Sheets(
         target, lay_out({**REQUEST, "files": list(files), "target": str(target), **changes})
     )
+
+
+def draw_request(path: Path, target: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        is_pdf = file.read(4) == b"%PDF"
+    return {
+        "path": str(path),
+        "is_pdf": is_pdf,
+        "page": 0,
+        "target": str(target),
+        "paper": A4,
+        "scale": "fit",
+        "align": 5,
+        "rotate": True,
+        "mono": False,
+    }
+
+
+def drawn(folder: Path, data: bytes | Path, **changes: Any) -> Image.Image:
+    """Return what is drawn of a document's bytes."""
+    path = data if isinstance(data, Path) else folder / "document"
+    if isinstance(data, bytes):
+        path.write_bytes(data)
+    target = folder / f"{len([*folder.iterdir()])}.jpg"
+    draw(draw_request(path, target) | changes)
+    made = Image.open(target)
+    made.load()
+    assert made.format == "JPEG"
+    assert target.stat().st_mode & 0o777 == 0o600
+    return made
+
+
+def colour(image: Image.Image, x: float, y: float) -> str:
+    """Return the colour at a place given in parts of the whole."""
+    found = image.convert("RGB").getpixel((int(image.width * x), int(image.height * y)))
+    assert isinstance(found, tuple)
+    return min(
+        ("red", "blue", "white", "green"),
+        key=lambda name: sum(
+            abs(a - b) for a, b in zip(ImageColor.getrgb(name), found, strict=True)
+        ),
+    )
+
+
+def ink(image: Image.Image) -> tuple[int, int, int, int]:
+    """Return the box of everything that is dark."""
+    box = image.convert("L").point(lambda value: 255 if value < 128 else 0).getbbox()
+    assert box is not None
+    return box
+
+
+def fax_coded(page: Image.Image, compression: str, options: int = 0) -> bytes:
+    """Return a page as libtiff codes it."""
+    out = BytesIO()
+    page.save(out, "TIFF", compression=compression, tiffinfo={278: page.height, 292: options})
+    with Image.open(out) as made:
+        tags: Any = made
+        start, length = tags.tag_v2[273][0], tags.tag_v2[279][0]
+    return out.getvalue()[start : start + length]

@@ -4,61 +4,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageCms, ImageColor
+from PIL import Image, ImageCms
 import pytest
 
 from custom_components.lianke.pdf import pictures
-from custom_components.lianke.pdf.draw import PREVIEW_PIXELS, draw
+from custom_components.lianke.pdf.draw import PREVIEW_PIXELS
 from custom_components.lianke.pdf.process import TaskError
 from tests.documents.pdf_samples import A4 as A4_BOX, LETTER, one_page
-from tests.pdf.sheets import A4, picture
+from tests.pdf.sheets import A4, colour, drawn, ink, picture
 from tests.simulator import make_pdf
-
-
-def drawn(folder: Path, data: bytes | Path, **changes: Any) -> Image.Image:
-    """Return what is drawn of a document's bytes."""
-    path = folder / "document"
-    if isinstance(data, bytes):
-        path.write_bytes(data)
-    else:
-        path = data
-    target = folder / f"{len([*folder.iterdir()])}.jpg"
-    request = {
-        "path": str(path),
-        "is_pdf": path.read_bytes().startswith(b"%PDF"),
-        "page": 0,
-        "target": str(target),
-        "paper": A4,
-        "scale": "fit",
-        "align": 5,
-        "rotate": True,
-        "mono": False,
-    }
-    draw(request | changes)
-    picture = Image.open(target)
-    picture.load()
-    assert picture.format == "JPEG"
-    assert target.stat().st_mode & 0o777 == 0o600
-    return picture
-
-
-def colour(image: Image.Image, x: float, y: float) -> str:
-    """Return the colour at a place given in parts of the whole."""
-    found = image.convert("RGB").getpixel((int(image.width * x), int(image.height * y)))
-    assert isinstance(found, tuple)
-    return min(
-        ("red", "blue", "white", "green"),
-        key=lambda name: sum(
-            abs(a - b) for a, b in zip(ImageColor.getrgb(name), found, strict=True)
-        ),
-    )
-
-
-def ink(image: Image.Image) -> tuple[int, int, int, int]:
-    """Return the box of everything that is dark."""
-    box = image.convert("L").point(lambda value: 255 if value < 128 else 0).getbbox()
-    assert box is not None
-    return box
 
 
 def test_a_page_is_drawn_large_enough_to_be_read(tmp_path: Path) -> None:

@@ -1,23 +1,12 @@
 """What is coded as faxes are is read code by code."""
 
-from io import BytesIO
 import time
-from typing import Any
 
 from PIL import Image
 import pytest
 
 from custom_components.lianke.pdf.fax import Coding, is_whole
-
-
-def coded(page: Image.Image, compression: str, options: int = 0) -> bytes:
-    """Return a page as libtiff codes it."""
-    out = BytesIO()
-    page.save(out, "TIFF", compression=compression, tiffinfo={278: page.height, 292: options})
-    with Image.open(out) as made:
-        tags: Any = made
-        start, length = tags.tag_v2[273][0], tags.tag_v2[279][0]
-    return out.getvalue()[start : start + length]
+from tests.pdf.sheets import fax_coded
 
 
 @pytest.mark.parametrize(
@@ -29,7 +18,7 @@ def test_runs_of_every_length_in_both_colors(compression: str, options: int, k: 
     page = Image.new("1", (5300, 2650), 1)
     for row in range(1, 2650):
         page.paste(0, (row, row, row * 2, row + 1))
-    data = coded(page, compression, options)
+    data = fax_coded(page, compression, options)
     coding = Coding(page.width, page.height, k, is_aligned=compression == "tiff_ccitt")
     assert is_whole(data, coding)
     assert not is_whole(data[: len(data) // 2], coding)

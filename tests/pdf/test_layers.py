@@ -9,8 +9,7 @@ import pytest
 from custom_components.lianke.pdf.draw import PREVIEW_PIXELS
 from custom_components.lianke.pdf.layout import split
 from tests.documents.pdf_samples import SAMPLES, Pdf, annotated, layered, one_page
-from tests.pdf.sheets import laid_out
-from tests.pdf.test_draw import colour, drawn
+from tests.pdf.sheets import colour, drawn, laid_out
 
 # Where the annotations of `annotated` are, in parts of the page.
 RED = 150 / 595, 1 - 450 / 842

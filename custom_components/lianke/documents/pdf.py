@@ -53,8 +53,8 @@ def pdf_error(
     return InputError(_KEYS.get(err.reason, "pdf_damaged"), name=name)
 
 
-# MB of a PDF for which the process has the memory: pages are copied twice on their way to a sheet. Measured with
-# pictures that cannot be compressed.
+# MB of a PDF that the process has the memory to lay out, whatever is in it. A picture is in memory twice while it is
+# copied: one that cannot be compressed is laid out up to 120 MB; in pages of their own, 300 MB of them are.
 LAID_OUT_MB: Final = 100
 
 

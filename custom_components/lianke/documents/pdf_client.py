@@ -100,8 +100,7 @@ class PdfWorker:
         request: dict[str, Any] = {"path": str(path), "password": password}
         if copy is not None:
             request |= {"target": str(copy[0]), "limit": copy[1]}
-        task = "count" if copy is None else "unlock"
-        pages = (await self.async_run(task, request, user=user)).get("pages")
+        pages = (await self.async_run("count", request, user=user)).get("pages")
         if not isinstance(pages, int) or pages < 1:
             raise PdfError("damaged")
         return pages

@@ -7,11 +7,10 @@ from typing import Any, Final, NamedTuple
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Page, Pdf, Stream, String
-from pikepdf.exceptions import PikepdfError
 import pypdfium2
 
 from .layers import Layers
-from .pdf_files import opened_page, render_page, save, structure, temporary
+from .pdf_files import opened, opened_page, render_page, save, structure, temporary
 from .plan import Size
 from .process import TaskError
 
@@ -103,7 +102,7 @@ def drawable(path: str, number: int, folder: str) -> Iterator[tuple[Any, Any, Si
         chosen = _prepare(pdf, [number])
         size = page_view(Page(chosen.pages[0])).size
         if not chosen.has_notes and Name.OCProperties not in pdf.Root:
-            document = stack.enter_context(_pdfium(path))
+            document = stack.enter_context(opened(path))
         else:
             document = stack.enter_context(_reduced(chosen, folder))
             number = 0
@@ -129,18 +128,15 @@ def _prepare(pdf: Pdf, numbers: Sequence[int]) -> _Chosen:
     has_notes = False
     wanted = sorted({*numbers})
     pages = [pdf.pages[number].obj for number in wanted]
-    try:
-        for page in pages:
-            notes = page.get(Name.Annots)
-            for one in notes if isinstance(notes, Array) else ():
-                if isinstance(one, Dictionary):
-                    has_notes = True
-                    if Name.OC in one and not layers.shows(one.OC):
-                        one.F = int(_number(one.get(Name.F), 0)) | _HIDDEN
-                    _give_lines(pdf, one)
-        layers.settle()
-    except PikepdfError, TypeError, ValueError:
-        raise TaskError("damaged") from None
+    for page in pages:
+        notes = page.get(Name.Annots)
+        for one in notes if isinstance(notes, Array) else ():
+            if isinstance(one, Dictionary):
+                has_notes = True
+                if Name.OC in one and not layers.shows(one.OC):
+                    one.F = int(_number(one.get(Name.F), 0)) | _HIDDEN
+                _give_lines(pdf, one)
+    layers.settle()
     return _Chosen(pdf, wanted, pages, has_notes)
 
 
@@ -204,7 +200,7 @@ def _reduced(chosen: _Chosen, folder: str) -> Iterator[Any]:
         )
     with temporary(folder) as file:
         save(pdf, file)
-        with _pdfium(file) as document:
+        with opened(file) as document:
             yield document
 
 
@@ -223,11 +219,7 @@ def _flattened(chosen: _Chosen, folder: str) -> Iterator[Pdf]:
                 with opened_page(document, number) as page:
                     _flatten(document, page)
             document.save(file)
-        try:
-            pdf = pikepdf.open(file)
-        except PikepdfError:
-            raise TaskError("damaged") from None
-        with pdf:
+        with pikepdf.open(file) as pdf:
             yield pdf
 
 
@@ -237,13 +229,3 @@ def _flatten(document: Any, page: Any) -> None:
         # PDFium makes missing appearances only when it draws a page, so it draws this one outside of a tiny bitmap.
         render_page(document, page, (1, 1), (2, 2, 1, 1))
         raw.FPDFPage_Flatten(page, raw.FLAT_PRINT)
-
-
-@contextmanager
-def _pdfium(file: Any) -> Iterator[Any]:
-    try:
-        document = pypdfium2.PdfDocument(file)
-    except pypdfium2.PdfiumError:
-        raise TaskError("damaged") from None
-    with document:
-        yield document

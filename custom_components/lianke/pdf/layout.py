@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pikepdf import Array, Dictionary, Name, Page, Pdf, Stream
-from pikepdf.exceptions import PikepdfError
 from PIL import Image
 
 from . import plan
@@ -165,7 +164,7 @@ class _Copies:
 
 
 def impose(sources: SourcePages, sheets: Sequence[Sheet]) -> Pdf:
-    """Make a document with a page for each sheet. Raises TaskError: damaged.
+    """Make a document with a page for each sheet.
 
     Each page becomes a form: its changes to the graphics state end with it, and nothing outside of its box is seen.
     """
@@ -220,7 +219,7 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
         STAMP_ROOM if stamped else 0.0,
     )
     crop, folder = _crop(request, paper), folder_of(request["target"])
-    with _damage(), gather(request["files"], folder, crop, _most_pixels(request)) as sources:
+    with gather(request["files"], folder, crop, _most_pixels(request)) as sources:
         sheets = [*_plan(sources, request, paper)]
         letters = None
         if request["watermark"]:
@@ -240,15 +239,6 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
                     page.contents_add(drawn)
             save_new(document, request["target"], request["limit"])
     return {"pages": len(sheets), "landscape": sheets[0].size.is_landscape}
-
-
-@contextmanager
-def _damage() -> Iterator[None]:
-    """Raise TaskError: damaged, where an object of a document is of the wrong kind."""
-    try:
-        yield
-    except PikepdfError, TypeError, ValueError, KeyError, AttributeError:
-        raise TaskError("damaged") from None
 
 
 def _most_pixels(request: dict[str, Any]) -> int:
@@ -315,7 +305,7 @@ def split(request: dict[str, Any]) -> dict[str, Any]:
     if sum(len(part["pages"]) for part in request["parts"]) > MAX_SOURCE_PAGES:
         raise TaskError("too_many_pages")
     folder = folder_of(request["parts"][0]["target"])
-    with _damage(), gather([request["file"]], folder) as sources:
+    with gather([request["file"]], folder) as sources:
         for part in request["parts"]:
             with _part_of(sources, part, upright=request["upright"]) as made:
                 save_new(made, part["target"], request["limit"])

@@ -1,20 +1,35 @@
-"""Check that a PDF of a scan is complete: its last part, its pages, and the pictures on them."""
+"""Check that a PDF of a scan is complete: its last part, its streams, its pages, and the pictures on them."""
 
+import base64
+import binascii
+from collections.abc import Sequence
 from io import BytesIO
+import struct
 import time
 from typing import Any, Final
+import zlib
 
+import pikepdf
+from pikepdf import Array, Dictionary, Name, Stream
+from pikepdf.exceptions import PikepdfError
 from PIL import Image, features
 import pypdfium2
 
-from . import streams
+from .fax import Coding, is_whole
 from .pdf_files import count, opened
 from .picture_completeness import MAX_DECODING_BYTES, is_jpeg_sure
 from .pictures import DECODER_ERRORS
 from .process import WORKER_TURN_SECONDS, TaskError
 
+# Decompressed bytes of all streams in a turn, and of a picture.
+MAX_UNPACKED_STREAMS: Final = 128 * 1024 * 1024
+# Objects of a file, each of which may be a stream.
+MAX_STREAMS: Final = 100_000
+# Bytes of a fax-coded picture, whose codes are read one by one.
+MAX_FAX_BYTES: Final = 4 * 1024 * 1024
 # Bytes of a picture in a coding for pictures.
 MAX_EMBEDDED: Final = 64 * 1024 * 1024
+_BLOCK: Final = 1024 * 1024
 _JPX_SAMPLE_BYTES: Final = 8
 _CODINGS: Final = frozenset({"DCTDecode", "JPXDecode", "JBIG2Decode"})
 _ASCII: Final = frozenset({"ASCII85Decode", "ASCIIHexDecode"})
@@ -31,15 +46,12 @@ def check_pdf(request: dict[str, Any]) -> dict[str, Any]:
     if not start:
         count(request)
     until, is_sure = time.monotonic() + WORKER_TURN_SECONDS, True
+    if start <= 0:
+        is_sure, place = _check_streams(path, -start, until)
+        if not is_sure or place:
+            return {"sure": is_sure, "next": -place if place else None}
+        start = 0
     with opened(path) as document:
-        # Only PDFium can unlock a file here, and it does not report what is missing.
-        if pypdfium2.raw.FPDF_GetSecurityHandlerRevision(document) >= 0:
-            return {"sure": False, "next": None}
-        if start <= 0:
-            is_sure, place = streams.check_streams(path, -start, until)
-            if not is_sure or place:
-                return {"sure": is_sure, "next": -place if place else None}
-            start = 0
         for number in range(start, len(document)):
             if number > start and time.monotonic() > until:
                 return {"sure": True, "next": number}
@@ -58,11 +70,115 @@ def check_pdf(request: dict[str, Any]) -> dict[str, Any]:
     return {"sure": is_sure, "next": None}
 
 
+def _check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
+    """Check the compressed and fax-coded streams from the object at a place, until the time `until` (time.monotonic).
+
+    PDFium skips what is missing of them. Return whether all could be checked, and the object to go on from, None at the
+    end. Raises TaskError: incomplete.
+    """
+    try:
+        pdf = pikepdf.open(path)
+    except PikepdfError:
+        return False, None
+    with pdf:
+        # No scanner encrypts, and nobody has tried what a hole does to what is encrypted.
+        if pdf.is_encrypted or len(pdf.objects) > MAX_STREAMS:
+            return False, None
+        objects, left = list(pdf.objects), MAX_UNPACKED_STREAMS
+        for number in range(at, len(objects)):
+            one = objects[number]
+            if not isinstance(one, Stream):
+                continue
+            found = one.get(Name.Filter, Array())
+            if not isinstance(found, Array | Name):
+                return False, None
+            filters = [found] if isinstance(found, Name) else [*found]
+            if not filters or filters[0] not in (Name.FlateDecode, Name.CCITTFaxDecode):
+                continue
+            try:
+                data = one.read_raw_bytes()
+            except PikepdfError:
+                return False, None
+            if filters[0] == Name.CCITTFaxDecode:
+                if (coding := _fax(one)) is None or len(data) > MAX_FAX_BYTES:
+                    return False, None
+                if not is_whole(data, coding):
+                    raise TaskError("incomplete")
+            elif data:
+                room, left = left, left - _unpacked_size(data, left)
+                if left < 0:
+                    # The next turn has room for this stream, unless it is too large by itself.
+                    return (False, None) if room == MAX_UNPACKED_STREAMS else (True, number)
+            if time.monotonic() > until:
+                return True, number + 1
+    return True, None
+
+
+def _unpacked_size(data: bytes, most: int) -> int:
+    """Decompress to the end and verify the checksum, or stop beyond `most` bytes. Raises TaskError: incomplete."""
+    inflater, size = zlib.decompressobj(), 0
+    for start in range(0, len(data), _BLOCK):
+        packed = data[start : start + _BLOCK]
+        while packed and not inflater.eof:
+            try:
+                size += len(inflater.decompress(packed, _BLOCK))
+            except zlib.error:
+                raise TaskError("incomplete") from None
+            if size > most:
+                return size
+            packed = inflater.unconsumed_tail
+    if not inflater.eof:
+        raise TaskError("incomplete")
+    return size
+
+
+def _fax(picture: Any) -> Coding | None:
+    """Read a picture's coding from its dictionary; None where something is missing or makes no sense."""
+    given = picture.get(Name.DecodeParms, Dictionary())
+    # One for each filter, of which only the first matters here.
+    given = given[0] if isinstance(given, Array) and len(given) else given
+    if not isinstance(given, Dictionary):
+        return None
+    k, columns = given.get(Name.K, 0), given.get(Name.Columns, 1728)
+    rows = picture.get(Name.Height, given.get(Name.Rows, 0))
+    if not all(isinstance(one, int) for one in (k, columns, rows)) or columns <= 0 or rows <= 0:
+        return None
+    return Coding(columns, rows, k, bool(given.get(Name.EncodedByteAlign, False)))
+
+
+def _unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
+    """Undo the filters of a stream; None if it has more than MAX_UNPACKED bytes.
+
+    Raises TaskError: incomplete; LookupError for another filter.
+    """
+    for name in filters:
+        try:
+            match name:
+                case "FlateDecode":
+                    inflater = zlib.decompressobj()
+                    data = inflater.decompress(data, MAX_UNPACKED_STREAMS)
+                    if not inflater.eof:
+                        if len(data) == MAX_UNPACKED_STREAMS:
+                            return None
+                        raise TaskError("incomplete")
+                # Some lack their end mark.
+                case "ASCII85Decode":
+                    data = base64.a85decode(data.partition(b"~")[0].strip().removeprefix(b"<~"))
+                case "ASCIIHexDecode":
+                    digits = data.partition(b">")[0].translate(None, b" \t\r\n\f\0")
+                    data = binascii.unhexlify(digits + b"0" * (len(digits) % 2))
+                case _:
+                    raise LookupError(name)
+        except zlib.error, ValueError:
+            raise TaskError("incomplete") from None
+    return data
+
+
 def _is_sure(picture: Any) -> bool:
     """Check a picture on a page; False for codings that cannot be checked. Raises TaskError: incomplete, and others."""
     filters = picture.get_filters()
     if filters == ["CCITTFaxDecode"]:
-        # `check_streams` has checked it.
+        # `_check_streams` has checked it.
         return True
     coding = filters.pop() if filters and filters[-1] in _CODINGS else None
     if not _PACKED.issuperset(filters):
@@ -72,7 +188,7 @@ def _is_sure(picture: Any) -> bool:
     raw = pypdfium2.raw
     if raw.FPDFImageObj_GetImageDataRaw(picture, None, 0) > MAX_EMBEDDED:
         return False
-    data = streams.unpacked(bytes(picture.get_data()), filters)
+    data = _unpacked(bytes(picture.get_data()), filters)
     if data is None or len(data) > MAX_EMBEDDED:
         return False
     match coding:
@@ -88,18 +204,18 @@ def _is_packed_whole(picture: Any, filters: list[str]) -> bool:
     """Check that a compressed picture has all rows. Raises TaskError: incomplete."""
     head = picture.get_metadata()
     row = (head.width * head.bits_per_pixel + 7) // 8
-    if row * head.height > streams.MAX_UNPACKED_STREAMS:
+    if row * head.height > MAX_UNPACKED_STREAMS:
         return False
     # PDFium reports pixels as it shows them, those of 2 or 4 bits as 8. So where there is a checksum, that must do.
     if "FlateDecode" not in filters and (
         pypdfium2.raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < row * head.height
     ):
         raise TaskError("incomplete")
-    # `check_streams` has verified the checksum, unless the data is coded in letters.
+    # `_check_streams` has verified the checksum, unless the data is coded in letters.
     return (
         _ASCII.isdisjoint(filters)
         or not (_ASCII | {"FlateDecode"}).issuperset(filters)
-        or streams.unpacked(bytes(picture.get_data()), filters) is not None
+        or _unpacked(bytes(picture.get_data()), filters) is not None
     )
 
 
@@ -121,11 +237,38 @@ def _is_jpx_sure(data: bytes) -> bool:
 
 def _is_jbig2_sure(picture: Any, data: bytes) -> bool:
     head = picture.get_metadata()
-    if head.width * head.height > streams.MAX_UNPACKED_STREAMS:
+    if head.width * head.height > MAX_UNPACKED_STREAMS:
         return False
-    has_segments = streams.has_segments(data)
+    has_segments = _has_segments(data)
     if has_segments is False:
         raise TaskError("incomplete")
     # PDFium raises for a picture that ends too early.
     picture.get_bitmap().close()
     return has_segments is not None
+
+
+_UNKNOWN: Final = 0xFFFFFFFF
+# Bytes of a segment, a part of a picture in JBIG2.
+_SHORTEST_SEGMENT: Final = 11
+
+
+def _has_segments(data: bytes) -> bool | None:
+    """Check that all segments of a JBIG2 picture are as long as their headers say; None where one does not say."""
+    at = 0
+    # A line break may follow the last one.
+    while len(data) - at >= _SHORTEST_SEGMENT:
+        number, flags, count = struct.unpack_from(">IBB", data, at)
+        at += 5
+        if count >> 5 == 7:
+            count = int.from_bytes(data[at : at + 4]) & 0x1FFFFFFF
+            at += 4 + (count + 8) // 8
+        else:
+            count >>= 5
+            at += 1
+        at += count * (1 if number <= 256 else 2 if number <= 65536 else 4)
+        at += 4 if flags & 0x40 else 1
+        length = int.from_bytes(data[at : at + 4])
+        if length == _UNKNOWN:
+            return None
+        at += 4 + length
+    return at <= len(data)

@@ -1,4 +1,4 @@
-"""Open, count, unlock, render and save PDF files."""
+"""Open, count, unlock, draw and save PDF files."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -22,8 +22,8 @@ _REASONS: Final = {
 
 
 @contextmanager
-def opened(file: str | bytes, password: str | None = None) -> Iterator[Any]:
-    """Open a PDF file, by its path or its bytes, as a `pypdfium2.PdfDocument` to be drawn.
+def opened(file: Any, password: str | None = None) -> Iterator[Any]:
+    """Open a PDF file, by its path or as an open file, as a `pypdfium2.PdfDocument` to be drawn.
 
     Raises TaskError: password, certificate, damaged.
     """
@@ -100,15 +100,12 @@ class _Limited:
 
 
 def save(pdf: Pdf, file: Any) -> None:
-    """Write a document without its password. Raises TaskError: damaged."""
-    try:
-        pdf.save(file, fix_metadata_version=False)
-    except PikepdfError:
-        raise TaskError("damaged") from None
+    """Write a document without its password."""
+    pdf.save(file, fix_metadata_version=False)
 
 
 def save_new(pdf: Pdf, target: str, limit: int) -> None:
-    """Write a document without its password to the new file `target`. Raises TaskError: too_large, disk, damaged."""
+    """Write a document without its password to the new file `target`. Raises TaskError: too_large, disk."""
     with new_file(target) as file:
         save(pdf, _Limited(file, limit))
 
@@ -118,22 +115,26 @@ def structure(path: str, password: str | None = None) -> Iterator[Pdf]:
     """Open a PDF file for work on its objects; its pages have all that they inherit.
 
     A damaged file is read as PDFium understands it: PDFium forgives more, and shows what other programs print.
-    Raises TaskError: password, certificate, damaged.
+    Raises TaskError: password, certificate, damaged, memory, also for what is found while the file is open.
     """
-    with ExitStack() as stack:
-        if (pdf := _undamaged(path, password or "")) is None:
-            copy = stack.enter_context(temporary(folder_of(path)))
-            with opened(path, password) as document:
-                document.save(copy, flags=pypdfium2.raw.FPDF_REMOVE_SECURITY)
-            try:
+    try:
+        with ExitStack() as stack:
+            if (pdf := _undamaged(path, password or "")) is None:
+                copy = stack.enter_context(temporary(folder_of(path)))
+                with opened(path, password) as document:
+                    document.save(copy, flags=pypdfium2.raw.FPDF_REMOVE_SECURITY)
                 pdf = pikepdf.open(copy)
-                len(pdf.pages)
-            except PikepdfError:
-                raise TaskError("damaged") from None
-        stack.enter_context(pdf)
-        if not pdf.pages:
-            raise TaskError("damaged")
-        yield pdf
+            stack.enter_context(pdf)
+            if not pdf.pages:
+                raise TaskError("damaged")
+            yield pdf
+    except PikepdfError as err:
+        # qpdf catches a lack of memory itself: it only says that it cannot copy the stream that it copies.
+        reason = "memory" if "getting raw stream data" in str(err) else "damaged"
+        raise TaskError(reason) from None
+    except TypeError, ValueError, KeyError, AttributeError:
+        # An object is of the wrong kind.
+        raise TaskError("damaged") from None
 
 
 def _undamaged(path: str, password: str) -> Pdf | None:
@@ -151,36 +152,22 @@ def _undamaged(path: str, password: str) -> Pdf | None:
 
 
 def count(request: dict[str, Any]) -> dict[str, Any]:
-    """Count the pages of the file `path`, opened with `password`.
+    """Count the pages that are in the file `path`, opened with `password`, whatever number it claims.
 
-    Raises TaskError: incomplete, password, certificate, damaged, dynamic_form, collection.
+    With `target`, also write a copy without password, of at most `limit` bytes. Refuses a form drawn by a program
+    inside it (XFA) and a collection of files, whose pages only say that they are one.
+    Raises TaskError: incomplete, password, certificate, damaged, dynamic_form, collection, too_large, disk.
     """
     check_end(request["path"])
     with structure(request["path"], request.get("password")) as pdf:
-        return {"pages": _count(pdf)}
-
-
-def unlock(request: dict[str, Any]) -> dict[str, Any]:
-    """Count the pages as `count` does and write a copy without password, at most `limit` bytes, to `target`."""
-    check_end(request["path"])
-    with structure(request["path"], request.get("password")) as pdf:
-        pages = _count(pdf)
-        save_new(pdf, request["target"], request["limit"])
-        return {"pages": pages}
-
-
-def _count(pdf: Pdf) -> int:
-    """Count the pages that are there, whatever number the file claims.
-
-    Refuses a form drawn by a program inside it (XFA) and a collection of files, whose pages only say that they are one.
-    Raises TaskError: dynamic_form, collection.
-    """
-    form, needs_program = pdf.Root.get(Name.AcroForm), pdf.Root.get(Name.NeedsRendering, False)
-    if needs_program and isinstance(form, Dictionary) and Name.XFA in form:
-        raise TaskError("dynamic_form")
-    if isinstance(pdf.Root.get(Name.Collection), Dictionary) and len(pdf.attachments):
-        raise TaskError("collection")
-    return len(pdf.pages)
+        form, needs_program = pdf.Root.get(Name.AcroForm), pdf.Root.get(Name.NeedsRendering, False)
+        if needs_program and isinstance(form, Dictionary) and Name.XFA in form:
+            raise TaskError("dynamic_form")
+        if isinstance(pdf.Root.get(Name.Collection), Dictionary) and len(pdf.attachments):
+            raise TaskError("collection")
+        if "target" in request:
+            save_new(pdf, request["target"], request["limit"])
+        return {"pages": len(pdf.pages)}
 
 
 def render_page(

@@ -341,49 +341,19 @@ def _png_header(file: BinaryIO) -> bytes:
             header = data
 
 
-class _Unpacked:
-    """Decompresses the rows of a PNG as they are needed."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        """`file` is at the first chunk of pixels."""
-        self._parts = self._compressed(file)
-        self._inflater = zlib.decompressobj()
-
-    def read(self, count: int) -> bytes:
-        """Return so many bytes. Raises OSError when the file has fewer, zlib.error when it is damaged."""
-        found = bytearray()
-        while len(found) < count:
-            # The inflater would only collect what is behind the end.
-            if self._inflater.eof:
-                raise OSError("the picture is cut off")
-            found += self._next(count - len(found))
-        return bytes(found)
-
-    def has_end(self, most: int) -> bool:
-        """Check that the data ends, with a correct checksum, after at most so many bytes. Raises as `read`."""
-        while not self._inflater.eof and most > 0:
-            most -= len(self._next(min(most, _BLOCK)))
-        return self._inflater.eof
-
-    def _next(self, most: int) -> bytes:
-        packed = self._inflater.unconsumed_tail or next(self._parts, b"")
-        if not packed:
-            raise OSError("the picture is cut off")
-        return self._inflater.decompress(packed, most)
-
-    @staticmethod
-    def _compressed(file: BinaryIO) -> Iterator[bytes]:
-        while len(head := file.read(8)) == 8:
-            length, name = struct.unpack(">I4s", head)
-            if name != b"IDAT":
+def _png_data(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the compressed rows; `file` is at the first chunk of pixels."""
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name != b"IDAT":
+            return
+        while length:
+            part = file.read(min(length, _READ_BYTES))
+            if not part:
                 return
-            while length:
-                part = file.read(min(length, _READ_BYTES))
-                if not part:
-                    return
-                length -= len(part)
-                yield part
-            file.seek(4, 1)
+            length -= len(part)
+            yield part
+        file.seek(4, 1)
 
 
 def _check_png(path: str) -> bool:
@@ -394,24 +364,27 @@ def _check_png(path: str) -> bool:
             width, height, depth, kind, _, _, interlaced = struct.unpack(">IIBBBBB", header)
         except struct.error:
             raise TaskError("incomplete") from None
-        left = sum(
+        wanted = sum(
             rows * (1 + (columns * depth * SAMPLES[kind] + 7) // 8)
             for columns, rows in (_passes(width, height) if interlaced else [(width, height)])
             if columns
         )
-        if left > MAX_UNPACKED_PNG:
+        if wanted > MAX_UNPACKED_PNG:
             return False
-        # Some have more rows than they say.
-        more = MAX_UNPACKED_PNG - left
-        unpacked = _Unpacked(file)
-        try:
-            while left:
-                part = min(left, _BLOCK)
-                unpacked.read(part)
-                left -= part
-            return unpacked.has_end(more)
-        except OSError:
-            raise TaskError("incomplete") from None
+        inflater, unpacked = zlib.decompressobj(), 0
+        for part in _png_data(file):
+            packed = part
+            while packed and not inflater.eof:
+                unpacked += len(inflater.decompress(packed, _BLOCK))
+                packed = inflater.unconsumed_tail
+                # Some have more rows than they say.
+                if unpacked > MAX_UNPACKED_PNG:
+                    return False
+            if inflater.eof:
+                break
+        if unpacked < wanted or not inflater.eof:
+            raise TaskError("incomplete")
+    return True
 
 
 def _passes(width: int, height: int) -> Iterator[tuple[int, int]]:

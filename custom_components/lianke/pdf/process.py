@@ -54,7 +54,6 @@ TASKS: Final = {
     "raster": ("raster", "convert"),
     "scan_page": ("scan_pages", "scan_page"),
     "split": ("layout", "split"),
-    "unlock": ("pdf_files", "unlock"),
 }
 
 
