@@ -12,7 +12,6 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.api.errors import LiankeError
-from custom_components.lianke.jobs import box_jobs
 from custom_components.lianke.jobs.box_jobs import JOB_KIND
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
@@ -118,32 +117,6 @@ async def test_what_could_not_be_written_is_written_later(
     assert shop.states(job).count(JobState.EXPIRED) == 1
 
 
-async def test_a_cancel_that_cannot_be_written_is_not_told_and_not_done(
-    open_shop: OpenShop,
-) -> None:
-    """Told canceled, it would print after the next restart."""
-    async with open_shop() as shop:
-        await shop.switch(online=False)
-        job = await shop.submit()
-        with refusing(shop.hass):
-            with pytest.raises(HomeAssistantError) as refused:
-                await shop.queue.async_cancel(job.job_id)
-            assert refused.value.translation_key == "change_not_saved"
-            assert shop.queue.get(job.job_id).state is JobState.HELD
-            assert JobState.CANCELED not in shop.states(job)
-        entry = shop.entry
-    assert shop.stored(job)["state"] == "held"
-    async with open_shop(entry=entry) as shop:
-        # With room again it can be canceled, and that lasts.
-        assert (await shop.queue.async_cancel(job.job_id)).state is JobState.CANCELED
-        assert shop.stored(job)["state"] == "canceled"
-    async with open_shop(entry=entry) as shop:
-        await shop.switch(online=True)
-        await shop.tick(120)
-        assert shop.queue.get(job.job_id).state is JobState.CANCELED
-        assert not shop.sim.cloud.tasks
-
-
 async def test_a_cancel_during_an_upload_that_cannot_be_written_lets_it_go_on(shop: Shop) -> None:
     await shop.set_paper(0)
     job = await shop.submit()
@@ -169,7 +142,7 @@ async def test_nothing_of_an_unloaded_entry_writes(open_shop: OpenShop) -> None:
             await shop.queue.async_cancel(job.job_id)
             assert shop.stored(job)["state"] == "canceled"
             old.change(job, state=JobState.HELD)
-            old.note(job.job_id, has_document=True)
+            old.record(job.job_id, has_document=True)
             with pytest.raises(LedgerClosedError):
                 await old.async_change(job, state=JobState.UPLOADING)
             with pytest.raises(LedgerClosedError):
@@ -199,43 +172,6 @@ async def test_what_was_reported_before_a_reload_is_not_lost_by_it(open_shop: Op
             await shop.tick(31)
             assert shop.stored(job)["task_id"] == task_id
             assert shop.queue.get(job.job_id).current_delivery.task_id == task_id
-
-
-@pytest.mark.parametrize(("is_taken", "state"), [(True, JobState.CANCELED), (False, JobState.HELD)])
-async def test_a_write_that_hung_when_its_entry_was_unloaded_is_told_as_it_ends(
-    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch, *, is_taken: bool, state: JobState
-) -> None:
-    """What is on disk the next instance goes by, and whoever asked hears the same."""
-    monkeypatch.setattr(box_jobs, "CLOSE_TIME", 0.1)
-    async with open_shop(number=1), open_shop() as before:
-        await before.switch(online=False)
-        job = await before.submit()
-        with hanging() as disk:
-            cancel = asyncio.create_task(before.queue.async_cancel(job.job_id))
-            await until(lambda: disk.hangs)
-            await before.queue.async_drain()
-            opening = open_shop(entry=before.entry)
-            is_open = asyncio.create_task(opening.__aenter__())
-            await asyncio.sleep(0.2)
-            # Until that is known, nothing goes by it.
-            assert not is_open.done()
-            assert not cancel.done()
-            disk.refusals = 0 if is_taken else 1
-            disk.goes_on.set()
-            shop = await is_open
-            try:
-                if is_taken:
-                    assert (await cancel).state is JobState.CANCELED
-                else:
-                    with pytest.raises(HomeAssistantError, match="change_not_saved"):
-                        await cancel
-                assert shop.queue.get(job.job_id).state is state
-                assert shop.stored(job)["state"] == state
-                await shop.switch(online=True)
-                await shop.tick(120)
-                assert len(shop.sim.cloud.tasks) == (not is_taken)
-            finally:
-                await opening.__aexit__(None, None, None)
 
 
 async def test_an_upload_that_a_slow_disk_kept_from_ending_is_made_again(

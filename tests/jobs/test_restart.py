@@ -23,7 +23,6 @@ from tests.clock import until
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, full, hanging
 from tests.jobs.cut_off import power_goes
 from tests.ledgers import refusing
-from tests.simulator.faults import Fault
 
 
 def folders(shop: Shop) -> set[str]:
@@ -359,20 +358,6 @@ async def test_of_the_replaced_and_its_successor_one_prints(
     assert len(shop.sim.cloud.printed) == 1
 
 
-async def test_a_refused_upload_does_not_wait_beside_its_successor(shop: Shop) -> None:
-    """Both would be printed once the box is back."""
-    shop.box.online = False
-    shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=10))
-    old = await shop.submit(replace_key="briefing")
-    await shop.handed_over(old)
-    shop.clock.tick(1)
-    new = await shop.submit(replace_key="briefing")
-    assert shop.queue.get(old.job_id).state is JobState.UPLOADING
-    shop.clock.tick(9)
-    assert (await shop.uploaded(old)).reason == "replaced"
-    assert (await shop.uploaded(new)).state is JobState.HELD
-
-
 async def test_one_that_is_refused_while_its_successor_is_written_is_replaced(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -448,23 +433,3 @@ async def test_everything_is_private_and_documents_go(shop: Shop) -> None:
     await shop.tick(2)
     assert not [*(root / job.job_id).iterdir()]
     assert not shop.queue.get(job.job_id).has_document
-
-
-async def test_records_are_limited_in_age(open_shop: OpenShop) -> None:
-    async with open_shop() as shop:
-        job = await shop.submit()
-        await shop.until(job, JobState.COMPLETED)
-        await shop.tick(31 * 24 * 3600)
-        await shop.refresh()
-        assert not shop.queue.jobs()
-        assert not (shop.folder / job.job_id).exists()
-
-
-async def test_a_reload_waits_for_an_upload(open_shop: OpenShop) -> None:
-    async with open_shop() as shop:
-        shop.sim.cloud.fail(SUBMIT, Fault(kind="delay", seconds=2))
-        job = await shop.submit()
-        await shop.handed_over(job)
-        assert shop.queue.get(job.job_id).state is JobState.UPLOADING
-        await shop.queue.async_drain()
-        assert shop.queue.get(job.job_id).current_delivery.task_id is not None

@@ -27,22 +27,6 @@ from tests.jobs.make import altered, ended
 from tests.simulator.faults import Fault
 
 
-async def test_print_and_cancel_in_the_cloud_is_limited(open_shop: OpenShop) -> None:
-    """Each of them was the cloud's, and may have moved paper."""
-    async with open_shop(max_jobs_per_hour=5) as shop:
-        shop.printer().seconds_per_page = 50_000
-        for _ in range(5):
-            job = await shop.submit()
-            await shop.uploaded(job)
-            await shop.queue.async_cancel(job.job_id)
-            await shop.until(job, JobState.CANCELED)
-        with pytest.raises(LimitError):
-            await shop.submit()
-        await shop.tick(3601)
-        await shop.refresh()
-        await shop.submit()
-
-
 def test_a_limit_beyond_the_records_that_are_kept_is_one() -> None:
     """1,500 prints and cancels in an hour passed a limit of 999; what newer jobs replaced does not count."""
     now = dt_util.utcnow()

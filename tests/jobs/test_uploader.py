@@ -88,14 +88,6 @@ async def test_an_unexpected_error_ends_its_job_and_lets_the_next_go(
     assert "words of the document" not in caplog.text
 
 
-async def test_an_unexpected_error_after_the_end_leaves_doubt(shop: Shop) -> None:
-    with answered(RuntimeError()):
-        job = await shop.submit()
-        await in_doubt(shop, job.job_id)
-    await shop.until(job, JobState.COMPLETED)
-    assert len(shop.sim.cloud.printed) == 1
-
-
 async def test_an_unexpected_error_after_the_end_is_looked_up_as_a_broken_line(shop: Shop) -> None:
     """The answer will not come any more, and a task that is made later is none of its."""
     with answered(RuntimeError("Connection closed.")):

@@ -47,12 +47,14 @@ async def test_an_answer_is_no_word_about_the_printer(shop: Shop) -> None:
     assert len(shop.sim.cloud.printed) == 2
 
 
-@pytest.mark.parametrize("answer", ["continue", "reject"])
+@pytest.mark.parametrize("answer", ["continue", "reject", "cancel"])
 async def test_an_answer_that_cannot_be_written_is_none(shop: Shop, answer: str) -> None:
     job = await shop.submit(waits_for=APPROVAL)
-    act = shop.queue.async_continue if answer == "continue" else shop.queue.async_reject
+    act = getattr(shop.queue, f"async_{answer}")
     with refusing(shop.hass), pytest.raises(HomeAssistantError, match="change_not_saved"):
         await act(job.job_id)
+    assert shop.states(job) == [JobState.HELD]
+    assert shop.stored(job)["state"] == "held"
     reported = await shop.until(job, JobState.HELD)
     assert (reported.current_delivery.hold_reason, reported.waits_for) == ("approval", APPROVAL)
     await shop.tick(600)

@@ -63,13 +63,6 @@ def test_going_back_by_one_change_is_noticed(root: Path, tmp_path: Path, writes:
     assert set_aside(root)
 
 
-def test_the_very_first_change_is_missed(root: Path) -> None:
-    with opened(root) as file:
-        put(file, KEYS[0])
-    (root / DATABASE_NAME).unlink()
-    assert set_aside(root)
-
-
 def test_a_change_that_came_true_without_its_count_beside_it_is_no_damage(root: Path) -> None:
     """The power went between the two."""
     with opened(root) as file:

@@ -58,7 +58,7 @@ SHOWN_BY = {
     "the disk is full or read-only": [
         "tests/jobs/test_restart.py::test_what_a_disk_does_not_take_is_refused",
         "tests/chaos/case_disks.py::starts_on_a_read_only_disk",
-        "tests/jobs/test_interrupted.py::test_a_cancel_that_cannot_be_written_is_not_told_and_not_done",
+        "tests/jobs/test_waiting.py::test_an_answer_that_cannot_be_written_is_none",
     ],
     "the disk damages the list of jobs": [
         "tests/ledger/test_ledger.py::test_a_damaged_ledger_is_set_aside_and_what_can_be_read_asks_first",

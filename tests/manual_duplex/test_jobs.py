@@ -446,6 +446,10 @@ async def print_again(
     )
 
 
+# Which edge goes first turns the second sides, and changes nothing of the order of the sheets.
+ORDERS = [laser for laser in LASERS if laser.top_leads]
+
+
 class TestAgain:
     """After a jam: what lies there is used, and nothing is printed twice on one side."""
 
@@ -462,7 +466,7 @@ class TestAgain:
         assert reported.partly_printed
         return reported
 
-    @pytest.mark.parametrize("laser", LASERS)
+    @pytest.mark.parametrize("laser", ORDERS)
     async def test_in_the_first_delivery(self, shop: Shop, laser: Laser) -> None:
         """Two good sheets stay where they are; the others come on top of them."""
         failed = await self.failed(shop, 1, 2, laser=laser)
@@ -478,7 +482,7 @@ class TestAgain:
         done = laser.print(images_of(shop.sim.cloud.printed[-1]), stack)
         assert texts(done, laser) == SEVEN
 
-    @pytest.mark.parametrize("laser", LASERS)
+    @pytest.mark.parametrize("laser", ORDERS)
     async def test_in_the_second_delivery(self, shop: Shop, laser: Laser) -> None:
         """One sheet is finished, one is torn, the others are thrown away with it."""
         failed = await self.failed(shop, 2, 1, laser=laser)
@@ -497,7 +501,7 @@ class TestAgain:
         )
         assert reported.pages_printed == printed
 
-    @pytest.mark.parametrize("laser", LASERS)
+    @pytest.mark.parametrize("laser", ORDERS)
     async def test_the_second_delivery_alone(self, shop: Shop, laser: Laser) -> None:
         """The sheet that was stuck is whole: the rest of the stack goes back, and on."""
         failed = await self.failed(shop, 2, 1, laser=laser)
