@@ -23,7 +23,7 @@ SHOWN_BY = {
     "it is quiet hours": ["tests/jobs/test_readiness.py::test_quiet_hours_hold_until_their_end"],
     "a job has waited too long": [
         "tests/test_triggers.py::test_a_job_expires",
-        "tests/jobs/test_readiness.py::test_takes_a_job_back_that_waits_in_the_cloud_too_long",
+        "tests/jobs/test_outcome.py::test_an_expired_job_that_may_have_begun_is_unconfirmed",
     ],
     "the internet is gone": [EVERY_FAULT],
     "Home Assistant restarts": [
