@@ -26,6 +26,7 @@ from custom_components.lianke.pages.clean import escape_markdown
 from tests import needs
 from tests.clock import until
 from tests.conftest import make_entry, tear_down
+from tests.flows.options import fields_of
 from tests.household import twin_of
 from tests.simulator import Box, Fault, Simulator, qr_link, qr_png
 
@@ -134,13 +135,6 @@ def told(result: ConfigFlowResult) -> Mapping[str, str]:
     found = result["description_placeholders"]
     assert found is not None
     return found
-
-
-def fields_of(result: ConfigFlowResult) -> dict[Any, Any]:
-    """Return a form's fields and sections."""
-    schema = result["data_schema"]
-    assert schema is not None
-    return dict(schema.schema)
 
 
 def shown_text(result: ConfigFlowResult) -> str:

@@ -54,16 +54,11 @@ from tests.simulator import Fault, Outcome, Simulator
 
 LIST = "todo.shopping"
 CONTEXT = llm.LLMContext(
-    platform="test",
-    context=Context(),
-    language="en",
-    assistant=conversation.DOMAIN,
-    device_id=None,
+    platform="test", context=Context(), language="en", assistant=conversation.DOMAIN, device_id=None
 )
 
 
 def status_of(hass: HomeAssistant, printer: str = LASER) -> str:
-    """Return the entity that is exposed or not."""
     for entity in er.async_entries_for_device(er.async_get(hass), device_of(hass, printer)):
         if entity.unique_id.endswith("_status"):
             return entity.entity_id
@@ -77,7 +72,6 @@ def expose(hass: HomeAssistant, *entities: str, exposed: bool = True) -> None:
 
 @pytest.fixture
 async def assistants(hass: HomeAssistant) -> None:
-    """Set up what assistants talk to, before the server starts."""
     for component in ("homeassistant", "camera", "conversation", "llm"):
         assert await async_setup_component(hass, component, {})
 
@@ -86,7 +80,6 @@ async def assistants(hass: HomeAssistant) -> None:
 async def exposed(
     hass: HomeAssistant, assistants: None, reachable: str, setup: MockConfigEntry
 ) -> MockConfigEntry:
-    """Set a box up of which one printer is exposed."""
     expose(hass, status_of(hass))
     return setup
 
@@ -134,7 +127,6 @@ class Talk(House):
 
     @cached_property
     def model(self) -> ScriptedModel:
-        """The agent."""
         entry = MockConfigEntry(domain="scripted", entry_id="scripted")
         entry.add_to_hass(self.hass)
         agent = ScriptedModel(self.hass)
@@ -143,7 +135,6 @@ class Talk(House):
 
     @property
     def tools(self) -> dict[str, llm.Tool]:
-        """What the model was offered when it was last asked."""
         return self.model.tools
 
     async def say(self, *calls: llm.ToolInput, user: User | None = None) -> list[llm.ToolResult]:
@@ -156,7 +147,6 @@ class Talk(House):
 
 @pytest.fixture
 def talk(hass: HomeAssistant, simulator: Simulator, exposed: MockConfigEntry) -> Talk:
-    """Return a house of which one printer is exposed to assistants."""
     return Talk(hass=hass, simulator=simulator, entry=exposed)
 
 
@@ -347,8 +337,7 @@ async def test_what_a_server_calls_its_files_is_not_read_out(talk: Talk, site: S
         await talk.print_one(url=f"{site.url}/menu", **more)
     paths = ("menu", "broken", "elsewhere")
     results = await talk.say(
-        call("list_jobs"),
-        *(call("print_document", address=f"{site.url}/{path}") for path in paths),
+        call("list_jobs"), *(call("print_document", address=f"{site.url}/{path}") for path in paths)
     )
     assert [bool(result.error) for result in results] == [False, False, True, True]
     told = str([result.data for result in results])
@@ -403,9 +392,7 @@ async def test_an_assistant_that_answers_twice_approves_nothing(talk: Talk) -> N
     job = queue.get(view(held)["job_id"])
     # As one that was moved to a printer whose jobs are approved.
     await queue._jobs.async_change(
-        job,
-        spec=replace(job.spec, waits_for=("release", "approval")),
-        hold_reason="release",
+        job, spec=replace(job.spec, waits_for=("release", "approval")), hold_reason="release"
     )
     answer = {"job_id": job.job_id, "answer": "continue", "hold_reason": "release"}
     await talk.say(*(call("answer_job", **answer) for _ in range(2)), user=anna)
@@ -548,7 +535,6 @@ async def test_rights_approvals_and_limits_hold_for_what_is_given(
 
 
 async def add_list(hass: HomeAssistant) -> None:
-    """Give the house a to-do list with one item."""
     hass.states.async_set(LIST, "1", {"friendly_name": "Shopping"})
 
     async def items(call: ServiceCall) -> ServiceResponse:
@@ -580,9 +566,7 @@ async def test_a_printer_that_is_hidden_meanwhile_is_refused(talk: Talk) -> None
 
 async def test_rights_of_the_caller_apply(hass_read_only_user: User, talk: Talk) -> None:
     [refused, status] = await talk.say(
-        call("print_text", text="x"),
-        call("printer_status"),
-        user=hass_read_only_user,
+        call("print_text", text="x"), call("printer_status"), user=hass_read_only_user
     )
     assert refused.error
     assert refused.data["error"] == "Unauthorized"
@@ -640,6 +624,6 @@ async def test_tools_say_what_they_do(talk: Talk) -> None:
     }
     # What is fetched for it, or taken back, is asked for first by clients that ask.
     assert {name for name, tool in tools.items() if tool.annotations.destructive} >= {
-        f"{DOMAIN}__print_document",
+        f"{DOMAIN}__print_document"
     }
     assert all(tool.integration == DOMAIN and tool.title for tool in tools.values())

@@ -19,10 +19,11 @@ from custom_components.lianke.runtime import (
 )
 from tests.clock import Clock, elapse, rest
 from tests.conftest import tear_down
+from tests.flows.options import fields_of
 from tests.household import House
 from tests.polling import INFO
 from tests.simulator import Fault, Simulator
-from tests.test_config_flow import answer, asked, fields_of
+from tests.test_config_flow import answer, asked
 
 MANY = 50
 TOO_FREQUENT = Fault(kind="code", code=10009, msg="请求过于频繁")

@@ -1,7 +1,7 @@
 """The options: what is submitted unchanged changes nothing, what is wrong is told, nothing reloads."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from typing import Any
 from unittest.mock import patch
 
@@ -19,9 +19,10 @@ from custom_components.lianke.flows.options_flow import defaults_schema, setting
 from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
 from custom_components.lianke.scanner.hub import FEATURE
 from tests.conftest import make_entry, set_up, tear_down
+from tests.flows.options import answer, choices, go, shown, target
 from tests.household import House, key_of
 from tests.simulator import Box, Simulator
-from tests.test_config_flow import fields_of, told
+from tests.test_config_flow import told
 
 ALL_SETTINGS = {
     "poll_interval": 300,
@@ -34,46 +35,6 @@ ALL_SETTINGS = {
     "max_jobs_per_hour": 5,
     "keep_failed_hours": 0,
 }
-
-
-def shown(result: ConfigFlowResult) -> dict[str, Any]:
-    """Return what a form would submit if nobody touched it."""
-    values = {}
-    for marker in fields_of(result):
-        if marker.description and marker.description.get("suggested_value") is not None:
-            values[marker.schema] = marker.description["suggested_value"]
-        elif callable(default := getattr(marker, "default", None)):
-            values[marker.schema] = default()
-    return values
-
-
-def choices(result: ConfigFlowResult, field: str) -> list[str]:
-    """Return what a field offers."""
-    options = fields_of(result)[field].config["options"]
-    return [one if isinstance(one, str) else one["label"] for one in options]
-
-
-async def go(hass: HomeAssistant, entry: MockConfigEntry, step: str) -> ConfigFlowResult:
-    """Open the options and choose from the menu."""
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    assert result["type"] is FlowResultType.MENU
-    return await hass.config_entries.options.async_configure(
-        result["flow_id"], {"next_step_id": step}
-    )
-
-
-async def answer(
-    hass: HomeAssistant, result: ConfigFlowResult, fields: Mapping[str, Any]
-) -> ConfigFlowResult:
-    """Submit a form."""
-    return await hass.config_entries.options.async_configure(result["flow_id"], dict(fields))
-
-
-async def target(hass: HomeAssistant, result: ConfigFlowResult, name: str) -> ConfigFlowResult:
-    """Choose the box or a printer by its name."""
-    options = fields_of(result)["target"].config["options"]
-    value = next(one["value"] for one in options if one["label"] == name)
-    return await answer(hass, result, {"target": value})
 
 
 async def test_menu_of_a_box_that_is_not_loaded(

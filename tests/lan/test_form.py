@@ -8,7 +8,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.network import NoURLAvailableError
 import pytest
 
-from tests.flows.test_options_flow import answer, go, shown
+from tests.flows.options import answer, go, shown
 from tests.household import House, key_of
 
 

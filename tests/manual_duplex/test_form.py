@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.manual_duplex import CONF_MANUAL_DUPLEX
 from tests.conftest import LANGUAGES, texts
-from tests.flows.test_options_flow import answer, choices, go, shown, target
+from tests.flows.options import answer, choices, go, shown, target
 from tests.household import LABELS, LASER, OTHER_LASER, came_out, key_of, show_state
 from tests.manual_duplex.laser import LASERS, Image, Laser, Sheet
 from tests.simulator import Simulator

@@ -18,7 +18,6 @@ async def boss(hass: HomeAssistant) -> User:
 
 @pytest.fixture
 async def anna(hass: HomeAssistant, boss: User) -> User:
-    """Return a user who is no administrator."""
     return await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
 
 

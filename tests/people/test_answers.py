@@ -28,7 +28,6 @@ from tests.simulator import Fault, Outcome
 
 
 def acting(user: User) -> Context:
-    """Return the context of what a user does."""
     return Context(user_id=user.id)
 
 

@@ -44,7 +44,6 @@ class Family(House):
     messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     async def take(self, call: ServiceCall) -> None:
-        """Take a notification."""
         name = call.data.get("entity_id", call.service)
         self.messages.append((name[0] if isinstance(name, list) else name, dict(call.data)))
 
@@ -62,7 +61,6 @@ class Family(House):
         return str(answer["jobs"][0]["job_id"])
 
     async def press(self, button: str, user: User | None) -> None:
-        """Press a button of a notification."""
         self.hass.bus.async_fire(
             "mobile_app_notification_action",
             {"action": button},
@@ -71,7 +69,6 @@ class Family(House):
         await self.hass.async_block_till_done()
 
     def state(self, job_id: str) -> JobState:
-        """Return the state of a job."""
         return self.queue.get(job_id).state
 
 
@@ -98,7 +95,6 @@ async def house(house: House, boss: User, anna: User) -> AsyncGenerator[Family]:
 
 
 async def buttons(house: Family) -> tuple[str, str]:
-    """Return the buttons of the first notification."""
     [reported, *_] = await house.reported("mobile_app_boss")
     approve, reject = reported["data"]["actions"]
     assert (approve["title"], reject["title"]) == ("Approve", "Reject")
@@ -279,10 +275,7 @@ async def test_the_box_is_removed_while_somebody_waits(house: Family) -> None:
         "Its print box was removed from Home Assistant. Your print job was not printed.",
     )
     [_, gone] = await house.reported("mobile_app_boss", 2)
-    assert (gone["message"], gone["data"]) == (
-        "clear_notification",
-        {"tag": asked["data"]["tag"]},
-    )
+    assert (gone["message"], gone["data"]) == ("clear_notification", {"tag": asked["data"]["tag"]})
     assert [end.job.state for end in ends] == [JobState.CANCELED]
     # A phone that was off has the buttons still.
     await house.press(approve, house.boss)
@@ -408,9 +401,7 @@ async def test_a_question_outlasts_a_reload(house: Family) -> None:
 
 
 async def test_the_picture_of_a_job(
-    house: Family,
-    hass_client: ClientSessionGenerator,
-    hass_client_no_auth: ClientSessionGenerator,
+    house: Family, hass_client: ClientSessionGenerator, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     upload = await uploader(hass_client)
     job_id = await house.print_as_anna(upload=await upload(make_pdf(2), "Plan.pdf"))
@@ -427,9 +418,7 @@ async def test_the_picture_of_a_job(
 
 
 async def test_who_sees_the_picture_of_a_job(
-    house: Family,
-    hass_client: ClientSessionGenerator,
-    hass_client_no_auth: ClientSessionGenerator,
+    house: Family, hass_client: ClientSessionGenerator, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """Who asked and who is to answer; what waits for a code is for the eyes of who asked alone."""
     other = await house.hass.auth.async_create_user("Other", group_ids=[GROUP_ID_USER])

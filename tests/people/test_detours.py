@@ -5,10 +5,9 @@ from typing import Any
 
 from homeassistant.auth.models import User
 from homeassistant.components import persistent_notification
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity
 from homeassistant.helpers.entity_component import DATA_INSTANCES
-from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
@@ -16,50 +15,46 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.lianke.people import initiator
 from custom_components.lianke.people.initiator import async_get_context_history
 from tests.household import House
+from tests.people.steps import (
+    ENDED,
+    FORGOTTEN,
+    NOBODYS,
+    START,
+    automation,
+    call,
+    forget,
+    pass_time,
+    printed,
+    set_up,
+    state_of,
+    to_approve,
+    whose,
+)
+
+
+@pytest.fixture(autouse=True)
+def rules(house: House, anna: User, boss: User) -> None:
+    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
+
 
 TRIGGERS: dict[str, dict[str, Any]] = {
-    "event": {"trigger": "event", "event_type": "timer.finished"},
-    "state": {"trigger": "state", "entity_id": "timer.tea", "to": "idle"},
+    "event": ENDED,
+    "state": state_of("timer.tea", "idle"),
     "template": {"trigger": "template", "value_template": "{{ is_state('timer.tea', 'idle') }}"},
 }
 
 
-START: dict[str, Any] = {"action": "timer.start", "target": {"entity_id": "timer.tea"}}
-
-
 async def detour(house: House, trigger: Any, *more: Any) -> None:
     """Set up timers, and an automation that prints on a trigger and does more; Anna's jobs have to be approved."""
-    job = {"action": "lianke.print", "data": {"device_id": house.device(), "text": "Hello"}}
-    bell = {"trigger": "event", "event_type": "bell"}
-    config: dict[str, Any] = {
-        "homeassistant": {},
-        "persistent_notification": {},
-        "timer": {"tea": {"duration": 60}, "other": {"duration": 60}},
-        "automation": [
-            {"alias": "prints", "triggers": [trigger], "actions": [job, *more]},
-            {"alias": "starts", "triggers": [bell], "actions": [START]},
+    await set_up(
+        house,
+        persistent_notification={},
+        timer={"tea": {"duration": 60}, "other": {"duration": 60}},
+        automation=[
+            automation("prints", trigger, printed(house), *more),
+            automation("starts", {"trigger": "event", "event_type": "bell"}, START),
         ],
-    }
-    for component, settings in config.items():
-        assert await async_setup_component(house.hass, component, {component: settings})
-    await house.hass.async_block_till_done()
-
-
-async def call(hass: HomeAssistant, user: User, action: str, **data: Any) -> None:
-    """Call an action as a user."""
-    domain, name = action.split(".")
-    context = Context(user_id=user.id)
-    await hass.services.async_call(domain, name, data, blocking=True, context=context)
-
-
-async def pass_time(hass: HomeAssistant, seconds: int, *entities: str) -> None:
-    """Let time pass, so long that these entities have dropped the context of the call."""
-    for entity_id in entities:
-        entity = hass.data[DATA_INSTANCES][entity_id.partition(".")[0]].get_entity(entity_id)
-        assert entity is not None
-        entity._context = entity._context_set = None
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
-    await hass.async_block_till_done()
+    )
 
 
 async def runs_out(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,13 +72,10 @@ async def test_a_timer_ends_for_whoever_set_it_going_last(
     """Anna started a timer, and what it set off was printed as nobody's."""
     hass = house.hass
     await detour(house, TRIGGERS[way])
-    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await call(hass, boss, "timer.start", entity_id="timer.tea")
     await call(hass, anna, "timer.start", entity_id="timer.tea")
     await runs_out(hass, monkeypatch)
-    assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [
-        (anna.id, ("approval",))
-    ]
+    assert whose(house) == [to_approve(anna)]
     await call(hass, boss, "timer.start", entity_id="timer.tea")
     await runs_out(hass, monkeypatch)
     assert [job.spec.asker.user_id for job in house.queue.jobs()] == [boss.id, anna.id]
@@ -91,8 +83,7 @@ async def test_a_timer_ends_for_whoever_set_it_going_last(
     hass.bus.async_fire("bell")
     await hass.async_block_till_done()
     await runs_out(hass, monkeypatch)
-    newest = house.queue.jobs()[0]
-    assert (newest.spec.asker.user_id, newest.spec.forgotten, newest.waits_for) == (None, False, ())
+    assert whose(house)[0] == NOBODYS
     assert len(house.queue.jobs()) == 3
 
 
@@ -103,22 +94,15 @@ async def test_few_timers_are_kept(
     hass = house.hass
     monkeypatch.setattr(initiator, "MAX_TIMERS", 1)
     await detour(house, TRIGGERS["event"] | {"event_data": {"entity_id": "timer.tea"}})
-    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await call(hass, anna, "timer.start", entity_id="timer.tea")
     await call(hass, boss, "timer.start", entity_id="timer.other")
     await runs_out(hass, monkeypatch)
-    [job] = house.queue.jobs()
-    assert (job.spec.asker.user_id, job.spec.forgotten, job.waits_for) == (
-        None,
-        True,
-        ("approval",),
-    )
+    assert whose(house) == [FORGOTTEN]
 
 
 async def test_a_note_in_the_sidebar_may_be_anybodys(house: House, anna: User, boss: User) -> None:
     """Home Assistant writes one of a failed login, which a stranger needs no right for."""
     await detour(house, {"trigger": "persistent_notification", "update_type": "added"})
-    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     persistent_notification.async_create(house.hass, "Login attempt failed")
     await house.hass.async_block_till_done()
     [job] = house.queue.jobs()
@@ -127,14 +111,6 @@ async def test_a_note_in_the_sidebar_may_be_anybodys(house: House, anna: User, b
     house.set_options({})
     persistent_notification.async_create(house.hass, "Login attempt failed")
     await house.came_out()
-
-
-def forget(hass: HomeAssistant) -> None:
-    """Forget what is remembered."""
-    del hass.data["lianke_context_history"]
-    # Home Assistant remembers the answer besides.
-    async_get_context_history.cache_clear()  # type: ignore[attr-defined]
-    async_get_context_history(hass)
 
 
 async def restarts(house: House) -> None:
@@ -149,36 +125,27 @@ async def test_a_timer_that_goes_on_over_a_restart(house: House, anna: User, bos
     """It is whose it was; one that the doorbell has begun prints unasked, however often it sets itself going again."""
     hass = house.hass
     await detour(house, TRIGGERS["event"], START)
-    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await call(hass, anna, "timer.start", entity_id="timer.tea")
     await restarts(house)
     for count in (1, 2):
         await pass_time(hass, 61, "timer.tea")
-        assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [
-            (anna.id, ("approval",))
-        ] * count
+        assert whose(house) == [to_approve(anna)] * count
     hass.bus.async_fire("bell")
     await hass.async_block_till_done()
     await restarts(house)
     for count in (3, 4, 5):
         await pass_time(hass, 61, "timer.tea")
-        newest = house.queue.jobs()[0]
-        assert (newest.spec.asker.user_id, newest.spec.forgotten, newest.waits_for) == (
-            None,
-            False,
-            (),
-        )
+        assert whose(house)[0] == NOBODYS
         assert len(house.queue.jobs()) == count
-    await call(hass, boss, "timer.cancel", entity_id="timer.tea")
+    await call(hass, anna, "timer.cancel", entity_id="timer.tea")
 
 
 async def test_a_timer_from_before_anything_was_kept_is_nobodys(
-    house: House, anna: User, boss: User, hass_storage: dict[str, Any]
+    house: House, anna: User, hass_storage: dict[str, Any]
 ) -> None:
     """Also after one more restart, before which another timer was kept: it was forgotten then, for ever."""
     hass = house.hass
     await detour(house, TRIGGERS["event"], START)
-    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     hass.bus.async_fire("bell")
     await pass_time(hass, 2)
     hass_storage.pop("lianke_timers", None)
@@ -190,34 +157,23 @@ async def test_a_timer_from_before_anything_was_kept_is_nobodys(
     await restarts(house)
     for _ in range(2):
         await pass_time(hass, 61, "timer.tea")
-        newest = house.queue.jobs()[0]
-        assert (newest.spec.asker.user_id, newest.spec.forgotten, newest.waits_for) == (
-            None,
-            False,
-            (),
-        )
-    await call(hass, boss, "timer.cancel", entity_id="timer.tea")
+        assert whose(house)[0] == NOBODYS
+    await call(hass, anna, "timer.cancel", entity_id="timer.tea")
 
 
 async def test_what_nobody_can_read_of_a_timer_is_forgotten(
-    house: House, anna: User, boss: User, hass_storage: dict[str, Any]
+    house: House, anna: User, hass_storage: dict[str, Any]
 ) -> None:
     """It may have been Anna's."""
     hass = house.hass
     await detour(house, TRIGGERS["event"])
-    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await call(hass, anna, "timer.start", entity_id="timer.tea")
     await pass_time(hass, 2)
     assert hass_storage["lianke_timers"]["data"]["timer.tea"]["user_id"] == anna.id
     hass_storage["lianke_timers"]["data"]["timer.tea"] = [4711]
     await restarts(house)
     await pass_time(hass, 61, "timer.tea")
-    [job] = house.queue.jobs()
-    assert (job.spec.asker.user_id, job.spec.forgotten, job.waits_for) == (
-        None,
-        True,
-        ("approval",),
-    )
+    assert whose(house) == [FORGOTTEN]
 
 
 async def test_a_timer_that_is_there_again_is_whose_it_was(
@@ -226,7 +182,6 @@ async def test_a_timer_that_is_there_again_is_whose_it_was(
     """Home Assistant writes that it is unavailable, and that it runs, for nobody."""
     hass = house.hass
     await detour(house, TRIGGERS["event"])
-    house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await call(hass, anna, "timer.start", entity_id="timer.tea")
     timer = hass.data[DATA_INSTANCES]["timer"].get_entity("timer.tea")
     assert timer is not None
@@ -235,9 +190,7 @@ async def test_a_timer_that_is_there_again_is_whose_it_was(
     timer.async_write_ha_state()
     await hass.async_block_till_done()
     await pass_time(hass, 61, "timer.tea")
-    assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [
-        (anna.id, ("approval",))
-    ]
+    assert whose(house) == [to_approve(anna)]
 
 
 async def test_who_set_timers_going_goes_with_the_last_box(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_READ_ONLY
@@ -9,7 +10,6 @@ from homeassistant.auth.models import User
 from homeassistant.components import conversation
 from homeassistant.core import Context, EventOrigin, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_at_time
 import pytest
@@ -19,38 +19,27 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.people import initiator
 from tests.clock import until
 from tests.household import House
-from tests.people.test_detours import forget
+from tests.people.conftest import print_as
+from tests.people.steps import (
+    FORGOTTEN,
+    automation,
+    call,
+    forget,
+    printed,
+    set_up,
+    state_of,
+    to_approve,
+    whose,
+)
 
 # As many calls as a page of JavaScript makes in two seconds, and more than are remembered of anybody.
 MANY = 1_100
 
 
-def automation(name: str, triggers: Any, *actions: Any) -> dict[str, Any]:
-    """Return an automation's configuration."""
-    return {"alias": name, "triggers": triggers, "actions": list(actions), "mode": "parallel"}
-
-
-def turned_on(sensor: str) -> dict[str, Any]:
-    """Return a trigger that fires when a sensor says on."""
-    return {"trigger": "state", "entity_id": f"sensor.{sensor}", "to": "on"}
-
-
-def when(entity: str) -> dict[str, Any]:
-    """Return a trigger that fires when a helper is switched."""
-    return {"trigger": "state", "entity_id": f"input_boolean.{entity}"}
-
-
 @pytest.fixture
 async def house(house: House) -> AsyncGenerator[House]:
-    """Set up automations that pause before they print or answer."""
-    hass = house.hass
-
-    def printing(title: str) -> dict[str, Any]:
-        data = {"device_id": house.device(), "text": "Hello", "title": title}
-        return {"action": "lianke.print", "data": data}
-
     pause = {"wait_for_trigger": [{"trigger": "event", "event_type": "go"}]}
-    job = {"action": "lianke.print", "data": {"device_id": house.device(), "text": "Hello"}}
+    job = printed(house)
     answer = {
         "action": "lianke.continue_job",
         "continue_on_error": True,
@@ -58,85 +47,72 @@ async def house(house: House) -> AsyncGenerator[House]:
     }
     toggle = {"action": "input_boolean.toggle", "target": {"entity_id": "input_boolean.second"}}
     later = {"action": "script.turn_on", "target": {"entity_id": "script.print_later"}}
-    config: dict[str, Any] = {
-        "homeassistant": {},
-        "conversation": {},
-        "input_boolean": dict.fromkeys(("first", "second", "other", "answer")),
-        "input_text": {"job": {"max": 64}},
-        "script": {
+    when = {
+        name: state_of(f"input_boolean.{name}") for name in ("first", "second", "other", "answer")
+    }
+    on = {name: state_of(f"sensor.{name}", "on") for name in ("button", "plug", "long", "early")}
+    sentence = {"trigger": "conversation", "command": "print it soon"}
+    await set_up(
+        house,
+        conversation={},
+        input_boolean=dict.fromkeys(when),
+        input_text={"job": {"max": 64}},
+        script={
             "print_list": {"alias": "Print list", "mode": "parallel", "sequence": [job]},
             "print_later": {"alias": "Print later", "sequence": [pause, job]},
         },
-        "automation": [
-            automation("pauses", when("first"), pause, job),
-            automation("pauses on a sentence", _sentence("print it soon"), pause, job),
-            automation("leads on", when("other"), pause, toggle),
-            automation("prints", when("second"), {"action": "script.print_list"}),
-            automation("answers", when("answer"), pause, answer),
-            automation("by time", {"trigger": "time", "at": "06:30:00"}, printing("By time")),
-            automation("by sensor", turned_on("button"), printing("By sensor")),
-            automation("by device", turned_on("plug"), printing("By device")),
-            automation("lasts", {**turned_on("long"), "for": "01:00:00"}, printing("Lasts")),
-            automation("rests", turned_on("early"), pause, printing("Rests")),
+        automation=[
+            automation("pauses", when["first"], pause, job),
+            automation("pauses on a sentence", sentence, pause, job),
+            automation("leads on", when["other"], pause, toggle),
+            automation("prints", when["second"], {"action": "script.print_list"}),
+            automation("answers", when["answer"], pause, answer),
+            automation(
+                "by time", {"trigger": "time", "at": "06:30:00"}, printed(house, title="By time")
+            ),
+            automation("by sensor", on["button"], printed(house, title="By sensor")),
+            automation("by device", on["plug"], printed(house, title="By device")),
+            automation("lasts", on["long"] | {"for": "01:00:00"}, printed(house, title="Lasts")),
+            automation("rests", on["early"], pause, printed(house, title="Rests")),
             automation("is shared", {"trigger": "event", "event_type": "shared"}, later),
             automation("is busy", {"trigger": "event", "event_type": "busy"}),
             automation("is run", {"trigger": "event", "event_type": "never"}, pause, answer),
         ],
-    }
-    for component, settings in config.items():
-        assert await async_setup_component(hass, component, {component: settings})
-    await hass.async_block_till_done()
+    )
     yield house
-    await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
-
-
-def _sentence(words: str) -> dict[str, Any]:
-    return {"trigger": "conversation", "command": words}
+    await house.hass.services.async_call(
+        "automation", "turn_off", {"entity_id": "all"}, blocking=True
+    )
 
 
 async def act(hass: HomeAssistant, user: User | None, count: int = MANY) -> None:
-    """Let somebody do a lot that changes nothing."""
     for _ in range(count):
-        context = Context(user_id=None if user is None else user.id)
-        data = {"entity_id": "input_boolean.second"}
-        await hass.services.async_call(
-            "homeassistant", "update_entity", data, blocking=True, context=context
-        )
+        await call(hass, user, "homeassistant.update_entity", entity_id="input_boolean.second")
 
 
-def toggle(entity: str) -> Callable[[HomeAssistant, Context], Awaitable[Any]]:
-    """Return a way that begins with a switch."""
-
-    async def call(hass: HomeAssistant, context: Context) -> None:
-        data = {"entity_id": f"input_boolean.{entity}"}
-        await hass.services.async_call(
-            "input_boolean", "toggle", data, blocking=True, context=context
-        )
-
-    return call
+async def toggle(hass: HomeAssistant, user: User, entity: str = "first") -> None:
+    await call(hass, user, "input_boolean.toggle", entity_id=f"input_boolean.{entity}")
 
 
-async def run(hass: HomeAssistant, context: Context) -> None:
-    """Run the automation that pauses by hand."""
-    data = {"entity_id": "automation.pauses"}
+async def run(hass: HomeAssistant, user: User, name: str = "pauses") -> None:
+    data, context = {"entity_id": f"automation.{name}"}, Context(user_id=user.id)
     await hass.services.async_call("automation", "trigger", data, context=context)
 
 
-async def say(hass: HomeAssistant, context: Context) -> None:
-    """Say the sentence that sets off the automation that pauses, whose answer is waited for."""
+async def say(hass: HomeAssistant, user: User) -> None:
+    context = Context(user_id=user.id)
     hass.async_create_task(conversation.async_converse(hass, "print it soon", None, context))
 
 
-WAYS = {
-    "switch": (toggle("first"), "pauses"),
-    "two automations": (toggle("other"), "leads_on"),
+WAYS: dict[str, tuple[Callable[[HomeAssistant, User], Awaitable[None]], str]] = {
+    "switch": (toggle, "pauses"),
+    "two automations": (partial(toggle, entity="other"), "leads_on"),
     "by hand": (run, "pauses"),
     "sentence": (say, "pauses_on_a_sentence"),
 }
 
 
 def runs(house: House, name: str) -> int:
-    """Return how many runs of an automation are under way."""
     state = house.hass.states.get(f"automation.{name}")
     assert state is not None
     return int(state.attributes["current"])
@@ -163,31 +139,12 @@ async def test_a_busy_child_prints_no_more_than_before(house: House, anna: User,
     """A thousand small calls while an automation pauses made nobody of the child."""
     house.set_options({"approval_users": [anna.id]})
     begin, name = WAYS[way]
-    await begin(house.hass, Context(user_id=anna.id))
+    await begin(house.hass, anna)
     await paused(house, name)
     await act(house.hass, anna)
-    job = await job_of(house)
-    assert (job.spec.asker.user_id, job.current_delivery.hold_reason) == (anna.id, "approval")
+    await job_of(house)
+    assert whose(house) == [to_approve(anna)]
     assert not house.sent
-
-
-async def held_job(house: House, user: User, **data: Any) -> Job:
-    """Let a user print something that waits, and name it to the automations that answer."""
-    context = Context(user_id=user.id)
-    answer = await house.ask("print", context, device_id=house.device(), text="Hello", **data)
-    job_id = str(answer["jobs"][0]["job_id"])
-    house.hass.states.async_set("input_text.job", job_id)
-    return house.queue.get(job_id)
-
-
-async def answered(house: House, name: str) -> None:
-    """End the pause of an automation that answers, and wait for its end."""
-
-    def is_over() -> bool:
-        house.hass.bus.async_fire("go")
-        return not runs(house, name)
-
-    await until(is_over)
 
 
 @pytest.mark.parametrize("code", [None, "4711"])
@@ -196,23 +153,26 @@ async def test_a_busy_child_answers_for_nothing(
 ) -> None:
     """Neither for an own job that waits for approval, nor for an administrator's that has a code."""
     house.set_options({"approval_users": [anna.id]})
-    job = await (
-        held_job(house, anna) if code is None else held_job(house, boss, release_code=code)
-    )
-    data = {"entity_id": "automation.is_run"}
-    context = Context(user_id=anna.id)
-    await house.hass.services.async_call("automation", "trigger", data, context=context)
+    mine = print_as(house, anna) if code is None else print_as(house, boss, release_code=code)
+    job_id = (await mine)["job_id"]
+    house.hass.states.async_set("input_text.job", job_id)
+    await run(house.hass, anna, "is_run")
     await paused(house, "is_run")
     await act(house.hass, anna)
-    await answered(house, "is_run")
-    assert house.queue.get(job.job_id).state is JobState.HELD
+
+    def is_over() -> bool:
+        house.hass.bus.async_fire("go")
+        return not runs(house, "is_run")
+
+    await until(is_over)
+    assert house.queue.get(job_id).state is JobState.HELD
     assert not house.sent
 
 
 async def test_nobody_pushes_out_what_another_began(house: House, anna: User, boss: User) -> None:
     """An approver's automation that pauses prints as the approver's, whatever either does meanwhile."""
     house.set_options({"approval_printers": list(house.data.storage.printers)})
-    await toggle("first")(house.hass, Context(user_id=boss.id))
+    await toggle(house.hass, boss)
     await paused(house)
     for user in (anna, boss):
         await act(house.hass, user)
@@ -271,9 +231,8 @@ async def test_who_may_not_print_is_not_let_by_being_busy(
     if who == "gone":
         await hass.auth.async_deactivate_user(user)
     job = await job_of(house)
-    assert (job.spec.asker.user_id, job.spec.forgotten) == (None, True)
+    assert whose(house) == [FORGOTTEN if who == "guest" else (None, True, ())]
     if who == "guest":
-        assert (job.waits_for, job.state) == (("approval",), JobState.HELD)
         assert not house.sent
         await house.ask("continue_job", Context(user_id=boss.id), job_id=job.job_id)
     await house.came_out()
@@ -297,11 +256,8 @@ async def test_what_is_forgotten_is_under_every_rule(house: House, rule: str) ->
         context = Context(parent_id=parent)
         await house.ask("print", context, device_id=house.device(), text="Hello")
         job = await job_of(house, count)
-        assert (job.spec.asker.user_id, job.state, job.asks_for is not None) == (
-            None,
-            JobState.HELD,
-            True,
-        )
+        assert (job.spec.asker.user_id, job.state) == (None, JobState.HELD)
+        assert job.asks_for
         with pytest.raises(ServiceValidationError, match="does not remember any more"):
             await house.ask("continue_job", Context(parent_id=parent), job_id=job.job_id)
     assert not house.sent
@@ -351,7 +307,7 @@ async def test_a_sentence_that_is_forgotten(
     monkeypatch.setattr(initiator, "MAX_RUNS", 1)
     house.set_options({"approval_users": [anna.id]})
     for count in (1, 2):
-        await say(house.hass, Context(user_id=anna.id))
+        await say(house.hass, anna)
         await paused(house, "pauses_on_a_sentence", count)
     await job_of(house, 2)
     jobs = house.queue.jobs()

@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from custom_components.lianke.people.release_code import is_code
 from tests.conftest import texts
-from tests.flows.test_options_flow import answer, choices, go, shown
+from tests.flows.options import answer, choices, go, shown
 from tests.household import LASER, key_of
 
 

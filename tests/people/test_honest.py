@@ -18,9 +18,17 @@ import pytest
 from tests.clock import Clock, elapse, rest
 from tests.documents.test_entities import Family, add
 from tests.household import House
-from tests.people.test_detours import START, call
-from tests.people.test_forgotten import automation
-from tests.people.test_indirect import ENDED, NOTE, WRITTEN, printed, set_up, state_of
+from tests.people.steps import (
+    ENDED,
+    NOTE,
+    START,
+    WRITTEN,
+    automation,
+    call,
+    printed,
+    set_up,
+    state_of,
+)
 
 type Happen = Callable[[House, Clock], Awaitable[None]]
 
@@ -60,37 +68,31 @@ class Laundry:
 
 
 async def minutes(house: House, clock: Clock, count: int = 6) -> None:
-    """Let time pass."""
     await elapse(house.hass, clock, count * 60, 30)
 
 
 async def ring(house: House, clock: Clock) -> None:
-    """Ring the doorbell."""
     house.hass.states.async_set("binary_sensor.bell", "on")
     await rest(house.hass)
 
 
 async def ring_and_wait(house: House, clock: Clock) -> None:
-    """Ring the doorbell, and let time pass."""
     await ring(house, clock)
     await minutes(house, clock)
 
 
 async def speak(house: House, clock: Clock) -> None:
-    """Let a device fire an event."""
     house.hass.bus.async_fire("bell", {"entity_id": "binary_sensor.bell"})
     await rest(house.hass)
 
 
 async def start(house: House, clock: Clock) -> None:
-    """Let Home Assistant start."""
     house.hass.set_state(CoreState.running)
     house.hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
     await rest(house.hass)
 
 
 def at(**later: int) -> str:
-    """Return a time of today."""
     return f"{dt_util.now() + timedelta(**later):%H:%M:%S}"
 
 
@@ -100,11 +102,7 @@ LATE = {
     "state": "{{ is_state('binary_sensor.bell', 'on') }}",
     "delay_on": "00:01:00",
 }
-DONE = {
-    "name": "done",
-    "state": "{{ is_state('sensor.machine', 'done') }}",
-    "delay_on": "00:01:00",
-}
+DONE = {"name": "done", "state": "{{ is_state('sensor.machine', 'done') }}", "delay_on": "00:01:00"}
 # By what it is triggered, what happens, and what leads from that to the trigger.
 WAYS: dict[str, tuple[Any, Happen, dict[str, Any]]] = {
     "a time": (lambda: {"trigger": "time", "at": at(minutes=3)}, minutes, {}),
@@ -163,7 +161,6 @@ WAYS: dict[str, tuple[Any, Happen, dict[str, Any]]] = {
 
 @pytest.fixture
 def expected_lingering_timers() -> bool:
-    """Leave the timers of Home Assistant's own parts to the end of the test."""
     return True
 
 

@@ -7,48 +7,34 @@ from typing import Any
 from homeassistant.auth.models import User
 from homeassistant.components.group.notify import GroupNotifyPlatform
 from homeassistant.core import Context, EventOrigin
-from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.household import House
-from tests.people.test_detours import START, call, pass_time
-from tests.people.test_forgotten import automation
-from tests.people.test_set_off import messages
+from tests.people.steps import (
+    ENDED,
+    NOBODYS,
+    NOTE,
+    START,
+    WRITTEN,
+    automation,
+    call,
+    messages,
+    pass_time,
+    printed,
+    set_up,
+    state_of,
+    to_approve,
+    whose,
+)
 
 type Begin = Callable[[House, User], Awaitable[None]]
-NOTE: dict[str, Any] = {
-    "action": "persistent_notification.create",
-    "data": {"message": "Print it"},
-}
-WRITTEN = {"trigger": "persistent_notification"}
-ENDED = {"trigger": "event", "event_type": "timer.finished"}
 SWITCHED = {"trigger": "state", "entity_id": "input_boolean.switch"}
 PRESSED = {"trigger": "event", "event_type": "pressed"}
 NOW = {"name": "seen", "state": "{{ now() }}"}
 
 
-def printed(house: House) -> dict[str, Any]:
-    """Return the action that prints."""
-    return {"action": "lianke.print", "data": {"device_id": house.device(), "text": "Hello"}}
-
-
-def state_of(entity: str, to: str | None = None, **more: Any) -> dict[str, Any]:
-    """Return a trigger by a state."""
-    return {"trigger": "state", "entity_id": entity, **({"to": to} if to else {}), **more}
-
-
-async def set_up(house: House, **config: Any) -> None:
-    """Set integrations up, an automation that prints by `trigger` among them."""
-    for component, settings in {"homeassistant": {}, **config}.items():
-        assert await async_setup_component(house.hass, component, {component: settings})
-    await house.hass.async_block_till_done()
-
-
 async def switch(house: House, user: User) -> None:
-    """Turn the switch on."""
     await call(house.hass, user, "input_boolean.turn_on", entity_id="input_boolean.switch")
     await house.hass.async_block_till_done()
 
@@ -62,19 +48,16 @@ async def press(house: House, user: User) -> None:
 
 
 async def let_it_end(house: House, user: User) -> None:
-    """Set a timer going, and let it end."""
     await call(house.hass, user, "timer.start", entity_id="timer.tea")
     await pass_time(house.hass, 61, "timer.tea")
 
 
 async def write(house: House, user: User) -> None:
-    """Write a note."""
     await call(house.hass, user, "persistent_notification.create", message="Print it")
     await house.hass.async_block_till_done()
 
 
 async def switch_and_wait(house: House, user: User) -> None:
-    """Turn the switch on, of which something tells half a minute later."""
     await switch(house, user)
     late = house.hass.states.async_entity_ids("binary_sensor")
     await pass_time(house.hass, 31, *(one for one in late if one == "binary_sensor.late"))
@@ -168,9 +151,7 @@ async def test_a_detour_leads_to_whoever_took_it(
     await set_up(house, template=template, automation=automations)
     house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await taken.begin(house, anna)
-    assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [
-        (anna.id, ("approval",))
-    ]
+    assert whose(house) == [to_approve(anna)]
     assert not house.sent
 
 
@@ -186,9 +167,7 @@ async def test_an_old_notify_group_prints_for_whoever_sends(
     house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
     await call(hass, anna, "notify.family", message="Hello")
     await hass.async_block_till_done()
-    assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [
-        (anna.id, ("approval",))
-    ]
+    assert whose(house) == [to_approve(anna)]
 
 
 @pytest.mark.parametrize("data", [{}, {"entity_id": 5}, {"entity_id": "timer.tea"}])
@@ -213,5 +192,5 @@ async def test_a_phone_that_speaks_of_timers_sets_none_going(
         hass.bus.async_fire(name, data, EventOrigin.remote, by_phone)
     await hass.async_block_till_done()
     await pass_time(hass, 61, "timer.tea")
-    assert [(job.spec.asker.user_id, job.waits_for) for job in house.queue.jobs()] == [(None, ())]
+    assert whose(house) == [NOBODYS]
     assert "Error running job" not in caplog.text

@@ -26,15 +26,11 @@ from custom_components.lianke.people.initiator import (
 from custom_components.lianke.printing.handlers import ACTIONS
 from tests.clock import until
 from tests.household import House, ask, device_of
+from tests.people.steps import automation
 from tests.simulator import Fault
 
 PRINT = "script.print_list"
 TAG = "at-the-desk"
-
-
-def automation(name: str, triggers: Any, *actions: Any) -> dict[str, Any]:
-    """Return an automation's configuration."""
-    return {"alias": name, "triggers": triggers, "actions": list(actions), "mode": "parallel"}
 
 
 @pytest.fixture
@@ -112,8 +108,6 @@ async def house(house: House) -> House:
 
 
 def service(domain: str, name: str, entity_id: str) -> Callable[..., Awaitable[Any]]:
-    """Return a way that begins with an action on an entity."""
-
     async def call(hass: HomeAssistant, context: Context) -> None:
         data = {"entity_id": entity_id}
         await hass.services.async_call(domain, name, data, blocking=True, context=context)
@@ -122,8 +116,6 @@ def service(domain: str, name: str, entity_id: str) -> Callable[..., Awaitable[A
 
 
 def event(name: str, **data: str) -> Callable[..., Awaitable[Any]]:
-    """Return a way that begins with an event, as phones and the API fire them."""
-
     async def fire(hass: HomeAssistant, context: Context) -> None:
         hass.bus.async_fire(name, data, context=context)
 
@@ -131,8 +123,6 @@ def event(name: str, **data: str) -> Callable[..., Awaitable[Any]]:
 
 
 def says(sentence: str) -> Callable[..., Awaitable[Any]]:
-    """Return a way that begins with a sentence to Home Assistant's own assistant."""
-
     async def say(hass: HomeAssistant, context: Context) -> None:
         await conversation.async_converse(hass, sentence, None, context)
 
@@ -140,7 +130,6 @@ def says(sentence: str) -> Callable[..., Awaitable[Any]]:
 
 
 async def direct(hass: HomeAssistant, context: Context) -> None:
-    """Print by the action itself."""
     await ask(hass, "print", context, device_id=device_of(hass), text="Hello")
 
 
@@ -153,11 +142,7 @@ WAYS: dict[str, tuple[Callable[..., Awaitable[Any]], str, str]] = {
         "automation",
         "automation",
     ),
-    "helper": (
-        service("input_button", "press", "input_button.print"),
-        "automation",
-        "automation",
-    ),
+    "helper": (service("input_button", "press", "input_button.print"), "automation", "automation"),
     "automation of an automation": (
         service("input_boolean", "toggle", "input_boolean.first"),
         "automation",
@@ -367,12 +352,7 @@ def _activate_by_alexa(script: str) -> dict[str, Any]:
     ("component", "settings", "path", "run"),
     [
         ("mcp_server", {}, "/api/mcp", _call_tool),
-        (
-            "google_assistant",
-            {"project_id": "home"},
-            "/api/google_assistant",
-            _activate_by_google,
-        ),
+        ("google_assistant", {"project_id": "home"}, "/api/google_assistant", _activate_by_google),
         ("alexa", {"smart_home": {}}, "/api/alexa/smart_home", _activate_by_alexa),
     ],
 )

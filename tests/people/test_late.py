@@ -14,9 +14,16 @@ import pytest
 from tests.clock import Clock, elapse, rest
 from tests.documents.test_entities import add
 from tests.household import House
-from tests.people.test_detours import call
-from tests.people.test_forgotten import automation
-from tests.people.test_indirect import printed, set_up, state_of
+from tests.people.steps import (
+    NOBODYS,
+    automation,
+    call,
+    printed,
+    set_up,
+    state_of,
+    to_approve,
+    whose,
+)
 
 SWITCH = "input_boolean.switch"
 
@@ -58,13 +65,6 @@ async def watched(house: House, sensor: dict[str, Any], anna: User, boss: User) 
     house.set_options({"approval_users": [anna.id], "approvers": [boss.id]})
 
 
-def beginnings(house: House) -> list[tuple[str | None, bool, tuple[str, ...]]]:
-    """Return who is said to have begun the jobs, whether that was forgotten, and whom they wait for."""
-    return [
-        (job.spec.asker.user_id, job.spec.forgotten, job.waits_for) for job in house.queue.jobs()
-    ]
-
-
 @pytest.mark.parametrize("delay", [30, 90, 300])
 async def test_a_switch_of_which_something_tells_late(
     clock: Clock, house: House, anna: User, boss: User, delay: int
@@ -76,7 +76,7 @@ async def test_a_switch_of_which_something_tells_late(
         call(house.hass, anna, "input_boolean.turn_on", entity_id=SWITCH)
     )
     await elapse(house.hass, clock, delay + 20, 5)
-    assert beginnings(house) == [(anna.id, False, ("approval",))]
+    assert whose(house) == [to_approve(anna)]
 
 
 @pytest.mark.parametrize("delay", [30, 90, 300])
@@ -109,7 +109,7 @@ async def test_a_polled_plug_of_which_something_tells_late(
     await hass.async_create_task(call(hass, anna, "switch.turn_on", entity_id="switch.plug"))
     await elapse(hass, clock, delay + 60, 5)
     await coordinator.async_shutdown()
-    assert beginnings(house) == [(anna.id, False, ("approval",))]
+    assert whose(house) == [to_approve(anna)]
 
 
 # Its look at the clock goes on when the test is over.
@@ -126,7 +126,7 @@ async def test_a_template_by_the_clock_is_nobodys(
     await watched(house, {"state": state, **delay}, anna, boss)
     await hass.async_create_task(call(hass, anna, "input_boolean.turn_on", entity_id=SWITCH))
     await elapse(hass, clock, 34 * 60, 30)
-    assert beginnings(house) == [(None, False, ())]
+    assert whose(house) == [NOBODYS]
 
 
 SWITCHED_ON = f"{{{{ is_state('{SWITCH}', 'on') }}}}"
@@ -224,4 +224,4 @@ async def test_sensors_that_are_late_of_each_other(
     what = ("timer.start", "timer.tea") if "timer" in kind else ("input_boolean.turn_on", SWITCH)
     await hass.async_create_task(call(hass, anna, what[0], entity_id=what[1]))
     await elapse(hass, clock, 120, 5)
-    assert beginnings(house) == [(anna.id, False, ("approval",))]
+    assert whose(house) == [to_approve(anna)]

@@ -9,10 +9,7 @@ import pytest
 
 from tests.documents.test_entities import add
 from tests.household import House
-from tests.people.test_detours import call
-from tests.people.test_forgotten import automation
-from tests.people.test_indirect import printed, set_up
-from tests.people.test_late import beginnings
+from tests.people.steps import automation, call, printed, set_up, to_approve, whose
 
 
 class Kept(TodoListEntity):
@@ -79,4 +76,4 @@ async def test_what_a_list_sets_off_is_of_who_changed_it(
         call(house.hass, anna, f"todo.{action}", entity_id="todo.kept", **data)
     )
     await house.hass.async_block_till_done()
-    assert beginnings(house) == [(anna.id, False, ("approval",))]
+    assert whose(house) == [to_approve(anna)]

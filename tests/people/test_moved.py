@@ -30,7 +30,6 @@ def document(pages: int | None) -> dict[str, Any]:
 
 
 async def held(house: House, user: User | None, length: int | None, **options: Any) -> Job:
-    """Let somebody print on the laser, which has no paper."""
     show_state(house.box.printer(1), "outOfPaper")
     await house.poll()
     data = {"device_id": house.device(), **document(length), **options}
@@ -83,6 +82,7 @@ MORE: dict[str, tuple[int | None, dict[str, Any], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("way", MORE)
 @pytest.mark.parametrize("whose", ["the administrator's", "nobody's"])
 async def test_who_makes_more_of_somebody_elses_job_prints_it(

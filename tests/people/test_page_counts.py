@@ -30,7 +30,6 @@ pytestmark = pytest.mark.usefixtures("media", "reachable")
 
 @pytest.fixture
 def anna(hass: HomeAssistant) -> MockUser:
-    """Return a user who may print on the laser."""
     user = MockUser(id=USER, name="=Anna", groups=[])
     user.add_to_hass(hass)
     control = {"read": True, "control": True}
@@ -39,15 +38,9 @@ def anna(hass: HomeAssistant) -> MockUser:
 
 
 async def print_menu(house: House, user: MockUser | None = None, **data: Any) -> dict[str, Any]:
-    """Print the menu of three pages for a user, or an automation, and wait."""
     context = Context(user_id=user.id if user else None)
     answer = await house.ask(
-        "print",
-        context,
-        device_id=house.device(),
-        file=house.menu,
-        wait=True,
-        **data,
+        "print", context, device_id=house.device(), file=house.menu, wait=True, **data
     )
     job: dict[str, Any] = answer["jobs"][0]
     return job
@@ -126,6 +119,7 @@ async def test_beyond_a_months_pages_jobs_are_refused(anna: MockUser, house: Hou
     assert house.sent == 0
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_printer_commands_do_not_go_round_a_months_pages(
     anna: MockUser, hass_admin_user: User, house: House
 ) -> None:
@@ -157,6 +151,7 @@ async def test_printer_commands_do_not_go_round_a_months_pages(
     assert refused.value.translation_key == "too_many_pages_this_month"
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_text_counts_where_the_cloud_names_no_number(anna: MockUser, house: House) -> None:
     """Four pages came out of a month of three, and three were still left."""
     house.set_options({"monthly_pages": 3, "monthly_beyond": "refused"})
@@ -209,7 +204,6 @@ async def count(house: House, job: str, **who: Any) -> list[Any]:
 
 @pytest.fixture
 def recorder(hass: HomeAssistant) -> None:
-    """Have a recorder set up, as far as can be seen."""
     hass.data[DATA_INSTANCE] = Mock()  # type: ignore[misc]
 
 

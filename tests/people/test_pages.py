@@ -21,7 +21,6 @@ CODE = "4711"
 
 @pytest.fixture
 async def job_id(house: House, boss: User, hass_client: ClientSessionGenerator) -> str:
-    """Return an administrator's job with a code, which waits for approval as well."""
     house.set_options({"approval_printers": list(house.data.storage.printers), "approvers": ["x"]})
     upload = await uploader(hass_client)
     answer = await house.ask(

@@ -12,19 +12,17 @@ from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, 
 from tests.clock import rest, until
 from tests.household import House, refusal
 from tests.people.conftest import print_as
-from tests.websocket_api.test_websocket_api import first_view
+from tests.websocket_api.cards import first_view
 
 WHY = "Not before your homework is done"
 
 
 @pytest.fixture
 async def grandma(hass: HomeAssistant, anna: User) -> User:
-    """Return a user who may print, and approves nothing."""
     return await hass.auth.async_create_user("Grandma", group_ids=[GROUP_ID_USER])
 
 
 async def rejected(house: House, anna: User, boss: User) -> str:
-    """Return a child's job that was rejected, whose document is kept."""
     house.set_options({"approval_users": [anna.id], "keep_printed_hours": 24})
     job_id = str((await print_as(house, anna, title="Game"))["job_id"])
     await house.ask("reject_job", Context(user_id=boss.id), job_id=job_id, message=WHY)
@@ -35,7 +33,6 @@ async def rejected(house: House, anna: User, boss: User) -> str:
 async def client_as(
     hass: HomeAssistant, hass_ws_client: WebSocketGenerator, user: User
 ) -> MockHAClientWebSocket:
-    """Return the connection of a user's card."""
     token = await hass.auth.async_create_refresh_token(user, "http://127.0.0.1")
     return await hass_ws_client(hass, hass.auth.async_create_access_token(token))
 

@@ -21,22 +21,18 @@ from custom_components.lianke.jobs.job import Job, JobState
 from tests.clock import until
 from tests.documents.test_entities import Shopping, add
 from tests.household import LASER, OTHER_LASER, House, key_of, refusal
+from tests.people.steps import CONTROL, entity_of, messages
 from tests.simulator import make_pdf
 
 # Of a context from before all that is remembered.
 LONG_AGO = ulid_at_time(1_700_000_000)
-CONTROL = {"read": True, "control": True}
 LASER_STATUS, OTHER_STATUS = "sensor.kyocera_ma2000w_gx", "sensor.hp_laserjet_1020"
 
 
 @pytest.fixture
 async def house(house: House) -> AsyncGenerator[House]:
-    """Set up automations that do to a job whatever an event names."""
     hass = house.hass
-    act = {
-        "action": "{{ trigger.event.data.action }}",
-        "data": "{{ trigger.event.data.fields }}",
-    }
+    act = {"action": "{{ trigger.event.data.action }}", "data": "{{ trigger.event.data.fields }}"}
     config: dict[str, Any] = {
         "homeassistant": {},
         "automation": [
@@ -87,7 +83,6 @@ async def guest(house: House, boss: User) -> User:
 
 
 async def set_off(house: House, user: User | None, action: str, **fields: Any) -> None:
-    """Let somebody, or a device, set the automation off, and wait for its end."""
     context = Context(user_id=None if user is None else user.id)
     house.hass.bus.async_fire("act", {"action": action, "fields": fields}, context=context)
     await house.hass.async_block_till_done()
@@ -171,27 +166,9 @@ async def test_what_a_document_is_drawn_and_counted_for(house: House, guest: Use
     assert seen == ["preview"]
 
 
-def button(house: House, key: str) -> str:
-    """Return a button of the laser, switched on."""
-    printer = next(key for key, one in house.data.storage.printers.items() if one.name == LASER)
-    unique_id = f"{house.entry.unique_id}_{printer}_{key}"
-    entity_id = er.async_get(house.hass).async_get_entity_id("button", DOMAIN, unique_id)
-    assert entity_id is not None
-    return entity_id
-
-
-def messages(house: House) -> str:
-    """Return the notify entity of the laser."""
-    printer = next(key for key, one in house.data.storage.printers.items() if one.name == LASER)
-    unique_id = f"{house.entry.unique_id}_{printer}_notify"
-    entity_id = er.async_get(house.hass).async_get_entity_id("notify", DOMAIN, unique_id)
-    assert entity_id is not None
-    return entity_id
-
-
 async def with_release_button(house: House) -> str:
     """Switch the button that releases jobs on, as a user does."""
-    entity_id = button(house, "release_jobs")
+    entity_id = entity_of(house, "button", "release_jobs")
     er.async_get(house.hass).async_update_entity(entity_id, disabled_by=None)
     assert await house.hass.config_entries.async_reload(house.entry.entry_id)
     await house.hass.async_block_till_done()
@@ -202,7 +179,7 @@ async def test_buttons_are_pressed_for_whoever_set_it_off(
     house: House, guest: User, anna: User
 ) -> None:
     """A guest cannot press one, and no automation presses it for the guest; a sensor's does."""
-    entity_id = button(house, "cancel_waiting_jobs")
+    entity_id = entity_of(house, "button", "cancel_waiting_jobs")
     for user in (anna, None):
         job = await held(house)
         await set_off(house, guest, "button.press", entity_id=entity_id)
@@ -215,15 +192,12 @@ async def test_whoever_hears_of_an_event_first_acts_for_who_fired_it(
     house: House, guest: User, anna: User
 ) -> None:
     """An integration that acts at once is heard of before what set it off."""
-    entity_id, hass = button(house, "cancel_waiting_jobs"), house.hass
+    entity_id, hass = entity_of(house, "button", "cancel_waiting_jobs"), house.hass
 
     @callback
     def act(event: Event) -> None:
         press = hass.services.async_call(
-            "button",
-            "press",
-            {"entity_id": entity_id},
-            context=Context(parent_id=event.context.id),
+            "button", "press", {"entity_id": entity_id}, context=Context(parent_id=event.context.id)
         )
         hass.async_create_task(press)
 
@@ -241,7 +215,7 @@ async def test_a_test_page_and_the_box_are_for_who_may_press_the_button(
     house: House, guest: User, anna: User
 ) -> None:
     """Neither paper nor a restart comes of what a guest set off."""
-    test_page = button(house, "test_page")
+    test_page = entity_of(house, "button", "test_page")
     restart = er.async_get(house.hass).async_get_entity_id(
         "button", DOMAIN, f"{house.entry.unique_id}_restart"
     )

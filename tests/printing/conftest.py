@@ -23,5 +23,4 @@ def house(hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry, med
 async def client(
     reachable: str, setup: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
 ) -> TestClient[Any, Any]:
-    """Set everything up and return a browser that nobody has logged in with."""
     return await hass_client_no_auth()

@@ -18,42 +18,36 @@ MINUTES = 5
 
 @pytest.fixture
 async def house(clock: Clock, hass: HomeAssistant, house: House) -> House:
-    """Have the ink-jet stand in for the laser."""
     await rest(hass)
     stand_in(house, LASER, INKJET)
     return house
 
 
 def stand_in(house: House, of: str, other: str) -> None:
-    """Have one printer stand in for another."""
     plan = {"printer": f"{house.entry.entry_id}/{key_of(house.data, other)}", "minutes": MINUTES}
     plans = house.entry.options.get("stand_ins", {}) | {key_of(house.data, of): plan}
     house.set_options({"stand_ins": plans})
 
 
 async def quiet(house: House) -> None:
-    """Let nothing be sent for most of the day."""
     hours = {"quiet_from": "09:00:00", "quiet_to": "23:00:00"}
     house.set_options({**house.entry.options, **hours})
     await house.hass.config.async_set_time_zone("UTC")
 
 
 async def look(house: House, clock: Clock) -> None:
-    """Let the box be polled, a moment after whatever was seen of it before."""
     clock.tick(1)
     await house.coordinator.async_refresh()
     await rest(house.hass)
 
 
 async def submit(house: House, context: Context | None = None, **data: Any) -> str:
-    """Print a page on the laser and return the job's id."""
     answer = await house.ask("print", context, device_id=house.device(), text="x", **data)
     await rest(house.hass)
     return str(answer["jobs"][0]["job_id"])
 
 
 async def wait(house: House, clock: Clock, minutes: float) -> None:
-    """Let minutes pass."""
     await elapse(house.hass, clock, minutes * 60, 30)
 
 

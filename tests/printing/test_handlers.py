@@ -45,7 +45,6 @@ def house(reachable: str, house: House) -> House:
 
 @pytest.fixture
 async def upload(reachable: str, hass_client: ClientSessionGenerator) -> Upload:
-    """Return a function that uploads a file."""
     return await uploader(hass_client)
 
 
@@ -113,7 +112,7 @@ async def test_defaults_apply_where_the_call_is_silent(house: House) -> None:
         {
             "default_options": {"paper": "A5", "duplex": "long_edge", "scale": "none"},
             "printer_options": {key: {"paper": "Letter", "tray": "手动进纸"}},
-        },
+        }
     )
     await house.print_one(file=house.menu, scale="fit")
     options = house.printed[0].options
@@ -371,6 +370,7 @@ async def test_pictures_expire_soon_and_lists_later(
     assert photo["title"] == "门铃"
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_jobs_are_listed_and_filtered(house: House) -> None:
     await house.print_one(text="1", title="one")
     house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
@@ -405,7 +405,6 @@ async def test_the_clouds_list_is_asked_once_a_minute(house: House) -> None:
 
 
 async def failed_job(house: House) -> dict[str, Any]:
-    """Print something that fails, and return its job."""
     house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
     job = await house.print_one(text="再来一次")
     assert job["state"] == "failed"
@@ -424,10 +423,7 @@ async def test_a_failed_job_is_printed_by_another_box(house: House) -> None:
     )
     assert device is not None
     answer = await house.ask(
-        "retry_job",
-        device_id=house.device(),
-        job_id=job["job_id"],
-        to_device_id=device.id,
+        "retry_job", device_id=house.device(), job_id=job["job_id"], to_device_id=device.id
     )
     assert answer["job"]["device_id"] == device.id
     [printed] = await house.came_out()
@@ -491,7 +487,6 @@ async def test_papers_without_a_block_are_named_by_the_list(house: House) -> Non
 
 
 async def cloud_preview(house: House) -> dict[str, Any]:
-    """Have the menu drawn by the cloud."""
     path = house.menu
     return await house.ask("preview", device_id=house.device(), file=path, preview_by="cloud")
 
@@ -529,6 +524,7 @@ async def test_a_preview_is_shown_and_then_printed_without_a_second_upload(
     assert (job["title"], job["pages"], job["state"]) == ("菜单.pdf", 3, "completed")
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_preview_for_other_options_is_printed_from_the_file(house: House) -> None:
     answer = await cloud_preview(house)
     await house.print_one(document=answer["document"], paper="A5")

@@ -68,13 +68,11 @@ SINCE: Final = DEFAULTS["half"] | {"duplex": "off", "orientation": "landscape"}
 
 @pytest.fixture(autouse=True)
 def documents(house: House) -> None:
-    """Lay documents out for the house."""
     (house.media / "five.pdf").write_bytes(make_pdf(5))
     Image.new("RGB", (600, 800), "red").save(house.media / "front.jpg")
 
 
 def call_of(house: House, layout: str) -> dict[str, Any]:
-    """Return the fields of a call that prints a document in a layout."""
     name = "front.jpg" if layout in PICTURES else "five.pdf"
     return {"file": house.path(name), **LAYOUTS[layout]}
 
@@ -87,7 +85,6 @@ def decided(printed: PrintedJob, layout: str) -> dict[str, str | None]:
 
 
 async def set_driver(house: House, **defaults: int) -> None:
-    """Let the driver have defaults of its own."""
     await house.ask("get_capabilities", device_id=house.device())
     key, storage = key_of(house.entry, LASER), house.data.storage
     able = storage.printers[key].capabilities
@@ -174,6 +171,7 @@ async def test_a_failed_layout_is_printed_again_as_it_was(layout: str, house: Ho
         assert decided(house.printed[-1], layout) == wanted
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("layout", ["booklet", "invoices", "poster", "2_up"])
 async def test_a_waiting_layout_is_moved_as_it_is(
     hass: HomeAssistant, layout: str, house: House

@@ -19,6 +19,7 @@ from custom_components.lianke.const import CONF_PRINTER_OPTIONS
 from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.printing.reprint import find_paper
+from tests.clock import Clock, elapse
 from tests.conftest import make_entry, set_up
 from tests.household import (
     AWAITING,
@@ -40,7 +41,6 @@ pytestmark = pytest.mark.usefixtures("reachable")
 
 
 async def look(entry: MockConfigEntry) -> None:
-    """Let the box be polled."""
     await data_of(entry).coordinator.async_refresh()
 
 
@@ -172,7 +172,6 @@ async def test_both_printers_must_be_the_callers(
 
 
 async def plan(house: House, client: MockHAClientWebSocket, job_id: str, to: str) -> dict[str, Any]:
-    """Return what a card is told of moving a job."""
     asked = {"device_id": house.device(), "job_id": job_id, "to_device_id": house.device(to)}
     await client.send_json_auto_id({"type": "lianke/jobs/plan_move", **asked})
     answer = await client.receive_json()
@@ -309,7 +308,7 @@ async def test_a_move_that_nothing_mends_is_refused_when_it_is_planned(
 
 
 async def test_the_other_box_goes_between_question_and_answer(
-    house: House, hass_ws_client: WebSocketGenerator
+    clock: Clock, house: House, hass_ws_client: WebSocketGenerator
 ) -> None:
     """The job stays, and comes out where it was, once."""
     other = make_entry(house.simulator, twin_of(house.simulator), title="Other box")
@@ -317,6 +316,7 @@ async def test_the_other_box_goes_between_question_and_answer(
     printer = next(iter(data_of(other).coordinator.data.printers.values()))
     device = async_printer_device(house.hass, other, printer.key)
     assert device is not None
+    clock.tick(1)
     job_id = await held(house, duplex="long_edge")
     client = await hass_ws_client(house.hass)
     asked = {"device_id": house.device(), "job_id": job_id, "to_device_id": device.id}
@@ -327,7 +327,9 @@ async def test_the_other_box_goes_between_question_and_answer(
     assert await refusal(answer) == "service_config_entry_not_loaded"
     assert house.queue.get(job_id).state is JobState.HELD
     show_state(house.box.printer(1), "idle")
+    clock.tick(1)
     await look(house.entry)
+    await elapse(house.hass, clock, 70, 5)
     [document] = await house.came_out()
     assert (document.port, document.options["dmDuplex"]) == (1, "2")
 
@@ -411,7 +413,6 @@ async def test_what_is_refused_is_said_in_the_words_of_the_house(
 async def refused_plan(
     house: House, client: MockHAClientWebSocket, job_id: str, to: str
 ) -> str | None:
-    """Return why a plan is refused, None for one that is made."""
     asked = {"device_id": house.device(), "job_id": job_id, "to_device_id": house.device(to)}
     await client.send_json_auto_id({"type": "lianke/jobs/plan_move", **asked})
     answer = await client.receive_json()
@@ -457,11 +458,7 @@ async def test_commands_for_one_kind_of_printer_are_not_sent_to_another(
 
 @pytest.mark.parametrize(
     "layout",
-    [
-        {"sheet": "id_card"},
-        {"photo_size": "4r"},
-        {"sheet": "poster"},
-    ],
+    [{"sheet": "id_card"}, {"photo_size": "4r"}, {"sheet": "poster"}],
     ids=lambda layout: next(iter(layout.values())),
 )
 async def test_what_was_laid_out_is_not_cut_by_smaller_paper(

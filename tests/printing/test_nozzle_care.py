@@ -27,7 +27,6 @@ async def plan(clock: Clock, house: House, **options: Any) -> str:
 
 
 async def days(house: House, clock: Clock, number: int) -> None:
-    """Let days pass, to the same minute."""
     await elapse(house.hass, clock, number * 86400, 86400)
 
 

@@ -20,7 +20,6 @@ INK, STAMP, PAPER = (0.2, 0.1), (0.75, 0.8), (0.3, 0.6)
 
 
 def sheet() -> Image.Image:
-    """Return a page of A4 with a black bar above on the left, lines of ink, and a red stamp below on the right."""
     page = Image.new("RGB", (840, 1188), "white")
     pen = ImageDraw.Draw(page)
     pen.rectangle((100, 100, 250, 140), "black")
@@ -35,7 +34,6 @@ pytestmark = pytest.mark.usefixtures("reachable")
 
 @pytest.fixture
 def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Return a folder with photos of pages, one of nothing, and a PDF."""
     folder = make_media(hass, tmp_path / "media")
     for seed, name in enumerate(("one", "two")):
         (folder / f"{name}.jpg").write_bytes(photograph(sheet(), seed, SIDE).data)
@@ -44,13 +42,11 @@ def media(hass: HomeAssistant, tmp_path: Path) -> Path:
 
 
 def pages(data: bytes) -> list[Image.Image]:
-    """Return the pages of a PDF as they look, a pixel a point."""
     document = pypdfium2.PdfDocument(data)
     return [page.render().to_pil().convert("RGB") for page in document]
 
 
 def look(page: Image.Image, place: tuple[float, float]) -> tuple[int, ...]:
-    """Return the colour at a place of a page."""
     colour = page.getpixel((int(place[0] * page.width), int(place[1] * page.height)))
     assert isinstance(colour, tuple)
     return colour

@@ -322,11 +322,7 @@ async def test_a_preview_says_where_the_job_is_to_be_confirmed(
     [
         ({"file": "letter.doc"}, "preview_not_drawn", "save it as PDF"),
         ({"text": "Hello"}, "preview_only_counted", "pages: 1"),
-        (
-            {"file": "x.pdf", "preview_by": "cloud"},
-            "preview_by_cloud_empty",
-            "leave out Drawn by",
-        ),
+        ({"file": "x.pdf", "preview_by": "cloud"}, "preview_by_cloud_empty", "leave out Drawn by"),
     ],
 )
 async def test_a_preview_without_pictures_says_why(

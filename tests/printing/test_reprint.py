@@ -7,16 +7,7 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.const import CONF_DEFAULT_OPTIONS
-from tests.household import (
-    INKJET,
-    LABELS,
-    LASER,
-    OTHER_LASER,
-    House,
-    as_read,
-    key_of,
-    refusal,
-)
+from tests.household import INKJET, LABELS, LASER, OTHER_LASER, House, as_read, key_of, refusal
 from tests.simulator import Outcome
 
 # Callbacks arrive, so that waiting is short.
@@ -28,7 +19,6 @@ OWN_TRAY = "7"
 
 
 async def failed(house: House, **data: Any) -> str:
-    """Print the menu, which fails, and return the job's id."""
     house.cloud.plan(house.box.printer(1), Outcome(code=502, msg="x"))
     job = await house.print_one(file=house.menu, **data)
     assert job["state"] == "failed"
@@ -36,7 +26,6 @@ async def failed(house: House, **data: Any) -> str:
 
 
 async def retry(house: House, job_id: str, **data: Any) -> dict[str, Any]:
-    """Print a job again and return the new one."""
     job: dict[str, Any] = (await house.ask("retry_job", job_id=job_id, **data))["job"]
     return job
 

@@ -9,11 +9,7 @@ from unittest.mock import patch
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import (
-    HomeAssistantError,
-    ServiceValidationError,
-    Unauthorized,
-)
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
@@ -37,7 +33,6 @@ from tests.simulator import Simulator, make_pdf
 async def _nothing_is_sent(
     hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
 ) -> AsyncGenerator[None]:
-    """Check at the end of each test that the cloud saw no job, and that no job waits."""
     yield
     await hass.async_block_till_done()
     assert sent(simulator) == 0
@@ -45,7 +40,6 @@ async def _nothing_is_sent(
 
 
 async def refused(house: House, action: str = "print", **data: Any) -> HomeAssistantError:
-    """Return the error that a call ends with."""
     data.setdefault("device_id", house.device())
     with pytest.raises(HomeAssistantError) as raised:
         await house.ask(action, **data)
@@ -112,11 +106,7 @@ EMPTY: list[tuple[str, dict[str, Any], str]] = [
         {"source_entity": ""},
         "Entity (source_entity) is empty. Give it a value, or leave it out.",
     ),
-    (
-        "print",
-        {"text": "x", "paper": ""},
-        "paper is empty. Give it a value, or leave it out.",
-    ),
+    ("print", {"text": "x", "paper": ""}, "paper is empty. Give it a value, or leave it out."),
     (
         "print",
         {"text": "x", "sheet": ""},
@@ -316,13 +306,11 @@ async def test_a_printer_that_is_gone(house: House) -> None:
 
 
 def user_with(hass_read_only_user: MockUser, entities: dict[str, Any]) -> Context:
-    """Return the context of a user who may do just this with entities."""
     hass_read_only_user.mock_policy({CAT_ENTITIES: {"entity_ids": entities}})
     return Context(user_id=hass_read_only_user.id)
 
 
 def status_of(house: House, device: str) -> str:
-    """Return the status entity of a printer's device."""
     return next(
         entry.entity_id
         for entry in er.async_entries_for_device(er.async_get(house.hass), device)

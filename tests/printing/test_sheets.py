@@ -28,7 +28,6 @@ pytestmark = pytest.mark.usefixtures("reachable")
 
 @pytest.fixture
 def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Return a media folder with PDF files and pictures."""
     folder = make_media(hass, tmp_path / "media")
     (folder / "ten.pdf").write_bytes(make_pdf(10))
     for name, colour in (("front", "red"), ("back", "blue")):
@@ -37,7 +36,6 @@ def media(hass: HomeAssistant, tmp_path: Path) -> Path:
 
 
 def texts(data: bytes) -> list[str]:
-    """Return the text of each page of a PDF."""
     return [
         " ".join(page.get_textpage().get_text_bounded().split())
         for page in pypdfium2.PdfDocument(data)
@@ -45,17 +43,12 @@ def texts(data: bytes) -> list[str]:
 
 
 async def reason(house: House, action: str = "print", **data: Any) -> str | None:
-    """Return why a call is refused."""
     return await refusal(house.ask(action, device_id=house.device(), **data), HomeAssistantError)
 
 
 async def test_several_pages_on_a_sheet(house: House) -> None:
     job = await house.print_one(
-        file=house.path("ten.pdf"),
-        sheet="4_up",
-        pages="1-5",
-        reverse_order=True,
-        title="Ten",
+        file=house.path("ten.pdf"), sheet="4_up", pages="1-5", reverse_order=True, title="Ten"
     )
     [printed] = house.printed
     assert texts(printed.path.read_bytes()) == ["Page 1 Page 2 Page 3 Page 4", "Page 5"]
@@ -194,7 +187,6 @@ CORNERS = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
 
 
 def cornered(*corners: list[Any]) -> dict[str, Any]:
-    """Return the fields that make a page of a photo between these corners."""
     return {"file": "front.jpg", "clean": True, "clean_corners": [*corners]}
 
 
@@ -376,11 +368,7 @@ async def test_a_preview_of_several_documents(client: Client, house: House) -> N
     preview = await house.ask("preview", device_id=device, file=paths, sheet="id_card")
     assert (preview["pages"], len(preview["images"]), len(preview["document"])) == (1, 1, 2)
     preview = await house.ask(
-        "preview",
-        device_id=device,
-        document=preview["document"],
-        sheet="id_card",
-        color="mono",
+        "preview", device_id=device, document=preview["document"], sheet="id_card", color="mono"
     )
     assert house.sent == 0
     assert (await client.get(preview["images"][0])).status == 200
@@ -421,11 +409,7 @@ async def test_a_count_is_of_sheets(house: House) -> None:
 async def test_the_cloud_draws_sheets_too(house: House) -> None:
     device = house.device()
     preview = await house.ask(
-        "preview",
-        device_id=device,
-        file=house.path("ten.pdf"),
-        sheet="4_up",
-        preview_by="cloud",
+        "preview", device_id=device, file=house.path("ten.pdf"), sheet="4_up", preview_by="cloud"
     )
     assert (preview["pages"], preview["drawn_by"], house.sent) == (3, "cloud", 1)
     await house.print_one(document=preview["document"], sheet="4_up")

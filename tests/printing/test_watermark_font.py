@@ -27,7 +27,6 @@ class Installer:
     """Home Assistant's installer, as far as these tests go: it needs no network."""
 
     def __init__(self, folder: Path) -> None:
-        """Have nothing installed."""
         self.folder = folder
         self.asked: list[str] = []
         self.fails = False
@@ -37,7 +36,6 @@ class Installer:
     async def install(
         self, hass: HomeAssistant, name: str, requirements: list[str], is_built_in: bool = True
     ) -> None:
-        """Put a font where the package would put its own."""
         self.asked += requirements
         await self.may_end.wait()
         if self.fails:
@@ -47,7 +45,6 @@ class Installer:
         (self.folder / font.name).symlink_to(font)
 
     def find(self, name: str) -> ModuleSpec | None:
-        """Find the package once it is there, and every other one as always."""
         if name != watermark_font.FONT_MODULE:
             return find_spec(name)
         path = str(self.folder / "__init__.py")
@@ -68,7 +65,6 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
 
 @pytest.fixture
 def house(house: House) -> House:
-    """Let Home Assistant install packages."""
     house.hass.config.skip_pip = False
     return house
 

@@ -57,11 +57,9 @@ class Ways:
         return self.lan.key
 
     def set(self, **options: Any) -> None:
-        """Set options of the box."""
         self.house.set_options({**self.house.entry.options, **options})
 
     def jobs(self) -> list[Job]:
-        """Return the jobs of the laser printer, the newest first."""
         return self.house.queue.jobs(self.key)
 
     async def action(self) -> None:
@@ -98,7 +96,6 @@ class Ways:
 
 @pytest.fixture
 async def ways(reachable: str, house: House) -> AsyncGenerator[Ways]:
-    """Return the ways into a house with a job that has failed and one that waits."""
     hass, key = house.hass, key_of(house.entry, LASER)
     assert await async_setup_component(hass, "labs", {})
     await labs.async_update_preview_feature(hass, DOMAIN, FEATURE, True)
@@ -133,25 +130,21 @@ async def ways(reachable: str, house: House) -> AsyncGenerator[Ways]:
 
 
 async def no_right(ways: Ways, user: MockUser) -> None:
-    """Let somebody ask who may only look at the printer."""
     user.mock_policy({"entities": {"all": {"read": True}}})
     ways.context = Context(user_id=user.id)
 
 
 async def switched_off(ways: Ways) -> None:
-    """Disable the printer's device."""
     registry = dr.async_get(ways.house.hass)
     user = dr.DeviceEntryDisabler.USER
     registry.async_update_device(ways.house.device(), disabled_by=user)
 
 
 async def unknown_tray(ways: Ways) -> None:
-    """Set a default option that the printer cannot do."""
     ways.set(**{CONF_PRINTER_OPTIONS: {ways.key: {"tray": "Moon"}}})
 
 
 async def too_many_pages(ways: Ways) -> None:
-    """Have twenty copies printed by default where ten pages are the limit."""
     ways.set(**{CONF_DEFAULT_OPTIONS: {"copies": 20}, MAX_PAGES.key: 10})
 
 

@@ -12,7 +12,7 @@ from custom_components.lianke.scanner.hub import FEATURE, ScannerHub
 from tests.household import House
 from tests.scanner.test_scans import device, printer
 from tests.simulator.models import Printer
-from tests.websocket_api.test_websocket_api import subscribe, until
+from tests.websocket_api.cards import subscribe, until
 
 
 async def test_the_feed_says_which_scanner_stands_beside_a_printer(

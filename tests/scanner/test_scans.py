@@ -59,7 +59,7 @@ from tests.simulator.endpoints import scanning
 from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import Printer
 from tests.test_llm import CONTEXT
-from tests.websocket_api.test_websocket_api import compare
+from tests.websocket_api.cards import compare
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
 

@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from custom_components.lianke.scanner.scan_job import media_id
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.household import House
-from tests.people.test_set_off import CONTROL
+from tests.people.steps import CONTROL
 from tests.scanner.test_scans import device, printer
 from tests.simulator.models import Printer
 

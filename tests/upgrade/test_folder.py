@@ -33,7 +33,7 @@ from custom_components.lianke.printing.builder import async_print_again
 from tests import test_config_flow as forms
 from tests.clock import Clock, elapse, rest
 from tests.conftest import tear_down
-from tests.flows.test_options_flow import shown
+from tests.flows.options import fields_of, shown
 from tests.household import print_one
 from tests.simulator import Simulator, make_pdf
 from tests.upgrade import cloud
@@ -250,7 +250,7 @@ async def test_a_box_that_is_removed_and_added_again_is_the_same(
         printer.id += 1000
         printer.hash_id = printer.hash_id or f"late{number}"
     form = await forms.asked(hass, simulator)
-    assert "start_afresh" in {str(field) for field in forms.fields_of(form)}
+    assert "start_afresh" in {str(field) for field in fields_of(form)}
     form = await forms.answer(hass, form, test_page=False, start_afresh=False)
     await rest(hass)
     entry = form["result"]

@@ -32,20 +32,14 @@ from tests.jobs.make import make_job
 from tests.ledgers import keep
 from tests.loop_hold import measured_hold
 from tests.simulator import Simulator
-from tests.websocket_api.test_websocket_api import (
-    client_of,
-    first_view,
-    status_entity,
-    subscribe,
-    until,
-)
+
+from .cards import client_of, first_view, status_entity, subscribe, until
 
 # As many as somebody made by printing and canceling for 100 seconds.
 RECORDS = 7000
 
 
 def record(number: int, printer_key: str, **changes: Any) -> Job:
-    """Return a job of the last minutes."""
     at = dt_util.utcnow() - timedelta(seconds=RECORDS - number)
     facts: dict[str, Any] = {
         "job_id": ulid_at_time(at.timestamp()),
@@ -64,7 +58,6 @@ def record(number: int, printer_key: str, **changes: Any) -> Job:
 
 
 async def forget(house: House, jobs: list[Job]) -> None:
-    """Take back jobs that have no folder on the disk."""
     table = house.queue._jobs.table
 
     def delete(view: View) -> None:
@@ -75,18 +68,15 @@ async def forget(house: House, jobs: list[Job]) -> None:
 
 
 def laser_key(entry: MockConfigEntry) -> str:
-    """Return the key of the printer at the first port."""
     known = entry.runtime_data.storage.printers
     return str(next(key for key, one in known.items() if one.printer.port == 1))
 
 
 def results(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the answers to commands among messages."""
     return [one for one in messages if one["type"] == "result"]
 
 
 def progress(messages: list[dict[str, Any]]) -> list[list[int | None]]:
-    """Return the bytes sent of the first twenty jobs in each view among messages."""
     views = [one["event"]["jobs"] for one in messages if one["type"] == "event"]
     return [[job["sent_bytes"] for job in view[:20]] for view in views]
 
@@ -282,8 +272,6 @@ async def test_a_connection_has_a_bounded_number_of_subscriptions(
 
 @pytest.fixture
 def refuse_key(simulator: Simulator) -> Callable[[], None]:
-    """Return what makes the cloud refuse the account's ApiKey from now on."""
-
     def refuse() -> None:
         account = simulator.box.account
         assert account is not None

@@ -31,7 +31,6 @@ IN_THE_OPEN = "told-to-the-bus"
 
 @pytest.fixture
 async def database(hass: HomeAssistant, tmp_path: Path) -> AsyncIterator[Path]:
-    """Give the file in which a recorder keeps all that happens."""
     path = tmp_path / "recorded.db"
     async_initialize_recorder(hass)
     settings = {"db_url": f"sqlite:///{path}", "commit_interval": 0}
@@ -45,7 +44,6 @@ async def database(hass: HomeAssistant, tmp_path: Path) -> AsyncIterator[Path]:
 
 @pytest.fixture
 def events(hass: HomeAssistant) -> list[Event[Any]]:
-    """Return a list that fills with the events of a test."""
     return async_capture_events(hass, MATCH_ALL)
 
 

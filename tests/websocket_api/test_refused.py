@@ -19,9 +19,7 @@ from custom_components.lianke.runtime import translated
 from tests.household import device_of
 from tests.simulator import Simulator
 
-from .test_websocket_api import Files, compare, make_file, subscribe, until
-
-__all__ = ["make_file"]  # a fixture
+from .cards import Files, compare, subscribe, until
 
 LIMIT = {"monthly_pages": 3, "monthly_beyond": "refused"}
 WAYS = {
@@ -37,8 +35,6 @@ type Connect = Callable[[User], Awaitable[MockHAClientWebSocket]]
 async def connect(
     hass: HomeAssistant, setup: MockConfigEntry, hass_ws_client: WebSocketGenerator
 ) -> Connect:
-    """Return what connects a user's browser, with a card on it that has been told all there is."""
-
     async def connect(user: User) -> MockHAClientWebSocket:
         token = await hass.auth.async_create_refresh_token(user, "http://127.0.0.1")
         client = await hass_ws_client(hass, hass.auth.async_create_access_token(token))
@@ -51,7 +47,6 @@ async def connect(
 
 @pytest.fixture
 async def house(hass: HomeAssistant, setup: MockConfigEntry, make_file: Files) -> None:
-    """Set up what prints five pages, where three a month may be printed."""
     path = await hass.async_add_executor_job(make_file, 5)
     prints = {"action": "lianke.print", "data": {"device_id": device_of(hass), "file": path}}
     notifies = {
@@ -78,7 +73,6 @@ async def house(hass: HomeAssistant, setup: MockConfigEntry, make_file: Files) -
 
 
 async def press(hass: HomeAssistant, way: str, user: User) -> str:
-    """Set off what a quick button does, as its user, and return the id of the press's context."""
     domain, service, entity_id = WAYS[way]
     data, context = {"entity_id": entity_id}, Context(user_id=user.id)
     await hass.services.async_call(domain, service, data, blocking=True, context=context)
@@ -86,7 +80,6 @@ async def press(hass: HomeAssistant, way: str, user: User) -> str:
 
 
 async def refusals(client: MockHAClientWebSocket) -> list[dict[str, Any]]:
-    """Return what a browser has been told until now."""
     await client.send_json_auto_id({"type": "ping"})
     found = []
     while (message := await client.receive_json(timeout=20))["type"] != "pong":

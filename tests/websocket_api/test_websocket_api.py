@@ -1,21 +1,17 @@
 """What the dashboard card is told, over a real WebSocket connection."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 import logging
 import os
-from pathlib import Path
-import re
 from typing import Any
 
-from aiohttp import ClientWebSocketResponse
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
-from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import box_identifier
@@ -24,67 +20,23 @@ from custom_components.lianke.websocket_api import job_feed
 from tests.clock import Clock
 from tests.conftest import make_entry, set_up
 from tests.household import LABELS, House, device_of, twin_of
-from tests.simulator import Fault, Outcome, Simulator, make_pdf
+from tests.simulator import Fault, Outcome, Simulator
 
-type Files = Callable[[int], str]
-
-
-async def command(client: MockHAClientWebSocket, kind: str, **fields: Any) -> Any:
-    """Give a command and return what it answers: the result, or else the error."""
-    await client.send_json_auto_id({"type": f"lianke/{kind}", **fields})
-    answer = await client.receive_json()
-    return answer["result"] if answer["success"] else answer["error"]
-
-
-async def subscribe(client: MockHAClientWebSocket, **fields: Any) -> int:
-    """Subscribe and return the number of the subscription."""
-    await client.send_json_auto_id({"type": "lianke/jobs/subscribe", **fields})
-    answer = await client.receive_json()
-    assert answer["success"], answer
-    return int(answer["id"])
-
-
-async def first_view(client: MockHAClientWebSocket, **fields: Any) -> dict[str, Any]:
-    """Subscribe and return what a card shows first."""
-    await subscribe(client, **fields)
-    return dict((await client.receive_json())["event"])
-
-
-async def until(client: ClientWebSocketResponse, wanted: Callable[[dict[str, Any]], bool]) -> Any:
-    """Return the first message of a subscription that is as wanted."""
-    while True:
-        message = await client.receive_json(timeout=20)
-        if message["type"] == "event" and wanted(message["event"]):
-            return message["event"]
-
-
-async def until_answer(client: ClientWebSocketResponse) -> dict[str, Any]:
-    """Return the result of the last command of a client that is subscribed as well."""
-    while True:
-        message = await client.receive_json(timeout=20)
-        if message["type"] == "result":
-            assert message["success"], message
-            result: dict[str, Any] = message["result"]
-            return result
-
-
-@pytest.fixture
-def make_file(hass: HomeAssistant, tmp_path: Any) -> Files:
-    """Return what makes a PDF that Home Assistant may print, and gives its path."""
-    hass.config.allowlist_external_dirs = {str(tmp_path)}
-
-    def make(pages: int) -> str:
-        path = tmp_path / f"{pages}-pages.pdf"
-        path.write_bytes(make_pdf(pages))
-        return str(path)
-
-    return make
+from .cards import (
+    Files,
+    client_of,
+    command,
+    compare,
+    first_view,
+    status_entity,
+    subscribe,
+    until,
+    until_answer,
+)
 
 
 @pytest.fixture
 async def print_file(house: House, make_file: Files) -> Callable[..., Awaitable[dict[str, Any]]]:
-    """Return what prints a PDF and gives the job."""
-
     async def send(pages: int = 1, **fields: Any) -> dict[str, Any]:
         path = await house.hass.async_add_executor_job(make_file, pages)
         return await house.print_one(**{"file": path, "wait": False, **fields})
@@ -93,65 +45,6 @@ async def print_file(house: House, make_file: Files) -> Callable[..., Awaitable[
 
 
 type PrintFile = Callable[..., Awaitable[dict[str, Any]]]
-
-
-CARD = Path(__file__).parents[2] / "frontend" / "src"
-# What the feed sends and no card reads; what the card adds by itself.
-NOT_READ = {
-    "Job": {
-        *("printer_key", "printer", "created_at", "changed_at", "title_is_foreign"),
-        *("user_id", "moved_from", "moved_to"),
-    },
-    "PrinterOptions": {"printer", "model"},
-    "NamedChoice": {"printable_width", "printable_height"},
-}
-NOT_SENT = {"PrinterOptions": {"failed", "lost"}}
-
-
-def declared(interface: str, file: str = "types.ts") -> dict[str, str]:
-    """Return the fields of an interface that the card's source declares, with their types."""
-    found = re.search(
-        rf"^(?:export )?interface {interface} {{$(.*?)^}}$",
-        (CARD / file).read_text("utf-8"),
-        re.MULTILINE | re.DOTALL,
-    )
-    assert found
-    return dict(re.findall(r"^  (\w+)\??: (.*);$", found[1], re.MULTILINE))
-
-
-def is_of(value: Any, kind: str) -> bool:
-    """Return whether a value that is sent is of a type as TypeScript writes it; objects are not looked into."""
-    for one in kind.split(" | "):
-        match value:
-            case None:
-                fits = one == "null"
-            case bool():
-                fits = one == "boolean"
-            case int() | float():
-                fits = one == "number"
-            case str():
-                fits = one in ("string", f'"{value}"')
-            case list():
-                fits = one.endswith("[]") and all(is_of(item, one[:-2]) for item in value)
-            case _:
-                fits = one[0].isupper()
-        if fits:
-            return True
-    return False
-
-
-def compare(sent: dict[str, Any], interface: str, file: str = "types.ts") -> None:
-    """Check that the card declares what is sent: the same fields, of types that have the values."""
-    fields = declared(interface, file)
-    assert fields.keys() - NOT_SENT.get(interface, set()) == sent.keys() - NOT_READ.get(
-        interface, set()
-    ), interface
-    wrong = {
-        name: (sent[name], kind)
-        for name, kind in fields.items()
-        if name in sent and not is_of(sent[name], kind)
-    }
-    assert not wrong, interface
 
 
 async def test_the_card_knows_what_it_is_told(
@@ -373,8 +266,7 @@ async def test_faults_are_listed_and_forgotten_when_off(
     await subscribe(client, device_ids=[laser])
     coordinator.async_refresh_soon("test", next(iter(coordinator.data.printers)))
     view = await until(
-        client,
-        lambda view: view["printers"][laser]["problems"] == ["cover_open", "out_of_paper"],
+        client, lambda view: view["printers"][laser]["problems"] == ["cover_open", "out_of_paper"]
     )
     assert view["printers"][laser]["status"] == "cover_open"
     house.cloud.fail("GET /device/device_info", Fault(kind="http"), times=None)
@@ -389,29 +281,6 @@ async def test_faults_are_listed_and_forgotten_when_off(
 
 
 # Permissions
-
-
-@asynccontextmanager
-async def client_of(
-    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, policy: dict[str, Any]
-) -> AsyncIterator[MockHAClientWebSocket]:
-    """Give a connection of a user who may do what the policy says."""
-    user = MockUser(groups=[]).add_to_hass(hass)
-    user.mock_policy({"entities": policy})
-    token = await hass.auth.async_create_refresh_token(user, "http://127.0.0.1")
-    client = await hass_ws_client(hass, hass.auth.async_create_access_token(token))
-    yield client
-    await client.close()
-
-
-def status_entity(hass: HomeAssistant, entry: MockConfigEntry, device_id: str) -> str:
-    """Return the status entity of a printer."""
-    device = dr.async_get(hass).async_get(device_id)
-    assert device is not None
-    identifier = next(iter(device.identifiers))[1]
-    entity_id = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, f"{identifier}_status")
-    assert entity_id is not None
-    return entity_id
 
 
 async def test_the_card_is_told_who_may_answer(
@@ -484,7 +353,6 @@ async def test_printer_without_status_entity_is_for_administrators(
 async def unconfirmed(
     setup: MockConfigEntry, simulator: Simulator, print_file: PrintFile
 ) -> dict[str, Any]:
-    """Return a job of which nobody can say what became of it."""
     simulator.box.online = False
     await setup.runtime_data.coordinator.async_refresh()
     job = await print_file(2)

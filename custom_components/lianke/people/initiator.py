@@ -394,12 +394,13 @@ class _ContextHistory:
         # An event that an action fires may hold anything.
         entity_id = named if isinstance(named, str) else None
         if run.parent_id is None:
+            trigger = _trigger_of_run(entity_id)
             known = (
-                self._find_speaker(entity_id)
+                self._find_speaker(trigger)
                 or self._find_caller()
                 # To-do lists save an entry before their triggers run, and pass no context on.
                 or self._find_late_caller()
-                or self._find_detour(entity_id)
+                or self._find_detour(trigger)
                 or _BY_NOBODY
             )
         else:
@@ -410,19 +411,12 @@ class _ContextHistory:
         # If this run itself calls `automation.trigger`, that call is noted separately.
         self.note(run, known._replace(runs_automations=False), entity_id)
 
-    def _find_speaker(self, entity_id: str | None) -> _KnownContext | None:
+    def _find_speaker(self, trigger: Mapping[str, Any]) -> _KnownContext | None:
         """Who said the sentence that set an automation off; None if none did.
 
-        Such a trigger passes no context on, but the run's variables hold it, and the event is fired within the run.
-        Nobody can fake these variables: a run started by an action has a parent context.
+        Such a trigger passes no context on, but holds it.
         """
-        variables = variables_cv.get()
-        if not isinstance(variables, Mapping):
-            return None
-        this, trigger = variables.get("this"), variables.get("trigger")
-        if not isinstance(this, Mapping) or this.get(ATTR_ENTITY_ID) != entity_id:
-            return None
-        heard = trigger.get("user_input") if isinstance(trigger, Mapping) else None
+        heard = trigger.get("user_input")
         context = heard.get("context") if isinstance(heard, Mapping) else None
         if not isinstance(context, Mapping):
             return None
@@ -430,18 +424,11 @@ class _ContextHistory:
         known = self.find(Context(**{name: context.get(name) for name in names}))
         return _KnownContext(known.user_id, spoken=True, forgotten=known.forgotten)
 
-    def _find_detour(self, entity_id: str | None) -> _KnownContext | None:
+    def _find_detour(self, trigger: Mapping[str, Any]) -> _KnownContext | None:
         """Who began a run that a note in the sidebar, or a time before a timer's end, set off; None if neither did.
 
         Neither passes a context on. Home Assistant writes notes, too, such as of a failed login by anybody.
         """
-        variables = variables_cv.get()
-        if not isinstance(variables, Mapping):
-            return None
-        this, trigger = variables.get("this"), variables.get("trigger")
-        is_own = isinstance(this, Mapping) and this.get(ATTR_ENTITY_ID) == entity_id
-        if not is_own or not isinstance(trigger, Mapping):
-            return None
         if trigger.get("platform") == NOTE_TRIGGER:
             return _FORGOTTEN
         # A trigger some time before a timer's end, of an automation that was loaded after the timer was started.
@@ -514,14 +501,28 @@ def _time_of(context_id: str) -> str | None:
     return at if at <= ulid_now()[:TIME_LENGTH] else None
 
 
+def _trigger_of_run(entity_id: str | None) -> Mapping[str, Any]:
+    """Read what set off the automation's run that is under way here; empty if another one's is.
+
+    The event of a run is fired within it. Nobody can fake its variables: a run started by an action has a parent
+    context.
+    """
+    variables = _mapping(variables_cv.get())
+    if entity_id is None or _mapping(variables.get("this")).get(ATTR_ENTITY_ID) != entity_id:
+        return {}
+    return _mapping(variables.get("trigger"))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
 def _cause_of(run: Context) -> Context | None:
     """Find the context of what set an automation's run off, which may be older than this history's memory.
 
     A state that lasted for an hour, for example. The run's variables hold it; what people write into them holds none.
     """
-    variables = variables_cv.get()
-    trigger = variables.get("trigger") if isinstance(variables, Mapping) else None
-    cause = trigger.get("to_state") if isinstance(trigger, Mapping) else None
+    cause = _mapping(_mapping(variables_cv.get()).get("trigger")).get("to_state")
     if isinstance(cause, State) and cause.context.id == run.parent_id:
         return cause.context
     return None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Container, Iterable
+from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 import hashlib
@@ -136,14 +137,19 @@ async def async_send(
     """
     name = target.removeprefix(f"{NOTIFY_DOMAIN}.")
     # Titles and names may come from a device of the home network.
-    shown = escape_markdown if name == IN_SIDEBAR else _without_tags
+    shown = escape_markdown if name == IN_SIDEBAR else _replace_tags
     content: dict[str, Any] = {ATTR_MESSAGE: shown(message)}
     if link is not None and not _is_phone(target):
         text, path = link
         # A relative link works in the sidebar, whichever address the reader uses.
-        in_sidebar = f"[{text}]({path})" if path else text
-        words = in_sidebar if name == IN_SIDEBAR else f"{text} {_home(hass)}{path}".rstrip()
-        content[ATTR_MESSAGE] += f"\n{words}"
+        if name == IN_SIDEBAR:
+            text = f"[{text}]({path})" if path else text
+        else:
+            home = ""
+            with suppress(NoURLAvailableError):
+                home = get_url(hass, prefer_external=True)
+            text = f"{text} {home}{path}".rstrip()
+        content[ATTR_MESSAGE] += f"\n{text}"
     if title is not None:
         content[ATTR_TITLE] = shown(title)
     if not hass.services.has_service(NOTIFY_DOMAIN, name):
@@ -160,7 +166,7 @@ async def async_send(
         _LOGGER.warning("A notification was not sent by %s: %s", target, type(err).__name__)
 
 
-def _without_tags(text: str) -> str:
+def _replace_tags(text: str) -> str:
     """Replace < and >: phones take some HTML."""
     return text.replace("<", "‹").replace(">", "›")
 
@@ -344,11 +350,3 @@ def _answer_key(job: Job) -> str | None:
 
 def _tag(job: Job) -> str:
     return f"{DOMAIN}_{job.job_id}"
-
-
-def _home(hass: HomeAssistant) -> str:
-    """Find the address of this Home Assistant; empty if it is not known."""
-    try:
-        return get_url(hass, prefer_external=True)
-    except NoURLAvailableError:
-        return ""

@@ -92,17 +92,12 @@ class CodeChecker:
             if await self._hass.async_add_executor_job(is_code, code.strip(), stored):
                 self._wrong.pop(guess, None)
                 return
-            self._note(guess, wrong.guesses + 1)
+            count = wrong.guesses + 1
+            pause = GUESS_PAUSE_START * 2 ** (count - MAX_WRONG) if count >= MAX_WRONG else 0
+            until = time.monotonic() + min(pause, GUESS_PAUSE_LIMIT)
+            self._wrong[guess] = _Wrong(count, until)
+            self._wrong.move_to_end(guess)
         raise InputError("code_wrong", title=title)
-
-    def _note(self, guess: tuple[str, str | None], count: int) -> None:
-        pause = (
-            0
-            if count < MAX_WRONG
-            else min(GUESS_PAUSE_START * 2 ** (count - MAX_WRONG), GUESS_PAUSE_LIMIT)
-        )
-        self._wrong[guess] = _Wrong(count, time.monotonic() + pause)
-        self._wrong.move_to_end(guess)
 
 
 @singleton(f"{DOMAIN}_code_checker")

@@ -18,7 +18,6 @@ from ..box.printer_status import HOLDING, PrinterStatus
 from ..const import CONF_FALLBACK_PRINTERS, FALLBACK_MINUTES, FALLBACK_PRINTER
 from ..devices import Target, async_check_target
 from ..errors import InputError
-from ..jobs.job import Job
 from ..options_frame import (
     CONF_TARGET,
     BoxOptionsFlow,
@@ -101,11 +100,26 @@ class FaultWatch:
 
     async def _async_take_over(self, key: str, fallback: str) -> None:
         """Move the jobs that wait because of the fault, oldest first, if their askers may use the fallback printer."""
-        if (other := self._ready_target(fallback)) is None:
+        entry_id, _, other_key = current_name(self._hass, fallback).partition("/")
+        entry: LiankeConfigEntry | None = self._hass.config_entries.async_get_entry(entry_id)
+        if (
+            entry is None
+            or entry.state is not ConfigEntryState.LOADED
+            or not entry.runtime_data.coordinator.is_ready(other_key)
+        ):
             return
+        other = Target(device_id="", entry=entry, printer_key=other_key)
         queue = self._entry.runtime_data.queue
         target = Target(device_id="", entry=self._entry, printer_key=key)
-        waiting = [job for job in reversed(queue.jobs(key)) if _may_move_by_itself(job)]
+        # Those that wait for their printer alone, and were not moved before.
+        waiting = [
+            job
+            for job in reversed(queue.jobs(key))
+            if job.can_reroute
+            and not job.waits_for
+            and job.spec.moved_from is None
+            and job.current_delivery.hold_reason in FALLBACK_FAULTS
+        ]
         self._retry_at = {
             job.job_id: self._retry_at[job.job_id]
             for job in queue.jobs()
@@ -122,17 +136,6 @@ class FaultWatch:
                 self._retry_at[job.job_id] = time.monotonic() + TRY_AGAIN_AFTER
                 _LOGGER.debug("The fallback printer cannot take print job %s: %s", job.job_id, err)
 
-    def _ready_target(self, fallback: str) -> Target | None:
-        entry_id, _, key = current_name(self._hass, fallback).partition("/")
-        entry: LiankeConfigEntry | None = self._hass.config_entries.async_get_entry(entry_id)
-        if (
-            entry is None
-            or entry.state is not ConfigEntryState.LOADED
-            or not entry.runtime_data.coordinator.is_ready(key)
-        ):
-            return None
-        return Target(device_id="", entry=entry, printer_key=key)
-
 
 @callback
 def current_name(hass: HomeAssistant, printer: str) -> str:
@@ -144,16 +147,6 @@ def current_name(hass: HomeAssistant, printer: str) -> str:
         if entry_id in entry.runtime_data.storage.former_entries:
             return f"{entry.entry_id}/{key}"
     return printer
-
-
-def _may_move_by_itself(job: Job) -> bool:
-    """Whether a job waits for its printer alone, and was not moved before."""
-    return (
-        job.can_reroute
-        and not job.waits_for
-        and job.spec.moved_from is None
-        and job.current_delivery.hold_reason in FALLBACK_FAULTS
-    )
 
 
 DEFAULT_MINUTES: Final = 30

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from functools import cache, partial
 import time
 from typing import Final
@@ -148,12 +149,16 @@ async def async_cloud_tasks(
             "state": task.state.value,
             "code": task.code,
             "message": task.message,
-            "created_at": task.created_at and dt_util.as_local(task.created_at).isoformat(),
-            "updated_at": task.updated_at and dt_util.as_local(task.updated_at).isoformat(),
+            "created_at": _local(task.created_at),
+            "updated_at": _local(task.updated_at),
             "own": task.task_id in own,
         }
         for task in tasks
     ]
+
+
+def _local(moment: datetime | None) -> str | None:
+    return None if moment is None else dt_util.as_local(moment).isoformat()
 
 
 def _papers(able: Capabilities, papers: tuple[Paper, ...]) -> list[JsonValueType] | None:

@@ -95,7 +95,11 @@ async def _async_compared(
         if _PAPER.isdisjoint((*chosen, *without)):
             chosen = options_in(await _async_paper(target, job), chosen)
         asked = _as_named(source, job)
-    requested = options_in(chosen, _left(asked, without))
+    if not _PAPER.isdisjoint(without):
+        # Options about paper are left out together.
+        without = {*without, *PAPER_OPTIONS}
+    left = {name: value for name, value in asked.items() if name not in without}
+    requested = options_in(chosen, left)
     # Sheets laid out for one side also print if the driver has no option for one-sided printing.
     one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
     try:
@@ -147,13 +151,6 @@ def _holds(paper: Paper | None, sheet: Paper) -> bool:
 def _too_small(reason: str, target: Target, job: Job, sheet: Paper) -> InputError:
     size = _size_of(sheet)
     return InputError(reason, title=job.spec.title, printer=target.view.name, size=size)
-
-
-def _left(options: PrintOptions | Mapping[str, Any], without: Collection[str]) -> PrintOptions:
-    """Leave these options out; if one of them is about paper, leave out all options about paper."""
-    if not _PAPER.isdisjoint(without):
-        without = {*without, *PAPER_OPTIONS}
-    return options_in({name: value for name, value in options.items() if name not in without})
 
 
 def _as_named(source: Target, job: Job) -> PrintOptions:

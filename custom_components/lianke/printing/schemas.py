@@ -377,7 +377,7 @@ REJECT_JOB_SCHEMA: Final = vol.Schema(
     _ONE_JOB
     | {vol.Optional("message", default=""): vol.All(_line(MAX_REJECT_MESSAGE), clean_title)}
 )
-_WITH_OTHER_OPTIONS: Final = {
+_WITH_OTHER_OPTIONS: Final[dict[Any, Any]] = {
     **_ONE_JOB,
     vol.Optional("without"): vol.All(cv.ensure_list, [vol.In(OPTION_NAMES)]),
     **OPTION_FIELDS,

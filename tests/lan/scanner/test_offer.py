@@ -23,7 +23,7 @@ from custom_components.lianke.lan.scanner.network_scanner import (
 )
 from custom_components.lianke.scanner.hub import FEATURE, Abilities, scanner_identifier
 from tests.clock import until
-from tests.flows.test_options_flow import answer, go, shown
+from tests.flows.options import answer, go, shown
 from tests.household import LASER, key_of
 from tests.lan.conftest import IPP, Network
 from tests.lan.scanner.conftest import TOKEN, LanScanner

@@ -5,7 +5,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.conftest import make_entry, set_up
-from tests.flows.test_options_flow import answer, choices, go, shown, target
+from tests.flows.options import answer, choices, go, shown, target
 from tests.household import INKJET, LASER, OTHER_LASER, key_of
 from tests.simulator import Simulator
 
