@@ -4,44 +4,118 @@ The bound holds for pages in our own style (`page`), whatever fonts the browser 
 frames has no bound. Blocks: run it in the executor.
 """
 
+from functools import cache
 from html.parser import HTMLParser
 import math
 import re
-from typing import Final, override
+from typing import Final, NamedTuple, override
 
 from .page import MM_A_POINT, WRAP, PageStyle, base_size
 
-BLANKS: Final = " \t\n\r\f"
-_BLANK_RUN: Final = re.compile(f"[{BLANKS}]+")
-_HAN: Final = "\u3400-\u9fff\U00020000-\U0003ffff"
+_BLANKS: Final = " \t\n\r\f"
+_IDEOGRAPHS: Final = "\u3400-\u9fff\U00020000-\U0003ffff"
 # Browsers break lines only between two of these: at blanks, and between Chinese characters.
-UNBROKEN: Final = re.compile(
-    rf"[{BLANKS}]+|(?:[^{BLANKS}{_HAN}]|[{_HAN}](?![{_HAN}]))+[{_HAN}]?|[{_HAN}]"
+_UNBROKEN: Final = re.compile(
+    rf"[{_BLANKS}]+|(?:[^{_BLANKS}{_IDEOGRAPHS}]|[{_IDEOGRAPHS}](?![{_IDEOGRAPHS}]))+[{_IDEOGRAPHS}]?|[{_IDEOGRAPHS}]"
 )
 # Runs that no browser breaks at all, and every other character by itself.
-ATOM: Final = re.compile(rf"[0-9A-Za-z]+|[^0-9A-Za-z{BLANKS}]")
-_NARROW: Final = frozenset(" !\"'()*,-./:;I[\\]_`fijlrt|")
-_WIDE: Final = frozenset("#+<=>^~&w")
-_WIDEST: Final = frozenset("mMW@%")
+_ATOM: Final = re.compile(rf"[0-9A-Za-z]+|[^0-9A-Za-z{_BLANKS}]")
 _EAST_ASIAN: Final = re.compile(
-    f"[{_HAN}\u2e80-\u33ff\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe6f\uff00-\uffef]"
+    f"[{_IDEOGRAPHS}\u2e80-\u33ff\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe6f\uff00-\uffef]"
 )
+# Height of a line in em. Code is set in another font, whose baseline is at another height.
+_LINE, _CODE_LINE = 1.45, 1.65
+# Lines of a block that stay on one page: all of a short block, or the first and last two.
+_TOGETHER: Final = 3
+# In mm.
+_COLUMN_GAP, _QR_WIDTH = 8.0, 40.0
 
 
-class _Widths(dict[str, float]):
-    """The greatest width of a character in em: bold DejaVu Sans is the widest of the usual fonts."""
+class _Element(NamedTuple):
+    # Type size, in that of the element around it.
+    size: float = 1.0
+    # Above and below together, and at the sides; in em of the element: ours, or those of a browser's own style.
+    margin: float = 0.0
+    indent: float = 0.0
+    # It stays on the page of what follows it, or as a whole on one page, or keeps the ends of lines.
+    is_heading: bool = False
+    is_whole: bool = False
+    keeps_lines: bool = False
 
-    def __missing__(self, letter: str) -> float:
-        self[letter] = width = _width(letter)
-        return width
+
+_TODO_LIST: Final = _Element(1.35, 1.3, 1.6)
+_TODO_NOTE: Final = _Element(0.75)
+_BLOCKS: Final = {
+    **dict.fromkeys(("div", "main", "small", "article", "footer"), _Element()),
+    "p": _Element(margin=0.8),
+    **dict.fromkeys(("ul", "ol"), _Element(margin=0.8, indent=1.6)),
+    "li": _Element(margin=0.5, is_whole=True),
+    "dt": _Element(margin=0.5),
+    "dd": _Element(margin=0.5, indent=7.6),
+    "blockquote": _Element(margin=1.3, indent=1.3),
+    **dict.fromkeys(("hr", "dl", "header"), _Element(margin=2.0)),
+    "pre": _Element(margin=2.0, keeps_lines=True),
+    "section": _Element(margin=2.0, is_whole=True),
+    "h1": _Element(1.6, 1.3, is_heading=True),
+    "h2": _Element(1.3, 1.3, is_heading=True),
+    "h3": _Element(1.1, 1.3, is_heading=True),
+    **dict.fromkeys(("h4", "h5", "h6"), _Element(margin=4.7, is_heading=True)),
+}
+_INLINE: Final = {
+    **dict.fromkeys(
+        ("a", "b", "strong", "em", "i", "s", "del", "ins", "u", "span", "mark", "abbr"), _Element()
+    ),
+    "code": _Element(keeps_lines=True),
+}
+_ROWS: Final = frozenset({"thead", "tbody", "tr"})
+_CELLS: Final = frozenset({"td", "th"})
+# Elements whose end tag is ignored: they hold nothing, or everything.
+_OUTSIDE: Final = frozenset({"br", "hr", "img", "body", "html"})
+# The attribute that only QR codes drawn here have.
+_QR_MARK: Final = "data-qr"
+_KNOWN_ATTRIBUTES: Final = frozenset(
+    {"class", "href", "alt", "title", "lang", "id", "dir", "src", "start", _QR_MARK}
+)
+_TABLE_STYLE: Final = re.compile(
+    rf"(page: sideways; )?(?:font-size: (\d(?:\.\d+)?)em)?(?:; )?({WRAP})?"
+)
+# Styles that change no height.
+_STYLE: Final = re.compile(r"(?:list-style: ?none|text-align:(?:left|center|right))?")
+_PLAIN_FRAME: Final = re.compile(r'<!DOCTYPE html>\n<html lang="[^"]*">\n')
+_COLUMN_COUNT: Final = re.compile(r"column-count: (\d)")
 
 
-def _width(letter: str) -> float:
+class _UnknownError(Exception):
+    """Something whose size is unknown."""
+
+
+def pages_at_most(html: str, style: PageStyle) -> int | None:
+    """None if there is no bound."""
+    head, mark, body = html.partition("<body>\n")
+    if not mark or not _PLAIN_FRAME.match(head):
+        # Attributes of the html or body element may change any size.
+        return None
+    columns = _COLUMN_COUNT.search(head)
+    measure = _Measure(style, int(columns[1]) if columns else 1)
+    try:
+        measure.feed(body)
+        measure.close()
+        return measure.pages()
+    except _UnknownError:
+        return None
+
+
+@cache
+def _em(letter: str) -> float:
+    """Return the greatest width in em: bold DejaVu Sans is the widest of the usual fonts."""
     code = ord(letter)
+    if letter in "\t\u200b":
+        return 5.5 if letter == "\t" else 0.0
     if code < 0x7F:
-        if letter in _NARROW:
+        if letter in " !\"'()*,-./:;I[\\]_`fijlrt|":
             return 0.55
-        return 1.15 if letter in _WIDEST else 0.95 if letter in _WIDE or letter.isupper() else 0.74
+        wide = 0.95 if letter.isupper() or letter in "#+<=>^~&w" else 0.74
+        return 1.15 if letter in "mMW@%" else wide
     if _EAST_ASIAN.match(letter):
         return 1.05
     if code < 0x180 or 0x370 <= code < 0x600:
@@ -52,11 +126,12 @@ def _width(letter: str) -> float:
     return 12.0 if code >= 0x10000 or 0xFDF0 <= code < 0xFE00 else 3.0
 
 
-_WIDTHS: Final = {"\t": 5.5, "\u200b": 0.0}
-_EM: Final = _Widths(_WIDTHS)
+def _widths(line: str) -> list[float]:
+    """Return the widths in em of the unbroken pieces of a line of text."""
+    return [sum(map(_em, found[0])) for found in _UNBROKEN.finditer(line)]
 
 
-def fill(pieces: list[float], room: float) -> int:
+def _fill(pieces: list[float], room: float) -> int:
     """Bound how many lines (or pages) of size `room` hold the pieces, put there in order and unbroken.
 
     A piece that does not fit begins the next line. So each line has less room left than the largest piece needs, and
@@ -70,133 +145,32 @@ def fill(pieces: list[float], room: float) -> int:
     return math.ceil(total / least) + sum(piece > room for piece in pieces)
 
 
-def _measure(line: str) -> list[float]:
-    """Return the widths in em of the unbroken pieces of a line of text."""
-    return [sum(_EM[letter] for letter in found[0]) for found in UNBROKEN.finditer(line)]
+def _row_lines(rows: list[list[str]], room: float, *, breaks_words: bool) -> list[int]:
+    """Bound the lines of each row of a table, in a width of `room` em.
+
+    A browser gives each column its longest word, and divides the rest in proportion to the columns' longest texts.
+    If these together are n times as wide as that rest, no text has more than 2 n lines; nor more lines than words.
+    """
+    columns = max(map(len, rows), default=0)
+    texts, words = [0.0] * columns, [0.0] * columns
+    for row in rows:
+        for column, cell in enumerate(row):
+            for line in cell.splitlines():
+                widths = _widths(line)
+                texts[column] = max(texts[column], sum(widths))
+                words[column] = max(words[column], *map(_em, line) if breaks_words else widths, 0.0)
+    left = room - sum(words)
+    most = 1 if sum(texts) <= room else 2 * sum(texts) / left if left > 0 else math.inf
+
+    def lines(line: str) -> int:
+        if breaks_words and most > 1:
+            return math.ceil(min(len(line) or 1, most + len(line.split())))
+        return math.ceil(min(len(_ATOM.findall(line)) or 1, most))
+
+    return [max((sum(map(lines, cell.splitlines())) for cell in row), default=1) for row in rows]
 
 
-LINE: Final = 1.45
-# Code is set in another font, whose baseline is at another height.
-CODE_LINE: Final = 1.65
-# Lines of a block that stay on one page: all of a short block, or the first and last two.
-TOGETHER: Final = 3
-COLUMN_GAP: Final = 8.0
-QR: Final = 40.0
-# Type sizes in em; to-do lists are set in larger type, with small notes.
-SIZES: Final = {"h1": 1.6, "h2": 1.3, "h3": 1.1, "todo": 1.35, "note": 0.75}
-HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-# Elements that may stay on one page as a whole.
-WHOLE: Final = frozenset({"li", "section"})
-# Space above and below together, in em of the element: ours, or that of a browser's own style.
-MARGINS: Final = {
-    **dict.fromkeys(("dd", "dt", "li"), 0.5),
-    **dict.fromkeys(("p", "ul", "ol"), 0.8),
-    **dict.fromkeys(("h1", "h2", "h3", "todo", "blockquote"), 1.3),
-    **dict.fromkeys(("pre", "hr", "dl", "header", "section"), 2.0),
-    **dict.fromkeys(("h4", "h5", "h6"), 4.7),
-}
-# Space at the sides, in em of the element.
-INDENTS: Final = {"ul": 1.6, "ol": 1.6, "todo": 1.6, "blockquote": 1.3, "dd": 7.6}
-BLOCKS: Final = frozenset({*MARGINS, "div", "main", "small", "article", "footer"})
-INLINE: Final = frozenset(
-    {"a", "b", "strong", "em", "i", "s", "del", "ins", "u", "span", "code", "mark", "abbr"}
-)
-TABLE: Final = frozenset({"thead", "tbody", "tr", "td", "th"})
-# Elements whose end tag is ignored: they hold nothing, or everything.
-OUTSIDE: Final = frozenset({"br", "hr", "img", "body", "html"})
-# Elements that keep the ends of lines.
-KEEPING: Final = frozenset({"pre", "plain", "code"})
-# The attribute that only QR codes drawn here have.
-CODE: Final = "data-qr"
-ATTRIBUTES: Final = frozenset(
-    {"class", "href", "alt", "title", "lang", "id", "dir", "src", "start", CODE}
-)
-TABLE_STYLE: Final = re.compile(
-    rf"(page: sideways; )?(?:font-size: (\d(?:\.\d+)?)em)?(?:; )?({WRAP})?"
-)
-# Styles that change no height.
-STYLE: Final = re.compile(r"(?:list-style: ?none|text-align:(?:left|center|right))?")
-PLAIN_FRAME: Final = re.compile(r'<!DOCTYPE html>\n<html lang="[^"]*">\n')
-_COLUMN_COUNT: Final = re.compile(r"column-count: (\d)")
-
-
-class _UnknownError(Exception):
-    """Something whose size is unknown."""
-
-
-def pages_at_most(html: str, style: PageStyle) -> int | None:
-    """None if there is no bound."""
-    head, mark, body = html.partition("<body>\n")
-    if not mark or not PLAIN_FRAME.match(head):
-        # Attributes of the html or body element may change any size.
-        return None
-    columns = _COLUMN_COUNT.search(head)
-    reader = _Reader(style, int(columns[1]) if columns else 1)
-    try:
-        reader.feed(body)
-        reader.close()
-        return reader.result()
-    except _UnknownError:
-        return None
-
-
-class _Table:
-    """Rows of a table, whose columns a browser sizes by their contents."""
-
-    def __init__(self, style: str) -> None:
-        found = TABLE_STYLE.fullmatch(style)
-        sideways, size, wrap = found.groups() if found else (None, None, None)
-        self.is_sideways = sideways is not None
-        self.scale = float(size or 1)
-        self._breaks_words = wrap is not None
-        self._rows: list[list[str]] = []
-        self.heads = 0
-
-    @property
-    def columns(self) -> int:
-        return max(map(len, self._rows), default=0)
-
-    def start(self, tag: str) -> None:
-        if tag == "tr":
-            self._rows.append([])
-
-    def end(self, tag: str, text: str) -> None:
-        if tag in ("td", "th"):
-            if not self._rows:
-                raise _UnknownError
-            self._rows[-1].append(text)
-        elif tag == "thead":
-            self.heads = len(self._rows)
-
-    def lines(self, room: float) -> list[int]:
-        """Bound the lines of each row, in a width of `room` em.
-
-        A browser gives each column its longest word, and divides the rest in proportion to the columns' longest texts.
-        If these together are n times as wide as that rest, no text has more than 2 n lines; nor more lines than words.
-        """
-        cells = [[text.splitlines() for text in row] for row in self._rows]
-        texts, words = [0.0] * self.columns, [0.0] * self.columns
-        for row in cells:
-            for column, lines in enumerate(row):
-                for line in lines:
-                    widths = _measure(line)
-                    texts[column] = max(texts[column], sum(widths))
-                    parts = map(_EM.__getitem__, line) if self._breaks_words else widths
-                    words[column] = max(words[column], *parts, 0.0)
-        if sum(texts) <= room:
-            return [max((len(lines) for lines in row), default=1) for row in cells]
-        left = room - sum(words)
-        most = math.ceil(2 * sum(texts) / left) if left > 0 else math.inf
-
-        def height(line: str) -> int:
-            if self._breaks_words:
-                return int(min(len(line) or 1, most + len(line.split())))
-            return int(min(len(ATOM.findall(line)) or 1, most))
-
-        return [max((sum(map(height, lines)) for lines in row), default=1) for row in cells]
-
-
-class _Reader(HTMLParser):
+class _Measure(HTMLParser):
     """Collects what a body puts onto its pages, in mm."""
 
     def __init__(self, style: PageStyle, columns: int) -> None:
@@ -204,23 +178,24 @@ class _Reader(HTMLParser):
         self._em = base_size(style) * MM_A_POINT
         self._width = style.width - 2 * style.margin_side
         self._height = style.height - 2 * style.margin_top
-        self._column = (self._width - COLUMN_GAP * (columns - 1)) / columns
-        self._qr = min(QR, style.width / 2)
-        # The open elements, each by its name, or by its class if that changes more.
-        self._open: list[str] = []
+        self._column = (self._width - _COLUMN_GAP * (columns - 1)) / columns
+        self._qr = min(_QR_WIDTH, style.width / 2)
+        self._open: list[_Element] = []
+        # Since the last block, or cell of a table.
         self._text: list[str] = []
-        self._codes = 0
-        self._has_code = False
+        self._line = _LINE
         # Heights of pieces that no page end divides, since the last change between upright and sideways.
         self._pieces: list[float] = []
         # Height that stays with the next piece: headings, margins, the start of an element that stays whole.
         self._kept = 0.0
-        # The highest head of a table, which each page repeats.
-        self._head = 0.0
+        # The highest head of a table, which each page repeats, and the rows of the open table's head.
+        self._head, self._head_rows = 0.0, 0
         self._pages = 0
-        self._table: _Table | None = None
+        # The table that is open, by its style and rows.
+        self._table: re.Match[str] | None = None
+        self._rows: list[list[str]] = []
 
-    def result(self) -> int:
+    def pages(self) -> int:
         self._flush()
         self._turn(self._height)
         return max(self._pages, 1)
@@ -229,125 +204,131 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
         style, classes = values.pop("style", ""), values.get("class", "").split()
-        known = TABLE_STYLE if tag == "table" else STYLE
-        is_code = CODE in values
-        if not (
-            values.keys() <= ATTRIBUTES and known.fullmatch(style) and ("qr" in classes) is is_code
-        ):
+        known = (_TABLE_STYLE if tag == "table" else _STYLE).fullmatch(style)
+        is_qr = _QR_MARK in values
+        if known is None or values.keys() - _KNOWN_ATTRIBUTES or ("qr" in classes) is not is_qr:
             raise _UnknownError
-        name = next((one for one in ("plain", "todo") if one in classes), tag)
-        if tag == "small" and "todo" in self._open:
-            name = "note"
-        if tag == "br":
+        is_code = tag in ("code", "pre")
+        if tag in _INLINE:
+            element = _INLINE[tag]
+        elif tag == "br":
             self._text.append("\u2028")
-        elif tag == "img" and is_code and self._table is None:
-            self._codes += 1
-        elif tag in TABLE and self._table is not None:
-            self._table.start(tag)
+            return
+        elif self._table is not None:
+            if tag == "tr":
+                self._rows.append([])
+            elif tag not in _ROWS and (tag not in _CELLS or not self._rows):
+                raise _UnknownError
             self._text.clear()
-        elif tag == "table" and self._table is None:
+            return
+        elif tag == "table":
             self._flush()
-            self._table = _Table(style)
-        elif tag in BLOCKS and self._table is None:
+            self._table, self._rows, self._head_rows = known, [], 0
+            return
+        elif is_qr and tag == "img":
+            # It may take a line of its own, and divide the text around it.
             self._flush()
-            self._open.append(name)
-            self._kept += MARGINS.get(name, MARGINS.get(tag, 0.0)) * self._size()
+            self._put([self._qr + _TOGETHER * _CODE_LINE * self._size()])
+            return
+        elif tag in _BLOCKS:
+            self._flush()
+            element = _BLOCKS[tag]
+            if tag == "ul" and "todo" in classes:
+                element = _TODO_LIST
+            elif tag == "small" and _TODO_LIST in self._open:
+                element = _TODO_NOTE
+            self._kept += element.margin * self._size() * element.size
             if tag == "hr":
-                self._open.pop()
-        elif tag in INLINE:
-            self._open.append(name)
-            self._has_code |= tag == "code"
+                return
         else:
             raise _UnknownError
+        if is_code:
+            self._line = _CODE_LINE
+        self._open.append(element._replace(keeps_lines=element.keeps_lines or "plain" in classes))
 
     @override
     def handle_endtag(self, tag: str) -> None:
-        if tag in OUTSIDE:
+        if tag in _OUTSIDE:
             return
-        if self._table is not None and tag not in INLINE:
-            self._table.end(tag, "".join(self._text))
+        if self._table is not None and tag not in _INLINE:
+            if tag in _CELLS:
+                self._rows[-1].append("".join(self._text))
+            elif tag == "thead":
+                self._head_rows = len(self._rows)
             self._text.clear()
             if tag == "table":
-                table, self._table = self._table, None
-                self._put_table(table)
+                self._put_table(self._table)
             return
-        if tag in BLOCKS:
+        if tag in _BLOCKS:
             self._flush()
         if not self._open:
             raise _UnknownError
-        self._open.pop()
-        if tag in WHOLE and not WHOLE.intersection(self._open):
+        if self._open.pop().is_whole:
             self._put([0.0])
 
     @override
     def handle_data(self, data: str) -> None:
-        if KEEPING.isdisjoint(self._open):
-            data = _BLANK_RUN.sub(" ", data)
+        if not self._keeps_lines():
+            data = re.sub(f"[{_BLANKS}]+", " ", data)
         self._text.append(data)
 
+    def _keeps_lines(self) -> bool:
+        return any(element.keeps_lines for element in self._open)
+
     def _size(self) -> float:
-        return self._em * math.prod(SIZES.get(name, 1.0) for name in self._open)
+        return self._em * math.prod(element.size for element in self._open)
 
     def _room(self, width: float) -> float:
-        """Return what the open elements' indents leave of a width."""
-        room = width - sum(INDENTS.get(name, 0.0) for name in self._open) * self._size()
+        """Return what the open elements' indents leave of a width, in em."""
+        room = width / self._size() - sum(element.indent for element in self._open)
         if room <= 0:
             raise _UnknownError
         return room
 
     def _flush(self) -> None:
         """Put the text since the last block."""
-        text, codes = "".join(self._text), self._codes
-        if KEEPING.isdisjoint(self._open):
+        text = "".join(self._text)
+        if not self._keeps_lines():
             text = text.strip(" ")
-        line = CODE_LINE if self._has_code or "pre" in self._open else LINE
         self._text.clear()
-        self._codes, self._has_code = 0, False
-        if not text and not codes:
+        if not text:
             return
-        em = self._size()
-        room = self._room(self._column) / em
-        lines = sum(fill(_measure(part), room) for part in text.splitlines())
-        # Each QR code may take a line of its own, and divide the text around it.
-        pieces = _together(codes, self._qr + TOGETHER * line * em) + _together(lines, line * em)
-        if HEADINGS.intersection(self._open):
-            self._kept += sum(pieces)
-        else:
-            self._put(pieces)
+        room = self._room(self._column)
+        lines = sum(_fill(_widths(part), room) for part in text.splitlines())
+        height = self._line * self._size()
+        self._line = _LINE if _BLOCKS["pre"] not in self._open else _CODE_LINE
+        blocks, rest = divmod(lines, _TOGETHER)
+        self._put([_TOGETHER * height] * blocks + [rest * height])
 
     def _put(self, pieces: list[float]) -> None:
-        if WHOLE.intersection(self._open):
+        if any(element.is_heading or element.is_whole for element in self._open):
             self._kept += sum(pieces)
-        elif pieces:
-            pieces[0] += self._kept
+        else:
+            self._pieces += [self._kept + pieces[0], *pieces[1:]]
             self._kept = 0.0
-            self._pieces += pieces
 
     def _turn(self, height: float) -> None:
         """Count the pages of this height so far; what follows begins a new page."""
         self._pieces.append(self._kept)
         if any(self._pieces):
             # Browsers do not repeat a head that is higher than a quarter of a page.
-            self._pages += fill(self._pieces, height - min(self._head, height / 4))
+            self._pages += _fill(self._pieces, height - min(self._head, height / 4))
         self._pieces, self._kept, self._head = [], 0.0, 0.0
 
-    def _put_table(self, table: _Table) -> None:
-        em = self._size() * table.scale
-        if table.is_sideways:
+    def _put_table(self, style: re.Match[str]) -> None:
+        is_sideways, scale = style[1] is not None, float(style[2] or 1)
+        em = self._size() * scale
+        if is_sideways:
             self._turn(self._height)
-        width = self._height if table.is_sideways else self._column
         # A cell has padding at both sides and a border.
-        room = self._room(width) / em - table.columns * (0.8 + 0.4 / em)
-        line = CODE_LINE if self._has_code else LINE
-        self._has_code = False
-        heights = [(lines * line + 0.5) * em + 0.4 for lines in table.lines(room)]
+        columns = max(map(len, self._rows), default=0)
+        room = self._room(self._height if is_sideways else self._column) / scale
+        room -= columns * (0.8 + 0.4 / em)
+        rows = _row_lines(self._rows, room, breaks_words=style[3] is not None)
+        heights = [(lines * self._line + 0.5) * em + 0.4 for lines in rows]
         self._kept += em
-        self._head = max(self._head, sum(heights[: table.heads]))
-        self._put(heights)
-        if table.is_sideways:
+        self._head = max(self._head, sum(heights[: self._head_rows]))
+        self._put([0.0, *heights])
+        self._table, self._line = None, _LINE
+        if is_sideways:
             self._turn(self._width)
-
-
-def _together(count: int, height: float) -> list[float]:
-    """Make pieces of TOGETHER lines each, and one of what is left."""
-    return [TOGETHER * height] * (count // TOGETHER) + [count % TOGETHER * height]
