@@ -41,7 +41,6 @@ ABLE = ScannerCapabilities(
 
 
 def asked(*elements: str) -> bytes:
-    """Return a request with these elements."""
     return f"<scan:ScanSettings {NAMESPACES}>{''.join(elements)}</scan:ScanSettings>".encode()
 
 

@@ -54,7 +54,6 @@ ENCODED = encode(MESSAGE)
 
 
 def attribute(tag: int, name: bytes, value: bytes) -> bytes:
-    """Return an attribute with one value as bytes."""
     return bytes([tag]) + b"".join(len(part).to_bytes(2) + part for part in (name, value))
 
 

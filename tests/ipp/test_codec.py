@@ -23,7 +23,6 @@ FUZZED = int(os.environ.get("LIANKE_FUZZ", "20000"))
 
 
 def message(*attributes: bytes) -> bytes:
-    """Return a request with these operation attributes as bytes."""
     return b"\2\0\0\x0b\0\0\0\1\1" + b"".join(attributes) + b"\3"
 
 

@@ -66,17 +66,14 @@ class Reply:
         return self.message.group(Tag.UNSUPPORTED_GROUP)
 
     def one(self, name: str, group: Tag = Tag.JOB) -> object:
-        """Return the only value of an attribute."""
         (value,) = self.message.group(group)[name]
         return value.content
 
     def many(self, name: str, group: Tag = Tag.PRINTER) -> list[object]:
-        """Return the values of an attribute."""
         return [value.content for value in self.message.group(group)[name]]
 
 
 def number_in(reply: Reply) -> int:
-    """Return the number of the job that was made."""
     assert reply.status == Status.OK, Status(reply.status)
     number = reply.one("job-id")
     assert isinstance(number, int)
@@ -99,7 +96,6 @@ class LanPrinter:
 
     @property
     def data(self) -> LiankeData:
-        """The entry's runtime data."""
         return data_of(self.entry)
 
     @property
@@ -138,7 +134,6 @@ class LanPrinter:
             return answer.status, await answer.read()
 
     async def stream(self, pieces: AsyncIterator[bytes], **headers: str) -> int:
-        """Send a request in pieces; return the answer's status."""
         sent = {"Content-Type": "application/ipp", **headers}
         async with self.session.post(self.url, data=pieces, headers=sent) as answer:
             return decode(await answer.read())[0].code
@@ -160,7 +155,6 @@ class LanPrinter:
         document: bytes = b"",
         **attributes: tuple[IppValue, ...],
     ) -> Reply:
-        """Run an operation and return the answer."""
         status, body = await self.post(self.message(operation, job, **attributes) + document)
         assert status == 200, status
         message, length = decode(body)
@@ -174,7 +168,6 @@ class LanPrinter:
         job: Attributes | None = None,
         **attributes: tuple[IppValue, ...],
     ) -> int:
-        """Print a document and return the job's number."""
         attributes.setdefault("job_name", values.name("数学作业.pdf"))
         return number_in(await self.ask(Operation.PRINT_JOB, job, document, **attributes))
 
@@ -185,7 +178,6 @@ class LanPrinter:
         return number_in(await self.ask(Operation.CREATE_JOB, job, b"", **attributes))
 
     async def send(self, number: int, document: bytes = PDF) -> Reply:
-        """Send the document of a job, its only one."""
         return await self.ask(
             Operation.SEND_DOCUMENT,
             document=document,
@@ -194,7 +186,6 @@ class LanPrinter:
         )
 
     def set_option(self, name: str, value: object) -> None:
-        """Set one of the entry's options."""
         options = {**self.entry.options, name: value}
         self.hass.config_entries.async_update_entry(self.entry, options=options)
 
@@ -204,7 +195,6 @@ class LanPrinter:
         await self.data.coordinator.async_refresh()
 
     async def job(self, number: int) -> Reply:
-        """Return the description of a job."""
         return await self.ask(Operation.GET_JOB_ATTRIBUTES, job_id=values.integer(number))
 
     async def ended(self, number: int) -> Reply:
@@ -256,7 +246,6 @@ async def offer(
 
 @pytest.fixture
 async def lan(offer: Offer) -> LanPrinter:
-    """Return the laser printer, offered to the home network."""
     return await offer(LASER)
 
 
@@ -293,8 +282,6 @@ class Network:
     kinds: dict[str, set[str]] = field(default_factory=dict)
 
     async def watch(self, *kinds: str) -> AsyncServiceBrowser:
-        """Look for services of these types from now on."""
-
         def changed(
             zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
         ) -> None:
@@ -312,7 +299,6 @@ class Network:
         return {name.removesuffix(f".{IPP}") for name in self.kinds.get(kind, ())}
 
     async def text(self, name: str, kind: str = IPP) -> dict[str, str]:
-        """Return the TXT record of a service."""
         info = AsyncServiceInfo(kind, f"{name}.{kind}")
         assert await info.async_request(self.browser.zeroconf, 5000)
         assert info.parsed_addresses() == ["127.0.0.1"]

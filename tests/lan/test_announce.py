@@ -139,7 +139,6 @@ async def test_without_zeroconf_nothing_is_announced(
 
 
 def record(lan: LanPrinter, token: str, place: WebServerAddress) -> Announcement:
-    """Return what is announced of a printer."""
     known = lan.data.storage.printers[lan.key]
     profile = make_profile(lan.hass, lan.entry, known, token)
     return printer_announcement(OfferedPrinter(lan.entry, lan.key, token), profile, place)

@@ -48,7 +48,6 @@ LAST = values.boolean(True)
 
 
 def spooled(lan: LanPrinter) -> list[str]:
-    """Return the files in the spool."""
     folder = lan.hass.config.cache_path("lianke", "spool")
     return sorted(path.name for path in Path(folder).iterdir())
 
@@ -472,7 +471,7 @@ async def test_refused_documents_count(lan: LanPrinter, device: Device) -> None:
 
 
 async def test_refused_documents_count_for_an_hour(freezer: FrozenDateTimeFactory) -> None:
-    refusals = server.Refusals()
+    refusals = server.RefusedDocuments()
     refusals.note("token", "127.0.0.1")
     freezer.tick(3599)
     assert refusals.count("token", "127.0.0.1") == 1
@@ -481,7 +480,7 @@ async def test_refused_documents_count_for_an_hour(freezer: FrozenDateTimeFactor
 
 
 async def test_refused_documents_are_kept_of_few_devices() -> None:
-    refusals = server.Refusals()
+    refusals = server.RefusedDocuments()
     for number in range(server.MAX_REFUSED_DEVICES + 1):
         refusals.note("token", str(number))
     assert refusals.count("token", "0") == 0

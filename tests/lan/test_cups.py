@@ -120,7 +120,6 @@ class Cups:
         await until(lambda: path.read_bytes().count(ASKED) >= wanted)
 
     def log(self) -> str:
-        """Return the end of the daemon's log."""
         path = self.root / "error_log"
         return path.read_text("utf-8", "replace")[-8000:] if path.exists() else ""
 

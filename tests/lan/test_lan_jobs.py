@@ -16,7 +16,6 @@ from custom_components.lianke.lan.printer.printer_attributes import DOCUMENT_SEC
 
 
 def pending_job(jobs: PendingJobs, *, is_receiving: bool = False) -> PendingJob:
-    """Return a new job that is kept."""
     job = PendingJob(
         job_id=jobs.new_id(lambda _number: False),
         sender=SenderIdentity("Anna", "192.168.1.23"),

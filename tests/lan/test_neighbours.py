@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke.lan import origin as neighbours
-from custom_components.lianke.lan.origin import Devices
+from custom_components.lianke.lan.origin import DeviceTable
 from tests.clock import Clock
 
 CARD = "02:00:00:00:00:02"
@@ -29,7 +29,6 @@ TELL = "from custom_components.lianke.lan.origin import neighbours; print(neighb
 
 
 def in_network_of_its_own(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command there."""
     return subprocess.run(
         ["unshare", "-Urn", "sh", "-c", f'{NETWORK}\nexec "$@"', "sh", *command],
         capture_output=True,
@@ -64,13 +63,13 @@ def test_a_system_that_does_not_give_it(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def test_the_table_is_read_anew(hass: HomeAssistant, clock: Clock) -> None:
-    devices, table = Devices(), {"10.9.0.2": CARD, "fe80::2": CARD}
+    devices, table = DeviceTable(), {"10.9.0.2": CARD, "fe80::2": CARD}
     with patch.object(neighbours, "neighbours", lambda: dict(table)):
         for address in ("10.9.0.2", "fe80::2%eth0"):
-            assert await devices.async_of(hass, address) == CARD
+            assert await devices.async_device_of(hass, address) == CARD
         # Nobody knows more of it than its address, for now.
-        assert await devices.async_of(hass, "10.9.0.3") == "10.9.0.3"
+        assert await devices.async_device_of(hass, "10.9.0.3") == "10.9.0.3"
         table["10.9.0.3"] = CARD
-        assert await devices.async_of(hass, "10.9.0.3") == "10.9.0.3"
+        assert await devices.async_device_of(hass, "10.9.0.3") == "10.9.0.3"
         clock.tick(neighbours.NEIGHBOURS_FRESH_SECONDS + 0.1)
-        assert await devices.async_of(hass, "10.9.0.3") == CARD
+        assert await devices.async_device_of(hass, "10.9.0.3") == CARD

@@ -63,7 +63,6 @@ def media_col(width: int, height: int, **members: str) -> Attributes:
 
 
 def collections(found: Iterable[IppValue]) -> list[IppCollection]:
-    """Return the members of collections."""
     return [value.content for value in found if isinstance(value.content, Mapping)]
 
 
@@ -196,16 +195,6 @@ async def test_a_job_without_a_document_ends(lan: LanPrinter) -> None:
     assert reply.status == Status.NOT_POSSIBLE
     reply = await lan.ask(Operation.CANCEL_JOB, job_id=job_id)
     assert reply.status == Status.NOT_POSSIBLE
-
-
-async def test_cancel_before_the_document(lan: LanPrinter) -> None:
-    number = await lan.create()
-    job_id = values.integer(number)
-    assert (await lan.ask(Operation.CANCEL_JOB, job_id=job_id)).status == Status.OK
-    assert (await lan.job(number)).one("job-state") == 7
-    reply = await lan.send(number)
-    assert reply.status == Status.NOT_POSSIBLE
-    assert sent(lan.simulator) == 0
 
 
 async def test_a_printer_that_is_off_takes_jobs(lan: LanPrinter) -> None:
@@ -351,10 +340,10 @@ async def test_what_clients_ask_for_is_there(offer: Offer) -> None:
         (INKJET, ["document", "photo"]),
     ):
         lan = await offer(printer)
-        for client, (source, names) in CLIENTS.items():
-            wanted = values.keyword(*names)
+        for name, client in CLIENTS.items():
+            wanted = values.keyword(*client.names)
             reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES, requested_attributes=wanted)
-            assert set(reply.printer) == set(names) - set(NOT_ANSWERED), f"{client}: {source}"
+            assert {*reply.printer} == client.names - {*NOT_ANSWERED}, f"{name}: {client.source}"
             assert all(reply.printer.values())
         assert (await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)).many("printer-kind") == kinds
     assert set(NOT_ANSWERED) <= {name for client in CLIENTS.values() for name in client.names}
@@ -571,7 +560,6 @@ async def test_numbers_of_jobs_outlive_a_restart(lan: LanPrinter) -> None:
 
 
 def code(sent_code: bytes, encryption: str | None = None) -> Attributes:
-    """Return the operation attributes for a job with a code."""
     encrypted = (
         {} if encryption is None else {"job_password_encryption": values.keyword(encryption)}
     )

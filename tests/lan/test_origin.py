@@ -21,7 +21,6 @@ HOME = "192.168.1.23"
 async def allowed(
     hass: HomeAssistant, remote: str | None = HOME, host: str = "192.168.1.2:8123", **headers: str
 ) -> bool:
-    """Return whether a request from an address to a host is allowed."""
     transport = Mock()
     peer = None if remote is None else (remote, 50_000)
     transport.get_extra_info.side_effect = lambda name, default=None: (

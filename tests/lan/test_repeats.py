@@ -17,7 +17,7 @@ from custom_components.lianke.lan.printer import job_operations, lan_jobs as rep
 from custom_components.lianke.lan.printer.ipp_requests import DocumentStream
 from custom_components.lianke.lan.printer.lan_jobs import (
     MAX_ENDED_LAN_JOBS_A_DEVICE,
-    Repeats,
+    RepeatedDocuments,
     SenderIdentity,
     SentDocument,
     job_number,
@@ -98,10 +98,10 @@ async def test_home_assistant_ends_before_the_answer(
 ) -> None:
     """What is known of answers is gone; the job is on disk. Only within minutes is it a repetition."""
     number = await lan.print()
-    async_get_server(lan.hass).repeats = Repeats()
+    async_get_server(lan.hass).repeats = RepeatedDocuments()
     assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
     assert await lan.print() == number
-    async_get_server(lan.hass).repeats = Repeats()
+    async_get_server(lan.hass).repeats = RepeatedDocuments()
     monkeypatch.setattr(repeats, "REPEAT_SECONDS", 0)
     assert await lan.print() != number
     await came_out(lan.simulator, 2)
@@ -117,11 +117,11 @@ async def test_a_job_that_0_2_0_made_is_known_by_address_title_and_size(lan: Lan
         deliveries=(replace(job.current_delivery, document=document),),
         spec=replace(job.spec, sender="Phone", requested={"copies": 1}),
     )
-    async_get_server(lan.hass).repeats = Repeats()
+    async_get_server(lan.hass).repeats = RepeatedDocuments()
     assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
     assert await lan.print() == number
     # That answer has arrived, and what has another title or size is another document.
-    async_get_server(lan.hass).repeats = Repeats()
+    async_get_server(lan.hass).repeats = RepeatedDocuments()
     assert await lan.print(job_name=values.name(TITLE)) != number
     assert await lan.print(make_pdf(4)) != number
     await came_out(lan.simulator, 3)
@@ -138,7 +138,7 @@ async def test_a_document_comes_again_in_another_job(lan: LanPrinter) -> None:
 
     await lan.switch_off()
     number = await send()
-    async_get_server(lan.hass).repeats = Repeats()
+    async_get_server(lan.hass).repeats = RepeatedDocuments()
     assert await lan.hass.config_entries.async_reload(lan.entry.entry_id)
     again = await send()
     (job,) = jobs_of(lan)
@@ -157,7 +157,7 @@ async def test_a_device_that_asks_for_its_job_has_the_answer(
     lan: LanPrinter, device: Device
 ) -> None:
     number = await lan.print()
-    async_get_server(lan.hass).repeats = Repeats()
+    async_get_server(lan.hass).repeats = RepeatedDocuments()
     assert (await device("127.0.0.2").job(number)).status == Status.NOT_FOUND
     assert (await lan.job(number)).status == Status.OK
     assert await lan.print() != number
@@ -182,18 +182,12 @@ async def test_what_differs_is_printed(lan: LanPrinter, device: Device) -> None:
     numbers = [await send(lan, {})]
     for change in changes:
         # As if no answer had arrived.
-        async_get_server(lan.hass).repeats = Repeats()
+        async_get_server(lan.hass).repeats = RepeatedDocuments()
         other = device(str(change["address"])) if "address" in change else lan
         other = replace(other, name=str(change.get("name", lan.name)))
         numbers.append(await send(other, change))
     assert len(set(numbers)) == 6
     await came_out(lan.simulator, 6)
-
-
-async def test_a_document_sent_twice_at_once_is_printed_twice(lan: LanPrinter) -> None:
-    numbers = await asyncio.gather(lan.print(), lan.print())
-    assert len(set(numbers)) == 2
-    await came_out(lan.simulator, 2)
 
 
 async def test_the_device_cancels_and_hangs_up(
@@ -267,7 +261,7 @@ async def test_the_newest_one_is_found(lan: LanPrinter) -> None:
         dict(job.spec.requested),
         len(PDF),
     )
-    known = Repeats()
+    known = RepeatedDocuments()
     now = job.created_at + timedelta(seconds=repeats.REPEAT_SECONDS)
     assert known.find([older, job], sent, now) is job
     assert known.find([older], sent, now) is None

@@ -27,7 +27,7 @@ from ..escl.messages import ESCL_VERSION, SCAN_FORMATS
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
 from ..scanner.hub import SIGNAL_SCANNERS, Abilities, async_get_hub, scanner_device
-from .printer.printer_attributes import ANY, DOCUMENT_FORMATS, MOPRIA, urf_keywords
+from .printer.printer_attributes import ANY_FORMAT, DOCUMENT_FORMATS, MOPRIA_VERSION, urf_keywords
 from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
 from .printer.server import ICON_NAME, OfferedPrinter, async_get_server, offered_printers
 from .scanner.network_scanner import OfferedScanner, colors_of, has_source, offered_scanners
@@ -279,7 +279,7 @@ def printer_announcement(
         "ty": profile.model,
         "product": f"({profile.model})",
         "note": profile.location,
-        "pdl": ",".join(kind for kind in DOCUMENT_FORMATS if kind != ANY),
+        "pdl": ",".join(kind for kind in DOCUMENT_FORMATS if kind != ANY_FORMAT),
         "URF": ",".join(urf_keywords(profile)),
         "UUID": str(profile.uuid),
         "Color": "T" if profile.color else "F",
@@ -289,7 +289,7 @@ def printer_announcement(
         "Fax": "F",
         "PaperMax": largest_paper(profile.media),
         "kind": ",".join(profile.kinds),
-        "mopria-certified": MOPRIA,
+        "mopria-certified": MOPRIA_VERSION,
         "usb_MFG": profile.maker,
         "usb_MDL": profile.model,
         "adminurl": place.page,
@@ -324,7 +324,7 @@ def scanner_announcement(
         "uuid": offered.uuid,
         "adminurl": place.page,
         "representation": f"{place.page.partition('/config')[0]}{offered.path}/{ICON_NAME}",
-        "mopria-certified-scan": MOPRIA,
+        "mopria-certified-scan": MOPRIA_VERSION,
     }
     host = offered.uuid.rpartition("-")[2]
     return place.announcement(USCANS if place.secure else USCAN, name, host, text)

@@ -97,7 +97,7 @@ class LanClient(NamedTuple):
     device: str  # Has the limits and turns; it may have several addresses.
 
 
-class Devices:
+class DeviceTable:
     """Maps addresses to devices, as far as this system's table of neighbours knows them."""
 
     def __init__(self) -> None:
@@ -109,9 +109,9 @@ class Devices:
         if not is_from_home(hass, request):
             raise web.HTTPNotFound
         address = str(address_of(request))
-        return LanClient(address, await self.async_of(hass, address))
+        return LanClient(address, await self.async_device_of(hass, address))
 
-    async def async_of(self, hass: HomeAssistant, address: str) -> str:
+    async def async_device_of(self, hass: HomeAssistant, address: str) -> str:
         """Return a device's hardware address, or its address where the system does not know that.
 
         So behind a router, or on a system other than Linux, each address is a device.
@@ -135,12 +135,12 @@ def neighbours() -> dict[str, str]:
         asked = _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
         length = _HEADER.size + len(asked)
         line.send(_HEADER.pack(length, _GET, _REQUEST_ALL, 1, 0) + asked)
-        while _read(line.recv(_BUFFER), found):
+        while _read_neighbours(line.recv(_BUFFER), found):
             pass
     return found
 
 
-def _read(data: bytes, found: dict[str, str]) -> bool:
+def _read_neighbours(data: bytes, found: dict[str, str]) -> bool:
     """Read netlink messages into `found`; return whether more follow."""
     while data:
         length, kind, *_ = _HEADER.unpack_from(data)

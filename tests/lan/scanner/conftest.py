@@ -62,7 +62,6 @@ class LanScanner:
         return async_get_hub(self.hass, self.entry)
 
     async def get(self, what: str) -> tuple[int, str]:
-        """Return a description's status and text."""
         async with self.session.get(f"{self.url}/{what}") as answer:
             return answer.status, await answer.text()
 
@@ -80,7 +79,6 @@ class LanScanner:
         return place
 
     async def next(self, place: str) -> tuple[int, bytes]:
-        """Return the next document of a scan."""
         async with self.session.get(f"{place}/NextDocument") as answer:
             body = await answer.read()
             if answer.status == 200:
@@ -89,18 +87,15 @@ class LanScanner:
             return answer.status, body
 
     async def delete(self, place: str) -> int:
-        """End a scan."""
         async with self.session.delete(place) as answer:
             return answer.status
 
 
 def settings(*elements: str) -> bytes:
-    """Return a request with these elements."""
     return f"<scan:ScanSettings xmlns:scan='s'>{''.join(elements)}</scan:ScanSettings>".encode()
 
 
 def picture_of(data: bytes) -> Image.Image:
-    """Return the picture of a JPEG document."""
     picture = Image.open(BytesIO(data))
     assert picture.format == "JPEG"
     picture.load()
@@ -112,7 +107,6 @@ def dpi(number: int) -> str:
 
 
 def spooled(lan: LanScanner) -> list[str]:
-    """Return the files in the spool."""
     folder = lan.hass.config.cache_path("lianke", "spool")
     return sorted(path.name for path in Path(folder).iterdir())
 
@@ -168,7 +162,6 @@ async def lan(
     entry: MockConfigEntry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncGenerator[LanScanner]:
-    """Return the laser printer's scanner, offered to the home network."""
     # The simulated scanner takes no time to speak of.
     monkeypatch.setattr(scanning, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(network_scanner, "CLIENT_TURN_SECONDS", 1)
@@ -190,7 +183,6 @@ type Device = Callable[[str], LanScanner]
 
 @pytest.fixture
 async def device(lan: LanScanner) -> AsyncGenerator[Device]:
-    """Return a function that lets another address talk to the scanner."""
     sessions: list[ClientSession] = []
 
     def device(address: str) -> LanScanner:

@@ -143,7 +143,6 @@ async def test_the_house_waits_for_the_scan_of_a_device(
 
 
 def states(lan: LanScanner) -> list[str]:
-    """Return where the service's scans are, the oldest first."""
     return [one.state for one in lan.simulator.cloud.scans.values()]
 
 

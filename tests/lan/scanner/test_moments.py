@@ -110,7 +110,6 @@ class Client:
             return
 
     def read(self, body: bytes) -> list[str]:
-        """Return which papers a document shows."""
         if not body.startswith(b"%PDF"):
             pictures = [picture_of(body)]
         else:
@@ -279,7 +278,6 @@ async def sweep(case: Case, story: str, way: str, every: int) -> None:
 async def case(
     lan: LanScanner, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Case:
-    """Return a scanner whose moments are counted."""
     lan.simulator.cloud.variants.update(scan_dpi=DPI)
     monkeypatch.setattr(network_scanner, "ABANDONED_SECONDS", 0.5)
     for module in (scanner, scanning, hubs):

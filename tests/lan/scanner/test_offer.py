@@ -107,7 +107,6 @@ PROGRAMS = ("dbus-daemon", "/usr/sbin/avahi-daemon", "airscan-discover", "unshar
 
 @asynccontextmanager
 async def running(*command: str, **environ: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Have a program run meanwhile."""
     process = await asyncio.create_subprocess_exec(
         *command,
         env={**os.environ, **environ},

@@ -49,13 +49,11 @@ class Sane:
         )
 
     async def run(self, *command: str) -> tuple[int | None, str]:
-        """Run a program of SANE; return how it ended and what it said."""
         process = await self.start(*command)
         out, _ = await process.communicate()
         return process.returncode, out.decode("utf-8", "replace")
 
     async def scan(self, name: str, *options: str) -> Image.Image:
-        """Return what scanimage makes of a page."""
         path = self.folder / name
         code, said = await self.run(
             *("scanimage", "-d", DEVICE, "--format=pnm", "-o", str(path)), *options

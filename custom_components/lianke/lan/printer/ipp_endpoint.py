@@ -30,7 +30,7 @@ from .ipp_requests import (
     response_message,
 )
 from .lan_jobs import async_deliver
-from .server import ICON_FILE, ICON_NAME, async_find_printer, async_get_server
+from .server import ICON_NAME, ICON_PATH, async_find_printer, async_get_server
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class IconView(HomeAssistantView):
         hass: HomeAssistant = request.app[KEY_HASS]
         if not is_from_home(hass, request) or async_find_printer(hass, token) is None:
             raise web.HTTPNotFound
-        return web.FileResponse(ICON_FILE)
+        return web.FileResponse(ICON_PATH)
 
 
 async def _async_answer(request: IppRequest) -> IppResponse:

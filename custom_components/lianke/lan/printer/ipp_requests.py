@@ -242,11 +242,11 @@ _STATUSES: Final[dict[str, Status]] = {
         Status.FORMAT_NOT_SUPPORTED,
     ),
 }
-_OPTION: Final = ("_not_available", "_out_of_range", "paper_required", "invalid_option")
+_OPTION_ERRORS: Final = ("_not_available", "_out_of_range", "paper_required", "invalid_option")
 
 
 # Not the sender's fault, but our own state: the document may be sent again as it is.
-_OURS: Final = (
+_NOT_THE_SENDERS_FAULT: Final = (
     Status.BUSY,
     Status.NOT_ACCEPTING_JOBS,
     Status.NOT_FOUND,
@@ -258,15 +258,15 @@ _OURS: Final = (
 def is_senders_fault(err: IppError | InputError | HomeAssistantError) -> bool:
     """Whether a document was refused for what it is, or for how it was sent."""
     if isinstance(err, IppError):
-        return err.status not in _OURS
+        return err.status not in _NOT_THE_SENDERS_FAULT
     key = err.reason if isinstance(err, InputError) else err.translation_key or ""
-    return key != "too_many_jobs" and _STATUSES.get(key) not in _OURS
+    return key != "too_many_jobs" and _STATUSES.get(key) not in _NOT_THE_SENDERS_FAULT
 
 
 async def async_refusal(hass: HomeAssistant, err: HomeAssistantError) -> IppError:
     """Map an error to an IPP status, with the reason in Home Assistant's language."""
     key = err.translation_key or ""
     status = _STATUSES.get(key, Status.NOT_POSSIBLE)
-    if key.endswith(_OPTION):
+    if key.endswith(_OPTION_ERRORS):
         status = Status.ATTRIBUTES_NOT_SUPPORTED
     return IppError(status, await async_error_text(hass, key, err.translation_placeholders))

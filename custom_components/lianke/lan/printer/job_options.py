@@ -15,7 +15,7 @@ from ...ipp.model import (
     Range,
     collection,
 )
-from .printer_attributes import FIXED, JOB_TEMPLATE
+from .printer_attributes import FIXED_ATTRIBUTES, JOB_TEMPLATE
 from .profile import IPP_QUALITIES, FoundMedia, Profile, find_media, named_media, tray_of
 
 # Ranges in a page selection.
@@ -26,13 +26,13 @@ _LAST_PAGE: Final = 99_999
 _ORIENTATIONS: Final = {3: "portrait", 4: "landscape", 5: "landscape", 6: "portrait"}
 _PAPERS: Final = ("media", "media-col")
 # Attributes that have only one value here, which needs no option.
-_FIXED: Final = ("finishings", "job-hold-until", "job-sheets", "number-up", "output-bin")
+_ONE_VALUE_ONLY: Final = ("finishings", "job-hold-until", "job-sheets", "number-up", "output-bin")
 # `auto`: the client leaves the choice to the printer's default options.
 _SCALES: Final = {"auto": None, "auto-fit": "fit", "fit": "fit", "fill": "cover", "none": "none"}
 _COLOR_KEYWORDS: Final = {"auto": None, "color": "color", "monochrome": "mono"}
 _MARGINS: Final = tuple(f"media-{side}-margin" for side in ("top", "right", "bottom", "left"))
 # Attributes that need no option: there is one choice, or the document contains it already.
-_IGNORED: Final = frozenset(
+_IGNORED_ATTRIBUTES: Final = frozenset(
     {
         "job-name",
         "job-mandatory-attributes",
@@ -61,7 +61,7 @@ class JobOptions:
 def read_job_options(attributes: Attributes, profile: Profile) -> JobOptions:
     job = JobOptions()
     for name, values in attributes.items():
-        if name in _IGNORED:
+        if name in _IGNORED_ATTRIBUTES:
             continue
         found: FoundOptions
         if name == "media-col" and isinstance(media := values[0].content, Mapping):
@@ -84,7 +84,7 @@ def read_job_options(attributes: Attributes, profile: Profile) -> JobOptions:
     return job
 
 
-def _word(content: Content) -> str:
+def _keyword(content: Content) -> str:
     """Return a keyword or name, "" for anything else."""
     return content if isinstance(content, str) else ""
 
@@ -99,7 +99,7 @@ def _copies(content: Content, profile: Profile) -> FoundOptions:
     return {"copies": copies} if 1 <= copies <= profile.max_copies else None
 
 
-def _only(wanted: Content) -> _AttributeReader:
+def _only_value(wanted: Content) -> _AttributeReader:
     """Make a reader for an attribute that can have only this value."""
 
     def read(content: Content, _profile: Profile) -> FoundOptions:
@@ -122,19 +122,19 @@ def _offered(option: str, offers: Callable[[Profile], Mapping[str, Any]]) -> _At
     """Make a reader for an attribute whose keywords stand for what the printer offers."""
 
     def read(content: Content, profile: Profile) -> FoundOptions:
-        word, offered = _word(content), offers(profile)
+        word, offered = _keyword(content), offers(profile)
         return {option: offered[word]} if word in offered else None
 
     return read
 
 
 def _source(content: Content, profile: Profile) -> FoundOptions:
-    word = tray_of(_word(content))
+    word = tray_of(_keyword(content))
     return {"tray": profile.trays[word]} if word in profile.trays else None
 
 
 def _media(content: Content, profile: Profile) -> FoundOptions:
-    found = named_media(profile.media, _word(content))
+    found = named_media(profile.media, _keyword(content))
     return None if found is None else _paper(found)
 
 
@@ -197,7 +197,10 @@ _ATTRIBUTE_READERS: Final[Mapping[str, _AttributeReader]] = {
     "copies": _copies,
     "media": _media,
     "orientation-requested": _word_for("orientation", _ORIENTATIONS),
-    **{name: _only(FIXED[f"{name}-default"][0].content) for name in _FIXED},
+    **{
+        name: _only_value(FIXED_ATTRIBUTES[f"{name}-default"][0].content)
+        for name in _ONE_VALUE_ONLY
+    },
     "print-color-mode": _offered(
         "color", lambda profile: {word: _COLOR_KEYWORDS[word] for word in profile.color_modes}
     ),

@@ -180,7 +180,7 @@ class SentDocument(NamedTuple):
     size: int  # bytes
 
 
-class Repeats:
+class RepeatedDocuments:
     """Knows which devices got the answer about their job, and finds the job of one that did not."""
 
     def __init__(self) -> None:

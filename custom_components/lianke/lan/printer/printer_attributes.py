@@ -15,10 +15,10 @@ from .profile import IPP_QUALITIES, RASTER_RESOLUTIONS, Media, Profile, source_o
 
 PWG_RASTER: Final = "image/pwg-raster"
 APPLE_RASTER: Final = "image/urf"
-ANY: Final = "application/octet-stream"
+ANY_FORMAT: Final = "application/octet-stream"
 # The version of Mopria's protocol; Windows takes it as a sign that no driver is needed.
-MOPRIA: Final = "1.3"
-DOCUMENT_FORMATS: Final = (PDF_TYPE, JPEG_TYPE, APPLE_RASTER, PWG_RASTER, ANY)
+MOPRIA_VERSION: Final = "1.3"
+DOCUMENT_FORMATS: Final = (PDF_TYPE, JPEG_TYPE, APPLE_RASTER, PWG_RASTER, ANY_FORMAT)
 COMPRESSIONS: Final = ("none", "gzip", "deflate")
 _TABLES: Final = json.loads(Path(__file__).with_name("fixed.json").read_text("utf-8"))
 JOB_TEMPLATE: Final[tuple[str, ...]] = tuple(_TABLES["job_template"])
@@ -31,13 +31,13 @@ LOW_LEVEL: Final = 15
 
 # Attributes that are the same for all printers, by the syntax of their values. IPP Everywhere requires overrides to be
 # named; a job that asks for any gets the answer that it was ignored.
-FIXED: Final[Attributes] = {
+FIXED_ATTRIBUTES: Final[Attributes] = {
     name: getattr(values, syntax)(*contents)
     for syntax, attributes in _TABLES["attributes"].items()
     for name, contents in attributes.items()
 }
 # printer-state and printer-state-reasons. A printer that is off accepts jobs: they wait here.
-STATES: Final[dict[PrinterStatus | None, tuple[int, str]]] = {
+PRINTER_STATES: Final[dict[PrinterStatus | None, tuple[int, str]]] = {
     None: (PRINTER_IDLE, "none"),
     PrinterStatus.BOX_OFFLINE: (PRINTER_IDLE, "offline-report"),
     PrinterStatus.DISCONNECTED: (PRINTER_IDLE, "offline-report"),
@@ -64,7 +64,7 @@ def up_time(started_at: datetime, moment: datetime | None = None) -> int:
 def describe_printer(profile: Profile) -> Attributes:
     """Return what follows from the profile, but for `media-col-database`: clients ask for that by name."""
     return {
-        **FIXED,
+        **FIXED_ATTRIBUTES,
         "printer-name": values.name(profile.name),
         "printer-info": values.text(profile.name),
         "printer-dns-sd-name": values.name(profile.name),
@@ -75,12 +75,12 @@ def describe_printer(profile: Profile) -> Attributes:
         "printer-geo-location": values.UNKNOWN,
         "printer-kind": values.keyword(*profile.kinds),
         "printer-firmware-name": values.name(DOMAIN),
-        "mopria-certified": values.text(MOPRIA),
+        "mopria-certified": values.text(MOPRIA_VERSION),
         "charset-configured": (IppValue(Tag.CHARSET, "utf-8"),),
         "charset-supported": (IppValue(Tag.CHARSET, "utf-8"), IppValue(Tag.CHARSET, "us-ascii")),
         "operations-supported": values.enum(*Operation),
         "compression-supported": values.keyword(*COMPRESSIONS),
-        "document-format-default": values.mime_type(ANY),
+        "document-format-default": values.mime_type(ANY_FORMAT),
         "document-format-supported": values.mime_type(*DOCUMENT_FORMATS),
         "document-format-preferred": values.mime_type(PDF_TYPE),
         "multiple-operation-time-out": values.integer(DOCUMENT_SECONDS),

@@ -1,6 +1,6 @@
 """What a printer offers to the home network, from its driver's capabilities and the options of its box."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 import json
 from pathlib import Path
@@ -144,12 +144,11 @@ class FoundMedia(NamedTuple):
     is_turned: bool  # The paper has this size only when it is turned.
 
 
-def find_media(media: Iterable[Media], width: int, height: int) -> FoundMedia | None:
+def find_media(media: Sequence[Media], width: int, height: int) -> FoundMedia | None:
     """Find the paper of a size in 0.01 mm, None without one that is near enough.
 
     A paper that must be turned comes last: for a photo in landscape, devices name the longer side as its width.
     """
-    offered = tuple(media)
     for is_turned, asked in ((False, (width, height)), (True, (height, width))):
         sizes = [asked]
         for one, other in (_SAME_SHEETS, _SAME_SHEETS[::-1]):
@@ -158,7 +157,7 @@ def find_media(media: Iterable[Media], width: int, height: int) -> FoundMedia | 
         for size in sizes:
             near = [
                 (abs(item.width - size[0]) + abs(item.height - size[1]), number, item)
-                for number, item in enumerate(offered)
+                for number, item in enumerate(media)
                 if _is_near((item.width, item.height), *size)
             ]
             if near:
@@ -171,15 +170,14 @@ def _is_near(size: tuple[int, int], width: int, height: int) -> bool:
     return abs(size[0] - width) <= most and abs(size[1] - height) <= most
 
 
-def named_media(media: Iterable[Media], name: str) -> FoundMedia | None:
+def named_media(media: Sequence[Media], name: str) -> FoundMedia | None:
     """Find a paper by its PWG name, or by the size in that name; None without one."""
-    offered = tuple(media)
-    if found := next((item for item in offered if item.name == name), None):
+    if found := next((item for item in media if item.name == name), None):
         return FoundMedia(found, is_turned=False)
     if (said := _SIZE_IN_NAME.search(name)) is None:
         return None
     unit = 100 if said[3] == "mm" else 2540
-    return find_media(offered, round(float(said[1]) * unit), round(float(said[2]) * unit))
+    return find_media(media, round(float(said[1]) * unit), round(float(said[2]) * unit))
 
 
 def tray_keywords(trays: Mapping[str, int] | None) -> dict[str, int | None]:
@@ -243,8 +241,12 @@ MANUAL_SIDES: Final[Mapping[str, str]] = {
     word: ours if word == ONE_SIDED_KEYWORD else f"manual_{ours}" for word, ours in SIDES.items()
 }
 # IPP's print-quality.
-DRAFT, NORMAL, HIGH = 3, 4, 5
-IPP_QUALITIES: Final[Mapping[int, str]] = {DRAFT: "draft", NORMAL: "normal", HIGH: "high"}
+QUALITY_DRAFT, QUALITY_NORMAL, QUALITY_HIGH = 3, 4, 5
+IPP_QUALITIES: Final[Mapping[int, str]] = {
+    QUALITY_DRAFT: "draft",
+    QUALITY_NORMAL: "normal",
+    QUALITY_HIGH: "high",
+}
 _KINDS: Final[Mapping[PrinterType, str]] = {
     PrinterType.RECEIPT: "receipt",
     PrinterType.LABEL: "label",
@@ -323,7 +325,7 @@ def make_profile(
         default_color=asked if asked in modes else modes[0],
         default_quality=next(
             (word for word, ours in IPP_QUALITIES.items() if QUALITIES[ours] == defaults.quality),
-            NORMAL,
+            QUALITY_NORMAL,
         ),
         default_copies=defaults.copies,
         max_copies=min(able.max_copies or MAX_COPIES, MAX_COPIES),

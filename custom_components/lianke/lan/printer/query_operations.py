@@ -121,7 +121,7 @@ async def _async_situation(request: IppRequest, profile: Profile) -> Attributes:
     queued = entry.runtime_data.queue.waiting(view.key) + len(request.pending.pending)
     changed_at = server.changes.since((token, "state"), view.status)
     configured_at = server.changes.since((token, "profile"), replace(profile, markers=()))
-    state, reason = printer_attributes.STATES[view.status]
+    state, reason = printer_attributes.PRINTER_STATES[view.status]
     reasons = [reason] if reason != "none" else []
     if server.documents.is_full(request.device):
         reasons.append("spool-area-full-report")
@@ -242,8 +242,10 @@ def _time_attributes(event: str, since: datetime, moment: datetime | None) -> At
 
 # Jobs in an answer.
 MAX_LISTED_JOBS: Final = 100
-_ALL: Final = frozenset({"all", "printer-description", "job-template", "job-description"})
-_TEMPLATE: Final = frozenset(
+_ALL_JOB_ATTRIBUTES: Final = frozenset(
+    {"all", "printer-description", "job-template", "job-description"}
+)
+_TEMPLATE_ATTRIBUTES: Final = frozenset(
     f"{name}{end}" for name in JOB_TEMPLATE for end in ("", "-default", "-supported", "-ready")
 )
 
@@ -257,7 +259,7 @@ async def async_get_printer_attributes(request: IppRequest) -> IppResponse:
         name: value
         for name, value in attributes.items()
         if not wanted.isdisjoint(
-            ("all", name, "job-template" if name in _TEMPLATE else "printer-description")
+            ("all", name, "job-template" if name in _TEMPLATE_ATTRIBUTES else "printer-description")
         )
     }
     if "media-col-database" in wanted:
@@ -301,4 +303,4 @@ async def async_identify_printer(_request: IppRequest) -> IppResponse:
 def _wanted_of_job(request: IppRequest) -> Collection[str] | None:
     """Return None for all attributes."""
     wanted = frozenset(request.words("requested-attributes"))
-    return wanted if wanted and not _ALL.intersection(wanted) else None
+    return wanted if wanted and not _ALL_JOB_ATTRIBUTES.intersection(wanted) else None

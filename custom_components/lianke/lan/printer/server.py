@@ -18,12 +18,12 @@ from ...const import CONF_LAN_PRINTERS, DOMAIN, LAN_PRINTER_PATH
 from ...fair_queue import FairQueue
 from ...jobs.rules import RATE_PERIOD
 from ...runtime import LiankeConfigEntry
-from ..origin import Devices
-from .lan_jobs import PendingJobs, Repeats
+from ..origin import DeviceTable
+from .lan_jobs import PendingJobs, RepeatedDocuments
 
 # The picture that devices show of a printer or scanner.
 ICON_NAME: Final = "icon.png"
-ICON_FILE: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
+ICON_PATH: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
 
 
 class ChangeTimes:
@@ -70,7 +70,7 @@ class OfferedPrinter(NamedTuple):
         return f"{LAN_PRINTER_PATH}/{self.token}"
 
 
-class Refusals:
+class RefusedDocuments:
     """Counts the documents of the last hour that became no job, by printer and device."""
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class LanServer:
 
     def __init__(self) -> None:
         self.started_at = datetime.now(UTC)
-        self.devices = Devices()
+        self.devices = DeviceTable()
         self.changes = ChangeTimes(self.started_at)
         self.pending: defaultdict[str, PendingJobs] = defaultdict(PendingJobs)
         self.pending_places = FairQueue(
@@ -103,8 +103,8 @@ class LanServer:
         )
         self.requests = FairQueue(MAX_LAN_REQUESTS, MAX_LAN_REQUESTS_A_DEVICE)
         self.documents = FairQueue(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
-        self.refusals = Refusals()
-        self.repeats = Repeats()
+        self.refusals = RefusedDocuments()
+        self.repeats = RepeatedDocuments()
         # Held while zeroconf looks for a free name in the home network.
         self.naming = asyncio.Lock()
 

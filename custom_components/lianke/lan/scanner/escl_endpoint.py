@@ -26,7 +26,7 @@ from ...escl.messages import (
 from ...fair_queue import NoPlaceError
 from ..origin import LanClient
 from ..printer.lan_jobs import async_deliver
-from ..printer.server import ICON_FILE, ICON_NAME, async_get_server
+from ..printer.server import ICON_NAME, ICON_PATH, async_get_server
 from .network_scanner import (
     NetworkScan,
     NetworkScanner,
@@ -44,10 +44,10 @@ SCAN_DELIVERY_SECONDS: Final = 600
 # Seconds without a sign that the client has received more of it.
 CLIENT_SILENCE_SECONDS: Final = 20
 # Seconds after which a client should ask again.
-_LATER: Final = "2"
-XML: Final = "text/xml"
+_RETRY_AFTER: Final = "2"
+XML_TYPE: Final = "text/xml"
 # Only a 404 means that the client has had all pages.
-_GONE: Final = {
+_NO_MORE_PAGES: Final = {
     ScanJobState.COMPLETED: web.HTTPNotFound,
     ScanJobState.CANCELED: web.HTTPGone,
 }
@@ -95,7 +95,7 @@ class DescriptionView(_ScannerView):
     async def get(self, request: web.Request, token: str, what: str) -> web.StreamResponse:
         async with self.scanner(request, token) as (scanner, client):
             if what == ICON_NAME:
-                return web.FileResponse(ICON_FILE)
+                return web.FileResponse(ICON_PATH)
             if what == "ScannerCapabilities":
                 document = capabilities_xml(_capabilities(request, scanner))
             else:
@@ -107,7 +107,7 @@ class DescriptionView(_ScannerView):
                 document = status_xml(
                     [*map(scanner.info, known)], is_idle=not scanner.is_busy(client.device)
                 )
-            return web.Response(body=document, content_type=XML, charset="utf-8")
+            return web.Response(body=document, content_type=XML_TYPE, charset="utf-8")
 
 
 def _capabilities(request: web.Request, scanner: NetworkScanner) -> ScannerCapabilities:
@@ -179,12 +179,12 @@ class DocumentView(_ScannerView):
                     except TimeoutError:
                         raise _busy() from None
                     if path is None:
-                        raise _GONE.get(scan.state, web.HTTPInternalServerError)
+                        raise _NO_MORE_PAGES.get(scan.state, web.HTTPInternalServerError)
                     return await _async_send(request, scanner, scan, path)
 
 
 def _busy() -> web.HTTPServiceUnavailable:
-    return web.HTTPServiceUnavailable(headers={hdrs.RETRY_AFTER: _LATER})
+    return web.HTTPServiceUnavailable(headers={hdrs.RETRY_AFTER: _RETRY_AFTER})
 
 
 async def _async_read(request: web.Request) -> bytes:
@@ -212,13 +212,13 @@ async def _async_send(
         opened = await hass.async_add_executor_job(path.open, "rb")
     except OSError:
         # The scan was canceled just then, or the disk fails.
-        raise _GONE.get(scan.state, web.HTTPInternalServerError) from None
+        raise _NO_MORE_PAGES.get(scan.state, web.HTTPInternalServerError) from None
     with opened as file:
         # A private page: nothing on the way may keep it.
         kept_by_nobody = {hdrs.CACHE_CONTROL: "no-store"}
         kind, taken = scan.settings.format, partial(scanner.on_page_delivered, scan)
         response = web.Response(body=file, content_type=kind, headers=kept_by_nobody)
-        until = scanner.fetch_until(scan, os.fstat(file.fileno()).st_size)
+        until = scanner.fetch_deadline(scan, os.fstat(file.fileno()).st_size)
         try:
             async with asyncio.timeout(SCAN_DELIVERY_SECONDS), asyncio.timeout_at(until):
                 # Over a slow line, the end of a page arrives long after it was written.

@@ -343,7 +343,7 @@ class NetworkScanner:
             self._hass.async_add_executor_job(unlink_all, [scan.pages.popleft()])
             scan.changed.set()
 
-    def fetch_until(self, scan: NetworkScan, size: int) -> float:
+    def fetch_deadline(self, scan: NetworkScan, size: int) -> float:
         """Until when (the loop's clock) the client may take the next document, which has `size` bytes."""
         if scan.fetch_until is None:
             seconds = PAGE_TAKE_SECONDS + size / SLOWEST_CLIENT_BYTES_A_SECOND
