@@ -36,7 +36,7 @@ from custom_components.lianke.printing.builtin_pages import async_print_test_pag
 from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest, until
 from tests.conftest import make_entry, set_up, tear_down
-from tests.documents.test_spool import make
+from tests.documents.conftest import make
 from tests.household import House, box_of, data_of, follow, twin_of
 from tests.ledgers import keep, refusing, rows
 from tests.simulator import Simulator

@@ -37,8 +37,8 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.llm import FOREIGN_TITLE, MAX_JOBS_LISTED
+from tests.documents.entities import Door, add
 from tests.documents.samples import picture
-from tests.documents.test_entities import Door, add
 from tests.household import (
     INKJET,
     LASER,

@@ -9,10 +9,11 @@ import pytest
 
 from custom_components.lianke.api.capabilities import A4_ID
 from custom_components.lianke.api.options import ResolvedOptions
-from custom_components.lianke.documents.document import Document, SourceKind
+from custom_components.lianke.documents.conversion import make_document
+from custom_components.lianke.documents.document import Document, FileType, SourceKind
 from custom_components.lianke.documents.pdf_client import PdfWorker, async_get_pdf_worker
 from custom_components.lianke.documents.sources import DocumentRequest, Source, async_get_document
-from custom_components.lianke.documents.spool import Spool, async_get_spool
+from custom_components.lianke.documents.spool import Spool, async_get_spool, write_bytes
 
 
 async def fetched(
@@ -35,6 +36,16 @@ async def fetched(
         )
         spool.release(document.path)
     return document
+
+
+async def make(spool: Spool, data: bytes = b"hello") -> Document:
+    """Write printer commands into the spool."""
+
+    def write(path: Path) -> Document:
+        write_bytes(path, data)
+        return make_document(path, "label", title="Label", kind=FileType.RAW)
+
+    return await spool.async_write(write)
 
 
 def spooled(hass: HomeAssistant) -> list[str]:

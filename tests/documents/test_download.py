@@ -2,21 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 import gzip
 from ipaddress import ip_address
 from pathlib import Path
 import random
-import ssl
 import zlib
 
 from aiohttp import ClientTimeout, ThreadedResolver, web
 from aiohttp.abc import ResolveResult
 from aiohttp.test_utils import TestServer
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from homeassistant.core import HomeAssistant
 import pytest
 
@@ -25,6 +19,7 @@ from custom_components.lianke.api.addresses import NotPublicError, PublicResolve
 from custom_components.lianke.documents import download
 from custom_components.lianke.documents.download import async_download
 from custom_components.lianke.errors import InputError
+from tests.documents.certificates import certificate
 from tests.household import PDF, Site
 
 LIMIT = 1024 * 1024
@@ -265,38 +260,6 @@ async def test_a_slow_server_is_given_up(
     # Its redirects have no more time together.
     site.answer = sends_on
     assert await refused(hass, f"{site.url}/x", tmp_path) == "url_unreachable"
-
-
-def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return the contexts of a server named documents.example and of a client that trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "documents.example")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("documents.example")]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    public, private = folder / "cert.pem", folder / "key.pem"
-    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(public, private)
-    return server, ssl.create_default_context(cafile=str(public))
 
 
 async def test_every_connection_is_judged_anew(

@@ -15,7 +15,7 @@ from custom_components.lianke.pages.testpage import test_page as make_test_page
 from tests import needs
 from tests.documents.browser import draw
 from tests.documents.samples import picture
-from tests.pages.test_page import ABLE, style_for
+from tests.pages.styles import ABLE, style_for
 from tests.papers import paper
 
 pytestmark = [

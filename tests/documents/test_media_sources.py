@@ -46,8 +46,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.documents import media as documents_media
 from tests import media_servers
+from tests.documents.certificates import certificate
 from tests.documents.samples import picture
-from tests.documents.test_download import certificate
 from tests.household import House, Site
 
 SHELF = "media-source://shelf"

@@ -15,8 +15,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.documents import spool as spool_module
-from custom_components.lianke.documents.conversion import make_document
-from custom_components.lianke.documents.document import Document, FileType
 from custom_components.lianke.documents.spool import (
     Spool,
     copy_opened,
@@ -25,15 +23,7 @@ from custom_components.lianke.documents.spool import (
     write_bytes,
 )
 from custom_components.lianke.errors import InputError
-from tests.documents.conftest import spooled
-
-
-async def make(spool: Spool, data: bytes = b"hello") -> Document:
-    def write(path: Path) -> Document:
-        write_bytes(path, data)
-        return make_document(path, "label", title="Label", kind=FileType.RAW)
-
-    return await spool.async_write(write)
+from tests.documents.conftest import make, spooled
 
 
 class SlowDrawing:

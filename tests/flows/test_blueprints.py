@@ -63,8 +63,8 @@ from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
 from custom_components.lianke.pages.clean import escape_markdown
 from tests.clock import Clock, elapse, rest, until
 from tests.conftest import make_entry, set_up
+from tests.documents.entities import ITEMS, Door, Family, Shopping, add
 from tests.documents.samples import picture
-from tests.documents.test_entities import ITEMS, Door, Family, Shopping, add
 from tests.flows.telegram import MAX_FILE, TOKEN, Telegram, telegram
 from tests.household import House, ask, data_of, device_of, make_media, show_state, twin_of
 from tests.simulator import Box, Fault, Outcome, Simulator, make_pdf

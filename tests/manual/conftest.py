@@ -30,7 +30,7 @@ from tests.documents.samples import picture
 from tests.simulator import Printer, Simulator, make_pdf
 
 if TYPE_CHECKING:
-    from tests.documents.test_entities import Shopping
+    from tests.documents.entities import Shopping
 
 LASER = "Kyocera MA2000w GX"
 MENU = make_pdf(3, "Menu")
@@ -130,7 +130,7 @@ class House(household.House):
 async def shopping_list(hass: HomeAssistant) -> Shopping:
     """Set up what the examples need besides a printer; before the web server starts."""
     # Cameras complain of a missing library when they are imported, before there is a log to put it.
-    from tests.documents.test_entities import Door, Family, Shopping, add
+    from tests.documents.entities import Door, Family, Shopping, add
 
     shopping_list = Shopping(ITEMS, entity_id="todo.shopping_list", name="Shopping list")
     await add(hass, "todo", [shopping_list])

@@ -34,7 +34,7 @@ from custom_components.lianke.documents.page_documents import AGENDAS
 from custom_components.lianke.documents.sheets import (
     BOOKLET_SIDES,
     PHOTO_FITS,
-    PHOTO_SIZES,
+    PHOTO_PRINT_SIZES,
     SHEET_ORDERS,
     SHEETS,
     STAMPS,
@@ -263,7 +263,7 @@ VALUES = {
     "sheet": SHEETS,
     "sheet_order": SHEET_ORDERS,
     "booklet_side": BOOKLET_SIDES,
-    "photo_size": PHOTO_SIZES,
+    "photo_size": PHOTO_PRINT_SIZES,
     "photo_fit": PHOTO_FITS,
     "stamp": STAMPS,
     "agenda": AGENDAS,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
-import json
 from pathlib import Path
 import re
 import zlib
@@ -10,13 +9,13 @@ import zlib
 import pypdfium2
 import pytest
 
-from custom_components.lianke.api.capabilities import Capabilities, Paper
 from custom_components.lianke.pages.compose import csv_page, markdown_page, text_page
 from custom_components.lianke.pages.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
-from custom_components.lianke.pages.page import PageStyle, paper_size
+from custom_components.lianke.pages.page import PageStyle
 from custom_components.lianke.pages.testpage import color_page, test_page as make_test_page
 from tests import needs
 from tests.documents.browser import draw
+from tests.pages.styles import ABLE, NOW, style_for
 from tests.papers import paper
 
 pytestmark = [
@@ -27,13 +26,6 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-LABELS = json.loads(
-    Path(__file__)
-    .parents[2]
-    .joinpath("custom_components", "lianke", "translations", "zh-Hans.json")
-    .read_text("utf-8")
-)["common"]
-NOW = datetime(2026, 11, 24, 7, 30, tzinfo=UTC)
 POINT = 72 / 25.4
 # Letters may reach a little over their box.
 SLACK = 0.6
@@ -77,13 +69,6 @@ TABLE = "姓名,部门,电话,地址,日期,备注,级别\n" + "\n".join(
     f"张三{row},研发部,138{row:08},北京市海淀区中关村大街{row}号,2020-01-01,无,P1"
     for row in range(40)
 )
-ABLE = Capabilities(
-    papers={"A4": 9, "信封 DL\r\n": 27},
-    trays={"自动选择": 7},
-    colors=frozenset({1, 2}),
-    duplex=frozenset({1, 2, 3}),
-    max_copies=99,
-)
 
 
 def week() -> list[AgendaEntry]:
@@ -121,20 +106,6 @@ PAGES: dict[str, Callable[[PageStyle], str]] = {
     "test": lambda style: make_test_page("京瓷", "Kyocera MA2000w", ABLE, "A4", style),
     "color": color_page,
 }
-
-
-def style_for(found: Paper, header: str | None = "家里的清单") -> PageStyle:
-    width, height, side, top = paper_size(found)
-    return PageStyle(
-        width=width,
-        height=height,
-        margin_side=side,
-        margin_top=top,
-        language="zh-Hans",
-        now=NOW,
-        texts=LABELS,
-        header=header,
-    )
 
 
 def streams(pdf: bytes) -> Iterator[bytes]:

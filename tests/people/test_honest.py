@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 
 from tests.clock import Clock, elapse, rest
-from tests.documents.test_entities import Family, add
+from tests.documents.entities import Family, add
 from tests.household import House
 from tests.people.steps import (
     ENDED,

@@ -7,7 +7,7 @@ from homeassistant.components.todo.const import TodoItemStatus, TodoListEntityFe
 from homeassistant.components.todo.entity import TodoItem, TodoListEntity
 import pytest
 
-from tests.documents.test_entities import add
+from tests.documents.entities import add
 from tests.household import House
 from tests.people.steps import automation, call, printed, set_up, to_approve, whose
 

@@ -19,7 +19,7 @@ from pytest_homeassistant_custom_component.common import MockUser
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.clock import until
-from tests.documents.test_entities import Shopping, add
+from tests.documents.entities import Shopping, add
 from tests.household import LASER, OTHER_LASER, House, key_of, refusal
 from tests.people.steps import CONTROL, entity_of, messages
 from tests.simulator import make_pdf

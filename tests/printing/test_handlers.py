@@ -20,8 +20,8 @@ from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.pages.page import PageStyle
 from tests.clock import until
 from tests.conftest import LANGUAGES, make_entry, set_up, texts
+from tests.documents.entities import Door, add
 from tests.documents.samples import picture, zipped
-from tests.documents.test_entities import Door, add
 from tests.household import (
     INKJET,
     LASER,
