@@ -1,6 +1,7 @@
 """Media source of the files that can be printed; the built-in one shows no documents."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import chain, repeat
 import mimetypes
 from pathlib import Path
@@ -71,20 +72,15 @@ class PrintableSource(MediaSource):
         """Find a file; its address works for what Home Assistant itself shows."""
         identifier = item.identifier or ""
         if identifier.startswith(KEPT_SCANS):
-            scan = find_file(
-                self._hass, identifier.removeprefix(KEPT_SCANS), _asking_user(self._hass)
-            )
-            if scan is None:
-                raise Unresolvable(translation_domain=DOMAIN, translation_key="media_not_found")
-            file, address = scan
-            return PlayMedia(address, type_of_scan(file.name), path=file)
-        path = local_media_path(self._hass, identifier)
-        content_type = None
-        if path is not None:
-            content_type = await self._hass.async_add_executor_job(_allowed_type, self._hass, path)
-        if content_type is None:
-            raise Unresolvable(translation_domain=DOMAIN, translation_key="media_not_found")
-        return PlayMedia(f"/media/{item.identifier}", content_type, path=path)
+            user, name = _asking_user(self._hass), identifier.removeprefix(KEPT_SCANS)
+            if scan := find_file(self._hass, name, user):
+                file, address = scan
+                return PlayMedia(address, type_of_scan(file.name), path=file)
+        elif path := local_media_path(self._hass, identifier):
+            run = self._hass.async_add_executor_job
+            if content_type := await run(_allowed_type, self._hass, path):
+                return PlayMedia(f"/media/{identifier}", content_type, path=path)
+        raise Unresolvable(translation_domain=DOMAIN, translation_key="media_not_found")
 
     @override
     async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
@@ -102,18 +98,13 @@ class PrintableSource(MediaSource):
                 root.children.append(_item(SCANS_FOLDER, self._scans_name))
             return root
         path = local_media_path(self._hass, identifier)
-        if path is None:
-            raise BrowseError(translation_domain=DOMAIN, translation_key="media_not_found")
-        folder = _item(identifier, path.name if "/" in identifier else self.name)
-        try:
-            folder.children = await self._hass.async_add_executor_job(
-                _list, self._hass, path, identifier
-            )
-        except OSError, InputError:
-            raise BrowseError(
-                translation_domain=DOMAIN, translation_key="media_not_found"
-            ) from None
-        return folder
+        if path is not None:
+            folder = _item(identifier, path.name if "/" in identifier else self.name)
+            run = self._hass.async_add_executor_job
+            with suppress(OSError, InputError):
+                folder.children = await run(_list, self._hass, path, identifier)
+                return folder
+        raise BrowseError(translation_domain=DOMAIN, translation_key="media_not_found")
 
     def _scans(self) -> BrowseMediaSource:
         folder = _item(SCANS_FOLDER, self._scans_name)
@@ -192,9 +183,8 @@ def _is_allowed(path: Path, roots: AllowedFolders, config_dir: str) -> bool:
 
 def _allowed_type(hass: HomeAssistant, path: Path) -> str | None:
     """Detect a file's type; None if it may not be read or cannot be printed."""
-    if not _is_allowed(path, media_roots(hass), hass.config.config_dir):
-        return None
-    return _content_type(path)
+    is_allowed = _is_allowed(path, media_roots(hass), hass.config.config_dir)
+    return _content_type(path) if is_allowed else None
 
 
 def _content_type(path: Path) -> str | None:
@@ -226,16 +216,13 @@ def _asking_user(hass: HomeAssistant) -> User | None:
     if (request := current_request.get()) is None:
         return None
     user: User | None = request.get(KEY_HASS_USER)
-    if user is not None or _is_automation():
-        return user
-    return User(None, PermissionLookup(er.async_get(hass), dr.async_get(hass)))
-
-
-def _is_automation() -> bool:
-    """Whether an automation asks, which an administrator made; a script's run has the context of its user."""
     variables = variables_cv.get()
     context = variables.get("context") if isinstance(variables, Mapping) else None
-    return isinstance(context, Context) and context.user_id is None
+    # An automation, which an administrator made; a script's run has the context of its user.
+    is_automation = isinstance(context, Context) and context.user_id is None
+    if user is not None or is_automation:
+        return user
+    return User(None, PermissionLookup(er.async_get(hass), dr.async_get(hass)))
 
 
 def _dated_name(job: ScanJob, name: str) -> str:

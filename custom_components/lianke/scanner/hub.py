@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -129,7 +129,8 @@ class Abilities:
     @classmethod
     def from_params(cls, params: Mapping[str, object]) -> Abilities:
         """Look for known words anywhere in `scanner_params`: no document describes its fields."""
-        words = dict.fromkeys(islice(_words(params), MAX_WORDS))
+        fields = [*_fields(params)]
+        words = dict.fromkeys(islice(_words(fields), MAX_WORDS))
         by_sign = {_NO_LETTERS.sub("", word).casefold(): word for word in words}
         colors = {
             color: by_sign[name.casefold()]
@@ -142,7 +143,7 @@ class Abilities:
         return cls(
             colors=colors or None,
             sources=sources or None,
-            duplex=_says_duplex(params, 0),
+            duplex=_says_duplex(fields),
             sizes=sizes or None,
         )
 
@@ -179,34 +180,31 @@ class Abilities:
         }
 
 
-def _words(value: object, depth: int = 0) -> Iterator[str]:
-    """Yield the words in a JSON value, those of field names too."""
-    if isinstance(value, str):
-        for part in _BETWEEN_WORDS.split(value[:1000]):
-            if word := to_text(part, 40):
-                yield word
-    elif depth < MAX_ABILITIES_DEPTH and isinstance(value, dict):
-        for name, inner in islice(value.items(), MAX_WORDS):
-            yield to_text(name, 40)
-            yield from _words(inner, depth + 1)
-    elif depth < MAX_ABILITIES_DEPTH and isinstance(value, list):
-        for inner in value[:MAX_WORDS]:
-            yield from _words(inner, depth + 1)
-
-
-def _says_duplex(value: object, depth: int) -> bool | None:
-    """Read the fields with "duplex" in their names; None if there is none with a boolean."""
-    if depth >= MAX_ABILITIES_DEPTH or not isinstance(value, dict | list):
-        return None
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    said: list[bool] = []
+def _fields(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
+    """Yield the fields in a JSON value, also those within others; the items of a list have no name."""
+    if depth == MAX_ABILITIES_DEPTH or not isinstance(value, dict | list):
+        return
+    items = value.items() if isinstance(value, dict) else (("", inner) for inner in value)
     for name, inner in islice(items, MAX_WORDS):
-        if "duplex" in str(name)[:40].casefold():
-            choices = inner if isinstance(inner, list) else [inner]
+        yield to_text(name, 40), inner
+        yield from _fields(inner, depth + 1)
+
+
+def _words(fields: Iterable[tuple[str, object]]) -> Iterator[str]:
+    """Yield the words in names and values."""
+    for name, value in fields:
+        texts = _BETWEEN_WORDS.split(value[:1000]) if isinstance(value, str) else []
+        yield from filter(None, [name, *(to_text(text, 40) for text in texts)])
+
+
+def _says_duplex(fields: Iterable[tuple[str, object]]) -> bool | None:
+    """Read the fields with "duplex" in their names; None if there is none with a boolean."""
+    said: list[bool] = []
+    for name, value in fields:
+        if "duplex" in name.casefold():
+            choices = value if isinstance(value, list) else [value]
             flags = [to_bool(one) for one in choices[:MAX_SIZES]]
             said += [any(flags)] if None not in flags and flags else []
-        elif (found := _says_duplex(inner, depth + 1)) is not None:
-            said.append(found)
     return any(said) if said else None
 
 

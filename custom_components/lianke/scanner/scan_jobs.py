@@ -597,11 +597,9 @@ class ScanJobs:
 
     async def _async_printer(self, device_id: str) -> Target:
         """Find a copy's printer. After a start, wait for its box to be set up. Raises as `async_target`."""
+        entries = self._hass.config_entries
         device = dr.async_get(self._hass).async_get(device_id)
-        entry = None
-        if device is not None:
-            entry = self._hass.config_entries.async_get_entry(device.config_entry_id)
-        if entry is not None:
+        if device and (entry := entries.async_get_entry(device.config_entry_id)):
             changed = asyncio.Event()
             stop = entry.async_on_state_change(changed.set)
             try:
