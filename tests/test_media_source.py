@@ -71,11 +71,7 @@ async def test_the_only_folder_is_the_root(hass: HomeAssistant, media: Path) -> 
         ("photo.jpg", "image/jpeg", False),
         ("photo.webp", "image/webp", False),
         ("really.png.txt", "image/png", False),
-        (
-            "sheet.xlsx",
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            False,
-        ),
+        ("sheet.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", False),
     ]
     folder = await async_browse_media(hass, root.children[0].media_content_id)
     assert folder.children is not None

@@ -91,13 +91,7 @@ SHAPES: dict[str, tuple[ScanRequest, int, Build, int, tuple[str, str] | None]] =
     ),
     "a word at the end": (FED, 2, lambda u, t, b: [*u, "done"], 2, WHOLE),
     "a number beside": (FED, 2, lambda u, t, b: {"url1": u[0], "url2": u[1], "url": 2}, 2, WHOLE),
-    "a page that is gone": (
-        FED,
-        3,
-        lambda u, t, b: [u[0], f"{b}/scan/none/9", u[2]],
-        2,
-        SECOND,
-    ),
+    "a page that is gone": (FED, 3, lambda u, t, b: [u[0], f"{b}/scan/none/9", u[2]], 2, SECOND),
     "a field that is gone": (
         FED,
         1,
@@ -140,13 +134,7 @@ SHAPES: dict[str, tuple[ScanRequest, int, Build, int, tuple[str, str] | None]] =
         2,
         STAYS,
     ),
-    "places for more pages": (
-        FED,
-        1,
-        lambda u, t, b: {"page1": u[0], "page2": ""},
-        1,
-        SECOND,
-    ),
+    "places for more pages": (FED, 1, lambda u, t, b: {"page1": u[0], "page2": ""}, 1, SECOND),
     "places for more pages, on the glass": (
         GLASS,
         1,

@@ -180,10 +180,7 @@ async def test_a_picture_that_is_too_large(
 
 
 async def test_a_script_that_takes_its_time(
-    hass: HomeAssistant,
-    house: House,
-    laser: Printer,
-    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant, house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = [{"wait_for_trigger": {"trigger": "event", "event_type": "go"}}]
     assert await async_setup_component(hass, "script", {"script": {"slow": {"sequence": steps}}})

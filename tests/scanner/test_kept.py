@@ -17,12 +17,7 @@ from custom_components.lianke.documents import completeness, folders
 from custom_components.lianke.documents.pdf_client import PdfError
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
 from custom_components.lianke.ledger import RecordChange
-from custom_components.lianke.ledger_file import (
-    LedgerFile,
-    LedgerRefusedError,
-    Row,
-    RowKey,
-)
+from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError, Row, RowKey
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.hub import async_get_hub
 from custom_components.lianke.scanner.scan_job import ScanJob, ScanState, ScanUpdate

@@ -279,11 +279,7 @@ async def sweep(case: Case, story: str, way: str, every: int) -> None:
 
 @pytest.fixture
 async def case(
-    house: House,
-    laser: Printer,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    house: House, laser: Printer, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> AsyncGenerator[Case]:
     """Return a house whose moments are counted, with a folder for scans."""
     folder = tmp_path / "media"

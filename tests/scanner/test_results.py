@@ -136,12 +136,7 @@ async def test_every_result(house: House, laser: Printer, way: str, request_: Sc
 
 async def test_what_is_asked_for_is_scanned(house: House, laser: Printer) -> None:
     laser.feeder = ["one", "two"]
-    request = ScanRequest(
-        color=ScanColor.GRAY,
-        source=ScanSource.FEEDER,
-        duplex=True,
-        size="a5",
-    )
+    request = ScanRequest(color=ScanColor.GRAY, source=ScanSource.FEEDER, duplex=True, size="a5")
     pages = await scanned(house, laser, request)
     [scan_] = house.simulator.cloud.scans.values()
     asked = {name: scan_.options[name] for name in ("colorMode", "inputSource", "format", "size")}
@@ -173,11 +168,7 @@ async def test_what_is_asked_for_is_scanned(house: House, laser: Printer) -> Non
     ],
 )
 async def test_pages_of_other_hosts(
-    house: House,
-    laser: Printer,
-    monkeypatch: pytest.MonkeyPatch,
-    address: str,
-    tried: list[str],
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, address: str, tried: list[str]
 ) -> None:
     """Travel unencrypted only from the vendor's own, and only if there is no other way.
 

@@ -261,10 +261,7 @@ async def test_a_feeder_becomes_one_file_and_a_jam_loses_no_page(
     assert event.attributes["event_type"] == "failed"
     with pytest.raises(HomeAssistantError, match="卡纸"):
         await house.hass.services.async_call(
-            DOMAIN,
-            "scan",
-            {"device_id": device(house, laser), "source": "feeder"},
-            blocking=True,
+            DOMAIN, "scan", {"device_id": device(house, laser), "source": "feeder"}, blocking=True
         )
 
 
@@ -992,10 +989,7 @@ async def test_a_finished_scan_is_handed_on(
 
 
 async def test_a_phone_asks_what_comes_next(
-    hass: HomeAssistant,
-    house: House,
-    laser: Printer,
-    hass_client_no_auth: ClientSessionGenerator,
+    hass: HomeAssistant, house: House, laser: Printer, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """That of who scans, with a picture of the page, and until somebody has answered; others may not."""
     anna = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])

@@ -7,14 +7,7 @@ import re
 from typing import Any, Final
 
 from homeassistant.auth.models import User
-from homeassistant.core import (
-    Context,
-    Event,
-    HomeAssistant,
-    ServiceCall,
-    ServiceResponse,
-    callback,
-)
+from homeassistant.core import Context, Event, HomeAssistant, ServiceCall, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -25,11 +18,7 @@ import voluptuous as vol
 from ..api.coerce import to_mapping, to_text
 from ..box.printer_status import PrinterSnapshot
 from ..const import CONF_SCAN_SCRIPT, DOMAIN, ScanColor, ScanSource
-from ..devices import (
-    async_printer_device,
-    async_target,
-    async_targeted_devices,
-)
+from ..devices import async_printer_device, async_target, async_targeted_devices
 from ..documents.folders import find_folder
 from ..documents.sheets import WHOLE_PICTURE
 from ..errors import MAX_QUOTED, InputError

@@ -62,12 +62,7 @@ FETCH_SECONDS: Final = 1800.0
 
 _END_STATES: Final = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
 # Errors of polls that say nothing about the scan.
-_PASSING: Final = (
-    LiankeConnectionError,
-    BoxOfflineError,
-    BoxNotRespondingError,
-    TooFrequentError,
-)
+_PASSING: Final = (LiankeConnectionError, BoxOfflineError, BoxNotRespondingError, TooFrequentError)
 _FAILED: Final = {TaskState.REVOKED: "scan_canceled", TaskState.FAILURE: "scan_failed"}
 _PASSING_CODES: Final = frozenset({5002, 10009})
 # Codes of a result that report no error.

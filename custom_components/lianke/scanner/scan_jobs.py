@@ -446,10 +446,7 @@ class ScanJobs:
             return await self._async_take(job, (), err)
 
     async def _async_take(
-        self,
-        job: ScanJob,
-        files: tuple[ScannedFile, ...],
-        failure: InputError | LiankeError | None,
+        self, job: ScanJob, files: tuple[ScannedFile, ...], failure: InputError | LiankeError | None
     ) -> ScanJob:
         """Move scanned files into the scan's folder; return the scan with these pages in its next state."""
         names: list[str] = []
@@ -586,8 +583,7 @@ class ScanJobs:
             self._lease.check()
             state = {"state": ScanState.COMPLETED} if ends else {}
             self._change(
-                job_id,
-                lambda job: job.changed(print_jobs=(*job.print_jobs, made_id), **state),
+                job_id, lambda job: job.changed(print_jobs=(*job.print_jobs, made_id), **state)
             )(view)
 
         printed = await builder.async_submit(made, job_id=print_id, also_change=note)
