@@ -1,7 +1,6 @@
 """A house that scans."""
 
 from dataclasses import replace
-from typing import Any
 
 from homeassistant.components import labs
 from homeassistant.core import HomeAssistant
@@ -9,26 +8,11 @@ from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.jobs.opening import async_get_ledger
-from custom_components.lianke.ledger import Table, View
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, async_get_hub
-from custom_components.lianke.scanner.scan_job import SCANS_KIND
 from tests.conftest import make_entry, set_up
 from tests.household import House
 from tests.simulator.cast import office_printers
 from tests.simulator.models import Printer
-
-
-async def rewrite(house: House, scan_id: str, **changes: Any) -> None:
-    """Let the row of a scan say what it would say at another moment, as a power cut leaves it."""
-    ledger, table = await async_get_ledger(house.hass), Table(SCANS_KIND, house.entry.entry_id)
-
-    def change(view: View) -> None:
-        job = view.get(table, scan_id)
-        assert job is not None
-        view.put(table, scan_id, replace(job, **changes))
-
-    await ledger.commit(change)
 
 
 @pytest.fixture(autouse=True)

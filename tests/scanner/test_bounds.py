@@ -32,8 +32,7 @@ from custom_components.lianke.scanner.hub import FEATURE, ScannerHub
 from tests.clock import Clock, until
 from tests.conftest import LANGUAGES, texts
 from tests.household import LABELS, LASER, OTHER_LASER, House, as_read, device_of
-from tests.scanner.conftest import rewrite
-from tests.scanner.test_scans import device, do, records
+from tests.scanner.scans import device, do, last, over, records, rewrite, say
 from tests.simulator import Fault
 from tests.simulator.models import Printer
 
@@ -133,11 +132,11 @@ async def test_scans_leave_requests_to_others(clock: Clock, house: House, laser:
     await do(house, laser, several_pages=True)
     for _ in range(9):
         clock.tick(6)
-        await do(house, laser, "continue_scan", answer="next")
+        await say(house, laser, "next")
     printers = [device_of(house.hass, name) for name in (LASER, LABELS, OTHER_LASER)]
     for device_id in printers:
         await house.ask("get_capabilities", device_id=device_id)
-    done = await do(house, laser, "continue_scan", answer="finish")
+    done = await say(house, laser, "finish")
     assert done["pages"] == 10
     made = {name: counts[name] - before.get(name, 0) for name in counts if "/scanning/job" in name}
     assert made.pop("POST /scanning/job") == 10
@@ -158,9 +157,9 @@ async def test_nobody_comes(house: House, laser: Printer) -> None:
     await do(house, laser, several_pages=True)
     # Nor after a page that did not come.
     house.simulator.cloud.variants.update(scan_problem="lid")
-    assert (await do(house, laser, "continue_scan", answer="next"))["reason"] == "scan_failed"
-    await until(lambda: records(house)[0].is_final)
-    assert (records(house)[0].state, len(records(house)[0].files)) == ("completed", 1)
+    assert (await say(house, laser, "next"))["reason"] == "scan_failed"
+    await over(house)
+    assert (last(house).state, len(last(house).files)) == ("completed", 1)
 
 
 async def test_a_picture_that_is_too_large(
@@ -172,7 +171,7 @@ async def test_a_picture_that_is_too_large(
 ) -> None:
     await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
     await do(house, laser, several_pages=True)
-    [path] = scan_view.picture_paths(house.entry, records(house)[0])
+    [path] = scan_view.picture_paths(house.entry, last(house))
     client = await hass_client()
     assert (await client.get(path)).status == HTTPStatus.OK
     monkeypatch.setattr(scan_view, "MAX_PICTURE_BYTES", 100)
@@ -187,7 +186,7 @@ async def test_a_script_that_takes_its_time(
     house.set_options({"scan_script": "script.slow"})
     answer = await do(house, laser)
     monkeypatch.setattr(actions, "SEND_TO_SECONDS", 0.05)
-    await do(house, laser, "continue_scan", answer="hand_on", scan_id=answer["scan_id"])
+    await say(house, laser, "hand_on", scan_id=answer["scan_id"])
     assert hass.states.is_state("script.slow", "on")
     hass.bus.async_fire("go")
     await until(lambda: hass.states.is_state("script.slow", "off"))
@@ -212,7 +211,7 @@ async def test_pages_that_cannot_be_joined(
 async def test_why_a_copy_was_not_printed_is_said_in_one_language(
     hass: HomeAssistant, house: House, laser: Printer, language: str
 ) -> None:
-    """In that of the house, to who reads another, too: in the response, in an error, and on the card."""
+    """In that of the house, to who reads another, too; a stack too large for a print is one PDF all the same."""
     hass.config.language = language
     house.set_options({"max_document_mb": 1})
     house.simulator.cloud.variants.update(scan_dpi=300)
@@ -232,18 +231,8 @@ async def test_why_a_copy_was_not_printed_is_said_in_one_language(
     assert inner.partition("{limit}")[2] in whole
     assert shown["message"] == whole
     assert [as_read(raised.value, reads) for reads in LANGUAGES] == [whole, whole]
-
-
-async def test_a_stack_that_is_larger_than_a_document_may_be(house: House, laser: Printer) -> None:
-    """It is one PDF all the same; a copy of it is not printed by halves."""
-    house.set_options({"max_document_mb": 1})
-    house.simulator.cloud.variants.update(scan_dpi=300)
-    laser.feeder = [str(number) for number in range(6)]
-    answer = await do(house, laser, "copy", source="feeder", size="A4")
-    assert (answer["state"], answer["reason"]) == ("failed", "scan_not_printed")
-    assert "larger than the 1 MB" in answer["message"]
-    [file] = answer["files"]
-    assert (file["content_type"], answer["pages"]) == ("application/pdf", 6)
+    assert (len(last(house).files), len(last(house).pages)) == (1, 6)
+    assert last(house).files[0].endswith(".pdf")
     assert not house.queue.jobs()
 
 

@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockUser
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub
 from tests.household import House
-from tests.scanner.test_scans import device, printer
+from tests.scanner.scans import device, printer
 from tests.simulator.models import Printer
 from tests.websocket_api.cards import subscribe, until
 

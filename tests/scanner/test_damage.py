@@ -11,7 +11,7 @@ from custom_components.lianke.ledger_file import DATABASE_NAME
 from custom_components.lianke.scanner.scan_files import scans_path
 from tests.conftest import set_up
 from tests.household import House
-from tests.scanner.test_scans import do, records
+from tests.scanner.scans import do, records
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")

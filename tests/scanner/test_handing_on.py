@@ -23,8 +23,7 @@ from tests.flows.test_blueprints import notices, press, trigger, use
 from tests.household import House
 from tests.manual import LANGUAGES
 from tests.manual.test_automation_pages import examples
-from tests.scanner.test_results import is_like
-from tests.scanner.test_scans import device, do, pages_of, records
+from tests.scanner.scans import device, do, is_like, pages_of, records, say, under_way
 from tests.simulator.models import Printer
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
@@ -124,8 +123,8 @@ async def test_into_a_folder(
     folder.mkdir()
     house.simulator.cloud.variants.update(scan_problem="hangs")
     run = house.hass.async_create_task(trigger(house.hass, "automation.scan_to_folder"))
-    await until(lambda: records(house)[0].task_id)
-    await do(house, laser, "continue_scan", answer="discard")
+    await under_way(house)
+    await say(house, laser, "discard")
     await run
     assert len(notices(house.hass)) == 2
 

@@ -15,30 +15,31 @@ import pytest
 
 from custom_components.lianke.documents import completeness, folders
 from custom_components.lianke.documents.pdf_client import PdfError
-from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
+from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.ledger import RecordChange
 from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError, Row, RowKey
-from custom_components.lianke.scanner import scan
+from custom_components.lianke.scanner import scan, scan_jobs
 from custom_components.lianke.scanner.hub import async_get_hub
 from custom_components.lianke.scanner.scan_job import ScanJob, ScanState, ScanUpdate
 from custom_components.lianke.scanner.scan_jobs import SIGNAL_SCAN, async_get_scan_jobs
 from tests.clock import rest, until
-from tests.conftest import set_up
 from tests.household import House, refusal
 from tests.ledger.things import refusing_disk
-from tests.scanner.conftest import rewrite
-from tests.scanner.test_scans import do, records
+from tests.scanner.scans import (
+    do,
+    last,
+    media_folder,
+    over,
+    records,
+    restart,
+    rewrite,
+    say,
+    under_way,
+)
 from tests.simulator import Fault
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
-
-
-async def restart(house: House) -> None:
-    """Begin anew with what is on disk."""
-    await house.hass.config_entries.async_unload(house.entry.entry_id)
-    await async_close_ledger(house.hass)
-    assert await set_up(house.hass, house.entry)
 
 
 async def test_whoever_asks_for_a_scan_goes(house: House, laser: Printer) -> None:
@@ -47,34 +48,33 @@ async def test_whoever_asks_for_a_scan_goes(house: House, laser: Printer) -> Non
     asking = house.hass.async_create_task(do(house, laser))
     await until(lambda: scans.open_job(str(laser.id)))
     asking.cancel()
-    await until(lambda: records(house) and records(house)[0].is_final)
-    assert (records(house)[0].state, len(laser.scanned)) == ("completed", 1)
+    await over(house)
+    assert (last(house).state, len(laser.scanned)) == ("completed", 1)
 
 
 @pytest.mark.parametrize("problem", ["hangs", "none"])
 async def test_a_scan_whose_discard_the_disk_refuses_goes_on(
-    house: House, laser: Printer, problem: str
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, problem: str
 ) -> None:
+    monkeypatch.setattr(scan_jobs, "GLASS_SECONDS", 1200)
     house.cloud.variants.update(scan_problem=problem)
     await do(house, laser, several_pages=True, wait=problem == "none")
-    await until(lambda: records(house)[0].task_id or records(house)[0].is_waiting)
+    await until(lambda: last(house).task_id or last(house).is_waiting)
     with refusing_disk(await async_get_ledger(house.hass)):
-        discard = do(house, laser, "continue_scan", answer="discard")
+        discard = say(house, laser, "discard")
         assert await refusal(discard, HomeAssistantError) == "disk_full"
-    await until(lambda: records(house)[0].is_final)
+    await over(house)
     [made] = house.cloud.scans.values()
     # One that hangs is given up once its time is over.
     ended = ("failed", False) if problem == "hangs" else ("completed", False)
-    assert (records(house)[0].state, made.deleted_early) == ended
+    assert (last(house).state, made.deleted_early) == ended
 
 
 async def test_a_box_that_is_loaded_anew_while_a_scan_is_copied(
     house: House, laser: Printer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To a share that takes its time: the file stays, once it is told to be there."""
-    folder = tmp_path / "media"
-    folder.mkdir()
-    house.hass.config.media_dirs = {"local": str(folder)}
+    folder = media_folder(house, tmp_path)
     copy, copying, go_on = folders.copy_all, threading.Event(), threading.Event()
 
     def slow(*where: Any, **more: Any) -> bool:
@@ -89,11 +89,11 @@ async def test_a_box_that_is_loaded_anew_while_a_scan_is_copied(
     reload = house.hass.async_create_task(
         house.hass.config_entries.async_reload(house.entry.entry_id)
     )
-    await until(lambda: records(house)[0].is_final)
+    await over(house)
     go_on.set()
     await reload
     await rest(house.hass)
-    assert (records(house)[0].state, [*folder.iterdir()]) == ("completed", [folder / "a.pdf"])
+    assert (last(house).state, [*folder.iterdir()]) == ("completed", [folder / "a.pdf"])
 
 
 async def test_two_scans_of_one_scanner_are_taken_up(
@@ -110,7 +110,7 @@ async def test_two_scans_of_one_scanner_are_taken_up(
     monkeypatch.undo()
     laser.glass = "two"
     await do(house, laser, wait=False)
-    await until(lambda: records(house)[0].task_id)
+    await under_way(house)
     await restart(house)
     await until(lambda: [job.state for job in records(house)] == ["completed"] * 2)
     assert [len(job.pages) for job in records(house)] == [1, 1]
@@ -159,7 +159,7 @@ async def test_a_box_that_is_loaded_anew_while_an_answer_is_written(
 
     monkeypatch.setattr(LedgerFile, "write", slow)
     laser.glass = "two"
-    asking = house.hass.async_create_task(do(house, laser, "continue_scan", answer="next"))
+    asking = house.hass.async_create_task(say(house, laser, "next"))
     await until(writing.is_set)
     reload = house.hass.async_create_task(
         house.hass.config_entries.async_reload(house.entry.entry_id)
@@ -169,8 +169,8 @@ async def test_a_box_that_is_loaded_anew_while_an_answer_is_written(
     await reload
     # It was about to begin; nobody knows whether the page still lies there.
     assert ((await asking)["state"], (await asking)["reason"]) == ("waiting", "scan_not_begun")
-    await do(house, laser, "continue_scan", answer="next")
-    done = await do(house, laser, "continue_scan", answer="finish")
+    await say(house, laser, "next")
+    done = await say(house, laser, "finish")
     assert (done["state"], done["pages"], laser.scanned) == ("completed", 2, ["one", "two"])
 
 
@@ -178,7 +178,7 @@ async def test_whoever_waits_for_a_scan_hears_of_its_end_over_a_reload(
     house: House, laser: Printer
 ) -> None:
     asking = house.hass.async_create_task(do(house, laser))
-    await until(lambda: records(house) and records(house)[0].task_id)
+    await under_way(house)
     await house.hass.config_entries.async_reload(house.entry.entry_id)
     answer = await asking
     assert (answer["state"], len(answer["files"])) == ("completed", 1)
@@ -188,14 +188,12 @@ async def test_a_file_is_put_into_its_folder_once(
     house: House, laser: Printer, tmp_path: Path
 ) -> None:
     """Although the power goes when it is there, before that is on disk; its name was before."""
-    folder = tmp_path / "media"
-    folder.mkdir()
-    house.hass.config.media_dirs = {"local": str(folder)}
+    folder = media_folder(house, tmp_path)
     answer = await do(house, laser, folder="local", filename="a")
     await rewrite(house, answer["scan_id"], state=ScanState.FINISHING, is_copied=False)
     await restart(house)
-    await until(lambda: records(house)[0].is_final)
-    assert (records(house)[0].state, [*folder.iterdir()]) == ("completed", [folder / "a.pdf"])
+    await over(house)
+    assert (last(house).state, [*folder.iterdir()]) == ("completed", [folder / "a.pdf"])
 
 
 async def test_a_page_that_is_looked_at_while_the_box_is_loaded_anew_is_kept(
@@ -218,8 +216,8 @@ async def test_a_page_that_is_looked_at_while_the_box_is_loaded_anew_is_kept(
     await do(house, laser, wait=False)
     await began.wait()
     await house.hass.config_entries.async_reload(house.entry.entry_id)
-    await until(lambda: records(house)[0].is_final)
-    assert (records(house)[0].state, records(house)[0].reason) == ("completed", None)
+    await over(house)
+    assert (last(house).state, last(house).reason) == ("completed", None)
 
 
 async def test_pages_are_on_disk_before_they_are_told_of(
@@ -246,11 +244,11 @@ async def test_pages_are_on_disk_before_they_are_told_of(
             if is_there and (str(path), path.stat().st_size) not in flushed:
                 lies.append(path.name)
 
-    stop = kept._ledger.listen(kept.table, look)
+    stop = (await async_get_ledger(house.hass)).listen(kept.table, look)
     await do(house, laser, several_pages=True, straighten=True)
-    await do(house, laser, "continue_scan", answer="change", straighten=True)
-    await do(house, laser, "continue_scan", answer="next")
-    await do(house, laser, "continue_scan", answer="finish")
+    await say(house, laser, "change", straighten=True)
+    await say(house, laser, "next")
+    await say(house, laser, "finish")
     await do(house, laser, format="jpeg")
     stop()
     assert flushed
@@ -265,7 +263,7 @@ async def test_an_end_that_came_on_disk_between_two_instances_is_told(
     stop = async_dispatcher_connect(house.hass, SIGNAL_SCAN, told.append)
     house.cloud.variants.update(scan_problem="hangs")
     asking = house.hass.async_create_task(do(house, laser))
-    await until(lambda: records(house) and records(house)[0].task_id)
+    await under_way(house)
     setup, [job] = house.hass.config_entries.async_setup, records(house)
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     await rewrite(house, job.job_id, state=ScanState.FAILED, reason="scan_given_up")
@@ -286,11 +284,11 @@ async def test_a_page_that_a_full_disk_has_given_up_is_told_of_when_the_others_a
     given_up = {"state": ScanState.FAILED, "reason": "scan_not_kept", "asked": True}
     await rewrite(house, waiting["scan_id"], **given_up)
     await restart(house)
-    await until(lambda: records(house)[0].is_waiting)
-    assert records(house)[0].reason == "scan_in_doubt"
+    await until(lambda: last(house).is_waiting)
+    assert last(house).reason == "scan_in_doubt"
     laser.glass = "two"
-    await do(house, laser, "continue_scan", answer="next")
-    done = await do(house, laser, "continue_scan", answer="finish")
+    await say(house, laser, "next")
+    done = await say(house, laser, "finish")
     assert (done["state"], done["pages"]) == ("completed", 2)
 
 

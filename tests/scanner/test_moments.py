@@ -24,8 +24,7 @@ from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.clock import Clock, rest, until
 from tests.household import House
 from tests.scanner.moments import Driven, Moments, moments_of
-from tests.scanner.test_kept import restart
-from tests.scanner.test_scans import device, records
+from tests.scanner.scans import device, records, restart
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")

@@ -28,11 +28,9 @@ from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.actions import async_describe_scan
 from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub
-from custom_components.lianke.scanner.scan_job import ScanState
 from tests.clock import until
 from tests.household import LASER, House, refusal
-from tests.scanner.conftest import rewrite
-from tests.scanner.test_scans import device, do, printer, records, state_of
+from tests.scanner.scans import device, do, last, printer, records, say, state_of
 from tests.simulator.models import Printer
 from tests.test_llm import CONTEXT
 
@@ -108,28 +106,10 @@ async def test_a_copy_at_another_box(
     assert paper.device_id == other.entry.unique_id
     # A scan of the other box is answered by its id alone.
     waiting = await do(other, other_laser, several_pages=True)
-    assert await refusal(do(house, laser, "continue_scan", answer="finish")) == "scan_not_waiting"
+    assert await refusal(say(house, laser, "finish")) == "scan_not_waiting"
     scan_id = waiting["scan_id"]
-    done = await do(house, laser, "continue_scan", answer="finish", scan_id=scan_id)
+    done = await say(house, laser, "finish", scan_id=scan_id)
     assert (done["scan_id"], done["state"]) == (scan_id, "completed")
-    # After a restart in the midst of it, the other box may be set up later, or not at all.
-    setups, record = house.hass.config_entries, records(house)[-1]
-    for is_set_up, ended in (
-        (False, (None, "scan_not_printed")),
-        (True, (record.print_jobs, None)),
-    ):
-        for entry in (house.entry, other.entry):
-            await setups.async_unload(entry.entry_id)
-        await rewrite(
-            house, record.job_id, state=ScanState.FINISHING, print_jobs=(), reason=None, detail=""
-        )
-        assert await setups.async_setup(house.entry.entry_id)
-        if is_set_up:
-            assert await setups.async_setup(other.entry.entry_id)
-        await until(lambda: records(house) and records(house)[-1].is_final)
-        again = records(house)[-1]
-        assert (again.print_jobs or None, again.reason) == ended
-    assert len(house.simulator.printed) == 1
 
 
 async def test_a_guest_is_refused_at_each_door(
@@ -172,7 +152,7 @@ async def test_a_guest_is_refused_at_each_door(
     guest.permissions = PolicyPermissions(
         policy, PermissionLookup(er.async_get(hass), dr.async_get(hass))
     )
-    assert (await do(house, laser, "continue_scan", answer="finish", context=context))["pages"] == 1
+    assert (await say(house, laser, "finish", context=context))["pages"] == 1
     with pytest.raises(Unauthorized):
         await do(house, laser, "copy", context=context, printer=printer(house))
 
@@ -213,8 +193,8 @@ async def test_a_disk_that_is_full_when_the_pages_come(
     caplog.clear()
     monkeypatch.undo()
     await house.hass.config_entries.async_reload(house.entry.entry_id)
-    await until(lambda: records(house) and records(house)[0].state == "completed")
-    assert len(records(house)[0].pages) == 2
+    await until(lambda: records(house) and last(house).state == "completed")
+    assert len(last(house).pages) == 2
     assert laser.scanned == ["one", "two"]
     await house.hass.async_block_till_done(wait_background_tasks=True)
     [made] = house.simulator.cloud.scans.values()

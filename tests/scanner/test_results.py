@@ -1,13 +1,11 @@
 """Scans in every form that an answer may have: each ends in files, or with a clear reason."""
 
 import asyncio
-from io import BytesIO
 from typing import Any
 
 from aiohttp import ThreadedResolver
 from homeassistant.core import HomeAssistant
-from PIL import Image, ImageChops
-import pypdfium2
+from PIL import Image
 import pytest
 from yarl import URL
 
@@ -15,67 +13,35 @@ from custom_components.lianke.api import scanning as api_scanning
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.const import ScanColor, ScanSource
 from custom_components.lianke.documents.download import async_download
-from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.errors import InputError
 from custom_components.lianke.scanner import scan
-from custom_components.lianke.scanner.scan import ScanError, ScannedFile, async_scan_page
 from custom_components.lianke.scanner.scan_job import ScanRequest
 from tests.household import House, Site
+from tests.scanner.scans import FED, came, show
 from tests.simulator import Fault
 from tests.simulator.endpoints import scanning as simulated
-from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
-GLASS = ScanRequest()
-FED = ScanRequest(source=ScanSource.FEEDER, size="A4")
+# All of the glass.
+ANYWHERE = ScanRequest()
 
 
-async def came(
-    house: House, laser: Printer, request: ScanRequest = GLASS
-) -> tuple[list[Image.Image], ScanError | None]:
-    """Return the pages that came of a scan, and why these are not all."""
-    try:
-        async with async_scan_page(house.hass, house.entry, str(laser.id), request) as scanned:
-            for file in scanned.files:
-                assert file.size == file.path.stat().st_size
-            return pictures(scanned.files), scanned.failure
-    except ScanError as err:
-        return [], err
-    finally:
-        # Nothing is left behind.
-        spool = await async_get_spool(house.hass)
-        assert not [*spool._folder.glob("*.page")]
+async def scanned(
+    house: House, laser: Printer, request: ScanRequest = ANYWHERE
+) -> list[Image.Image]:
+    """Return the pages of a scan, as for the home network. Raises ScanError."""
+    scan_ = await came(house, laser, request, is_taken_up=False)
+    if scan_.failure is not None:
+        raise scan_.failure
+    return scan_.pages
 
 
-async def scanned(house: House, laser: Printer, request: ScanRequest = GLASS) -> list[Image.Image]:
-    """Return the pages of a scan. Raises ScanError."""
-    pages, failure = await came(house, laser, request)
-    if failure is not None:
-        raise failure
-    return pages
-
-
-def pictures(files: tuple[ScannedFile, ...]) -> list[Image.Image]:
-    """Return the pages that files hold."""
-    pages: list[Image.Image] = []
-    for file in files:
-        if file.extension == ".pdf":
-            with pypdfium2.PdfDocument(file.path) as pdf:
-                pages += [page.render(scale=150 / 72).to_pil() for page in pdf]
-        else:
-            pages.append(Image.open(BytesIO(file.path.read_bytes())))
-    return pages
-
-
-def is_like(page: Image.Image, text: str, **options: Any) -> bool:
-    """Return whether a page shows what was on the glass, at the same size to a hundredth."""
-    right = draw_page(text, {"colorMode": "RGB24", **options}, 150).convert("RGB")
-    if any(abs(a - b) > b / 100 for a, b in zip(page.size, right.size, strict=True)):
-        return False
-    difference = ImageChops.difference(page.convert("RGB").resize(right.size), right).convert("L")
-    histogram = difference.histogram()
-    return sum(histogram[80:]) < sum(histogram) / 100
+async def refused(house: House, laser: Printer) -> str | None:
+    """Return why a scan has no page."""
+    scan_ = await came(house, laser, ANYWHERE, is_taken_up=False)
+    assert scan_.pages == []
+    return scan_.reason
 
 
 ALL_RESULTS: dict[str, tuple[dict[str, Any], str | None]] = {
@@ -114,19 +80,18 @@ ALONE = ("address", "base64", "bare")
 
 
 @pytest.mark.parametrize(
-    ("way", "request_"), [*((way, FED) for way in ALL_RESULTS), *((way, GLASS) for way in ALONE)]
+    ("way", "request_"), [*((way, FED) for way in ALL_RESULTS), *((way, ANYWHERE) for way in ALONE)]
 )
 async def test_every_result(house: House, laser: Printer, way: str, request_: ScanRequest) -> None:
     variants, reason = ALL_RESULTS[way]
     house.simulator.cloud.variants.update(**variants)
     laser.feeder = ["one", "two", "three"]
-    expected = [laser.glass] if request_ is GLASS else laser.feeder
-    pages, failure = await came(house, laser, request_)
-    assert (None if failure is None else failure.reason) == reason
+    expected = [laser.glass] if request_ is ANYWHERE else laser.feeder
+    scan_ = await came(house, laser, request_, is_taken_up=False)
+    assert scan_.reason == reason
     if reason is not None:
         expected = expected[:1] if way == "jam" else []
-    for page, text in zip(pages, expected, strict=True):
-        assert is_like(page, text, size=request_.size)
+    assert show(scan_.pages, expected, size=request_.size)
     # What was not known is reported as a shape; what is in a page or an address is not.
     shapes = str(house.data.storage.unknown.as_stored())
     if way not in ("never", "hangs", "feeder empty", "lid", "unknown code"):
@@ -148,8 +113,7 @@ async def test_what_is_asked_for_is_scanned(house: House, laser: Printer) -> Non
     }
     assert scan_.options["duplex"] == 1
     texts = ["one front", "one back", "two front", "two back"]
-    for page, text in zip(pages, texts, strict=True):
-        assert is_like(page, text, size="A5", colorMode="Grayscale8")
+    assert show(pages, texts, size="A5", colorMode="Grayscale8")
 
 
 @pytest.mark.parametrize(
@@ -186,9 +150,7 @@ async def test_pages_of_other_hosts(
 
     monkeypatch.setattr(scan, "async_download", look)
     monkeypatch.setattr(simulated, "_shown", lambda *_: {"file": address})
-    with pytest.raises(ScanError) as caught:
-        await scanned(house, laser)
-    assert caught.value.reason == "scan_fetch_failed"
+    assert await refused(house, laser) == "scan_fetch_failed"
     assert asked == tried
 
 
@@ -206,29 +168,29 @@ async def test_a_network_that_is_away_while_pages_are_fetched(
     assert len(await scanned(house, laser)) == 1
 
 
-async def test_a_name_of_the_vendor_s_leads_nobody_inside(
-    house: House, laser: Printer, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def all_names_lead_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     async def resolve(_: ThreadedResolver, host: str, port: int = 0, *_more: object) -> object:
         here = {"host": "127.0.0.1", "port": port, "family": 2, "proto": 0, "flags": 0}
         return [{"hostname": host, **here}]
 
     monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+
+
+@pytest.mark.usefixtures("all_names_lead_inside")
+async def test_a_name_of_the_vendor_s_leads_nobody_inside(
+    house: House, laser: Printer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     address = site.url.replace("127.0.0.1", "file.liankenet.com")
     monkeypatch.setattr(simulated, "_shown", lambda *_: {"file": f"{address}/1"})
-    with pytest.raises(ScanError) as caught:
-        await scanned(house, laser)
-    assert caught.value.reason == "scan_fetch_failed"
+    assert await refused(house, laser) == "scan_fetch_failed"
     assert site.asked == []
 
 
+@pytest.mark.usefixtures("all_names_lead_inside")
 async def test_no_name_of_a_page_leads_inside(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def resolve(_: ThreadedResolver, host: str, port: int = 0, *_more: object) -> object:
-        here = {"host": "127.0.0.1", "port": port, "family": 2, "proto": 0, "flags": 0}
-        return [{"hostname": host, **here}]
-
     connections = 0
 
     async def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -236,16 +198,13 @@ async def test_no_name_of_a_page_leads_inside(
         connections += 1
         writer.close()
 
-    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
     listener = await asyncio.start_server(listen, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     async with listener:
         for host in ("pages.example.com", "file.liankenet.com"):
             found = {"file": f"https://{host}:{port}/1"}
             monkeypatch.setattr(simulated, "_shown", lambda *_, found=found: found)
-            with pytest.raises(ScanError) as caught:
-                await scanned(house, laser)
-            assert caught.value.reason == "scan_fetch_failed"
+            assert await refused(house, laser) == "scan_fetch_failed"
     assert connections == 0
 
 
@@ -278,10 +237,8 @@ async def test_a_scan_that_may_have_happened_is_told_as_such(
 
 async def test_a_printer_that_prints_cannot_scan(house: House, laser: Printer) -> None:
     laser.current = object()  # type: ignore[assignment]  # whatever it prints
-    with pytest.raises(ScanError) as caught:
-        await scanned(house, laser)
     # No word of the service's in a sentence of ours, which may be an English one.
-    assert (caught.value.reason, caught.value.detail) == ("scan_busy_in_doubt", "")
+    assert (await came(house, laser, is_taken_up=False)).told == ("scan_busy_in_doubt", "")
     laser.current = None
 
 
@@ -293,9 +250,7 @@ async def test_polls_that_fail(house: House, laser: Printer) -> None:
     assert len(await scanned(house, laser)) == 1
     for fault in (Fault(kind="http", status=502), Fault(kind="reset_before")):
         planned = house.simulator.cloud.fail("GET /scanning/job", fault, times=None)
-        with pytest.raises(ScanError) as caught:
-            await scanned(house, laser)
-        assert caught.value.reason == "scan_lost"
+        assert await refused(house, laser) == "scan_lost"
         house.simulator.cloud.faults.planned.remove(planned)
 
 
@@ -304,16 +259,13 @@ async def test_a_huge_result_is_not_read(
 ) -> None:
     monkeypatch.setattr(api_scanning, "MAX_SCAN_ANSWER_BYTES", 10_000)
     house.simulator.cloud.variants.update(scan_result="base64")
-    with pytest.raises(ScanError) as caught:
-        await scanned(house, laser)
-    assert caught.value.reason == "scan_lost"
+    assert await refused(house, laser) == "scan_lost"
 
 
 async def test_a_scan_that_never_ends(house: House, laser: Printer) -> None:
     house.simulator.cloud.variants.update(scan_problem="hangs")
     began = house.hass.loop.time()
-    with pytest.raises(ScanError):
-        await scanned(house, laser)
+    assert await refused(house, laser) == "scan_timed_out"
     assert 900 <= house.hass.loop.time() - began < 920
     assert house.simulator.cloud.counts["GET /scanning/job"] < 110
 
@@ -323,6 +275,5 @@ async def test_the_files_of_a_scan_are_bounded_together(
 ) -> None:
     monkeypatch.setattr(scan, "MAX_SCAN_BYTES", 100_000)
     laser.feeder = ["one", "two", "three"]
-    pages, failure = await came(house, laser, FED)
-    assert failure is not None
-    assert (failure.reason, len(pages)) == ("scan_too_large", 2)
+    scan_ = await came(house, laser, FED, is_taken_up=False)
+    assert (scan_.reason, len(scan_.pages)) == ("scan_too_large", 2)

@@ -31,7 +31,6 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 
 from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.documents import folders
 from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.people.notifications import EVENT_ACTION
@@ -40,20 +39,34 @@ from custom_components.lianke.scanner.actions import describe_scanners
 from custom_components.lianke.scanner.hub import (
     FEATURE,
     ScannerHub,
-    scanner_device,
-    scanner_identifier,
 )
 from custom_components.lianke.scanner.scan_files import scans_path
-from custom_components.lianke.scanner.scan_job import ScanJob, ScanState, ScanUpdate, media_id
+from custom_components.lianke.scanner.scan_job import ScanState, ScanUpdate, media_id
 from custom_components.lianke.scanner.scan_jobs import SIGNAL_SCAN, async_get_scan_jobs
 from custom_components.lianke.scanner.scan_view import file_path, picture_paths
 from tests.clock import Clock, until
 from tests.companion import phone_of
-from tests.household import LASER, House, as_read, key_of, refusal
+from tests.household import LASER, House, as_read, refusal
 from tests.ledger.things import refusing_disk
 from tests.scanned import ALIKE, difference
-from tests.scanner.conftest import rewrite
-from tests.scanner.test_results import is_like
+from tests.scanner.scans import (
+    device,
+    do,
+    hub_of,
+    is_like,
+    last,
+    media_folder,
+    over,
+    pages_of,
+    printer,
+    printer_status,
+    records,
+    rewrite,
+    say,
+    show,
+    state_of,
+    under_way,
+)
 from tests.simulator import Fault
 from tests.simulator.endpoints import scanning
 from tests.simulator.endpoints.scanning import draw_page
@@ -62,43 +75,6 @@ from tests.test_llm import CONTEXT
 from tests.websocket_api.cards import compare
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
-
-
-def device(house: House, laser: Printer) -> str:
-    found = scanner_device(house.hass, house.entry, str(laser.id))
-    assert found is not None
-    return found.id
-
-
-def printer(house: House) -> str:
-    """Return the device of the printer, whose scanner has the same name."""
-    found = async_printer_device(house.hass, house.entry, key_of(house.entry, LASER))
-    assert found is not None
-    return found.id
-
-
-async def do(
-    house: House, laser: Printer, action: str = "scan", context: Context | None = None, **data: Any
-) -> dict[str, Any]:
-    if "device_id" not in data:
-        data["device_id"] = device(house, laser)
-    return await house.ask(action, context, **data)
-
-
-def state_of(house: House, laser: Printer, platform: str, key: str) -> Any:
-    unique_id = f"{scanner_identifier(house.entry, str(laser.id))[1]}_{key}"
-    entity_id = er.async_get(house.hass).async_get_entity_id(platform, DOMAIN, unique_id)
-    assert entity_id is not None
-    return house.hass.states.get(entity_id)
-
-
-def pages_of(path: Path) -> list[Any]:
-    with pypdfium2.PdfDocument(path) as pdf:
-        return [page.render(scale=150 / 72).to_pil() for page in pdf]
-
-
-def records(house: House) -> list[ScanJob]:
-    return async_get_scan_jobs(house.hass, house.entry).all
 
 
 @pytest.mark.usefixtures("all_entities")
@@ -114,7 +90,7 @@ async def test_a_scan_is_kept_and_told(house: House, laser: Printer) -> None:
     assert (answer["state"], answer["pages"], answer["reason"]) == ("completed", 1, None)
     [file] = answer["files"]
     assert (file["name"], file["content_type"]) == ("合同.pdf", "application/pdf")
-    [page] = pages_of(Path(file["path"]))
+    [page] = pages_of(file["path"])
     assert is_like(page, laser.glass, size="A4")
     assert [update.job.state for update in told] == ["finishing", "completed"]
     event = state_of(house, laser, "event", "scan")
@@ -144,7 +120,7 @@ async def test_a_scan_right_after_a_start(house: House, laser: Printer, way: str
     """Waits until the scanner is listed, and it is known what it can do."""
     if way == "answer":
         await do(house, laser, several_pages=True)
-    house.simulator.cloud.fail("GET /scanning/scanner_list", Fault(kind="delay", seconds=0.5))
+    house.cloud.fail("GET /scanning/scanner_list", Fault(kind="delay", seconds=0.5))
     await house.hass.config_entries.async_reload(house.entry.entry_id)
     assert not hub_of(house).is_listed
     match way:
@@ -157,10 +133,10 @@ async def test_a_scan_right_after_a_start(house: House, laser: Printer, way: str
                 "button", "press", {"entity_id": entity_id}, blocking=True
             )
         case "answer":
-            await do(house, laser, "continue_scan", answer="finish")
+            await say(house, laser, "finish")
     assert hub_of(house).is_listed
-    await until(lambda: records(house) and records(house)[0].is_final)
-    assert (records(house)[0].state, len(records(house)[0].files)) == ("completed", 1)
+    await over(house)
+    assert (last(house).state, len(last(house).files)) == ("completed", 1)
 
 
 async def test_pages_on_the_glass_wait_for_somebody(house: House, laser: Printer) -> None:
@@ -171,27 +147,21 @@ async def test_pages_on_the_glass_wait_for_somebody(house: House, laser: Printer
     with pytest.raises(ServiceValidationError, match="in use"):
         await do(house, laser)
     laser.glass = "crooked"
-    await do(house, laser, "continue_scan", answer="next")
+    await say(house, laser, "next")
     # A restart changes nothing.
     await house.hass.config_entries.async_reload(house.entry.entry_id)
     await until(lambda: records(house) and hub_of(house).scanners)
     laser.glass = "two"
-    again = await do(house, laser, "continue_scan", answer="again")
+    again = await say(house, laser, "again")
     assert (again["state"], again["pages"]) == ("waiting", 2)
-    done = await do(house, laser, "continue_scan", answer="finish")
+    done = await say(house, laser, "finish")
     assert (done["scan_id"], done["state"]) == (answer["scan_id"], "completed")
     [file] = done["files"]
-    first, second = pages_of(Path(file["path"]))
-    assert is_like(first, "one", size="A4")
-    assert is_like(second, "two", size="A4")
+    assert show(pages_of(file["path"]), ["one", "two"], size="A4")
     assert laser.scanned == ["one", "crooked", "two"]
-    discarded = await do(house, laser, "continue_scan", answer="discard", scan_id=answer["scan_id"])
+    discarded = await say(house, laser, "discard", scan_id=answer["scan_id"])
     assert (discarded["state"], discarded["files"]) == ("canceled", [])
     assert not list(scans_path(house.hass, house.entry.entry_id).rglob("*.pdf"))
-
-
-def hub_of(house: House) -> ScannerHub:
-    return async_get_scan_jobs(house.hass, house.entry).hub
 
 
 async def test_pages_are_changed_before_they_are_kept(house: House, laser: Printer) -> None:
@@ -200,30 +170,26 @@ async def test_pages_are_changed_before_they_are_kept(house: House, laser: Print
     answer = await do(house, laser, source="feeder", several_pages=True, size="A4")
     assert (answer["state"], answer["pages"]) == ("waiting", 3)
 
-    async def say(answer: str, **more: Any) -> dict[str, Any]:
-        return await do(house, laser, "continue_scan", answer=answer, **more)
-
-    await say("remove", page=2)
+    await say(house, laser, "remove", page=2)
     top = {"bottom": 0.5}
-    await say("change", page=1, crop=top)
+    await say(house, laser, "change", page=1, crop=top)
     # Of what is left, which is a page lying on its side by now.
-    await say("change", page=1, crop={"turn": 90, "right": 0.5})
+    await say(house, laser, "change", page=1, crop={"turn": 90, "right": 0.5})
     laser.feeder = ["four", "five"]
-    assert (await say("next"))["pages"] == 4
+    assert (await say(house, laser, "next"))["pages"] == 4
     laser.feeder = ["five", "six"]
-    await say("again")
-    done = await say("finish")
+    await say(house, laser, "again")
+    done = await say(house, laser, "finish")
     assert (done["state"], done["pages"]) == ("completed", 4)
     with pypdfium2.PdfDocument(done["files"][0]["path"]) as pdf:
         sizes = [[round(side / 72 * 25.4) for side in page.get_size()] for page in pdf]
     assert sizes == [[74, 210], *[[210, 297]] * 3]
-    first, *rest = pages_of(Path(done["files"][0]["path"]))
+    first, *rest = pages_of(done["files"][0]["path"])
     # The lower half of the upper half, on its side.
     whole = draw_page("one", {"colorMode": "RGB24", "size": "A4"}, 150)
     quarter = whole.crop((0, 438, 1240, 877)).transpose(Image.Transpose.ROTATE_270)
     assert difference(first, quarter) < ALIKE
-    for page, text in zip(rest, ("three", "five", "six"), strict=True):
-        assert is_like(page, text, size="A4")
+    assert show(rest, ["three", "five", "six"], size="A4")
 
 
 @pytest.mark.parametrize(
@@ -239,7 +205,7 @@ async def test_what_cannot_be_done_with_a_page_is_refused(
 ) -> None:
     await do(house, laser, several_pages=True)
     assert await refusal(do(house, laser, "continue_scan", **more)) == key
-    assert (await do(house, laser, "continue_scan", answer="finish"))["pages"] == 1
+    assert (await say(house, laser, "finish"))["pages"] == 1
 
 
 async def test_a_feeder_becomes_one_file_and_a_jam_loses_no_page(
@@ -247,15 +213,14 @@ async def test_a_feeder_becomes_one_file_and_a_jam_loses_no_page(
 ) -> None:
     laser.feeder = ["one", "two", "three"]
     answer = await do(house, laser, source="feeder", color="gray", size="A4")
-    pages = pages_of(Path(answer["files"][0]["path"]))
-    for page, text in zip(pages, ("one", "two", "three"), strict=True):
-        assert is_like(page, text, size="A4", colorMode="Grayscale8")
+    pages = pages_of(answer["files"][0]["path"])
+    assert show(pages, ["one", "two", "three"], size="A4", colorMode="Grayscale8")
     laser.feeder = ["four", "five"]
-    house.simulator.cloud.variants.update(scan_problem="jam")
+    house.cloud.variants.update(scan_problem="jam")
     answer = await do(house, laser, source="feeder", size="A4")
     assert (answer["state"], answer["reason"], answer["pages"]) == ("failed", "scan_failed", 1)
     assert "卡纸" in answer["message"]
-    [page] = pages_of(Path(answer["files"][0]["path"]))
+    [page] = pages_of(answer["files"][0]["path"])
     assert is_like(page, "four", size="A4")
     event = state_of(house, laser, "event", "scan")
     assert event.attributes["event_type"] == "failed"
@@ -265,28 +230,6 @@ async def test_a_feeder_becomes_one_file_and_a_jam_loses_no_page(
         )
 
 
-async def test_a_scan_under_way_is_taken_up_again(house: House, laser: Printer) -> None:
-    answer = await do(house, laser, wait=False)
-    await until(lambda: records(house)[0].task_id)
-    await house.hass.config_entries.async_reload(house.entry.entry_id)
-    await until(lambda: records(house) and records(house)[0].is_final)
-    assert records(house)[0].job_id == answer["scan_id"]
-    assert records(house)[0].state == "completed"
-    assert laser.scanned == [laser.glass]
-
-
-async def test_a_scan_that_a_crash_cut_off_is_not_made_again(house: House, laser: Printer) -> None:
-    answer = await do(house, laser)
-    await house.hass.config_entries.async_unload(house.entry.entry_id)
-    # As it is in the moment in which the service is asked.
-    scanning: dict[str, Any] = {"state": ScanState.SCANNING, "asked": True}
-    await rewrite(house, answer["scan_id"], **scanning, files=(), pages=())
-    await house.hass.config_entries.async_setup(house.entry.entry_id)
-    await until(lambda: records(house) and records(house)[0].is_final)
-    assert (records(house)[0].state, records(house)[0].reason) == ("failed", "scan_in_doubt")
-    assert laser.scanned == [laser.glass]
-
-
 @pytest.mark.parametrize(("hours", "reason"), [(0, None), (25, "copy_in_doubt")])
 async def test_a_copy_is_scanned_once_and_printed_once(
     house: House, laser: Printer, clock: Clock, hours: float, reason: str | None
@@ -294,8 +237,8 @@ async def test_a_copy_is_scanned_once_and_printed_once(
     answer = await do(house, laser, "copy", copies=2, size="A4")
     assert answer["state"] == "completed"
     [job_id] = answer["print_jobs"]
-    await until(lambda: house.simulator.printed)
-    [printed] = house.simulator.printed
+    await until(lambda: house.printed)
+    [printed] = house.printed
     assert (printed.pages, printed.copies, printed.port) == (1, 2, 1)
     [page] = pages_of(printed.path)
     assert is_like(page, laser.glass, size="A4")
@@ -304,10 +247,10 @@ async def test_a_copy_is_scanned_once_and_printed_once(
     await rewrite(house, answer["scan_id"], state=ScanState.FINISHING, print_jobs=())
     clock.tick(hours * 3600)
     await house.hass.config_entries.async_setup(house.entry.entry_id)
-    await until(lambda: records(house) and records(house)[0].is_final)
-    assert records(house)[0].print_jobs == (() if reason else (job_id,))
-    assert records(house)[0].reason == reason
-    assert len(house.simulator.printed) == 1
+    await over(house)
+    assert last(house).print_jobs == (() if reason else (job_id,))
+    assert last(house).reason == reason
+    assert len(house.printed) == 1
     assert laser.scanned == [laser.glass]
 
 
@@ -316,10 +259,10 @@ async def test_an_id_card_has_its_size(house: House, laser: Printer) -> None:
     answer = await do(house, laser, "copy", sheet="id_card")
     assert (answer["state"], answer["pages"]) == ("waiting", 1)
     laser.glass = "back"
-    answer = await do(house, laser, "continue_scan", answer="next")
+    answer = await say(house, laser, "next")
     assert (answer["state"], answer["message"]) == ("completed", None)
-    await until(lambda: house.simulator.printed)
-    [printed] = house.simulator.printed
+    await until(lambda: house.printed)
+    [printed] = house.printed
     [sheet] = pages_of(printed.path)
     # Of what is dark, only the black square is thicker than 5 mm, once for each side of the card.
     thick = sheet.convert("L").filter(ImageFilter.MaxFilter(31))
@@ -334,15 +277,15 @@ async def test_an_id_card_has_its_size(house: House, laser: Printer) -> None:
 
 async def test_the_back_of_an_id_card_is_scanned_again(house: House, laser: Printer) -> None:
     """Where it is to be looked at before it is printed."""
-    for glass, say in (("front", None), ("crooked", "next"), ("back", "again")):
+    for glass, word in (("front", None), ("crooked", "next"), ("back", "again")):
         laser.glass = glass
-        if say is None:
+        if word is None:
             await do(house, laser, "copy", sheet="id_card", several_pages=True)
         else:
-            answer = await do(house, laser, "continue_scan", answer=say)
+            answer = await say(house, laser, word)
     assert (answer["state"], answer["pages"]) == ("waiting", 2)
-    assert await refusal(do(house, laser, "continue_scan", answer="next")) == "scan_card_full"
-    done = await do(house, laser, "continue_scan", answer="finish")
+    assert await refusal(say(house, laser, "next")) == "scan_card_full"
+    done = await say(house, laser, "finish")
     assert (done["state"], len(done["print_jobs"])) == ("completed", 1)
     [printed] = await house.came_out()
     assert printed.pages == 1
@@ -353,19 +296,19 @@ async def test_a_stack_that_did_not_come_is_done_without(house: House, laser: Pr
     laser.feeder = ["one"]
     await do(house, laser, "copy", source="feeder", several_pages=True, size="A4")
     # What has come stays when the stack that did not come is put in once more.
-    for stack, say, pages in (
+    for stack, word, pages in (
         ([], "next", 1),
         (["two"], "again", 2),
         ([], "again", 2),
         (["2"], "again", 2),
     ):
         laser.feeder = stack
-        answer = await do(house, laser, "continue_scan", answer=say)
+        answer = await say(house, laser, word)
         assert (answer["state"], answer["pages"]) == ("waiting", pages)
     laser.feeder = []
-    answer = await do(house, laser, "continue_scan", answer="next")
+    answer = await say(house, laser, "next")
     assert (answer["state"], answer["reason"]) == ("waiting", "scan_failed")
-    done = await do(house, laser, "continue_scan", answer="finish")
+    done = await say(house, laser, "finish")
     assert (done["state"], done["reason"], len(done["print_jobs"])) == ("completed", None, 1)
     await house.came_out()
 
@@ -383,8 +326,7 @@ async def test_pages_are_straightened_as_they_come(
     asked: dict[str, Any] = {"source": "feeder", "size": "A4"}
     answer = await do(house, laser, **asked, straighten=True)
     assert (answer["state"], answer["pages"]) == ("completed", 2)
-    for page, text in zip(pages_of(Path(answer["files"][0]["path"])), ("one", "two"), strict=True):
-        assert is_like(page, text, size="A4")
+    assert show(pages_of(answer["files"][0]["path"]), ["one", "two"], size="A4")
     askew = do(house, laser, "copy", sheet="id_card", straighten=True)
     assert await refusal(askew) == "scan_page_fixed"
 
@@ -403,7 +345,7 @@ async def test_what_cannot_be_scanned_is_refused(
         assert await refusal(do(house, laser, **data)) == key
     fed = do(house, laser, "copy", sheet="id_card", source="feeder")
     assert await refusal(fed) == "id_card_on_glass"
-    assert await refusal(do(house, laser, "continue_scan", answer="next")) == "scan_not_waiting"
+    assert await refusal(say(house, laser, "next")) == "scan_not_waiting"
     assert laser.scanned == []
     await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, False)
     assert await refusal(do(house, laser, device_id=laser_device)) == "scanning_off"
@@ -499,8 +441,7 @@ async def test_scans_are_private(
     # Nor printed for who may only see that there is a scanner, where no connection says who asks, as in a companion
     # app's webhook.
     reader = MockUser(groups=[]).add_to_hass(hass)
-    printers = er.async_entries_for_device(er.async_get(hass), printer(house))
-    [status] = [one.entity_id for one in printers if one.unique_id.endswith("_status")]
+    status = printer_status(house)
     rights = {status: {"control": True}}
     call = {"device_id": printer(house), "media": media}
     reader.mock_policy({CAT_ENTITIES: {"entity_ids": rights}})
@@ -663,9 +604,8 @@ async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Prin
     # Nor does an assistant print what was scanned there, as long as it is not exposed.
     [job] = records(house)
     address = media_id(house.entry.entry_id, job, job.files[0])
-    printers = er.async_entries_for_device(er.async_get(house.hass), printer(house))
-    [printer_status] = [one.entity_id for one in printers if one.unique_id.endswith("_status")]
-    async_expose_entity(house.hass, "conversation", printer_status, True)
+    status_there = printer_status(house)
+    async_expose_entity(house.hass, "conversation", status_there, True)
     for exposed in (False, True):
         async_expose_entity(house.hass, "conversation", status, exposed)
         tool = (await tools())["lianke__print_document"]
@@ -723,7 +663,7 @@ async def test_a_folder_that_became_a_link_gets_nothing(
     await do(house, laser, several_pages=True, folder="local/scans")
     folder.rmdir()
     folder.symlink_to(outside)
-    answer = await do(house, laser, "continue_scan", answer="finish")
+    answer = await say(house, laser, "finish")
     assert (answer["state"], answer["reason"]) == ("failed", "scan_not_copied")
     assert (answer["copied_to"], [*outside.iterdir()]) == ([], [])
     # It is kept all the same.
@@ -810,13 +750,13 @@ async def test_a_refusing_disk_loses_nothing(
     monkeypatch.undo()
     await until(lambda: ledger.is_settled)
     await do(house, laser, several_pages=True)
-    await do(house, laser, "continue_scan", answer="next")
+    await say(house, laser, "next")
     # A page that it does not let go of keeps nobody from going on.
     monkeypatch.setattr(Path, "unlink", full)
-    left = await do(house, laser, "continue_scan", answer="remove")
+    left = await say(house, laser, "remove")
     assert (left["state"], left["pages"]) == ("waiting", 1)
     monkeypatch.undo()
-    assert (await do(house, laser, "continue_scan", answer="finish"))["state"] == "completed"
+    assert (await say(house, laser, "finish"))["state"] == "completed"
 
 
 @pytest.mark.parametrize(("answer", "state"), [("finish", "completed"), ("discard", "canceled")])
@@ -834,7 +774,7 @@ async def test_an_answer_right_after_a_page(
     await do(house, laser, several_pages=True, wait=False)
     monkeypatch.setattr(scan_jobs, "keep_only", slow)
     await until(tidying.is_set)
-    done = await do(house, laser, "continue_scan", answer=answer)
+    done = await say(house, laser, answer)
     assert done["state"] == state
     await house.hass.async_block_till_done(wait_background_tasks=True)
     [record] = records(house)
@@ -847,8 +787,9 @@ async def test_whoever_answers_goes(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the midst of it, as an automation that is started anew: the scan ends all the same."""
+    monkeypatch.setattr(scan_jobs, "GLASS_SECONDS", 1200)
     await do(house, laser, several_pages=True)
-    await do(house, laser, "continue_scan", answer="next")
+    await say(house, laser, "next")
     tidy, tidying, gone = scan_files.keep_only, threading.Event(), threading.Event()
 
     def slow(*args: Any) -> None:
@@ -857,13 +798,13 @@ async def test_whoever_answers_goes(
         tidy(*args)
 
     monkeypatch.setattr(scan_jobs, "keep_only", slow)
-    asking = house.hass.async_create_task(do(house, laser, "continue_scan", answer="remove"))
+    asking = house.hass.async_create_task(say(house, laser, "remove"))
     await until(tidying.is_set)
     asking.cancel()
     await asyncio.sleep(0)
     gone.set()
-    await until(lambda: records(house)[0].is_final)
-    assert (records(house)[0].state, len(records(house)[0].pages)) == ("completed", 1)
+    await over(house)
+    assert (last(house).state, len(last(house).pages)) == ("completed", 1)
 
 
 async def test_a_copy_with_both_sides_by_hand(house: House, laser: Printer) -> None:
@@ -897,9 +838,7 @@ async def test_a_copy_that_is_discarded_while_its_print_is_made(
     async with nullcontext() if is_late else queue._lock:
         scan_id = (await do(house, laser, "copy", wait=False))["scan_id"]
         await until(tidying.is_set if is_late else lambda: queue._submitting)
-        discard = house.hass.async_create_task(
-            do(house, laser, "continue_scan", answer="discard", scan_id=scan_id)
-        )
+        discard = house.hass.async_create_task(say(house, laser, "discard", scan_id=scan_id))
         await until(lambda: discard.done() or scans._lock.locked())
         if is_late:
             await until(lambda: [job.state for job in queue.jobs()] == ["canceled"])
@@ -914,9 +853,7 @@ async def test_a_scan_that_is_discarded_while_it_is_copied(
     house: House, laser: Printer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its folder gets nothing, however slow it is."""
-    folder = tmp_path / "media"
-    folder.mkdir()
-    house.hass.config.media_dirs = {"local": str(folder)}
+    folder = media_folder(house, tmp_path)
     copy, copying, discarding = folders.copy_all, threading.Event(), threading.Event()
 
     def slow(*where: Any, **more: Any) -> bool:
@@ -927,7 +864,7 @@ async def test_a_scan_that_is_discarded_while_it_is_copied(
     monkeypatch.setattr(folders, "copy_all", slow)
     await do(house, laser, folder="local", filename="a", wait=False)
     await until(copying.is_set)
-    discard = house.hass.async_create_task(do(house, laser, "continue_scan", answer="discard"))
+    discard = house.hass.async_create_task(say(house, laser, "discard"))
     await until(async_get_scan_jobs(house.hass, house.entry)._lock.locked)
     discarding.set()
     assert (await discard)["state"] == "canceled"
@@ -936,12 +873,12 @@ async def test_a_scan_that_is_discarded_while_it_is_copied(
 
 
 async def test_a_scan_that_is_discarded_is_canceled(house: House, laser: Printer) -> None:
-    house.simulator.cloud.variants.update(scan_problem="hangs")
+    house.cloud.variants.update(scan_problem="hangs")
     answer = await do(house, laser, wait=False)
-    await until(lambda: records(house)[0].task_id)
-    done = await do(house, laser, "continue_scan", answer="discard")
+    await under_way(house)
+    done = await say(house, laser, "discard")
     assert (done["scan_id"], done["state"]) == (answer["scan_id"], "canceled")
-    [scan] = house.simulator.cloud.scans.values()
+    [scan] = house.cloud.scans.values()
     await until(lambda: scan.state == "REVOKED")
     assert not hub_of(house).is_in_use(str(laser.id))
 
@@ -972,7 +909,7 @@ async def test_a_finished_scan_is_handed_on(
         one for one in describe_scanners(hass, user) if one["device_id"] == device(house, laser)
     ]
     assert shown["hand_on"] == "To the archive"
-    await do(house, laser, "continue_scan", answer="finish")
+    await say(house, laser, "finish")
     context = Context(user_id=user.id)
     done = await do(house, laser, "continue_scan", context=context, **hand_on)
     assert got[0].data == {"path": done["files"][0]["path"], "scan": answer["scan_id"]}
@@ -980,7 +917,7 @@ async def test_a_finished_scan_is_handed_on(
     laser.feeder = ["one", "two"]
     answer = await do(house, laser, source="feeder")
     with pytest.raises(ServiceValidationError) as caught:
-        await do(house, laser, "continue_scan", answer="hand_on", scan_id=answer["scan_id"])
+        await say(house, laser, "hand_on", scan_id=answer["scan_id"])
     assert caught.value.translation_key == "scan_not_handed_on"
     assert caught.value.translation_placeholders == {"detail": "no room"}
     # A script speaks as it likes, so its words are quoted.
@@ -1044,7 +981,7 @@ async def test_a_phone_asks_what_comes_next(
     assert tags == [tags[0]] * 3
     assert told[1].data["message"] == "clear_notification"
     assert told[2].data["message"].startswith(f"{LASER}: pages scanned: 2.")
-    await do(house, laser, "continue_scan", answer="finish")
+    await say(house, laser, "finish")
     await until(lambda: len(told) == 4)
     assert told[3].data["message"] == "clear_notification"
     await press(buttons[0], anna)

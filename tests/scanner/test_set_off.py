@@ -4,17 +4,15 @@ from typing import Any
 
 from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.core import Context
-from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke.scanner.scan_job import media_id
-from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.household import House
 from tests.people.steps import CONTROL
-from tests.scanner.test_scans import device, printer
+from tests.scanner.scans import device, last, printer, printer_status
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
@@ -26,7 +24,7 @@ async def test_a_switch_on_a_dashboard_prints_a_scan_that_an_administrator_wante
     """By its own trigger an automation prints it; who set it off over a connection was asked for the right instead."""
     hass = house.hass
     await house.ask("scan", device_id=device(house, laser))
-    [scan] = async_get_scan_jobs(hass, house.entry).all
+    scan = last(house)
     media = media_id(house.entry.entry_id, scan, scan.files[0])
     action: dict[str, Any] = {
         "action": "lianke.print",
@@ -43,8 +41,7 @@ async def test_a_switch_on_a_dashboard_prints_a_scan_that_an_administrator_wante
     }
     for component, settings in config.items():
         assert await async_setup_component(hass, component, {component: settings})
-    printers = er.async_entries_for_device(er.async_get(hass), printer(house))
-    [status] = [one.entity_id for one in printers if one.unique_id.endswith("_status")]
+    status = printer_status(house)
     kid = MockUser(name="Kid", groups=[]).add_to_hass(hass)
     rights = dict.fromkeys((status, "input_boolean.switch", "automation.prints"), CONTROL)
     kid.mock_policy({CAT_ENTITIES: {"entity_ids": rights}})

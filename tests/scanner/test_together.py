@@ -7,7 +7,7 @@ from custom_components.lianke.scanner import scan_jobs
 from custom_components.lianke.scanner.scan_job import ScanState
 from tests.clock import rest, until
 from tests.household import House
-from tests.scanner.test_scans import do, printer, records
+from tests.scanner.scans import do, last, over, printer, records, under_way
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
@@ -18,7 +18,7 @@ async def test_a_copy_s_end_and_its_print_are_on_disk_together(
 ) -> None:
     """A power cut between the two would print it again, or never."""
     told: list[str] = []
-    house.queue.listen(lambda _job, _old: told.append(records(house)[0].state))
+    house.queue.listen(lambda _job, _old: told.append(last(house).state))
     assert (await do(house, laser, "copy"))["state"] == "completed"
     assert told[0] == "completed"
 
@@ -27,9 +27,9 @@ async def copy_without_its_box(house: House, laser: Printer, other: House) -> No
     """Begin a copy for another box, which is gone once the page is scanned."""
     house.cloud.variants.update(scan_seconds=100.0)
     await do(house, laser, "copy", printer=printer(other), size="A4", wait=False)
-    await until(lambda: records(house)[0].task_id)
+    await under_way(house)
     await house.hass.config_entries.async_unload(other.entry.entry_id)
-    await until(lambda: records(house)[0].files)
+    await until(lambda: last(house).files)
     assert len(laser.scanned) == 1
 
 
@@ -40,12 +40,12 @@ async def test_a_copy_waits_for_the_box_of_its_printer(
     monkeypatch.setattr(scan_jobs, "BOX_SECONDS", 10**6)
     await copy_without_its_box(house, laser, other)
     await rest(house.hass)
-    assert (records(house)[0].state, house.printed) == (ScanState.FINISHING, [])
+    assert (last(house).state, house.printed) == (ScanState.FINISHING, [])
     assert await house.hass.config_entries.async_setup(other.entry.entry_id)
     [paper] = await house.came_out()
     assert paper.device_id == other.entry.unique_id
-    await until(lambda: records(house)[0].is_final)
-    assert (records(house)[0].state, records(house)[0].reason) == ("completed", None)
+    await over(house)
+    assert (last(house).state, last(house).reason) == ("completed", None)
 
 
 async def test_a_copy_whose_box_is_never_set_up_is_told_why(
@@ -53,7 +53,7 @@ async def test_a_copy_whose_box_is_never_set_up_is_told_why(
 ) -> None:
     await copy_without_its_box(house, laser, other)
     began = house.hass.loop.time()
-    await until(lambda: records(house)[0].is_final)
+    await over(house)
     assert other.entry.state is ConfigEntryState.NOT_LOADED
     [job] = records(house)
     assert (job.state, job.reason, job.print_jobs) == ("failed", "scan_not_printed", ())

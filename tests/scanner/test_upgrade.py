@@ -30,7 +30,7 @@ from tests.conftest import set_up
 from tests.household import LASER, House, came_out, key_of
 from tests.jobs.old_folders import cut_off_anywhere
 from tests.ledgers import rows
-from tests.scanner.test_scans import do, pages_of, printer, records
+from tests.scanner.scans import do, last, pages_of, printer, records, say
 from tests.simulator.models import Printer
 
 WRITTEN = Path(__file__).parents[1] / "upgrade" / "0_3_0" / "scans"
@@ -82,7 +82,7 @@ def written(house: House, laser: Printer, clock: Clock) -> Written:
 
 async def ended(house: House) -> ScanJob:
     """Return the scan once it is over, or waits for somebody."""
-    await until(lambda: records(house)[0].is_final or records(house)[0].is_waiting)
+    await until(lambda: last(house).is_final or last(house).is_waiting)
     (job,) = records(house)
     return job
 
@@ -115,6 +115,7 @@ ENDS = {
 }
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("name", STATES)
 async def test_it_goes_on(house: House, laser: Printer, written: Written, name: str) -> None:
     """Nothing is scanned again, since nobody knows whether the paper still lies there; a copy is printed once."""
@@ -123,7 +124,7 @@ async def test_it_goes_on(house: House, laser: Printer, written: Written, name: 
     scan = await ended(house)
     assert (scan.state, scan.reason, len(scan.pages)) == (state, reason, pages)
     if scan.is_waiting:
-        await do(house, laser, "continue_scan", answer="finish")
+        await say(house, laser, "finish")
         scan = await ended(house)
         assert scan.state is ScanState.COMPLETED
     assert (scan.job_id, scan.created_at) == (before.job_id, before.created_at)

@@ -11,43 +11,17 @@ from custom_components.lianke.const import ScanSource
 from custom_components.lianke.documents import completeness
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.scanner import scan
-from custom_components.lianke.scanner.scan import ScanError, async_scan_page
+from custom_components.lianke.scanner.scan import async_scan_page
 from custom_components.lianke.scanner.scan_job import ScanRequest
-from tests.household import LASER, House, device_of
+from tests.household import House
+from tests.scanner.scans import FED, GLASS, came, do, printer, show
 from tests.simulator import Fault
 from tests.simulator.endpoints import scanning as simulated
-from tests.simulator.endpoints.scanning import Scan
 from tests.simulator.models import Printer
 
-from .test_results import is_like, pictures
-from .test_scans import do
-
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
-GLASS = ScanRequest(size="A4")
-FED = ScanRequest(source=ScanSource.FEEDER, size="A4")
 PLACES = [*range(10)]
-
-
-async def came(
-    house: House, request: ScanRequest, laser: Printer
-) -> tuple[list[Image.Image], ScanError | None, Scan]:
-    """Return the pages of a scan that somebody may take up again, why these are not all, and what the service has."""
-
-    async def note(_task_id: str) -> None:
-        pass
-
-    pages: list[Image.Image] = []
-    failure: ScanError | None = None
-    try:
-        async with async_scan_page(
-            house.hass, house.entry, str(laser.id), request, on_started=note
-        ) as scanned:
-            pages, failure = pictures(scanned.files), scanned.failure
-    except ScanError as err:
-        failure = err
-    await house.hass.async_block_till_done(wait_background_tasks=True)
-    [at_service] = house.simulator.cloud.scans.values()
-    return pages, failure, at_service
+STACK = ["one", "two", "three"]
 
 
 @pytest.mark.further
@@ -59,28 +33,25 @@ async def test_a_page_that_is_cut_off_is_none_and_stays_at_the_service(
 ) -> None:
     cut = place / 10 + 0.0005
     house.cloud.variants.update(scan_result=way, scan_type=kind, scan_cut=cut, scan_dpi=50)
-    pages, failure, at_service = await came(house, GLASS, laser)
-    assert pages == []
-    assert failure is not None
+    scan_ = await came(house, laser)
+    assert scan_.pages == []
     # Of a text that has hardly begun nobody can say what it was to be, nor of an answer that is nothing else.
     unclear = (
         {"scan_not_understood", "scan_timed_out"} if place == 0 and way != "address" else set()
     )
     expected = {"scan_incomplete"} | unclear
-    assert failure.reason in expected
-    assert (at_service.deleted, len(at_service.files)) == (False, 1)
+    assert scan_.reason in expected
+    assert scan_.left == (False, 1)
 
 
 @pytest.mark.parametrize("way", ["addresses", "base64"])
 async def test_the_other_pages_of_a_stack_are_kept(house: House, laser: Printer, way: str) -> None:
     house.cloud.variants.update(scan_result=way, scan_cut=0.5, scan_cut_page=2)
-    laser.feeder = ["one", "two", "three"]
-    pages, failure, at_service = await came(house, FED, laser)
-    assert failure is not None
-    assert (failure.reason, failure.detail) == ("scan_incomplete", "2")
-    for page, text in zip(pages, ("one", "three"), strict=True):
-        assert is_like(page, text, size="A4")
-    assert (at_service.deleted, len(at_service.files)) == (False, 3)
+    laser.feeder = STACK.copy()
+    scan_ = await came(house, laser, FED)
+    assert scan_.told == ("scan_incomplete", "2")
+    assert show(scan_.pages, ["one", "three"], size="A4")
+    assert scan_.left == (False, 3)
 
 
 @pytest.mark.parametrize("way", ["addresses", "base64"])
@@ -88,20 +59,19 @@ async def test_a_page_that_came_cut_off_is_fetched_again(
     house: House, laser: Printer, way: str
 ) -> None:
     house.cloud.variants.update(scan_result=way, scan_cut=0.5, scan_cut_page=2, scan_cut_times=2)
-    laser.feeder = ["one", "two", "three"]
-    pages, failure, at_service = await came(house, FED, laser)
-    assert failure is None
-    for page, text in zip(pages, ("one", "two", "three"), strict=True):
-        assert is_like(page, text, size="A4")
-    assert at_service.deleted
+    laser.feeder = STACK.copy()
+    scan_ = await came(house, laser, FED)
+    assert scan_.told is None
+    assert show(scan_.pages, ["one", "two", "three"], size="A4")
+    assert scan_.is_whole
 
 
 async def test_a_page_is_not_fetched_forever(house: House, laser: Printer) -> None:
     house.cloud.variants.update(scan_result="base64", scan_cut=0.5)
-    _, failure, at_service = await came(house, GLASS, laser)
-    assert failure is not None
+    scan_ = await came(house, laser)
     # As often as a page that does not come; each answer has all of the pages.
-    assert at_service.cut == scan.FETCHES
+    assert scan_.at_service is not None
+    assert scan_.at_service.cut == scan.FETCHES
 
 
 @pytest.mark.parametrize("way", ["addresses", "base64"])
@@ -110,10 +80,9 @@ async def test_a_page_that_could_not_be_decoded_in_time_stays_at_the_service(
 ) -> None:
     house.cloud.variants.update(scan_result=way)
     monkeypatch.setattr(completeness, "CHECK_SECONDS", 0)
-    pages, failure, at_service = await came(house, GLASS, laser)
-    assert failure is not None
-    assert (pages, failure.reason, failure.detail) == ([], "scan_incomplete", "1")
-    assert (at_service.deleted, len(at_service.files)) == (False, 1)
+    scan_ = await came(house, laser)
+    assert (scan_.pages, scan_.told) == ([], ("scan_incomplete", "1"))
+    assert scan_.left == (False, 1)
 
 
 async def test_a_page_that_was_decoded_in_time_the_second_time_is_one(
@@ -129,29 +98,8 @@ async def test_a_page_that_was_decoded_in_time_the_second_time_is_one(
         return await run(*task, **how)
 
     monkeypatch.setattr(worker, "async_run", slow)
-    pages, failure, at_service = await came(house, GLASS, laser)
-    assert (len(pages), failure, at_service.deleted) == (1, None, True)
-
-
-@pytest.mark.usefixtures("house")
-async def test_a_page_that_could_not_be_decoded_in_time_is_not_copied(
-    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(completeness, "CHECK_SECONDS", 0)
-    answer = await do(house, laser, "copy", printer=device_of(house.hass, LASER))
-    assert (answer["state"], answer["reason"]) == ("failed", "scan_incomplete")
-    assert answer["files"] == answer["print_jobs"] == []
-    assert house.cloud.out_tray == []
-
-
-@pytest.mark.usefixtures("house")
-async def test_half_a_page_is_not_copied(house: House, laser: Printer) -> None:
-    house.cloud.variants.update(scan_cut=0.34)
-    answer = await do(house, laser, "copy", printer=device_of(house.hass, LASER))
-    assert (answer["state"], answer["reason"]) == ("failed", "scan_incomplete")
-    assert answer["files"] == answer["print_jobs"] == []
-    assert house.cloud.out_tray == []
-    assert "1" in answer["message"]
+    scan_ = await came(house, laser)
+    assert (len(scan_.pages), scan_.is_whole) == (1, True)
 
 
 # Pages that are hard to decode
@@ -170,26 +118,16 @@ def hand_out(monkeypatch: pytest.MonkeyPatch, *pages: bytes) -> None:
     monkeypatch.setattr(simulated, "encode", lambda *_: [*pages])
 
 
-@pytest.mark.parametrize("way", ["address", "base64"])
-async def test_a_third_of_a_page_of_forty_megapixels_is_none(
-    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, way: str
+@pytest.mark.parametrize("is_whole", [True, False])
+async def test_a_page_of_forty_megapixels_is_kept_if_it_is_whole(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, *, is_whole: bool
 ) -> None:
-    house.cloud.variants.update(scan_result=way)
     data = jpeg((5000, 8000))
-    hand_out(monkeypatch, data[: len(data) // 3] + b"\xff\xd9")
-    pages, failure, at_service = await came(house, GLASS, laser)
-    assert failure is not None
-    assert (pages, failure.reason, failure.detail) == ([], "scan_incomplete", "1")
-    assert (at_service.deleted, len(at_service.files)) == (False, 1)
-
-
-async def test_a_whole_one_of_forty_megapixels_is_kept(
-    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hand_out(monkeypatch, jpeg((5000, 8000)))
-    pages, failure, at_service = await came(house, GLASS, laser)
-    assert ([page.size for page in pages], failure) == ([(5000, 8000)], None)
-    assert at_service.deleted
+    hand_out(monkeypatch, data if is_whole else data[: len(data) // 3] + b"\xff\xd9")
+    scan_ = await came(house, laser)
+    assert [page.size for page in scan_.pages] == ([(5000, 8000)] if is_whole else [])
+    assert scan_.told == (None if is_whole else ("scan_incomplete", "1"))
+    assert scan_.left == ((True, 0) if is_whole else (False, 1))
 
 
 @pytest.mark.parametrize("way", ["addresses", "base64"])
@@ -199,29 +137,10 @@ async def test_a_page_that_cannot_be_decoded_is_none_and_stays_at_the_service(
     house.cloud.variants.update(scan_result=way)
     laser.feeder = ["one", "two"]
     hand_out(monkeypatch, jpeg((7000, 7504), subsampling=0, quality=10), jpeg((800, 1200)))
-    pages, failure, at_service = await came(house, FED, laser)
-    assert failure is not None
-    assert [page.size for page in pages] == [(800, 1200)]
-    assert (failure.reason, failure.detail) == ("scan_unchecked", "1")
-    assert (at_service.deleted, len(at_service.files)) == (False, 2)
-
-
-@pytest.mark.usefixtures("house")
-@pytest.mark.parametrize("reason", ["memory", "unavailable"])
-async def test_a_page_is_not_copied_where_the_process_says_nothing_of_it(
-    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, reason: str
-) -> None:
-    async def fail(*_task: Any, **_how: Any) -> dict[str, Any]:
-        raise PdfError(reason)
-
-    monkeypatch.setattr(async_get_pdf_worker(house.hass), "async_run", fail)
-    answer = await do(house, laser, "copy", printer=device_of(house.hass, LASER))
-    assert (answer["state"], answer["reason"]) == ("failed", "scan_unchecked")
-    assert answer["files"] == answer["print_jobs"] == []
-    assert house.cloud.out_tray == []
-    assert "1" in answer["message"]
-    [at_service] = house.cloud.scans.values()
-    assert not at_service.deleted
+    scan_ = await came(house, laser, FED)
+    assert [page.size for page in scan_.pages] == [(800, 1200)]
+    assert scan_.told == ("scan_unchecked", "1")
+    assert scan_.left == (False, 2)
 
 
 # The end of a scan
@@ -241,43 +160,42 @@ async def test_a_slow_feeder_is_waited_for(
     house: House, laser: Printer, states: str, seconds: float
 ) -> None:
     show_as_they_come(house, states, seconds)
-    laser.feeder = ["one", "two", "three"]
-    pages, failure, at_service = await came(house, FED, laser)
-    assert failure is None
-    assert len(pages) == 3
-    assert not at_service.deleted_early
-    assert at_service.deleted
+    laser.feeder = STACK.copy()
+    scan_ = await came(house, laser, FED)
+    assert scan_.told is None
+    assert len(scan_.pages) == 3
+    assert not scan_.is_deleted_early
+    assert scan_.is_whole
 
 
 async def test_words_of_which_none_is_known_end_a_stack_by_its_time_alone(
     house: House, laser: Printer
 ) -> None:
     show_as_they_come(house, "odd", 60.0)
-    laser.feeder = ["one", "two", "three"]
+    laser.feeder = STACK.copy()
     began = house.hass.loop.time()
-    pages, failure, at_service = await came(house, FED, laser)
-    assert failure is not None
-    assert (len(pages), failure.reason) == (3, "scan_timed_out")
+    scan_ = await came(house, laser, FED)
+    assert (len(scan_.pages), scan_.reason) == (3, "scan_timed_out")
     assert house.hass.loop.time() - began >= scan.SCAN_SECONDS
-    assert (at_service.deleted, at_service.deleted_early) == (False, False)
+    assert (scan_.left[0], scan_.is_deleted_early) == (False, False)
 
 
 async def test_a_page_on_the_glass_is_not_waited_for_as_long(house: House, laser: Printer) -> None:
     house.cloud.variants.update(scan_states="odd")
     began = house.hass.loop.time()
-    pages, failure, at_service = await came(house, GLASS, laser)
-    assert (len(pages), failure) == (1, None)
+    scan_ = await came(house, laser)
+    assert (len(scan_.pages), scan_.told) == (1, None)
     assert house.hass.loop.time() - began < 2 * scan.RESULT_SECONDS
     # Whether that was its end nobody has said.
-    assert (at_service.deleted, at_service.deleted_early) == (False, False)
+    assert (scan_.left[0], scan_.is_deleted_early) == (False, False)
 
 
 @pytest.mark.parametrize("code", [5002, 10009, 503])
 async def test_errors_that_pass_are_no_end(house: House, laser: Printer, code: int) -> None:
     times = 3 if code == 10009 else 12
     house.cloud.fail("GET /scanning/job", Fault(kind="code", code=code, msg="稍后"), times=times)
-    pages, failure, at_service = await came(house, GLASS, laser)
-    assert (len(pages), failure, at_service.deleted) == (1, None, True)
+    scan_ = await came(house, laser)
+    assert (len(scan_.pages), scan_.is_whole) == (1, True)
 
 
 # Pages that come one by one after the end
@@ -293,12 +211,12 @@ async def test_pages_that_come_after_the_end_are_waited_for(
     house.cloud.variants.update(scan_late=2.0, scan_late_each=4.0 * house.cloud.speed)
     if state == "FAILURE":
         house.cloud.variants.update(scan_problem="jam_at_end")
-    laser.feeder = ["one", "two", "three"]
-    pages, failure, at_service = await came(house, FED, laser)
-    assert len(pages) == 3
-    assert (failure is None) == (state == "SUCCESS")
+    laser.feeder = STACK.copy()
+    scan_ = await came(house, laser, FED)
+    assert len(scan_.pages) == 3
+    assert (scan_.told is None) == (state == "SUCCESS")
     # Where each page is there in two ways, it is not sure what they are, and they stay.
-    assert at_service.deleted == (state == "SUCCESS" and way != "both")
+    assert scan_.left[0] == (state == "SUCCESS" and way != "both")
 
 
 async def test_what_comes_after_a_page_on_the_glass_is_not_deleted(
@@ -342,24 +260,11 @@ async def test_an_error_at_the_end_is_no_success(house: House, laser: Printer) -
     house.cloud.variants.update(
         scan_result="addresses", scan_problem="jam", scan_problem_state="SUCCESS"
     )
-    laser.feeder = ["one", "two", "three"]
-    pages, failure, at_service = await came(house, FED, laser)
-    assert failure is not None
-    assert (len(pages), failure.reason) == (1, "scan_failed")
-    assert "卡纸" in failure.detail
-    assert (at_service.deleted, len(at_service.files)) == (False, 1)
-
-
-@pytest.mark.usefixtures("house")
-async def test_an_error_at_the_end_is_not_copied(house: House, laser: Printer) -> None:
-    house.cloud.variants.update(
-        scan_result="addresses", scan_problem="jam", scan_problem_state="SUCCESS"
-    )
-    laser.feeder = ["one", "two", "three"]
-    answer = await do(house, laser, "copy", source="feeder", printer=device_of(house.hass, LASER))
-    assert (answer["state"], answer["reason"], answer["pages"]) == ("failed", "scan_failed", 1)
-    assert "卡纸" in answer["message"]
-    assert house.cloud.out_tray == []
+    laser.feeder = STACK.copy()
+    scan_ = await came(house, laser, FED)
+    assert (len(scan_.pages), scan_.reason) == (1, "scan_failed")
+    assert "卡纸" in str(scan_.told)
+    assert scan_.left == (False, 1)
 
 
 # What comes instead of a page
@@ -393,14 +298,12 @@ async def test_what_is_no_page_in_a_stack_is_told_and_stays_at_the_service(
     house: House, laser: Printer, way: str, how: str
 ) -> None:
     house.cloud.variants.update(scan_result=way, scan_spoiled=how, scan_cut_page=2)
-    laser.feeder = ["one", "two", "three"]
-    pages, failure, at_service = await came(house, FED, laser)
-    assert failure is not None
+    laser.feeder = STACK.copy()
+    scan_ = await came(house, laser, FED)
     reason = "scan_unchecked" if how in PICTURES else "scan_incomplete"
-    assert (failure.reason, failure.detail) == (reason, "2")
-    for page, text in zip(pages, ("one", "three"), strict=True):
-        assert is_like(page, text, size="A4")
-    assert (at_service.deleted, len(at_service.files)) == (False, 3)
+    assert scan_.told == (reason, "2")
+    assert show(scan_.pages, ["one", "three"], size="A4")
+    assert scan_.left == (False, 3)
 
 
 @pytest.mark.parametrize("how", ["html", "json", "missing", "head_lost"])
@@ -411,12 +314,11 @@ async def test_what_was_no_page_at_first_is_fetched_again(
     house.cloud.variants.update(
         scan_result=way, scan_spoiled=how, scan_cut_page=2, scan_cut_times=3
     )
-    laser.feeder = ["one", "two", "three"]
-    pages, failure, at_service = await came(house, FED, laser)
-    assert failure is None
-    for page, text in zip(pages, ("one", "two", "three"), strict=True):
-        assert is_like(page, text, size="A4")
-    assert at_service.deleted
+    laser.feeder = STACK.copy()
+    scan_ = await came(house, laser, FED)
+    assert scan_.told is None
+    assert show(scan_.pages, ["one", "two", "three"], size="A4")
+    assert scan_.is_whole
 
 
 @pytest.mark.parametrize("how", ["html", "zeros", "json", "tiff"])
@@ -425,10 +327,10 @@ async def test_the_other_side_of_a_sheet_is_a_page(house: House, laser: Printer,
     house.cloud.variants.update(scan_result="sides", scan_spoiled=how, scan_cut_page=2, scan_dpi=50)
     laser.feeder = ["one"]
     request = ScanRequest(source=ScanSource.FEEDER, duplex=True, size="A4")
-    pages, failure, at_service = await came(house, request, laser)
-    assert failure is not None
-    assert (len(pages), failure.detail) == (1, "2")
-    assert (at_service.deleted, len(at_service.files)) == (False, 2)
+    scan_ = await came(house, laser, request)
+    assert scan_.told is not None
+    assert (len(scan_.pages), scan_.told[1]) == (1, "2")
+    assert scan_.left == (False, 2)
 
 
 @pytest.mark.parametrize("sheets", [0, 1, 3])
@@ -437,13 +339,13 @@ async def test_links_and_pictures_beside_the_pages_are_none(
     house: House, laser: Printer, way: str, sheets: int
 ) -> None:
     house.cloud.variants.update(scan_result=way, scan_dpi=50)
-    laser.feeder = ["one", "two", "three"][:sheets]
+    laser.feeder = STACK.copy()[:sheets]
     began = house.hass.loop.time()
-    pages, failure, at_service = await came(house, FED if sheets else GLASS, laser)
-    assert failure is None
-    assert len(pages) == (sheets or 1)
+    scan_ = await came(house, laser, FED if sheets else GLASS)
+    assert scan_.told is None
+    assert len(scan_.pages) == (sheets or 1)
     # What the answer leaves open stays at the service.
-    assert not at_service.deleted
+    assert not scan_.left[0]
     # None of them is fetched again and again.
     assert house.hass.loop.time() - began < 60
 
@@ -457,8 +359,8 @@ async def test_two_pages_that_are_alike_are_two(
     data = jpeg((800, 1200))
     hand_out(monkeypatch, data, data)
     laser.feeder = ["one", "two"]
-    pages, failure, at_service = await came(house, FED, laser)
-    assert (len(pages), failure, at_service.deleted) == (2, None, True)
+    scan_ = await came(house, laser, FED)
+    assert (len(scan_.pages), scan_.is_whole) == (2, True)
 
 
 async def test_pages_behind_what_is_looked_at_are_told(
@@ -466,11 +368,10 @@ async def test_pages_behind_what_is_looked_at_are_told(
 ) -> None:
     house.cloud.variants.update(scan_result="objects", scan_dpi=50)
     monkeypatch.setattr(api_scanning, "MAX_ANSWER_ROWS", 16)
-    laser.feeder = ["one", "two", "three"]
-    pages, failure, at_service = await came(house, FED, laser)
-    assert failure is not None
-    assert (len(pages), failure.reason) == (2, "scan_too_many_pages")
-    assert (at_service.deleted, len(at_service.files)) == (False, 3)
+    laser.feeder = STACK.copy()
+    scan_ = await came(house, laser, FED)
+    assert (len(scan_.pages), scan_.reason) == (2, "scan_too_many_pages")
+    assert scan_.left == (False, 3)
 
 
 @pytest.mark.parametrize("how", ["html", "tiff", "zeros"])
@@ -478,20 +379,49 @@ async def test_an_answer_without_any_page_is_to_be_reported(
     house: House, laser: Printer, how: str
 ) -> None:
     house.cloud.variants.update(scan_result="addresses", scan_spoiled=how, scan_dpi=50)
-    laser.feeder = ["one", "two", "three"]
-    pages, failure, at_service = await came(house, FED, laser)
-    assert failure is not None
-    assert (pages, failure.reason) == ([], "scan_not_understood")
-    assert (at_service.deleted, len(at_service.files)) == (False, 3)
+    laser.feeder = STACK.copy()
+    scan_ = await came(house, laser, FED)
+    assert (scan_.pages, scan_.reason) == ([], "scan_not_understood")
+    assert scan_.left == (False, 3)
 
 
-@pytest.mark.usefixtures("house")
-async def test_a_stack_with_a_damaged_page_is_not_copied(house: House, laser: Printer) -> None:
-    house.cloud.variants.update(
-        scan_result="addresses", scan_spoiled="json", scan_cut_page=2, scan_dpi=50
-    )
-    laser.feeder = ["one", "two", "three"]
-    answer = await do(house, laser, "copy", source="feeder", printer=device_of(house.hass, LASER))
-    assert (answer["state"], answer["reason"], answer["pages"]) == ("failed", "scan_incomplete", 2)
-    assert "2" in answer["message"]
+JAM = {"scan_problem": "jam", "scan_problem_state": "SUCCESS"}
+SPOILED_PAGE = {"scan_spoiled": "json", "scan_cut_page": 2, "scan_dpi": 50}
+
+
+@pytest.mark.parametrize(
+    ("variants", "error", "reason", "pages", "says"),
+    [
+        ({"scan_cut": 0.34}, None, "scan_incomplete", 0, "1"),
+        ({}, "time", "scan_incomplete", 0, "1"),
+        ({}, "memory", "scan_unchecked", 0, "1"),
+        ({}, "unavailable", "scan_unchecked", 0, "1"),
+        ({"scan_result": "addresses"} | JAM, None, "scan_failed", 1, "卡纸"),
+        ({"scan_result": "addresses"} | SPOILED_PAGE, None, "scan_incomplete", 2, "2"),
+    ],
+)
+async def test_what_did_not_come_whole_is_not_copied(
+    house: House,
+    laser: Printer,
+    monkeypatch: pytest.MonkeyPatch,
+    variants: dict[str, Any],
+    error: str | None,
+    reason: str,
+    pages: int,
+    says: str,
+) -> None:
+    async def fail(*_task: Any, **_how: Any) -> dict[str, Any]:
+        raise PdfError(str(error))
+
+    house.cloud.variants.update(**variants)
+    if error:
+        monkeypatch.setattr(async_get_pdf_worker(house.hass), "async_run", fail)
+    laser.feeder = STACK.copy()
+    source = "feeder" if pages else "glass"
+    answer = await do(house, laser, "copy", source=source, printer=printer(house))
+    assert (answer["state"], answer["reason"], answer["pages"]) == ("failed", reason, pages)
+    assert (len(answer["files"]), answer["print_jobs"]) == (min(pages, 1), [])
+    assert says in answer["message"]
     assert house.cloud.out_tray == []
+    [at_service] = house.cloud.scans.values()
+    assert not at_service.deleted
