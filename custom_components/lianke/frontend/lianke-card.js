@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-O2F3ASFJ.js";
+import"./lianke-card-chunk-STTRZT4T.js";

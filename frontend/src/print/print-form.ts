@@ -8,8 +8,6 @@ import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { bars, base, buttons } from "../styles";
 import type { Batch } from "./batch";
-import { pastedFiles } from "./clipboard";
-import { bringIntoView } from "./in-view";
 import type { MediaChoice, PrintItem } from "./item";
 import { titleOf, type CombinedPrint } from "./combined-print";
 import type { LiankeMediaBrowser } from "./media-browser";
@@ -20,6 +18,52 @@ import "./media-browser";
 import "./options-form";
 import "./preview";
 import "./sheets";
+
+/* Types that can be printed, the best first; one thing in the clipboard has several. */
+const WANTED = ["application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp"];
+const ENDINGS: Record<string, string> = { "application/pdf": "pdf", "image/jpeg": "jpg" };
+
+/* Files in the clipboard, which browsers let be read on secure pages only; empty if there is nothing to print, or if
+   the user does not allow reading. */
+const pastedFiles = async (): Promise<File[]> => {
+  try {
+    const found = await navigator.clipboard.read();
+    const files = found.map(async (one) => {
+      const type = WANTED.find((wanted) => one.types.includes(wanted));
+      if (!type) return null;
+      const name = `clipboard.${ENDINGS[type] ?? type.slice("image/".length)}`;
+      return new File([await one.getType(type)], name, { type });
+    });
+    return (await Promise.all(files)).filter((file) => file !== null);
+  } catch {
+    return [];
+  }
+};
+
+/* ms: by then the list of jobs shows what was submitted. */
+const SOON = 2000;
+/* After one of these the user decides what is in view. */
+const OWN = ["pointerdown", "wheel", "keydown"];
+
+/* The printer's part of the card gets much shorter when the form goes: brings it back into view, as on a phone, then
+   the row of its job, which may be below others that wait. */
+const bringIntoView = (printer: Element, job: string | undefined): void => {
+  if (printer.getBoundingClientRect().top < 0) printer.scrollIntoView({ block: "start" });
+  if (!job) return;
+  const end = performance.now() + SOON;
+  const stop = new AbortController();
+  const { signal } = stop;
+  for (const type of OWN) addEventListener(type, () => stop.abort(), { signal, capture: true, passive: true });
+  const look = () => {
+    if (signal.aborted) return;
+    const jobs = printer.shadowRoot?.querySelector("lianke-jobs")?.shadowRoot;
+    const row = jobs?.querySelector(`[data-key="${CSS.escape(job)}"]`);
+    if (!row && performance.now() < end) return void requestAnimationFrame(look);
+    stop.abort();
+    row?.scrollIntoView({ block: "nearest" });
+  };
+  look();
+};
 
 /* The files chosen for a printer, their previews and options, and the buttons that print. */
 @define("lianke-print-form")
