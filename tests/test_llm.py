@@ -518,8 +518,10 @@ async def test_rights_approvals_and_limits_hold_for_what_is_given(
     expose(talk.hass, "camera.door")
     document = call("print_document", address="media-source://media_source/local/菜单.pdf")
     shown = call("print_picture", camera="门铃")
-    results = await talk.say(document, shown, user=hass_read_only_user)
-    assert [result.data["error"] for result in results] == ["Unauthorized"] * 2
+    asked = (document, shown, call("print_text", text="x"), call("printer_status"))
+    *results, status = await talk.say(*asked, user=hass_read_only_user)
+    assert [result.data["error"] for result in results] == ["Unauthorized"] * 3
+    assert not status.error
     # May print, but not look through the camera.
     anna = MockUser(name="Anna", groups=[]).add_to_hass(talk.hass)
     anna.mock_policy({"entities": {"entity_ids": {status_of(talk.hass): True}}})
@@ -561,16 +563,6 @@ async def test_a_printer_that_is_hidden_meanwhile_is_refused(talk: Talk) -> None
     expose(talk.hass, status_of(talk.hass), exposed=False)
     asked = tool.async_call(talk.hass, call("print_text", text="x"), CONTEXT)
     assert await refusal(asked) == "printer_not_exposed"
-    assert talk.sent == 0
-
-
-async def test_rights_of_the_caller_apply(hass_read_only_user: User, talk: Talk) -> None:
-    [refused, status] = await talk.say(
-        call("print_text", text="x"), call("printer_status"), user=hass_read_only_user
-    )
-    assert refused.error
-    assert refused.data["error"] == "Unauthorized"
-    assert not status.error
     assert talk.sent == 0
 
 

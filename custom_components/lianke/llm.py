@@ -37,7 +37,7 @@ from .jobs.job import FINAL_JOB_STATES, JobState, PersonReason
 from .people.initiator import asked_by_tool
 from .people.release_code import MAX_CODE
 from .printing.assistant_access import (
-    Names,
+    IdsByName,
     exposed_devices,
     exposed_entities,
     exposed_printers,
@@ -139,7 +139,7 @@ class _ToolCall(NamedTuple):
 
 
 @callback
-def _exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> Names:
+def _exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> IdsByName:
     entities = (
         (entry, scanner_status_entity(hass, entry, scanner_id))
         for entry in async_loaded_entries(hass)
@@ -166,7 +166,7 @@ class _DeviceTool(Tool):
     integration = DOMAIN
     kind: ClassVar = "printer"
 
-    def __init__(self, devices: Names) -> None:
+    def __init__(self, devices: IdsByName) -> None:
         """If there is only one device, its name may be left out."""
         self._devices = devices
         self._offered = {self.kind: devices}
@@ -304,7 +304,7 @@ class _PrintEntityTool(_PrintTool):
 
     entity: ClassVar[str]
 
-    def __init__(self, printers: Names, entities: Names) -> None:
+    def __init__(self, printers: IdsByName, entities: IdsByName) -> None:
         self._entities = entities
         super().__init__(printers)
         self._offered[self.entity] = entities

@@ -26,7 +26,7 @@ from custom_components.lianke.box.storage import (
     box_store,
 )
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.printing.fallback_printer import current_name
+from custom_components.lianke.printing.fallback_printer import current_reference
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
@@ -425,9 +425,9 @@ async def test_a_stand_in_is_found_under_its_box_s_new_entry(
     )
     for _ in range(2):
         await remove(house)
-        assert current_name(hass, names[1]) == names[1]
+        assert current_reference(hass, names[1]) == names[1]
         entry = await add(house)
-        assert current_name(hass, names[1]) == f"{entry.entry_id}/{names[1].partition('/')[2]}"
+        assert current_reference(hass, names[1]) == f"{entry.entry_id}/{names[1].partition('/')[2]}"
 
 
 async def test_few_former_printers_and_entries_are_kept(hass: HomeAssistant, house: House) -> None:

@@ -363,7 +363,7 @@ async def test_nobody_is_asked_after_the_answer(house: Family, then: str) -> Non
     reached, answered = asyncio.Event(), asyncio.Event()
 
     async def slow(call: ServiceCall) -> None:
-        if call.data["message"] != notifications.CLEAR:
+        if call.data["message"] != notifications.CLEAR_NOTIFICATION:
             reached.set()
             await answered.wait()
         await house.take(call)
@@ -380,7 +380,10 @@ async def test_nobody_is_asked_after_the_answer(house: Family, then: str) -> Non
     await house.reported("notify.anna")
     answered.set()
     await house.hass.async_block_till_done(wait_background_tasks=True)
-    told = [to if data["message"] != notifications.CLEAR else None for to, data in house.messages]
+    told = [
+        to if data["message"] != notifications.CLEAR_NOTIFICATION else None
+        for to, data in house.messages
+    ]
     assert told == [None, "notify.anna", "mobile_app_boss", None]
 
 

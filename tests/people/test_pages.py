@@ -67,17 +67,17 @@ async def test_what_a_notification_proves(
         return int((await client.get(signed)).status)
 
     url = URL(path)
-    proof = url.query[rights.PROOF]
+    proof = url.query[rights.PROOF_PARAMETER]
     until, _, signature = proof.partition("-")
     assert await signed_again(url) == HTTPStatus.OK
     for forged in (
-        url.without_query_params(rights.PROOF),
-        url.update_query({rights.PROOF: ""}),
-        url.update_query({rights.PROOF: f"{int(until) + 1}-{signature}"}),
-        url.update_query({rights.PROOF: f"{until}-{'0' * len(signature)}"}),
-        url.update_query({rights.PROOF: f"{'9' * 5000}-{signature}"}),
-        url.update_query({rights.PROOF: f"²-{signature}"}),
-        url.update_query({rights.PROOF: f"{until}-ÿ"}),
+        url.without_query_params(rights.PROOF_PARAMETER),
+        url.update_query({rights.PROOF_PARAMETER: ""}),
+        url.update_query({rights.PROOF_PARAMETER: f"{int(until) + 1}-{signature}"}),
+        url.update_query({rights.PROOF_PARAMETER: f"{until}-{'0' * len(signature)}"}),
+        url.update_query({rights.PROOF_PARAMETER: f"{'9' * 5000}-{signature}"}),
+        url.update_query({rights.PROOF_PARAMETER: f"²-{signature}"}),
+        url.update_query({rights.PROOF_PARAMETER: f"{until}-ÿ"}),
         url.with_path(f"/api/lianke/job_picture/{other['jobs'][0]['job_id']}", keep_query=True),
     ):
         assert await signed_again(forged) == HTTPStatus.NOT_FOUND, forged

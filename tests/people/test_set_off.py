@@ -134,6 +134,7 @@ async def test_nothing_is_moved_where_who_set_it_off_may_not_print(house: House)
     assert len(house.queue.jobs()) == 2
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("to", [LASER, OTHER_LASER])
 async def test_nothing_is_printed_again_for_who_may_not_print_it(
     house: House, guest: User, anna: User, to: str
@@ -298,6 +299,7 @@ async def test_what_is_forgotten_may_have_been_a_guests(
     assert house.queue.get(job.job_id).state is JobState.CANCELED
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("action", ["reject_job", "continue_job"])
 async def test_what_is_forgotten_turns_no_paper_of_a_printer_that_is_not_for_all(
     house: House, boss: User, action: str
@@ -343,6 +345,7 @@ async def test_what_is_forgotten_replaces_no_job_of_a_printer_that_is_not_for_al
     assert house.queue.get(job.job_id).reason == "replaced"
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_what_is_forgotten_prints_no_document_of_a_printer_that_is_not_for_all(
     house: House, boss: User
 ) -> None:

@@ -567,16 +567,6 @@ async def test_pages_are_counted_here_or_by_the_service(house: House) -> None:
     assert len(house.spooled()) == kept
 
 
-async def test_only_one_document_at_a_time_is_looked_at(house: House) -> None:
-    paths = [house.menu] * 2
-    for action in ("preview", "count_pages"):
-        assert (
-            await refusal(house.ask(action, device_id=house.device(), file=paths))
-            == "one_document_only"
-        )
-    assert house.sent == 0
-
-
 async def test_actions_without_a_response(house: House) -> None:
     job = await failed_job(house)
     device = house.device()

@@ -13,12 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents import pdf_client, sheets
-from tests.documents.test_pdf_limits import (
-    endless_drawing,
-    huge_content,
-    huge_picture,
-    wide_picture,
-)
+from tests.documents.hostile_pdfs import endless_drawing, huge_content, huge_picture
 from tests.household import ask, came_out, device_of, make_media
 from tests.simulator import Simulator, make_pdf
 
@@ -29,7 +24,6 @@ HOSTILE: dict[Callable[[Path], Path], set[str | None]] = {
     huge_picture: {"pdf_takes_long", None},
     huge_content: {"pdf_needs_memory", "pdf_takes_long"},
     endless_drawing: {"pdf_takes_long", "pdf_needs_memory"},
-    wide_picture: {"image_too_large"},
 }
 # What is said of layouts, in which a small file that unpacks to as much needs as much memory as a large one.
 LAID_OUT: dict[str | None, str] = {"pdf_needs_memory": "sheet_needs_memory"}
@@ -49,10 +43,7 @@ async def test_ten_jobs_print_beside_them(
     # Ten jobs wait for four such files, which is more patience than one user's calls need.
     monkeypatch.setattr(pdf_client, "WAIT_SECONDS", 200)
     media = make_media(hass, tmp_path / "media")
-    bad = [
-        (make(media / f"{make.__name__}.{'png' if make is wide_picture else 'pdf'}"), reasons)
-        for make, reasons in HOSTILE.items()
-    ]
+    bad = [(make(media / f"{make.__name__}.pdf"), reasons) for make, reasons in HOSTILE.items()]
     for number in range(JOBS):
         (media / f"{number}.pdf").write_bytes(make_pdf(2, f"Good {number}"))
     device = device_of(hass)

@@ -95,23 +95,25 @@ async def set_driver(house: House, **defaults: int) -> None:
 
 
 @pytest.mark.parametrize("layout", ON_SHEETS)
-async def test_no_default_of_box_or_printer_changes_a_layout(layout: str, house: House) -> None:
-    key = key_of(house.entry, LASER)
+async def test_no_default_changes_a_layout(layout: str, house: House) -> None:
+    """None of box, printer or driver; what a call says of the sides is done, and a preview counts what comes out."""
+    key, call = key_of(house.entry, LASER), call_of(house, layout)
     of_box = [{CONF_DEFAULT_OPTIONS: options} for options in DEFAULTS.values()]
     for stored in (*of_box, {CONF_PRINTER_OPTIONS: {key: DEFAULTS["all"]}}):
         house.set_options(stored)
-        await house.print_one(**call_of(house, layout))
+        await house.print_one(**call)
         assert decided(house.printed[-1], layout) == DECIDED[layout], stored
-
-
-@pytest.mark.parametrize("layout", ON_SHEETS)
-@pytest.mark.parametrize(("duplex", "orientation"), [(2, 2), (3, 1)])
-async def test_no_default_of_the_driver_changes_a_layout(
-    layout: str, duplex: int, orientation: int, house: House
-) -> None:
-    await set_driver(house, duplex=duplex, orientation=orientation)
-    await house.print_one(**call_of(house, layout))
-    assert decided(house.printed[-1], layout) == DECIDED[layout]
+    preview = await house.ask("preview", device_id=house.device(), **call)
+    job = await house.print_one(**call, duplex="long_edge")
+    assert preview["pages"] == job["pages"]
+    both = {"dmDuplex": "2"} if "dmDuplex" in DECIDED[layout] else {}
+    assert decided(house.printed[-1], layout) == DECIDED[layout] | both
+    assert house.printed[-1].options["dmDuplex"] == "2"
+    house.set_options({})
+    for duplex, orientation in ((2, 2), (3, 1)):
+        await set_driver(house, duplex=duplex, orientation=orientation)
+        await house.print_one(**call)
+        assert decided(house.printed[-1], layout) == DECIDED[layout], (duplex, orientation)
 
 
 @pytest.mark.parametrize("layout", ["plain", "clean", "merge"])
@@ -123,16 +125,6 @@ async def test_pages_that_are_not_laid_out_follow_the_defaults(layout: str, hous
     wanted = {"dmDuplex": "2", "dmOrientation": "2", "jpScale": "fill", "jpAutoAlign": "z9"}
     assert {name: printed.options.get(name) for name in wanted} == wanted
     assert printed.options["jpAutoRotate"] == "0"
-
-
-@pytest.mark.parametrize("layout", ON_SHEETS)
-async def test_what_a_call_says_of_the_sides_is_done(layout: str, house: House) -> None:
-    house.set_options({CONF_DEFAULT_OPTIONS: DEFAULTS["all"]})
-    await house.print_one(**call_of(house, layout), duplex="long_edge")
-    assert decided(house.printed[-1], layout) == DECIDED[layout] | (
-        {"dmDuplex": "2"} if "dmDuplex" in DECIDED[layout] else {}
-    )
-    assert house.printed[-1].options["dmDuplex"] == "2"
 
 
 @pytest.mark.parametrize("layout", ["2_up", "4_up", "6_up", "9_up", "poster"])
@@ -199,12 +191,3 @@ async def test_both_sides_by_hand_as_a_default(layout: str, house: House) -> Non
     [job] = answer["jobs"]
     delivered = house.queue.get(job["job_id"]).deliveries
     assert len(delivered) == (2 if layout == "booklet" else 1)
-
-
-@pytest.mark.parametrize("layout", ON_SHEETS)
-async def test_a_preview_counts_the_sheets_that_come_out(layout: str, house: House) -> None:
-    house.set_options({CONF_DEFAULT_OPTIONS: DEFAULTS["all"]})
-    call = call_of(house, layout)
-    preview = await house.ask("preview", device_id=house.device(), **call)
-    job = await house.print_one(**call)
-    assert preview["pages"] == job["pages"]

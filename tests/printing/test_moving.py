@@ -107,13 +107,6 @@ async def test_a_refused_move_names_the_other_printer_and_the_way_on(house: Hous
     await house.came_out()
 
 
-async def test_an_option_is_not_given_and_left_to_the_printer_at_once(house: House) -> None:
-    job_id = await held(house, tray="纸盒 1")
-    twice = move(house, job_id, INKJET, without=["tray", "color"], color="mono")
-    assert await refusal(twice) == "option_twice"
-    assert house.queue.get(job_id).state is JobState.HELD
-
-
 async def test_a_size_of_ones_own_is_no_paper_of_an_office_printer(house: House) -> None:
     job_id = await held(house, paper_width=64, paper_height=44)
     assert await refusal(move(house, job_id, INKJET)) == "paper_not_mapped"

@@ -102,13 +102,6 @@ async def test_a_preview_follows_the_options(client: Client, house: House) -> No
     assert await look(client, second["images"][3]) is not None
 
 
-async def test_a_picture_is_drawn_here(house: House) -> None:
-    Image.new("RGB", (300, 200), "red").save(house.media / "x.jpg")
-    preview = await house.ask("preview", device_id=house.device(), file=house.path("x.jpg"))
-    assert (preview["pages"], preview["drawn_by"]) == (1, "here")
-    assert house.sent == 0
-
-
 async def test_a_large_scan_is_drawn_here(house: House) -> None:
     """A plan on A1, more than is decoded at once."""
     Image.new("L", (7000, 10_000), "white").save(house.media / "plan.jpg")
@@ -237,7 +230,7 @@ async def test_previews_of_a_user_at_once_are_few(
     action: str, monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
     """They ask the cloud for nothing, and so are held back here."""
-    monkeypatch.setattr(builder, "MAX_MADE_AT_ONCE", 2)
+    monkeypatch.setattr(builder, "MAX_REQUESTS_AT_ONCE", 2)
     path = house.menu
     answers = await asyncio.gather(
         *(house.ask(action, device_id=house.device(), file=path) for _ in range(5)),

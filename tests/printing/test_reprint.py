@@ -141,16 +141,6 @@ async def test_paper_that_nobody_asked_for_is_the_originals_wherever_it_is_print
     assert (document.port, document.options["dmPaperSize"]) == (2, "302")
 
 
-async def test_a_size_of_ones_own_is_not_printed_again_on_an_office_printer(house: House) -> None:
-    """A label of 64 x 44 mm went to an ink-jet that cannot take it; to move it there was refused."""
-    job_id = await failed(house, paper_width=64, paper_height=44)
-    again = retry(house, job_id, to_device_id=house.device(INKJET))
-    assert await refusal(again) == "paper_not_mapped"
-    await retry(house, job_id, to_device_id=house.device(LABELS))
-    [document] = await house.came_out()
-    assert document.options["dmPaperWidth"] == "640"
-
-
 async def test_what_another_printer_cannot_do_is_left_to_it_on_request(house: House) -> None:
     job_id = await failed(house, duplex="long_edge", tray="纸盒 1")
     before, small = house.sent, house.device(OTHER_LASER)

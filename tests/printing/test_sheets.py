@@ -364,7 +364,8 @@ async def test_a_preview_shows_the_sheets(client: Client, house: House) -> None:
 async def test_a_preview_of_several_documents(client: Client, house: House) -> None:
     device = house.device()
     paths = [house.path("front.jpg"), house.path("back.jpg")]
-    assert await reason(house, "preview", file=paths) == "one_document_only"
+    for action in ("preview", "count_pages"):
+        assert await reason(house, action, file=paths) == "one_document_only"
     preview = await house.ask("preview", device_id=device, file=paths, sheet="id_card")
     assert (preview["pages"], len(preview["images"]), len(preview["document"])) == (1, 1, 2)
     preview = await house.ask(

@@ -204,7 +204,7 @@ async def test_somebody_is_asked_about_each_way(way: str, ways: Ways) -> None:
 async def test_so_many_are_made_at_once(
     way: str, ways: Ways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(builder, "MAX_MADE_AT_ONCE", 0)
+    monkeypatch.setattr(builder, "MAX_REQUESTS_AT_ONCE", 0)
     ways.house.hass.data.pop(builder.DATA_PREPARING, None)
     assert await ways.go(way) == []
     assert ways.house.sent == 1

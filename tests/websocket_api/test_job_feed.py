@@ -123,7 +123,7 @@ async def test_fifty_cards_beside_thousands_of_records(
                     await asyncio.sleep(0.02)
         passed = time.monotonic() - started
     # At most four messages a second, however often something changes; a few before.
-    assert len(progress(messages)) <= MAX_SUBSCRIPTIONS * (passed / job_feed.PACE + 4)
+    assert len(progress(messages)) <= MAX_SUBSCRIPTIONS * (passed / job_feed.FEED_PACE + 4)
     assert hold.longest < 0.1, hold
     await forget(house, moving)
 

@@ -173,7 +173,7 @@ async def test_changes_are_told_together(
     """The first change at once, and the others once the time between two messages has passed."""
     # So long that five jobs are taken meanwhile on any machine.
     pace = 600.0
-    monkeypatch.setattr(job_feed, "PACE", pace)
+    monkeypatch.setattr(job_feed, "FEED_PACE", pace)
     await house.switch_off()
     client = await hass_ws_client()
     await subscribe(client)

@@ -68,18 +68,18 @@ MAX_TIMERS: Final = 100
 TIMERS_VERSION: Final = 1
 # Seconds until changes of timers are on disk.
 SAVE_DELAY: Final = 1
-TIMER: Final = f"{TIMER_DOMAIN}."
+TIMER_PREFIX: Final = f"{TIMER_DOMAIN}."
 TIMER_ACTIVE: Final = "active"
 TIMER_RESTS: Final = ("idle", "paused")
 # Its entities may report a change after a delay, and then no context says who caused it.
 TEMPLATE: Final = "template"
 # Delays of its binary sensors.
-DELAYS: Final = ("delay_on", "delay_off", "auto_off")
+DELAY_FIELDS: Final = ("delay_on", "delay_off", "auto_off")
 # Seconds: a delay counts as a call's if it ends 1 s early to 5 s late, as long as Home Assistant keeps a context.
-SLOW: Final = 6
+DELAY_TOLERANCE: Final = 6
 # Delays in a row, and timers, remembered for one call.
 DELAYS_OF_A_CALL: Final = 20
-TOO_EARLY: Final = 1
+DELAY_EARLINESS: Final = 1
 # The trigger for notes in the sidebar passes no context on, and anybody may write a note.
 NOTE_TRIGGER: Final = "persistent_notification"
 # Characters of Home Assistant's ids (ULIDs), and of the time in milliseconds that they begin with.
@@ -150,7 +150,7 @@ class _ActionCall:
         """Whether a delay of so many seconds that the call started would end about now."""
         now = monotonic()
         times = (self.began, *self.times)
-        return any(0 <= now - time - seconds + TOO_EARLY < SLOW for time in times)
+        return any(0 <= now - time - seconds + DELAY_EARLINESS < DELAY_TOLERANCE for time in times)
 
 
 # The call in which the running code was scheduled; it may be over.
@@ -294,13 +294,13 @@ class _ContextHistory:
             self._on_automation(event)
         elif kind == EVENT_CALL_SERVICE and is_local:
             self._on_call(event)
-        elif kind == EVENT_STATE_CHANGED and entity_id.startswith(TIMER):
+        elif kind == EVENT_STATE_CHANGED and entity_id.startswith(TIMER_PREFIX):
             self._on_timer(event)
         elif context.id in self._known:
             pass
         elif context.user_id or context.parent_id:
             self.note(context, self.find(context))
-        elif is_local and str(kind).startswith(TIMER):
+        elif is_local and str(kind).startswith(TIMER_PREFIX):
             self.note(context, self._timer(entity_id))
         elif self._is_old(context.id):
             # Note this old id, or what follows from it would count as forgotten.
@@ -326,7 +326,7 @@ class _ContextHistory:
             return False
         entity = self._hass.data[DATA_COMPONENT].get_entity(entity_id)
         rendered, config = getattr(entity, "_rendered", {}), getattr(entity, "_config", {})
-        for name in DELAYS:
+        for name in DELAY_FIELDS:
             found = getattr(entity, f"_{name}", None) or rendered.get(name) or config.get(name)
             # A delay is a number, a text or a mapping; None, for no delay, is invalid, too.
             with suppress(vol.Invalid):
@@ -434,7 +434,7 @@ class _ContextHistory:
         # A trigger some time before a timer's end, of an automation that was loaded after the timer was started.
         state = trigger.get("to_state")
         timer = state.entity_id if isinstance(state, State) else ""
-        return self._timer(timer) if timer.startswith(TIMER) else None
+        return self._timer(timer) if timer.startswith(TIMER_PREFIX) else None
 
     def note(self, context: Context, known: _KnownContext, automation: str | None = None) -> None:
         """Remember how a context began; `automation` is the one whose run it is."""

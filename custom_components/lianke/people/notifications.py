@@ -46,7 +46,7 @@ _LOGGER = logging.getLogger(__name__)
 # The companion app, whose action shows buttons and pictures; it fires the event in the context of the phone's user.
 MOBILE_APP: Final = "mobile_app"
 EVENT_ACTION: Final = "mobile_app_notification_action"
-CLEAR: Final = "clear_notification"
+CLEAR_NOTIFICATION: Final = "clear_notification"
 # It shows Markdown.
 IN_SIDEBAR: Final = "persistent_notification"
 # For one notification; then the next is sent.
@@ -66,7 +66,7 @@ class ButtonAnswer(StrEnum):
     REJECT = "REJECT"
 
 
-def button_of(job: Job, answer: ButtonAnswer) -> str:
+def answer_button(job: Job, answer: ButtonAnswer) -> str:
     """Make the action of a button that gives this answer for a job.
 
     It is signed with the job's secret, so that it holds over restarts and cannot be guessed.
@@ -103,7 +103,7 @@ async def _async_answer(
             message = await async_error_text(hass, "approval_not_found")
             await async_tell_user(hass, user_id, title, message)
         return
-    if user_id is None or not hmac.compare_digest(button, button_of(job, answer)):
+    if user_id is None or not hmac.compare_digest(button, answer_button(job, answer)):
         _LOGGER.warning("A button to answer for a print job was not one of ours")
         return
     try:
@@ -294,7 +294,7 @@ async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
 
 async def _async_phone_data(hass: HomeAssistant, job: Job) -> dict[str, Any]:
     buttons = [
-        {"action": button_of(job, answer), "title": await async_error_text(hass, key), **more}
+        {"action": answer_button(job, answer), "title": await async_error_text(hass, key), **more}
         for answer, key, more in (
             (ButtonAnswer.APPROVE, "approval_approve", {"authenticationRequired": True}),
             (ButtonAnswer.REJECT, "approval_reject", {"destructive": True}),
@@ -329,7 +329,7 @@ async def _async_tell_answer(
 async def _async_clear(hass: HomeAssistant, target: str, job: Job) -> None:
     """Take a question back; where that is not possible, say that it is settled."""
     if _is_phone(target):
-        await async_send(hass, target, CLEAR, data={"tag": _tag(job)})
+        await async_send(hass, target, CLEAR_NOTIFICATION, data={"tag": _tag(job)})
     elif target.removeprefix(f"{NOTIFY_DOMAIN}.") == IN_SIDEBAR:
         async_dismiss(hass, _tag(job))
     else:

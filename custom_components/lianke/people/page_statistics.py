@@ -22,7 +22,7 @@ from .rights import async_check_caller
 
 COLUMNS: Final = ("month", "box", "printer", "user", "source", "pages")
 # A spreadsheet would take a text that begins like this for a formula.
-FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
@@ -62,7 +62,9 @@ def as_csv(rows: list[JsonObjectType]) -> str:
     writer.writerow(COLUMNS)
     for row in rows:
         cells = [str(row[name]) for name in COLUMNS]
-        writer.writerow([f"'{cell}" if cell.startswith(FORMULAS) else cell for cell in cells])
+        writer.writerow(
+            [f"'{cell}" if cell.startswith(FORMULA_PREFIXES) else cell for cell in cells]
+        )
     return text.getvalue()
 
 

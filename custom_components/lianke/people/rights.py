@@ -38,7 +38,7 @@ from .initiator import Initiator, async_find_initiator
 
 PICTURE_URL: Final = f"/api/{const.DOMAIN}/job_picture"
 # The part of an address that proves what it was made for.
-PROOF: Final = "proof"
+PROOF_PARAMETER: Final = "proof"
 # Addresses may hold lone surrogates.
 _ANY: Final = ("utf-8", "surrogatepass")
 
@@ -136,13 +136,13 @@ def async_proven_path(hass: HomeAssistant, path: str, lasts: timedelta) -> str:
     The signature alone proves nothing: whoever makes a media player play an address gets it signed for the same user.
     """
     until = str(int(time() + lasts.total_seconds()))
-    proven = f"{path}?{PROOF}={until}-{_proof(hass, path, until)}"
+    proven = f"{path}?{PROOF_PARAMETER}={until}-{_proof(hass, path, until)}"
     return async_sign_path(hass, proven, lasts, use_content_user=True)
 
 
 def is_proven(request: web.Request) -> bool:
     """Whether `async_proven_path` made the request's address, and it still holds."""
-    until, _, proof = request.query.get(PROOF, "").partition("-")
+    until, _, proof = request.query.get(PROOF_PARAMETER, "").partition("-")
     expected = _proof(request.app[KEY_HASS], request.path, until)
     return hmac.compare_digest(proof.encode(*_ANY), expected.encode()) and time() < int(until)
 

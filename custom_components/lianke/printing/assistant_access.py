@@ -18,7 +18,7 @@ from ..devices import status_entity
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 
 # Ids of devices or entities by names and aliases.
-type Names = dict[str, str]
+type IdsByName = dict[str, str]
 
 
 class _Named(NamedTuple):
@@ -30,7 +30,7 @@ class _Named(NamedTuple):
     places: tuple[str, ...]
 
 
-def match_name(names: Names, value: object) -> object:
+def match_name(names: IdsByName, value: object) -> object:
     """Find the name that equals a text regardless of case; return the text if there is none."""
     if not isinstance(value, str) or value in names:
         return value
@@ -38,7 +38,7 @@ def match_name(names: Names, value: object) -> object:
     return next((name for name in names if name.casefold() == wanted), value)
 
 
-def exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> Names:
+def exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> IdsByName:
     return exposed_devices(
         hass,
         llm_context,
@@ -54,7 +54,7 @@ def exposed_devices(
     hass: HomeAssistant,
     llm_context: LLMContext,
     entities: Iterable[tuple[LiankeConfigEntry, str | None]],
-) -> Names:
+) -> IdsByName:
     """Find the devices whose main entity, given in `entities`, is exposed."""
     registry, devices = er.async_get(hass), dr.async_get(hass)
     found: list[_Named] = []
@@ -71,7 +71,9 @@ def exposed_devices(
     return _told_apart(found)
 
 
-def exposed_entities(hass: HomeAssistant, llm_context: LLMContext, domains: Sequence[str]) -> Names:
+def exposed_entities(
+    hass: HomeAssistant, llm_context: LLMContext, domains: Sequence[str]
+) -> IdsByName:
     registry = er.async_get(hass)
     found: list[_Named] = []
     for state in hass.states.async_all(domains):
@@ -82,13 +84,13 @@ def exposed_entities(hass: HomeAssistant, llm_context: LLMContext, domains: Sequ
     return _told_apart(found)
 
 
-def _told_apart(found: list[_Named]) -> Names:
+def _told_apart(found: list[_Named]) -> IdsByName:
     """Append a place, or else a number, to a name that several share: "Printer (Office)"."""
     bearers: defaultdict[str, dict[str, _Named]] = defaultdict(dict)
     for one in found:
         for name in one.names:
             bearers[name.casefold()][one.id] = one
-    names: Names = {}
+    names: IdsByName = {}
     bearing = ((one, name) for one in found for name in one.names)
     # Unshared names come first: one of them may look like a name with a place appended.
     for one, name in sorted(bearing, key=lambda pair: len(bearers[pair[1].casefold()]) > 1):

@@ -1,7 +1,7 @@
 """Turns requests into jobs: those of actions, phones, copies and our own pages, and jobs that are reprinted or moved.
 
-Checks come in this order: rights and rates (`async_building`), options against the printer, documents and their sheets
-(`JobBuilder.async_documents`), manual duplex (`async_jobs`), then limits and people in the queue.
+Checks come in this order: rights and rates (`async_job_builder`), options against the printer, documents and their
+sheets (`JobBuilder.async_documents`), manual duplex (`async_jobs`), then limits and people in the queue.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ from ..people.rights import async_check_caller
 APPLIED_IN_SHEETS: Final = ("pages", "excel_fit", "auto_rotate")
 SNAPSHOT_EXPIRY: Final = timedelta(hours=1)
 # Requests under way at once for a box: of each user, of each device, and of all automations together.
-MAX_MADE_AT_ONCE = 50
+MAX_REQUESTS_AT_ONCE = 50
 DATA_PREPARING: HassKey[FairQueue] = HassKey(f"{DOMAIN}_prints_in_preparation")
 # Locks live as long as a request holds or awaits them.
 DATA_REQUEST_LOCKS: HassKey[WeakValueDictionary[tuple[str, str], asyncio.Lock]] = HassKey(
@@ -122,7 +122,7 @@ class PrintRequest:
 
 
 @asynccontextmanager
-async def async_building(
+async def async_job_builder(
     hass: HomeAssistant, request: PrintRequest, *, prints: bool = True
 ) -> AsyncIterator[JobBuilder]:
     """Yield the builder of a request's jobs; delete in the end what it made and did not submit.
@@ -152,7 +152,7 @@ async def async_building(
             target.data.queue.check_limits(target.printer_key, owner)
         builder = JobBuilder(asker, hass, request, spool, files, user, reading)
         if (places := hass.data.get(DATA_PREPARING)) is None:
-            places = hass.data[DATA_PREPARING] = FairQueue(max_per_owner=MAX_MADE_AT_ONCE)
+            places = hass.data[DATA_PREPARING] = FairQueue(max_per_owner=MAX_REQUESTS_AT_ONCE)
         # A repeated request (same request_id) waits for the first one.
         locks = hass.data.setdefault(DATA_REQUEST_LOCKS, WeakValueDictionary())
         turn = request_id and locks.setdefault((target.printer_key, request_id), asyncio.Lock())
@@ -253,8 +253,8 @@ class JobBuilder:
                 foreign_title=not request.title and document.foreign_title,
                 asker=Asker.of(request.context),
                 requested=_requested_anew(request, sheets, options) if sheets else request.options,
-                request_id=numbered(request.request_id, number),
-                replace_key=numbered(request.replace_key, number),
+                request_id=numbered_key(request.request_id, number),
+                replace_key=numbered_key(request.replace_key, number),
                 hold=request.hold,
                 expires_in=request.expires_in or (SNAPSHOT_EXPIRY if document.snapshot else None),
                 ignore_quiet_hours=request.ignore_quiet_hours,
@@ -277,13 +277,13 @@ class JobBuilder:
 
 
 async def async_print_one(hass: HomeAssistant, request: PrintRequest, **more: Any) -> Job:
-    """Print what becomes one job. Raises as `async_building`, `JobBuilder.async_jobs` and `PrintQueue.async_submit`."""
-    async with async_building(hass, request) as builder:
+    """Print what becomes one job. Raises as `async_job_builder`, `JobBuilder.async_jobs`, `PrintQueue.async_submit`."""
+    async with async_job_builder(hass, request) as builder:
         (prepared,) = await builder.async_jobs()
         return await builder.async_submit(prepared, **more)
 
 
-def numbered(key: str | None, number: int) -> str | None:
+def numbered_key(key: str | None, number: int) -> str | None:
     """Make a key differ for each job of a request; the first job (0) keeps it."""
     return key if key is None or number == 0 else f"{key}#{number + 1}"
 

@@ -12,10 +12,10 @@ from ..documents.spool import Spool
 from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry
 from .builder import PrintRequest, async_print_one
-from .handlers import telling_refusals
+from .handlers import reporting_refusals
 
 # These pages are of no use on a printer that is switched on tomorrow.
-EXPIRES_IN = timedelta(hours=1)
+BUILTIN_PAGE_EXPIRY = timedelta(hours=1)
 
 
 async def async_print_test_page(
@@ -65,7 +65,7 @@ async def async_print_page(
         entity_id=entity_id,
         hold=hold,
         asks_people=hold,
-        expires_in=EXPIRES_IN,
+        expires_in=BUILTIN_PAGE_EXPIRY,
     )
-    async with telling_refusals(hass, context):
+    async with reporting_refusals(hass, context):
         return await async_print_one(hass, request)

@@ -100,7 +100,7 @@ class FaultWatch:
 
     async def _async_take_over(self, key: str, fallback: str) -> None:
         """Move the jobs that wait because of the fault, oldest first, if their askers may use the fallback printer."""
-        entry_id, _, other_key = current_name(self._hass, fallback).partition("/")
+        entry_id, _, other_key = current_reference(self._hass, fallback).partition("/")
         entry: LiankeConfigEntry | None = self._hass.config_entries.async_get_entry(entry_id)
         if (
             entry is None
@@ -138,7 +138,7 @@ class FaultWatch:
 
 
 @callback
-def current_name(hass: HomeAssistant, printer: str) -> str:
+def current_reference(hass: HomeAssistant, printer: str) -> str:
     """Update the name of a printer, "<config entry>/<printer key>", whose box was removed and added again."""
     entry_id, _, key = printer.partition("/")
     if hass.config_entries.async_get_entry(entry_id) is not None:
@@ -150,7 +150,7 @@ def current_name(hass: HomeAssistant, printer: str) -> str:
 
 
 DEFAULT_MINUTES: Final = 30
-A_DAY: Final = 1440
+DAY_MINUTES: Final = 1440
 
 
 class FallbackSteps(BoxOptionsFlow):
@@ -168,7 +168,7 @@ class FallbackSteps(BoxOptionsFlow):
             self._target, {}
         )
         if (chosen := plan.get(FALLBACK_PRINTER)) is not None:
-            plan = {**plan, FALLBACK_PRINTER: current_name(self.hass, chosen)}
+            plan = {**plan, FALLBACK_PRINTER: current_reference(self.hass, chosen)}
         errors: dict[str, str] = {}
         if user_input is not None:
             plan = {
@@ -197,7 +197,7 @@ def fallback_schema(plan: Mapping[str, Any], printers: list[SelectOptionDict]) -
             vol.Optional(FALLBACK_PRINTER, description=shown): choice(printers, listed=False),
             vol.Required(
                 FALLBACK_MINUTES, default=plan.get(FALLBACK_MINUTES, DEFAULT_MINUTES)
-            ): number_field(1, A_DAY, unit="minutes"),
+            ): number_field(1, DAY_MINUTES, unit="minutes"),
         }
     )
 
@@ -232,5 +232,5 @@ def _why_not(hass: HomeAssistant, of: str, fallback: str | None) -> str | None:
         plans = {} if entry is None else entry.options.get(CONF_FALLBACK_PRINTERS, {})
         fallback = plans.get(key, {}).get(FALLBACK_PRINTER)
         if fallback is not None:
-            fallback = current_name(hass, fallback)
+            fallback = current_reference(hass, fallback)
     return None

@@ -55,7 +55,7 @@ from .builder import Mover, async_print_again
 from .preview import async_count_pages, async_preview
 from .print_action import async_describe_job, async_print
 from .queries import async_cloud_tasks, async_describe_capabilities, async_search_models
-from .reprint import async_changes, async_move
+from .reprint import async_check_changes, async_move
 
 
 class Refusal(NamedTuple):
@@ -73,7 +73,7 @@ SIGNAL_REFUSED: Final[SignalType[Refusal]] = SignalType(f"{DOMAIN}_refused")
 
 
 @asynccontextmanager
-async def telling_refusals(hass: HomeAssistant, context: Context) -> AsyncIterator[None]:
+async def reporting_refusals(hass: HomeAssistant, context: Context) -> AsyncIterator[None]:
     """Raise our errors as Home Assistant shows them; if an automation or a script met one, notify the open cards.
 
     Only people's cards are notified; an assistant itself reports what a spoken command led to.
@@ -110,7 +110,7 @@ class Action(NamedTuple):
         return fields
 
     async def run(self, hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-        async with telling_refusals(hass, call.context):
+        async with reporting_refusals(hass, call.context):
             return await self.handler(hass, call)
 
     async def call(
@@ -203,7 +203,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
             await async_check_job(hass, target, job, call.context)
             source = target
     if source or chosen or without:
-        changes = await async_changes(other, job, chosen, source, without=without)
+        changes = await async_check_changes(other, job, chosen, source, without=without)
     again = await async_print_again(
         target.data.queue,
         job,

@@ -23,14 +23,14 @@ from ..errors import InputError
 from ..jobs.job import Delivery
 from ..jobs.rules import check_range
 from ..runtime import async_error_text, preview_signal
-from .builder import JobBuilder, PrintRequest, async_building, ticket_scope
+from .builder import JobBuilder, PrintRequest, async_job_builder, ticket_scope
 from .cloud_preview import async_preview_by_cloud
-from .print_action import request_of
+from .print_action import build_request
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
 # The text that says what an uncounted document means for printing it.
-UNCOUNTED: Final = "preview_uncounted"
+UNCOUNTED_TEXT: Final = "preview_uncounted"
 # Tells apart the pictures of a document that is previewed again with other options.
 PICTURE_VERSION: Final = "v"
 
@@ -77,7 +77,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
     target = request.target
     spool = await async_get_spool(hass)
     preview_by = data["preview_by"]
-    async with async_building(hass, request, prints=False) as builder:
+    async with async_job_builder(hass, request, prints=False) as builder:
         # Requests to the service count as this user's.
         asker = Context(user_id=builder.asker or context.user_id)
         documents, shown, options = await _async_make(builder)
@@ -143,7 +143,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             message = await async_error_text(hass, reason, placeholders)
             if uncounted:
                 blank = "" if hass.config.language.startswith("zh") else " "
-                message += blank + await async_error_text(hass, UNCOUNTED)
+                message += blank + await async_error_text(hass, UNCOUNTED_TEXT)
         if preview_by != BY_HERE_ONLY:
             signal = preview_signal(target.entry, target.printer_key)
             async_dispatcher_send(hass, signal, None if reason else pictures[0])
@@ -173,7 +173,7 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
     request = _request_of(hass, call.data, context)
     target = request.target
     spool = await async_get_spool(hass)
-    async with async_building(hass, request, prints=False) as builder:
+    async with async_job_builder(hass, request, prints=False) as builder:
         # Requests to the service count as this user's.
         asker = Context(user_id=builder.asker or context.user_id)
         documents, shown, options = await _async_make(builder)
@@ -198,8 +198,8 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
 
 
 def _request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
-    """Refuse documents that do not become one job. Raises InputError: one_document_only, and as `request_of`."""
-    request = request_of(hass, data, context)
+    """Refuse documents that do not become one job. Raises InputError: one_document_only, and as `build_request`."""
+    request = build_request(hass, data, context)
     if len(request.documents) != 1 and not request.joins_documents:
         raise InputError("one_document_only")
     return request

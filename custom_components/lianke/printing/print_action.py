@@ -27,14 +27,14 @@ from ..jobs.queue import PrintQueue
 from ..jobs.rules import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
 from ..people.rights import async_hide_rejection
 from ..runtime import async_error_message, async_error_text, async_whole_error, translated
-from .builder import PrintRequest, async_building, numbered
+from .builder import PrintRequest, async_job_builder, numbered_key
 from .schemas import DEFAULT_WAIT, HOLD, MAX_SOURCES, SHEET_FIELDS
 
 # Seconds between two checks whether a box that reloads is back.
 RELOAD_PAUSE = 1
 # Suffixes of the error text for a document that the service could not convert, by file type; others have none.
 CONVERSION_FAILED = "conversion_failed"
-ADVICE = {
+CONVERSION_ADVICE = {
     ".pdf": "_pdf",
     **dict.fromkeys((".jpg", ".png", ".bmp", ".gif", ".tiff"), "_picture"),
     ".html": "_page",
@@ -63,9 +63,9 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
     jobs: list[Job] = []
     # Ids of jobs that an earlier call asked for: this one prints nothing for them.
     repeated: set[str] = set()
-    request = request_of(hass, data, context)
+    request = build_request(hass, data, context)
     target = request.target
-    async with async_building(hass, request) as builder:
+    async with async_job_builder(hass, request) as builder:
         try:
             wanted = await builder.async_jobs()
         except InputError as err:
@@ -90,7 +90,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
                 repeated.add(job.job_id)
         if (key := request.replace_key) is not None and not repeated:
             # An earlier call with this key may have had more documents.
-            surplus = (numbered(key, number) for number in range(len(jobs), MAX_SOURCES))
+            surplus = (numbered_key(key, number) for number in range(len(jobs), MAX_SOURCES))
             await target.data.queue.async_replace(jobs[0], *surplus)
     if wait := data["wait"]:
         seconds = data.get("wait_timeout", DEFAULT_WAIT).total_seconds()
@@ -110,7 +110,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
     }
 
 
-def request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
+def build_request(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
     """Build the request of a call to print, preview or count.
 
     Raises InputError for what is wrong with its target and sources, and for fields that do not go together.
@@ -155,7 +155,7 @@ def _find_printed(request: PrintRequest) -> list[Job] | None:
         if not frees_request_id(job):
             known.setdefault(job.spec.request_id, job)
     count = 1 if request.joins_documents else len(request.documents)
-    found = [known.get(numbered(request.request_id, number)) for number in range(count)]
+    found = [known.get(numbered_key(request.request_id, number)) for number in range(count)]
     oldest = dt_util.utcnow() - REQUEST_ID_LIFE
     printed = [job for job in found if job is not None and job.created_at > oldest]
     return printed if len(printed) == count else None
@@ -246,7 +246,7 @@ def reason_key(job: Job) -> str | None:
         if job.current_delivery.options.page_range and document.pages is None:
             # Only the service can count this document; it reports the same error if the range matches no page.
             return f"{job.reason}_pages"
-        return f"{job.reason}{ADVICE.get(Path(document.name).suffix, '')}"
+        return f"{job.reason}{CONVERSION_ADVICE.get(Path(document.name).suffix, '')}"
     if job.reason == REJECTED and (job.partly_printed or job.current_delivery.detail):
         return FIRST_SIDES_REJECTED if job.partly_printed else f"{job.reason}_by"
     return job.reason

@@ -33,10 +33,10 @@ from .builder import Mover, ReprintChanges, async_move_to, async_resolve
 NOTHING_CHOSEN: Final[PrintOptions] = {}
 _PAPER: Final = frozenset(PAPER_OPTIONS)
 # Drivers choose their own numbers from here on (DMBIN_USER, DMMEDIA_USER).
-OWN_NUMBERS: Final = 256
+FIRST_OWN_NUMBER: Final = 256
 
 
-async def async_changes(
+async def async_check_changes(
     target: Target,
     job: Job,
     chosen: PrintOptions,
@@ -161,7 +161,7 @@ def _as_named(source: Target, job: Job) -> PrintOptions:
     blocks = (("paper", able.papers), ("tray", able.trays), ("media_type", able.media_types))
     for option, block in ((option, block or {}) for option, block in blocks):
         number = to_int(asked.get(option))
-        if number is not None and number >= OWN_NUMBERS and asked[option] not in block:
+        if number is not None and number >= FIRST_OWN_NUMBER and asked[option] not in block:
             # A number without a name becomes "#300", which no other printer offers.
             asked[option] = option_name(block, number) or f"#{number}"
     return options_in(asked)
@@ -187,7 +187,7 @@ async def async_move(
     `mover` is the person who changes them. If the job may then print more pages, over all copies, it becomes the
     mover's print, which the rules ask about and count as a new one. If not, it stays its asker's, but an approval of it
     is asked for again unless the mover may approve.
-    Raises InputError: move_to_itself, and as `async_changes` and `PrintQueue.async_move`; the job then stays.
+    Raises InputError: move_to_itself, and as `async_check_changes` and `PrintQueue.async_move`; the job then stays.
     """
     changes = await _async_there(target, job, other, chosen, without)
     # An approval does not cover changed options, such as one side instead of both.
@@ -202,10 +202,10 @@ async def _async_there(
         raise InputError("move_to_itself", title=job.spec.title)
     # Refuse a printer that takes no jobs before its capabilities are looked up.
     other.data.queue.check_printer(other.printer_key)
-    return await async_changes(other, job, chosen, target, without=without)
+    return await async_check_changes(other, job, chosen, target, without=without)
 
 
-async def async_plan(target: Target, job: Job, other: Target) -> JsonObjectType:
+async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObjectType:
     """Compare how a job would print at another printer, and list what must be chosen first.
 
     `open`: options that the printer cannot do as they are, with what it can do (`allowed`), what it does if none is
@@ -250,7 +250,7 @@ async def async_plan(target: Target, job: Job, other: Target) -> JsonObjectType:
         for name, value in known.items()
         # Duplex and color are listed even if nobody knows what that printer does: a change may cost paper or ink.
         if (name in there and there[name] != value)
-        or (options and name not in there and value in COSTLY)
+        or (options and name not in there and value in COSTLY_OPTIONS)
     ]
     kept = {"paper" if name in _PAPER else name for name in asked} | {
         name for name, value in known.items() if there.get(name) == value
@@ -286,7 +286,7 @@ async def async_plan(target: Target, job: Job, other: Target) -> JsonObjectType:
     }
 
 
-COSTLY: Final = frozenset({"long_edge", "short_edge", "color"})
+COSTLY_OPTIONS: Final = frozenset({"long_edge", "short_edge", "color"})
 
 
 async def _async_unknown(other: Target, requested: Mapping[str, Any]) -> dict[str, Collection[str]]:
@@ -296,7 +296,7 @@ async def _async_unknown(other: Target, requested: Mapping[str, Any]) -> dict[st
     return {
         name: words
         for name, words, block in (("duplex", DUPLEX, able.duplex), ("color", COLORS, able.colors))
-        if block is None and requested.get(name) in COSTLY
+        if block is None and requested.get(name) in COSTLY_OPTIONS
     }
 
 

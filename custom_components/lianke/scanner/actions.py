@@ -22,7 +22,13 @@ from ..devices import async_printer_device, async_target, async_targeted_devices
 from ..documents.folders import find_folder
 from ..documents.sheets import WHOLE_PICTURE
 from ..errors import MAX_QUOTED, InputError
-from ..people.notifications import CLEAR, EVENT_ACTION, async_send, async_tell_user, phones_of
+from ..people.notifications import (
+    CLEAR_NOTIFICATION,
+    EVENT_ACTION,
+    async_send,
+    async_tell_user,
+    phones_of,
+)
 from ..people.rights import async_check_change, async_check_printer, async_proven_path
 from ..printing.handlers import Action
 from ..printing.schemas import (
@@ -466,7 +472,7 @@ def async_follow_waiting(hass: HomeAssistant) -> None:
 async def _async_tell(hass: HomeAssistant, update: ScanUpdate) -> None:
     """Ask on the phones of whoever scans what comes next, or clear the question there."""
     entry, job = update
-    message, title = CLEAR, None
+    message, title = CLEAR_NOTIFICATION, None
     data: dict[str, Any] = {"tag": f"{DOMAIN}_{job.job_id}"}
     if job.is_waiting:
         title = await async_error_text(hass, "scan_waits_title")

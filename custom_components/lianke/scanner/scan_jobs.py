@@ -41,8 +41,8 @@ from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
 from ..ledger import CLOSE_TIME, Lease, RecordChange, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
-from ..printing.builder import JobBuilder, PreparedJob, PrintRequest, async_building
-from ..printing.handlers import telling_refusals
+from ..printing.builder import JobBuilder, PreparedJob, PrintRequest, async_job_builder
+from ..printing.handlers import reporting_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_error_message
 from .hub import HUBS, TO_FORGET, ScannerHub
@@ -518,7 +518,7 @@ class ScanJobs:
             job = await self._async_set(job, reason=job.reason or "copy_in_doubt")
         elif job.printing and job.reason is None:
             try:
-                async with telling_refusals(self._hass, job.asker.context):
+                async with reporting_refusals(self._hass, job.asker.context):
                     job = await self._async_print(job)
             except HomeAssistantError as err:
                 detail = (await async_error_message(self._hass, err))[:MAX_QUOTED]
@@ -567,7 +567,7 @@ class ScanJobs:
                 request_id=f"{job.job_id}#{start + 1}" if start else job.job_id,
             )
             is_last = start + MAX_SOURCES >= len(job.files)
-            async with async_building(self._hass, request) as builder:
+            async with async_job_builder(self._hass, request) as builder:
                 wanted = await builder.async_jobs()
                 for number, made in enumerate(wanted, start=1):
                     ends = is_last and number == len(wanted)

@@ -36,7 +36,7 @@ from ..jobs.rules import max_document_bytes
 from ..printing.handlers import ACTIONS
 from ..printing.print_action import job_dict
 from ..printing.queries import async_describe_capabilities
-from ..printing.reprint import async_plan
+from ..printing.reprint import async_plan_move
 from ..runtime import translating
 from ..scanner.actions import SCAN_ACTIONS, describe_scanners
 from ..scanner.hub import SIGNAL_SCANS
@@ -149,7 +149,7 @@ async def _ws_plan_move(
     """Send what would change if a job moved to another printer, and what must be chosen first."""
     target, job = await _async_controlled_job(hass, connection, msg)
     other = await _async_controlled(hass, connection, {**msg, "device_id": msg["to_device_id"]})
-    connection.send_result(msg["id"], await async_plan(target, job, other))
+    connection.send_result(msg["id"], await async_plan_move(target, job, other))
 
 
 @websocket_command(

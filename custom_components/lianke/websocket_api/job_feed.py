@@ -53,7 +53,7 @@ from ..scanner.scan_jobs import async_get_scan_jobs
 from ..scanner.scan_view import may_use
 
 # Seconds between two messages to a subscription; the first change is sent at once.
-PACE: Final = 0.25
+FEED_PACE: Final = 0.25
 # Jobs in a message: finished ones; beyond those, finished ones of each printer; open ones of a printer; all open ones.
 MAX_FINISHED_SENT: Final = 20
 MAX_FINISHED_OF_PRINTER: Final = 5
@@ -119,7 +119,7 @@ class JobFeed:
         # Each user's last refusal, until the next message reports it.
         self._refusals: dict[str, Refusal] = {}
         self._refresher = Debouncer(
-            hass, _LOGGER, cooldown=PACE, immediate=True, function=self._async_refresh
+            hass, _LOGGER, cooldown=FEED_PACE, immediate=True, function=self._async_refresh
         )
 
     @callback
