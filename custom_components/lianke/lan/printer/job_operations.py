@@ -59,15 +59,12 @@ async def async_validate_job(request: IppRequest) -> IppResponse:
 async def async_print_job(request: IppRequest) -> IppResponse:
     """Print the document that follows; a repetition after a lost answer gets the job that exists already."""
     options, given = _checked(request)
-    code = None if given is None else await _async_release_code(request, given)
+    code = await _async_release_code(request, given)
     title = _title(request)
     path = await _async_document(request, title, options)
     digest, job = await _async_repeated(request, path, title, options)
     if job is None:
-        job_id = _new_id(request)
-        work = _async_print(
-            request, path, job_id, title=title, options=options, code=code, digest=digest
-        )
+        work = _async_print(request, path, _new_job(request, options, code), title, digest)
         job = await _async_to_its_end(request, work)
     return await _async_response(request, options, job)
 
@@ -82,16 +79,8 @@ async def async_create_job(request: IppRequest) -> IppResponse:
         async with places.place(
             device, extra_limits=within, max_wait=server.PLACE_SECONDS
         ) as place:
-            code = None if given is None else await _async_release_code(request, given)
-            job = PendingJob(
-                job_id=_new_id(request),
-                sender=request.sender,
-                title=_title(request),
-                options=options,
-                created_at=datetime.now(UTC),
-                release_code=code,
-                place=place.keep(),
-            )
+            code = await _async_release_code(request, given)
+            job = replace(_new_job(request, options, code), place=place.keep())
     except NoPlaceError:
         raise IppError(Status.BUSY, "too many jobs wait for their documents") from None
     request.pending.put(job)
@@ -140,15 +129,7 @@ async def _async_print_pending(
     request: IppRequest, path: Path, job: PendingJob, title: str, digest: str
 ) -> Job:
     try:
-        made = await _async_print(
-            request,
-            path,
-            job.job_id,
-            title=title,
-            options=job.options,
-            code=job.release_code,
-            digest=digest,
-        )
+        made = await _async_print(request, path, job, title, digest)
     except BaseException:
         _abort_unless_canceled(request, job)
         raise
@@ -209,7 +190,9 @@ def _checked_code(request: IppRequest) -> bytes:
     return code
 
 
-async def _async_release_code(request: IppRequest, code: bytes) -> str:
+async def _async_release_code(request: IppRequest, code: bytes | None) -> str | None:
+    if code is None:
+        return None
     encryption = request.text("job-password-encryption", PLAIN)
     return await async_hash_code(request.hass, code, encryption, owner=request.device)
 
@@ -242,10 +225,17 @@ def _title(request: IppRequest) -> str:
     return clean_title(name) or _NO_NAME
 
 
-def _new_id(request: IppRequest) -> str:
-    """Choose an id whose IPP job number no other job of the printer has."""
+def _new_job(request: IppRequest, options: JobOptions, code: str | None) -> PendingJob:
+    # Its id has to give it a number that no other job of the printer has.
     numbers = {job_number(job.job_id) for job in lan_jobs(request)}
-    return request.pending.new_id(numbers.__contains__)
+    return PendingJob(
+        job_id=request.pending.new_id(numbers.__contains__),
+        sender=request.sender,
+        title=_title(request),
+        options=options,
+        created_at=datetime.now(UTC),
+        release_code=code,
+    )
 
 
 def _abort_unless_canceled(request: IppRequest, job: PendingJob) -> None:
@@ -310,14 +300,7 @@ async def _async_repeated(
 
 
 async def _async_print(
-    request: IppRequest,
-    path: Path,
-    job_id: str,
-    *,
-    title: str,
-    options: JobOptions,
-    code: str | None,
-    digest: str,
+    request: IppRequest, path: Path, job: PendingJob, title: str, digest: str
 ) -> Job:
     sender, name = request.sender, _document_name(request, title)
 
@@ -341,15 +324,15 @@ async def _async_print(
         target=request.target,
         context=Context(),
         documents=[make],
-        options=options_in(options.options),
+        options=options_in(job.options.options),
         title=title,
-        hashed_code=code,
+        hashed_code=job.release_code,
         sender=LanSender(sender.name, sender.address, request.device),
         files=[path],
         digest=digest,
     )
     with _counting_refusal(request):
-        return await async_print_one(request.hass, wanted, job_id=job_id)
+        return await async_print_one(request.hass, wanted, job_id=job.job_id)
 
 
 @contextmanager
