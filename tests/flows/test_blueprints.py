@@ -13,7 +13,6 @@ from typing import Any, override
 
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
-from homeassistant.components import persistent_notification
 from homeassistant.components.ai_task import (
     AITaskEntity,
     AITaskEntityFeature,
@@ -59,12 +58,13 @@ from pytest_homeassistant_custom_component.common import (
 import voluptuous as vol
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
+from custom_components.lianke.flows.blueprints import BLUEPRINTS
 from custom_components.lianke.pages.clean import escape_markdown
 from tests.clock import Clock, elapse, rest, until
 from tests.conftest import make_entry, set_up
 from tests.documents.entities import ITEMS, Door, Family, Shopping, add
 from tests.documents.samples import picture
+from tests.flows.automations import automate, notices, press, trigger, use
 from tests.flows.telegram import MAX_FILE, TOKEN, Telegram, telegram
 from tests.household import House, ask, data_of, device_of, make_media, show_state, twin_of
 from tests.simulator import Box, Fault, Outcome, Simulator, make_pdf
@@ -100,38 +100,9 @@ def names_in(folder: Path) -> set[str]:
     return {file.stem for file in folder.iterdir()}
 
 
-async def use(hass: HomeAssistant, name: str, **inputs: Any) -> str:
-    """Copy a blueprint, make an automation of it, and return the automation."""
-    await async_copy(hass, [name])
-    return await automate(hass, name, **inputs)
-
-
-async def automate(hass: HomeAssistant, name: str, **inputs: Any) -> str:
-    """Make an automation of a copied blueprint and return it."""
-    for component in ("homeassistant", "conversation", "persistent_notification"):
-        assert await async_setup_component(hass, component, {})
-    config = {
-        "id": name,
-        "alias": name,
-        "use_blueprint": {"path": f"{DOMAIN}/{name}.yaml", "input": inputs},
-    }
-    assert await async_setup_component(hass, "automation", {"automation": [config]})
-    await hass.async_block_till_done()
-    automation = hass.states.get(f"automation.{name}")
-    assert automation is not None
-    assert automation.state == "on"
-    return automation.entity_id
-
-
 async def print_by(house: House, name: str, **inputs: Any) -> str:
     """Make an automation that prints on the laser by a blueprint, and return it."""
     return await use(house.hass, name, printer=house.device(), **inputs)
-
-
-async def press(hass: HomeAssistant, context: Context | None = None) -> None:
-    """Press the button."""
-    data = {ATTR_ENTITY_ID: "input_button.print"}
-    await hass.services.async_call("input_button", "press", data, blocking=True, context=context)
 
 
 async def options(
@@ -366,13 +337,6 @@ async def change(
         lambda: any((one.data["event_type"], Path(one.data["path"])) == last for one in told)
     )
     await elapse(house.hass, clock, seconds, min(seconds, 2))
-
-
-async def trigger(hass: HomeAssistant, automation: str) -> None:
-    """Run an automation, whatever its conditions say."""
-    data = {ATTR_ENTITY_ID: automation, "skip_condition": True}
-    await hass.services.async_call("automation", "trigger", data, blocking=True)
-    await rest(hass)
 
 
 def page_of(simulator: Simulator, number: int = 0) -> str:
@@ -1529,12 +1493,6 @@ async def elapse_until(hass: HomeAssistant, clock: Clock, condition: Callable[[]
             return
         await elapse(hass, clock, 5)
     raise TimeoutError
-
-
-def notices(hass: HomeAssistant) -> list[tuple[str | None, str]]:
-    """Return title and message of what is shown in the sidebar."""
-    shown = persistent_notification._async_get_or_create_notifications(hass)
-    return [(one["title"], one["message"]) for one in shown.values()]
 
 
 async def test_folder(clock: Clock, tmp_path: Path, house: House) -> None:

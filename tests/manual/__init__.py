@@ -165,3 +165,13 @@ def _add_inline(current: Section, token: Token, opener: Token, *, quoted: bool) 
     elif opener.type != "heading_open" and plain:
         current.texts.append(plain)
         current.proses.append("".join(it.content for it in children if it.type == "text"))
+
+
+def examples(language: str, page: str) -> list[dict[str, Any]]:
+    """Return the automations of a page."""
+    return [
+        block.data
+        for one in sections(language, page)
+        for block in one.examples
+        if block.kind == "yaml"
+    ]

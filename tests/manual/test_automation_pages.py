@@ -17,7 +17,7 @@ from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
 from custom_components.lianke.pages import markdown
 from custom_components.lianke.trigger import TRIGGERS
 
-from . import LANGUAGES, ROOT, sections, text_of
+from . import LANGUAGES, ROOT, examples, text_of
 
 PACKAGE = ROOT / "custom_components" / "lianke"
 PAGES: dict[str, Mapping[str, Any]] = {"triggers": TRIGGERS, "conditions": CONDITIONS}
@@ -29,16 +29,6 @@ def parts(language: str, page: str) -> dict[str, str]:
     """Return the sections of a page about one trigger, condition or blueprint each."""
     found = re.split(r"^## `(\w+)`$", text_of(language, page), flags=re.MULTILINE)[1:]
     return dict(zip(found[::2], found[1::2], strict=True))
-
-
-def examples(language: str, page: str) -> list[dict[str, Any]]:
-    """Return the automations of a page."""
-    return [
-        block.data
-        for one in sections(language, page)
-        for block in one.examples
-        if block.kind == "yaml"
-    ]
 
 
 def parts_of(steps: Any) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from homeassistant.core import Context
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import entity_registry as er, llm
 from PIL import Image, ImageChops
 import pypdfium2
 
@@ -24,6 +24,13 @@ from tests.household import LASER, House, key_of
 from tests.simulator.endpoints.scanning import Scan, draw_page
 from tests.simulator.models import Printer
 
+ASSISTANT = llm.LLMContext(
+    platform="test",
+    context=Context(),
+    language="en",
+    assistant="conversation",
+    device_id=None,
+)
 GLASS = ScanRequest(size="A4")
 FED = ScanRequest(source=ScanSource.FEEDER, size="A4")
 

@@ -19,11 +19,10 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.clock import until
-from tests.flows.test_blueprints import notices, press, trigger, use
+from tests.flows.automations import notices, press, trigger, use
 from tests.household import House
-from tests.manual import LANGUAGES
-from tests.manual.test_automation_pages import examples
-from tests.scanner.scans import device, do, is_like, pages_of, records, say, under_way
+from tests.manual import LANGUAGES, examples
+from tests.scanner.scans import device, do, pages_of, records, say, show, under_way
 from tests.simulator.models import Printer
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
@@ -35,11 +34,9 @@ class Paperless:
     """Takes documents as its documentation says: a token, one multipart field; the id of a task is the answer."""
 
     def __init__(self) -> None:
-        """Begin without documents."""
         self.received: list[tuple[str | None, bytes]] = []
 
     async def post_document(self, request: web.Request) -> web.Response:
-        """Take a document."""
         if request.headers.get("Authorization") != f"Token {TOKEN}":
             return web.json_response(status=HTTPStatus.UNAUTHORIZED)
         if request.content_type != "multipart/form-data":
@@ -74,7 +71,6 @@ async def scan(house: House, laser: Printer, name: str, **inputs: Any) -> None:
 
 
 async def ended(house: House, name: str) -> None:
-    """Wait for the automation to come to its end."""
     await until(
         lambda: (
             (state := house.hass.states.get(f"automation.{name}")) is not None
@@ -98,9 +94,7 @@ async def test_into_a_folder(
     await until(lambda: [*folder.iterdir()])
     await ended(house, "scan_to_folder")
     [file] = folder.iterdir()
-    first, second = pages_of(file)
-    assert is_like(first, "one", colorMode="Grayscale8")
-    assert is_like(second, "two", colorMode="Grayscale8")
+    assert show(pages_of(file), ["one", "two"], colorMode="Grayscale8")
     [job] = records(house)
     kept = async_get_scan_jobs(house.hass, house.entry).path(job, job.files[0])
     assert file.read_bytes() == kept.read_bytes()

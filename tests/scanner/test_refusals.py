@@ -30,9 +30,8 @@ from custom_components.lianke.scanner.actions import async_describe_scan
 from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub
 from tests.clock import until
 from tests.household import LASER, House, refusal
-from tests.scanner.scans import device, do, last, printer, records, say, state_of
+from tests.scanner.scans import ASSISTANT, device, do, last, printer, records, say, state_of
 from tests.simulator.models import Printer
-from tests.test_llm import CONTEXT
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -85,12 +84,12 @@ async def test_two_scanners_of_one_name(
     for at in ((house, laser), (other, other_laser)):
         status = state_of(*at, "sensor", "scanner_status").entity_id
         async_expose_entity(hass, "conversation", status, True)
-    api = await llm.async_get_api(hass, llm.LLM_API_ASSIST, CONTEXT)
+    api = await llm.async_get_api(hass, llm.LLM_API_ASSIST, ASSISTANT)
     [tool] = [one for one in api.tools if one.name == "lianke__scan"]
     for wrong in ({}, {"scanner": LASER}):
         with pytest.raises(Exception, match="scanner"):
             await tool.async_call(
-                hass, llm.ToolInput(tool_name=tool.name, tool_args=wrong), CONTEXT
+                hass, llm.ToolInput(tool_name=tool.name, tool_args=wrong), ASSISTANT
             )
     assert (len(laser.scanned), len(other_laser.scanned)) == (1, 1)
 

@@ -50,6 +50,7 @@ from tests.household import LASER, House, as_read, refusal
 from tests.ledger.things import refusing_disk
 from tests.scanned import ALIKE, difference
 from tests.scanner.scans import (
+    ASSISTANT,
     device,
     do,
     hub_of,
@@ -71,7 +72,6 @@ from tests.simulator import Fault
 from tests.simulator.endpoints import scanning
 from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import Printer
-from tests.test_llm import CONTEXT
 from tests.websocket_api.cards import compare
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
@@ -581,7 +581,7 @@ async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Prin
         assert await async_setup_component(hass, component, {})
 
     async def tools() -> dict[str, llm.Tool]:
-        api = await llm.async_get_api(hass, llm.LLM_API_ASSIST, CONTEXT)
+        api = await llm.async_get_api(hass, llm.LLM_API_ASSIST, ASSISTANT)
         return {tool.name: tool for tool in api.tools}
 
     status = state_of(house, laser, "sensor", "scanner_status").entity_id
@@ -591,14 +591,16 @@ async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Prin
     tool = (await tools())["lianke__scan"]
     assert tool.integration == DOMAIN
     result = await tool.async_call(
-        hass, llm.ToolInput(tool_name=tool.name, tool_args={"scanner": f"{LASER} scanner"}), CONTEXT
+        hass,
+        llm.ToolInput(tool_name=tool.name, tool_args={"scanner": f"{LASER} scanner"}),
+        ASSISTANT,
     )
     assert isinstance(result, llm.ToolResult)
     assert (result.data["state"], result.data["pages"]) == ("completed", 1)
     assert "files" not in result.data
     async_expose_entity(hass, "conversation", status, False)
     with pytest.raises(ServiceValidationError):
-        await tool.async_call(hass, llm.ToolInput(tool_name=tool.name, tool_args={}), CONTEXT)
+        await tool.async_call(hass, llm.ToolInput(tool_name=tool.name, tool_args={}), ASSISTANT)
     assert laser.scanned == [laser.glass]
     assert hidden.keys() <= (await tools()).keys()
     # Nor does an assistant print what was scanned there, as long as it is not exposed.
@@ -612,7 +614,7 @@ async def test_an_assistant_scans(hass: HomeAssistant, house: House, laser: Prin
         asks = tool.async_call(
             house.hass,
             llm.ToolInput(tool_name=tool.name, tool_args={"printer": LASER, "address": address}),
-            CONTEXT,
+            ASSISTANT,
         )
         if exposed:
             await asks

@@ -74,7 +74,7 @@ SEND_TO_SECONDS: Final = 60
 _AFTER: Final = (ScanState.SCANNING, ScanState.FINISHING, ScanState.CANCELED)
 _ANSWERS: Final = (ScanAnswer.NEXT, ScanAnswer.AGAIN, ScanAnswer.FINISH)
 # The id in a button need not be secret: only users who may control the scanner can answer.
-_BUTTON: Final = re.compile(r"LIANKE_SCAN_(NEXT|AGAIN|FINISH)_([0-9A-Z]{26})")
+_SCAN_BUTTON: Final = re.compile(r"LIANKE_SCAN_(NEXT|AGAIN|FINISH)_([0-9A-Z]{26})")
 # The print options that a copy has.
 _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
 
@@ -162,7 +162,7 @@ async def _async_check(
     )
 
 
-def _request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
+def _scan_request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
     return ScanRequest(
         color=ScanColor(data["color"]),
         source=ScanSource(data["source"]),
@@ -179,7 +179,7 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
         folder = await hass.async_add_executor_job(find_folder, hass, call.data["folder"])
     job = await async_get_scan_jobs(hass, entry).async_start(
         scanner_id,
-        _request(call.data, ScanFormat(call.data["format"])),
+        _scan_request(call.data, ScanFormat(call.data["format"])),
         call.context,
         most=MAX_SCAN_PAGES if call.data["several_pages"] else None,
         straighten=call.data["straighten"],
@@ -209,7 +209,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
         printing["sheet"], data["size"], most = ID_CARD, "A4", 2 if most is None else 3
     job = await jobs.async_start(
         scanner_id,
-        _request(data, ScanFormat.PDF),
+        _scan_request(data, ScanFormat.PDF),
         call.context,
         most=most,
         straighten=data["straighten"],
@@ -452,7 +452,7 @@ def async_follow_waiting(hass: HomeAssistant) -> None:
     async_dispatcher_connect(hass, SIGNAL_SCAN, on_scan)
 
     async def on_action(event: Event[dict[str, Any]]) -> None:
-        found = _BUTTON.fullmatch(str(event.data.get("action")))
+        found = _SCAN_BUTTON.fullmatch(str(event.data.get("action")))
         user_id = event.context.user_id
         if found is None or user_id is None:
             return

@@ -68,7 +68,7 @@ _COLOR_WORDS: Final[Mapping[ScanColor, tuple[str, ...]]] = {
     ScanColor.GRAY: ("Grayscale8", "Grayscale16", "Gray", "Grey", "Grayscale"),
     ScanColor.MONO: ("BlackAndWhite1", "BlackAndWhite", "Lineart", "Mono"),
 }
-_SOURCE_WORDS: Final = {
+_SOURCES_BY_WORD: Final = {
     "platen": ScanSource.GLASS,
     "flatbed": ScanSource.GLASS,
     "adf": ScanSource.FEEDER,
@@ -129,8 +129,8 @@ class Abilities:
     @classmethod
     def from_params(cls, params: Mapping[str, object]) -> Abilities:
         """Look for known words anywhere in `scanner_params`: no document describes its fields."""
-        fields = [*_fields(params)]
-        words = dict.fromkeys(islice(_words(fields), MAX_WORDS))
+        fields = [*_ability_fields(params)]
+        words = dict.fromkeys(islice(_ability_words(fields), MAX_WORDS))
         by_sign = {_NO_LETTERS.sub("", word).casefold(): word for word in words}
         colors = {
             color: by_sign[name.casefold()]
@@ -139,7 +139,7 @@ class Abilities:
             if name.casefold() in by_sign
         }
         sizes = tuple(word for word in words if _SIZE_WORD.fullmatch(word))[:MAX_SIZES]
-        sources = frozenset(_SOURCE_WORDS[sign] for sign in by_sign if sign in _SOURCE_WORDS)
+        sources = frozenset(_SOURCES_BY_WORD[sign] for sign in by_sign if sign in _SOURCES_BY_WORD)
         return cls(
             colors=colors or None,
             sources=sources or None,
@@ -180,17 +180,17 @@ class Abilities:
         }
 
 
-def _fields(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
+def _ability_fields(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
     """Yield the fields in a JSON value, also those within others; the items of a list have no name."""
     if depth == MAX_ABILITIES_DEPTH or not isinstance(value, dict | list):
         return
     items = value.items() if isinstance(value, dict) else (("", inner) for inner in value)
     for name, inner in islice(items, MAX_WORDS):
         yield to_text(name, 40), inner
-        yield from _fields(inner, depth + 1)
+        yield from _ability_fields(inner, depth + 1)
 
 
-def _words(fields: Iterable[tuple[str, object]]) -> Iterator[str]:
+def _ability_words(fields: Iterable[tuple[str, object]]) -> Iterator[str]:
     """Yield the words in names and values."""
     for name, value in fields:
         texts = _BETWEEN_WORDS.split(value[:1000]) if isinstance(value, str) else []

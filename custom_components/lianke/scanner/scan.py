@@ -332,7 +332,7 @@ class _Task:
             return await self._async_look(path)
         server = URL(self.entry.data[CONF_SERVER]).origin()
         try:
-            addresses = _addresses(URL(part), server, fetch)
+            addresses = _page_addresses(URL(part), server, fetch)
         except ValueError:
             raise InputError("url_invalid") from None
         while True:
@@ -554,7 +554,7 @@ def _is_list_beside(pages: str, place: str) -> bool:
     return lists != place.split("[]")[: len(lists)]
 
 
-def _addresses(address: URL, server: URL, fetch: int) -> list[URL]:
+def _page_addresses(address: URL, server: URL, fetch: int) -> list[URL]:
     """List the addresses to try for a page, in order; `fetch` counts the tries, from 0.
 
     Pages must be encrypted on the internet; only the vendor's own hosts may have nothing but plain http.

@@ -195,7 +195,7 @@ async def async_take_in_scans(
 
     if new:
         await asyncio.shield(ledger.commit(take_in))
-    await hass.async_add_executor_job(_delete_all, records)
+    await hass.async_add_executor_job(_delete_records, records)
 
 
 def _find_records(root: Path, table: Table[ScanJob]) -> tuple[list[ScanJob], list[Path]]:
@@ -222,7 +222,7 @@ def _find_records(root: Path, table: Table[ScanJob]) -> tuple[list[ScanJob], lis
     return found, records
 
 
-def _delete_all(records: list[Path]) -> None:
+def _delete_records(records: list[Path]) -> None:
     """Raise OSError if a record stays: once its row is forgotten, it would be taken in, and copied, again."""
     for path in records:
         path.unlink(missing_ok=True)
