@@ -13,6 +13,7 @@ from custom_components.lianke.account.request_limits import (
     COUNT_WAIT,
     KEPT_FOR_POLLS,
     KEPT_FOR_TRACKING,
+    KEY_PAUSE_LIMIT,
     LOOKUP_WAIT,
     MAX_A_MINUTE,
     MAX_LOOKUPS,
@@ -26,6 +27,7 @@ from custom_components.lianke.account.request_limits import (
     SERVICE_PAUSE_LIMIT,
     USER_BURST,
     Account,
+    KeyWatch,
 )
 from custom_components.lianke.api.errors import TooManyRequestsError
 from custom_components.lianke.api.transport import Purpose
@@ -366,3 +368,37 @@ async def test_a_print_does_not_wait_long_for_its_page_count(
     # The one that a print waits for goes first.
     await again
     await looking
+
+
+def test_all_that_wait_are_woken_once(clock: Clock) -> None:
+    watch, woken = KeyWatch(), []
+    watch.await_key("a", lambda: woken.append("a"))
+    watch.await_key("b", lambda: woken.append("b"))
+    watch.await_key("gone", lambda: woken.append("gone"))
+    watch.forget("gone")
+    watch.key_works("b")
+    watch.key_works()
+    assert woken == ["a"]
+
+
+def test_a_box_that_is_refused_alone_is_woken_less_often(clock: Clock) -> None:
+    """The others show once a minute that the key works."""
+    watch, woken = KeyWatch(), 0
+
+    def wake() -> None:
+        nonlocal woken
+        woken += 1
+        watch.await_key("alone", wake)
+
+    watch.await_key("alone", wake)
+    a_day = 24 * 60
+    for _ in range(a_day):
+        watch.key_works("other")
+        clock.tick(60)
+    # Doubled from a minute on until it is an hour, and each hour from then on.
+    assert 24 <= woken <= 24 + 7
+    assert KEY_PAUSE_LIMIT == 60 * 60
+    watch.key_works("alone")
+    watch.await_key("alone", wake)
+    watch.key_works("other")
+    assert 25 <= woken <= 25 + 7
