@@ -247,7 +247,7 @@ async def uploader(hass_client: ClientSessionGenerator) -> Upload:
 def without_shares(entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lift the limits of look-ups for each user: a table of test cases would exceed them."""
     monkeypatch.setattr(account, "USER_BURST", 10**6)
-    data_of(entry).account._all_users = account._Bucket(10**6)
+    data_of(entry).account._all_users = account._TokenBucket(10**6)
 
 
 @dataclass

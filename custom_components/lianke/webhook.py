@@ -46,9 +46,9 @@ BODY_TIME: Final = 10
 MAX_FORM_FIELDS: Final = 100
 # Characters of a job's token at most.
 MAX_TOKEN: Final = 64
-_TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "text/plain")
+_CONTENT_TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "text/plain")
 # Headers that may hold a signature: the service has a secret for callbacks, but documents nowhere how it is used.
-_SIGNS: Final = re.compile(r"(?i)sign|nonce|timestamp|digest|hmac|lianke")
+_SIGNATURE_HEADERS: Final = re.compile(r"(?i)sign|nonce|timestamp|digest|hmac|lianke")
 
 MANAGERS: HassKey[dict[str, CallbackUrlManager]] = HassKey(f"{DOMAIN}_callback_url_managers")
 
@@ -117,7 +117,7 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
         if member is None:
             status = HTTPStatus.SERVICE_UNAVAILABLE
         elif claim is None:
-            _remember(hass, member, "of no box of ours", request, body)
+            _remember_shape(hass, member, "of no box of ours", request, body)
             if message:
                 # Push messages are not documented: the user who sets push up should learn that one arrived.
                 member.runtime_data.account.unclear_messages += 1
@@ -135,13 +135,13 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
                 # A power cut would lose what is not on disk, so let the cloud repeat it.
                 status = HTTPStatus.SERVICE_UNAVAILABLE
         else:
-            _remember(hass, box, "a push", request, body)
+            _remember_shape(hass, box, "a push", request, body)
             box.runtime_data.coordinator.async_on_push()
     words = "success" if status is HTTPStatus.OK else "busy"
     return web.json_response({"code": status.value, "msg": words}, status=status)
 
 
-def _remember(
+def _remember_shape(
     hass: HomeAssistant, box: LiankeConfigEntry, name: str, request: web.Request, body: bytes
 ) -> None:
     """Remember the shape of a message that is no callback: what these look like is documented nowhere.
@@ -152,7 +152,11 @@ def _remember(
     query = {key: value for key, value in request.query.items() if key != "job"}
     if not log.has_room(UnknownKind.MESSAGE) or not (body or query):
         return
-    signed = {name.lower(): value for name, value in request.headers.items() if _SIGNS.search(name)}
+    signed = {
+        name.lower(): value
+        for name, value in request.headers.items()
+        if _SIGNATURE_HEADERS.search(name)
+    }
     seen = {
         "method": request.method,
         "type": request.headers.get("Content-Type", "").partition(";")[0],
@@ -160,7 +164,7 @@ def _remember(
         "query": query,
         "body": _parse(body) or _text(body),
     }
-    known = {text: text for text in (*METHODS, *_TYPES)} | {
+    known = {text: text for text in (*METHODS, *_CONTENT_TYPES)} | {
         member.data[CONF_DEVICE_ID]: "id of a box of ours"
         for member in async_account_entries(hass, box.data[CONF_WEBHOOK_ID])
     }

@@ -47,7 +47,7 @@ MAX_SCAN_POLLS_A_MINUTE = 12
 _LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})
 _OTHERS = frozenset({Purpose.TRACK, Purpose.SCAN, Purpose.POLL, *_LOOKUPS})
 _TRACKING = frozenset({Purpose.TRACK})
-_BESIDE_TRACKING = (
+_LIMITS_BESIDE_TRACKING = (
     (_OTHERS, MAX_A_MINUTE),
     (_OTHERS - _TRACKING, MAX_A_MINUTE - KEPT_FOR_TRACKING),
 )
@@ -59,8 +59,8 @@ _LOOKUP_LIMITS = (
 LIMITS_BY_PURPOSE: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.SUBMIT: ((frozenset({Purpose.SUBMIT}), MAX_SUBMISSIONS_A_MINUTE),),
     Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE), (_TRACKING, MAX_A_MINUTE - KEPT_FOR_POLLS)),
-    Purpose.SCAN: (*_BESIDE_TRACKING, (frozenset({Purpose.SCAN}), MAX_SCAN_POLLS_A_MINUTE)),
-    Purpose.POLL: _BESIDE_TRACKING,
+    Purpose.SCAN: (*_LIMITS_BESIDE_TRACKING, (frozenset({Purpose.SCAN}), MAX_SCAN_POLLS_A_MINUTE)),
+    Purpose.POLL: _LIMITS_BESIDE_TRACKING,
     Purpose.COUNT: _LOOKUP_LIMITS,
     Purpose.LOOKUP: _LOOKUP_LIMITS,
     Purpose.PICTURE: (),
@@ -104,7 +104,7 @@ class _Pause:
         _LOGGER.info("The service asks for fewer requests; pausing for %d s", self._length)
 
 
-class _Bucket:
+class _TokenBucket:
     """A token bucket that refills within a minute."""
 
     def __init__(self, size: int) -> None:
@@ -235,9 +235,9 @@ class Account:
         self.fingerprint: str | None = None
         self._listeners: list[CALLBACK_TYPE] = []
         self.requests = _Requests()
-        self._all_users = _Bucket(ALL_USERS_BURST)
+        self._all_users = _TokenBucket(ALL_USERS_BURST)
         # In the order of their last lookup.
-        self._users = LimitedSizeDict[str | None, _Bucket](size_limit=MAX_USERS)
+        self._users = LimitedSizeDict[str | None, _TokenBucket](size_limit=MAX_USERS)
         self._admitted_until = float("-inf")
         # By box: how many requests it takes to poll the printers of our jobs once.
         self._watched: dict[str, int] = {}
@@ -267,7 +267,7 @@ class Account:
 
         Raises TooManyRequestsError when the user, or all users together, reached the limit.
         """
-        bucket = self._users[user] = self._users.get(user) or _Bucket(USER_BURST)
+        bucket = self._users[user] = self._users.get(user) or _TokenBucket(USER_BURST)
         self._users.move_to_end(user)
         if bucket.left < 1 or self._all_users.left < 1:
             raise TooManyRequestsError

@@ -69,11 +69,11 @@ class PrinterType(IntEnum):
         return cls.UNKNOWN
 
 
-_LABEL = re.compile(
+_LABEL_NAMES = re.compile(
     r"label|标签|条码|barcode|zdesigner|zebra|\bxp-?[34]\d\d|\bgp-?1[1-5]\d\d|\btsc\b|godex|argox",
     re.IGNORECASE,
 )
-_RECEIPT = re.compile(
+_RECEIPT_NAMES = re.compile(
     r"esc ?/ ?pos|escpos|\bpos-?(58|76|80)|\bxp-?(58|76|80|[nqt]\d)|receipt|小票|热敏|thermal",
     re.IGNORECASE,
 )
@@ -81,7 +81,10 @@ _RECEIPT = re.compile(
 
 def guess_printer_type(*names: str) -> PrinterType:
     """Guess the type from a printer's names. Recognises narrow paper only (LABEL, RECEIPT), else UNKNOWN."""
-    for printer_type, words in ((PrinterType.LABEL, _LABEL), (PrinterType.RECEIPT, _RECEIPT)):
+    for printer_type, words in (
+        (PrinterType.LABEL, _LABEL_NAMES),
+        (PrinterType.RECEIPT, _RECEIPT_NAMES),
+    ):
         if any(words.search(name) for name in names):
             return printer_type
     return PrinterType.UNKNOWN
@@ -95,7 +98,7 @@ class Credentials:
 
 # A version may end in a letter: 2.1.213C.
 _FIRMWARE = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", re.ASCII)
-_REPORTING = (2, 1, 112)
+_FIRST_REPORTING_FIRMWARE = (2, 1, 112)
 
 
 def to_address(value: object) -> str | None:
@@ -128,7 +131,7 @@ class Box(Stored):
     def reports_by_itself(self) -> bool:
         """Whether the box reports on itself unasked. Firmware before 2.1.112 does not."""
         numbers = _FIRMWARE.match(self.software)
-        return numbers is None or tuple(map(int, numbers.groups())) >= _REPORTING
+        return numbers is None or tuple(map(int, numbers.groups())) >= _FIRST_REPORTING_FIRMWARE
 
     @classmethod
     def from_json(cls, data: object) -> Self:

@@ -41,9 +41,9 @@ SUCCESS_WORDS: Final = frozenset(
     ("done", "ok", "end", "eof", "success", "finished", "complete", "completed")
 ) | {"完成", "成功", "已完成", "结束", "扫描完成"}
 
-_WEB: Final = re.compile(r"(?i)https?://[^\s\"'<>]+")
+_ADDRESS: Final = re.compile(r"(?i)https?://[^\s\"'<>]+")
 # Another address in an item. After "=" or "/" it is a part of the first one, such as a proxy's.
-_WEB_AGAIN: Final = re.compile(r"(?i)(?<=[^=/])https?://")
+_ANOTHER_ADDRESS: Final = re.compile(r"(?i)(?<=[^=/])https?://")
 _BREAK: Final = r"(?:\r\n|[\r\n])"
 # Bounded: longer runs of blanks would take quadratic time.
 _BLANKS: Final = r"[ \t]{0,40}"
@@ -81,8 +81,8 @@ _PADDING: Final = re.compile(r"=+")
 _BREAKS: Final = re.compile(_BREAK)
 _TO_STANDARD: Final = str.maketrans("-_", "+/")
 # Characters ahead that it takes to recognise what comes next.
-_AHEAD: Final = 600
-_FEW: Final = 12
+_LOOK_AHEAD: Final = 600
+_TRAILING: Final = 12
 # How a file may end, by its first bytes. The picture data of a JPEG never contain its end marker.
 _ENDINGS: Final = {
     b"\xff\xd8": (b"\xff\xd9",),
@@ -148,7 +148,7 @@ def _addresses(text: str, *, is_all: bool) -> Iterator[Part]:
         items[-1] = ""
     elif len(items) > 1 and items[-1].lower() in SUCCESS_WORDS:
         items.pop()
-    counts = {sum(map(item.count, signs)) for item in items if _WEB.match(item)}
+    counts = {sum(map(item.count, signs)) for item in items if _ADDRESS.match(item)}
     for item in items:
         yield from _address(item, "".join(signs), is_clear=len(counts) == 1)
 
@@ -165,12 +165,12 @@ def _address(item: str, signs: str, *, is_clear: bool) -> Iterator[Part]:
     ]
     end = ends[0] if ends else len(words)
     address = item[: sum(map(len, words[:end])) + end - 1]
-    yield address if len(address) <= MAX_ANSWER_URL and _WEB.fullmatch(address) else b""
+    yield address if len(address) <= MAX_ANSWER_URL and _ADDRESS.fullmatch(address) else b""
     yield from repeat(b"", len(words) - end)
     if not ends and not is_clear and any(sign in item for sign in signs):
         yield b""
     # Further addresses joined by an unknown sign, or by none.
-    yield from repeat(b"", len(_WEB_AGAIN.findall(address)))
+    yield from repeat(b"", len(_ANOTHER_ADDRESS.findall(address)))
 
 
 def _files(pieces: Iterator[str]) -> Iterator[bytes]:
@@ -212,12 +212,12 @@ class _Files:
         """Yield the files that end in a text; return the place up to which it was read."""
         at = 0
         while at < len(text):
-            is_near_end = not is_last and len(text) - at < _AHEAD
+            is_near_end = not is_last and len(text) - at < _LOOK_AHEAD
             if gap := _GAP.match(text, at):
-                is_cut = not is_last and len(text) - gap.end() < _AHEAD
-                if is_cut and len(gap[0]) < _AHEAD:
+                is_cut = not is_last and len(text) - gap.end() < _LOOK_AHEAD
+                if is_cut and len(gap[0]) < _LOOK_AHEAD:
                     return at
-                yield from self._between(gap[0], text[gap.end() : gap.end() + _AHEAD])
+                yield from self._between(gap[0], text[gap.end() : gap.end() + _LOOK_AHEAD])
                 at = gap.end()
             elif self._content is None:
                 if is_near_end:
@@ -307,7 +307,7 @@ class _Files:
             and not _NEXT_FILE.match(ahead)
             and not _NOTHING_NEXT.match(ahead)
             # A few bytes may follow the end of a picture.
-            and (len(run[0]) < _FEW or not self._has_ended())
+            and (len(run[0]) < _TRAILING or not self._has_ended())
         )
 
     def _has_ended(self) -> bool:

@@ -36,17 +36,18 @@ _LOGGER = logging.getLogger(__name__)
 # Files of a scan; one with more ends with `scan_too_many_pages`.
 MAX_SCAN_FILES: Final = 200
 
-_WORDS: Final = {
+_STATE_WORDS: Final = {
     **{word.upper(): TaskState.SUCCESS for word in SUCCESS_WORDS},
-    **dict.fromkeys(("FAILED",), TaskState.FAILURE),
-    **dict.fromkeys(("CANCELED", "CANCELLED"), TaskState.REVOKED),
+    "FAILED": TaskState.FAILURE,
+    "CANCELED": TaskState.REVOKED,
+    "CANCELLED": TaskState.REVOKED,
 }
-# Only this many characters of a field's name are compared. A text of up to _WORD characters is a word, not a file.
-_NAME: Final = 40
-_WORD: Final = 40
-# Words in names of fields. The name of a sheet's side has one of _SIDES, and beside it _PAGE_WORDS only.
+# Characters of a field's name that are compared. A text of up to _WORD_LENGTH characters is a word, not a file.
+_NAME_LENGTH: Final = 40
+_WORD_LENGTH: Final = 40
+# Words in names of fields. The name of a sheet's side has one of _SIDE_WORDS, and beside it _PAGE_WORDS only.
 _NAME_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[正反背]面")
-_SIDES: Final = frozenset(
+_SIDE_WORDS: Final = frozenset(
     ("front", "back", "rear", "verso", "recto", "obverse", "reverse", "odd", "even")
 ) | {"正面", "反面", "背面"}
 _PAGE_WORDS: Final = frozenset(
@@ -54,14 +55,14 @@ _PAGE_WORDS: Final = frozenset(
 ) | {"url", "urls", "file", "files", "content", "data", "path", "src", "link", "base"}
 _COUNT_WORDS: Final = frozenset(["total", "count", "cnt", "num", "number", "pages", "sheets"])
 # Names of fields that report on a scan; of those that report a failure, or that more is to come.
-_ABOUT: Final = re.compile(
+_REPORT_NAMES: Final = re.compile(
     r"(?i)msg|message|err|code|info|reason|remark|desc|note|time|state|status"
 )
-_WRONG: Final = re.compile(r"(?i)err|fail|more|next")
+_FAILURE_NAMES: Final = re.compile(r"(?i)err|fail|more|next")
 _DIGITS: Final = re.compile(r"\d+")
 # How JSON in a text begins; what suggests that a text holds a page.
-_JSON: Final = ("{", "[", '"')
-_HINT: Final = re.compile(r"(?i)https?:\\?/|;base64,|/9j|iVBORw0KGgo|JVBERi0")
+_JSON_STARTS: Final = ("{", "[", '"')
+_PAGE_HINT: Final = re.compile(r"(?i)https?:\\?/|;base64,|/9j|iVBORw0KGgo|JVBERi0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,7 +199,7 @@ class Scanners:
 
 def _to_state(value: object) -> TaskState:
     """Read a state that print jobs have, or a plain word for one, such as "done"."""
-    return _WORDS.get(to_text(value).upper()) or TaskState(to_text(value))
+    return _STATE_WORDS.get(to_text(value).upper()) or TaskState(to_text(value))
 
 
 def find_parts(answer: object) -> FoundParts:
@@ -292,7 +293,7 @@ class _Search:
                 there.add(side)
             else:
                 # false is a flag. It stands for a missing page only as an item among pages.
-                is_empty = one is not False and _is_empty(one) and not _ABOUT.search(name)
+                is_empty = one is not False and _is_empty(one) and not _REPORT_NAMES.search(name)
                 has_nothing = has_nothing or (is_empty and _is_nothing(one))
                 lacking.add(side)
                 # A list without files, an empty value or a report of a failure may stand for pages.
@@ -352,7 +353,7 @@ class _Search:
         is_long = isinstance(text, LongText)
         try:
             start = text.start() if isinstance(text, LongText) else text
-            if not start.lstrip("\ufeff \t\r\n").startswith(_JSON):
+            if not start.lstrip("\ufeff \t\r\n").startswith(_JSON_STARTS):
                 return None
             if len(text) > self._inner_left:
                 raise ValueError("too much")
@@ -364,14 +365,14 @@ class _Search:
                 inner += piece.encode("utf-8", "surrogatepass")
             return parse_long(inner.removeprefix(b"\xef\xbb\xbf"))
         except ValueError:
-            self.is_cut = self.is_cut or is_long or bool(_HINT.search(str(text)))
+            self.is_cut = self.is_cut or is_long or bool(_PAGE_HINT.search(str(text)))
             return None
 
 
 def side_of_sheet(place: str) -> str | None:
     """Return the side of a sheet ("front", "背面", …) that a place is named for."""
     words = _words(place.rpartition(".")[2])
-    sides = [one for one in words if one in _SIDES]
+    sides = [one for one in words if one in _SIDE_WORDS]
     return sides[0] if len(sides) == 1 and _PAGE_WORDS.issuperset({*words} - {*sides}) else None
 
 
@@ -381,14 +382,25 @@ def _words(name: str) -> list[str]:
 
 def _is_wrong(name: str, value: object) -> bool:
     """Tell whether a field reports that a page is missing, or still to come."""
-    return _WRONG.search(name) is not None and value not in (0, "0", "", None, False, [], {})
+    return _FAILURE_NAMES.search(name) is not None and value not in (
+        0,
+        "0",
+        "",
+        None,
+        False,
+        [],
+        {},
+    )
 
 
 def _has_gap(value: dict[str, object]) -> bool:
     """Tell whether numbers are missing in a series of names, such as page1, page3."""
     numbers: dict[str, list[int]] = {}
     for name in islice(value, MAX_ANSWER_ROWS):
-        if len(digits := _DIGITS.findall(text := str(name)[:_NAME])) == 1 and len(digits[0]) < 4:
+        if (
+            len(digits := _DIGITS.findall(text := str(name)[:_NAME_LENGTH])) == 1
+            and len(digits[0]) < 4
+        ):
             numbers.setdefault(_DIGITS.sub("", text), []).append(int(digits[0]))
     return any(
         len(found) > 1 and max(found) - min(found) >= len(found) for found in numbers.values()
@@ -423,7 +435,7 @@ def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, obje
     if isinstance(value, list):
         yield from (("[]", one) for one in islice(value, MAX_ANSWER_ROWS))
         return
-    names = [str(name)[:_NAME] for name in islice(value, MAX_ANSWER_ROWS)]
+    names = [str(name)[:_NAME_LENGTH] for name in islice(value, MAX_ANSWER_ROWS)]
     plain = [_DIGITS.sub("", name) for name in names]
     counts = Counter(plain)
     for name, short, one in zip(names, plain, value.values(), strict=False):
@@ -433,5 +445,5 @@ def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, obje
 
 def _may_be_file(value: object) -> bool:
     if isinstance(value, str):
-        return len(value) > _WORD or _HINT.search(value) is not None
+        return len(value) > _WORD_LENGTH or _PAGE_HINT.search(value) is not None
     return isinstance(value, dict | list | LongText)

@@ -42,9 +42,9 @@ _MAX_PIXELS = {
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
 _DECODED_SIDE = 3000
 # Pixels. Noise vanishes in small copies of a photo; a small code needs a large copy.
-_SIDES = (1600, 1000, 2400, 700)
+_COPY_SIDES = (1600, 1000, 2400, 700)
 # Pixels. Larger copies of photos up to this side are worth their time.
-_TINY = 600
+_TINY_SIDE = 600
 # What Pillow raises on damaged files.
 _BROKEN_PICTURE = (
     OSError,
@@ -58,7 +58,7 @@ _BROKEN_PICTURE = (
     struct.error,
     Image.DecompressionBombError,
 )
-_SURE = 2
+_SURE_RANK = 2
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202f\u2060\ufeff\x00-\x08\x0b\x0c\x0e-\x1f]")
 # Chats surround a link with brackets, quotes and words. A wrapped token contains blanks.
@@ -145,12 +145,12 @@ def read_photo(path: Path) -> Credentials:
     """
     decode = _reader()
     best, best_rank, seen = "", 0, False
-    for picture in _versions(_open_photo(path)):
+    for picture in _copies_to_try(_open_photo(path)):
         for text in decode(picture):
             seen = True
             if (text_rank := rank_code(text)) > best_rank:
                 best, best_rank = text, text_rank
-        if best_rank >= _SURE:
+        if best_rank >= _SURE_RANK:
             break
     if not seen:
         raise InputError("no_qr_code_found")
@@ -197,24 +197,24 @@ def _grey(picture: Image.Image) -> Image.Image:
     return picture.convert("L")
 
 
-def _versions(photo: Image.Image) -> Iterator[Image.Image]:
+def _copies_to_try(photo: Image.Image) -> Iterator[Image.Image]:
     """Yield copies in which a code may be easier to read: smaller, brighter, without shadows or noise."""
     largest = max(photo.size)
-    for side in (*(side for side in _SIDES if side < largest), largest):
+    for side in (*(side for side in _COPY_SIDES if side < largest), largest):
         copy = photo.copy()
         copy.thumbnail((side, side))
         yield copy
         yield ImageOps.autocontrast(copy, cutoff=1)
         shadows = copy.filter(ImageFilter.BoxBlur(max(side // 40, 4)))
         yield ImageOps.autocontrast(ImageChops.subtract(copy, shadows, 1, 128), cutoff=2)
-        if side <= max(_SIDES):
+        if side <= max(_COPY_SIDES):
             # On a larger copy this takes as long as everything else together, and small copies have less noise anyway.
             yield ImageOps.autocontrast(copy.filter(ImageFilter.MedianFilter(5)), cutoff=1)
     # Rarer cases: light on dark, blurred, or a screenshot with few pixels a module.
     copy = photo.copy()
-    copy.thumbnail((_SIDES[0], _SIDES[0]))
+    copy.thumbnail((_COPY_SIDES[0], _COPY_SIDES[0]))
     yield ImageOps.invert(copy)
     yield copy.filter(ImageFilter.UnsharpMask(radius=3, percent=250, threshold=0))
-    if largest <= _TINY:
+    if largest <= _TINY_SIDE:
         for factor in (2, 3):
             yield ImageOps.scale(photo, factor, Image.Resampling.BICUBIC)

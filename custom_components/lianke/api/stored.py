@@ -62,7 +62,7 @@ _READERS: Final[Mapping[object, Callable[[object], object]]] = {
 }
 
 # Equals no stored value.
-_OTHER: Final = object()
+_NEVER_STORED: Final = object()
 
 
 class StoredError(ValueError):
@@ -153,7 +153,7 @@ def _read_as_it_is(item: Field[Any], read: Callable[[object], object]) -> object
         with suppress(ValueError):
             if read(default) is default:
                 return default
-    return _OTHER
+    return _NEVER_STORED
 
 
 def _reader(kind: Any) -> Callable[[object], object]:

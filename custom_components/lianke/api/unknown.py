@@ -157,7 +157,7 @@ type Observer = Callable[[Unknown], None]
 # What is known of a field: None (any value will do), a test of its value, or the fields of the objects in it.
 type _Known = Callable[[object], bool] | Mapping[str, _Known] | None
 # Stands for fields with free names, such as those of papers.
-EVERY = "*"
+ANY_NAME = "*"
 
 
 def _flag(value: object) -> bool:
@@ -165,7 +165,7 @@ def _flag(value: object) -> bool:
 
 
 CALLBACK = "callback"
-_TESTS: Mapping[str, _Known] = {
+_FIELD_TESTS: Mapping[str, _Known] = {
     "any": None,
     "code": lambda value: value is None or (code := to_int(value)) == 200 or code in ERROR_BY_CODE,
     "flag": _flag,
@@ -177,8 +177,8 @@ _TESTS: Mapping[str, _Known] = {
 def _read(known: Any) -> _Known:
     if isinstance(known, dict):
         return {name: _read(part) for name, part in known.items()}
-    if known in _TESTS:
-        return _TESTS[known]
+    if known in _FIELD_TESTS:
+        return _FIELD_TESTS[known]
     numbers = [*map(int, known.split())]
     return lambda value: value is None or value == "" or to_int(value) in numbers
 
@@ -231,10 +231,10 @@ def _in_fields(where: str, value: object, known: _Known, path: str) -> Iterator[
         for item in islice(value, MAX_ANSWER_ROWS):
             yield from _in_fields(where, item, known, path)
     elif isinstance(value, Mapping):
-        every = known.get(EVERY)
+        every = known.get(ANY_NAME)
         for name, item in islice(value.items(), MAX_ANSWER_ROWS):
             if every is not None:
-                yield from _in_fields(where, item, every, EVERY)
+                yield from _in_fields(where, item, every, ANY_NAME)
                 continue
             # Every poll repeats the known fields: do not build a path for them.
             part, is_known = known.get(name), name in known

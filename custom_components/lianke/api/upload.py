@@ -149,7 +149,7 @@ class JobForm(Payload):
         await writer.drain()
         self.on_step()
         if self.abandoned:
-            await self._stay()
+            await self._wait_for_cancellation()
         if self.before_end is not None:
             self.waiting = True
             self.on_step()
@@ -171,12 +171,12 @@ class JobForm(Payload):
             # through the event loop. Keep the end back, so that the answer belongs to an unfinished form.
             self.abandoned = True
         if self.abandoned:
-            await self._stay()
+            await self._wait_for_cancellation()
         self.handed_over = True
         self.on_step()
         await writer.write(self._end)
 
-    async def _stay(self) -> None:
+    async def _wait_for_cancellation(self) -> None:
         """Send nothing more of an abandoned form, but keep the connection until its answer is read.
 
         aiohttp would close it at the form's end or error, and the rest of an answer that comes in pieces would be lost.
