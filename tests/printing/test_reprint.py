@@ -7,6 +7,7 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.lianke.const import CONF_DEFAULT_OPTIONS
+from tests.clock import until
 from tests.household import INKJET, LABELS, LASER, OTHER_LASER, House, as_read, key_of, refusal
 from tests.simulator import Outcome
 
@@ -104,14 +105,13 @@ async def test_sheets_to_be_cut_stay_on_one_side(house: House) -> None:
         assert document.options.get("dmDuplex") == printed
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_printed_job_is_printed_again_otherwise(house: House) -> None:
     house.set_options({"keep_printed_hours": 1})
     job = await house.print_one(file=house.menu, copies=2)
     assert job["state"] == "completed"
-    queue = house.queue
-    while not queue.get(job["job_id"]).can_print_again:  # the clean-up after a job's end sets it
-        await house.hass.async_block_till_done(wait_background_tasks=True)
-        await house.queue._scheduler._async_clean_up(queue.get(job["job_id"]).changed_at)
+    # The clean-up after a job's end keeps the document.
+    await until(lambda: house.queue.get(job["job_id"]).can_print_again)
     [listed] = (await house.ask("list_jobs", device_id=house.device()))["jobs"]
     assert (listed["can_retry"], listed["can_print_again"]) == (False, True)
     again = await retry(house, job["job_id"], copies=1)

@@ -14,7 +14,7 @@ from .rights import JobPictureView
 async def async_setup(hass: HomeAssistant) -> None:
     """Remember who begins what, and listen to the buttons of notifications, once for all boxes."""
     await async_get_context_history(hass).async_load()
-    notifications.async_setup(hass)
+    notifications.async_follow_buttons(hass)
     hass.http.register_view(JobPictureView)
 
     async def on_user(_event: Event[dict[str, Any]]) -> None:

@@ -78,7 +78,7 @@ def answer_button(job: Job, answer: ButtonAnswer) -> str:
 
 
 @callback
-def async_setup(hass: HomeAssistant) -> None:
+def async_follow_buttons(hass: HomeAssistant) -> None:
     """Listen to the buttons of all notifications, once for all boxes."""
 
     async def on_action(event: Event[dict[str, Any]]) -> None:

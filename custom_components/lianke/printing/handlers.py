@@ -53,7 +53,7 @@ from ..runtime import translated
 from . import schemas
 from .builder import Mover, async_print_again
 from .preview import async_count_pages, async_preview
-from .print_action import async_describe_job, async_print
+from .print_action import async_job_response, async_print
 from .queries import async_cloud_tasks, async_describe_capabilities, async_search_models
 from .reprint import async_check_changes, async_move
 
@@ -148,7 +148,7 @@ async def _async_cancel_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
     target, job = await _async_target_and_job(hass, call)
     await async_check_job(hass, target, job, call.context)
     job = await target.data.queue.async_cancel(job.job_id)
-    return {"job": await async_describe_job(hass, target, job, call.context)}
+    return {"job": await async_job_response(hass, target, job, call.context)}
 
 
 async def _async_answer_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -164,7 +164,7 @@ async def _async_answer_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
         message=call.data.get("message", ""),
         code=call.data.get("code"),
     )
-    return {"job": await async_describe_job(hass, target, job, call.context)}
+    return {"job": await async_job_response(hass, target, job, call.context)}
 
 
 async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -186,7 +186,7 @@ async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
             or await async_may_approve(hass, target.entry.options, who.user_id),
         ),
     )
-    return {"job": await async_describe_job(hass, other, moved, call.context)}
+    return {"job": await async_job_response(hass, other, moved, call.context)}
 
 
 async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -213,7 +213,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         backs_only=call.data.get("backs_only"),
         to=other.data.queue,
     )
-    return {"job": await async_describe_job(hass, other, again, call.context)}
+    return {"job": await async_job_response(hass, other, again, call.context)}
 
 
 async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
@@ -226,7 +226,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         for job in target.data.queue.jobs(target.printer_key)
         if states is None or job.state in states
     ][: call.data["limit"]]
-    described = [await async_describe_job(hass, target, job, call.context) for job in jobs]
+    described = [await async_job_response(hass, target, job, call.context) for job in jobs]
     # Run by its own trigger, an automation sees all, as the administrator who wrote it wants.
     user_id = call.context.user_id or (None if who.independent else who.user_id)
     user = None if user_id is None else await hass.auth.async_get_user(user_id)

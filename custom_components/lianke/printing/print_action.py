@@ -102,7 +102,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             raise await async_whole_error(hass, f"job_{failed.state}", about)
     return {
         "jobs": [
-            await async_describe_job(
+            await async_job_response(
                 hass, target, job, context, repeated=job.job_id in repeated, waited=wait
             )
             for job in jobs
@@ -174,7 +174,7 @@ async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: fl
     return job
 
 
-async def async_describe_job(
+async def async_job_response(
     hass: HomeAssistant,
     target: Target,
     job: Job,
