@@ -428,7 +428,7 @@ async def test_few_runs_are_kept(
 ) -> None:
     """Of automations that run no more, the oldest go first, then the oldest of all."""
     monkeypatch.setattr(initiator, "MAX_RUNS", 2)
-    history = async_get_context_history(hass)
+    async_get_context_history(hass)
     # What is named like a run, and names no automation.
     strange: list[Any] = [{"entity_id": [1]}, {"entity_id": {"a": 1}}, {}, ["no", "data"]]
     for data in strange:
@@ -442,21 +442,32 @@ async def test_few_runs_are_kept(
         data = {"entity_id": f"automation.{name}"}
         hass.bus.async_fire("automation_triggered", data, context=Context(id=run))
 
+    async def remembered() -> list[str]:
+        runs = [(run, Context(parent_id=run)) for run in "012345"]
+        return [
+            run
+            for run, context in runs
+            if not (await async_find_initiator(hass, context)).forgotten
+        ]
+
     for run, name in enumerate(("long", "short", "long", "long")):
         fire(name, str(run))
-    assert [run for run in history._known if run.isdigit()] == ["2", "3"]
+    assert await remembered() == ["2", "3"]
     fire("short", "4")
     fire("long", "5")
-    assert [run for run in history._known if run.isdigit()] == ["3", "5"]
+    assert await remembered() == ["3", "5"]
     assert "Error running job" not in caplog.text
 
 
 async def test_few_people_are_kept(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(initiator, "MAX_PEOPLE", 2)
-    history = async_get_context_history(hass)
-    for user in ("a", "b", "a", "c"):
-        hass.bus.async_fire("acted", context=Context(user_id=user))
-    assert [begun.user_id for begun in history._known.values()] == ["a", "a", "c"]
+    async_get_context_history(hass)
+    contexts = [Context(user_id=user) for user in ("a", "b", "a", "c")]
+    for context in contexts:
+        hass.bus.async_fire("acted", context=context)
+    found = [await async_find_initiator(hass, Context(parent_id=one.id)) for one in contexts]
+    assert [one.user_id for one in found] == ["a", None, "a", "c"]
+    assert [one.forgotten for one in found] == [False, True, False, False]
 
 
 async def test_what_somebody_shares_who_may_not_print(house: House, anna: User) -> None:

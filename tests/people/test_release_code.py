@@ -1,7 +1,6 @@
 """Jobs that wait for somebody at the printer, and the codes that release them."""
 
 import asyncio
-from collections import OrderedDict
 import json
 from typing import Any
 from unittest.mock import patch
@@ -163,13 +162,20 @@ async def test_others_guesses_do_not_lock_the_owner_out(
 
 
 async def test_guesses_of_many_codes(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong code makes the next guess wait, unless five hundred others were guessed since."""
     monkeypatch.setattr(release_code, "is_code", lambda code, stored: False)
+    monkeypatch.setattr(release_code, "MAX_WRONG", 1)
+    monkeypatch.setattr(release_code, "GUESS_PAUSE_START", 900)
     checker = CodeChecker(hass)
-    for number in range(510):
-        with pytest.raises(InputError):
+
+    async def guess(number: int) -> str:
+        with pytest.raises(InputError) as err:
             await checker.async_check(str(number), "x", "Report", None)
-    assert isinstance(checker._wrong, OrderedDict)
-    assert list(checker._wrong) == [(str(number), None) for number in range(10, 510)]
+        return err.value.reason
+
+    assert {await guess(number) for number in range(510)} == {"code_wrong"}
+    assert [await guess(number) for number in (509, 10)] == ["code_too_often"] * 2
+    assert await guess(9) == "code_wrong"
 
 
 @pytest.mark.parametrize("code", ["123", "   1   ", "x" * 65, "", ["1234"]])
