@@ -31,7 +31,7 @@ from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.opening import DATA_LEDGER, async_close_ledger
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.ledger import Ledger
-from custom_components.lianke.ledger_file import ASIDE
+from custom_components.lianke.ledger_file import DAMAGED_LEDGER_PREFIX
 from custom_components.lianke.printing.builtin_pages import async_print_test_page
 from custom_components.lianke.runtime import LiankeConfigEntry
 from tests.clock import rest, until
@@ -204,7 +204,7 @@ async def test_removal_leaves_what_the_box_gets_back(
 ) -> None:
     """No job, document, address or time of it is left; what is kept of it is told in box/test_kept.py."""
     folder, old = (at(house.hass, house.entry.entry_id) for at in (jobs_path, old_path))
-    aside = ledger_path(house.hass).with_name(f"{ASIDE}once")
+    aside = ledger_path(house.hass).with_name(f"{DAMAGED_LEDGER_PREFIX}once")
     for path in (folder / "job", aside / "job"):
         await house.hass.async_add_executor_job(path.mkdir, 0o700, True)
     assert await house.hass.async_add_executor_job(old.is_file)
@@ -264,7 +264,7 @@ async def test_a_removed_box_takes_its_own_along(house: House, other: MockConfig
     root = ledger_path(hass)
     # Of a box that was just added, too: an older version that is put back must not start.
     assert [old_path(hass, one.entry_id).is_file() for one in (entry, other)] == [True, True]
-    aside = root.with_name(f"{ASIDE}once")
+    aside = root.with_name(f"{DAMAGED_LEDGER_PREFIX}once")
     for one in (entry, other):
         scans = f"scans-{one.entry_id}"
         places = (aside / one.entry_id, aside / scans, root / scans, root.parent / scans)

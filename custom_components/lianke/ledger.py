@@ -255,7 +255,7 @@ class Ledger:
         self._staged: dict[RowKey, Any] = {}
         self._latest_staged: set[RowKey] = set()
         self._queue: list[_QueuedChange] = []
-        self._in_hand: list[_QueuedChange] = []
+        self._being_written: list[_QueuedChange] = []
         self._listeners: dict[TableName, list[tuple[Listener[Any], bool]]] = {}
         # Changes of a table that reached the disk after the instance that listened to it was unloaded.
         self._missed: defaultdict[TableName, dict[RowKey, RecordChange[Any]]] = defaultdict(dict)
@@ -397,13 +397,13 @@ class Ledger:
         asked = _QueuedChange(change, report, dt_util.utcnow(), self._hass.loop.create_future())
         # Without this, asyncio would log the error of a future that nobody awaits.
         asked.done.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._make(asked)
+        self._apply(asked)
         self._queue.append(asked)
         self._settled.clear()
-        self._write_within(within)
+        self._schedule_write(within)
         return asked.done
 
-    def _make(self, asked: _QueuedChange) -> None:
+    def _apply(self, asked: _QueuedChange) -> None:
         """Make a change in `latest`. Raises what the change raises, and LedgerRefusedError for a record too large."""
         view = View(self._latest, {*self._latest_staged}, asked.now)
         asked.result = asked.change(view)
@@ -427,7 +427,7 @@ class Ledger:
                 view.staged.discard(key)
         self._latest_staged = view.staged
 
-    def _write_within(self, seconds: float) -> None:
+    def _schedule_write(self, seconds: float) -> None:
         if self._work is not None or self._is_over:
             return
         if self._idle_timer is not None:
@@ -445,9 +445,9 @@ class Ledger:
 
     def _write(self) -> None:
         self._timer = None
-        self._in_hand, self._queue = self._queue, []
+        self._being_written, self._queue = self._queue, []
         rows: dict[RowKey, Row | None] = {}
-        for asked in self._in_hand:
+        for asked in self._being_written:
             rows |= asked.rows
         if rows or self._is_tainted:
             # Not `async_add_executor_job`: when Home Assistant stops, it cancels what that returns, while the thread
@@ -464,7 +464,7 @@ class Ledger:
         if work is not None and (work.cancelled() or work.exception() is not None):
             self._refused("canceled" if work.cancelled() else str(work.exception()))
             return
-        done, self._in_hand = self._in_hand, []
+        done, self._being_written = self._being_written, []
         self._is_tainted = False
         self._pause = RETRY_AFTER
         for asked in done:
@@ -473,11 +473,11 @@ class Ledger:
             if not asked.done.done():
                 asked.done.set_result(asked.result)
         if self._queue:
-            self._write_within(0)
+            self._schedule_write(0)
             return
         self._settled.set()
         if done and not self._is_closed:
-            self._idle_timer = self._hass.loop.call_later(IDLE, self._tidy_up)
+            self._idle_timer = self._hass.loop.call_later(IDLE, self._checkpoint)
 
     def _publish(self, asked: _QueuedChange) -> None:
         record_changes = {}
@@ -502,7 +502,7 @@ class Ledger:
                 listener(one)
 
     def _refused(self, error: str) -> None:
-        refused, self._in_hand = self._in_hand, []
+        refused, self._being_written = self._being_written, []
         later, self._queue = self._queue, []
         if not self._is_tainted:
             _LOGGER.warning("The disk refuses what is to be kept of jobs and scans: %s", error)
@@ -513,29 +513,29 @@ class Ledger:
         self._latest_staged = {*self._staged}
         for key, value in self._staged.items():
             self._latest[key[:2]].put(key.record_id, value)
-        self._queue = _merged([one for one in refused if one.is_report and self._make_again(one)])
-        self._queue += [one for one in later if self._make_again(one)]
+        self._queue = _merged([one for one in refused if one.is_report and self._apply_again(one)])
+        self._queue += [one for one in later if self._apply_again(one)]
         for asked in refused:
             if not asked.done.done():
                 asked.done.set_exception(LedgerRefusedError(error))
         if any(not asked.is_report for asked in self._queue):
             # Somebody awaits a decision, so do not pause.
-            self._write_within(0)
+            self._schedule_write(0)
             return
-        self._write_within(self._pause)
+        self._schedule_write(self._pause)
         self._pause = min(self._pause * 2, RETRY_AT_MOST)
 
-    def _make_again(self, asked: _QueuedChange) -> bool:
+    def _apply_again(self, asked: _QueuedChange) -> bool:
         """Make a change again after a refusal; False if it cannot be made any more."""
         try:
-            self._make(asked)
+            self._apply(asked)
         except Exception as err:  # noqa: BLE001  # what it depended on was left out
             if not asked.done.done():
                 asked.done.set_exception(err)
             return False
         return True
 
-    def _tidy_up(self) -> None:
+    def _checkpoint(self) -> None:
         self._idle_timer = None
         self._work = self._hass.loop.run_in_executor(None, self._file.checkpoint)
         self._work.add_done_callback(self._on_done)
@@ -546,7 +546,7 @@ class Ledger:
             return
         self._is_closed = True
         if not self._settled.is_set():
-            self._write_within(0)
+            self._schedule_write(0)
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIME):
                 await self._settled.wait()
@@ -557,7 +557,7 @@ class Ledger:
         for timer in (self._timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()
-        for asked in (*self._in_hand, *self._queue):
+        for asked in (*self._being_written, *self._queue):
             if not asked.done.done():
                 asked.done.set_exception(LedgerClosedError("the ledger is closed"))
         if self._work is not None:

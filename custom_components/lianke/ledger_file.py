@@ -31,13 +31,13 @@ _LOGGER = logging.getLogger(__name__)
 DATABASE_NAME: Final = "ledger.db"
 COUNTER_NAME: Final = "ledger.count"
 # The beginning of the name of a folder set aside after damage, and how many of them are kept.
-ASIDE: Final = "damaged-"
+DAMAGED_LEDGER_PREFIX: Final = "damaged-"
 # Damaged ledgers that are kept; the oldest are deleted.
-MAX_ASIDE: Final = 3
+MAX_DAMAGED_LEDGERS: Final = 3
 # A file in such a folder until what can be read of it is in the new ledger.
 UNSALVAGED_NAME: Final = "unread"
 # Sequence numbers tried after one that cannot be read, before the rest is given up.
-MAX_BLIND: Final = 2000
+MAX_UNREADABLE_ROWS: Final = 2000
 # Characters; no record is written longer.
 MAX_RECORD_LENGTH: Final = 256 * 1024
 # PRAGMAs, and what SQLite answers where it obeys.
@@ -212,7 +212,7 @@ class LedgerFile:
         return found
 
     def _unsalvaged(self) -> list[Path]:
-        return sorted(self.root.parent.glob(f"{ASIDE}*/{UNSALVAGED_NAME}"))
+        return sorted(self.root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*/{UNSALVAGED_NAME}"))
 
     def _open_new(self) -> list[tuple[RowKey, str]]:
         make_folder(self.root)
@@ -222,7 +222,7 @@ class LedgerFile:
             raise OSError(str(err)) from None
 
     def _set_aside(self, damage: _DamagedError) -> None:
-        aside = self.root.with_name(f"{ASIDE}{ulid_now()}")
+        aside = self.root.with_name(f"{DAMAGED_LEDGER_PREFIX}{ulid_now()}")
         _LOGGER.error(
             "The ledger of print jobs and scans is damaged: %s. It is set aside as %s; what can be read of it is kept",
             damage,
@@ -249,7 +249,9 @@ class LedgerFile:
             # Flush the new names: after a power cut nobody looks for these files in the old folder any more.
             if folder.is_dir():
                 sync(folder)
-        for old in sorted(self.root.parent.glob(f"{ASIDE}*"))[:-MAX_ASIDE]:
+        for old in sorted(self.root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*"))[
+            :-MAX_DAMAGED_LEDGERS
+        ]:
             shutil.rmtree(old, ignore_errors=True)
         return found
 
@@ -374,7 +376,7 @@ def _readable(path: Path) -> list[tuple[RowKey, str]]:
         return []
     seq = blind = 0
     with closing(db):
-        while blind < MAX_BLIND:
+        while blind < MAX_UNREADABLE_ROWS:
             try:
                 record = db.execute(_READ_NEXT, (seq,)).fetchone()
                 if record is None:

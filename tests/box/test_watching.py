@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.lianke.account.request_limits import CONDITION_INTERVAL, POLL_RATE
 from custom_components.lianke.box.printer_status import PrinterStatus
-from custom_components.lianke.jobs.rules import WATCHED
+from custom_components.lianke.jobs.rules import WATCHED_TIME
 from tests.clock import Clock, elapse, rest
 from tests.household import LABELS, LASER, OTHER_LASER, House, key_of
 from tests.polling import INFO, LIST, STATUS, requests
@@ -104,7 +104,7 @@ async def test_a_job_that_lies_there_for_hours_is_left_in_peace(
     """Paper that nobody puts in: as often as any printer with a fault, which is at each poll."""
     await begin()
     house.box.printer(1).paper = 0
-    await elapse(house.hass, clock, WATCHED.total_seconds() + 900, 5)
+    await elapse(house.hass, clock, WATCHED_TIME.total_seconds() + 900, 5)
     before = requests(house.simulator)
     await elapse(house.hass, clock, 1800, 5)
     assert (requests(house.simulator) - before)[STATUS] <= 31

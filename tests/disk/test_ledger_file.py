@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from custom_components.lianke.ledger_file import (
-    ASIDE,
+    DAMAGED_LEDGER_PREFIX,
     LedgerFile,
     Row,
 )
@@ -174,7 +174,7 @@ def is_salvaged(folder: Path, state: State) -> None:
     found, _ = opened(cache / "jobs")
     assert found == kept or found in since
     assert documents(cache / "jobs") == {name: name * 600 for name in "ac"}
-    (aside,) = cache.glob(f"{ASIDE}*")
+    (aside,) = cache.glob(f"{DAMAGED_LEDGER_PREFIX}*")
     assert documents(aside) == {"b": "b" * 600}
     # The next start sees no damage any more.
     assert opened(cache / "jobs") == (found, None)

@@ -10,7 +10,7 @@ import pytest
 from custom_components.lianke.jobs import rules, tracker
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.ledger_file import ASIDE, DATABASE_NAME
+from custom_components.lianke.ledger_file import DAMAGED_LEDGER_PREFIX, DATABASE_NAME
 from custom_components.lianke.printing.builder import async_print_again
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, in_doubt, lose_answer
 from tests.ledgers import refusing
@@ -83,7 +83,7 @@ async def test_what_waited_in_a_damaged_ledger_asks_first(
         await shop.tick(120)
         assert shop.queue.get(held.job_id).current_delivery.hold_reason == "copied"
         assert len(shop.sim.cloud.printed) == 1
-        (aside,) = root.parent.glob(f"{ASIDE}*")
+        (aside,) = root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*")
         assert [*aside.glob(f"*/{lost.job_id}/document.pdf")]
         await async_print_again(shop.queue, held, Context())
         await shop.until(held, JobState.COMPLETED)

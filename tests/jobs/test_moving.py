@@ -133,14 +133,14 @@ async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, refused: s
 @contextmanager
 def between(to: Shop, work: Callable[[], Awaitable[object]]) -> Iterator[None]:
     """Let something happen once a move was found to be possible, and before it is decided: its document is written."""
-    take = to.queue._jobs.files.async_take
+    take = to.queue._jobs.files.async_take_over
 
     async def take_meanwhile(job: Job, spooled: Sequence[Path]) -> bool:
         is_flushed = await take(job, spooled)
         await work()
         return is_flushed
 
-    with patch.object(to.queue._jobs.files, "async_take", take_meanwhile):
+    with patch.object(to.queue._jobs.files, "async_take_over", take_meanwhile):
         yield
 
 

@@ -361,7 +361,7 @@ async def test_of_the_replaced_and_its_successor_one_prints(
 async def test_one_that_is_refused_while_its_successor_is_written_is_replaced(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs, take = shop.queue._jobs, JobFiles.async_take
+    jobs, take = shop.queue._jobs, JobFiles.async_take_over
     await shop.switch(online=False)
     old = await shop.submit(replace_key="briefing")
     monkeypatch.setattr(shop.queue._uploader, "start", lambda _: None)
@@ -372,7 +372,7 @@ async def test_one_that_is_refused_while_its_successor_is_written_is_replaced(
         jobs.change(old, state=JobState.HELD, hold_reason="box_offline")
         return is_flushed
 
-    monkeypatch.setattr(JobFiles, "async_take", refused)
+    monkeypatch.setattr(JobFiles, "async_take_over", refused)
     await shop.submit(replace_key="briefing")
     assert shop.queue.get(old.job_id).reason == "replaced"
 

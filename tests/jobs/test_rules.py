@@ -472,7 +472,7 @@ def test_verdict(facts: dict[str, Any], expected: Verdict) -> None:
     ("it does not grow", "error_limit", 30 * MINUTE, 30 * MINUTE),
 )
 def test_backoff(reason: str, last: timedelta | None, expected: timedelta) -> None:
-    assert rules.backoff(reason, last) == expected
+    assert rules.pause_after_refusal(reason, last) == expected
 
 
 @rows(
@@ -483,7 +483,7 @@ def test_backoff(reason: str, last: timedelta | None, expected: timedelta) -> No
     ("the key", QueueReason.KEY_REJECTED, False),
 )
 def test_what_concerns_the_whole_box(reason: str, *, concerns: bool) -> None:
-    assert (reason in rules.OF_THE_BOX) is concerns
+    assert (reason in rules.REASONS_OF_THE_BOX) is concerns
 
 
 @rows(
@@ -582,14 +582,14 @@ UPLOADING = {"state": JobState.UPLOADING}
     ("in the cloud", {"state": JobState.QUEUED, "task_id": "1"}, None),
 )
 def test_after_a_crash(values: dict[str, Any], state: str | None) -> None:
-    changes = rules.recovered([make_job(**values)])
+    changes = rules.changes_after_start([make_job(**values)])
     assert (changes["job"]["state"] if changes else None) == state
 
 
 def test_the_second_sides_of_what_must_not_wait_go_on() -> None:
     job = two_sided(**UPLOADING)
     job = replace(job, spec=replace(job.spec, hold=False))
-    assert rules.recovered([job])["job"]["state"] == "held"
+    assert rules.changes_after_start([job])["job"]["state"] == "held"
 
 
 @rows(
@@ -608,7 +608,7 @@ def test_which_replaces_which_after_a_crash(
         make_job(**KEYED | {"job_id": "old"} | old),
         make_job(**KEYED | {"job_id": "new"} | new),
     ]
-    changes = rules.recovered(jobs)
+    changes = rules.changes_after_start(jobs)
     assert [one for one, to in changes.items() if to["state"] == "canceled"] == replaced
     assert all(changes[one]["reason"] == "replaced" for one in replaced)
 

@@ -76,14 +76,14 @@ async def test_the_mark_is_on_disk_with_the_retry(shop: Shop) -> None:
     """Neither without the other: the new job may be another box's, whose records say nothing of the old one's."""
     job = await failed(shop)
     seen: list[tuple[str | None, bool]] = []
-    take = shop.queue._jobs.files.async_take
+    take = shop.queue._jobs.files.async_take_over
 
     async def look_after(new: Job, spooled: Sequence[Path]) -> bool:
         is_flushed = await take(new, spooled)
         seen.append((shop.stored(job)["retried_as"], new.job_id in shop.queue._jobs.committed))
         return is_flushed
 
-    with patch.object(shop.queue._jobs.files, "async_take", look_after):
+    with patch.object(shop.queue._jobs.files, "async_take_over", look_after):
         again = await retry(shop, job)
     assert seen == [(None, False)]
     assert shop.stored(job)["retried_as"] == again.job_id

@@ -14,7 +14,7 @@ import pytest
 
 from custom_components.lianke.const import CONF_QUIET_FROM, CONF_QUIET_TO
 from custom_components.lianke.jobs.job import JobState
-from custom_components.lianke.jobs.rules import STEADY
+from custom_components.lianke.jobs.rules import STEADY_TIME
 from tests.clock import Clock, until
 from tests.household import INKJET, came_out, sent
 from tests.lan.conftest import LanPrinter, Offer, jobs_of
@@ -284,7 +284,7 @@ async def test_a_job_stays_until_it_ends(
     await queue.run("lp", "-d", QUEUE, str(pdf))
     await until(lambda: jobs_of(lan)[0].current_delivery.hold_reason == "getting_ready")
     assert sent(lan.simulator) == 0
-    clock.tick(STEADY)
+    clock.tick(STEADY_TIME)
     await came_out(lan.simulator)
     async with asyncio.timeout(120):
         while await queue.printing():

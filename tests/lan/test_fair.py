@@ -30,7 +30,7 @@ async def test_twenty_jobs_at_once_hold_up_a_user_an_automation_and_another_devi
     # The system's own, in which one network card of a test cannot have them all.
     monkeypatch.setattr(origin, "neighbours", lambda: table)
     user = await hass.auth.async_create_user("Anna", group_ids=["system-users"])
-    monkeypatch.setattr(rules, "STEADY", timedelta(0))
+    monkeypatch.setattr(rules, "STEADY_TIME", timedelta(0))
     await lan.switch_off()
 
     async def send(sender: LanPrinter, name: str) -> None:
@@ -63,7 +63,7 @@ async def test_what_a_device_sends_comes_out_in_the_order_in_which_it_arrived(
         return arrived[-1]
 
     monkeypatch.setattr(job_operations, "async_receive", noted)
-    monkeypatch.setattr(rules, "STEADY", timedelta(0))
+    monkeypatch.setattr(rules, "STEADY_TIME", timedelta(0))
     await lan.switch_off()
     names = [f"{number} with {pages}" for number, pages in enumerate((30, 1, 12, 1, 1))]
     sent = []

@@ -9,10 +9,10 @@ import pytest
 
 from custom_components.lianke import ledger_file
 from custom_components.lianke.ledger_file import (
-    ASIDE,
     COUNTER_NAME,
+    DAMAGED_LEDGER_PREFIX,
     DATABASE_NAME,
-    MAX_ASIDE,
+    MAX_DAMAGED_LEDGERS,
     LedgerFile,
     LedgerRefusedError,
     Row,
@@ -79,7 +79,7 @@ def test_what_is_read_of_it_is_read_again_after_a_stop(root: Path, what: str) ->
         assert (root / DATABASE_NAME).exists()
     found, aside = opened(root)
     assert (found, documents(root)) == ("ac", "ac")
-    assert [*root.parent.glob(f"{ASIDE}*")] == [aside]
+    assert [*root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*")] == [aside]
     assert opened(root) == ("ac", None)
 
 
@@ -92,7 +92,7 @@ def test_a_new_ledger_that_is_damaged_itself_leaves_one_aside(root: Path) -> Non
                 opened(root)
     found, aside = opened(root)
     assert (found, documents(root)) == ("ac", "ac")
-    assert [*root.parent.glob(f"{ASIDE}*")] == [aside]
+    assert [*root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*")] == [aside]
 
 
 def test_a_bit_that_falls_over_hides_no_row(root: Path) -> None:
@@ -160,7 +160,7 @@ def test_rows_behind_what_cannot_be_read_are_looked_for_so_far(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The number of a row may be any, by a bit."""
-    monkeypatch.setattr(ledger_file, "MAX_BLIND", 20)
+    monkeypatch.setattr(ledger_file, "MAX_UNREADABLE_ROWS", 20)
     spoil(root, "UPDATE record SET seq = 30 WHERE id = 'c'")
     spoil(root, "UPDATE record SET record = CAST(x'ff' AS TEXT) WHERE id = 'b'")
     assert opened(root)[0] == "ac"
@@ -171,11 +171,11 @@ def test_rows_behind_what_cannot_be_read_are_looked_for_so_far(
 
 def test_few_damaged_ledgers_are_kept(root: Path) -> None:
     aside = []
-    for _ in range(MAX_ASIDE + 1):
+    for _ in range(MAX_DAMAGED_LEDGERS + 1):
         spoil(root, "UPDATE record SET digest = ''")
         aside.append(opened(root)[1])
         file = LedgerFile(root)
         file.open()
         file.write({KEYS[0]: Row('"a"', is_staged=False)})
         file.close()
-    assert sorted(root.parent.glob(f"{ASIDE}*")) == aside[1:]
+    assert sorted(root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*")) == aside[1:]

@@ -16,8 +16,8 @@ import pytest
 from custom_components.lianke import ledger as module
 from custom_components.lianke.ledger import Change, Lease, Ledger, RecordChange, View
 from custom_components.lianke.ledger_file import (
-    ASIDE,
     COUNTER_NAME,
+    DAMAGED_LEDGER_PREFIX,
     DATABASE_NAME,
     MAX_RECORD_LENGTH,
     Kind,
@@ -562,7 +562,7 @@ async def is_set_aside(
     damage(root)
     async with opened(hass, root) as ledger:
         left = states(ledger)
-        (aside,) = root.parent.glob(f"{ASIDE}*")
+        (aside,) = root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*")
         assert ledger.damaged_folder == aside
         assert (aside / "document").read_text() == "of a job"
         assert "is damaged" in caplog.text

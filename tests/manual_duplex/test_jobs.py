@@ -619,7 +619,7 @@ class TestTurnedPaper:
         """Whoever can waits for it: `turned_and_printed_at_once` of the chaos test."""
         job = await turning(shop)
         files = shop.queue._files
-        take, written = files.async_take, asyncio.Event()
+        take, written = files.async_take_over, asyncio.Event()
         go_on = asyncio.Event()
 
         async def slow(*args: Any) -> bool:
@@ -628,7 +628,7 @@ class TestTurnedPaper:
             await go_on.wait()
             return is_flushed
 
-        with patch.object(files, "async_take", slow):
+        with patch.object(files, "async_take_over", slow):
             submitting = asyncio.ensure_future(shop.submit(hold=False))
             await written.wait()
             continuing = asyncio.ensure_future(shop.queue.async_continue(job.job_id))

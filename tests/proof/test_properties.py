@@ -48,7 +48,7 @@ from custom_components.lianke.jobs.rules import (
     REFUSAL_PAUSE_LIMIT,
     REFUSAL_PAUSE_START,
     REQUEST_ID_LIFE,
-    STEADY,
+    STEADY_TIME,
     LimitError,
     check_pages,
     check_rate,
@@ -444,7 +444,7 @@ def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
         with at(now):
             readiness.observe()
             verdict = readiness.check("printer", now)
-        steady = ready_since is not None and now - ready_since >= STEADY
+        steady = ready_since is not None and now - ready_since >= STEADY_TIME
         assert (verdict.reason is None) is (steady and now >= backed_off)
         assert verdict.until is None or verdict.until > now
 

@@ -155,7 +155,7 @@ def moments_of_ledger(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     """Count the transactions of a house, and let nothing of it reach disk and service once it is dead."""
     root = Path(house.hass.config.cache_path(DOMAIN))
     moments = Moments(house, root, tmp_path / "moment")
-    write_all, tidy_up = Ledger._write, Ledger._tidy_up
+    write_all, tidy_up = Ledger._write, Ledger._checkpoint
     done, write, slot = Ledger._on_done, LedgerFile.write, Transport._request_slot
 
     # Before it has taken anything in hand: what happens between that and the thread's work is nothing, as no other task
@@ -196,7 +196,7 @@ def moments_of_ledger(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: P
             yield
 
     monkeypatch.setattr(Ledger, "_write", begin_write)
-    monkeypatch.setattr(Ledger, "_tidy_up", begin_tidying_up)
+    monkeypatch.setattr(Ledger, "_checkpoint", begin_tidying_up)
     monkeypatch.setattr(Ledger, "_on_done", end_write)
     monkeypatch.setattr(LedgerFile, "write", refusing)
     monkeypatch.setattr(Transport, "_request_slot", no_line)

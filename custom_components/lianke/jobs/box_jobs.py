@@ -30,7 +30,7 @@ from ..ledger import CLOSE_TIME, Lease, Ledger, RecordChange, Records, Table, Vi
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError, RowKey, loads
 from .files import JobFiles
 from .job import FINAL_JOB_STATES, WAITING, Delivery, Job, JobState, begin_next
-from .rules import LISTED, QueueReason, replaceable, to_forget
+from .rules import LIST_REACH, QueueReason, replaceable, to_forget
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class OwnTasks:
         ids, lost = list[str](), list[str]()
         for task in view.all(self.table):
             key = task.task_id if task.upload is None else task.upload.token
-            if key and view.now - task.noted_at >= LISTED:
+            if key and view.now - task.noted_at >= LIST_REACH:
                 view.delete(self.table, key)
             elif key:
                 (ids if task.upload is None else lost).append(key)
@@ -541,7 +541,7 @@ class BoxJobs:
                 for one in job.deliveries:
                     # Its task may still be on the cloud's list, and must not pass for somebody else's.
                     known_at = one.task_known_at or job.created_at
-                    if one.task_id and view.now - known_at < LISTED:
+                    if one.task_id and view.now - known_at < LIST_REACH:
                         self.tasks.put(view, one.task_id)
 
         with suppress(LedgerRefusedError):

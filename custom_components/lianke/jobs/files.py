@@ -62,10 +62,10 @@ class JobFiles:
         """Make the folder, and delete what no record names. Raises DocumentsError."""
         await self._hass.async_add_executor_job(_prepare, self._root, self._old, known)
 
-    async def async_take(self, job: Job, spooled: Sequence[Path]) -> bool:
+    async def async_take_over(self, job: Job, spooled: Sequence[Path]) -> bool:
         """Move the documents of a new job into its folder; return whether they are flushed to disk.
 
-        Large ones are left to `async_flushed`. Raises DocumentsError, leaving nothing behind.
+        Large ones are left to `async_flush`. Raises DocumentsError, leaving nothing behind.
         """
         large = await self._hass.async_add_executor_job(
             _take, self._root / job.job_id, job, spooled
@@ -74,7 +74,7 @@ class JobFiles:
             self._unflushed[job.job_id] = large
         return not large
 
-    async def async_flushed(self, job_id: str) -> None:
+    async def async_flush(self, job_id: str) -> None:
         """Flush the documents of a new job to disk, once for all who wait. Raises DocumentsError.
 
         Call it once the job's row is written: flushed at the same time, the row would wait for the documents.
@@ -95,7 +95,7 @@ class JobFiles:
         """Copy the documents of a job's deliveries; None if they are gone. Raises DocumentsError."""
         return await self._hass.async_add_executor_job(_copy, self._root, job)
 
-    async def async_drop(self, jobs: Iterable[Job]) -> None:
+    async def async_delete_documents(self, jobs: Iterable[Job]) -> None:
         """Delete the documents of these jobs; their records stay."""
         paths = [
             self.path_of(job.job_id, one.document.path) for job in jobs for one in job.deliveries

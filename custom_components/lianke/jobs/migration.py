@@ -41,7 +41,7 @@ from .job import (
     file_name,
     new_token,
 )
-from .rules import LISTED
+from .rules import LIST_REACH
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ RECORD_NAME: Final = "job.json"
 OTHER_TASKS_NAME: Final = "other_tasks.json"
 # What 0.1.0 wrote while a preview was running, without any details: any task of the next two days may be its own.
 COMING: Final = "coming"
-COMING_BYTES: Final = int(LISTED.total_seconds() * ANSWER_BYTES_A_SECOND)
+COMING_BYTES: Final = int(LIST_REACH.total_seconds() * ANSWER_BYTES_A_SECOND)
 # A folder with this prefix was being made or deleted.
 PART_PREFIX: Final = "part-"
 # Damaged folders of a box that are kept; older ones are deleted.

@@ -14,7 +14,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 from ..ledger import Ledger, Table, View
-from ..ledger_file import ASIDE
+from ..ledger_file import DAMAGED_LEDGER_PREFIX
 from .box_jobs import JOB_KIND, OWN_TASK_KIND
 from .files import ledger_path, old_path
 from .job import Job, JobState
@@ -124,7 +124,7 @@ def _delete_left(hass: HomeAssistant, boxes: Iterable[str]) -> None:
 
 
 def _set_aside(root: Path) -> list[Path]:
-    return [*root.parent.glob(f"{ASIDE}*")]
+    return [*root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*")]
 
 
 def _delete(folders: Iterable[Path]) -> None:

@@ -247,9 +247,9 @@ def has_other_pages(delivery: Delivery, result: TaskResult | None) -> bool:
 DOUBT_TIME = timedelta(minutes=5)
 DOUBT_AFTER_START = timedelta(seconds=150)
 # If the service answers for this long but gives no list, the doubt ends without one. If it does not answer at all, the
-# doubt lasts until GIVE_UP.
+# doubt lasts until GIVE_UP_TIME.
 WITHOUT_LIST = timedelta(hours=1)
-GIVE_UP = timedelta(hours=24)
+GIVE_UP_TIME = timedelta(hours=24)
 # A job may wait in the cloud until it expires. It is then canceled within this time, counted from when we saw that it
 # had expired, since Home Assistant may have been off.
 TAKEN_BACK = timedelta(hours=1)
@@ -271,7 +271,7 @@ def is_doubt_over(
     """
     if age < DOUBT_TIME or up < DOUBT_AFTER_START:
         return False
-    if age >= GIVE_UP:
+    if age >= GIVE_UP_TIME:
         return True
     if is_searched:
         return not is_undecided
@@ -284,7 +284,7 @@ def has_no_outcome(job: Job, now: datetime, *, age: timedelta, expired_for: time
     `expired_for` is the time since we saw that the job had expired.
     """
     delivery = job.current_delivery
-    if delivery.is_final or age < GIVE_UP:
+    if delivery.is_final or age < GIVE_UP_TIME:
         return False
     # The task may still wait in the cloud, or the cloud may still report that it was canceled.
     waits = delivery.state is JobState.QUEUED or delivery.expiring
@@ -300,27 +300,27 @@ def is_followed(job: Job, now: datetime, *, is_uploading: bool) -> bool:
         return delivery.is_in_doubt and not is_uploading
     if delivery.state is JobState.UNCONFIRMED:
         # The cloud has reported the task as canceled, and will report nothing more about the paper.
-        return delivery.reason != CANCELED_TOO_LATE and now - job.ended_at < GIVE_UP
+        return delivery.reason != CANCELED_TOO_LATE and now - job.ended_at < GIVE_UP_TIME
     return not delivery.is_final
 
 
 # How often the cloud is asked
 
 # "every 10 s" is the vendor's own advice (lianke-api, "Ground rules").
-SPACING = timedelta(seconds=10)
-WATCHDOG = timedelta(seconds=60)
+POLL_SPACING = timedelta(seconds=10)
+SLOW_POLL = timedelta(seconds=60)
 # A job that waits in the cloud for a printer to be switched on is polled less often.
-_SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), WATCHDOG))
+_SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), SLOW_POLL))
 
 
 def poll_pause(job: Job, age: timedelta, *, are_callbacks_proven: bool) -> timedelta:
     """How long to wait before asking about a job again; `age` is since its task is known, or since it was sent."""
     if job.current_delivery.is_in_doubt and age < DOUBT_TIME * 2:
-        return SPACING
+        return POLL_SPACING
     if job.state is JobState.CANCELING and age > _SLOWER[-1][0]:
         # Somebody waits for the cancellation.
-        return WATCHDOG
+        return SLOW_POLL
     for older, pause in _SLOWER:
         if age > older:
             return pause
-    return WATCHDOG if are_callbacks_proven else SPACING
+    return SLOW_POLL if are_callbacks_proven else POLL_SPACING

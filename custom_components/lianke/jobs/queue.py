@@ -37,9 +37,9 @@ from .box_jobs import BoxJobs, JobWorker, Rule, ignore_error
 from .files import DocumentsError
 from .job import MOVED, Delivery, Job, JobSpec, JobState, change_not_saved, job_error, new_job
 from .rules import (
-    PERMANENT,
+    REFUSED_AT_ONCE,
     LimitError,
-    beside,
+    changes_after_start,
     changes_on_answer,
     changes_on_cancellation,
     changes_on_confirmation,
@@ -49,9 +49,9 @@ from .rules import (
     check_pages,
     check_rates,
     check_retry,
+    checked_against_others,
     depends_on_count,
     find_duplicate,
-    recovered,
     replaced_by,
 )
 from .scheduler import DRAIN_TIME, SHUTDOWN_DRAIN_TIME, JobScheduler
@@ -131,7 +131,7 @@ class PrintQueue(JobWorker):
     def start(self) -> None:
         """Resume the open jobs. Subscribe listeners before this call."""
         self._jobs.publish_missed()
-        for job_id, changes in recovered(self._jobs.unsettled).items():
+        for job_id, changes in changes_after_start(self._jobs.unsettled).items():
             self._jobs.change(self._jobs.latest[job_id], **changes)
         self._unsubscribe = [
             self._coordinator.async_add_listener(self._scheduler.review_soon),
@@ -268,7 +268,7 @@ class PrintQueue(JobWorker):
         ready = self._uploader.readiness.check(
             view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
         )
-        if ready.reason is not None and (ready.reason in PERMANENT or not spec.hold):
+        if ready.reason is not None and (ready.reason in REFUSED_AT_ONCE or not spec.hold):
             raise InputError(f"not_ready_{ready.reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
             # As reported: a job counts as waiting until its end is reported together with its page count.
@@ -289,16 +289,16 @@ class PrintQueue(JobWorker):
         self._jobs.reserved |= {old.job_id for old in replaced}
         try:
             paths = [one.document.path for one in deliveries]
-            is_flushed = await self._files.async_take(job, paths)
+            is_flushed = await self._files.async_take_over(job, paths)
             if (replaced or also_change is not None) and not is_flushed:
                 # Else a power cut before the documents are on disk would end the other jobs for nothing.
-                await self._files.async_flushed(job.job_id)
+                await self._files.async_flush(job.job_id)
                 is_flushed = True
 
             def accept(view: View) -> Job:
                 if also_change is not None:
                     also_change(view)
-                new = beside(job, [*view.all(self._jobs.table)], view.now)
+                new = checked_against_others(job, [*view.all(self._jobs.table)], view.now)
                 view.put(self._jobs.table, job_id, new, staged=None if is_flushed else True)
                 if is_flushed:
                     self._end_replaced(view, new, moved)
@@ -339,7 +339,7 @@ class PrintQueue(JobWorker):
                 view.delete(table, job.job_id)
 
         try:
-            await self._files.async_flushed(job.job_id)
+            await self._files.async_flush(job.job_id)
             await self._jobs.lease.commit(publish)
         except (DocumentsError, LedgerRefusedError) as err:
             self._uploader.abort(self._jobs.latest.get(job.job_id, job))

@@ -239,9 +239,9 @@ class QueueReason(StrEnum):
 
 
 # These apply to every printer of the box.
-OF_THE_BOX = frozenset({PrinterStatus.BOX_OFFLINE, QueueReason.DISK_FULL})
+REASONS_OF_THE_BOX = frozenset({PrinterStatus.BOX_OFFLINE, QueueReason.DISK_FULL})
 # For these a job is refused instead of held.
-PERMANENT = frozenset({PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED})
+REFUSED_AT_ONCE = frozenset({PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED})
 HOLD_REASONS: tuple[str, ...] = (
     "none",
     *(reason.value for reason in HOLDING),
@@ -249,7 +249,7 @@ HOLD_REASONS: tuple[str, ...] = (
     *(reason.value for reason in PersonReason),
 )
 # A printer that was just switched on must be ready for this long.
-STEADY = timedelta(seconds=60)
+STEADY_TIME = timedelta(seconds=60)
 # The pause after a refusal, doubled after each further one in a row.
 REFUSAL_PAUSE_START = timedelta(seconds=60)
 REFUSAL_PAUSE_LIMIT = timedelta(minutes=30)
@@ -269,7 +269,7 @@ def verdict(
     state: str | None,
     backoffs: Iterable[tuple[str, timedelta]] = (),
     quiet_end: datetime | None = None,
-    ready_for: timedelta = STEADY,
+    ready_for: timedelta = STEADY_TIME,
 ) -> Verdict:
     """Decide whether a printer may be sent a job; reasons that the user can act on come first.
 
@@ -283,12 +283,12 @@ def verdict(
             return Verdict(reason, now + left)
     if quiet_end is not None:
         return Verdict(QueueReason.QUIET_HOURS, quiet_end)
-    if ready_for < STEADY:
-        return Verdict(QueueReason.GETTING_READY, now + STEADY - ready_for)
+    if ready_for < STEADY_TIME:
+        return Verdict(QueueReason.GETTING_READY, now + STEADY_TIME - ready_for)
     return Verdict(None)
 
 
-def backoff(reason: str, last: timedelta | None) -> timedelta:
+def pause_after_refusal(reason: str, last: timedelta | None) -> timedelta:
     """Compute the pause after a refusal; `last` is the one before, None after a success."""
     if reason == QueueReason.ERROR_LIMIT:
         return ERROR_LIMIT_PAUSE
@@ -346,7 +346,7 @@ def _clock_change(first: datetime, last: datetime) -> list[datetime]:
 CANCEL_RETRY = timedelta(minutes=2)
 # A printer is polled often while a job of ours has changed there within this time. A job that lies in the cloud for
 # hours waits for a person to act, and nobody looks at the card every fifteen seconds for that.
-WATCHED = timedelta(minutes=30)
+WATCHED_TIME = timedelta(minutes=30)
 
 
 def changes_to_end_here(job: Job, now: datetime, *, has_printer: bool) -> dict[str, Any] | None:
@@ -376,10 +376,10 @@ def cancel_due(job: Job, now: datetime) -> datetime | None:
 
 
 def is_watched(job: Job, now: datetime) -> bool:
-    return job.state in IN_CLOUD and now - job.changed_at < WATCHED
+    return job.state in IN_CLOUD and now - job.changed_at < WATCHED_TIME
 
 
-def recovered(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
+def changes_after_start(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
     """Give the changes that open jobs need after a start, by job id: a crash may have interrupted them.
 
     `jobs` come oldest first. Interrupted uploads wait again. Of jobs that replace each other the newest stays.
@@ -425,7 +425,7 @@ def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
     return {job.spec.printer_key: job for job in reversed([*jobs]) if job.has_stack}
 
 
-def beside(job: Job, jobs: Collection[Job], now: datetime) -> Job:
+def checked_against_others(job: Job, jobs: Collection[Job], now: datetime) -> Job:
     """Check a new job against all others; hold it if another job's stack lies in its tray. Raises InputError."""
     spec = job.spec
     for other in jobs:
@@ -581,7 +581,7 @@ MAX_FINISHED_RECORDS = 1000
 # Older records are deleted.
 MAX_AGE = timedelta(days=30)
 # The cloud's list of tasks goes back this far.
-LISTED = timedelta(hours=48)
+LIST_REACH = timedelta(hours=48)
 # Bytes a box may keep of documents whose jobs ended as wanted; beyond it the oldest are deleted.
 MAX_KEPT_DOCUMENT_BYTES = 1024 * 1024 * 1024
 # How long removing a box waits for the cloud to cancel what waits there.
@@ -643,7 +643,7 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
 
 def _may_become_a_task(job: Job, now: datetime) -> bool:
     sent_at = job.current_delivery.handed_over_at or job.created_at
-    return job.current_delivery.may_have_unknown_task and now - sent_at < LISTED
+    return job.current_delivery.may_have_unknown_task and now - sent_at < LIST_REACH
 
 
 def _is_needed(job: Job, now: datetime) -> bool:

@@ -323,7 +323,7 @@ class JobScheduler(JobWorker):
         )
         done = [job for job in ended if job.job_id not in kept]
         if done:
-            await self._files.async_drop(done)
+            await self._files.async_delete_documents(done)
         for job in done:
             self._jobs.record(job.job_id, has_document=False, document_kept=False)
         for job in ended:

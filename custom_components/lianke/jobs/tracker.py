@@ -29,9 +29,9 @@ from .box_jobs import BoxJobs, JobWorker
 from .job import Delivery, Job, JobState
 from .outcome import (
     DOUBT_TIME,
-    GIVE_UP,
-    SPACING,
-    WATCHDOG,
+    GIVE_UP_TIME,
+    POLL_SPACING,
+    SLOW_POLL,
     changes_from_callback,
     changes_from_list,
     changes_from_proof,
@@ -50,17 +50,17 @@ _LOGGER = logging.getLogger(__name__)
 
 FIRST_TASK_POLL = timedelta(seconds=5)
 # Tasks polled before the list is read again, while jobs are in doubt.
-TURNS = 3
+POLLS_BETWEEN_LISTS = 3
 # Callbacks without a token cause at most one poll of a task in this time.
 HINT_SPACING = timedelta(seconds=60)
 # When the list shows a job's outcome, ask for the task this many times for details that the list lacks.
-TRIES = 2
+DETAIL_POLLS = 2
 # A success without a result counts as a failure after this time.
 RESULT_WAIT = timedelta(minutes=2)
 # Stands for a time that the record lacks.
 _UNKNOWN_TIME = datetime(2020, 1, 1, tzinfo=UTC)
 # Up to this many open jobs it pays to ask for each task, whose answer has the page count.
-FEW = 3
+FEW_OPEN_JOBS = 3
 # s: the tracker may wait this long for its turn and for an answer with the page count.
 PAGES_SECONDS = 15
 # Previews of a box at the same time; the others wait.
@@ -135,7 +135,7 @@ class TaskTracker(JobWorker):
     def until_slot(self) -> float:
         if self._last_request is None:
             return 0.0
-        return max(0.0, self._last_request + SPACING.total_seconds() - monotonic())
+        return max(0.0, self._last_request + POLL_SPACING.total_seconds() - monotonic())
 
     def take_slot(self) -> float:
         """Take the turn for a request, also for a preview's; return 0, or the seconds until there is a turn."""
@@ -177,7 +177,7 @@ class TaskTracker(JobWorker):
             if single is not None:
                 tracking = self._tracking(single)
                 tracking.failed_polls += 1
-                if single.state is JobState.COMPLETED and tracking.failed_polls < TRIES:
+                if single.state is JobState.COMPLETED and tracking.failed_polls < DETAIL_POLLS:
                     # The job lacks only its page count, and nothing else would ask for that again.
                     self.poll_soon(single)
             else:
@@ -188,7 +188,7 @@ class TaskTracker(JobWorker):
                     self._without_list = monotonic()
                 # Without a list, poll the tasks; with a doubt only some of them before trying the list again.
                 in_doubt = any(job.current_delivery.is_in_doubt for job in jobs)
-                for job in self._in_turn(jobs)[: TURNS if in_doubt else len(jobs)]:
+                for job in self._in_turn(jobs)[: POLLS_BETWEEN_LISTS if in_doubt else len(jobs)]:
                     self.poll_soon(job)
         self._give_up()
 
@@ -217,7 +217,7 @@ class TaskTracker(JobWorker):
             # A callback that came before the start does not come again.
             missed = since < self._started
             proven = self._storage.callbacks_proven_for(self._account.fingerprint)
-            pause = WATCHDOG if proven and not missed else FIRST_TASK_POLL
+            pause = SLOW_POLL if proven and not missed else FIRST_TASK_POLL
             tracking.next_poll = max(since, self._started) + pause.total_seconds()
         return tracking.next_poll
 
@@ -227,7 +227,7 @@ class TaskTracker(JobWorker):
                 return job
         if len(jobs) == 1 and jobs[0].current_delivery.task_id:
             # If the task cannot be polled, the list may still have it.
-            return jobs[0] if self._tracking(jobs[0]).failed_polls < TRIES else None
+            return jobs[0] if self._tracking(jobs[0]).failed_polls < DETAIL_POLLS else None
         return None
 
     async def async_ask(self, job: Job) -> None:
@@ -257,7 +257,7 @@ class TaskTracker(JobWorker):
             if tracking.no_result_since is None:
                 tracking.no_result_since = now
             if now - tracking.no_result_since < RESULT_WAIT.total_seconds():
-                tracking.next_poll = now + SPACING.total_seconds()
+                tracking.next_poll = now + POLL_SPACING.total_seconds()
                 return
             changes = {**failure(None), "state": JobState.FAILED, "reason": "no_result"}
         if changes:
@@ -292,9 +292,9 @@ class TaskTracker(JobWorker):
             if (task := known.get(job.current_delivery.task_id or "")) is None:
                 missing.append(job)
             else:
-                self._on_listed(job, task, few=len(jobs) <= FEW)
+                self._on_listed(job, task, few=len(jobs) <= FEW_OPEN_JOBS)
         if overdue := [job for job in missing if self._age(job.current_delivery) > LIST_LAG]:
-            for job in self._in_turn(overdue)[:TURNS]:
+            for job in self._in_turn(overdue)[:POLLS_BETWEEN_LISTS]:
                 self.poll_soon(job)
         elif missing and not any(tracking.wants_poll for tracking in self._trackings.values()):
             # The list lags. Poll one of the missing tasks, then read the list again: by then it may have the others.
@@ -313,7 +313,7 @@ class TaskTracker(JobWorker):
             or task.state is TaskState.REVOKED
             or (is_printed and (delivery.task_from_list or (job.pages is None and few)))
         )
-        if better and tracking.failed_polls < TRIES:
+        if better and tracking.failed_polls < DETAIL_POLLS:
             self.poll_soon(job)
             return
         self._jobs.change(job, delivery, **changes)
@@ -337,7 +337,7 @@ class TaskTracker(JobWorker):
                     reason = "no_answer" if delivery.reason is None else "unclear_answer"
                     if delivery.token in self._ambiguous:
                         reason = "several_unanswered"
-            elif delivery.task_id and age >= GIVE_UP:
+            elif delivery.task_id and age >= GIVE_UP_TIME:
                 if tracking.expired_since is None and now >= job.expires_at:
                     tracking.expired_since = clock
                 since = clock if tracking.expired_since is None else tracking.expired_since

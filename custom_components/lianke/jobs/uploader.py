@@ -22,7 +22,15 @@ from .box_jobs import BoxJobs, JobWorker
 from .files import DocumentsError
 from .job import Delivery, Job, JobState, failed, held, type_and_place
 from .outcome import changes_from_upload_error
-from .rules import OF_THE_BOX, QueueReason, Verdict, backoff, is_replaced, quiet_until, verdict
+from .rules import (
+    REASONS_OF_THE_BOX,
+    QueueReason,
+    Verdict,
+    is_replaced,
+    pause_after_refusal,
+    quiet_until,
+    verdict,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -97,9 +105,9 @@ class Readiness:
 
     def back_off(self, key: str, reason: str) -> None:
         """Pause a printer, or its box, after a refusal; longer each time in a row."""
-        whose = None if reason in OF_THE_BOX else key
+        whose = None if reason in REASONS_OF_THE_BOX else key
         last = self._backoffs.get(whose)
-        pause = backoff(reason, last.pause if last else None)
+        pause = pause_after_refusal(reason, last.pause if last else None)
         until = time.monotonic() + pause.total_seconds()
         self._backoffs[whose] = _Backoff(reason=reason, until=until, pause=pause)
 
@@ -242,7 +250,7 @@ class Uploader(JobWorker):
                 raise _StoppedError
 
         async def before_end() -> None:
-            await self._files.async_flushed(job.job_id)
+            await self._files.async_flush(job.job_id)
             await self._handover.acquire()
             if self._uploads.get(delivery.token) is not upload:
                 # This upload has ended meanwhile.
