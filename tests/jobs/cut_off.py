@@ -55,7 +55,7 @@ def snapshots(shop: Shop, folder: Path) -> Iterator[Snapshots]:
         patch.object(files, "sync_path", taken.before(spool.sync_path)),
         patch.object(files, "unlink_all", taken.before(spool.unlink_all)),
         patch.object(files, "_flush", taken.before(files._flush)),
-        patch.object(files, "_remove_all", taken.before(files._remove_all)),
+        patch.object(files, "remove_folders", taken.before(files.remove_folders)),
     ):
         yield taken
     taken.take()

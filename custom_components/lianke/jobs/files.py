@@ -107,7 +107,7 @@ class JobFiles:
         for folder in folders:
             self._unflushed.pop(folder.name, None)
             self._flushing.pop(folder.name, None)
-        await self._hass.async_add_executor_job(_remove_all, folders)
+        await self._hass.async_add_executor_job(remove_folders, folders)
 
 
 def _prepare(root: Path, old: Path, known: Collection[str]) -> None:
@@ -123,7 +123,9 @@ def _prepare(root: Path, old: Path, known: Collection[str]) -> None:
         raise DocumentsError("the job folder cannot be read") from err
     unlink_all(root / name for name in found if name.startswith(COPY_PREFIX))
     left = (root / name for name in found if name not in known)
-    _remove_all(path for path in left if path.is_dir() and not path.name.startswith(DAMAGED_PREFIX))
+    remove_folders(
+        path for path in left if path.is_dir() and not path.name.startswith(DAMAGED_PREFIX)
+    )
 
 
 def _take(folder: Path, job: Job, spooled: Sequence[Path]) -> list[Path]:
@@ -143,7 +145,7 @@ def _take(folder: Path, job: Job, spooled: Sequence[Path]) -> list[Path]:
             _flush(documents)
         sync_path(folder.parent)
     except OSError as err:
-        _remove_all([folder])
+        remove_folders([folder])
         unlink_all(spooled)
         raise DocumentsError("the job could not be written") from err
     return [] if is_small else documents
@@ -177,6 +179,6 @@ def _copy(root: Path, job: Job) -> list[Document] | None:
     return copies
 
 
-def _remove_all(folders: Iterable[Path]) -> None:
+def remove_folders(folders: Iterable[Path]) -> None:
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 import logging
 from pathlib import Path
-import shutil
 from typing import Any, Final
 
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
@@ -16,7 +15,7 @@ from ..const import DOMAIN
 from ..ledger import Ledger, Table, View
 from ..ledger_file import DAMAGED_LEDGER_PREFIX
 from .box_jobs import JOB_KIND, OWN_TASK_KIND
-from .files import ledger_path, old_path
+from .files import ledger_path, old_path, remove_folders
 from .job import Job, JobState
 from .migration import async_take_in
 
@@ -73,7 +72,7 @@ async def async_delete_ledger(hass: HomeAssistant) -> None:
             return
         await async_close_ledger(hass)
         root = ledger_path(hass)
-        await hass.async_add_executor_job(lambda: _delete([root, *_set_aside(root)]))
+        await hass.async_add_executor_job(lambda: remove_folders([root, *_set_aside(root)]))
 
 
 async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
@@ -110,7 +109,7 @@ async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[
 def _delete_files(hass: HomeAssistant, name: str) -> None:
     """Delete a folder, its copies that were set aside, and what is left where earlier versions had it."""
     root, old = ledger_path(hass), old_path(hass, name)
-    _delete([root / name, *(aside / name for aside in _set_aside(root)), old])
+    remove_folders([root / name, *(aside / name for aside in _set_aside(root)), old])
     with suppress(OSError):
         # The empty file that `migration` left.
         old.unlink()
@@ -125,8 +124,3 @@ def _delete_left(hass: HomeAssistant, boxes: Iterable[str]) -> None:
 
 def _set_aside(root: Path) -> list[Path]:
     return [*root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*")]
-
-
-def _delete(folders: Iterable[Path]) -> None:
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
