@@ -28,8 +28,8 @@ MUTE: Final = re.compile(
 # The questions of the card: where each is asked, and what its answers are called.
 ON_THE_CARD: Final[dict[tuple[str, str], dict[str, tuple[str, str]]]] = {
     ("answer", "reject"): {"en": ("Reject", "Let it wait"), "zh-Hans": ("拒绝", "继续等待")},
-    ("again", "again"): {"en": ("Print", "Don't print"), "zh-Hans": ("打印", "不打印")},
-    ("again", "move"): {"en": ("Move", "Leave it there"), "zh-Hans": ("移动", "留在原处")},
+    ("reprint", "again"): {"en": ("Print", "Don't print"), "zh-Hans": ("打印", "不打印")},
+    ("reprint", "move"): {"en": ("Move", "Leave it there"), "zh-Hans": ("移动", "留在原处")},
     ("job-actions", "again"): {
         "en": ("Print anyway", "Don't print"),
         "zh-Hans": ("仍要打印", "不打印"),
@@ -140,7 +140,7 @@ def test_the_card_asks_in_no_other_way() -> None:
         if "<dialog" in source:
             dialogs.add(name)
     assert asked == set(ON_THE_CARD)
-    assert dialogs == OTHER_DIALOGS | {"print/again.ts"}
+    assert dialogs == OTHER_DIALOGS | {"print/reprint.ts"}
 
 
 def _makes_buttons(tree: ast.AST) -> bool:
