@@ -153,7 +153,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     issues.async_watch(hass, entry)
     nozzle_care.async_watch_nozzles(hass, entry)
     fallback_printer.async_watch_faults(hass, entry)
-    lan.async_watch(hass, entry)
+    lan.async_announce(hass, entry)
     notifications.async_watch_approvals(hass, entry)
     if not is_new:
         entry.async_create_background_task(

@@ -354,3 +354,8 @@ async def network(
     yield Network(hass, browser)
     await browser.async_close()
     await shared.ha_async_close()
+
+
+def spooled(hass: HomeAssistant) -> list[str]:
+    """Return the names of the files in the spool."""
+    return sorted(path.name for path in Path(hass.config.cache_path("lianke", "spool")).iterdir())

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 import gzip
 import os
-from pathlib import Path
 import random
 from typing import Any, override
 from unittest.mock import patch
@@ -40,16 +39,11 @@ from tests.clock import until
 from tests.documents.rasters import GRAY, a_page, urf, urf_header
 from tests.household import came_out, sent
 from tests.ipp.requests import spoiled
-from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
+from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of, spooled
 from tests.scanned import jpeg, page as scanned_page
 from tests.simulator import make_pdf
 
 LAST = values.boolean(True)
-
-
-def spooled(lan: LanPrinter) -> list[str]:
-    folder = lan.hass.config.cache_path("lianke", "spool")
-    return sorted(path.name for path in Path(folder).iterdir())
 
 
 def request(operation: int, **changes: object) -> bytes:
@@ -116,7 +110,7 @@ async def test_documents_that_cannot_be_printed(lan: LanPrinter) -> None:
         assert reply.status == status, (document[:20], attributes)
         assert reply.one("status-message", Tag.OPERATION)
     assert jobs_of(lan) == []
-    assert spooled(lan) == []
+    assert spooled(lan.hass) == []
     assert sent(lan.simulator) == 0
 
 
@@ -168,16 +162,16 @@ async def test_a_document_beyond_the_limit(
             Operation.PRINT_JOB, document=document, compression=values.keyword(compression)
         )
         assert reply.status == Status.ENTITY_TOO_LARGE
-    assert spooled(lan) == []
+    assert spooled(lan.hass) == []
     assert sent(lan.simulator) == 0
 
 
 async def test_a_connection_that_breaks(lan: LanPrinter) -> None:
     """Before all of the document was there: nothing is printed, nothing is left."""
     writer = await lan.begin(lan.message(Operation.PRINT_JOB) + PDF, missing=10)
-    await until(lambda: spooled(lan) or async_get_server(lan.hass).documents.taken)
+    await until(lambda: spooled(lan.hass) or async_get_server(lan.hass).documents.taken)
     writer.close()
-    await until(lambda: not (spooled(lan) or async_get_server(lan.hass).requests.taken))
+    await until(lambda: not (spooled(lan.hass) or async_get_server(lan.hass).requests.taken))
     assert jobs_of(lan) == []
     assert sent(lan.simulator) == 0
 
@@ -202,7 +196,7 @@ async def test_attributes_and_documents_that_never_end(
     monkeypatch.setattr(ipp_requests, "RECEIVE_SECONDS", 0.2)
     assert await lan.stream(endless(whole)) == Status.TIMEOUT
     gate.set()
-    assert spooled(lan) == []
+    assert spooled(lan.hass) == []
 
 
 async def test_a_disk_that_is_full(lan: LanPrinter, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -498,7 +492,7 @@ async def test_few_bytes_that_are_a_huge_page(lan: LanPrinter) -> None:
     assert reply.status == Status.ENTITY_TOO_LARGE
     assert "larger than the papers" in str(reply.one("status-message", Tag.OPERATION))
     assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 1
-    assert spooled(lan) == []
+    assert spooled(lan.hass) == []
     assert sent(lan.simulator) == 0
 
 
@@ -587,5 +581,5 @@ async def test_raster_pages_that_take_too_long(
     monkeypatch.setattr(received, "RASTER_SECONDS", 0)
     reply = await lan.ask(Operation.PRINT_JOB, document=urf(a_page()))
     assert reply.status == Status.FORMAT_ERROR
-    assert spooled(lan) == []
+    assert spooled(lan.hass) == []
     assert sent(lan.simulator) == 0

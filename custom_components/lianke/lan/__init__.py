@@ -15,6 +15,6 @@ def async_setup(hass: HomeAssistant) -> None:
 
 
 @callback
-def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+def async_announce(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Announce the printers and scanners of a box that are switched on, until its entry is unloaded."""
     Announcer(hass, entry).start()

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path
 import socket
 
 from aiohttp import ClientSession, TCPConnector
@@ -23,6 +22,7 @@ from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, async_get_
 from tests.clock import until
 from tests.conftest import set_up, tear_down
 from tests.household import LASER
+from tests.lan.conftest import spooled
 from tests.scanned import ALIKE, difference
 from tests.simulator import Simulator
 from tests.simulator.endpoints.scanning import draw_page
@@ -106,11 +106,6 @@ def dpi(number: int) -> str:
     return f"<scan:XResolution>{number}</scan:XResolution><scan:YResolution>{number}</scan:YResolution>"
 
 
-def spooled(lan: LanScanner) -> list[str]:
-    folder = lan.hass.config.cache_path("lianke", "spool")
-    return sorted(path.name for path in Path(folder).iterdir())
-
-
 def wanted(text: str, number: int, mode: str = "RGB24") -> Image.Image:
     """Return what the simulated scanner sees, of which A4 is offered."""
     return draw_page(text, {"colorMode": mode, "size": "A4"}, number)
@@ -133,10 +128,14 @@ async def freed(lan: LanScanner) -> None:
         running = [
             one for one in lan.simulator.cloud.scans.values() if one.state not in FINAL_STATES
         ]
-        return not running and not spooled(lan) and not lan.hub.is_in_use(lan.scanner_id)
+        return not running and not spooled(lan.hass) and not lan.hub.is_in_use(lan.scanner_id)
 
     await until(is_free)
     assert "<pwg:State>Idle</pwg:State>" in (await lan.get("ScannerStatus"))[1]
+
+
+def states(lan: LanScanner) -> list[str]:
+    return [one.state for one in lan.simulator.cloud.scans.values()]
 
 
 async def ask_slowly(

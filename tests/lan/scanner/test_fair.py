@@ -22,7 +22,7 @@ from custom_components.lianke.scanner.scan import ScanError, async_scan_page
 from custom_components.lianke.scanner.scan_job import ScanRequest
 from tests.clock import until
 from tests.household import ask, refusal
-from tests.lan.scanner.conftest import Device, LanScanner, ask_slowly, dpi, freed, settings
+from tests.lan.scanner.conftest import Device, LanScanner, ask_slowly, dpi, freed, settings, states
 from tests.simulator import Fault
 
 ADDRESSES = [f"127.0.0.{number}" for number in range(11, 17)]
@@ -140,10 +140,6 @@ async def test_the_house_waits_for_the_scan_of_a_device(
     assert await lan.delete(place) == 200
     await in_house
     assert (await late)[0] == 503
-
-
-def states(lan: LanScanner) -> list[str]:
-    return [one.state for one in lan.simulator.cloud.scans.values()]
 
 
 async def test_a_scan_that_was_begun_before_a_restart_waits_for_the_scanner(

@@ -21,6 +21,7 @@ from custom_components.lianke.lan.scanner import escl_endpoint, network_scanner
 from custom_components.lianke.scanner import hub as hubs, scan as scanning
 from tests.clock import Clock, real_time, rest, until
 from tests.household import House
+from tests.lan.conftest import spooled
 from tests.lan.scanner.conftest import (
     FEEDER,
     PDF,
@@ -28,7 +29,6 @@ from tests.lan.scanner.conftest import (
     dpi,
     picture_of,
     settings,
-    spooled,
     wanted,
 )
 from tests.ledgers import ids
@@ -244,7 +244,7 @@ async def once(case: Case, story: str, way: str, at: int) -> str:
         ]
         noted = [*lan.hub.to_forget]
         used = ["in use"] if lan.hub.is_in_use(lan.scanner_id) else []
-        return [*work, *service, *noted, *used, *spooled(lan)]
+        return [*work, *service, *noted, *used, *spooled(lan.hass)]
 
     began = real_time()
     while left() and real_time() - began < SOON:

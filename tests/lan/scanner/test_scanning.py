@@ -24,6 +24,7 @@ from custom_components.lianke.scanner import scan as scanning
 from custom_components.lianke.scanner.hub import FEATURE
 from tests.clock import until
 from tests.escl.requests import spoiled
+from tests.lan.conftest import spooled
 from tests.lan.scanner.conftest import (
     FEEDER,
     PDF,
@@ -35,7 +36,7 @@ from tests.lan.scanner.conftest import (
     freed,
     picture_of,
     settings,
-    spooled,
+    states,
     wanted,
 )
 from tests.scanned import ALIKE, difference
@@ -212,7 +213,7 @@ async def test_a_client_cancels(lan: LanScanner) -> None:
     await until(lambda: lan.simulator.cloud.scans)
     assert await lan.delete(place) == 200
     assert (await waiting)[0] == 410
-    await until(lambda: [one.state for one in lan.simulator.cloud.scans.values()] == ["REVOKED"])
+    await until(lambda: states(lan) == ["REVOKED"])
     assert (await lan.next(place))[0] == 410
     lan.simulator.cloud.variants.scan_problem = "none"
     await freed(lan)
@@ -233,7 +234,7 @@ async def test_a_client_goes_away(
         await asyncio.sleep(1)
         assert (await lan.post(settings()))[0] == 503
         waiting.cancel()
-    await until(lambda: "REVOKED" in [one.state for one in lan.simulator.cloud.scans.values()])
+    await until(lambda: "REVOKED" in states(lan))
     await freed(lan)
 
 
@@ -408,9 +409,9 @@ async def test_the_box_is_unloaded_meanwhile(lan: LanScanner) -> None:
     assert (await waiting)[0] == 410
     assert (await lan.get("ScannerCapabilities"))[0] == 404
     assert (await lan.next(place))[0] == 410
-    assert spooled(lan) == []
+    assert spooled(lan.hass) == []
     # Nobody takes it up again: the scanner is not left at work.
-    await until(lambda: [one.state for one in lan.simulator.cloud.scans.values()] == ["REVOKED"])
+    await until(lambda: states(lan) == ["REVOKED"])
 
 
 async def test_the_box_is_loaded_anew_while_a_scan_is_begun(lan: LanScanner) -> None:
@@ -421,7 +422,7 @@ async def test_the_box_is_loaded_anew_while_a_scan_is_begun(lan: LanScanner) -> 
     place = await lan.order()
     await until(lambda: cloud.hanging)
     await lan.hass.config_entries.async_reload(lan.entry.entry_id)
-    await until(lambda: [one.state for one in cloud.scans.values()] == ["REVOKED"])
+    await until(lambda: states(lan) == ["REVOKED"])
     await until(lambda: lan.hub.is_listed and not lan.hub.to_forget)
     assert (await lan.next(place))[0] == 410
 
@@ -445,7 +446,7 @@ async def test_a_scan_that_never_ends(lan: LanScanner, monkeypatch: pytest.Monke
     lan.simulator.cloud.variants.scan_problem = "hangs"
     assert (await lan.next(await lan.order()))[0] == 500
     await freed(lan)
-    assert [one.state for one in lan.simulator.cloud.scans.values()] == ["REVOKED"]
+    assert states(lan) == ["REVOKED"]
 
 
 @pytest.mark.parametrize(

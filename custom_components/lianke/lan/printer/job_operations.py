@@ -40,7 +40,7 @@ from .query_operations import (
     JOB_CANCELED,
     RESPONSE_ATTRIBUTES,
     AnyJob,
-    async_describe_job,
+    async_describe_lan_job,
     find_job,
     lan_jobs,
     profile_of,
@@ -210,7 +210,7 @@ async def _async_response(
 ) -> IppResponse:
     """Once the response has arrived, the device knows its job: an equal document is then a new print."""
     unsupported = options.unsupported if options else None
-    groups = (await async_describe_job(request, job, RESPONSE_ATTRIBUTES),) if job else ()
+    groups = (await async_describe_lan_job(request, job, RESPONSE_ATTRIBUTES),) if job else ()
     told = partial(request.server.repeats.on_client_told, job.job_id) if job else None
     return IppResponse(
         status=Status.OK_SUBSTITUTED if unsupported else Status.OK,

@@ -235,7 +235,7 @@ async def async_deliver(
     """Send an answer, and call `on_arrival` once the other side has acknowledged all of it.
 
     It is not called if the connection breaks first, or if not all is acknowledged within `seconds` after it was written
-    (None: DELIVERY_SECONDS).
+    (None: ACKNOWLEDGE_SECONDS).
     """
     transport = request.transport
     plain = None if transport is None else transport.get_extra_info("socket")

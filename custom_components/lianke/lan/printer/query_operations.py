@@ -188,7 +188,7 @@ def _job_number(request: IppRequest) -> int | None:
     return number
 
 
-async def async_describe_job(
+async def async_describe_lan_job(
     request: IppRequest, job: AnyJob, wanted: Collection[str] | None
 ) -> IppGroup:
     """Describe a job by the wanted attributes, by all for None."""
@@ -286,12 +286,12 @@ async def async_get_lan_jobs(request: IppRequest) -> IppResponse:
         _wanted_of_job(request) if "requested-attributes" in request.operation else LIST_ATTRIBUTES
     )
     return IppResponse(
-        groups=tuple([await async_describe_job(request, job, wanted) for job in jobs[:most]])
+        groups=tuple([await async_describe_lan_job(request, job, wanted) for job in jobs[:most]])
     )
 
 
 async def async_get_job_attributes(request: IppRequest) -> IppResponse:
-    job = await async_describe_job(request, find_job(request), _wanted_of_job(request))
+    job = await async_describe_lan_job(request, find_job(request), _wanted_of_job(request))
     return IppResponse(groups=(job,))
 
 

@@ -48,7 +48,7 @@ MAX_LAN_REQUESTS_A_DEVICE: Final = 20
 # Documents that are received at a time, and those from one device.
 MAX_RECEIVING: Final = 8
 MAX_RECEIVING_A_DEVICE: Final = 3
-# Jobs that wait in line to become one of a printer's MAX_PENDING jobs.
+# Jobs that wait in line to become one of a printer's MAX_PENDING_LAN_JOBS.
 MAX_WAITING_LAN_JOBS: Final = 60
 # Those of one device. Of its requests, enough are left for the documents of its pending jobs.
 MAX_WAITING_LAN_JOBS_A_DEVICE: Final = 15

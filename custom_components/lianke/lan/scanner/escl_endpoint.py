@@ -188,7 +188,7 @@ def _busy() -> web.HTTPServiceUnavailable:
 
 
 async def _async_read(request: web.Request) -> bytes:
-    """Read a request's body. Raises EsclError if it has more than MAX_SETTINGS bytes."""
+    """Read a request's body. Raises EsclError if it has more than MAX_SETTINGS_BYTES."""
     body = bytearray()
     while part := await request.content.readany():
         body += part
