@@ -12,7 +12,7 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.documents.document import SourceKind
-from custom_components.lianke.documents.spool import Spool, copy_opened, write_private
+from custom_components.lianke.documents.spool import Spool, copy_opened
 from custom_components.lianke.errors import InputError
 from tests.documents.conftest import fetched, spooled
 from tests.documents.samples import picture
@@ -143,20 +143,6 @@ def test_a_source_that_breaks_off_is_no_full_disk(tmp_path: Path) -> None:
     with Path("/proc/self/mem").open("rb") as reader, pytest.raises(InputError) as raised:
         copy_opened(reader, tmp_path / "copy", LIMIT, "x")
     assert raised.value.reason == "document_unreadable"
-
-
-def test_a_record_is_replaced_all_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    record = tmp_path / "job.json"
-    write_private(record, "old")
-    monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(OSError, match="No space"):
-        write_private(record, "new")
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
 async def test_the_folder_cannot_be_made(hass: HomeAssistant, spool: Spool) -> None:

@@ -19,7 +19,6 @@ BYTE_ORDER_MARKS: Final = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
-UTF_8: Final = frozenset({"utf-8", "utf-8-sig"})
 UTF_16: Final = frozenset({"utf-16", "utf-16-le", "utf-16-be"})
 # These need no guess: a file whose name does not say text is text only in one of these.
 SURE_ENCODINGS: Final = frozenset({"utf-8", *BYTE_ORDER_MARKS.values()})
@@ -409,14 +408,12 @@ def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> tuple[float, bool]
         else:
             used += likelihood >= least
         total += log(likelihood)
-        if len(pair) == 2 and pair[1] < 0x80 and _is_in_a_word(data, match.start(), match.end()):
-            total += log(_OUT_OF_A_WORD)
+        if len(pair) == 2 and pair[1] < 0x80:
+            start, end = match.span()
+            if data[start - 1 : start].isalpha() or data[end : end + 1].islower():
+                total += log(_OUT_OF_A_WORD)
     enough = ENOUGH_AT_HOME if len(found) <= rarer == SHORT_TEXT_AT_HOME else ENOUGH
     return total, bool(found) and used / (len(found) + stray) >= enough
-
-
-def _is_in_a_word(data: bytes, start: int, end: int) -> bool:
-    return data[start - 1 : start].isalpha() or data[end : end + 1].islower()
 
 
 def _western(data: bytes) -> float | None:

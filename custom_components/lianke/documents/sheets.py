@@ -28,10 +28,11 @@ from ..api.options import (
 )
 from ..const import DOMAIN
 from ..errors import InputError
+from ..pages.page import A4_HEIGHT, A4_WIDTH
 from ..pdf.process import FONT_SUFFIXES, MAX_SOURCE_PAGES
 from .conversion import make_document
 from .document import IMAGES, Document, FileType, digest_of, file_digest
-from .pdf import pdf_error, sheet_error
+from .pdf import DEFAULT_ALIGN, pdf_error, sheet_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker, package_folder
 from .spool import Spool
 
@@ -298,8 +299,6 @@ PAGES_A_SECOND: Final = 80
 PHOTO_SECONDS: Final = 30
 # mm that printers leave free at the edges, where the driver does not say.
 USUAL_MARGIN: Final = 5.0
-A4: Final = (210.0, 297.0)
-CENTER: Final = "z5"
 LANDSCAPE: Final = ORIENTATIONS["landscape"]
 # What drivers call a paper that is printed up to its edges.
 BORDERLESS: Final = re.compile(r"borderless|无边|無邊|无框|無框|满版|フチなし", re.IGNORECASE)
@@ -355,7 +354,7 @@ async def async_lay_out(
     snapshot = any(document.snapshot for document in documents)
     return (
         replace(made, digest=digest, foreign_title=documents[0].foreign_title, snapshot=snapshot),
-        _printed(options, sheets, landscape=bool(answer["landscape"])),
+        _options_for_sheets(options, sheets, landscape=bool(answer["landscape"])),
     )
 
 
@@ -462,7 +461,7 @@ def _request(
         raise InputError("sheet_needs_paper")
     return {
         "files": files,
-        "paper": A4 if paper is None else (paper.width / 10, paper.height / 10),
+        "paper": (A4_WIDTH, A4_HEIGHT) if paper is None else (paper.width / 10, paper.height / 10),
         "margin": _margin(paper, sheets),
         "sheet": sheets.layout,
         # As the reader sees the sheets; None leaves it to the pages.
@@ -506,7 +505,9 @@ def _margin(paper: Paper | None, sheets: SheetOptions) -> tuple[float, float]:
     return (across if across > 0 else USUAL_MARGIN), (up if up > 0 else USUAL_MARGIN)
 
 
-def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool) -> ResolvedOptions:
+def _options_for_sheets(
+    options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool
+) -> ResolvedOptions:
     """Drop the options that were applied here, so that the service does not apply them again."""
     options = replace(options, page_range="", excel_fit=None)
     if sheets.layout is None:
@@ -516,7 +517,7 @@ def _printed(options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool)
         options,
         orientation=LANDSCAPE if turned else ORIENTATIONS["portrait"],
         scale="none" if sheets.layout in TRUE_SIZE else FIT_SCALE,
-        align=CENTER,
+        align=f"z{DEFAULT_ALIGN}",
         auto_rotate=None,
     )
 

@@ -81,7 +81,8 @@ class Spool:
 
     async def async_start(self) -> None:
         """Empty the folder: nothing in it outlives a restart. Raises OSError if it cannot be written."""
-        await self._hass.async_add_executor_job(self._empty)
+        await self._hass.async_add_executor_job(self._remove)
+        await self._hass.async_add_executor_job(self._make)
         self._has_folder = True
         self._hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._drop_alarm)
 
@@ -291,10 +292,6 @@ class Spool:
         with suppress(OSError):
             self._folder.parent.rmdir()
 
-    def _empty(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._make()
-
     def _make(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.chmod(0o700)
@@ -338,32 +335,6 @@ def open_private(path: Path) -> BinaryIO:
     """Open a new file that only Home Assistant's own user may read. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     return os.fdopen(descriptor, "wb")
-
-
-def write_new(path: Path, text: str) -> None:
-    """Write a new private file and flush it to disk, though not its folder. Raises OSError."""
-    with open_private(path) as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def write_private(path: Path, text: str, unless: Callable[[], bool] = lambda: False) -> None:
-    """Replace a private file, all or nothing, flushed to disk. Raises OSError.
-
-    The old one stays if `unless` returns True just before: while a disk hung, somebody else may have written the file.
-    Home Assistant's helper takes twice the processor time, and each job is written step by step.
-    """
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        write_new(part, text)
-        if unless():
-            raise OSError("nobody wants it any more")
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-    sync_path(path.parent)
 
 
 def sync_path(path: Path) -> None:
