@@ -9,16 +9,18 @@ from pathlib import Path
 import time
 from typing import Any
 
+from homeassistant.components.todo.const import TodoItemStatus
+from homeassistant.components.todo.entity import TodoItem
 from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke.documents.document import SourceKind
-from custom_components.lianke.documents.page_documents import DEFAULT_PAGE, _refuse_empty
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
-from custom_components.lianke.pages.lists import MAX_LIST_ENTRIES, TodoEntry
+from custom_components.lianke.pages.lists import MAX_LIST_ENTRIES
 from custom_components.lianke.pages.page import MAX_MADE_BYTES
 from tests.documents.conftest import fetched
+from tests.documents.entities import Shopping, add
 from tests.documents.hostile_pdfs import bomb, tree_of_itself
 from tests.documents.samples import protected_pdf
 from tests.simulator import make_pdf
@@ -158,6 +160,8 @@ async def test_hostile_inputs_stay_within_bounds(feed: Callable[[Made], Any], na
     assert spent < 10
 
 
-def test_a_list_has_a_limit() -> None:
+async def test_a_list_has_a_limit(hass: HomeAssistant, spool: Spool) -> None:
+    items = [TodoItem(summary="x", status=TodoItemStatus.NEEDS_ACTION)] * (MAX_LIST_ENTRIES + 1)
+    await add(hass, "todo", [Shopping(items)])
     with pytest.raises(InputError, match="list_too_long"):
-        _refuse_empty([TodoEntry(text="x")] * (MAX_LIST_ENTRIES + 1), "todo.x", DEFAULT_PAGE)
+        await fetched(hass, spool, SourceKind.ENTITY, "todo.shopping")

@@ -43,8 +43,10 @@ from pytest_homeassistant_custom_component.common import (
     mock_platform,
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from yarl import URL
 
 from custom_components.lianke.documents import media as documents_media
+from custom_components.lianke.errors import InputError
 from tests import media_servers
 from tests.documents.certificates import certificate
 from tests.documents.samples import picture
@@ -372,61 +374,55 @@ async def test_whatever_a_source_answers(
     monkeypatch.setattr(documents_media, "RESOLVE_SECONDS", 0.2)
     house.set_options({"max_document_mb": 1})
 
-    def raises(error: BaseException) -> Callable[[], PlayMedia]:
-        return Mock(side_effect=error)
-
     def at(address: str, mime_type: Any = "image/jpeg") -> Callable[[], PlayMedia]:
         return partial(PlayMedia, address, mime_type)
 
-    refused_by_source = "The shelf did not hand out this media item. It says: “{}”"
+    handed = "The shelf did not hand out this media item. It says: “{}”"
     failed = "The shelf could not hand out this media item ({})."
+    raised: dict[str, tuple[BaseException, str, str]] = {
+        "album": (Unresolvable("the album\nis empty"), "media_refused", "the album is empty"),
+        "browse": (BrowseError("no such album"), "media_refused", "no such album"),
+        "mute": (HomeAssistantError(), "media_refused", "HomeAssistantError"),
+        "long": (Unresolvable("x" * 9999), "media_refused", "x" * 200),
+        "permission": (PermissionError("/secret"), "media_failed", "PermissionError"),
+        "key": (KeyError("token=1"), "media_failed", "KeyError"),
+        "assertion": (AssertionError(), "media_failed", "AssertionError"),
+        "timeout": (TimeoutError(), "media_failed", "TimeoutError"),
+        "unauthorized": (Unauthorized(), "unauthorized", ""),
+    }
+    whole = {"media_refused": handed, "media_failed": failed}
     cases: dict[str, tuple[Callable[[], PlayMedia], str, str]] = {
-        "unresolvable": (
-            raises(Unresolvable("the album\nis empty")),
-            "media_refused",
-            refused_by_source.format("the album is empty"),
-        ),
-        "browse": (
-            raises(BrowseError("no such album")),
-            "media_refused",
-            refused_by_source.format("no such album"),
-        ),
-        "mute": (
-            raises(HomeAssistantError()),
-            "media_refused",
-            refused_by_source.format("HomeAssistantError"),
-        ),
-        "long": (raises(Unresolvable("x" * 9999)), "media_refused", "x" * 200),
-        "permission": (
-            raises(PermissionError("/secret")),
-            "media_failed",
-            failed.format("PermissionError"),
-        ),
-        "key": (raises(KeyError("token=1")), "media_failed", failed.format("KeyError")),
-        "assertion": (raises(AssertionError()), "media_failed", failed.format("AssertionError")),
-        "timeout": (raises(TimeoutError()), "media_failed", failed.format("TimeoutError")),
-        "hangs": (at("/"), "media_failed", failed.format("TimeoutError")),
-        "unauthorized": (raises(Unauthorized()), "unauthorized", ""),
-        "not there": (at("/api/nothing"), "media_failed", failed.format("HTTP 404")),
-        "broken": (at("/api/shelf/broken"), "media_failed", failed.format("HTTP 500")),
+        name: (
+            Mock(side_effect=error),
+            key,
+            words if name == "long" else whole.get(key, "{}").format(words),
+        )
+        for name, (error, key, words) in raised.items()
+    }
+    failing = {
+        "hangs": (at("/"), "TimeoutError"),
+        "not there": (at("/api/nothing"), "HTTP 404"),
+        "broken": (at("/api/shelf/broken"), "HTTP 500"),
+        "no type": (at("/api/shelf/page", None), "mime_type"),
+        "outside": (at("/api/shelf/outside"), "url_not_https"),
+        "up": (at("/api/shelf/../config"), "url"),
+        "up quoted": (at("/api/shelf/%2e%2e/config"), "url"),
+        "up behind a tab": (at("/api/shelf/.\t./config"), "url"),
+        "up absolute": (at(f"{url}/api/shelf/../config"), "url"),
+        "half": (at("http://["), "url"),
+        "own, no path": (at(f"{url}//127.0.0.1:{site.url[-5:]}/x"), "HTTP 404"),
+    }
+    cases |= {
+        **{
+            name: (answer, "media_failed", failed.format(words))
+            for name, (answer, words) in failing.items()
+        },
         "endless": (at("/api/shelf/endless"), "file_too_large", "1 MB"),
         "page.jpg": (at("/api/shelf/page"), "content_not_as_named", "page.jpg"),
-        "no type": (at("/api/shelf/page", None), "media_failed", failed.format("mime_type")),
         "film": (at("/api/shelf/photo", "video/mp4"), "type_not_supported", ""),
         "song": (at("/api/shelf/photo", "audio/mpeg"), "type_not_supported", ""),
         "stream": (at("/x.m3u8", "application/vnd.apple.mpegurl"), "type_not_supported", ""),
-        "outside": (at("/api/shelf/outside"), "media_failed", failed.format("url_not_https")),
-        "up": (at("/api/shelf/../config"), "media_failed", failed.format("url")),
-        "up quoted": (at("/api/shelf/%2e%2e/config"), "media_failed", failed.format("url")),
-        "up behind a tab": (
-            at("/api/shelf/.\t./config"),
-            "media_failed",
-            failed.format("url"),
-        ),
-        "up absolute": (at(f"{url}/api/shelf/../config"), "media_failed", failed.format("url")),
         "no scheme": (at("//127.0.0.1/x.jpg"), "url_invalid", ""),
-        "half": (at("http://["), "media_failed", failed.format("url")),
-        "own, no path": (at(f"{url}//127.0.0.1:{site.url[-5:]}/x"), "media_failed", "HTTP 404"),
         "rtsp": (at("rtsp://127.0.0.1/live"), "url_invalid", ""),
         "nothing": (at(""), "url_invalid", ""),
         "at home": (at(f"{site.url}/x.jpg"), "url_not_https", "127.0.0.1"),
@@ -501,7 +497,21 @@ async def test_home_assistant_with_a_certificate_reaches_itself(
     [printed] = house.printed
     assert printed.path.read_bytes() == PHOTO
     assert queries == [{"authSig"}]
-    hass.http.server_host = ["::"]
-    assert documents_media._own_server(hass).host == "::1"
-    hass.http.server_host = ["192.168.1.5"]
-    assert documents_media._own_server(hass).host == "192.168.1.5"
+
+
+async def test_home_assistant_is_asked_where_it_listens(
+    house: House, hass: HomeAssistant, shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    async def unreachable(_: HomeAssistant, address: str, *args: Any, **more: Any) -> str:
+        asked.append(URL(address).host)
+        raise InputError("url_unreachable", host=asked[-1] or "")
+
+    monkeypatch.setattr(documents_media, "async_download", unreachable)
+    shelves.source.answers["photo"] = partial(PlayMedia, "/photo", "image/jpeg")
+    for host in ("::", "192.168.1.5"):
+        hass.http.server_host = [host]
+        key, words = await refused(house, f"{SHELF}/photo")
+        assert (key, "url_unreachable" in words) == ("media_failed", True)
+    assert asked == ["::1", "192.168.1.5"]
