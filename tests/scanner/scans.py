@@ -1,14 +1,17 @@
 """What tests of scanning share: calls, what came of them, and what is on disk."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from homeassistant.core import Context
 from homeassistant.helpers import entity_registry as er, llm
 from PIL import Image, ImageChops
 import pypdfium2
+import pytest
 
 from custom_components.lianke.const import DOMAIN, ScanSource
 from custom_components.lianke.devices import async_printer_device
@@ -115,6 +118,25 @@ async def restart(house: House) -> None:
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     await async_close_ledger(house.hass)
     assert await set_up(house.hass, house.entry)
+
+
+def hold(
+    monkeypatch: pytest.MonkeyPatch,
+    where: object,
+    name: str,
+    when: Callable[..., bool] = lambda *_args, **_more: True,
+) -> tuple[Event, Event]:
+    """Hold up the first call of a function that blocks; return what it sets then, and what lets it go on."""
+    work, began, go_on = getattr(where, name), Event(), Event()
+
+    def held(*args: Any, **more: Any) -> Any:
+        if not began.is_set() and when(*args):
+            began.set()
+            go_on.wait(20)
+        return work(*args, **more)
+
+    monkeypatch.setattr(where, name, held)
+    return began, go_on
 
 
 def media_folder(house: House, tmp_path: Path, name: str = "media") -> Path:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import os
 from pathlib import Path
 import shutil
-import threading
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -27,6 +26,7 @@ from tests.household import House, refusal
 from tests.ledger.things import refusing_disk
 from tests.scanner.scans import (
     do,
+    hold,
     last,
     media_folder,
     over,
@@ -75,17 +75,9 @@ async def test_a_box_that_is_loaded_anew_while_a_scan_is_copied(
 ) -> None:
     """To a share that takes its time: the file stays, once it is told to be there."""
     folder = media_folder(house, tmp_path)
-    copy, copying, go_on = folders.copy_all, threading.Event(), threading.Event()
-
-    def slow(*where: Any, **more: Any) -> bool:
-        copying.set()
-        go_on.wait(20)
-        return copy(*where, **more)
-
-    monkeypatch.setattr(folders, "copy_all", slow)
+    copying, go_on = hold(monkeypatch, folders, "copy_all")
     await do(house, laser, folder="local", filename="a", wait=False)
     await until(copying.is_set)
-    monkeypatch.setattr(folders, "copy_all", copy)
     reload = house.hass.async_create_task(
         house.hass.config_entries.async_reload(house.entry.entry_id)
     )
@@ -149,15 +141,11 @@ async def test_a_box_that_is_loaded_anew_while_an_answer_is_written(
     """The next instance goes on by it, and no page of either is lost."""
     laser.glass = "one"
     await do(house, laser, several_pages=True)
-    write, writing, go_on = LedgerFile.write, threading.Event(), threading.Event()
 
-    def slow(self: LedgerFile, rows: Mapping[RowKey, Row | None]) -> None:
-        if any(key.kind == "scan" for key in rows) and not writing.is_set():
-            writing.set()
-            go_on.wait(5)
-        write(self, rows)
+    def is_of_a_scan(_file: LedgerFile, rows: Mapping[RowKey, Row | None]) -> bool:
+        return any(key.kind == "scan" for key in rows)
 
-    monkeypatch.setattr(LedgerFile, "write", slow)
+    writing, go_on = hold(monkeypatch, LedgerFile, "write", is_of_a_scan)
     laser.glass = "two"
     asking = house.hass.async_create_task(say(house, laser, "next"))
     await until(writing.is_set)
@@ -216,8 +204,8 @@ async def test_a_page_that_is_looked_at_while_the_box_is_loaded_anew_is_kept(
     await do(house, laser, wait=False)
     await began.wait()
     await house.hass.config_entries.async_reload(house.entry.entry_id)
-    await over(house)
-    assert (last(house).state, last(house).reason) == ("completed", None)
+    job = await over(house)
+    assert (job.state, job.reason) == ("completed", None)
 
 
 async def test_pages_are_on_disk_before_they_are_told_of(

@@ -53,6 +53,7 @@ from tests.scanner.scans import (
     ASSISTANT,
     device,
     do,
+    hold,
     hub_of,
     is_like,
     last,
@@ -792,21 +793,14 @@ async def test_whoever_answers_goes(
     monkeypatch.setattr(scan_jobs, "GLASS_SECONDS", 1200)
     await do(house, laser, several_pages=True)
     await say(house, laser, "next")
-    tidy, tidying, gone = scan_files.keep_only, threading.Event(), threading.Event()
-
-    def slow(*args: Any) -> None:
-        tidying.set()
-        gone.wait(5)
-        tidy(*args)
-
-    monkeypatch.setattr(scan_jobs, "keep_only", slow)
+    tidying, gone = hold(monkeypatch, scan_jobs, "keep_only")
     asking = house.hass.async_create_task(say(house, laser, "remove"))
     await until(tidying.is_set)
     asking.cancel()
     await asyncio.sleep(0)
     gone.set()
-    await over(house)
-    assert (last(house).state, len(last(house).pages)) == ("completed", 1)
+    job = await over(house)
+    assert (job.state, len(job.pages)) == ("completed", 1)
 
 
 async def test_a_copy_with_both_sides_by_hand(house: House, laser: Printer) -> None:
@@ -827,16 +821,10 @@ async def test_a_copy_that_is_discarded_while_its_print_is_made(
     """Nothing is printed: the print is not made any more, or canceled."""
     house.set_options({"release_printers": list(house.data.storage.printers)})
     scans, queue = async_get_scan_jobs(house.hass, house.entry), house.queue
-    tidy, tidying, go_on = scan_files.keep_only, threading.Event(), threading.Event()
-
-    def slow(folder: Path, names: list[str]) -> None:
-        if len(names) == 2:
-            # The end of the copy.
-            tidying.set()
-            go_on.wait(5)
-        tidy(folder, names)
-
-    monkeypatch.setattr(scan_jobs, "keep_only", slow)
+    # The end of the copy keeps two names.
+    tidying, go_on = hold(
+        monkeypatch, scan_jobs, "keep_only", lambda _folder, names: len(names) == 2
+    )
     async with nullcontext() if is_late else queue._lock:
         scan_id = (await do(house, laser, "copy", wait=False))["scan_id"]
         await until(tidying.is_set if is_late else lambda: queue._submitting)
@@ -856,14 +844,7 @@ async def test_a_scan_that_is_discarded_while_it_is_copied(
 ) -> None:
     """Its folder gets nothing, however slow it is."""
     folder = media_folder(house, tmp_path)
-    copy, copying, discarding = folders.copy_all, threading.Event(), threading.Event()
-
-    def slow(*where: Any, **more: Any) -> bool:
-        copying.set()
-        discarding.wait(5)
-        return copy(*where, **more)
-
-    monkeypatch.setattr(folders, "copy_all", slow)
+    copying, discarding = hold(monkeypatch, folders, "copy_all")
     await do(house, laser, folder="local", filename="a", wait=False)
     await until(copying.is_set)
     discard = house.hass.async_create_task(say(house, laser, "discard"))
