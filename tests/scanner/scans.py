@@ -28,11 +28,7 @@ from tests.simulator.endpoints.scanning import Scan, draw_page
 from tests.simulator.models import Printer
 
 ASSISTANT = llm.LLMContext(
-    platform="test",
-    context=Context(),
-    language="en",
-    assistant="conversation",
-    device_id=None,
+    platform="test", context=Context(), language="en", assistant="conversation", device_id=None
 )
 GLASS = ScanRequest(size="A4")
 FED = ScanRequest(source=ScanSource.FEEDER, size="A4")

@@ -108,10 +108,7 @@ SHAPES: dict[tuple[ScanRequest, int, int, tuple[str, str] | None], dict[str, Bui
         "a thumb alone": lambda u, t, b: {"thumb": small(t[0])},
     },
     (GLASS, 1, 1, FIRST): {
-        "a thumb of a page that is gone": lambda u, t, b: {
-            "url": f"{b}/scan/none/9",
-            "thumb": u[0],
-        },
+        "a thumb of a page that is gone": lambda u, t, b: {"url": f"{b}/scan/none/9", "thumb": u[0]}
     },
     (BOTH_SIDES, 1, 2, STAYS): {
         "both sides and help": lambda u, t, b: {
@@ -146,18 +143,18 @@ SHAPES: dict[tuple[ScanRequest, int, int, tuple[str, str] | None], dict[str, Bui
         "joined by nothing": lambda u, t, b: "".join(f"{x}?t=1" for x in u),
     },
     (GLASS, 1, 0, NOTHING): {
-        "a thumb, its page null": lambda u, t, b: {"thumb": small(t[0]), "url": None},
+        "a thumb, its page null": lambda u, t, b: {"thumb": small(t[0]), "url": None}
     },
     (FED, 2, 0, NOTHING): {
         "thumbs, their pages null": lambda u, t, b: [
             {"url": None, "thumb": small(one)} for one in t
-        ],
+        ]
     },
     (FED, 2, 1, SECOND): {
         "a thumb without its page among others": lambda u, t, b: [
             {"url": u[0], "thumb": small(t[0])},
             {"thumb": small(t[1])},
-        ],
+        ]
     },
     (FED, 2, 2, STAYS): {
         "thumbs beside their pages": lambda u, t, b: [
@@ -203,19 +200,17 @@ SHAPES: dict[tuple[ScanRequest, int, int, tuple[str, str] | None], dict[str, Bui
         "a gap in the numbers": lambda u, t, b: {"page1": u[0], "page3": u[2]},
     },
     (GLASS, 1, 1, WHOLE): {
-        "a mirror of the address": lambda u, t, b: {"url": u[0], "backup_url": u[0]},
+        "a mirror of the address": lambda u, t, b: {"url": u[0], "backup_url": u[0]}
     },
     (FED, 1, 1, WHOLE): {
         "an address within another": lambda u, t, b: f"{u[0]}?src=https://h/1.jpg",
         "a blank in a data URL": lambda u, t, b: f"data:image/jpeg;name=a%201.jpg;base64, {t[0]}",
     },
-    (BOTH_SIDES, 2, 3, STAYS): {
-        "an odd number of sides": lambda u, t, b: u[:3],
-    },
+    (BOTH_SIDES, 2, 3, STAYS): {"an odd number of sides": lambda u, t, b: u[:3]},
     (FED, 2, 2, FIRST): {
         "a data URL whose text begins on a line of its own": lambda u, t, b: (
             f"{DATA}\n{t[0]}\n{DATA}{t[1]}"
-        ),
+        )
     },
 }
 CASES = [
@@ -293,18 +288,6 @@ async def test_the_other_side_of_a_sheet_that_is_not_there(
     laser.feeder = ["one"]
     scan_ = await came(house, laser, BOTH_SIDES)
     assert (len(scan_.pages), scan_.told, scan_.left[0]) == (1, SECOND, False)
-
-
-async def test_a_page_that_is_gone_for_a_while_is_fetched_again(
-    house: House, laser: Printer
-) -> None:
-    """Though others are there."""
-    house.cloud.variants.update(
-        scan_result="addresses", scan_spoiled="missing", scan_cut_page=2, scan_cut_times=4
-    )
-    laser.feeder = ["one", "two", "three"]
-    scan_ = await came(house, laser, FED)
-    assert (len(scan_.pages), scan_.is_whole) == (3, True)
 
 
 async def test_an_order_that_changes_while_a_page_is_fetched_again(

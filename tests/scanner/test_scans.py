@@ -36,10 +36,7 @@ from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.people.notifications import EVENT_ACTION
 from custom_components.lianke.scanner import scan_files, scan_jobs
 from custom_components.lianke.scanner.actions import describe_scanners
-from custom_components.lianke.scanner.hub import (
-    FEATURE,
-    ScannerHub,
-)
+from custom_components.lianke.scanner.hub import FEATURE, ScannerHub
 from custom_components.lianke.scanner.scan_files import scans_path
 from custom_components.lianke.scanner.scan_job import ScanState, ScanUpdate, media_id
 from custom_components.lianke.scanner.scan_jobs import SIGNAL_SCAN, async_get_scan_jobs

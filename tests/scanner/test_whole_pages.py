@@ -44,28 +44,6 @@ async def test_a_page_that_is_cut_off_is_none_and_stays_at_the_service(
     assert scan_.left == (False, 1)
 
 
-@pytest.mark.parametrize("way", ["addresses", "base64"])
-async def test_the_other_pages_of_a_stack_are_kept(house: House, laser: Printer, way: str) -> None:
-    house.cloud.variants.update(scan_result=way, scan_cut=0.5, scan_cut_page=2)
-    laser.feeder = STACK.copy()
-    scan_ = await came(house, laser, FED)
-    assert scan_.told == ("scan_incomplete", "2")
-    assert show(scan_.pages, ["one", "three"], size="A4")
-    assert scan_.left == (False, 3)
-
-
-@pytest.mark.parametrize("way", ["addresses", "base64"])
-async def test_a_page_that_came_cut_off_is_fetched_again(
-    house: House, laser: Printer, way: str
-) -> None:
-    house.cloud.variants.update(scan_result=way, scan_cut=0.5, scan_cut_page=2, scan_cut_times=2)
-    laser.feeder = STACK.copy()
-    scan_ = await came(house, laser, FED)
-    assert scan_.told is None
-    assert show(scan_.pages, ["one", "two", "three"], size="A4")
-    assert scan_.is_whole
-
-
 async def test_a_page_is_not_fetched_forever(house: House, laser: Printer) -> None:
     house.cloud.variants.update(scan_result="base64", scan_cut=0.5)
     scan_ = await came(house, laser)
@@ -270,6 +248,7 @@ async def test_an_error_at_the_end_is_no_success(house: House, laser: Printer) -
 # What comes instead of a page
 
 SPOILED = (
+    "cut",
     "head_lost",
     "zeros_at_head",
     "line_before",
@@ -287,6 +266,11 @@ SPOILED = (
 PICTURES = ("tiff", "bmp", "webp", "gif")
 
 
+def spoil_second_page(house: House, way: str, how: str, **more: Any) -> None:
+    spoiled: dict[str, Any] = {"scan_cut": 0.5} if how == "cut" else {"scan_spoiled": how}
+    house.cloud.variants.update(scan_result=way, scan_cut_page=2, **spoiled, **more)
+
+
 @pytest.mark.parametrize(
     ("way", "how"),
     [
@@ -297,7 +281,7 @@ PICTURES = ("tiff", "bmp", "webp", "gif")
 async def test_what_is_no_page_in_a_stack_is_told_and_stays_at_the_service(
     house: House, laser: Printer, way: str, how: str
 ) -> None:
-    house.cloud.variants.update(scan_result=way, scan_spoiled=how, scan_cut_page=2)
+    spoil_second_page(house, way, how)
     laser.feeder = STACK.copy()
     scan_ = await came(house, laser, FED)
     reason = "scan_unchecked" if how in PICTURES else "scan_incomplete"
@@ -306,14 +290,12 @@ async def test_what_is_no_page_in_a_stack_is_told_and_stays_at_the_service(
     assert scan_.left == (False, 3)
 
 
-@pytest.mark.parametrize("how", ["html", "json", "missing", "head_lost"])
+@pytest.mark.parametrize("how", ["cut", "html", "json", "missing", "head_lost"])
 @pytest.mark.parametrize("way", ["addresses", "base64"])
 async def test_what_was_no_page_at_first_is_fetched_again(
     house: House, laser: Printer, way: str, how: str
 ) -> None:
-    house.cloud.variants.update(
-        scan_result=way, scan_spoiled=how, scan_cut_page=2, scan_cut_times=3
-    )
+    spoil_second_page(house, way, how, scan_cut_times=4)
     laser.feeder = STACK.copy()
     scan_ = await came(house, laser, FED)
     assert scan_.told is None
