@@ -114,7 +114,7 @@ SHOWN_OF_SCANNING = {
     ],
     "a page is cut off or damaged, something else came in its place, or it cannot be checked": [
         "tests/scanner/test_whole_pages.py::test_what_is_no_page_in_a_stack_is_told_and_stays_at_the_service",
-        "tests/scanner/test_whole_pages.py::test_a_page_that_could_not_be_decoded_in_time_is_not_copied",
+        "tests/scanner/test_whole_pages.py::test_what_did_not_come_whole_is_not_copied",
         "tests/scanner/test_whole_pages.py::test_a_page_that_cannot_be_decoded_is_none_and_stays_at_the_service",
     ],
     "the answer holds no page that we recognize": ["tests/scanner/test_results.py::test_every_result"],
