@@ -102,8 +102,8 @@ SHOWN_OF_SCANNING = {
         "tests/scanner/test_results.py::test_a_scan_that_may_have_happened_is_told_as_such"
     ],
     "Home Assistant restarts": [
-        "tests/scanner/test_scans.py::test_a_scan_under_way_is_taken_up_again",
-        "tests/scanner/test_scans.py::test_a_scan_that_a_crash_cut_off_is_not_made_again",
+        "tests/scanner/test_kept.py::test_whoever_waits_for_a_scan_hears_of_its_end_over_a_reload",
+        "tests/scanner/test_upgrade.py::test_it_goes_on",
         "tests/scanner/test_scans.py::test_a_copy_is_scanned_once_and_printed_once",
     ],
     "a stack has more than 200 pages": [
