@@ -20,8 +20,8 @@ from ..errors import InputError
 from .encoding import SURE_ENCODINGS, UTF_16, can_be_text, guess_encoding
 
 
-def digest_of(*asked: object) -> str:
-    return hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
+def digest_of(*identity: object) -> str:
+    return hashlib.sha256(json.dumps(identity, default=str).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:

@@ -277,6 +277,6 @@ def _name(response: aiohttp.ClientResponse, name: str | None) -> str:
             # aiohttp has decoded it.
             return disposition.filename
         # As browsers do: many servers percent-encode it, others use an encoding of their own language.
-        said = disposition.filename.encode("utf-8", "surrogateescape")
-        return decode_text(unquote_to_bytes(said))
+        quoted = disposition.filename.encode("utf-8", "surrogateescape")
+        return decode_text(unquote_to_bytes(quoted))
     return name or response.url.name or (response.url.host or "")

@@ -6,6 +6,7 @@ from pathlib import Path
 import stat
 from typing import BinaryIO, Final, NamedTuple
 
+from homeassistant.auth.models import User
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized, UnknownUser
 
@@ -105,6 +106,15 @@ def _open_below(root: Path, parts: tuple[str, ...], last: int = 0) -> int:
     return descriptor
 
 
+async def async_user_of(hass: HomeAssistant, context: Context) -> User | None:
+    """None is Home Assistant itself. Raises UnknownUser."""
+    if context.user_id is None:
+        return None
+    if (user := await hass.auth.async_get_user(context.user_id)) is None:
+        raise UnknownUser(context=context)
+    return user
+
+
 async def async_check_entity(
     hass: HomeAssistant, context: Context, entity_id: str | None, policy: str
 ) -> None:
@@ -113,10 +123,8 @@ async def async_check_entity(
     A call without a user comes from Home Assistant itself and may do everything. Without an entity, only an
     administrator may.
     """
-    if context.user_id is None:
+    if (user := await async_user_of(hass, context)) is None:
         return
-    if (user := await hass.auth.async_get_user(context.user_id)) is None:
-        raise UnknownUser(context=context)
     if entity_id is None:
         if not user.is_admin:
             raise Unauthorized(context=context, permission=policy)

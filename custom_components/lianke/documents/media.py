@@ -24,7 +24,7 @@ from homeassistant.components.media_source.error import UnknownMediaSource
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_IP_ADDRESS, CONF_PORT, CONF_URL
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
+from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers.network import is_hass_url
 from homeassistant.loader import IntegrationNotLoaded, async_get_loaded_integration
 from homeassistant.util import raise_if_invalid_path
@@ -34,7 +34,7 @@ from ..api.addresses import is_loopback
 from ..const import DOMAIN
 from ..errors import InputError
 from .download import async_download
-from .local_files import LocalFile, media_roots
+from .local_files import LocalFile, async_user_of, media_roots
 
 URI_SCHEME: Final = "media-source://"
 # Kept scans, in the place of a media folder's name; no media folder has this name, as theirs contain no hyphens.
@@ -79,15 +79,6 @@ def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
     return Path(base) / location
 
 
-async def _async_user_of(hass: HomeAssistant, context: Context) -> User | None:
-    """None is Home Assistant itself. Raises UnknownUser."""
-    if context.user_id is None:
-        return None
-    if (user := await hass.auth.async_get_user(context.user_id)) is None:
-        raise UnknownUser(context=context)
-    return user
-
-
 async def async_find_media(
     hass: HomeAssistant, media_id: str, context: Context
 ) -> LocalFile | MediaAddress:
@@ -105,7 +96,7 @@ async def async_find_media(
         if path is None:
             raise InputError("media_not_found")
         return LocalFile(path, media_roots(hass), path.name)
-    asks = resolved_for.set(await _async_user_of(hass, context))
+    asks = resolved_for.set(await async_user_of(hass, context))
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):
             media = await async_resolve_media(hass, media_id, None)
@@ -161,10 +152,9 @@ async def async_fetch_media(
             hass, str(url), target, limit_bytes, name=item.name, trusted=trusted, sign=sign
         )
     except InputError as err:
-        said = err.placeholders
-        if sign is None or said.get("host") != own.host:
+        if sign is None or err.placeholders.get("host") != own.host:
             raise
-        status = said.get("status")
+        status = err.placeholders.get("status")
         if status == "401":
             _forget_wrong_login(hass, own.host)
         if status in _NOT_ALLOWED:
@@ -243,10 +233,10 @@ def _names(entry: ConfigEntry, url: URL) -> bool:
     An entry without a port means all ports.
     """
     parts = (entry.data, entry.options)
-    said = [one for part in parts for key in _ADDRESSES if (one := _address(part.get(key)))]
-    if all(one.host != url.host for one in said):
+    known = [one for part in parts for key in _ADDRESSES if (one := _address(part.get(key)))]
+    if all(one.host != url.host for one in known):
         return False
-    ports = [*(one.explicit_port for one in said), *(part.get(CONF_PORT) for part in parts)]
+    ports = [*(one.explicit_port for one in known), *(part.get(CONF_PORT) for part in parts)]
     named = {str(port) for port in ports if port}
     return not (named and is_loopback(url.host or "")) or str(url.port) in named
 
@@ -267,7 +257,7 @@ async def _async_signer(hass: HomeAssistant, context: Context) -> Callable[[URL]
     Raises Unauthorized, also for a user who is not logged in anywhere.
     """
     token = None
-    if (user := await _async_user_of(hass, context)) is not None:
+    if (user := await async_user_of(hass, context)) is not None:
         token = next(iter(user.refresh_tokens), None)
         if token is None or not user.is_active:
             raise Unauthorized(context=context)

@@ -110,13 +110,13 @@ async def async_write_page(
     *,
     title: str,
     header: str | None = None,
-    asked: object = None,
+    identity: object = None,
     at_most: int | None = None,
 ) -> Document:
     """Write the page that `build` makes, in the executor.
 
-    Two pages with the same `asked` count as the same document. `at_most` is the most sheets it can take; None has that
-    estimated.
+    Two pages with the same `identity` count as the same document. `at_most` is the most sheets it can take; without
+    it, that is estimated.
     """
     style = await async_style(hass, paper, options, header=header)
     document = await spool.async_write(
@@ -124,7 +124,7 @@ async def async_write_page(
             path, build(style), style, name=clean_title(title), title=title, at_most=at_most
         )
     )
-    return document if asked is None else replace(document, digest=digest_of(asked))
+    return document if identity is None else replace(document, digest=digest_of(identity))
 
 
 async def async_text_document(
@@ -148,7 +148,7 @@ async def async_text_document(
         options,
         title=shown,
         header=(title or "") if options.header else None,
-        asked=(kind, text, title, asdict(options)),
+        identity=(kind, text, title, asdict(options)),
     )
 
 
@@ -260,9 +260,9 @@ async def async_entity_document(
         events = await _async_events(hass, entity_id, context, first, days)
         _refuse_empty(events, entity_id, options)
         build = partial(agenda_page, events, first, days, title=title)
-    asked = (entity_id, title, asdict(options))
+    identity = (entity_id, title, asdict(options))
     return await async_write_page(
-        hass, spool, build, paper, options, title=title, header=shown, asked=asked
+        hass, spool, build, paper, options, title=title, header=shown, identity=identity
     )
 
 

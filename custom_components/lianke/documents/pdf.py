@@ -82,7 +82,7 @@ class PageDrawing:
     # All pages that are printed.
     total: int
     # Further fields of the PDF process's task `draw`.
-    how: Mapping[str, Any]
+    task_fields: Mapping[str, Any]
     # Drawing takes this user's turn in the PDF process.
     user: str | None
 
@@ -94,7 +94,7 @@ class PageDrawing:
         """Draw page `number` of these, from 1, as JPEG to the new file target. Raises PdfError."""
         where = {"path": str(self.path), "page": self.pages[number - 1], "target": str(target)}
         await async_get_pdf_worker(self.hass).async_run(
-            "draw", {**self.how, **where}, user=self.user
+            "draw", {**self.task_fields, **where}, user=self.user
         )
 
 
@@ -113,7 +113,7 @@ def plan_drawing(
         # A file may claim a million pages, and this tuple lives as long as its preview.
         pages=tuple(number - 1 for number in pages[:MAX_DRAWN]),
         total=len(pages),
-        how={
+        task_fields={
             "is_pdf": document.extension == FileType.PDF,
             "paper": _paper_size(options.paper, landscape=landscape),
             "scale": options.scale or "fit",

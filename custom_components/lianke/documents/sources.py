@@ -128,10 +128,10 @@ class Source:
             raise InputError("source_missing")
         if len(kinds) > 1:
             raise InputError("source_not_one", sources=", ".join(kinds))
-        said = {name: data[name] for name in _SOURCE_FIELDS if name in data}
+        fields = {name: data[name] for name in _SOURCE_FIELDS if name in data}
         page = PageOptions(**{name: data[name] for name in _PAGE_FIELDS if name in data})
         return [
-            cls(kind=kinds[0], value=value, page=page, **said)
+            cls(kind=kinds[0], value=value, page=page, **fields)
             for value in cv.ensure_list(data[kinds[0].value])
         ]
 
@@ -241,13 +241,13 @@ async def async_get_document(
     if document.extension in TEXTS:
         header = (title or "") if page.header else None
         style = await async_style(hass, paper, page, header=header)
-        asked: str | None = None
+        digest: str | None = None
         if header is not None:
             # The page will contain the time, so the digest is of the request.
             text = await hass.async_add_executor_job(file_digest, document.path)
-            asked = digest_of(text, title, asdict(page))
+            digest = digest_of(text, title, asdict(page))
         document = await hass.async_add_executor_job(make_text_document, document, style)
-        document = replace(document, digest=asked)
+        document = replace(document, digest=digest)
     elif kind is not SourceKind.DOCUMENT or document.extension not in IMAGES:
         # A kept picture was decoded before.
         document = await async_open_document(
