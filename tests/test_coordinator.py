@@ -314,7 +314,7 @@ async def test_requests_of_an_idle_hour(
         house.data.storage.save_push_address(house.data.account.fingerprint)
         await house.coordinator.async_refresh()
     before = requests(house.simulator)
-    await elapse(house.hass, clock, 3600, 1)
+    await elapse(house.hass, clock, 3600, 5)
     asked = (requests(house.simulator) - before).total()
     assert limit / 2 < asked <= limit
 

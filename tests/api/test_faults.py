@@ -16,6 +16,7 @@ from custom_components.lianke.api.errors import (
     BoxNotFoundError,
     EndpointMissingError,
     LiankeConnectionError,
+    LiankeError,
     LiankeResponseError,
     LiankeTimeoutError,
     TooFrequentError,
@@ -109,6 +110,19 @@ async def test_a_redirect_is_not_followed(
             error = await outcome(CALLS[endpoint], client_of(server, session), small)
         assert type(error) in (LiankeResponseError, LiankeConnectionError)
         assert elsewhere.heads == []
+
+
+@pytest.mark.parametrize("endpoint", sorted(CALLS))
+async def test_an_answer_of_another_shape(
+    session: ClientSession, small: UploadFile, endpoint: str
+) -> None:
+    for data in ("null", "[]", "{}", '"x"', '{"row":[{"id":1}],"task_id":"t"}', '[{"name":"x"},7]'):
+        body = f'{{"code":200,"data":{data}}}'.encode()
+        async with raw_server(saying(answer(body))) as server:
+            found = await outcome(CALLS[endpoint], client_of(server, session), small)
+        if isinstance(found, LiankeError):
+            # An upload's answer may come before its end.
+            assert type(found) in (LiankeResponseError, LiankeConnectionError), data
 
 
 async def test_a_huge_answer_is_not_read(session: ClientSession) -> None:
