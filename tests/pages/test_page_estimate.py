@@ -92,8 +92,8 @@ PRICES = "Item,Piece,Price,Note\n" + "\n".join(
 )
 
 CASES = {
-    "text": lambda s: text_page(words(9000), s, title="t"),
-    "log": lambda s: text_page("\n".join(words(n % 15, n) for n in range(2500)), s, title="t"),
+    "text": lambda s: text_page(words(3000), s, title="t"),
+    "log": lambda s: text_page("\n".join(words(n % 15, n) for n in range(900)), s, title="t"),
     # Nothing is wrapped: all that is lost is what does not fill a page.
     "lines": lambda s: text_page("x\n" * 1200, s, title="t"),
     "items": lambda s: markdown_page("- x\n" * 600, s, title="t"),
