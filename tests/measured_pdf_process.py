@@ -27,13 +27,13 @@ def start(site: str) -> None:
     assert spec is not None
     sys.modules[PACKAGE.name] = importlib.util.module_from_spec(spec)
     process = importlib.import_module(f"{PACKAGE.name}.process")
-    write = process._write
+    write = process.write_answer
 
     def write_both(*args: Any) -> None:
         write(*args)
         measured.save()
 
-    process.__dict__["_write"] = write_both
+    process.__dict__["write_answer"] = write_both
     process.main(site)
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from io import BytesIO
 import os
 from pathlib import Path
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -30,7 +31,7 @@ from custom_components.lianke.documents.pdf_client import (
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.errors import InputError
 from tests.clock import until
-from tests.documents.conftest import fetched
+from tests.documents.conftest import fetched, spooled
 from tests.documents.samples import pdf_with_streams, protected_pdf
 from tests.simulator import make_pdf
 
@@ -98,7 +99,7 @@ async def test_pages_are_counted(fetch: Fetch, data: bytes, pages: int) -> None:
     assert document.path.read_bytes() == data
 
 
-async def test_a_password_opens_a_pdf(fetch: Fetch, spool: Spool) -> None:
+async def test_a_password_opens_a_pdf(hass: HomeAssistant, fetch: Fetch) -> None:
     """A PDF with a password is sent as the copy that was opened, and stays the same document."""
     data = protected_pdf(3, user="geheim")
     document = await fetch(data, "geheim")
@@ -108,7 +109,7 @@ async def test_a_password_opens_a_pdf(fetch: Fetch, spool: Spool) -> None:
     assert len(pypdfium2.PdfDocument(opened)) == 3
     assert document.size == len(opened)
     assert document.path.stat().st_mode & 0o777 == 0o600
-    assert [*spool._folder.iterdir()] == [document.path]
+    assert spooled(hass) == [document.path.name]
     again = await fetch(data, "geheim")
     assert document.digest == again.digest is not None
 
@@ -132,13 +133,13 @@ async def test_a_password_that_is_not_needed_changes_nothing(fetch: Fetch) -> No
     ids=["needed", "wrong", "nothing", "cut", "brackets"],
 )
 async def test_what_cannot_be_opened_is_refused(
-    fetch: Fetch, spool: Spool, data: bytes, password: str | None, limit: int, key: str
+    hass: HomeAssistant, fetch: Fetch, data: bytes, password: str | None, limit: int, key: str
 ) -> None:
     with pytest.raises(InputError) as refused:
         await fetch(data, password, limit)
     assert refused.value.reason == key
     assert "geheim" not in str(refused.value.placeholders)
-    assert not [*spool._folder.iterdir()]
+    assert spooled(hass) == []
 
 
 async def test_a_copy_without_its_password_has_a_limit(tmp_path: Path, worker: PdfWorker) -> None:
@@ -177,9 +178,10 @@ async def test_the_process_serves_many_and_ends_when_idle(
 
 async def test_a_killed_process_is_replaced(fetch: Fetch, worker: PdfWorker) -> None:
     await fetch(make_pdf(1))
-    assert worker._process is not None
-    worker._process.kill()
-    await worker._process.wait()
+    process_id = worker.process_id
+    assert process_id is not None
+    os.kill(process_id, signal.SIGKILL)
+    await until(lambda: not alive(process_id))
     assert (await fetch(make_pdf(2))).pages == 2
 
 

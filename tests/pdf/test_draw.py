@@ -10,7 +10,7 @@ import pytest
 from custom_components.lianke.pdf import pictures
 from custom_components.lianke.pdf.draw import PREVIEW_PIXELS
 from custom_components.lianke.pdf.process import TaskError
-from tests.documents.pdf_samples import A4 as A4_BOX, LETTER, one_page
+from tests.documents.pdf_samples import LETTER, one_page
 from tests.pdf.sheets import A4, colour, drawn, ink, picture
 from tests.simulator import make_pdf
 
@@ -46,13 +46,6 @@ def test_a_page_lies_on_the_paper_as_the_options_say(tmp_path: Path) -> None:
     large = drawn(tmp_path, make_pdf(1))
     assert ink(small)[0] == pytest.approx(1240 / 2 + ink(large)[0] / 2, abs=4)
     assert ink(small)[1] == pytest.approx(PREVIEW_PIXELS / 2 + ink(large)[1] / 2, abs=4)
-
-
-def test_a_page_in_larger_units(tmp_path: Path) -> None:
-    """In true size it was drawn half as large as it prints."""
-    samples = [one_page(entries=f"{A4_BOX} /UserUnit {unit}")() for unit in (0.5, 1)]
-    small, usual = (ink(drawn(tmp_path, data, scale="none", align=1)) for data in samples)
-    assert [2 * edge for edge in small] == pytest.approx(list(usual), abs=6)
 
 
 @pytest.mark.parametrize("unit", [0.5, 2])
@@ -172,16 +165,20 @@ def test_large_photos_are_decoded_smaller(tmp_path: Path, monkeypatch: pytest.Mo
             drawn(tmp_path, picture((2000, 1000), kind))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_damaged_pictures(tmp_path: Path, kind: str) -> None:
-    data = picture((400, 200), kind)
-    with pytest.raises(TaskError, match=r"^image_damaged$"):
-        drawn(tmp_path, data[: len(data) // 8])
-
-
-def test_a_page_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match=r"^damaged$"):
-        drawn(tmp_path, make_pdf(2), page=2)
+@pytest.mark.parametrize(
+    ("data", "changes", "reason"),
+    [
+        (picture((400, 200))[:92], {}, "image_damaged"),
+        (picture((400, 200), "JPEG")[:295], {}, "image_damaged"),
+        (make_pdf(2), {"page": 2}, "damaged"),
+        (make_pdf(2), {"target": "/nowhere/x"}, "disk"),
+    ],
+)
+def test_what_cannot_be_drawn(
+    tmp_path: Path, data: bytes, changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(TaskError, match=f"^{reason}$"):
+        drawn(tmp_path, data, **changes)
 
 
 def test_a_photo_with_further_pictures_behind_it(tmp_path: Path) -> None:
@@ -215,8 +212,3 @@ def test_brightness_in_floating_numbers(tmp_path: Path, highest: float) -> None:
     half = made.height // 2
     assert made.getpixel((made.width // 4, half)) == pytest.approx(0, abs=3)
     assert made.getpixel((made.width * 3 // 4, half)) == pytest.approx(255, abs=3)
-
-
-def test_no_place_for_the_picture(tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match=r"^disk$"):
-        drawn(tmp_path, make_pdf(2), target=str(tmp_path / "nowhere" / "x"))

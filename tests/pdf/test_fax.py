@@ -29,6 +29,6 @@ def test_runs_of_every_length_in_both_colors(compression: str, options: int, k: 
 
 def test_zeros_are_gone_past_at_once() -> None:
     began = time.process_time()
-    assert not is_whole(bytes(4_000_000), Coding(1728, 1000, 0))
-    assert not is_whole(b"\xff" * 4_000_000, Coding(1728, 4_000_000, -1))
-    assert time.process_time() - began < 60
+    assert not is_whole(bytes(400_000), Coding(1728, 1000, 0))
+    assert not is_whole(b"\xff" * 400_000, Coding(1728, 400_000, -1))
+    assert time.process_time() - began < 6

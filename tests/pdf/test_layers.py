@@ -1,6 +1,5 @@
 """What is on hidden layers, and texts that PDFium draws only in a form, in a page drawn before it is printed."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pypdfium2
@@ -14,33 +13,6 @@ from tests.pdf.sheets import colour, drawn, laid_out
 # Where the annotations of `annotated` are, in parts of the page.
 RED = 150 / 595, 1 - 450 / 842
 BLUE = 350 / 595, 1 - 450 / 842
-HIDDEN = annotated("/OFF [3 0 R]", "3 0 R")
-
-
-@pytest.mark.parametrize(
-    ("document", "red"),
-    [
-        (annotated("", "3 0 R"), "red"),
-        (annotated("/OFF [4 0 R]", "3 0 R"), "red"),
-        (HIDDEN, "white"),
-        (annotated("/BaseState /OFF", "3 0 R"), "white"),
-        (annotated("/OFF [4 0 R]", "5 0 R", group="/P /AllOn"), "white"),
-        (annotated("/OFF [3 0 R]", "3 0 R", "/Subtype /Widget /FT /Tx /T (a)"), "white"),
-    ],
-    ids=[
-        "no hidden layer",
-        "other layer",
-        "hidden",
-        "hidden first",
-        "hidden with another",
-        "field",
-    ],
-)
-def test_annotations_on_hidden_layers_are_not_drawn(
-    tmp_path: Path, document: Callable[[], bytes], red: str
-) -> None:
-    image = drawn(tmp_path, document(), paper=None)
-    assert (colour(image, *RED), colour(image, *BLUE)) == (red, "blue")
 
 
 @pytest.mark.parametrize("name", ["text on it", "text on it, no form"])
@@ -106,6 +78,36 @@ def test_layers_are_printed_as_printing_asks(
 ) -> None:
     data = layered(state)().replace(b"/Name (One)", f"/Name (One) {first}".encode())
     assert seen(tmp_path, data, FIRST, SECOND) == [red, "blue"]
+
+
+@pytest.mark.parametrize(
+    ("state", "layer", "more", "red"),
+    [
+        ("", "3 0 R", {}, "red"),
+        ("/OFF [4 0 R]", "3 0 R", {}, "red"),
+        ("/OFF [3 0 R]", "3 0 R", {}, "white"),
+        ("/BaseState /OFF", "3 0 R", {}, "white"),
+        ("/OFF [4 0 R]", "5 0 R", {"group": "/P /AllOn"}, "white"),
+        ("/OFF [3 0 R]", "3 0 R", {"kind": "/Subtype /Widget /FT /Tx /T (a)"}, "white"),
+        *(
+            ("/OFF [3 0 R]", "5 0 R", {"group": group}, red)
+            for group, red in (
+                ("/VE [/Not 3 0 R]", "red"),
+                ("/VE [/Not 4 0 R]", "white"),
+                ("/VE [/And 3 0 R 4 0 R]", "white"),
+                ("/VE [/Or 3 0 R 4 0 R]", "red"),
+                ("/VE [/Or 3 0 R [/Not 4 0 R]]", "white"),
+                ("/P /AnyOff", "red"),
+                ("/P /AllOff", "white"),
+                ("/P /AnyOn", "red"),
+            )
+        ),
+    ],
+)
+def test_annotations_are_printed_if_their_layers_are(
+    tmp_path: Path, state: str, layer: str, more: dict[str, str], red: str
+) -> None:
+    assert seen(tmp_path, annotated(state, layer, **more)(), RED, BLUE) == [red, "blue"]
 
 
 @pytest.mark.parametrize(
@@ -176,21 +178,3 @@ def test_rules_of_layers_that_have_no_end(tmp_path: Path, rule: str) -> None:
     made.page(annotations=["/Subtype /Square /F 4 /C [1 0 0] /Rect [9 9 99 99] /OC 5 0 R"])
     data = made.data().replace(b"6 0 obj\n<<  >>", b"6 0 obj\n[/And 6 0 R 6 0 R 6 0 R]")
     assert drawn(tmp_path, data, paper=None).height == PREVIEW_PIXELS
-
-
-@pytest.mark.parametrize(
-    ("rule", "red"),
-    [
-        ("/VE [/Not 3 0 R]", "red"),
-        ("/VE [/Not 4 0 R]", "white"),
-        ("/VE [/And 3 0 R 4 0 R]", "white"),
-        ("/VE [/Or 3 0 R 4 0 R]", "red"),
-        ("/VE [/Or 3 0 R [/Not 4 0 R]]", "white"),
-        ("/P /AnyOff", "red"),
-        ("/P /AllOff", "white"),
-        ("/P /AnyOn", "red"),
-    ],
-)
-def test_rules_of_layers(tmp_path: Path, rule: str, red: str) -> None:
-    data = annotated("/OFF [3 0 R]", "5 0 R", group=rule)()
-    assert seen(tmp_path, data, RED, BLUE) == [red, "blue"]

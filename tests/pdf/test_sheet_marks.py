@@ -22,7 +22,9 @@ GB_2312 = [
 
 def noto_sans_cjk() -> Path:
     """Return the font that most Linux systems have for Chinese, or skip."""
-    path = next((one for one in sheet_marks._fonts(FONTS, "仅") if "NotoSansCJK" in one.name), None)
+    path = next(
+        (one for one in sheet_marks.likely_fonts(FONTS, "仅") if "NotoSansCJK" in one.name), None
+    )
     return path or pytest.skip("no Noto Sans CJK on this system")
 
 
@@ -97,11 +99,11 @@ def test_fonts_are_looked_for_within_bounds(
     (folder / "NotoSansSC-Regular.otf").write_bytes(b"nothing")
     (folder / "text.txt").write_bytes(b"nothing")
     (folder / "gone.ttf").symlink_to("/nowhere/gone.ttf")
-    found = sheet_marks._fonts((str(tmp_path / "fonts"),), "字")
+    found = sheet_marks.likely_fonts((str(tmp_path / "fonts"),), "字")
     assert len(found) == 3
     assert "large.ttf" not in {path.name for path in found}
     monkeypatch.setattr(sheet_marks, "MAX_FONTS", 100)
-    found = sheet_marks._fonts((str(tmp_path / "fonts"), "/nowhere"), "字")
+    found = sheet_marks.likely_fonts((str(tmp_path / "fonts"), "/nowhere"), "字")
     assert [path.name for path in found][:2] == ["NotoSansSC-Regular.otf", "0.ttf"]
     tried: list[Path] = []
     read = Path.read_bytes
@@ -188,7 +190,7 @@ def test_all_common_characters() -> None:
     ],
 )
 def test_letters_from_right_to_left(text: str, shown: str) -> None:
-    assert sheet_marks._in_order(text) == shown
+    assert sheet_marks.left_to_right(text) == shown
 
 
 @pytest.mark.parametrize("text", ["\U0001f600", "عربي", "สวัสดี", "नमस्ते"])

@@ -318,7 +318,9 @@ DOCUMENTS: dict[str, Case] = {
     ),
     "documents.conversion.MAX_TITLE": (lambda: len(conversion.clean_title("x" * MANY)), 200),
     "pdf.process.MAX_REQUEST": (
-        lambda: process._read(io.BytesIO(struct.pack(">I", 65537) + b'"' + b"x" * 65535 + b'"')),
+        lambda: process.read_request(
+            io.BytesIO(struct.pack(">I", 65537) + b'"' + b"x" * 65535 + b'"')
+        ),
         None,
     ),
     "pages.testpage.MAX_TEST_PAGE_NAMES": (

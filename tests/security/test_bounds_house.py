@@ -234,7 +234,7 @@ async def test_a_pdf_process_whose_client_is_gone(socket_enabled: None) -> None:
         f"sys.path.append({str(Path(pdf_client.__file__).parents[1])!r})\n"
         "from pdf import process\n"
         "process.ALARM_SECONDS = 1\n"
-        "process._answer = lambda *_: time.sleep(60)\n"
+        "process.answer_to = lambda *_: time.sleep(60)\n"
         f"process.main({str(Path(pypdfium2.__file__).parents[1])!r})\n"
     )
     process = await asyncio.create_subprocess_exec(

@@ -21,7 +21,7 @@ SMALLEST: Final = 0.01
 _DEFAULT_BOX: Final = (0.0, 0.0, 612.0, 792.0)
 _HIDDEN: Final = 2
 # What stays of the catalog; of an unwanted page only /Type does.
-_KEPT: Final = frozenset({"/Type", "/Pages", "/AcroForm", "/OCProperties", "/Version"})
+_KEPT_OF_CATALOG: Final = frozenset({"/Type", "/Pages", "/AcroForm", "/OCProperties", "/Version"})
 
 type PageBox = tuple[float, float, float, float]
 
@@ -37,8 +37,8 @@ class PageView(NamedTuple):
 
 def page_view(page: Page) -> PageView:
     """Raise TaskError: damaged, for a page with nothing to see."""
-    media = _box(page.obj.get(Name.MediaBox)) or _DEFAULT_BOX
-    crop = _box(page.obj.get(Name.CropBox)) or media
+    media = _page_box(page.obj.get(Name.MediaBox)) or _DEFAULT_BOX
+    crop = _page_box(page.obj.get(Name.CropBox)) or media
     left, bottom = max(media[0], crop[0]), max(media[1], crop[1])
     right, top = min(media[2], crop[2]), min(media[3], crop[3])
     if left >= right or bottom >= top:
@@ -69,7 +69,7 @@ def _numbers(found: Any) -> list[float]:
     return [_number(one, math.nan) for one in found]
 
 
-def _box(found: Any) -> PageBox | None:
+def _page_box(found: Any) -> PageBox | None:
     """Return left, bottom, right and top; None where they make no sense."""
     corners = _numbers(found)
     if len(corners) != 4 or not all(map(math.isfinite, corners)):
@@ -113,14 +113,14 @@ def drawable(path: str, number: int, folder: str) -> Iterator[tuple[Any, Any, Si
             yield document, page, size
 
 
-class _Chosen(NamedTuple):
+class _ChosenPages(NamedTuple):
     pdf: Pdf
     numbers: list[int]
     pages: list[Any]
     has_notes: bool
 
 
-def _prepare(pdf: Pdf, numbers: Sequence[int]) -> _Chosen:
+def _prepare(pdf: Pdf, numbers: Sequence[int]) -> _ChosenPages:
     """Decide which layers are printed, hide the annotations on others and give appearances to lines."""
     if not numbers or min(numbers) < 0 or max(numbers) >= len(pdf.pages):
         raise TaskError("damaged")
@@ -135,18 +135,18 @@ def _prepare(pdf: Pdf, numbers: Sequence[int]) -> _Chosen:
                 has_notes = True
                 if Name.OC in one and not layers.shows(one.OC):
                     one.F = int(_number(one.get(Name.F), 0)) | _HIDDEN
-                _give_lines(pdf, one)
+                _give_line_appearance(pdf, one)
     layers.settle()
-    return _Chosen(pdf, wanted, pages, has_notes)
+    return _ChosenPages(pdf, wanted, pages, has_notes)
 
 
-_LINES: Final = (Name.Line, Name.PolyLine, Name.Polygon)
+_LINE_KINDS: Final = (Name.Line, Name.PolyLine, Name.Polygon)
 
 
-def _give_lines(pdf: Pdf, note: Any) -> None:
+def _give_line_appearance(pdf: Pdf, note: Any) -> None:
     """Give a plain appearance to lines, polylines and polygons, for which PDFium makes none."""
     kind = note.get(Name.Subtype)
-    if kind not in _LINES or Name.AP in note:
+    if kind not in _LINE_KINDS or Name.AP in note:
         return
     numbers = _numbers(note.get(Name.L if kind == Name.Line else Name.Vertices))
     corners = list(zip(numbers[::2], numbers[1::2], strict=False))
@@ -171,20 +171,20 @@ def _give_lines(pdf: Pdf, note: Any) -> None:
 
 
 @contextmanager
-def _reduced(chosen: _Chosen, folder: str) -> Iterator[Any]:
+def _reduced(chosen: _ChosenPages, folder: str) -> Iterator[Any]:
     """Open only these pages in PDFium, with a form: without one it makes no appearances for free texts."""
     pdf = chosen.pdf
     kept = {page.objgen for page in chosen.pages}
     for other in pdf.pages:
         # It stays as an empty object, since form fields still refer to it.
         if other.obj.objgen not in kept:
-            _keep(other.obj, frozenset({"/Type"}))
+            _keep_only(other.obj, frozenset({"/Type"}))
     tree = pdf.make_indirect(
         Dictionary(Type=Name.Pages, Kids=Array(chosen.pages), Count=len(chosen.pages))
     )
     for page in chosen.pages:
         page.Parent = tree
-    _keep(pdf.Root, _KEPT)
+    _keep_only(pdf.Root, _KEPT_OF_CATALOG)
     pdf.Root.Pages = tree
     if not isinstance(pdf.Root.get(Name.AcroForm), Dictionary):
         font = Dictionary(
@@ -204,14 +204,14 @@ def _reduced(chosen: _Chosen, folder: str) -> Iterator[Any]:
             yield document
 
 
-def _keep(one: Any, names: frozenset[str]) -> None:
+def _keep_only(one: Any, names: frozenset[str]) -> None:
     for name in [*one.keys()]:
         if name not in names:
             del one[name]
 
 
 @contextmanager
-def _flattened(chosen: _Chosen, folder: str) -> Iterator[Pdf]:
+def _flattened(chosen: _ChosenPages, folder: str) -> Iterator[Pdf]:
     with temporary(folder) as file:
         with _reduced(chosen, folder) as document:
             document.init_forms()

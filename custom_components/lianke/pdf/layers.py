@@ -126,7 +126,7 @@ def _is_for_view(layer: Any) -> bool:
     )
 
 
-def carry(target: Pdf, hidden: list[Any]) -> None:
+def hide_layers(target: Pdf, hidden: list[Any]) -> None:
     """Hide layers in a document that they were copied to."""
     if hidden:
         target.Root.OCProperties = target.make_indirect(

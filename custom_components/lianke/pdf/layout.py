@@ -10,7 +10,7 @@ from PIL import Image
 
 from . import plan
 from .annotations import LARGEST, PageView, page_view, printable
-from .layers import Layers, carry
+from .layers import Layers, hide_layers
 from .pdf_files import folder_of, save_new
 from .pictures import PAGE_QUALITY, Crop, Cut, as_jpeg, cropped, read_picture
 from .plan import CARD, Item, Rect, Sheet, SheetPaper, Size, mm
@@ -160,7 +160,7 @@ class _Copies:
         return self._target.copy_foreign(part)
 
     def finish(self) -> None:
-        carry(self._target, [one for some in self._hidden.values() for one in some])
+        hide_layers(self._target, [one for some in self._hidden.values() for one in some])
 
 
 def impose(sources: SourcePages, sheets: Sequence[Sheet]) -> Pdf:
@@ -219,7 +219,10 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
         STAMP_ROOM if stamped else 0.0,
     )
     crop, folder = _crop(request, paper), folder_of(request["target"])
-    with gather(request["files"], folder, crop, _most_pixels(request)) as sources:
+    # A picture on a poster gets as many times more pixels as it is larger.
+    larger = max(request["columns"], request["rows"]) if request["sheet"] == "poster" else 1
+    most = MAX_SHEET_PICTURE_PIXELS * larger
+    with gather(request["files"], folder, crop, most) as sources:
         sheets = [*_plan(sources, request, paper)]
         letters = None
         if request["watermark"]:
@@ -239,13 +242,6 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
                     page.contents_add(drawn)
             save_new(document, request["target"], request["limit"])
     return {"pages": len(sheets), "landscape": sheets[0].size.is_landscape}
-
-
-def _most_pixels(request: dict[str, Any]) -> int:
-    """Give a picture on a poster as many times more pixels as it is larger."""
-    return MAX_SHEET_PICTURE_PIXELS * (
-        max(request["columns"], request["rows"]) if request["sheet"] == "poster" else 1
-    )
 
 
 def _crop(request: dict[str, Any], paper: SheetPaper) -> Crop | None:

@@ -139,15 +139,15 @@ def _fax(picture: Any) -> Coding | None:
     given = given[0] if isinstance(given, Array) and len(given) else given
     if not isinstance(given, Dictionary):
         return None
-    k, columns = given.get(Name.K, 0), given.get(Name.Columns, 1728)
     rows = picture.get(Name.Height, given.get(Name.Rows, 0))
-    if not all(isinstance(one, int) for one in (k, columns, rows)) or columns <= 0 or rows <= 0:
+    numbers: list[Any] = [given.get(Name.Columns, 1728), rows, given.get(Name.K, 0)]
+    if not all(isinstance(one, int) for one in numbers) or min(numbers[:2]) <= 0:
         return None
-    return Coding(columns, rows, k, bool(given.get(Name.EncodedByteAlign, False)))
+    return Coding(*numbers, is_aligned=bool(given.get(Name.EncodedByteAlign, False)))
 
 
 def _unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
-    """Undo the filters of a stream; None if it has more than MAX_UNPACKED bytes.
+    """Undo the filters of a stream; None if it has more than MAX_UNPACKED_STREAMS bytes.
 
     Raises TaskError: incomplete; LookupError for another filter.
     """
@@ -247,7 +247,7 @@ def _is_jbig2_sure(picture: Any, data: bytes) -> bool:
     return has_segments is not None
 
 
-_UNKNOWN: Final = 0xFFFFFFFF
+_UNKNOWN_LENGTH: Final = 0xFFFFFFFF
 # Bytes of a segment, a part of a picture in JBIG2.
 _SHORTEST_SEGMENT: Final = 11
 
@@ -268,7 +268,7 @@ def _has_segments(data: bytes) -> bool | None:
         at += count * (1 if number <= 256 else 2 if number <= 65536 else 4)
         at += 4 if flags & 0x40 else 1
         length = int.from_bytes(data[at : at + 4])
-        if length == _UNKNOWN:
+        if length == _UNKNOWN_LENGTH:
             return None
         at += 4 + length
     return at <= len(data)

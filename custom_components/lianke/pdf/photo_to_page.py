@@ -18,6 +18,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageMath, ImageStat
 
 from .pdf_files import new_file
 from .pictures import BAND_ROWS, PAGE_QUALITY, as_jpeg, read_picture
+from .plan import MM_PER_INCH
 
 # x and y of four points: top left, top right, bottom right, bottom left of the page as it is read.
 type Corners = Sequence[Sequence[float]]
@@ -74,7 +75,7 @@ _TURNS: Final = 90
 _SPREAD: Final = 2
 _STEP: Final = 3.0
 # Lines that are considered, those with most edges; none is so near to another, in sine of the angle and pixels.
-_LINES: Final = 28
+_LINES_TRIED: Final = 28
 _APART: Final = (math.sin(math.radians(7)), 10.0)
 # How far from a line, in pixels, an edge that belongs to it may be, and how far it may differ in direction.
 _NEAR: Final = 2.5
@@ -149,7 +150,7 @@ def find(picture: Image.Image) -> Corners | None:
     """Return the page's corners as parts of the picture's width and height; None when unsure."""
     factor = _FIND_SIDE / max(picture.size)
     size = (max(16, round(picture.width * factor)), max(16, round(picture.height * factor)))
-    white, paper = _paper(picture, size)
+    white, paper = _darkest_channel(picture, size)
     edges = _edges(paper.filter(ImageFilter.GaussianBlur(1.0)), size)
     lines = [_fitted(line, edges, size) for line in _hough(edges, size)]
     frame = [
@@ -161,7 +162,7 @@ def find(picture: Image.Image) -> Corners | None:
     if (
         corners is None
         or _is_part(white, paper, corners)
-        or _is_drawn(corners, size)
+        or _has_level_sides(corners, size)
         or _is_dark(picture, corners, size)
     ):
         return None
@@ -175,7 +176,9 @@ def find(picture: Image.Image) -> Corners | None:
     ]
 
 
-def _paper(picture: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
+def _darkest_channel(
+    picture: Image.Image, size: tuple[int, int]
+) -> tuple[Image.Image, Image.Image]:
     """Take the darkest channel of a small picture, with ink and without: wood and skin become darker than they look."""
     small = picture.convert("RGB").resize(size, Image.Resampling.BOX)
     white = reduce(ImageChops.darker, small.split())
@@ -195,7 +198,7 @@ def _is_part(white: Image.Image, paper: Image.Image, corners: list[_Corner]) -> 
     )
 
 
-def _is_drawn(corners: list[_Corner], size: tuple[int, int]) -> bool:
+def _has_level_sides(corners: list[_Corner], size: tuple[int, int]) -> bool:
     """Check for two opposite sides parallel to the picture's: a frame, a window, or part of a drawing."""
     sides = [*pairwise([*corners, corners[0]])]
     for along, extent in enumerate(size[::-1]):
@@ -268,7 +271,7 @@ def _hough(edges: list[_Edge], size: tuple[int, int]) -> list[_Line]:
             votes[one % _TURNS * columns + int((x * cosine + y * sine + reach) / _STEP)] += 1
     lines: list[_Line] = []
     order = sorted((cell for cell in range(len(votes)) if votes[cell]), key=votes.__getitem__)
-    while order and len(lines) < _LINES:
+    while order and len(lines) < _LINES_TRIED:
         turn, column = divmod(order.pop(), columns)
         across, down = normals[turn]
         sign = 1 if across > abs(down) or down >= abs(across) else -1
@@ -340,7 +343,6 @@ def _likely(sides: Sequence[_Line], corners: list[_Corner], size: tuple[int, int
 
 # Its shape
 
-_MM_PER_INCH: Final = 25.4
 _A4_MM: Final = (210.0, 297.0)
 _LETTER_MM: Final = (215.9, 279.4)
 # Proportions, as measured, of pages that are A4, and of those that are Letter.
@@ -361,7 +363,7 @@ def flat(
     points = [(x * picture.width, y * picture.height) for x, y in corners]
     width_mm, height_mm = _page_size(points, picture.size, is_page=is_page)
     sides = [math.dist(one, other) for one, other in pairwise([*points, points[0]])]
-    inches = width_mm / _MM_PER_INCH, height_mm / _MM_PER_INCH
+    inches = width_mm / MM_PER_INCH, height_mm / MM_PER_INCH
     # No side loses pixels, unless the longer one has more than SIDE.
     dpi = max(*sides[0::2], 1.0) / inches[0], max(*sides[1::2], 1.0) / inches[1]
     made_dpi = max(20, math.ceil(min(*(PAGE_PIXELS / side for side in inches), max(dpi))))

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 import hashlib
-from io import BufferedIOBase
 import mmap
 from pathlib import Path
 import re
 import struct
-from typing import IO, Any, BinaryIO, Final, cast, override
+from typing import IO, Any, BinaryIO, Final, cast
 import zlib
 
 from PIL import Image, JpegImagePlugin, TiffImagePlugin
@@ -76,40 +75,29 @@ def check_picture(request: dict[str, Any]) -> dict[str, Any]:
         raise TaskError("image_damaged") from None
 
 
-class _Part(BufferedIOBase):
-    """The first `end` bytes of data, and `tail` behind them."""
+class _FilePart:
+    """The first `end` bytes of data, and `tail` behind them: as much of a file as Pillow's decoder uses."""
 
     def __init__(self, data: mmap.mmap | bytes, end: int, tail: bytes) -> None:
         self._data, self._end, self._tail = data, end, tail
         self._at = 0
 
-    @override
-    def read(self, size: int | None = -1, /) -> bytes:
+    def read(self, size: int = -1) -> bytes:
         last = self._end + len(self._tail)
-        until = last if size is None or size < 0 else min(last, self._at + size)
+        until = last if size < 0 else min(last, self._at + size)
         found = self._data[self._at : min(until, self._end)]
         if until > self._end:
             found += self._tail[max(0, self._at - self._end) : until - self._end]
         self._at = max(self._at, until)
         return found
 
-    @override
-    def seek(self, offset: int, whence: int = 0, /) -> int:
+    def seek(self, offset: int, whence: int = 0) -> int:
         start = (0, self._at, self._end + len(self._tail))[whence]
         self._at = max(0, start + offset)
         return self._at
 
-    @override
     def tell(self) -> int:
         return self._at
-
-    @override
-    def seekable(self) -> bool:
-        return True
-
-    @override
-    def readable(self) -> bool:
-        return True
 
 
 def _check_jpeg(path: str) -> bool:
@@ -199,26 +187,26 @@ def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
         raise TaskError("image_damaged")
     # An FF left there would form a marker with what is put behind it.
     end = _written_end(data, jpeg.end, b"\xff" if has_end else b"\0\xff")
-    first = _shown(jpeg, _opened_jpeg(data, end, _END), room)
+    first = _digest_of_decoded(jpeg, _opened_jpeg(data, end, _END), room)
     # Arithmetic coding leaves out zeros at its end, so other bytes there prove nothing.
     if first is None or not (jpeg.is_plain or jpeg.frame == _PROGRESSIVE):
         return False
-    if first != _shown(jpeg, _opened_jpeg(data, end, _FILLER + _END), room):
+    if first != _digest_of_decoded(jpeg, _opened_jpeg(data, end, _FILLER + _END), room):
         raise TaskError("incomplete")
     if len(jpeg.scans) == 1 and not jpeg.interval:
         return True
     if len(data) > MAX_FILLED_JPEG:
         return False
-    filled = _filled(jpeg, data, end)
+    filled = _with_filler(jpeg, data, end)
     again = _opened_jpeg(filled, len(filled), _FILLER + _END)
-    if (shown := _shown(jpeg, again, room - len(filled))) is None:
+    if (shown := _digest_of_decoded(jpeg, again, room - len(filled))) is None:
         return False
     if first != shown:
         raise TaskError("incomplete")
     return True
 
 
-def _filled(jpeg: _Jpeg, data: mmap.mmap | bytes, end: int) -> bytes:
+def _with_filler(jpeg: _Jpeg, data: mmap.mmap | bytes, end: int) -> bytes:
     """Put other bytes before each restart marker, and at the end of each scan but the last.
 
     Decoders go on there as if nothing were missing. Raises TaskError: incomplete, for a restart marker that is missing.
@@ -282,10 +270,10 @@ def _written_end(data: mmap.mmap | bytes, end: int, unwritten: bytes) -> int:
 
 def _opened_jpeg(data: mmap.mmap | bytes, end: int, tail: bytes) -> Image.Image:
     # Not by Image.open, which also reads the pictures that phones put behind a photo.
-    return JpegImagePlugin.JpegImageFile(cast(IO[bytes], _Part(data, end, tail)))
+    return JpegImagePlugin.JpegImageFile(cast(IO[bytes], _FilePart(data, end, tail)))
 
 
-def _shown(jpeg: _Jpeg, picture: Image.Image, room: int) -> bytes | None:
+def _digest_of_decoded(jpeg: _Jpeg, picture: Image.Image, room: int) -> bytes | None:
     """Return a digest of the decoded picture, None where there is not the memory to decode it.
 
     A plain one is made small first. The last scan of a progressive one may hold only the finest details.

@@ -77,11 +77,11 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
             opened.draft(None, (max(1, full[0] // factor), max(1, full[1] // factor)))
         if picture.width * picture.height > MAX_PICTURE_PIXELS:
             raise TaskError("image_too_large")
-        across, down = _resolution(opened)
+        across, down = _named_resolution(opened)
         turned = picture.getexif().get(0x0112, 1) >= 5
         picture.load()
         if most and max(picture.size) > most * 2:
-            picture = _plain(picture)
+            picture = _without_palette(picture)
             picture.thumbnail((most, most))
         picture = _square(picture, across / down)
         ImageOps.exif_transpose(picture, in_place=True)
@@ -110,7 +110,7 @@ def reduction(full: tuple[int, int], most: float, max_pixels: int) -> int:
     return factor
 
 
-def _resolution(opened: Image.Image) -> tuple[float, float]:
+def _named_resolution(opened: Image.Image) -> tuple[float, float]:
     """Return the dots per inch across and down that the picture names, if they make sense, else DEFAULT_DPI."""
     found: Any = opened.info.get("dpi", (ASSUMED_DPI,))
     across, down = float(found[0]), float(found[-1])
@@ -129,12 +129,12 @@ def _square(picture: Image.Image, oblong: float) -> Image.Image:
     if size[0] * size[1] > MAX_PICTURE_PIXELS:
         return picture
     exif = picture.getexif()
-    resized = _plain(picture).resize(size)
+    resized = _without_palette(picture).resize(size)
     resized.info["exif"] = exif.tobytes()
     return resized
 
 
-def _plain(picture: Image.Image) -> Image.Image:
+def _without_palette(picture: Image.Image) -> Image.Image:
     if picture.mode in ("P", "1", "PA"):
         return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     return picture
@@ -149,7 +149,7 @@ def srgb(picture: Image.Image) -> Image.Image:
     if not profile:
         return picture
     if picture.mode in ("P", "PA"):
-        picture = _plain(picture)
+        picture = _without_palette(picture)
     if picture.mode not in ("RGB", "RGBA", "CMYK", "L"):
         return picture
     mode = "RGBA" if picture.mode == "RGBA" else "RGB"
@@ -166,7 +166,9 @@ def srgb(picture: Image.Image) -> Image.Image:
     except _PROFILE_ERRORS:
         # The profile does not fit, or Pillow has no LittleCMS: the colours stay as they are.
         return picture
-    return _without_profile(converted or picture)
+    converted = converted or picture
+    converted.info.pop("icc_profile", None)
+    return converted
 
 
 def has_other_colors(picture: Image.Image) -> bool:
@@ -178,11 +180,6 @@ def has_other_colors(picture: Image.Image) -> bool:
     except _PROFILE_ERRORS:
         return False
     return "srgb" not in name.casefold()
-
-
-def _without_profile(picture: Image.Image) -> Image.Image:
-    picture.info.pop("icc_profile", None)
-    return picture
 
 
 def flatten(picture: Image.Image) -> Image.Image:
@@ -239,7 +236,7 @@ class Cut(NamedTuple):
         unit = size.width / picture.width, size.height / picture.height
         if picture.size == turned.size[::-1] and picture.size != turned.size:
             unit = unit[::-1]
-        box = _box(
+        box = _pixel_box(
             turned,
             (self.left * turned.width, self.top * turned.height),
             (self.right * turned.width, self.bottom * turned.height),
@@ -275,11 +272,11 @@ def cropped(
     if chosen and min(kept.size) >= 1 - STRETCHABLE:
         return picture, wanted
     left, top = (1 - kept.width) / 2 * picture.width, (1 - kept.height) / 2 * picture.height
-    box = _box(picture, (left, top), (picture.width - left, picture.height - top))
+    box = _pixel_box(picture, (left, top), (picture.width - left, picture.height - top))
     return picture.crop(box), wanted
 
 
-def _box(
+def _pixel_box(
     picture: Image.Image, first: tuple[float, float], last: tuple[float, float]
 ) -> tuple[int, int, int, int]:
     """Round to a box of at least one pixel within the picture."""

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 from .process import MAX_SOURCE_PAGES, TaskError
 
-POINTS_PER_MM: Final = 72 / 25.4
+MM_PER_INCH: Final = 25.4
+POINTS_PER_MM: Final = 72 / MM_PER_INCH
 
 
 class Size(NamedTuple):
@@ -157,7 +158,7 @@ def check_room(area: Rect) -> None:
         raise TaskError("paper_too_small")
 
 
-def _filled(
+def _sheet_of_cells(
     size: Size,
     grid: Grid,
     sizes: Sequence[Size],
@@ -219,13 +220,13 @@ def several(
     """
     choices = [
         (*paper.oriented(is_landscape), columns, rows)
-        for is_landscape in _ways(landscape)
+        for is_landscape in _orientations(landscape)
         for columns, rows in GRIDS[number]
     ]
-    size, area, columns, rows = max(choices, key=lambda choice: _factor(sizes[0], *choice[1:]))
+    size, area, columns, rows = max(choices, key=lambda choice: _enlargement(sizes[0], *choice[1:]))
     grid = Grid(area, columns, rows, GAP)
     return [
-        _filled(size, grid, sizes, some, by_column=by_column, frame=frame)
+        _sheet_of_cells(size, grid, sizes, some, by_column=by_column, frame=frame)
         for some in batched(slots, number, strict=False)
     ]
 
@@ -245,7 +246,7 @@ def booklet(sizes: Sequence[Size], *, paper: SheetPaper, side: str, frame: bool)
             continue
         pair = (last - number, number) if is_front else (number, last - number)
         pages = [page if page < len(sizes) else None for page in pair]
-        yield _filled(size, grid, sizes, pages, frame=frame)
+        yield _sheet_of_cells(size, grid, sizes, pages, frame=frame)
 
 
 def invoices(sizes: Sequence[Size], *, paper: SheetPaper, frame: bool) -> Iterator[Sheet]:
@@ -254,7 +255,7 @@ def invoices(sizes: Sequence[Size], *, paper: SheetPaper, frame: bool) -> Iterat
     grid = Grid(area, 1, 2, 2 * area.y)
     middle = size.height / 2
     for pages in batched(range(len(sizes)), 2, strict=False):
-        sheet = _filled(size, grid, sizes, pages, may_turn=True, frame=frame)
+        sheet = _sheet_of_cells(size, grid, sizes, pages, may_turn=True, frame=frame)
         sheet.cuts.append((0, middle, size.width, middle))
         yield sheet
 
@@ -272,7 +273,7 @@ def poster(
 
     All sheets have the orientation that is best for the first page, as a job can have only one.
     """
-    ways = _ways(landscape)
+    ways = _orientations(landscape)
     for page, shape in enumerate(sizes):
         choices: list[tuple[Size, Size, Rect]] = []
         for is_landscape in ways:
@@ -306,11 +307,11 @@ def single(sizes: Sequence[Size], slots: Sequence[Slot]) -> Iterator[Sheet]:
         yield Sheet(size, items=items)
 
 
-def _ways(landscape: bool | None) -> tuple[bool, ...]:  # how a sheet may lie
+def _orientations(landscape: bool | None) -> tuple[bool, ...]:  # how a sheet may lie
     return (False, True) if landscape is None else (landscape,)
 
 
-def _factor(shape: Size, area: Rect, columns: int, rows: int) -> float:
+def _enlargement(shape: Size, area: Rect, columns: int, rows: int) -> float:
     """Return the enlargement of a page in a cell of a grid."""
     cell = Grid(area, columns, rows, GAP).cells()[0]
     return scaled(shape, cell.size, "fit").width / shape.width
@@ -337,7 +338,7 @@ def cards(sizes: Sequence[Size], *, paper: SheetPaper, frame: bool) -> Iterator[
         raise TaskError("paper_too_small")
     grid = Grid(aligned(block, Rect(0, 0, *size)), 1, 2, CARD_GAP)
     for pages in batched(range(len(sizes)), 2, strict=False):
-        sheet = _filled(size, grid, sizes, pages, may_turn=True)
+        sheet = _sheet_of_cells(size, grid, sizes, pages, may_turn=True)
         sheet.marked = grid.cells()[: len(pages)]
         sheet.frames = list(sheet.marked) if frame else []
         yield sheet
@@ -387,7 +388,7 @@ def photos(
     if len(pages) > MAX_SOURCE_PAGES:
         raise TaskError("too_many_pages")
     for some in batched(pages, len(places), strict=False):
-        sheet = _filled(size, grid, sizes, some, may_turn=True, upright=upright)
+        sheet = _sheet_of_cells(size, grid, sizes, some, may_turn=True, upright=upright)
         sheet.frames = places[: len(some)] if frame else []
         yield sheet
 

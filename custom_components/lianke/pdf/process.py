@@ -65,12 +65,12 @@ def main(site: str) -> None:
     # What a library prints must not get between the answers.
     os.dup2(2, 1)
     # Where PDFium does not run, pictures can be checked all the same.
-    _write(answers, {"ready": True, "pdfium": _task("count") is not None})
-    while (request := _read(requests)) is not None:
+    write_answer(answers, {"ready": True, "pdfium": _task("count") is not None})
+    while (request := read_request(requests)) is not None:
         signal.alarm(ALARM_SECONDS)
-        answer = _answer(request)
+        answer = answer_to(request)
         signal.alarm(0)
-        _write(answers, answer)
+        write_answer(answers, answer)
 
 
 def _limit() -> None:
@@ -85,7 +85,7 @@ def _limit() -> None:
         resource.setrlimit(limit, (wanted if most < 0 else min(wanted, most), most))
 
 
-def _read(file: BinaryIO) -> dict[str, Any] | None:
+def read_request(file: BinaryIO) -> dict[str, Any] | None:
     head = file.read(MESSAGE_LENGTH.size)
     if len(head) < MESSAGE_LENGTH.size or (length := MESSAGE_LENGTH.unpack(head)[0]) > MAX_REQUEST:
         return None
@@ -93,7 +93,7 @@ def _read(file: BinaryIO) -> dict[str, Any] | None:
     return request
 
 
-def _write(file: BinaryIO, answer: dict[str, Any]) -> None:
+def write_answer(file: BinaryIO, answer: dict[str, Any]) -> None:
     data = json.dumps(answer).encode()
     file.write(MESSAGE_LENGTH.pack(len(data)) + data)
     file.flush()
@@ -108,7 +108,7 @@ def _task(name: str) -> Callable[[dict[str, Any]], dict[str, Any] | None] | None
         return None
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def answer_to(request: dict[str, Any]) -> dict[str, Any]:
     try:
         if (task := _task(request["task"])) is None:
             return {"error": "unavailable"}

@@ -142,7 +142,7 @@ def _pwg_page(header: bytes) -> PagePicture:
         raise TaskError("unsupported")
     if line_bytes != width * (pixel_bits // 8):
         raise TaskError("damaged")
-    return _checked(width, height, across, along, pixel_bits // 8)
+    return _bounded_page(width, height, across, along, pixel_bits // 8)
 
 
 def _urf_page(header: bytes) -> PagePicture:
@@ -150,10 +150,12 @@ def _urf_page(header: bytes) -> PagePicture:
     width, height, dpi = _URF_NUMBERS.unpack_from(header, 12)
     if space not in _URF_SPACES.get(pixel_bits, ()):
         raise TaskError("unsupported")
-    return _checked(width, height, dpi, dpi, pixel_bits // 8)
+    return _bounded_page(width, height, dpi, dpi, pixel_bits // 8)
 
 
-def _checked(width: int, height: int, across: int, along: int, pixel_bytes: int) -> PagePicture:
+def _bounded_page(
+    width: int, height: int, across: int, along: int, pixel_bytes: int
+) -> PagePicture:
     if not (0 < width <= MAX_SIDE_PIXELS and 0 < height <= MAX_SIDE_PIXELS):
         raise TaskError("unsupported")
     if not (

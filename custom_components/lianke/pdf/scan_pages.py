@@ -22,7 +22,7 @@ from .pictures import (
     reading,
     reduction,
 )
-from .plan import Size
+from .plan import MM_PER_INCH, Size
 from .process import MAX_SCAN_PIXELS, TaskError
 from .writer import PagePicture, PdfWriter, packed
 
@@ -33,7 +33,6 @@ SCAN_QUALITY: Final = 90
 PDF_SCAN_DPI: Final = 300
 # Of pages whose width nobody knows.
 WIDTH_MM: Final = 210
-_MM_PER_INCH: Final = 25.4
 _PART_BYTES: Final = 256 * 1024
 # A picture's resolution is believed if the page is then between these parts of the scanner's width wide.
 _BELIEVED: Final = (0.6, 1.1)
@@ -56,16 +55,16 @@ def scan_page(request: dict[str, Any]) -> None:
     Raises TaskError: damaged, image_damaged, image_too_large, too_large, disk.
     """
     mode = _MODES[request["color"]]
-    picture, dpi = _read(request, mode)
+    picture, dpi = _read_page(request, mode)
     if request.get("straighten"):
         picture = _turned(picture, skew(picture))
     if request.get("cut"):
         picture, _ = Cut(**request["cut"]).apply(picture, Size(*picture.size))
     made_dpi = request.get("dpi") or dpi
-    unit = dpi / _MM_PER_INCH
+    unit = dpi / MM_PER_INCH
     whole = (0, 0, picture.width / unit, picture.height / unit)
     left, top, width, height = request.get("region") or whole
-    size = tuple(max(1, round(side / _MM_PER_INCH * made_dpi)) for side in (width, height))
+    size = tuple(max(1, round(side / MM_PER_INCH * made_dpi)) for side in (width, height))
     part = (left * unit, top * unit, (left + width) * unit, (top + height) * unit)
     made = _drawn(picture, part, (size[0], size[1]), mode)
     del picture
@@ -76,7 +75,7 @@ def scan_page(request: dict[str, Any]) -> None:
         made.save(file, "JPEG", quality=SCAN_QUALITY, dpi=both_dpi, comment=_MADE_HERE)
 
 
-def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
+def _read_page(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
     """Return the page and its dots per inch."""
     path, page, dpi_wanted = request["path"], request.get("page", 0), request.get("dpi")
     if request["is_pdf"]:
@@ -84,7 +83,7 @@ def _read(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
         return _read_pdf(path, page, folder, dpi_wanted or PDF_SCAN_DPI, mode)
     with reading(), Image.open(path) as found:
         full = found.width
-        dpi = _resolution(found, found.width, request.get("width") or WIDTH_MM)
+        dpi = _believed_resolution(found, found.width, request.get("width") or WIDTH_MM)
         if _is_plain(found):
             # Decode no more pixels than are wanted, and no colour for grey.
             most = max(found.size) * (dpi_wanted or dpi) / dpi
@@ -129,13 +128,13 @@ def _is_plain(found: Image.Image) -> bool:
     )
 
 
-def _resolution(found: Image.Image, pixels: int, width_mm: float) -> float:
+def _believed_resolution(found: Image.Image, pixels: int, width_mm: float) -> float:
     """Return the dots per inch that the picture names if they make sense, else those of one as wide as the scanner.
 
     `pixels` is its width once it is upright.
     """
     said = found.info.get("dpi", (0,))[0]
-    width = pixels / (width_mm / _MM_PER_INCH)
+    width = pixels / (width_mm / MM_PER_INCH)
     least, most = _BELIEVED
     if said and (found.info.get("comment") == _MADE_HERE or least <= width / said <= most):
         return float(said)
@@ -213,18 +212,18 @@ def join_scans(request: dict[str, Any]) -> None:
     with new_file(request["target"]) as file:
         writer = PdfWriter(file, [], request["limit"])
         for path in request["paths"]:
-            _add(writer, path, mono=request["mono"])
+            _add_page(writer, path, mono=request["mono"])
         writer.finish()
 
 
-def _add(writer: PdfWriter, path: str, *, mono: bool) -> None:
+def _add_page(writer: PdfWriter, path: str, *, mono: bool) -> None:
     with reading(), Image.open(path, formats=("JPEG", "PNG")) as found:
         page: Image.Image = found
         if not (is_plain := _is_plain(found)):
             page, _ = read_picture(path)
             if max(page.size) < max(found.size):
                 raise TaskError("image_too_large")
-        dpi = _resolution(found, page.width, WIDTH_MM)
+        dpi = _believed_resolution(found, page.width, WIDTH_MM)
         picture = PagePicture(
             width=page.width,
             height=page.height,

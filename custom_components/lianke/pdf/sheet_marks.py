@@ -89,14 +89,14 @@ def lettering(text: str, folders: tuple[str, ...]) -> Lettering:
 
     Raises TaskError: no_font where none has all characters, no_letters for emoji and for letters that are joined.
     """
-    text = _in_order(unicodedata.normalize("NFC", " ".join(text.split())))
+    text = left_to_right(unicodedata.normalize("NFC", " ".join(text.split())))
     # PDFium loads a font into a document, so this one is only for that.
     with pypdfium2.PdfDocument.new() as scratch:
         standard = pypdfium2.raw.FPDFText_LoadStandardFont(scratch, b"Helvetica-Bold")
         with _closed(standard) as font:
             if _is_western(text) and _has_all(font, text):
                 return Lettering(text, font)
-        for path in _fonts(folders, text)[:MAX_FONTS_TRIED]:
+        for path in likely_fonts(folders, text)[:MAX_FONTS_TRIED]:
             try:
                 data = path.read_bytes()
             except OSError:
@@ -116,7 +116,7 @@ def _is_western(text: str) -> bool:
     return True
 
 
-def _in_order(text: str) -> str:
+def left_to_right(text: str) -> str:
     """Put the characters in order from left to right, as they are seen. Raises TaskError: no_letters."""
     for letter in text:
         kind = unicodedata.category(letter)
@@ -172,7 +172,7 @@ def _load(document: Any, data: bytes) -> Any:
     )
 
 
-def _fonts(folders: tuple[str, ...], text: str) -> list[Path]:
+def likely_fonts(folders: tuple[str, ...], text: str) -> list[Path]:
     """List the fonts, the likeliest to have the characters of a text first."""
     preferred = (
         _CHINESE_FONT_FILES if any(ord(one) >= FIRST_EASTERN for one in text) else _OTHER_FONT_FILES
