@@ -39,4 +39,4 @@ def chinese_font() -> Path:
         lettering.lettering("仅供办理××使用", folders)
     except TaskError:
         pytest.skip("no font with Chinese characters")
-    return lettering._fonts(folders, "仅")[0]
+    return lettering.likely_fonts(folders, "仅")[0]

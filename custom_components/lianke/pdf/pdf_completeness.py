@@ -143,7 +143,8 @@ def _fax(picture: Any) -> Coding | None:
     numbers: list[Any] = [given.get(Name.Columns, 1728), rows, given.get(Name.K, 0)]
     if not all(isinstance(one, int) for one in numbers) or min(numbers[:2]) <= 0:
         return None
-    return Coding(*numbers, is_aligned=bool(given.get(Name.EncodedByteAlign, False)))
+    columns, rows, k = numbers
+    return Coding(columns, rows, k, bool(given.get(Name.EncodedByteAlign, False)))
 
 
 def _unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
