@@ -85,8 +85,9 @@ async def test_a_font_is_installed_once(house: House, installer: Installer) -> N
     await house.print_one(file=house.menu, watermark=TEXT)
     assert installer.asked == [watermark_font.FONT_PACKAGE]
     plain, first, second = (job.path.stat().st_size for job in house.printed)
-    # Outlines of eight characters, and not the font.
-    assert plain < first == second < plain + 50_000
+    # Outlines of eight characters, and not the font. A file's random id takes a few bytes more or less.
+    for printed in first, second:
+        assert plain + 100 < printed < plain + 50_000
 
 
 @pytest.mark.usefixtures("hurried")
