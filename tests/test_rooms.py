@@ -1,5 +1,7 @@
 """Rooms are of use by themselves: without Home Assistant where it is not installed, and known to few."""
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 import re
 import subprocess
@@ -110,3 +112,39 @@ def test_the_names_that_the_architecture_uses_are_in_the_code() -> None:
     words = {word for path in sources for word in re.findall(r"\w+", path.read_text("utf-8"))}
     assert len(names) > 50
     assert not names - words
+
+
+# Each room's own start and end, which Home Assistant or the room above calls by this name.
+OF_EACH_ROOM = {
+    *("async_setup", "async_setup_entry", "async_unload_entry", "async_remove"),
+    *("async_get_triggers", "async_get_conditions", "async_register_info", "async_register"),
+    "PARALLEL_UPDATES",
+}
+
+
+def defined(tree: ast.Module) -> Iterator[str]:
+    """Yield the public names that a module defines: classes, functions, types, constants."""
+    for node in tree.body:
+        match node:
+            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                names = [node.name]
+            case ast.TypeAlias(name=ast.Name(id=name)) | ast.AnnAssign(target=ast.Name(id=name)):
+                names = [name]
+            case ast.Assign():
+                names = [one.id for one in node.targets if isinstance(one, ast.Name)]
+            case _:
+                continue
+        yield from (name for name in names if not name.startswith("_"))
+
+
+def test_a_name_has_one_meaning() -> None:
+    """No two modules define the same public name, or are called the same."""
+    places: dict[str, list[str]] = {}
+    for path in sorted(INTEGRATION.rglob("*.py")):
+        module = str(path.relative_to(INTEGRATION))
+        if path.name not in ("__init__.py", "__main__.py"):
+            places.setdefault(path.name, []).append(module)
+        for name in {*defined(ast.parse(path.read_text("utf-8")))} - OF_EACH_ROOM:
+            places.setdefault(name, []).append(module)
+    assert len(places) > 1000
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

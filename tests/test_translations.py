@@ -15,7 +15,7 @@ from custom_components.lianke.api import errors
 from custom_components.lianke.api.errors import LiankeError, OptionError
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.flows.binding import EXPLAINED as EXPLAINED_IN_SETUP
+from custom_components.lianke.flows.binding import EXPLAINED_IN_SETUP
 from custom_components.lianke.flows.options_flow import (
     defaults_schema,
     settings_schema,
@@ -26,7 +26,7 @@ from custom_components.lianke.jobs.rules import HOLD_REASONS
 from custom_components.lianke.people.people_steps import page_counts_schema
 from custom_components.lianke.printing.fallback_printer import fallback_schema
 from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
-from custom_components.lianke.repairs import EXPLAINED as EXPLAINED_IN_REPAIRS
+from custom_components.lianke.repairs import EXPLAINED_IN_REPAIRS
 from tests.conftest import COMPONENT, LANGUAGES, make_entry, texts as texts_in
 from tests.household import twin_of
 from tests.simulator import Simulator, qr_link

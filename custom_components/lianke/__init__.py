@@ -27,7 +27,7 @@ from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
 from .documents.pdf_client import async_close_pdf_worker
 from .documents.spool import async_get_spool
-from .errors import InputError
+from .input_error import InputError
 from .jobs.job import Job
 from .jobs.opening import async_delete_ledger, async_get_ledger, async_remove_jobs
 from .jobs.queue import PrintQueue
@@ -145,12 +145,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     page_statistics.async_watch_statistics(hass, entry)
     with _retried("job_folder_unreadable"):
         await queue.async_load()
-        await scanner.async_watch(hass, entry)
+        await scanner.async_watch_scanners(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     job_signals.async_dispatch_jobs(hass, entry)
     # After the lines above, so that event entities and triggers are notified of jobs that expired meanwhile.
     queue.start()
-    issues.async_watch(hass, entry)
+    issues.async_watch_for_issues(hass, entry)
     nozzle_care.async_watch_nozzles(hass, entry)
     fallback_printer.async_watch_faults(hass, entry)
     lan.async_announce(hass, entry)

@@ -45,7 +45,7 @@ _ABSENT: dict[str, frozenset[PrinterType]] = {
     "ribbon": frozenset({PrinterType.LASER, PrinterType.INKJET}),
 }
 
-CONDITIONS = tuple(
+PRINTER_CONDITIONS = tuple(
     BinarySensorEntityDescription(
         key=key,
         device_class=BinarySensorDeviceClass.PROBLEM,
@@ -64,7 +64,7 @@ async def async_setup_entry(
     def make(view: PrinterSnapshot) -> Iterator[BinarySensorEntity]:
         yield ProblemSensor(entry, view.key, PROBLEM)
         if view.printer.reports_condition:
-            for description in CONDITIONS:
+            for description in PRINTER_CONDITIONS:
                 # Keep an entity that was registered before the printer's kind was known.
                 if view.printer.species not in _ABSENT.get(description.key, ()) or is_registered(
                     hass, entry, "binary_sensor", view.key, description.key

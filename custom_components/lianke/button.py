@@ -23,7 +23,7 @@ from .entity import (
     async_add_printers,
     async_add_scanners,
 )
-from .errors import InputError
+from .input_error import InputError
 from .jobs.job import WAITING, PersonReason, job_error
 from .people.initiator import async_find_initiator
 from .people.rights import async_check_change

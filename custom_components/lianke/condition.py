@@ -12,7 +12,7 @@ from .box.printer_status import PROBLEMS, READY
 from .devices import async_printer_sensors
 
 
-class PrinterCondition(EntityConditionBase):
+class StatusCondition(EntityConditionBase):
     """Checks a sensor of each targeted printer, whichever of the printer's entities is targeted.
 
     A printer with an unknown state does not match, but it is not left out either.
@@ -43,7 +43,7 @@ class PrinterCondition(EntityConditionBase):
 
 def _condition(key: str, matches: Callable[[str], bool]) -> type[Condition]:
     """Check the state of the sensor with this translation key."""
-    return type("On", (PrinterCondition,), {"_key": key, "_matches": staticmethod(matches)})
+    return type("On", (StatusCondition,), {"_key": key, "_matches": staticmethod(matches)})
 
 
 CONDITIONS: Final[dict[str, type[Condition]]] = {

@@ -21,9 +21,9 @@ from .api.errors import AuthenticationError, BoxNotFoundError, LiankeError
 from .api.models import Credentials, Printer
 from .box.storage import async_delete_kept, async_find_kept
 from .const import CONF_DEVICE_KEY, CONF_SERVER, CONSOLE_URL, DOMAIN, ENTRY_VERSION
-from .errors import InputError
 from .flows import binding
 from .flows.options_flow import LiankeOptionsFlow
+from .input_error import InputError
 from .options_frame import UserInput
 from .pages.clean import escape_markdown
 from .runtime import LiankeConfigEntry, async_account_of_key
@@ -337,7 +337,9 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 self._errors[CONF_API_KEY] = err.reason
                 self._api_key, self._account = "", None
             else:
-                self._errors["base"] = err.reason if err.reason in binding.EXPLAINED else "refused"
+                self._errors["base"] = (
+                    err.reason if err.reason in binding.EXPLAINED_IN_SETUP else "refused"
+                )
             if isinstance(err, BoxNotFoundError):
                 self._sticker = None
             return None

@@ -30,7 +30,7 @@ from .box.printer_status import PrinterSnapshot
 from .const import CONSOLE_URL, DOMAIN, MANUFACTURER
 from .coordinator import printer_identifier
 from .documents.local_files import async_check_entity
-from .errors import InputError
+from .input_error import InputError
 from .jobs.job import Job
 from .runtime import LiankeConfigEntry, LiankeData, async_loaded_entries
 

@@ -52,7 +52,7 @@ type IssueData = dict[str, str | int | float | None]
 
 
 @callback
-def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+def async_watch_for_issues(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     _Watcher(hass, entry).start()
 
 

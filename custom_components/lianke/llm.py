@@ -32,7 +32,7 @@ from .documents.document import SourceKind
 from .documents.media import KEPT_SCANS, URI_SCHEME
 from .documents.page_documents import AGENDAS, SNAPSHOT_DOMAINS
 from .documents.sources import entity_of
-from .errors import InputError
+from .input_error import InputError
 from .jobs.job import FINAL_JOB_STATES, JobState, PersonReason
 from .people.initiator import asked_by_tool
 from .people.release_code import MAX_CODE

@@ -31,8 +31,8 @@ from .documents.document import CONTENT_TYPES, FileType, sniff
 from .documents.local_files import AllowedFolders, allowed_path, media_roots
 from .documents.media import KEPT_SCANS, local_media_path, resolved_for
 from .documents.page_documents import async_page_text
-from .errors import InputError
 from .frontend import DOCUMENT_URL
+from .input_error import InputError
 from .scanner.hub import is_enabled
 from .scanner.scan_job import ScanJob, content_type as type_of_scan, local_time
 from .scanner.scan_view import find_file, picture_paths, visible_scans

@@ -19,7 +19,7 @@ from .const import DOMAIN, MAX_JOBS_PER_HOUR, MAX_PAGES
 from .options_frame import EXPLAINED_EVERYWHERE, number_field
 from .runtime import LiankeConfigEntry, LiankeData, async_loaded_entries
 
-EXPLAINED = EXPLAINED_EVERYWHERE | {
+EXPLAINED_IN_REPAIRS = EXPLAINED_EVERYWHERE | {
     "bad_phone",
     "invalid_api_key",
     "printer_not_found",
@@ -103,7 +103,7 @@ class _FixFlow(RepairsFlow, ABC):
             try:
                 reason = await self.async_fix(user_input)
             except LiankeError as err:
-                reason = err.reason if err.reason in EXPLAINED else "refused"
+                reason = err.reason if err.reason in EXPLAINED_IN_REPAIRS else "refused"
                 details = err.placeholders
             if reason is None:
                 return self.done()

@@ -30,7 +30,7 @@ from .api.errors import (
 from .box.storage import BoxStorage
 from .const import DOMAIN
 from .coordinator import LiankeCoordinator
-from .errors import InputError
+from .input_error import InputError
 from .jobs.queue import PrintQueue
 
 # Refused here before anything is sent: Home Assistant does not log these as errors.

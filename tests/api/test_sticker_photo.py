@@ -16,7 +16,7 @@ from custom_components.lianke.api.errors import (
     CredentialsError,
 )
 from custom_components.lianke.api.sticker import read_photo
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from tests import needs
 from tests.simulator import qr_link, qr_png
 

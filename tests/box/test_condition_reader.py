@@ -63,7 +63,7 @@ async def test_nobody_asks_the_printers_of_a_box_that_is_off(
     clock: Clock, settled: None, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Two refreshes take longer than the real one on a busy machine.
-    monkeypatch.setattr(condition_reader, "PAUSE", 60.0)
+    monkeypatch.setattr(condition_reader, "READ_PAUSE", 60.0)
     before = house.cloud.count(STATUS)
     house.coordinator.async_refresh_soon("something happened")
     await house.coordinator.async_refresh()

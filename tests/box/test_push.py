@@ -10,7 +10,7 @@ from custom_components.lianke.account.request_limits import Account
 from custom_components.lianke.box.polling import (
     LATE_PUSH,
     MAX_USELESS,
-    PAUSE,
+    NOTIFY_PAUSE,
     USELESS_TIME,
     PushTracker,
 )
@@ -48,13 +48,13 @@ async def test_many_pushes_notify_once(
         pushes.record()
     assert not calls
     assert storage.last_push_at is not None
-    async with asyncio.timeout(PAUSE + 5):
+    async with asyncio.timeout(NOTIFY_PAUSE + 5):
         await until(lambda: calls)
     assert calls == ["one", "two"]
     end()
     calls.clear()
     pushes.record()
-    async with asyncio.timeout(PAUSE + 5):
+    async with asyncio.timeout(NOTIFY_PAUSE + 5):
         await until(lambda: calls)
     assert calls == ["one"]
     # And their time outlives a restart.
@@ -69,7 +69,7 @@ async def test_nobody_is_notified_after_the_end(pushes: PushTracker) -> None:
     pushes.listen(lambda: calls.append("notified"))
     pushes.record()
     pushes.stop()
-    await asyncio.sleep(PAUSE + 0.1)
+    await asyncio.sleep(NOTIFY_PAUSE + 0.1)
     assert not calls
 
 

@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.api import unknown as api_unknown
 from custom_components.lianke.api.answer_limits import MAX_ANSWER_ROWS
 from custom_components.lianke.api.unknown import Unknown, UnknownKind, unknown_parts, unknown_state
-from custom_components.lianke.box import unknown
+from custom_components.lianke.box import unknown_parts as kept_parts
 from tests.clock import until
 from tests.household import House, data_of
 from tests.simulator import Fault
@@ -163,7 +163,7 @@ async def test_they_outlive_a_restart_and_are_not_told_again(
 
 
 def test_what_cannot_be_read_of_the_file_is_left_out() -> None:
-    log = unknown.UnknownLog(lambda: None)
+    log = kept_parts.UnknownLog(lambda: None)
     good = {
         "kind": "field",
         "where": LISTED,
@@ -227,10 +227,10 @@ def test_what_is_unknown(where: str, data: object, found: list[tuple[str, str]])
 async def test_unknown_parts_are_few(caplog: pytest.LogCaptureFixture, house: House) -> None:
     """A printer with a new state at each poll filled the log, and the memory, for ever."""
     log = house.data.storage.unknown
-    for number in range(unknown.MAX_OF_A_KIND + 5):
+    for number in range(kept_parts.MAX_OF_A_KIND + 5):
         log.observe(unknown_state("odd" + "x" * number))
-    assert len(log.as_stored()) == unknown.MAX_OF_A_KIND
-    assert caplog.text.count("something unknown") == unknown.MAX_OF_A_KIND
+    assert len(log.as_stored()) == kept_parts.MAX_OF_A_KIND
+    assert caplog.text.count("something unknown") == kept_parts.MAX_OF_A_KIND
 
     where = "GET /device/device_info"
     wide = {chr(97 + n // 26) * 3 + chr(97 + n % 26) * 2: 1 for n in range(500)}
@@ -243,10 +243,10 @@ async def test_unknown_parts_are_few(caplog: pytest.LogCaptureFixture, house: Ho
     assert list(unknown_parts(LISTED, {"row": [*rows[1:], {"colour": 1}]}))
 
     # What is too long to be a name, or too big to be shown, is not kept.
-    named = Unknown(kind=UnknownKind.FIELD, where="x", name="n" * unknown.MAX_NAME)
+    named = Unknown(kind=UnknownKind.FIELD, where="x", name="n" * kept_parts.MAX_NAME)
     log.observe(named)
-    log.observe(replace(named, name="n", shape="x" * unknown.MAX_SHAPE))
-    assert len(log.as_stored()) == unknown.MAX_OF_A_KIND
+    log.observe(replace(named, name="n", shape="x" * kept_parts.MAX_SHAPE))
+    assert len(log.as_stored()) == kept_parts.MAX_OF_A_KIND
 
 
 async def test_answers_about_scanners_are_no_warning(

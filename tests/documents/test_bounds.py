@@ -16,7 +16,7 @@ import pytest
 
 from custom_components.lianke.documents.document import SourceKind
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.pages.lists import MAX_LIST_ENTRIES
 from custom_components.lianke.pages.page import MAX_MADE_BYTES
 from tests.documents.conftest import fetched

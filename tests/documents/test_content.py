@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.lianke.documents.sources import BASE64_PIECE, write_base64
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 
 
 def decoded(text: str, limit: int = 10**9) -> bytes:

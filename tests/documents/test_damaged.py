@@ -13,7 +13,7 @@ from custom_components.lianke.documents.conversion import (
     make_document,
 )
 from custom_components.lianke.documents.document import FileType
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from tests.documents.samples import ole, pdf_with_streams, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
 

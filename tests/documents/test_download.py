@@ -18,7 +18,7 @@ from custom_components.lianke.api import addresses
 from custom_components.lianke.api.addresses import NotPublicError, PublicResolver, is_public
 from custom_components.lianke.documents import download
 from custom_components.lianke.documents.download import async_download
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from tests.documents.certificates import certificate
 from tests.household import PDF, Site
 

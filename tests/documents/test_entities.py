@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import MockUser
 from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.page_documents import days_of
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from tests.documents.conftest import fetched
 from tests.documents.entities import Door, Family, Map, Shopping, add
 from tests.documents.samples import picture

@@ -13,7 +13,7 @@ import pytest
 
 from custom_components.lianke.documents.document import SourceKind
 from custom_components.lianke.documents.spool import Spool, copy_opened
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from tests.documents.conftest import fetched, spooled
 from tests.documents.samples import picture
 from tests.household import Site

@@ -20,8 +20,8 @@ from custom_components.lianke.documents.conversion import (
     convert_image,
 )
 from custom_components.lianke.documents.document import Document, FileType
-from custom_components.lianke.errors import InputError
 from custom_components.lianke.fair_queue import FairQueue
+from custom_components.lianke.input_error import InputError
 from tests.clock import until
 from tests.documents.samples import empty_webp, picture
 

@@ -10,7 +10,7 @@ import tracemalloc
 import pytest
 
 from custom_components.lianke.documents.document import MAX_OLE_ENTRIES, FileType, sniff
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from tests.documents.samples import ole, picture, tiff, zip64, zipped
 from tests.simulator import make_pdf
 

@@ -46,7 +46,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.lianke.documents import media as documents_media
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from tests import media_servers
 from tests.documents.certificates import certificate
 from tests.documents.samples import picture

@@ -29,7 +29,7 @@ from custom_components.lianke.documents.pdf_client import (
     lan_user,
 )
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from tests.clock import until
 from tests.documents.conftest import fetched, spooled
 from tests.documents.samples import pdf_with_streams, protected_pdf

@@ -18,7 +18,7 @@ from custom_components.lianke.documents.conversion import make_document
 from custom_components.lianke.documents.document import Document, SourceKind
 from custom_components.lianke.documents.sources import entity_of
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.pages.page import MAX_TEXT_BYTES
 from tests.documents.conftest import fetched, spooled
 from tests.documents.samples import ole, picture, tiff, zipped

@@ -22,7 +22,7 @@ from custom_components.lianke.documents.spool import (
     move_file,
     write_bytes,
 )
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from tests.documents.conftest import make, spooled
 
 

@@ -10,7 +10,7 @@ import pytest
 from custom_components.lianke.documents.document import FileType, SourceKind, sniff
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.pdf.photo_to_page import clean_page
 from tests.documents.conftest import fetched
 from tests.pdf.sheets import REQUEST, draw_request

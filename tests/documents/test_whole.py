@@ -23,7 +23,7 @@ from custom_components.lianke.documents.completeness import async_check_complete
 from custom_components.lianke.documents.document import Document, FileType, SourceKind
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.documents.spool import Spool
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.pdf import pdf_completeness, picture_completeness
 from custom_components.lianke.pdf.process import TaskError
 from tests.documents.conftest import fetched, site_without_pdfium, spooled

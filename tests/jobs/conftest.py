@@ -28,7 +28,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs import files
 from custom_components.lianke.jobs.box_jobs import JOB_KIND
 from custom_components.lianke.jobs.files import jobs_path, ledger_path

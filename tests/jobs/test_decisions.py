@@ -11,7 +11,7 @@ from typing import Any
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs import box_jobs, files, queue
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.clock import until

@@ -14,7 +14,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.const import CONF_APPROVAL_PRINTERS
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs import files, queue
 from custom_components.lianke.jobs.job import Asker, Job, JobState, Origin
 from custom_components.lianke.printing.builder import (

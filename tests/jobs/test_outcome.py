@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.lianke.api.errors import BoxNotRespondingError
 from custom_components.lianke.box.printer_status import PrinterStatus
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.clock import until
 from tests.household import show_state

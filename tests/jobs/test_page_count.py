@@ -13,7 +13,7 @@ from custom_components.lianke.documents import page_count
 from custom_components.lianke.documents.document import Document, file_digest
 from custom_components.lianke.documents.page_documents import async_text_document
 from custom_components.lianke.documents.spool import async_get_spool
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import LimitError, waits_uncounted
 from custom_components.lianke.printing.builder import (

@@ -32,8 +32,8 @@ from custom_components.lianke.api.errors import (
 from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.api.tasks import TaskResult, TaskState
 from custom_components.lianke.box.printer_status import PrinterStatus
-from custom_components.lianke.errors import InputError
 from custom_components.lianke.fair_queue import lan_owner
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs import outcome, rules
 from custom_components.lianke.jobs.job import MOVED, Asker, Delivery, Job, JobState, PersonReason
 from custom_components.lianke.jobs.rules import QueueReason, Verdict

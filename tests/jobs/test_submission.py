@@ -9,7 +9,7 @@ from unittest.mock import patch
 from homeassistant.core import Context
 import pytest
 
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs import rules
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.printing.builder import ReprintChanges, async_print_again

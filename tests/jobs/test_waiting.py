@@ -4,7 +4,7 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.api.stored import StoredError
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs.job import MAX_REASONS, Job, JobState
 from custom_components.lianke.printing.print_action import job_dict
 from tests.jobs.conftest import Shop

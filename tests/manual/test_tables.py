@@ -19,7 +19,7 @@ from custom_components.lianke.api.options import (
     QUALITIES,
     SCALES,
 )
-from custom_components.lianke.binary_sensor import CONDITIONS, CONNECTIVITY, PROBLEM
+from custom_components.lianke.binary_sensor import CONNECTIVITY, PRINTER_CONDITIONS, PROBLEM
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.button import (
     BOX_BUTTONS,
@@ -158,7 +158,7 @@ def _entity_rows(language: str, described: list[tuple[str, Any]]) -> dict[str, t
             [
                 ("sensor", STATUS),
                 ("binary_sensor", PROBLEM),
-                *(("binary_sensor", one) for one in CONDITIONS),
+                *(("binary_sensor", one) for one in PRINTER_CONDITIONS),
                 ("sensor", INK),
                 *(("sensor", one) for one in JOB_SENSORS),
                 ("event", JOB_EVENTS),

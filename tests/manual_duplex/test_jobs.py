@@ -15,7 +15,7 @@ import pytest
 
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.api.tasks import TaskState
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import FIRST_SIDES_ONLY, NOT_TURNED, Job, JobState
 from custom_components.lianke.manual_duplex import public_dict, rest_of

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.pages.clean import MAX_HTML_DEPTH, clean_css
 from custom_components.lianke.pages.compose import html_page
 from custom_components.lianke.pages.page import MAX_TEXT_BYTES, PageStyle

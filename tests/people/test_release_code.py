@@ -12,7 +12,7 @@ import pytest
 
 from custom_components.lianke.button import RELEASE_JOBS
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.people import release_code
 from custom_components.lianke.people.initiator import asked_by_tool
 from custom_components.lianke.people.release_code import (

@@ -20,7 +20,7 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.page_documents import async_notification
 from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import async_get_spool, write_bytes
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.printing import print_action
 from custom_components.lianke.printing.builder import LanSender, PrintRequest, async_print_one
 from custom_components.lianke.printing.builtin_pages import async_print_page

@@ -28,7 +28,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.api.tasks import parse_callback
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.manual_duplex import public_dict

@@ -24,7 +24,7 @@ from custom_components.lianke.api.tasks import TaskResult, TaskState
 from custom_components.lianke.box.printer_status import PrinterStatus
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs.files import DAMAGED_PREFIX, ledger_path
 from custom_components.lianke.jobs.job import (
     FINAL_JOB_STATES,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from custom_components.lianke.const import ScanColor, ScanSource
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.scanner.hub import Abilities
 from custom_components.lianke.scanner.scan_job import ScanRequest
 

@@ -14,7 +14,7 @@ import pytest
 from custom_components.lianke.api.scanning import Scanners, ScanTask
 from custom_components.lianke.const import ScanSource
 from custom_components.lianke.documents.download import async_download
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.scan_job import ScanRequest
 from tests.clock import Clock

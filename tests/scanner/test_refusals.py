@@ -24,7 +24,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.actions import async_describe_scan
 from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub

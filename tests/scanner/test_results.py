@@ -13,7 +13,7 @@ from custom_components.lianke.api import scanning as api_scanning
 from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.const import ScanColor, ScanSource
 from custom_components.lianke.documents.download import async_download
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.scan_job import ScanRequest
 from tests.household import House, Site

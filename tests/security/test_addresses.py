@@ -13,7 +13,7 @@ import pytest
 
 from custom_components.lianke.api.addresses import DEFAULT_SERVER, check_server
 from custom_components.lianke.documents.download import async_download
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 
 REFUSED = {"url_invalid", "url_not_https", "url_not_public", "url_unreachable"}
 # P stands for a port at which this machine listens.

@@ -34,8 +34,8 @@ from custom_components.lianke.api.models import Credentials
 from custom_components.lianke.api.stored import StoredError
 from custom_components.lianke.documents import conversion
 from custom_components.lianke.documents.document import FileType
-from custom_components.lianke.errors import InputError
 from custom_components.lianke.flows.binding import checked_key
+from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.pages import testpage
 from custom_components.lianke.pdf import process
@@ -308,7 +308,7 @@ CALLS: dict[str, tuple[Callable[[int], bool], int]] = {
 
 
 DOCUMENTS: dict[str, Case] = {
-    "errors.MAX_QUOTED": (
+    "input_error.MAX_QUOTED": (
         lambda: len(InputError("file_damaged", name="x" * MANY).placeholders["name"]),
         200,
     ),

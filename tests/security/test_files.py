@@ -23,7 +23,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.documents.local_files import open_allowed
-from custom_components.lianke.errors import InputError
+from custom_components.lianke.input_error import InputError
 from tests.household import ask, came_out, data_of, device_of, make_media, sent, without_shares
 from tests.simulator import Simulator, make_pdf
 

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from aiohttp import ClientSession, TCPConnector, ThreadedResolver
 import pytest
 
-from custom_components.lianke.box.unknown import MAX_OF_A_KIND
+from custom_components.lianke.box.unknown_parts import MAX_OF_A_KIND
 from custom_components.lianke.jobs.job import JobState
 from tests.conftest import LOGGER
 from tests.proof.conftest import (

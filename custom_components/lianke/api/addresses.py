@@ -8,7 +8,7 @@ from aiohttp import ThreadedResolver
 from aiohttp.abc import ResolveResult
 from yarl import URL
 
-from ..errors import InputError
+from ..input_error import InputError
 
 # Allocated IPv6 space (RFC 4291, 2.4). `ipaddress` calls more than that global.
 GLOBAL_UNICAST: Final = IPv6Network("2000::/3")

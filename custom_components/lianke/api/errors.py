@@ -10,7 +10,7 @@ from inspect import iscoroutinefunction
 import re
 from typing import Any, ClassVar, override
 
-from ..errors import MAX_QUOTED, InputError
+from ..input_error import MAX_QUOTED, InputError
 
 # Messages about the ApiKey. No document says what the service answers to a wrong one.
 _ABOUT_API_KEY = re.compile(r"(?i)api[\s_-]*key")

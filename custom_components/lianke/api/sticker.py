@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-from ..errors import InputError
+from ..input_error import InputError
 from .errors import CredentialsError
 from .models import Credentials
 

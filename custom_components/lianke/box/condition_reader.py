@@ -23,7 +23,7 @@ _LOGGER = logging.getLogger(__name__)
 # Printers read after a hint that names none, such as a push.
 MAX_AT_ONCE = 3
 # Seconds before reading starts, so that listeners get the poll's result first.
-PAUSE = 0.1
+READ_PAUSE = 0.1
 # By entry: until when the box may still work on a request whose answer was lost (monotonic clock).
 BUSY_UNTIL: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_busy_until")
 
@@ -141,7 +141,7 @@ class ConditionReader:
         return sorted(able, key=self._turns.last)
 
     async def _async_read_pending(self) -> None:
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(READ_PAUSE)
         while self._pending:
             if None in self._pending:
                 # Expand the rotation first, so that a printer that is also requested by its key is read once.

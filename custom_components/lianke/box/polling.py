@@ -64,7 +64,7 @@ REFRESH_SPACING = 5
 # Seconds. A push that arrives this soon after polling found a change was merely late.
 LATE_PUSH = 60
 # Seconds until listeners are notified: the change itself goes first, and a burst of pushes is reported once.
-PAUSE = 0.5
+NOTIFY_PAUSE = 0.5
 # Pushes are not trusted once this many of them in USELESS_TIME (seconds) caused a poll that found nothing new.
 MAX_USELESS = 3
 USELESS_TIME = 3600
@@ -107,7 +107,7 @@ class PushTracker:
             self._storage.save_push_address(self._account.fingerprint)
         self._pending = True
         if self._timer is None:
-            self._timer = self._hass.loop.call_later(PAUSE, self._notify_listeners)
+            self._timer = self._hass.loop.call_later(NOTIFY_PAUSE, self._notify_listeners)
 
     @callback
     def stop(self) -> None:

@@ -29,7 +29,7 @@ from ..api.models import Box, DriverState, Printer
 from ..api.stored import READ, Stored, read_time
 from ..const import DOMAIN
 from .page_counts import PageCounts, month_of
-from .unknown import UnknownLog
+from .unknown_parts import UnknownLog
 
 STORAGE_VERSION = 1
 # Removed boxes whose data is kept; those removed longest ago are forgotten.

@@ -15,8 +15,8 @@ from PIL import Image, ImageOps, features
 
 from ..api.coerce import to_encodable
 from ..const import DOMAIN
-from ..errors import InputError
 from ..fair_queue import FairQueue
+from ..input_error import InputError
 from ..pages.compose import csv_page, markdown_page, text_page
 from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, page_too_large
 from ..pages.page_estimate import pages_at_most

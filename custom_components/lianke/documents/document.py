@@ -16,7 +16,7 @@ import zipfile
 
 from ..api.stored import Record
 from ..api.upload import UploadFile
-from ..errors import InputError
+from ..input_error import InputError
 from .encoding import SURE_ENCODINGS, UTF_16, can_be_text, guess_encoding
 
 

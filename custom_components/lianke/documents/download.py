@@ -13,7 +13,7 @@ from homeassistant.util.ssl import get_default_context
 from yarl import URL
 
 from ..api.addresses import NotPublicError, PublicResolver, is_public
-from ..errors import InputError
+from ..input_error import InputError
 from .document import too_large
 from .encoding import decode_text
 from .spool import CHUNK_BYTES, open_private, translate_disk_errors

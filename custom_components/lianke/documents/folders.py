@@ -12,7 +12,7 @@ from typing import Final
 
 from homeassistant.core import HomeAssistant
 
-from ..errors import InputError
+from ..input_error import InputError
 from .local_files import allowed_path, check_not_public, media_roots, open_folder
 from .spool import translate_disk_errors
 

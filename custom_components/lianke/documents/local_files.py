@@ -10,7 +10,7 @@ from homeassistant.auth.models import User
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized, UnknownUser
 
-from ..errors import InputError
+from ..input_error import InputError
 
 # Never read, whatever is allowed: these names anywhere, these folders below the configuration.
 FORBIDDEN_NAMES: Final = frozenset({"secrets.yaml"})

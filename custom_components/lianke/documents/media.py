@@ -32,7 +32,7 @@ from yarl import URL
 
 from ..api.addresses import is_loopback
 from ..const import DOMAIN
-from ..errors import InputError
+from ..input_error import InputError
 from .download import async_download
 from .local_files import LocalFile, async_user_of, media_roots
 

@@ -21,7 +21,7 @@ from homeassistant.util import dt as dt_util
 from ..api.capabilities import Capabilities, Paper
 from ..api.coerce import to_encodable, to_list, to_mapping
 from ..const import DOMAIN
-from ..errors import InputError
+from ..input_error import InputError
 from ..pages.compose import html_page, markdown_page, text_page
 from ..pages.lists import (
     COMPLETED,

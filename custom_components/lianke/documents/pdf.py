@@ -11,7 +11,7 @@ from homeassistant.exceptions import HomeAssistantError
 from ..api.capabilities import Paper
 from ..api.options import COLORS, ORIENTATIONS, ResolvedOptions, select_pages
 from ..const import DOMAIN
-from ..errors import InputError
+from ..input_error import InputError
 from ..pdf.process import MAX_SOURCE_PAGES, MEMORY
 from .document import IMAGES, Document, FileType, too_large
 from .pdf_client import PdfError, async_get_pdf_worker

@@ -27,7 +27,7 @@ from ..api.options import (
     select_pages,
 )
 from ..const import DOMAIN
-from ..errors import InputError
+from ..input_error import InputError
 from ..pages.page import A4_HEIGHT, A4_WIDTH
 from ..pdf.process import FONT_SUFFIXES, MAX_SOURCE_PAGES
 from .conversion import make_document

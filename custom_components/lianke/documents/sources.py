@@ -14,7 +14,7 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import config_validation as cv
 
 from ..api.options import ORIENTATIONS, ResolvedOptions
-from ..errors import InputError
+from ..input_error import InputError
 from ..pdf.ending import check_end
 from ..pdf.process import TaskError
 from ..pdf.raster import PWG_SYNC, URF_SYNC

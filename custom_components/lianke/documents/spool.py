@@ -25,7 +25,7 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
-from ..errors import InputError
+from ..input_error import InputError
 from .document import Document, too_large
 from .pdf import PageDrawing
 from .pdf_client import PdfError

@@ -30,7 +30,7 @@ from ..api.models import Credentials, DriverState, Printer, PrinterKind
 from ..api.sticker import parse_credentials, read_photo
 from ..api.transport import Purpose
 from ..const import CONF_SERVER
-from ..errors import InputError
+from ..input_error import InputError
 from ..options_frame import EXPLAINED_EVERYWHERE, choice
 from ..pages.clean import escape_markdown
 from ..printing.builtin_pages import async_print_test_page
@@ -175,7 +175,7 @@ ANOTHER_ACCOUNT = "another"
 # No key looks like this, so a half-edited one is refused.
 KEPT_KEY = "•" * 12
 
-EXPLAINED = EXPLAINED_EVERYWHERE | {
+EXPLAINED_IN_SETUP = EXPLAINED_EVERYWHERE | {
     "box_never_activated",
     "box_not_found",
     "box_not_provisioned",

@@ -25,7 +25,7 @@ from ..api.stored import Record, to_plain_json
 from ..const import HOLD_HOURS
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
-from ..errors import InputError
+from ..input_error import InputError
 from ..ledger import CLOSE_TIME, Lease, Ledger, RecordChange, Records, Table, View
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError, RowKey, loads
 from .files import JobFiles

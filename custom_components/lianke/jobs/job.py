@@ -23,8 +23,8 @@ from ..api.options import ResolvedOptions, count_selected, most_selected
 from ..api.stored import READ, Record, StoredError, to_plain_json
 from ..const import DOMAIN
 from ..documents.document import Document, FileType
-from ..errors import InputError
 from ..fair_queue import Owner, lan_owner
+from ..input_error import InputError
 
 # Reasons for which one job waits; a stored record with more is malformed.
 MAX_REASONS: Final = 8

@@ -29,8 +29,8 @@ from ..coordinator import LiankeCoordinator, printer_identifier
 from ..documents.document import file_digest
 from ..documents.page_count import PageCounter
 from ..documents.spool import disk_full, unlink_all
-from ..errors import InputError
 from ..fair_queue import Owner
+from ..input_error import InputError
 from ..ledger import Change, Ledger, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError
 from .box_jobs import BoxJobs, JobWorker, Rule, ignore_error

@@ -18,8 +18,8 @@ from ..api.options import ResolvedOptions, count_selected
 from ..box.printer_status import HOLDING, PrinterStatus
 from ..const import CONF_QUIET_FROM, CONF_QUIET_TO, MAX_DOCUMENT_MB
 from ..documents.document import Document, FileType
-from ..errors import InputError
 from ..fair_queue import Owner
+from ..input_error import InputError
 from .job import (
     CONVERTED,
     HANDED_ON,

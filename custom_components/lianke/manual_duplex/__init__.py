@@ -21,7 +21,7 @@ from ..documents.document import IMAGES, Document, FileType, digest_of, file_dig
 from ..documents.pdf import sheet_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from ..documents.spool import async_get_spool
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import Delivery, Job, JobState, PersonReason, job_error
 from ..jobs.rules import max_document_bytes
 from ..pdf.process import MAX_SOURCE_PAGES

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import nh3
 import segno
 
-from ..errors import InputError
+from ..input_error import InputError
 from .page import MAX_TEXT_BYTES
 
 SCHEME = "qr:"

@@ -10,7 +10,7 @@ from html import escape
 import io
 import re
 
-from ..errors import InputError
+from ..input_error import InputError
 from .clean import clean_html, read_frame
 from .page import WRAP, PageStyle, has_long_words, is_blank, page, table_style
 

@@ -13,7 +13,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
-from ..errors import InputError
+from ..input_error import InputError
 from .clean import SCHEME, check_codes, qr_image
 from .page import MAX_MADE_BYTES, PageStyle, break_long_words, page_too_large, table_style
 

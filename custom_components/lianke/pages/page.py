@@ -11,7 +11,7 @@ from typing import Final
 import unicodedata
 
 from ..api.capabilities import Paper
-from ..errors import InputError
+from ..input_error import InputError
 
 # Of text, Markdown, HTML or a table that is composed into a page.
 MAX_TEXT_BYTES: Final = 1024 * 1024

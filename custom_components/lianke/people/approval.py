@@ -11,7 +11,7 @@ from homeassistant.util import dt as dt_util
 from .. import const
 from ..box.page_counts import PageCounts, month_of
 from ..devices import Target, status_entity
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job_error
 from ..jobs.queue import People
 from .initiator import async_find_initiator

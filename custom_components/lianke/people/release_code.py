@@ -11,8 +11,8 @@ from homeassistant.helpers.singleton import singleton
 from homeassistant.util.limited_size_dict import LimitedSizeDict
 
 from ..const import DOMAIN
-from ..errors import InputError
 from ..fair_queue import FairQueue
+from ..input_error import InputError
 
 # Characters of a code.
 MIN_CODE: Final = 4

@@ -32,7 +32,7 @@ from ..documents.local_files import async_check_entity
 from ..documents.pdf import can_draw, picture_type, plan_drawing
 from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import REJECTED, Job, PersonReason
 from .initiator import Initiator, async_find_initiator
 

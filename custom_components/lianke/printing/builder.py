@@ -44,8 +44,8 @@ from ..documents.sheets import (
 )
 from ..documents.sources import DocumentRequest
 from ..documents.spool import Spool, async_get_spool
-from ..errors import InputError
 from ..fair_queue import FairQueue, NoPlaceError, Owner, lan_owner
+from ..input_error import InputError
 from ..jobs.job import Asker, Delivery, Job, JobSpec
 from ..jobs.queue import PrintQueue
 from ..jobs.rules import asks_for_more, max_document_bytes, with_options

@@ -30,7 +30,7 @@ from ..const import DOMAIN
 from ..documents.completeness import INCOMPLETE_REASONS, async_check_picture
 from ..documents.document import Document
 from ..documents.pdf_client import PdfError
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import Delivery, JobState, type_and_place
 from ..jobs.outcome import PRINTED_CODE, may_have_arrived
 from ..runtime import LiankeData

@@ -17,7 +17,7 @@ import voluptuous as vol
 from ..box.printer_status import HOLDING, PrinterStatus
 from ..const import CONF_FALLBACK_PRINTERS, FALLBACK_MINUTES, FALLBACK_PRINTER
 from ..devices import Target, async_check_target
-from ..errors import InputError
+from ..input_error import InputError
 from ..options_frame import (
     CONF_TARGET,
     BoxOptionsFlow,

@@ -36,7 +36,7 @@ from ..devices import (
     async_target,
     async_target_of_job,
 )
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import Asker, Job, Origin
 from ..people.approval import async_answer
 from ..people.initiator import async_find_initiator

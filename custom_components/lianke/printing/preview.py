@@ -19,7 +19,7 @@ from ..documents.pdf import PageDrawing, can_draw, pdf_error, picture_type, plan
 from ..documents.pdf_client import PdfError, PdfUnavailableError
 from ..documents.sources import Source
 from ..documents.spool import KEPT_FOR, async_get_spool
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import Delivery
 from ..jobs.rules import check_range
 from ..runtime import async_error_text, preview_signal

@@ -21,7 +21,7 @@ from ..documents.conversion import clean_title
 from ..documents.document import SourceKind
 from ..documents.sheets import SheetOptions
 from ..documents.sources import Source, async_get_document
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..jobs.queue import PrintQueue
 from ..jobs.rules import REQUEST_ID_LIFE, frees_request_id, waits_uncounted

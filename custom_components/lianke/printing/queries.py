@@ -23,7 +23,7 @@ from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names,
 from ..api.tasks import DayTask
 from ..const import DOMAIN
 from ..devices import Target, loaded_data
-from ..errors import InputError
+from ..input_error import InputError
 from ..people.rights import async_check_caller
 from ..runtime import LiankeConfigEntry
 

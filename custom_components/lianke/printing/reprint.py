@@ -26,7 +26,7 @@ from ..api.options import (
 from ..devices import Target
 from ..documents.document import FileType
 from ..documents.sheets import BORDERLESS, FIT_SCALE, LAYOUT_OPTIONS
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import Job
 from .builder import Mover, ReprintChanges, async_move_to, async_resolve
 

@@ -29,7 +29,7 @@ from ..documents.sheets import (
     SHEETS,
     STAMPS,
 )
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import JobState, PersonReason
 from ..pdf.process import MAX_SOURCE_PAGES
 from ..people.release_code import MAX_CODE, MIN_CODE

@@ -43,7 +43,7 @@ def async_setup(hass: HomeAssistant) -> None:
     hass.http.register_view(ScanPictureView)
 
 
-async def async_watch(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
+async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Follow a box's scanners while the preview feature is on. Call it before the entities are made. Raises OSError."""
     hub = hass.data.setdefault(HUBS, {})[entry.entry_id] = ScannerHub(hass, entry)
     await hub.async_load()

@@ -21,7 +21,7 @@ from ..const import CONF_SCAN_SCRIPT, DOMAIN, ScanColor, ScanSource
 from ..devices import async_printer_device, async_target, async_targeted_devices
 from ..documents.folders import find_folder
 from ..documents.sheets import WHOLE_PICTURE
-from ..errors import MAX_QUOTED, InputError
+from ..input_error import MAX_QUOTED, InputError
 from ..people.notifications import (
     CLEAR_NOTIFICATION,
     EVENT_ACTION,

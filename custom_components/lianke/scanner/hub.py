@@ -26,8 +26,8 @@ from ..api.errors import LiankeError
 from ..api.scanning import Scanner
 from ..const import DOMAIN, ScanColor, ScanSource
 from ..documents.spool import disk_full
-from ..errors import InputError
 from ..fair_queue import FairQueue, NoPlaceError, QueuePlace
+from ..input_error import InputError
 from ..ledger import Table, View
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
 from ..runtime import LiankeConfigEntry

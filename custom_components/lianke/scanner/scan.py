@@ -32,7 +32,7 @@ from ..documents.document import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from ..documents.download import async_download
 from ..documents.pdf_client import PdfError
 from ..documents.spool import Spool, async_get_spool, unlink_all, write_bytes
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.outcome import may_have_arrived
 from ..jobs.rules import max_document_bytes
 from ..runtime import LiankeConfigEntry

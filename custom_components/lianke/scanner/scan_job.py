@@ -14,7 +14,7 @@ from ..api.stored import Record, to_plain_json
 from ..const import DOMAIN, ScanColor, ScanSource
 from ..documents.document import CONTENT_TYPES
 from ..documents.media import KEPT_SCANS, URI_SCHEME
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import Asker
 from ..ledger_file import Kind
 from ..runtime import LiankeConfigEntry

@@ -34,7 +34,7 @@ from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
 from ..documents.sheets import WHOLE_PICTURE, SheetOptions
 from ..documents.spool import disk_full, unlink_all
-from ..errors import MAX_QUOTED, InputError
+from ..input_error import MAX_QUOTED, InputError
 from ..jobs.box_jobs import ignore_error
 from ..jobs.job import Asker
 from ..jobs.opening import async_remove_records

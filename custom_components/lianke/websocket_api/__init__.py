@@ -30,7 +30,7 @@ from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN, KEEP_PRI
 from ..devices import Target, async_check_target, async_target
 from ..documents.sheets import async_find_corners
 from ..documents.spool import async_get_spool
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import Job
 from ..jobs.rules import max_document_bytes
 from ..printing.handlers import ACTIONS

@@ -32,7 +32,7 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..box.printer_status import PrinterSnapshot, PrinterStatus, faults_of
 from ..const import BEYOND_REFUSED, CONF_MONTHLY_BEYOND, DOMAIN, KEEP_PRINTED_HOURS
 from ..devices import async_may, async_printer_device
-from ..errors import InputError
+from ..input_error import InputError
 from ..jobs.job import Job, JobState, PersonReason
 from ..jobs.rules import waits_uncounted
 from ..people.approval import pages_left

@@ -15,7 +15,7 @@ from yarl import URL
 from ...devices import Target
 from ...documents.download import IDENTITY, DamagedDataError, async_save
 from ...documents.spool import async_get_spool
-from ...errors import InputError
+from ...input_error import InputError
 from ...ipp import model as values
 from ...ipp.model import (
     Attributes,

@@ -17,8 +17,8 @@ from ...api.options import ORIENTATIONS, options_in
 from ...documents.conversion import clean_title
 from ...documents.document import Document, file_digest
 from ...documents.sources import DocumentRequest, async_received_document
-from ...errors import InputError
 from ...fair_queue import NoPlaceError, lan_owner
+from ...input_error import InputError
 from ...ipp.model import IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.rules import max_document_bytes

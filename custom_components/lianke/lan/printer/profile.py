@@ -28,7 +28,7 @@ from ...api.options import (
 from ...box.storage import StoredPrinter
 from ...const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS
 from ...devices import async_printer_device
-from ...errors import InputError
+from ...input_error import InputError
 from ...manual_duplex import is_set_up
 from ...runtime import LiankeConfigEntry
 

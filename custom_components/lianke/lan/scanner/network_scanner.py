@@ -20,7 +20,6 @@ from ...const import CONF_LAN_SCANNERS, DOMAIN, JPEG_TYPE, LAN_SCANNER_PATH, Sca
 from ...documents.document import FileType
 from ...documents.pdf_client import PdfError, async_get_pdf_worker, lan_user
 from ...documents.spool import Spool, async_get_spool, unlink_all
-from ...errors import InputError
 from ...escl.messages import (
     SCAN_RESOLUTIONS,
     UNITS_PER_INCH,
@@ -32,6 +31,7 @@ from ...escl.messages import (
     ScanSettings,
 )
 from ...fair_queue import FairQueue, NoPlaceError, QueuePlace
+from ...input_error import InputError
 from ...jobs.rules import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
