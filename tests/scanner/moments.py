@@ -23,7 +23,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents import folders
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.jobs.files import ledger_path
-from custom_components.lianke.jobs.opening import async_close_ledger
+from custom_components.lianke.jobs.opening import DATA_LEDGER, async_close_ledger
 from custom_components.lianke.ledger import Ledger
 from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError
 from custom_components.lianke.scanner.scan_job import ScanJob, ScanUpdate
@@ -107,10 +107,13 @@ class Moments:
     async def async_start(self) -> None:
         """Start with what a power cut has left."""
         hass, entry = self.house.hass, self.house.entry
+        old = hass.data[DATA_LEDGER]._file
         # What the disk of the dead refuses is not waited for.
         with patch.object(ledger, "CLOSE_TIME", 0.1):
             await hass.config_entries.async_unload(entry.entry_id)
             await async_close_ledger(hass)
+        # A thread that was late would close it below the next life, and take the log away with it.
+        await hass.async_add_executor_job(old.close)
 
         def put_back() -> None:
             shutil.rmtree(self.root)

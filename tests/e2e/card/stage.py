@@ -41,6 +41,8 @@ BROWSER_OPTIONS = [
 ]
 UNDER_WAY = ("uploading", "queued", "processing", "sending", "canceling")
 PATIENCE = 30.0  # seconds; a loaded machine is slow
+# Seconds until a dashboard has its first card: browser and Home Assistant may have been started a moment ago.
+COLD_START = 120.0
 # Seconds until everything answers (AWAY and REST of guard.ts).
 STILL = 1.6
 # What Home Assistant's own pages log whatever is on them.
@@ -349,6 +351,9 @@ class Stage:
             await self._log_in(page, language, tokens)
             screen.watch()
             await page.goto(f"{self.home.url}{path}")
+            if path.startswith(f"/{DASHBOARD}") and not alone:
+                first = page.locator("ha-card").first
+                await first.wait_for(state="attached", timeout=COLD_START * 1000)
             yield screen
             screen.ignore()
             left = [
