@@ -444,6 +444,9 @@ async def test_few_former_printers_and_entries_are_kept(hass: HomeAssistant, hou
         storage = data_of(entry).storage
         assert len(storage.printers) == MAX_PRINTERS
         assert len(storage._as_stored()["former_printers"]) <= MAX_FORMER_PRINTERS
+    await rest(house.hass)
+    # It may have been loaded anew meanwhile.
+    storage = data_of(entry).storage
     storage.former_entries = [f"e{number}" for number in range(2 * MAX_FORMER_ENTRIES)]
     storage.record_foreign_task()
     await remove(house)

@@ -85,7 +85,7 @@ async def outcome(worker: PdfWorker, task: str, path: Path, seconds: float) -> s
             for task in ("count", "draw", "lay_out")
             for make, reasons in (
                 (hostile_pdfs.many_pages, {None, "time"}),
-                (hostile_pdfs.deep_tree, {None, "damaged", "memory"}),
+                (hostile_pdfs.deep_tree, {None, "damaged", "memory", "time"}),
                 (hostile_pdfs.tree_in_a_circle, {None, "damaged"}),
                 (hostile_pdfs.long_chain, {None, "memory", "time"}),
                 (hostile_pdfs.deep_brackets, {None, "damaged"}),
@@ -140,7 +140,7 @@ async def test_twenty_documents_with_seals_are_open_together(
     request = layout_request(path, files=files, sheet="4_up", watermark="PAID", numbers=True)
     assert (await worker.async_run("lay_out", request))["pages"] == 5
     assert peak(worker) < SMALL_MEMORY
-    assert handles(worker) == before
+    assert handles(worker) <= before
 
 
 @pytest.mark.long

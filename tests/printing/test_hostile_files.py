@@ -81,7 +81,8 @@ async def test_ten_jobs_print_beside_them(
     answers = await asyncio.gather(*attacks)
     english = await async_get_translations(hass, "en", "exceptions", [DOMAIN])
     for number, (path, reasons) in enumerate(bad):
-        laid_out: set[str | None] = {LAID_OUT.get(reason, reason) for reason in reasons}
+        # Its pages are counted first, which may need too much of its own.
+        laid_out = reasons | {LAID_OUT.get(reason, reason) for reason in reasons}
         pair = answers[2 * number : 2 * number + 2]
         for answer, known in zip(pair, (reasons, laid_out), strict=True):
             assert answer in known, path.name

@@ -150,17 +150,19 @@ COUNT = """() => {
 }"""
 
 
-async def shown(page: Page) -> None:
-    """Wait until the card has drawn both printers, the quick buttons and what it notes, which loads on its own."""
+async def shown(page: Page, kind: str = "ha-alert") -> None:
+    """Wait for both printers, the quick buttons, and an element that loads on its own: what the card notes, or asks."""
     await page.wait_for_function(
-        f"(() => {{ const found = ({COUNT})(); return found.printers > 2 && found.kinds.includes('ha-alert'); }})()"
+        f"(kind) => {{ const found = ({COUNT})(); return found.printers > 2 && found.kinds.includes(kind); }}",
+        arg=kind,
     )
 
 
 async def test_no_text_becomes_markup(page: Page, asked: list[str]) -> None:
     """Every payload in every place: no new kind of element, no handler, no request, the text is shown."""
     await page.evaluate("(view) => window.show(view, {})", view("plain"))
-    await shown(page)
+    for kind in "ha-alert", "lianke-ask":
+        await shown(page, kind)
     plain = await page.evaluate(COUNT)
     assert "plain" in plain["text"]
     assert "img" not in plain["kinds"]

@@ -14,10 +14,12 @@ from .page import MM_A_POINT, WRAP, PageStyle, base_size
 
 _BLANKS: Final = " \t\n\r\f"
 _IDEOGRAPHS: Final = "\u3400-\u9fff\U00020000-\U0003ffff"
-# Browsers break lines only between two of these: at blanks, and between Chinese characters.
+# Browsers break lines only between two of these: at blanks, and between Chinese characters. It never goes back: a word
+# of a million characters would take 150 bytes for each.
 _UNBROKEN: Final = re.compile(
-    rf"[{_BLANKS}]+|(?:[^{_BLANKS}{_IDEOGRAPHS}]|[{_IDEOGRAPHS}](?![{_IDEOGRAPHS}]))+[{_IDEOGRAPHS}]?|[{_IDEOGRAPHS}]"
+    rf"[{_BLANKS}]++|(?:[^{_BLANKS}{_IDEOGRAPHS}]++|[{_IDEOGRAPHS}](?![{_IDEOGRAPHS}]))++[{_IDEOGRAPHS}]?|[{_IDEOGRAPHS}]"
 )
+_BLANK_RUN: Final = re.compile(f"[{_BLANKS}]+")
 # Runs that no browser breaks at all, and every other character by itself.
 _ATOM: Final = re.compile(rf"[0-9A-Za-z]+|[^0-9A-Za-z{_BLANKS}]")
 _EAST_ASIAN: Final = re.compile(
@@ -269,7 +271,7 @@ class _Measure(HTMLParser):
     @override
     def handle_data(self, data: str) -> None:
         if not self._keeps_lines():
-            data = re.sub(f"[{_BLANKS}]+", " ", data)
+            data = _BLANK_RUN.sub(" ", data)
         self._text.append(data)
 
     def _keeps_lines(self) -> bool:

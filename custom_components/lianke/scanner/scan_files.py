@@ -50,8 +50,8 @@ async def async_draw_page(
     """Make a JPEG of a scanned page; `how` are fields of the PDF process' `scan_page`. Raises PdfError."""
     is_pdf = path.suffix == FileType.PDF
     request = {"path": str(path), "target": str(target), "is_pdf": is_pdf, "color": "color", **how}
-    worker = async_get_pdf_worker(hass)
-    await worker.async_run("scan_page", request, user=user, seconds=seconds or JOIN_SECONDS)
+    seconds = JOIN_SECONDS if seconds is None else seconds
+    await async_get_pdf_worker(hass).async_run("scan_page", request, user=user, seconds=seconds)
 
 
 async def async_join_pages(
@@ -67,8 +67,8 @@ async def async_join_pages(
     """Make a PDF of at most `limit` bytes. Raises PdfError."""
     paths = [*map(str, pages)]
     request = {"paths": paths, "target": str(target), "limit": limit, "mono": mono}
-    worker = async_get_pdf_worker(hass)
-    await worker.async_run("join_scans", request, user=user, seconds=seconds or JOIN_SECONDS)
+    seconds = JOIN_SECONDS if seconds is None else seconds
+    await async_get_pdf_worker(hass).async_run("join_scans", request, user=user, seconds=seconds)
 
 
 async def async_make_files(
