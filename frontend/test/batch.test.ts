@@ -405,8 +405,8 @@ test("what Home Assistant draws itself follows at once", async () => {
   await batch.preview();
   vi.useFakeTimers();
   batch.choose("paper", 11);
-  // It also waits for what is fetched.
-  await vi.waitFor(() => expect(data("preview")).toMatchObject({ paper: 11 }));
+  await vi.advanceTimersByTimeAsync(250);
+  expect(data("preview")).toMatchObject({ paper: 11 });
 });
 
 test("a picture has no pages to choose from, nor beside a document that has", async () => {

@@ -1,5 +1,5 @@
 /* A fake Home Assistant and messages for the card, for tests of single parts. */
-import { vi } from "vitest";
+import { beforeEach, vi } from "vitest";
 import type { Part } from "../src/components/part";
 import { CardContext } from "../src/context";
 import { stubConfig } from "../src/config";
@@ -8,9 +8,14 @@ import type { CardConfig, HomeAssistant, Job, Printer } from "../src/types";
 
 export const asked: Record<string, unknown>[] = [];
 
+/* A timer of an earlier test may still ask for a preview; that is none of the present one's. */
+let present: object | undefined;
+beforeEach(() => void (present = {}));
+
 /* answers: by the type of the command or the name of its action; an Error, or an object with a code, is thrown. */
-export const makeHass = (answers: Record<string, unknown> = {}, language = "en"): HomeAssistant =>
-  ({
+export const makeHass = (answers: Record<string, unknown> = {}, language = "en"): HomeAssistant => {
+  const test = present;
+  return {
     language,
     locale: { language },
     states: {},
@@ -20,14 +25,15 @@ export const makeHass = (answers: Record<string, unknown> = {}, language = "en")
     localize: () => "",
     loadBackendTranslation: async () => () => "",
     callWS: async (message: Record<string, unknown>) => {
-      asked.push(message);
+      if (!test || test === present) asked.push(message);
       // Like the integration's command, refuse every other field.
       if (message["type"] === "lianke/action" && Object.keys(message).length !== 3) throw new Error("unknown field");
       const answer = answers[(message["service"] ?? message["type"]) as string];
       if (answer instanceof Error || (answer as { code?: unknown } | undefined)?.code) throw answer;
       return message["type"] === "lianke/action" ? { response: answer } : answer;
     },
-  }) as unknown as HomeAssistant;
+  } as unknown as HomeAssistant;
+};
 
 export const announced: string[] = [];
 

@@ -292,6 +292,8 @@ async def test_a_job_whose_end_is_sent_is_told_of(
     if refusals == 1:
         await shop.until(job, JobState.COMPLETED)
     await shop.tick(120)
+    if refusals == 1:
+        await until(lambda: shop.sim.cloud.printed)
     assert len(shop.sim.cloud.printed) == (refusals == 1)
     assert len(shop.queue.jobs()) == (refusals == 1)
 
@@ -334,6 +336,8 @@ async def test_a_job_that_was_being_accepted_when_its_box_was_reloaded(
                     with pytest.raises(HomeAssistantError, match="disk_full"):
                         await submitting
                 await shop.tick(120)
+                if is_taken:
+                    await until(lambda: shop.sim.cloud.printed)
                 assert len(shop.sim.cloud.printed) == is_taken
                 assert len(shop.queue.jobs()) == is_taken
             finally:
@@ -363,6 +367,8 @@ async def test_an_answer_that_was_being_written_when_its_box_was_reloaded(
                 said = (await asyncio.gather(answering, return_exceptions=True))[0]
                 assert isinstance(said, Job if is_taken else HomeAssistantError)
                 await shop.tick(120)
+                if is_taken:
+                    await until(lambda: shop.sim.cloud.tasks)
                 reported = shop.queue.get(job.job_id)
                 assert reported.waits_for == (() if is_taken else ("approval",))
                 assert len(shop.sim.cloud.tasks) == is_taken
