@@ -45,8 +45,8 @@ class _Element(NamedTuple):
     keeps_lines: bool = False
 
 
-_TODO_LIST: Final = _Element(1.35, 1.3, 1.6)
-_TODO_NOTE: Final = _Element(0.75)
+_TODO_LIST: Final = _Element(size=1.35, margin=1.3, indent=1.6)
+_TODO_NOTE: Final = _Element(size=0.75)
 _BLOCKS: Final = {
     **dict.fromkeys(("div", "main", "small", "article", "footer"), _Element()),
     "p": _Element(margin=0.8),
@@ -58,9 +58,9 @@ _BLOCKS: Final = {
     **dict.fromkeys(("hr", "dl", "header"), _Element(margin=2.0)),
     "pre": _Element(margin=2.0, keeps_lines=True),
     "section": _Element(margin=2.0, is_whole=True),
-    "h1": _Element(1.6, 1.3, is_heading=True),
-    "h2": _Element(1.3, 1.3, is_heading=True),
-    "h3": _Element(1.1, 1.3, is_heading=True),
+    "h1": _Element(size=1.6, margin=1.3, is_heading=True),
+    "h2": _Element(size=1.3, margin=1.3, is_heading=True),
+    "h3": _Element(size=1.1, margin=1.3, is_heading=True),
     **dict.fromkeys(("h4", "h5", "h6"), _Element(margin=4.7, is_heading=True)),
 }
 _INLINE: Final = {
