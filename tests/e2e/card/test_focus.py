@@ -162,7 +162,7 @@ async def test_files_that_come_and_go_take_no_focus_and_no_scroll_position(stage
         await (await opened.value).set_files(files)
         # What chooses files has moved to the end of the form, and the focus with it.
         await expect(screen.card.get_by_label("Add a file")).to_be_focused()
-        await screen.card.get_by_role("button", name="Preview").click()
+        await screen.press(screen.card.get_by_role("button", name="Preview"))
         previews = screen.card.locator(".previews")
         # One preview after the other, and a loaded machine is slow.
         await expect(previews).to_have_count(2, timeout=90_000)

@@ -135,8 +135,8 @@ async def test_tab_reaches_everything_in_order_and_both_ways(stage: Stage) -> No
 
         await screen.drop(("one.pdf", "application/pdf", make_pdf(2)), ("two.pdf", "", make_pdf(1)))
         await expect(screen.card.get_by_label("Paper")).to_be_visible()
-        await screen.card.get_by_text("More options").click()
-        await screen.card.get_by_role("button", name="Preview", exact=True).click()
+        await screen.press(screen.card.get_by_text("More options"))
+        await screen.press(screen.card.get_by_role("button", name="Preview", exact=True))
         await expect(screen.card.get_by_role("button", name="Enlarge page")).to_have_count(3)
         for picture in await screen.card.get_by_role("img", name="Page").all():
             await expect(picture).to_have_js_property("complete", True)

@@ -141,7 +141,7 @@ async def test_card_with_preview(stage: Stage, lively: str, pictures: Path) -> N
     ) as screen:
         await screen.drop(("photo.jpg", "image/jpeg", photo()))
         await expect(screen.card.get_by_role("button", name=preview)).to_be_enabled()
-        await screen.card.get_by_role("button", name=preview).click()
+        await screen.press(screen.card.get_by_role("button", name=preview))
         await expect(screen.card.locator(".previews img")).to_have_count(1)
         await screen.card.locator(".previews img").evaluate("(img) => img.decode()")
         assert await screen.axe() == []
@@ -214,16 +214,16 @@ async def test_every_part_is_free_of_faults(stage: Stage) -> None:
         )
         await screen.card.get_by_label("Copies").fill("0")
         await screen.card.get_by_label("Copies").blur()
-        await screen.card.get_by_text("More options").click()
+        await screen.press(screen.card.get_by_text("More options"))
         await expect(screen.card.get_by_role("alert")).to_have_count(2)
         assert await screen.axe_in_every_look() == []
         await no_overflow(screen)
         await screen.card.get_by_label("Copies").fill("1")
-        await screen.card.get_by_role("button", name="Preview", exact=True).click()
-        await screen.card.get_by_role("button", name="Enlarge page 1").click()
+        await screen.press(screen.card.get_by_role("button", name="Preview", exact=True))
+        await screen.press(screen.card.get_by_role("button", name="Enlarge page 1"))
         assert await screen.axe_in_every_look() == []
         await screen.page.keyboard.press("Escape")
-        await screen.card.get_by_role("button", name="Choose from the media library").click()
+        await screen.press(screen.card.get_by_role("button", name="Choose from the media library"))
         await expect(
             screen.card.get_by_role("dialog").get_by_role("listitem").first
         ).to_be_visible()

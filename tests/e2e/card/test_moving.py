@@ -52,7 +52,7 @@ async def test_a_job_is_moved_to_each_printer_or_the_dialog_says_why_not(stage: 
             await screen.still(screen.card)
             if await dialog.count():
                 outcomes[name] = await said.inner_text()
-                await dialog.locator("[data-key=no]").click()
+                await screen.press(dialog.locator("[data-key=no]"))
                 await expect(row.locator("[data-key^=move_job]")).to_be_visible()
                 await screen.press(row.locator("[data-key^=cancel]"))
             else:

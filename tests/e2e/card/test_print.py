@@ -200,7 +200,7 @@ async def test_options_are_those_of_the_printer_and_remembered(stage: Stage) -> 
         await paper.select_option(label="A5")
         await screen.card.get_by_label("Copies").fill("3")
         await screen.card.get_by_label("Copies").blur()
-        await screen.card.get_by_text("More options").click()
+        await screen.press(screen.card.get_by_text("More options"))
         await expect(screen.card.get_by_label("Tray").locator("option").nth(2)).to_have_text(
             "纸盒 1"
         )
@@ -245,9 +245,9 @@ async def test_upload_that_breaks_is_told_and_tried_again(stage: Stage, tmp_path
         await screen.page.route("**/api/file_upload", spoil)
         button = screen.card.get_by_role("button", name="Print", exact=True)
         for words in ("The upload was cut off", "refuses a file of this size", "HTTP 500"):
-            await button.click()
+            await screen.press(button)
             await expect(screen.card.get_by_role("alert")).to_contain_text(words)
-        await button.click()
+        await screen.press(button)
         await expect(screen.row("fragile.txt")).to_contain_text("Completed")
         # The browser reads nothing of a file that is saved again after it was chosen.
         path = tmp_path / "notes.txt"
@@ -303,7 +303,7 @@ async def test_files_that_come_while_others_are_sent_wait_for_the_next_print(sta
         await screen.drop(("first one.pdf", PDF, make_pdf(1)))
         await screen.card.get_by_label("Copies").press_sequentially("2")
         button = screen.card.get_by_role("button", name="Print", exact=True)
-        await button.click()
+        await screen.press(button)
         await under_way.wait()
         await screen.drop(("dropped late.pdf", PDF, make_pdf(1)))
         await screen.shows("dropped late.pdf")
@@ -318,7 +318,7 @@ async def test_files_that_come_while_others_are_sent_wait_for_the_next_print(sta
         # It is still there, not sent, and the copies of the first are not its own.
         await expect(screen.card.get_by_label("Copies")).to_have_value("")
         assert len(await stage.printed()) == before + 1
-        await button.click()
+        await screen.press(button)
         await expect(screen.row("dropped late.pdf")).to_contain_text("Completed")
     first, late = (await stage.printed())[before:]
     assert first["options"]["dmCopies"] == "2"

@@ -215,27 +215,27 @@ async def test_pages_are_changed_and_handed_on(stage: Stage) -> None:
             return float(await picture.evaluate("(one) => one.naturalHeight / one.naturalWidth"))
 
         seen: list[str | None] = []
-        await button(screen, "scan").click()
+        await screen.press(button(screen, "scan"))
         await screen.card.get_by_label("File name").fill("Lease")
         await refused("begin", "scan", "scanner_busy", "This scanner is in use.")
-        await button(screen, "begin").click()
+        await screen.press(button(screen, "begin"))
         await page_comes(screen, "1 page so far")
         whole = await changed()
         await refused("straighten", "continue_scan", "scan_page_fixed", "This page stays as it is")
-        await button(screen, "straighten").click()
+        await screen.press(button(screen, "straighten"))
         assert await changed() == pytest.approx(whole, abs=0.01)
-        await button(screen, "crop").click()
+        await screen.press(button(screen, "crop"))
         edge = screen.card.get_by_role("slider", name="Bottom edge")
         for _ in range(10):
             await edge.press("PageUp")
-        await screen.card.get_by_role("button", name="Done").click()
+        await screen.press(screen.card.get_by_role("button", name="Done"))
         assert await changed() == pytest.approx(whole / 2, abs=0.02)
-        await button(screen, "finish").click()
+        await screen.press(button(screen, "finish"))
         await page_comes(screen, "1 page, kept on this Home Assistant")
         await expect(screen.card.get_by_text("Lease.pdf")).to_be_visible()
         await refused("hand_on", "continue_scan", "scan_no_script", "name no script")
         before = (await stage.home.state("script.to_archive") or {})["attributes"]["last_triggered"]
-        await button(screen, "hand_on").click()
+        await screen.press(button(screen, "hand_on"))
         await expect(screen.card.get_by_text("To the archive: done.")).to_be_visible()
         after = (await stage.home.state("script.to_archive") or {})["attributes"]["last_triggered"]
         assert after != before

@@ -52,7 +52,7 @@ async def test_two_photos_become_an_id_card(stage: Stage) -> None:
         offer = screen.card.get_by_role("button", name="ID card", exact=True)
         await expect(offer).to_have_attribute("aria-pressed", "false")
         await picture(screen, "offers")
-        await offer.click()
+        await screen.press(offer)
         await expect(offer).to_have_attribute("aria-pressed", "true")
         await previews(screen, 1)
         assert len(await stage.printed()) == before
