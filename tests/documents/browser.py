@@ -32,9 +32,15 @@ def draw(html: str, folder: Path) -> bytes:
     process = _process()
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(f"{page}\n")
-    process.stdin.flush()
-    answer = process.stdout.readline().strip()
+    try:
+        process.stdin.write(f"{page}\n")
+        process.stdin.flush()
+        answer = process.stdout.readline().strip()
+    except BaseException:
+        # The time of a test was up: the late answer would be taken for that to the next page.
+        process.kill()
+        _process.cache_clear()
+        raise
     assert answer, "Chromium has ended"
     return Path(answer).read_bytes()
 
@@ -51,7 +57,8 @@ def _process() -> subprocess.Popen[str]:
     )
 
     def end() -> None:
-        process.communicate(timeout=30)
+        if process.poll() is None:
+            process.communicate(timeout=30)
 
     atexit.register(end)
     return process

@@ -114,16 +114,16 @@ def _em(letter: str) -> float:
     if letter in "\t\u200b":
         return 5.5 if letter == "\t" else 0.0
     if code < 0x7F:
-        if letter in " !\"'()*,-./:;I[\\]_`fijlrt|":
+        if letter in " !'()*,-./:;I[\\]fijlrt|":
             return 0.55
         wide = 0.95 if letter.isupper() or letter in "#+<=>^~&w" else 0.74
         return 1.15 if letter in "mMW@%" else wide
     if _EAST_ASIAN.match(letter):
         return 1.05
     if code < 0x180 or 0x370 <= code < 0x600:
-        return 1.35
+        return 1.45
     if 0x2010 <= code < 0x2028 or 0x1F000 <= code < 0x20000:
-        return 1.6
+        return 1.7
     # Ligatures of whole sentences, and ancient scripts.
     return 12.0 if code >= 0x10000 or 0xFDF0 <= code < 0xFE00 else 3.0
 
