@@ -164,8 +164,8 @@ class LedgerFile:
     def _open(self) -> list[tuple[RowKey, str]]:
         path, marked = self.root / DATABASE_NAME, self._marked()
         if not path.exists():
+            # SQLite flushes its name with that of the write-ahead log, before the first transaction is taken.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-            sync(self.root)
         db = None
         try:
             db = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
@@ -230,8 +230,8 @@ class LedgerFile:
         )
         (self.root / UNSALVAGED_NAME).touch()
         sync(self.root)
+        # Its new name is flushed when the new folder is made beside it.
         self.root.rename(aside)
-        sync(aside.parent)
 
     def _take_over(self, aside: Path, known: Mapping[RowKey, str]) -> list[tuple[RowKey, str]]:
         """Copy what can be read of a ledger set aside, move the files of those rows back, and return the rows."""
