@@ -10,20 +10,26 @@ from .document import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from .pdf_client import PdfError, async_get_pdf_worker
 from .spool import async_get_spool, write_bytes
 
-# For decoding a file: others wait meanwhile, and are refused after `pdf_client.WAIT_SECONDS`.
+# Seconds for one check task of the PDF process. Other tasks wait meanwhile, and are refused after
+# `pdf_client.WAIT_SECONDS`.
 CHECK_SECONDS: Final = 20.0
-# For the pages of a scan's PDF, `pdf.process.WORKER_TURN_SECONDS` each.
+# Maximum number of turns in the PDF process for checking one scan's PDF; each turn lasts for about
+# `pdf.process.WORKER_TURN_SECONDS`.
 MAX_TURNS: Final = 30
-# Reasons of a PdfError for a file of which something is missing.
+# PdfError reasons which mean that part of the file is missing or damaged.
 INCOMPLETE_REASONS: Final = frozenset({"incomplete", "image_damaged", "damaged"})
-# Reasons for which nobody can tell, now or later, whether something is missing: such a file never counts as complete.
+# PdfError reasons that leave it unknown whether part of the file is missing. Another try would not help, and such a
+# file never counts as complete.
 UNCHECKED_REASONS: Final = frozenset({"unchecked", "memory", "unavailable", "password"})
 
 
 async def async_check_complete(
     hass: HomeAssistant, path: Path, kind: FileType, *, user: str | None
 ) -> None:
-    """Check a picture, or all pages of a scan's PDF. Raises PdfError: NOT_WHOLE, UNCHECKED, or time, busy, missing."""
+    """Check a picture, or all pages of a scan's PDF.
+
+    Raises PdfError with one of INCOMPLETE_REASONS or UNCHECKED_REASONS, or with time, busy or missing.
+    """
     task = "check_pdf" if kind is FileType.PDF else "check"
     worker = async_get_pdf_worker(hass)
     start: int | None = 0
@@ -38,7 +44,10 @@ async def async_check_complete(
 
 
 async def async_check_picture(hass: HomeAssistant, picture: bytes) -> None:
-    """Decode data as a picture. Raises PdfError as `async_check_complete`; InputError if it is no known type."""
+    """Check that the bytes are a complete picture.
+
+    Raises PdfError as `async_check_complete`; InputError for an unknown type; HomeAssistantError: disk_full.
+    """
     spool = await async_get_spool(hass)
     async with spool.scope():
         path = await spool.async_new_path(".picture")

@@ -1,4 +1,7 @@
-"""Turn a spooled file into a document, and its pictures into types that the service takes. What is not async blocks."""
+"""Make documents of spooled files, and convert pictures of types that the service does not take.
+
+Functions that are not async block: run them in the executor.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -25,27 +28,30 @@ from .document import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, Document, FileTyp
 from .encoding import decode_if_clear
 from .spool import open_private, translate_disk_errors, write_bytes
 
-# Pillow 12.3 needs at its peak 16 bytes a pixel for WebP, 12 for AVIF and 9 for HEIC, so a picture takes at most
-# 300 MB. Phones' usual 12 to 24 megapixels fit; 48 do not: these formats cannot be decoded at a smaller size.
+# Maximum number of pixels of an AVIF or HEIC picture that is converted. Pillow 12.3 needs up to 12 bytes a pixel for
+# AVIF and 9 for HEIC, so a picture takes at most 300 MB. Phones' usual 12 to 24 megapixels fit; 48 do not, and these
+# formats cannot be decoded at a smaller size.
 MAX_CONVERTED_PIXELS = 25_000_000
+# Maximum number of pixels of a WebP picture that is converted: Pillow 12.3 needs up to 16 bytes for each.
 MAX_CONVERTED_WEBP_PIXELS = 17_000_000
-# Pictures up to this size become PNG, without loss; as PNG a large photo would be several times its size.
+# Converted pictures of up to this many pixels become PNG, which is lossless. Larger pictures become JPEG: as PNG, a
+# large photo would be several times as big.
 MAX_PNG_PIXELS = 4_000_000
 JPEG_QUALITY = 92
-# Pages of a TIFF that are counted; with more, the number is unknown.
+# Counting the pages of a TIFF stops at this number; the page count is then unknown.
 MAX_COUNTED_TIFF_PAGES = 2000
 HEIF_DECODER = "pillow_heif"
 HEIF_HEAD_BYTES = 64
-# Raised for damaged pictures, and where there is not enough memory to decode one.
+# Errors that mean that a picture is damaged, or that there is not enough memory to decode it.
 UNREADABLE = (*DECODER_ERRORS, MemoryError)
 DATA_CONVERTING: HassKey[FairQueue] = HassKey(f"{DOMAIN}_pictures_in_conversion")
 
 
 def convert_image(source: Path, target: Path, name: str) -> FileType:
-    """Write the picture at source to the new file target as PNG or JPEG; return which.
+    """Write the picture at source to the new file target as PNG or JPEG; return which of the two.
 
-    Transparent parts become white, an animation its first frame. Colours become sRGB: without the profile that comes
-    with them, a phone's reds would print paler.
+    Transparent parts become white; of an animation only the first frame remains. Colors are converted to sRGB by the
+    picture's own color profile: otherwise, a phone's reds would print paler.
     Raises InputError: image_unreadable, image_too_large; HomeAssistantError: disk_full.
     """
     try:
@@ -64,7 +70,7 @@ def convert_image(source: Path, target: Path, name: str) -> FileType:
 
 
 def _decode(source: Path, name: str) -> Image.Image:
-    """Turn the picture upright; the decoder's memory is free on return. Raises InputError: image_too_large."""
+    """Decode the picture and turn it upright; free the decoder's memory. Raises InputError: image_too_large."""
     with Image.open(source) as opened:
         limit = MAX_CONVERTED_WEBP_PIXELS if opened.format == "WEBP" else MAX_CONVERTED_PIXELS
         if opened.width * opened.height > limit:
@@ -75,7 +81,7 @@ def _decode(source: Path, name: str) -> Image.Image:
 
 
 def can_read_heif(path: Path) -> bool:
-    """Check for a decoder: for AVIF if the file's head names that, else for HEIC."""
+    """Whether this system can decode the file: as AVIF if its first bytes say so, otherwise as HEIC."""
     with path.open("rb") as file:
         head = file.read(HEIF_HEAD_BYTES)
     if b"avif" in head or b"avis" in head:
@@ -87,7 +93,7 @@ def can_read_heif(path: Path) -> bool:
 
 
 def count_frames(path: Path) -> int | None:
-    """Count the pages of a TIFF file; None if it cannot be read, or has MAX_FRAMES or more."""
+    """Count the pages of a TIFF file; None if it cannot be read, or has MAX_COUNTED_TIFF_PAGES or more."""
     try:
         with Image.open(path) as picture:
             for frame in range(MAX_COUNTED_TIFF_PAGES):
@@ -100,9 +106,9 @@ def count_frames(path: Path) -> int | None:
     return None
 
 
-# Characters of a document's name without its ending.
+# Maximum length in characters of a document's file name without its extension.
 MAX_STEM = 100
-# Characters of a title.
+# Maximum length of a title in characters.
 MAX_TITLE = 200
 MACRO_SUFFIXES = {
     FileType.DOCX: frozenset({".docm"}),
@@ -123,9 +129,9 @@ async def async_make_document(
     kind: FileType | None = None,
     may_be_raw: bool = False,
 ) -> Document:
-    """Run `write` for the file at path, then make its document; a picture is converted in its user's turn.
+    """Call `write`, which completes the file at path, and make the file's document.
 
-    Raises what `make_document` and `write` raise.
+    Pictures are converted one at a time, and users take turns. Raises what `make_document` and `write` raise.
     """
 
     def make() -> Document | None:
@@ -140,7 +146,7 @@ async def async_make_document(
 
     if (document := await hass.async_add_executor_job(make)) is not None:
         return document
-    # One picture at a time, or their memory peaks add up. A task that waits here holds no thread.
+    # Convert one picture at a time: otherwise the memory peaks add up. A task that waits here holds no thread.
     if (turns := hass.data.get(DATA_CONVERTING)) is None:
         turns = hass.data[DATA_CONVERTING] = FairQueue(1)
     async with turns.place(user) as place:
@@ -149,7 +155,7 @@ async def async_make_document(
         def is_over(_: object) -> None:
             place.give_back()
             if not work.cancelled():
-                # Retrieved here, or asyncio logs it when the caller was canceled.
+                # Retrieve the exception: otherwise asyncio logs it if the caller was canceled.
                 work.exception()
 
         # The thread goes on when the caller is canceled, so the place is given back when the work ends.
@@ -167,10 +173,10 @@ def make_document(
     kind: FileType | None = None,
     pages: int | None = None,
 ) -> Document:
-    """Make the document of the file at path; text has yet to become a page, and a PDF to be opened.
+    """Make the document of the file at path. The caller must still turn text into a page, and open a PDF.
 
-    The content decides `kind` and `pages` where they are None; it never counts as printer commands, as only `kind` can
-    say that. Pictures that the service does not take are converted. Raises InputError for what cannot be printed.
+    If `kind` or `pages` is None, the content decides. Content never counts as printer commands: only `kind` can declare
+    them. Pictures that the service does not take are converted. Raises InputError for a file that cannot be printed.
     """
     if path.stat().st_size == 0:
         raise InputError("file_empty", name=name)
@@ -193,9 +199,10 @@ def make_document(
 def make_page_document(
     path: Path, html: str, style: PageStyle, *, name: str, title: str, at_most: int | None = None
 ) -> Document:
-    """Write a page to the new file path; None for `at_most`, its most sheets, has that estimated.
+    """Write a page to the new file path, and make its document.
 
-    Raises InputError: page_too_large; HomeAssistantError: disk_full.
+    `at_most` is the maximum number of sheets, None to estimate it. Raises InputError: page_too_large;
+    HomeAssistantError: disk_full.
     """
     data = to_encodable(html).encode()
     if len(data) > MAX_MADE_BYTES:
@@ -207,7 +214,7 @@ def make_page_document(
 
 def clean_title(title: str) -> str:
     """Join lines, drop control characters and cut to MAX_TITLE characters."""
-    # Cut first: a title may be as long as the whole call.
+    # Cut the text first: a title may be as long as a whole call.
     start = to_encodable(title[: MAX_TITLE * 20])
     kept = "".join(c for c in start if c.isprintable() or c.isspace())
     return " ".join(kept.split())[:MAX_TITLE].rstrip()
@@ -229,13 +236,16 @@ def document_file_name(name: str, kind: FileType, number: str = "") -> str:
     extension = suffix if suffix in MACRO_SUFFIXES.get(kind, ()) else kind
     if suffix in known or extension == suffix:
         stem = Path(stem).stem
-    # File systems allow 255 bytes for a name, however many characters those are.
+    # File systems limit a name to 255 bytes, and a character may take several.
     stem = stem[:MAX_STEM].encode()[: 2 * MAX_STEM].decode(errors="ignore")
     return f"{stem.strip(' .') or 'document'}{number}{extension}"
 
 
 def make_text_document(document: Document, style: PageStyle) -> Document:
-    """Replace a text, CSV or Markdown file by the page made of it. Raises InputError."""
+    """Replace a text, CSV or Markdown file with a page of its content; return the page's document.
+
+    Raises InputError.
+    """
     if document.size > MAX_TEXT_BYTES:
         raise InputError("text_too_large", limit=str(MAX_TEXT_BYTES // 1024))
     if (text := decode_if_clear(document.path.read_bytes(), style.language)) is None:
@@ -253,7 +263,7 @@ def make_text_document(document: Document, style: PageStyle) -> Document:
 
 
 def _convert(path: Path, kind: FileType, name: str) -> FileType:
-    """Convert the picture at path in its place; return what it became."""
+    """Convert the picture at path in place; return its new type."""
     if kind is FileType.HEIF and not can_read_heif(path):
         raise InputError("heic_not_supported", name=name)
     target = path.with_suffix(".converted")

@@ -1,4 +1,4 @@
-"""A document (a spooled file with its type, size and pages), kinds of sources, and how content shows a file's type.
+"""Documents (spooled files with their type, size and pages), kinds of sources, and detection of a file's type.
 
 `sniff` blocks: run it in the executor.
 """
@@ -25,7 +25,7 @@ def digest_of(*identity: object) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 in hexadecimal; blocks."""
+    """Compute a file's SHA-256 in hexadecimal; blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -36,24 +36,29 @@ def too_large(name: str, limit_bytes: int) -> InputError:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document(UploadFile, Record):
-    """A file ready to be uploaded: in the spool until a job takes it over, named with its content's extension."""
+    """A file ready to be uploaded, which is in the spool until a job takes it over.
+
+    The extension of its name is that of its content.
+    """
 
     extension: str
-    # None when they cannot be counted here; `pages_at_most` may be known then.
+    # None if the pages cannot be counted here; `pages_at_most` may be known all the same.
     pages: int | None
-    # Users may see it, so it quotes nothing of the content.
+    # Users may see the title, so it quotes nothing of the content.
     title: str
-    # The title comes from the server that the document was downloaded from.
+    # Whether the title comes from the server that the document was downloaded from.
     foreign_title: bool = False
-    # It shows a camera or image, which is of no use tomorrow.
+    # Whether the document is a picture of a camera or image entity, which is of no use tomorrow.
     snapshot: bool = False
-    # Identifies a document whose bytes differ each time, by the request or the locked file; None where its bytes do.
+    # Identifies a document whose bytes differ each time it is made: a digest of the request, or of the locked PDF. None
+    # if the bytes themselves identify the document.
     digest: str | None = None
     pages_at_most: int | None = None
-    # Printer and options for which the service counted `pages`; None if they hold for all.
+    # Hash of the printer and options for which the service counted `pages`; None if the count holds for all.
     counted_for: str | None = None
-    # Lets the service reuse what it prepared for the printer and options in `ticket_scope`.
+    # Lets the service reuse the document that it prepared for a preview.
     ticket: str | None = field(default=None, repr=False)
+    # Hash of the printer and options for which the ticket is valid.
     ticket_scope: str | None = None
 
 
@@ -61,7 +66,7 @@ RAW_ENCODINGS = ("utf-8", "gb18030")
 
 
 class SourceKind(StrEnum):
-    """The values are the names of the actions' fields."""
+    """Kinds of sources; the values are the names of the actions' fields."""
 
     UPLOAD = "upload"
     MEDIA = "media"
@@ -76,11 +81,12 @@ class SourceKind(StrEnum):
 
 
 OLE_MAGIC: Final = bytes.fromhex("d0cf11e0a1b11ae1")
-# Streams and folders of an OLE file: far more than any document has.
+# Maximum number of streams and folders in an OLE file, far more than any document has.
 MAX_OLE_ENTRIES: Final = 4096
 OLE_HEADER_BYTES: Final = 512
 OLE_SECTOR_SHIFTS: Final = (9, 12)
-# Sectors of the sector table (FAT) that the header itself lists; a file may have twice as many more than it needs.
+# Sectors of the sector table (FAT) that the header itself can list. A file's table may have up to twice this number of
+# sectors more than the file needs.
 OLE_HEADER_FAT_SECTORS: Final = 109
 _OLE_ERRORS: Final = (
     OSError,
@@ -94,13 +100,13 @@ _OLE_ERRORS: Final = (
 
 
 def ole_root_names(path: Path) -> frozenset[str] | None:
-    """List the streams and folders at the root of an OLE file; None when it is cut off or damaged.
+    """List the streams and folders at the root of an OLE file; None if the file is cut off or damaged.
 
-    Folders below the root are left out: embedded documents are there.
+    Entries below the root are left out: they belong to embedded documents.
     """
-    from olefile import OleFileIO  # noqa: PLC0415  # few files need it
+    from olefile import OleFileIO  # noqa: PLC0415  # few files need olefile
 
-    class Bounded(OleFileIO):  # type: ignore[misc]  # it has no types
+    class Bounded(OleFileIO):  # type: ignore[misc]  # olefile has no types
         def _load_direntry(self, sid: int) -> Any:
             if sid >= MAX_OLE_ENTRIES:
                 raise ValueError
@@ -111,7 +117,7 @@ def ole_root_names(path: Path) -> frozenset[str] | None:
     shift = int.from_bytes(header[30:32], "little")
     if len(header) < OLE_HEADER_BYTES or shift not in OLE_SECTOR_SHIFTS:
         return None
-    # olefile first reads the whole FAT, so a small file that claims a large one is refused.
+    # olefile reads the whole FAT first, so refuse a small file that claims to have a large FAT.
     table_sectors = int.from_bytes(header[44:48], "little")
     if (table_sectors - 2 * OLE_HEADER_FAT_SECTORS) << (shift - 2) > path.stat().st_size >> shift:
         return None
@@ -122,7 +128,7 @@ def ole_root_names(path: Path) -> frozenset[str] | None:
         return None
 
 
-# What the service takes (lianke-api.md: POST /print/job, jobFile).
+# Content types of the files that the service takes, by extension (lianke-api.md: POST /print/job, jobFile).
 CONTENT_TYPES: Final = {
     ".pdf": "application/pdf",
     ".jpg": "image/jpeg",
@@ -140,13 +146,13 @@ CONTENT_TYPES: Final = {
     ".prn": "application/octet-stream",
 }
 HEAD_BYTES = 8192
-# Bytes of a zip file's directory; a file with more counts as damaged.
+# Bytes of a ZIP directory; a file with a larger directory counts as damaged.
 MAX_ZIP_DIRECTORY = 4 * 1024 * 1024
 RAW_STARTS = (b"\x1b", b"@PJL", b"^XA")
 HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}
 )
-# Entries at the root of an old Office file; the first match counts.
+# Root entries that show the type of an old Office file; the first match decides.
 OLE_STREAMS = {
     "WordDocument": ".doc",
     "Workbook": ".xls",
@@ -157,17 +163,17 @@ OLE_STREAMS = {
 OLE_PROTECTED = frozenset({"EncryptedPackage", "EncryptionInfo"})
 OLE_NAMES = {".wps": ".doc", ".et": ".xls", ".dps": ".ppt"}
 OOXML_FOLDERS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}
-# PostScript, RTF, SVG and XML are source code for a program: printed as text they are noise.
+# PostScript, RTF, SVG and XML are source code for programs, which nobody wants printed as text.
 _POSTSCRIPT = re.compile(rb"%!(ps|\s|\Z)")
 FOREIGN_TEXT = (b"{\\rtf", b"<svg", b"<?xml")
 _COMMENTS = re.compile(rb"\A(?:<!--.*?-->\s*)+", re.DOTALL)
 TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".md", ".markdown", ".log"})
-# Text under such a name is a server's error page, or named by mistake. Office names are not among them: many
-# programs save an HTML table under one.
+# A text file with one of these suffixes is a server's error page, or has the wrong name. Office suffixes are not
+# listed: many programs save HTML tables with them.
 NOT_TEXT_SUFFIXES = frozenset(
     {".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 )
-# How a raw e-mail begins (RFC 5322, 3.6), which is refused: it contains its attachments as encoded text.
+# Matches the beginning of a raw e-mail (RFC 5322, 3.6). E-mails are refused: their attachments are encoded text.
 _MAIL = re.compile(
     rb"\A(?:from |(?:return-path|received|delivered-to|dkim-signature|authentication-results|x-[a-z-]+|mime-version"
     rb"|message-id|date|from|to|subject|reply-to):)",
@@ -178,7 +184,7 @@ _MIME = re.compile(rb"^mime-version:", re.IGNORECASE | re.MULTILINE)
 
 
 class FileType(StrEnum):
-    """The values are extensions."""
+    """Types of files; the values are their extensions."""
 
     PDF = ".pdf"
     JPEG = ".jpg"
@@ -213,9 +219,10 @@ TEXTS = frozenset({FileType.TEXT, FileType.CSV, FileType.MARKDOWN})
 
 
 def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
-    """Detect a file's type by its content; the name only tells apart kinds of text and of old Office files.
+    """Detect a file's type by its content; the name only tells kinds of text and of old Office files apart.
 
-    Only a name that ends in .prn marks printer commands, and only with `may_be_raw`, for a file on this system.
+    Printer commands are recognized only by a name that ends in .prn, and only with `may_be_raw`, which is for files on
+    this system.
     Raises InputError: file_empty, file_damaged, content_not_as_named, mail_not_supported, office_protected,
     ofd_not_supported, private_key, raw_not_asked_for, text_unreadable, type_not_supported; OSError when the file
     cannot be read.
@@ -276,11 +283,11 @@ def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
 
 
 class _ZipReader(BufferedReader):
-    """Limits the size of a ZIP directory: zipfile reads it whole and needs a dozen times its size in memory."""
+    """Limits the size of a ZIP directory: zipfile reads all of it, and needs a dozen times as much memory."""
 
     @override
     def read(self, size: int | None = -1, /) -> bytes:
-        """Raise BadZipFile for more than MAX_ZIP_DIRECTORY bytes at once."""
+        """Raise BadZipFile if the caller asks for more than MAX_ZIP_DIRECTORY bytes at once."""
         if size is None or not 0 <= size <= MAX_ZIP_DIRECTORY:
             raise zipfile.BadZipFile
         return super().read(size)
@@ -306,7 +313,7 @@ def _zip_kind(path: Path, name: str) -> str | None:
 
 def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
     encoding = guess_encoding(head)
-    # HTML may be in UTF-16.
+    # HTML may be in UTF-16: convert it to UTF-8 for the checks below.
     head = head.decode(encoding, "ignore").encode() if encoding in UTF_16 else head
     # Windows drivers begin PostScript with Ctrl-D.
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\x04 \t\r\n\v\f")[:200].lower()
@@ -325,7 +332,7 @@ def _text_kind(head: bytes, name: str, suffix: str) -> FileType | None:
         return None
     if encoding is None and suffix in TEXT_SUFFIXES and (b"\0" in head or not can_be_text(head)):
         raise InputError("text_unreadable", name=name)
-    # Under any other name, only an encoding that needs no guess makes it text.
+    # A file with any other suffix is text only if its encoding needs no guess.
     if suffix not in TEXT_SUFFIXES and encoding not in SURE_ENCODINGS:
         return None
     if suffix in (".csv", ".tsv"):

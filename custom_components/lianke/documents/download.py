@@ -36,15 +36,15 @@ class Unpacker:
     def __init__(self, coding: str) -> None:
         """`coding` is one of CODINGS, but not IDENTITY."""
         self._coding = coding
-        self._stream: zlib._Decompress | None = None  # it has no public name
+        self._stream: zlib._Decompress | None = None  # the type has no public name
 
     def unpack(self, data: bytes, piece_bytes: int) -> Iterator[bytes]:
         """Decompress the next bytes into pieces of at most piece_bytes. Raises DamagedDataError."""
         while data:
             if self._stream is None or self._stream.eof:
                 if self._stream is not None and not data.startswith(_GZIP_START):
-                    return  # what follows the end is padding
-                # gzip data may have several members, which are one document.
+                    return  # data after the end is padding
+                # gzip data may consist of several members, which together are one document.
                 self._stream = zlib.decompressobj(self._window(data))
             try:
                 yield self._stream.decompress(data, piece_bytes)
@@ -65,17 +65,17 @@ class Unpacker:
         return rest
 
     def _window(self, data: bytes) -> int:
-        """Choose zlib's `wbits`: deflate should have a zlib header, but some programs send it without."""
+        """Choose zlib's `wbits`: deflate data should have a zlib header, but some programs omit it."""
         if self._coding == "gzip":
             return _GZIP
         framed = data[:1] == b"\x78" and int.from_bytes(data[:2]) % 31 == 0
         return _ZLIB if framed else _DEFLATE
 
 
-# Redirects of a web address that are followed; one with more is refused.
+# Maximum number of redirects that are followed; a web address with more is refused.
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-# For the whole of a web address, for a connection, and for the next bytes.
+# Seconds for the whole download (with redirects), for a connection, and for the next bytes.
 TIMEOUT: Final = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=30)
 
 
@@ -91,17 +91,16 @@ async def async_download(
     sign: Callable[[URL], URL] | None = None,
     made_up: bool = False,
 ) -> str:
-    """Download into the new file target; return the server's name for it, `name` if it gives none.
+    """Download an address into the new file target; return the server's file name, or `name` if it gives none.
 
-    Every redirect must lead to a public address by https, or by http to the origin `unencrypted`. Any other address
-    must be in Home Assistant's `allowlist_external_urls` or below the origin `trusted`, which counts until a redirect
-    leads elsewhere. `sign` signs addresses below `trusted` where that is Home Assistant itself. With `made_up`, names
-    may resolve to addresses that a proxy in the house invents. At most limit_bytes (after decompression), five
-    redirects and two minutes.
+    The address and every redirect must be public and use https; http is accepted only for the origin given as
+    `unencrypted`. Exempt are addresses in Home Assistant's `allowlist_external_urls`, and those of the origin `trusted`
+    until a redirect leads to another origin. If `trusted` is Home Assistant itself, `sign` signs its addresses. With
+    `made_up`, names may resolve to addresses that a proxy in the house invents. At most limit_bytes (after
+    decompression), five redirects and two minutes.
 
-    Raises InputError: url_invalid, url_not_public, url_too_many_redirects,
-    url_unreachable, url_refused, url_cut_off, file_too_large; HomeAssistantError: disk_full. The
-    file may exist then.
+    Raises InputError: url_invalid, url_not_https, url_not_public, url_too_many_redirects, url_unreachable, url_refused,
+    url_cut_off, file_too_large; HomeAssistantError: disk_full. In these cases, target may exist.
     """
     url = _parse(address)
     resolver = PublicResolver(made_up_allowed=made_up)
@@ -117,12 +116,12 @@ async def async_download(
             aiohttp.hdrs.USER_AGENT: "HomeAssistant lianke",
             aiohttp.hdrs.ACCEPT_ENCODING: "identity",
         },
-        # aiohttp accepts a compressed answer that is cut off; Unpacker raises.
+        # aiohttp accepts a compressed answer that is cut off; Unpacker raises an error.
         auto_decompress=False,
     ) as session:
         try:
             async with (
-                # The client's own timeout starts again with each redirect.
+                # The session's own timeout starts again with each redirect, so limit the whole download.
                 asyncio.timeout(TIMEOUT.total),
                 await _open(
                     hass,
@@ -138,7 +137,7 @@ async def async_download(
         except (aiohttp.ClientError, NotPublicError, TimeoutError, ValueError) as err:
             cause = getattr(err, "os_error", err)
             if isinstance(cause, NotPublicError):
-                # Not always url.host: this may be the host of a redirect.
+                # The host is not always url.host: it may be that of a redirect.
                 raise InputError("url_not_public", host=cause.host) from None
             # The error's own text is not used: it may contain the whole address.
             raise InputError("url_unreachable", host=url.host or "") from None
@@ -147,7 +146,7 @@ async def async_download(
 def _parse(address: str) -> URL:
     try:
         url = URL(address.strip())
-        # For a host that it cannot decode, yarl raises only when `host` is read.
+        # If yarl cannot decode a host, it raises only when `host` is read.
         host = url.host
     except ValueError:
         raise InputError("url_invalid") from None
@@ -168,13 +167,13 @@ async def _open(
 ) -> aiohttp.ClientResponse:
     for _ in range(MAX_REDIRECTS + 1):
         if url.origin() != trusted:
-            # For good: a foreign server that redirects back to `trusted` must not gain its rights.
+            # Trust ends for good: a foreign server that redirects back to `trusted` must not gain its rights.
             trusted = sign = None
         allowed = trusted is not None or hass.config.is_allowed_external_url(str(url))
         resolver.private_allowed = allowed
         if not allowed:
             _check_public(url, unencrypted)
-        # Home Assistant's certificate has its outside name, so it is not checked at this local address.
+        # Home Assistant's certificate names the external address, so do not check it at this local address.
         response = await session.get(
             sign(url) if sign else url, allow_redirects=False, ssl=sign is None
         )
@@ -187,11 +186,11 @@ async def _open(
 
 
 def _check_public(url: URL, unencrypted: URL | None) -> None:
-    """Refuse what the resolver never sees: plain http, and hosts given as numbers. Raises InputError."""
+    """Refuse plain http, and private hosts given as numbers, which the resolver never sees. Raises InputError."""
     host = url.host or ""
     if url.scheme != "https" and url.origin() != unencrypted:
         raise InputError("url_not_https", host=host)
-    # The system also accepts 2130706433 and 127.1 as addresses.
+    # The operating system also accepts 2130706433 and 127.1 as IP addresses.
     if (":" in host or host.replace(".", "").isdigit()) and not is_public(host):
         raise InputError("url_not_public", host=host)
 
@@ -230,10 +229,10 @@ async def async_save(
     coding: str,
     limit_of: Callable[[bytes], int],
 ) -> None:
-    """Write the parts to the new file target, decompressed.
+    """Decompress the parts, and write them to the new file target.
 
-    `limit_of` returns the most bytes for a file with this first piece. Raises DamagedDataError; InputError:
-    file_too_large; HomeAssistantError: disk_full; the file stays then.
+    `limit_of` gets the first piece of the content and returns the maximum size of the file in bytes. Raises
+    DamagedDataError; InputError: file_too_large; HomeAssistantError: disk_full. In these cases, the file remains.
     """
     unpacker = None if coding == IDENTITY else Unpacker(coding)
     size = limit = 0
@@ -270,13 +269,13 @@ async def async_save(
 
 
 def _name(response: aiohttp.ClientResponse, name: str | None) -> str:
-    """Take the server's file name, else the known one, else the last part of the path, else the host."""
+    """Return the server's file name, else `name`, else the last part of the path, else the host."""
     disposition = response.content_disposition
     if disposition is not None and disposition.filename:
         if "filename*" in disposition.parameters:
-            # aiohttp has decoded it.
+            # aiohttp has already decoded this name.
             return disposition.filename
-        # As browsers do: many servers percent-encode it, others use an encoding of their own language.
+        # Decode as browsers do: many servers percent-encode the name, others use an encoding of their language.
         quoted = disposition.filename.encode("utf-8", "surrogateescape")
         return decode_text(unquote_to_bytes(quoted))
     return name or response.url.name or (response.url.host or "")

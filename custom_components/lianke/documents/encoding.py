@@ -1,8 +1,8 @@
 """Guess the encoding of a text file. Blocks: run it in the executor.
 
-A short list in GBK is also a list of rarer words in Big5, EUC-JP and EUC-KR. So each encoding rates the bytes by how
-often its characters are used, Home Assistant's language decides close cases, and what stays unclear is refused.
-chardet 7.7 reads 46 % of the lists in GBK as something else.
+The bytes of a short list in GBK are also valid in Big5, EUC-JP and EUC-KR, as rarer characters. So each encoding is
+rated by how common its characters would be, Home Assistant's language decides close cases, and text whose encoding
+stays unclear is refused. chardet 7.7 takes 46 % of the lists in GBK for another encoding.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ BYTE_ORDER_MARKS: Final = {
     b"\xfe\xff": "utf-16",
 }
 UTF_16: Final = frozenset({"utf-16", "utf-16-le", "utf-16-be"})
-# These need no guess: a file whose name does not say text is text only in one of these.
+# Encodings that need no guess. A file whose name does not say that it is text counts as text only in one of these.
 SURE_ENCODINGS: Final = frozenset({"utf-8", *BYTE_ORDER_MARKS.values()})
-# Single-byte encodings among which charset_normalizer decides, the more common ones first.
+# Single-byte encodings from which charset_normalizer chooses, the more common encodings first.
 ONE_BYTE: Final = (
     "cp1252",
     "cp1250",
@@ -36,46 +36,55 @@ ONE_BYTE: Final = (
     "cp874",
 )
 SAMPLE_BYTES: Final = 64 * 1024
-# Share of the non-ASCII characters that must be common ones. A short list may hold rarer ones (for crab and lemon, in
-# Chinese). So in up to SHORT characters, or SHORT_AT_HOME in Home Assistant's language, those of the second level count
-# as common, and in that language half may be rarer still, as in names.
+# Share of the non-ASCII characters that must be common. A short list may have rarer characters, such as those for crab
+# and lemon in Chinese, so second-level characters count as common in a short text.
 ENOUGH: Final = 0.85
+# This share applies to a short text in Home Assistant's language: names may have even rarer characters.
 ENOUGH_AT_HOME: Final = 0.5
+# Maximum number of double-byte characters of a short text in Chinese, if Home Assistant's language is Western.
 SHORT_TEXT: Final = 24
+# Maximum number of double-byte characters of a short text in Home Assistant's language.
 SHORT_TEXT_AT_HOME: Final = 60
 LONG_BYTES: Final = 40
 FEW_LETTERS: Final = 8
-# Share of the characters that must be common ones in UTF-16 without a byte order mark.
+# Share of the characters that must be common in UTF-16 without a byte order mark.
 MOSTLY: Final = 0.6
-# Share of a text that may be control characters; one always may.
+# A text may have one control character, and in addition this share of its length.
 FEW_CONTROLS: Final = 0.05
 _ALLOWED_CONTROLS: Final = "\t\n\r\f"
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
-# Switches ISO-2022 to double-byte characters.
+# The escape sequence that switches ISO-2022 to double-byte characters.
 _ISO_2022: Final = b"\x1b$"
 
-# Likelihood of a character in an encoding's second level, which all programs know but few people write; of one in no
-# level; of a byte that is no character; and of an ASCII character, in any language.
+# Likelihood of a character in the second level of an encoding: all programs know it, but few people write it.
 _SECOND: Final = 5e-6
+# Likelihood of a character outside of an encoding's levels.
 _RARE: Final = 1e-8
+# Likelihood of a byte that belongs to no character.
 _STRAY: Final = 1e-9
+# Likelihood of an ASCII character in any language.
 _ASCII: Final = 0.01
-# Likelihood of half-width katakana, which comes in whole words: of the first character, and of each further one.
+# Likelihood of the first half-width katakana character of a word; such characters rarely occur alone.
 _HALF: Final = 1e-4
+# Likelihood of each further half-width katakana character of that word.
 _HALF_AGAIN: Final = 0.8 / 63
-# Likelihood of a non-ASCII letter in cp1252, and the factor for one that follows another or stands alone.
+# Likelihood of a non-ASCII letter in cp1252.
 _ACCENT: Final = 0.005
+# Factor for a non-ASCII letter that directly follows another, and for such letters without ASCII letters next to them.
 _ODD_ACCENT: Final = 0.02
-# Factor for a character whose second byte would be an ASCII letter within a word: "\xe4s" in "K\xe4se".
+# Factor for a character whose second byte may be an ASCII letter of a word: "\xe4s" in "K\xe4se".
 _OUT_OF_A_WORD: Final = 0.001
-# Factors for Home Assistant's language, for Chinese where that is a Western one, and for UTF-16 without a mark.
+# Factor for the encodings of Home Assistant's language.
 _AT_HOME: Final = 1e6
+# Factor for simplified Chinese if Home Assistant's language is Western.
 _IN_CHINA: Final = 20.0
+# Factor for UTF-16 without a byte order mark.
 _UNMARKED: Final = 0.001
-# By how much the likeliest encoding must beat the next one; otherwise nothing is printed.
+# Factor by which the likeliest encoding must beat the next one; otherwise the encoding is unclear.
 _CLEAR: Final = 100.0
 
-# The characters that Chinese texts, notes and shopping lists use most.
+# The characters that are most frequent in texts, notes and shopping lists: in simplified Chinese, traditional Chinese,
+# Korean and Japanese.
 _OFTEN_HANS: Final = (
     "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后多定行学法所民得经十三之进着等部度家电力里如水化"
     "高自二理起小物现实加量都两体制机当使点从业本去把性好应开它合还因由其些然前外天政四日那社义事平形相全表间样与关各重新线内数正心反你明看原又么利比或但质气第向"
@@ -109,12 +118,12 @@ class _Encoding:
     name: str
     language: str
     characters: re.Pattern[bytes]
-    # The characters used most, and the share of a text that they make up together.
+    # The most frequent characters, and the share of a text that they make up together.
     often: str
     share: float
-    # Other levels: first and last lead byte, and the likelihood of each character.
+    # Levels of the other characters: first and last lead byte, and the likelihood of each character.
     levels: tuple[tuple[int, int, float], ...]
-    # Half-width katakana.
+    # Matches half-width katakana; None if the encoding has none.
     half: re.Pattern[bytes] | None = None
 
 
@@ -189,12 +198,12 @@ def _likelihood(pair: bytes, encoding: _Encoding) -> float:
         letter = pair.decode(encoding.name)
     except UnicodeDecodeError:
         return _STRAY
-    # Some characters of Hong Kong's Big5 are two in Unicode; the first one decides.
+    # Some characters of Hong Kong's Big5 become two characters in Unicode; the first of the two decides.
     if unicodedata.category(letter[0]) == "Co":
         return _STRAY
     if letter in encoding.often:
         return encoding.share / len(set(encoding.often))
-    # A lower second byte belongs to an extension, except in Big5 and Shift-JIS.
+    # A second byte below A1 shows that a character is from an extension, except in Big5 and Shift-JIS.
     whole = pair[1] >= 0xA1 or encoding.characters in (_PAIR_BIG5, _PAIR_SJIS)
     for first, last, likelihood in encoding.levels:
         if whole and first <= pair[0] <= last:
@@ -203,50 +212,51 @@ def _likelihood(pair: bytes, encoding: _Encoding) -> float:
 
 
 def _is_odd_hangul(letter: str) -> bool:
-    """Check for a rare vowel or final consonant: half of all Hangul syllables hardly occur in texts."""
+    """Whether a Hangul syllable has a rare vowel or final consonant: half of all syllables hardly occur in texts."""
     rest, final = divmod(ord(letter[0]) - 0xAC00, 28)
     if not 0 <= rest < 19 * 21:
         return False
     return rest % 21 not in _VOWELS or final not in _ENDS
 
 
-# Vowels and final consonants of most Hangul syllables, by their numbers in Unicode, and the factor for other syllables.
+# Vowels and final consonants of common Hangul syllables, by their numbers in Unicode.
 _VOWELS: Final = frozenset((0, 1, 2, 4, 5, 6, 8, 9, 12, 13, 17, 18, 20))
 _ENDS: Final = frozenset((0, 1, 4, 8, 16, 17, 19, 21))
+# Factor for a Hangul syllable with another vowel or final consonant.
 _ODD_HANGUL: Final = 0.06
-# What German, French, Spanish, Italian, Dutch and the Nordic languages write in cp1252.
+# The non-ASCII characters of German, French, Spanish, Italian, Dutch and the Nordic languages in cp1252.
 _WESTERN: Final = frozenset(
     "àâäáåãæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÅÃÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ¿¡«»„“”‘’‚–—…€£§°·²³\xa0½¼´"
 )
-# Signs that occur in no word: Central European encodings have letters there. × and ÷ are not in _WESTERN: their bytes
-# in UTF-8 are common characters in GBK.
+# Signs that never occur within a word: there, the same bytes are letters in a Central European encoding. × and ÷ are
+# not in _WESTERN, since their UTF-8 bytes are common characters in GBK.
 _SIGNS: Final = frozenset("¿¡€£¥§°²³½¼¾±×÷®©™•µ")
 _CP1252: Final = _WESTERN | _SIGNS
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _HIGH: Final = re.compile(r"[^\x00-\x7f]+")
-# Languages for which charset_normalizer chooses the single-byte encoding, instead of cp1252.
+# Languages that are not written in cp1252: charset_normalizer chooses their single-byte encoding.
 _NOT_WESTERN: Final = re.compile(
     r"ar|be|bg|bs|cs|el|fa|he|hr|hu|is|kk|lt|lv|mk|pl|ro|ru|sk|sl|sr|th|tr|uk|ur|vi"
 )
 
 
 def decode_text(data: bytes, language: str = "") -> str:
-    """Decode with the likeliest encoding; bytes that fit nowhere become replacement characters.
+    """Decode with the likeliest encoding; bytes that are invalid in it become replacement characters.
 
-    `language` is Home Assistant's: it decides between encodings that fit equally well.
+    `language` is Home Assistant's, which decides between encodings that fit equally well.
     """
     encoding, _ = _weigh_despite_controls(data, language)
     return data.decode(encoding or "gb18030", errors="replace")
 
 
 def decode_if_clear(data: bytes, language: str) -> str | None:
-    """None if another encoding fits about as well: the text might be noise on paper."""
+    """Decode text; return None if another encoding fits about as well, since the text might be garbled on paper."""
     encoding, is_clear = _weigh_despite_controls(data, language)
     return data.decode(encoding, errors="replace") if encoding and is_clear else None
 
 
 def can_be_text(data: bytes) -> bool:
-    """Check whether data is text for any language that Home Assistant may be set to."""
+    """Whether the data may be text in any language that Home Assistant can be set to."""
     for form in (data, _without_controls(data)):
         if guess_encoding(form):
             return True
@@ -259,7 +269,7 @@ def can_be_text(data: bytes) -> bool:
 
 
 def guess_encoding(data: bytes, language: str = "") -> str | None:
-    """Tolerates some damaged bytes; None when data is no text."""
+    """Return the likeliest encoding, or None if the data is not text; some damaged bytes are tolerated."""
     return _weigh(data, language)[0]
 
 
@@ -272,7 +282,7 @@ def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
     sample = data[:SAMPLE_BYTES]
     likely, doubts = dict(_utf_16(sample)), dict[str, float]()
     if _CONTROLS.search(data):
-        # Of all encodings, only UTF-16 has such bytes: zeros in its line ends and Latin letters.
+        # Only text in UTF-16 contains such bytes: zeros in its line ends and Latin letters.
         return _likeliest(likely, doubts)
     home = language.lower()
     eastern = any(_is_spoken(one.language, home) for one in _EASTERN)
@@ -281,10 +291,10 @@ def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
         text = data.decode("utf-8", errors="replace")
         if not eastern or len(data) > LONG_BYTES or len(_HIGH.sub("", text)) < len(text) - 1:
             return "utf-8", True
-        # 莉子 in Shift-JIS is also valid UTF-8: one letter and a q.
+        # The name 莉子 in Shift-JIS is also valid UTF-8: a Chinese character and a q.
         likely["utf-8"] = sum(log(_usual(letter)) for letter in text) + log(_AT_HOME)
     for one in _EASTERN:
-        # A Western household has its box from China, so Chinese is likelier than the others.
+        # A Western household, too, has its box from China, so Chinese is likelier there than other Eastern languages.
         if _is_spoken(one.language, home):
             before, rarer = _AT_HOME, SHORT_TEXT_AT_HOME
         elif one.language == "zh-hans" and western:
@@ -313,14 +323,18 @@ def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
     )
     if best is None:
         return None, False
-    # A few letters prove nothing if Home Assistant's language has others; nor do more that all come in pairs.
+    # An Eastern or Western language of Home Assistant would have matched above, so a few letters prove nothing. If all
+    # of them come in pairs, they may be double-byte characters, and more are needed.
     beyond = sum(byte > 0x7F for byte in sample)
     least = LONG_BYTES if _PAIR_GB.sub(b"", sample).isascii() else FEW_LETTERS
     return best.encoding, beyond >= least or not (eastern or western)
 
 
 def _likeliest(likely: dict[str, float], doubts: dict[str, float]) -> tuple[str | None, bool]:
-    """Return as `_weigh`; `doubts` are encodings that fit badly, but still compete with the best one."""
+    """Return the same as `_weigh`.
+
+    Encodings in `doubts` fit badly and are never chosen, but the best encoding must clearly beat them, too.
+    """
     best = max(likely, key=likely.__getitem__, default=None)
     if best is None:
         return None, False
@@ -329,20 +343,20 @@ def _likeliest(likely: dict[str, float], doubts: dict[str, float]) -> tuple[str 
 
 
 def _weigh_despite_controls(data: bytes, language: str) -> tuple[str | None, bool]:
-    """Weigh text that may have a few control characters in it, such as the Ctrl-Z that DOS puts at the end."""
+    """Do as `_weigh`, also for text with a few control characters, such as the Ctrl-Z that DOS puts at the end."""
     encoding, is_clear = _weigh(data, language)
     return (encoding, is_clear) if encoding else _weigh(_without_controls(data), language)
 
 
 def _without_controls(data: bytes) -> bytes:
-    """Replace a few control characters by spaces; data with many of them, or in ISO-2022, stays as it is."""
-    # In ISO-2022 the letters are ASCII bytes between switches, and would be printed as ASCII without them.
+    """Replace a few control characters with spaces; data with many of them, or in ISO-2022, stays as it is."""
+    # ISO-2022 writes letters as ASCII bytes between escape sequences; without these, ASCII would be printed.
     shown, count = _CONTROLS.subn(b" ", data)
     return shown if _ISO_2022 not in data and count <= 1 + len(data) * FEW_CONTROLS else data
 
 
 def _is_spoken(language: str, home: str) -> bool:
-    """Compare with Home Assistant's language in lower case, where zh without a script is simplified."""
+    """Whether `home`, Home Assistant's language in lower case, is `language`; zh alone counts as simplified Chinese."""
     if not home.startswith("zh"):
         return home.partition("-")[0] == language
     traditional = any(part in home for part in ("hant", "tw", "hk", "mo"))
@@ -350,11 +364,11 @@ def _is_spoken(language: str, home: str) -> bool:
 
 
 def _is_utf8(data: bytes, *, likely: bool) -> bool:
-    """Check that most non-ASCII bytes are UTF-8; a few letters are enough only where that is `likely`."""
+    """Check that most non-ASCII bytes are UTF-8; a few letters are proof enough only if UTF-8 is `likely`."""
     text = data.decode("utf-8", errors="replace")
     beyond = [letter for letter in text if letter > "\x7f" and letter != "\ufffd"]
     bad = text.count("\ufffd")
-    # A few two-byte letters prove nothing: 虾皮 in GBK is valid UTF-8, and so is the middle of 玉ねぎ in Shift-JIS.
+    # A few two-byte letters prove nothing: 虾皮 in GBK is valid UTF-8, and so are bytes of 玉ねぎ in Shift-JIS.
     doubtful = (
         len(beyond) < FEW_LETTERS
         and all(letter < "\u0800" for letter in beyond)
@@ -369,7 +383,7 @@ def _is_utf8(data: bytes, *, likely: bool) -> bool:
 
 
 def _is_readable(text: str) -> bool:
-    """At most one character in twenty is a control character, unassigned or a replacement."""
+    """Whether at most one character in twenty is a control, unassigned, private-use or replacement character."""
     odd = sum(
         (
             unicodedata.category(letter) in ("Cc", "Cn", "Co", "Cs")
@@ -382,14 +396,14 @@ def _is_readable(text: str) -> bool:
 
 
 def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> tuple[float, bool]:
-    """Return the logarithm of the data's likelihood in a double-byte encoding, and whether it may be text in it.
+    """Return the logarithm of the data's likelihood in a double-byte encoding, and whether the encoding is possible.
 
-    In a text of at most `rarer` characters, those of the second level count as common.
+    In a text of at most `rarer` double-byte characters, second-level characters count as common.
     """
     rest = encoding.characters.sub(b"", data)
     stray = sum(byte > 0x7F for byte in rest)
     if len(data) > LONG_BYTES and rest and rest[-1] > 0x7F and data.endswith(rest[-1:]):
-        stray -= 1  # the first half of a character, where a text was cut
+        stray -= 1  # the first half of a character where the text was cut
     total = stray * log(_STRAY) + (len(rest) - stray) * log(_ASCII)
     found = list(encoding.characters.finditer(data))
     least = _SECOND if len(found) <= rarer else 2 * _SECOND
@@ -398,7 +412,8 @@ def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> tuple[float, bool]
         pair = match[0]
         likelihood = _likelihood(pair, encoding)
         if encoding.half and encoding.half.fullmatch(pair):
-            # Likely only in a Japanese house, where `rarer` is not 0: lower-case Russian in KOI8 looks the same.
+            # Half-width katakana is likely only if `rarer` is not 0, that is, if Home Assistant may be in Japanese:
+            # lower-case Russian in KOI8 has the same bytes.
             if rarer and half_until == match.start():
                 likelihood = _HALF_AGAIN
             elif rarer and encoding.half.match(data, match.end()):
@@ -417,13 +432,14 @@ def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> tuple[float, bool]
 
 
 def _western(data: bytes) -> float | None:
-    """Return the logarithm of the data's likelihood in cp1252; None where it is no Western European text."""
+    """Return the logarithm of the data's likelihood in cp1252; None if it is not Western European text."""
     text = data.decode("cp1252", errors="replace")
     runs = list(_HIGH.finditer(text))
     if not runs or any(letter > "\x7f" and letter not in _CP1252 for letter in text):
         return None
     for word in _WORDS.findall(text):
-        # French has à alone, and in süß and été two thirds of the letters are accented; no word has more.
+        # In süß and été, two thirds of the letters are accented, and no word has a larger share. The French à, a word
+        # of one letter, is the exception.
         accents = sum(letter > "\x7f" for letter in word)
         if len(word) > 1 and accents > 2 * (len(word) - accents):
             return None
@@ -441,13 +457,13 @@ def _western(data: bytes) -> float | None:
 
 
 def _utf_16(data: bytes) -> dict[str, float]:
-    """Return the logarithm of the data's likelihood for each byte order without a mark; empty if it fits neither."""
+    """Return the logarithm of the data's likelihood in UTF-16 without a mark, for each byte order that fits."""
     likely: dict[str, float] = {}
     if not data or len(data) % 2:
         return likely
     for encoding in ("utf-16-le", "utf-16-be"):
         values = [_usual(letter) for letter in data.decode(encoding, errors="replace")]
-        # Latin text with a zero byte in it would be rare Chinese characters.
+        # As UTF-16, Latin text with a stray zero byte would be rare Chinese characters.
         if (
             sum(value > _SECOND for value in values) >= MOSTLY * len(values)
             and min(values) >= _SECOND

@@ -1,4 +1,7 @@
-"""Copy files into folders that a user names; each is there once, and complete. Functions that are not async block."""
+"""Copy files into folders that a user names: each file only once, and never in part.
+
+Functions that are not async block.
+"""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -22,10 +25,10 @@ _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOE
 
 
 def find_folder(hass: HomeAssistant, text: str) -> str:
-    """Resolve a folder below a media folder, by that one's name, or an allowed path; blocks.
+    """Resolve a folder, given as a path that begins with a media folder's name, or as another allowed path; blocks.
 
-    A missing one directly in the media folder of this machine is made. On a share it is not: the share may be gone, and
-    the folder would lie on the disk below. Raises InputError: scan_folder, scan_folder_public.
+    A folder that is missing directly in the local media folder is created. A folder on a share is not: if the share is
+    not mounted, the folder would be created on the disk below. Raises InputError: scan_folder, scan_folder_public.
     """
     first, _, rest = text.partition("/")
     base = hass.config.media_dirs.get(first)
@@ -45,7 +48,10 @@ def find_folder(hass: HomeAssistant, text: str) -> str:
 
 @contextmanager
 def _opened(hass: HomeAssistant, folder: Path) -> Iterator[int]:
-    """Open a folder: all is done in this one even if its path changes meanwhile. Blocks. Raises as `open_folder`."""
+    """Open a folder and yield its descriptor, which means this folder even if its path changes meanwhile; blocks.
+
+    Raises as `open_folder`.
+    """
     descriptor = open_folder(folder, media_roots(hass), hass.config.config_dir)
     try:
         yield descriptor
@@ -54,7 +60,7 @@ def _opened(hass: HomeAssistant, folder: Path) -> Iterator[int]:
 
 
 def free_names(hass: HomeAssistant, paths: Sequence[Path], folder: Path) -> tuple[str, ...]:
-    """Choose an unused path in the folder for each file, numbered where its name is taken. Raises as `_opened`."""
+    """Choose an unused path in the folder for each file; names that are taken get a number. Raises as `_opened`."""
     names: list[str] = []
     with _opened(hass, folder) as opened:
         for path in paths:
@@ -69,7 +75,7 @@ def free_names(hass: HomeAssistant, paths: Sequence[Path], folder: Path) -> tupl
 async def async_copy_into_folder(
     hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[str], *, again: bool
 ) -> bool:
-    """Do as `copy_all`; a canceled caller also waits until the thread has ended."""
+    """Run `copy_all` in the executor; even a canceled caller waits until the thread has ended."""
     copying = hass.async_add_executor_job(
         partial(copy_all, again=again), hass, paths, [*map(Path, targets)]
     )
@@ -82,9 +88,10 @@ async def async_copy_into_folder(
 def copy_all(
     hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[Path], *, again: bool = False
 ) -> bool:
-    """Copy files to these paths of one folder; return False where a different file is at one of them.
+    """Copy files to the targets, all in one folder; return False if something is at one of these paths already.
 
-    With `again`, an equal file counts as copied by an earlier try. Raises as `_opened`; HomeAssistantError: disk_full.
+    With `again`, a target that equals its file counts as copied by an earlier try. Raises as `_opened`;
+    HomeAssistantError: disk_full.
     """
     with _opened(hass, targets[0].parent) as folder:
         return all(
@@ -104,14 +111,14 @@ def delete_copies(hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[
 
 
 def _copy(path: Path, name: str, folder: int, *, again: bool) -> bool:
-    # One thread at a time, or two would find the same name free.
+    # Only one thread copies at a time: otherwise two threads may find the same name free.
     with _COPYING, translate_disk_errors():
         if _is_taken(name, folder):
             return again and _is_same(path, name, folder)
         # A program that watches the folder must not find half a file.
         part = f".{name}.part"
         with suppress(FileNotFoundError):
-            # Left by a crash.
+            # A crash may have left this file.
             os.unlink(part, dir_fd=folder)
         with (
             path.open("rb") as reader,

@@ -1,4 +1,4 @@
-"""Which local files may be read (blocks), and which entities the user of a call may use."""
+"""Checks of which local files may be read (they block), and of which entities the user of a call may use."""
 
 from collections.abc import Iterable
 import os
@@ -12,10 +12,11 @@ from homeassistant.exceptions import Unauthorized, UnknownUser
 
 from ..input_error import InputError
 
-# Never read, whatever is allowed: these names anywhere, these folders below the configuration.
+# Names of files that are never read, wherever they are.
 FORBIDDEN_NAMES: Final = frozenset({"secrets.yaml"})
-# Below the configuration: Home Assistant serves it as `/local`.
+# The folder in the configuration folder that Home Assistant serves as `/local`.
 SERVED_FOLDER: Final = "www"
+# Names of folders, anywhere in the configuration folder, whose files are never read.
 FORBIDDEN_FOLDERS: Final = frozenset({".storage", ".cloud"})
 
 # The folders in which a file may be read.
@@ -25,7 +26,7 @@ type AllowedFolders = Iterable[str | Path]
 class LocalFile(NamedTuple):
     path: Path
     roots: AllowedFolders
-    # As people see it.
+    # The file's name as people see it.
     name: str
 
 
@@ -34,7 +35,7 @@ def media_roots(hass: HomeAssistant) -> tuple[str, ...]:
 
 
 def allowed_path(path: Path, roots: AllowedFolders, config_dir: str) -> tuple[Path, Path]:
-    """Return the root and the real path, with all links followed.
+    """Return the root that contains the path, and the real path, with all links resolved.
 
     Raises InputError: file_not_allowed, file_not_found.
     """
@@ -55,8 +56,9 @@ def allowed_path(path: Path, roots: AllowedFolders, config_dir: str) -> tuple[Pa
 def open_allowed(path: Path, roots: AllowedFolders, config_dir: str) -> BinaryIO:
     """Open a file below one of the roots.
 
-    Each part is opened within the one before and must not be a link, so what was checked is what is opened, whatever
-    changes meanwhile. Raises InputError: file_not_allowed, file_not_found, file_not_readable.
+    Each part of the path is opened relative to the part before it, and must not be a link. So the file that is opened
+    is the file that was checked, even if the path changes meanwhile. Raises InputError: file_not_allowed,
+    file_not_found, file_not_readable.
     """
     root, real = allowed_path(path, roots, config_dir)
     try:
@@ -81,8 +83,8 @@ def check_not_public(folder: Path, config_dir: str) -> None:
 def open_folder(folder: Path, roots: AllowedFolders, config_dir: str) -> int:
     """Open a folder below one of the roots to put files into; return its descriptor.
 
-    `folder` is its real path when it was chosen; if a part has become a link since, it is refused.
-    Raises InputError: file_not_allowed, scan_folder_public; OSError where the folder is gone.
+    `folder` is the real path that the folder had when it was chosen; it is refused if a part has become a link since.
+    Raises InputError: file_not_allowed, scan_folder_public; OSError if the folder is gone.
     """
     root, real = allowed_path(folder, roots, config_dir)
     if real != folder:
@@ -92,8 +94,11 @@ def open_folder(folder: Path, roots: AllowedFolders, config_dir: str) -> int:
 
 
 def _open_below(root: Path, parts: tuple[str, ...], last: int = 0) -> int:
-    """Open part by part from the root on: a file, or with O_DIRECTORY as `last` a folder."""
-    # O_NONBLOCK: opening a pipe would wait for its writer.
+    """Open a path below the root part by part; return the descriptor of the last part.
+
+    The last part is a file, or a folder if `last` is O_DIRECTORY.
+    """
+    # Without O_NONBLOCK, opening a pipe would wait for a writer.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(root, flags | os.O_DIRECTORY)
     for number, part in enumerate(parts, start=1):
@@ -107,7 +112,7 @@ def _open_below(root: Path, parts: tuple[str, ...], last: int = 0) -> int:
 
 
 async def async_user_of(hass: HomeAssistant, context: Context) -> User | None:
-    """None is Home Assistant itself. Raises UnknownUser."""
+    """Return the user of a context, None for Home Assistant itself. Raises UnknownUser."""
     if context.user_id is None:
         return None
     if (user := await hass.auth.async_get_user(context.user_id)) is None:
@@ -120,8 +125,8 @@ async def async_check_entity(
 ) -> None:
     """Raise Unauthorized, or UnknownUser, unless the user of the context has the policy on the entity.
 
-    A call without a user comes from Home Assistant itself and may do everything. Without an entity, only an
-    administrator may.
+    A call without a user comes from Home Assistant itself and may do everything. If `entity_id` is None, only an
+    administrator passes.
     """
     if (user := await async_user_of(hass, context)) is None:
         return

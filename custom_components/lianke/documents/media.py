@@ -37,37 +37,37 @@ from .download import async_download
 from .local_files import LocalFile, async_user_of, media_roots
 
 URI_SCHEME: Final = "media-source://"
-# Kept scans, in the place of a media folder's name; no media folder has this name, as theirs contain no hyphens.
+# Ids of kept scans begin with this, other ids with the name of a media folder, which never contains a hyphen.
 KEPT_SCANS: Final = "kept-scans/"
-# A source may have to ask its own server first.
+# Seconds in which a source must resolve an item; it may have to ask its own server first.
 RESOLVE_SECONDS: Final = 60
-# Longer than a download may take.
+# How long a signed address is valid: longer than a download may take.
 _SIGNED_FOR: Final = timedelta(minutes=5)
-# Audio, video and playlists, which cannot be printed.
+# Content types of audio, video and playlists, which cannot be printed.
 _PLAYS: Final = re.compile(
     r"(audio|video)/|application/(dash\+xml|(vnd\.apple\.|x-)mpegurl)", re.IGNORECASE
 )
-# Where Home Assistant listens on every address, these lead back to it.
+# Addresses for listening on all interfaces, each with the loopback address at which Home Assistant is then reached.
 _LOOPBACK: Final = (("0.0.0.0", "127.0.0.1"), ("::", "::1"))  # noqa: S104
 _NOT_ALLOWED: Final = frozenset({"401", "403"})
-# Where config entries keep the address that they were set up with; a name or an account is no address.
+# Fields in which config entries keep the address of a device or server; other fields hold names and accounts.
 _ADDRESSES: Final = (CONF_HOST, CONF_URL, CONF_IP_ADDRESS, "base_url", "server")
 # Characters that yarl drops before it parses an address.
 _UNREAD: Final = str.maketrans("", "", "\t\r\n")
-# The user for whom a media item is resolved, None for Home Assistant itself, as in an automation: Home Assistant does
-# not pass it on to the source.
+# The user for whom a media item is resolved; None for Home Assistant itself, for example in an automation. Home
+# Assistant does not pass the user on to media sources, so our own source reads it here.
 resolved_for: Final[ContextVar[User | None]] = ContextVar(f"{DOMAIN}_media_resolved_for")
 
 
 class MediaAddress(NamedTuple):
     name: str
-    # Of the source's integration.
+    # The domain of the source's integration.
     domain: str
     url: str
 
 
 def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
-    """Resolve `FOLDER/PATH` in the media folders; None when it is not allowed."""
+    """Resolve `FOLDER/PATH` in the media folders; None if the path is not allowed."""
     folder, _, location = identifier.partition("/")
     base = hass.config.media_dirs.get(folder)
     try:
@@ -82,9 +82,9 @@ def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
 async def async_find_media(
     hass: HomeAssistant, media_id: str, context: Context
 ) -> LocalFile | MediaAddress:
-    """Ask an item's source where it is, for the user of the context.
+    """Have the media source resolve an item to a file or an address, for the user of the context.
 
-    Raises Unauthorized, InputError: media_not_found, media_refused with the source's own words, media_failed,
+    Raises Unauthorized; InputError: media_not_found, media_refused with the source's own message, media_failed, and
     type_not_supported for audio and video.
     """
     domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
@@ -109,12 +109,13 @@ async def async_find_media(
             raise InputError(err.translation_key) from None
         words = " ".join(str(err).split()) or type(err).__name__
         raise InputError("media_refused", source=_source_name(hass, domain), error=words) from None
-    except Exception as err:  # noqa: BLE001 - a source raises what it likes, and only the errors above are meant to be read
+    except Exception as err:  # noqa: BLE001 - a source may raise anything, and only the messages above are meant for people
         raise _failed(hass, domain, type(err).__name__) from None
     finally:
         resolved_for.reset(asks)
     if media.path is not None:
-        # The integration vouches for the folder. A file without an extension has no name for people, so it gets one.
+        # The integration vouches for the folder. The name of a file without an extension means nothing to people, so
+        # use the name of the source instead.
         name = "" if media.path.suffix else _source_name(hass, domain)
         return LocalFile(media.path, (media.path.parent,), name or media.path.name)
     if not media.mime_type:
@@ -128,12 +129,13 @@ async def async_find_media(
 async def async_fetch_media(
     hass: HomeAssistant, item: MediaAddress, target: Path, limit_bytes: int, context: Context
 ) -> str:
-    """Download a media item into the new file target; return the server's name for it, else the item's own.
+    """Download a media item into the new file target; return the server's file name, else the item's own.
 
-    What Home Assistant serves itself is fetched from its own server, signed for the user only if the source gives just
-    a path: a full address may come from a foreign server, which has none of the user's rights. Other addresses pass the
-    checks of `async_download`; in the local network only a host, and on this machine a port, with which an
-    administrator has set up the source. Raises Unauthorized, InputError: media_failed, and as `async_download`.
+    An address of Home Assistant itself is fetched from its own server. It is signed for the user only if the source
+    gives just a path: a full address may come from a foreign server, which must not gain the user's rights. Other
+    addresses must pass the checks of `async_download`. In the local network, the host must be one with which an
+    administrator has set up the source; on this machine, the port must match as well. Raises Unauthorized; InputError:
+    media_failed, and as `async_download`.
     """
     own = _own_server(hass)
     try:
@@ -163,11 +165,11 @@ async def async_fetch_media(
 
 
 def _forget_wrong_login(hass: HomeAssistant, host: str | None) -> None:
-    """Undo the failed login that Home Assistant counts for its own address, which it would ban after some."""
+    """Undo the failed login that Home Assistant has counted for its own address, which it would ban after several."""
     failed = hass.http.app.get(KEY_FAILED_LOGIN_ATTEMPTS)
     if failed is None:
         return
-    # The host may be a name.
+    # The host may be a name instead of an IP address.
     with suppress(ValueError):
         here = ip_address(host or "")
         failed[here] = max(0, failed[here] - 1)
@@ -185,9 +187,10 @@ def _source_name(hass: HomeAssistant, domain: str) -> str:
 
 
 def _name(identifier: str, mime_type: str) -> str | None:
-    """Take the last file name in an id, where many sources put one, with the extension for the item's type.
+    """Return the last file name in an id, with the extension for the content type; None if the id has no file name.
 
-    So a page that says "not found" does not count as a photo.
+    Many sources put the file name into the id. The extension is replaced so that a page that says "not found" does not
+    count as a photo.
     """
     parts = identifier.replace("|", "/").split("/")
     name = next((part for part in reversed(parts) if mimetypes.guess_type(part)[0]), None)
@@ -205,9 +208,9 @@ def _own_server(hass: HomeAssistant) -> URL:
 
 
 def _own_path(hass: HomeAssistant, address: str) -> str | None:
-    """Return path and query of an address that Home Assistant serves itself, None for other addresses.
+    """Return the path and query of an address that Home Assistant itself serves, None for other addresses.
 
-    Raises ValueError for a path with `..`: it contains parts of an id, which a user may choose.
+    Raises ValueError for a path with `..`: sources put parts of an id, which a user may choose, into the path.
     """
     address = address.translate(_UNREAD)
     url = URL(address)
@@ -228,9 +231,9 @@ def _is_set_up_with(hass: HomeAssistant, domain: str, url: URL) -> bool:
 
 
 def _names(entry: ConfigEntry, url: URL) -> bool:
-    """Check that an entry names the address's host, and on this machine, where other servers listen too, its port.
+    """Whether an entry names the host of an address.
 
-    An entry without a port means all ports.
+    On this machine, where other servers listen, too, the port must match; an entry without a port allows all ports.
     """
     parts = (entry.data, entry.options)
     known = [one for part in parts for key in _ADDRESSES if (one := _address(part.get(key)))]
@@ -252,9 +255,10 @@ def _address(text: object) -> URL | None:
 
 
 async def _async_signer(hass: HomeAssistant, context: Context) -> Callable[[URL], URL]:
-    """Sign addresses of Home Assistant for the user; without one, for the content user, who may only read.
+    """Return a function that signs addresses of Home Assistant for the user of the context.
 
-    Raises Unauthorized, also for a user who is not logged in anywhere.
+    Without a user, it signs for Home Assistant's content user, who may only read. Raises Unauthorized for a user who is
+    unknown, inactive, or not logged in anywhere.
     """
     token = None
     if (user := await async_user_of(hass, context)) is not None:
@@ -263,7 +267,7 @@ async def _async_signer(hass: HomeAssistant, context: Context) -> Callable[[URL]
             raise Unauthorized(context=context)
 
     def sign(url: URL) -> URL:
-        # The source may have signed it for somebody else.
+        # The source may have signed the address for another user.
         bare = url.without_query_params(SIGN_QUERY_PARAM)
         signed = async_sign_path(
             hass,

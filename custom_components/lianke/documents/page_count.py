@@ -1,4 +1,4 @@
-"""Page counts by the service, once for each document that cannot be counted here."""
+"""Have the service count the pages of documents that cannot be counted here, each only once."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,14 +19,15 @@ from ..api.errors import (
 from ..api.models import PrinterAddress
 from .document import Document, file_digest
 
-# Seconds that the service gets, the upload included.
+# Seconds in which the service must count a document, including the upload.
 COUNT_SECONDS = 30
-# Remembered results, refusals among them: the service blocks who sends a bad file again.
+# Maximum number of remembered results. Refusals are remembered, too: the service blocks clients that send a bad file
+# again.
 MAX_REMEMBERED = 500
 # Errors caused by the document: another try would fail in the same way.
 REFUSALS = (BadParameterError, ConversionFailedError, DocumentTooLargeError, UnknownCodeError)
 
-# SHA-256 of the document, printer key and paper id, on which the count depends.
+# What a count depends on: SHA-256 of the document, printer key and paper id.
 type _Query = tuple[str, str, int]
 type _Result = int | LiankeRefusedError | None
 
@@ -37,7 +38,7 @@ class PageCounter:
     def __init__(
         self, hass: HomeAssistant, address_of: Callable[[str], PrinterAddress | None]
     ) -> None:
-        """`address_of` returns the address of a printer by its key, None once it is gone."""
+        """`address_of` returns the address of a printer by its key, None once the printer is gone."""
         self._hass = hass
         self._address_of = address_of
         self._results: dict[_Query, _Result] = {}
@@ -47,7 +48,7 @@ class PageCounter:
     async def async_count(
         self, client: LiankeClient, printer_key: str, document: Document, paper_id: int
     ) -> int | None:
-        """None if the service gives no count. Raises LiankeError."""
+        """Return the number of pages, None if the service gives none. Raises LiankeError."""
         digest = await self._hass.async_add_executor_job(file_digest, document.path)
         query = (digest, printer_key, paper_id)
         async with self._asking.setdefault(query, asyncio.Lock()):

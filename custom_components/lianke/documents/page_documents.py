@@ -1,6 +1,6 @@
-"""Make documents in Home Assistant's language: text, notifications, test pages, and what entities show.
+"""Make documents in Home Assistant's language: text, notifications, test pages, and the content of entities.
 
-Cameras and images give a picture, to-do lists and calendars a page.
+Cameras and image entities become a picture, to-do lists and calendars a page.
 """
 
 from calendar import monthrange
@@ -40,7 +40,7 @@ from .spool import Spool, write_bytes
 
 
 async def async_page_text(hass: HomeAssistant, key: str) -> str:
-    """Return the key itself where it is not translated."""
+    """Return the text with this key in Home Assistant's language, or the key itself if there is no such text."""
     return (await async_page_texts(hass)).get(key, key)
 
 
@@ -59,23 +59,23 @@ PAGE_BUILDERS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageOptions:
-    # Title and date on top; None leaves it to the source: lists and calendars have them.
+    # Whether title and date are printed on top; None: only on lists and calendars.
     header: bool | None = None
-    # Of a list: 1 or 2.
+    # Columns of a to-do list, 1 or 2; None: two for a long list on wide paper.
     columns: int | None = None
     agenda: Literal["today", "tomorrow", "week", "next_week", "this_month", "next_month"] = "week"
-    # Print done items, too.
+    # Whether completed items are printed, too.
     completed: bool = False
-    # Print a list or calendar that has no entries.
+    # Whether a list or calendar without entries is printed; otherwise it is refused.
     print_empty: bool = False
     landscape: bool = False
 
 
 DEFAULT_PAGE = PageOptions()
 
-# Makes a document of a page for a paper, None where the paper is unknown.
+# A function that writes a page for a paper (None if it is unknown) and returns the page's document.
 type WritePage = Callable[[Spool, Paper | None], Awaitable[Document]]
-# The most sheets of a test page: on a small label it needs a second one.
+# Maximum number of sheets of a built-in page: a test page needs two on a small label.
 BUILTIN_SHEETS = 2
 
 
@@ -86,7 +86,7 @@ async def async_style(
     *,
     header: str | None = None,
 ) -> PageStyle:
-    """`header` is the title on top, with the date; None for neither."""
+    """Make the style of a page; `header` is the title on top, next to the date, and None omits both."""
     width, height, side, top = paper_size(paper, landscape=options.landscape)
     return PageStyle(
         width=width,
@@ -113,10 +113,10 @@ async def async_write_page(
     identity: object = None,
     at_most: int | None = None,
 ) -> Document:
-    """Write the page that `build` makes, in the executor.
+    """Build and write a page in the executor; `build` returns its HTML.
 
-    Two pages with the same `identity` count as the same document. `at_most` is the most sheets it can take; without
-    it, that is estimated.
+    Two pages with the same `identity` count as the same document. `at_most` is the maximum number of the page's sheets,
+    None to estimate it.
     """
     style = await async_style(hass, paper, options, header=header)
     document = await spool.async_write(
@@ -137,7 +137,10 @@ async def async_text_document(
     paper: Paper | None = None,
     options: PageOptions = DEFAULT_PAGE,
 ) -> Document:
-    """Compose a page. Raises InputError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long."""
+    """Compose a page from text, Markdown or HTML.
+
+    Raises InputError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long.
+    """
     text = _checked(text, kind)
     shown = title or await async_page_text(hass, "page_text")
     return await async_write_page(
@@ -153,7 +156,10 @@ async def async_text_document(
 
 
 def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
-    """Refuse what is empty or too long. Raises InputError: text_empty, text_too_large, html_too_large."""
+    """Return the text with characters that cannot be encoded replaced.
+
+    Raises InputError: text_empty, text_too_large, html_too_large.
+    """
     text = to_encodable(text)
     if not is_visible(text):
         raise InputError("text_empty")
@@ -166,7 +172,10 @@ def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
 async def async_notification(
     hass: HomeAssistant, spool: Spool, paper: Paper | None, *, message: str, title: str | None
 ) -> Document:
-    """Quote nothing of the notification in the document's title. Raises InputError: text_empty, text_too_large."""
+    """Make the page of a notification; the document's title quotes nothing of the message.
+
+    Raises InputError: text_empty, text_too_large.
+    """
     message = _checked(message)
     shown = await async_page_text(hass, "page_notification")
     return await async_write_page(
@@ -200,7 +209,7 @@ async def async_test_page(
 
 
 async def async_color_page(hass: HomeAssistant, spool: Spool, paper: Paper | None) -> Document:
-    """Print a little of every ink, which keeps nozzles from drying."""
+    """Make a page with a little of every ink, which keeps nozzles from drying up."""
     title = await async_page_text(hass, "page_keep_alive_title")
     return await async_write_page(
         hass, spool, color_page, paper, title=title, at_most=BUILTIN_SHEETS
@@ -210,7 +219,7 @@ async def async_color_page(hass: HomeAssistant, spool: Spool, paper: Paper | Non
 SNAPSHOT_DOMAINS = frozenset({"camera", "image"})
 PRINTABLE_DOMAINS = SNAPSHOT_DOMAINS | {"todo", "calendar"}
 NEEDS_ACTION = "needs_action"
-# Which days of a calendar can be printed; `days_of` gives their dates.
+# Periods of a calendar that can be printed; `days_of` returns their dates.
 AGENDAS = ("today", "tomorrow", "week", "next_week", "this_month", "next_month")
 
 
@@ -227,7 +236,7 @@ async def async_entity_document(
 ) -> Document:
     """Make a document of an entity's current content.
 
-    Raises Unauthorized when the user of the context may not read it, InputError:
+    Raises Unauthorized if the user of the context may not read the entity; InputError:
     entity_not_found, entity_not_printable, entity_unavailable, snapshot_failed, list_empty, list_too_long.
     """
     domain = split_entity_id(entity_id)[0]
@@ -267,7 +276,7 @@ async def async_entity_document(
 
 
 def days_of(agenda: str, today: date) -> tuple[date, int]:
-    """Return the first day and the number of days, at most 31.
+    """Return the first day of a period, and its number of days, which is at most 31.
 
     `week` is the seven days from today on, `next_week` begins on Monday, `this_month` begins today.
     """
@@ -293,7 +302,7 @@ async def _async_snapshot(
 ) -> Document:
     picture: Any
     try:
-        # Both import large libraries, which an installation without cameras may lack.
+        # Both integrations import large libraries, which an installation without cameras may lack.
         if entity_id.startswith("camera."):
             from homeassistant.components.camera import async_get_image as get_camera  # noqa: PLC0415
 
@@ -302,7 +311,7 @@ async def _async_snapshot(
             from homeassistant.components.image import async_get_image  # noqa: PLC0415
 
             picture = await async_get_image(hass, entity_id)
-    except Exception:  # noqa: BLE001 - a camera raises what it likes
+    except Exception:  # noqa: BLE001 - a camera may raise anything
         raise InputError("snapshot_failed", entity=entity_id) from None
     content: bytes = picture.content
     if len(content) > limit_bytes:
@@ -350,13 +359,14 @@ async def _async_ask(
             action,
             {ATTR_ENTITY_ID: entity_id, **data},
             blocking=True,
-            # The right to read was checked before; these actions would ask for the right to control the entity.
+            # The right to read was checked before. With the user in the context, these actions would require the right
+            # to control the entity.
             context=Context(parent_id=context.id),
             return_response=True,
         )
     except HomeAssistantError:
         raise
-    except Exception:  # noqa: BLE001 - as a camera does
+    except Exception:  # noqa: BLE001 - an entity may raise anything
         raise InputError("entity_unavailable", entity=entity_id) from None
     return to_mapping((answer or {}).get(entity_id))
 

@@ -16,7 +16,7 @@ from ..pdf.process import MAX_SOURCE_PAGES, MEMORY
 from .document import IMAGES, Document, FileType, too_large
 from .pdf_client import PdfError, async_get_pdf_worker
 
-# Texts for reasons of a PdfError that need no value but the name.
+# Keys of the texts for PdfError reasons whose only placeholder is the document's name.
 _KEYS: Final = {
     "time": "pdf_takes_long",
     "busy": "pdf_busy",
@@ -53,8 +53,9 @@ def pdf_error(
     return InputError(_KEYS.get(err.reason, "pdf_damaged"), name=name)
 
 
-# MB of a PDF that the process has the memory to lay out, whatever is in it. A picture is in memory twice while it is
-# copied: one that cannot be compressed is laid out up to 120 MB; in pages of their own, 300 MB of them are.
+# Size in MB of a PDF that can always be laid out within the process's memory, whatever the PDF contains. A picture is
+# in memory twice while it is copied, so a single picture that cannot be compressed may have up to 120 MB; pictures on
+# pages of their own may have 300 MB together.
 LAID_OUT_MB: Final = 100
 
 
@@ -64,7 +65,7 @@ def sheet_error(err: PdfError, name: str, *, limit_bytes: int) -> InputError | H
     return pdf_error(err, name, limit_bytes=limit_bytes)
 
 
-# Pages of a document in a preview; each is drawn when its picture is requested.
+# Maximum number of pages in a preview; each is drawn when its picture is requested.
 MAX_DRAWN: Final = 200
 DEFAULT_ALIGN: Final = 5
 
@@ -77,13 +78,13 @@ def can_draw(document: Document) -> bool:
 class PageDrawing:
     hass: HomeAssistant
     path: Path
-    # From 0, in printing order; at most MAX_DRAWN.
+    # Page numbers from 0 in printing order; at most MAX_DRAWN of them.
     pages: tuple[int, ...]
-    # All pages that are printed.
+    # Number of all pages that are printed.
     total: int
     # Further fields of the PDF process's task `draw`.
     task_fields: Mapping[str, Any]
-    # Drawing takes this user's turn in the PDF process.
+    # The user under whom drawing is queued in the PDF process.
     user: str | None
 
     @property
@@ -91,7 +92,7 @@ class PageDrawing:
         return len(self.pages)
 
     async def async_draw(self, number: int, target: Path) -> None:
-        """Draw page `number` of these, from 1, as JPEG to the new file target. Raises PdfError."""
+        """Draw the page at place `number` in `pages`, from 1, as JPEG to the new file target. Raises PdfError."""
         where = {"path": str(self.path), "page": self.pages[number - 1], "target": str(target)}
         await async_get_pdf_worker(self.hass).async_run(
             "draw", {**self.task_fields, **where}, user=self.user
@@ -101,7 +102,7 @@ class PageDrawing:
 def plan_drawing(
     hass: HomeAssistant, document: Document, options: ResolvedOptions, user: str | None
 ) -> PageDrawing:
-    """Call only for a document that `can_draw`."""
+    """Plan how to draw the selected pages of a document; call this only for a document that `can_draw`."""
     assert document.pages is not None
     pages = select_pages(options.page_range, document.pages)
     if options.reverse_order:
@@ -126,11 +127,11 @@ def plan_drawing(
 
 
 def _paper_size(paper: Paper | None, *, landscape: bool) -> tuple[float, float] | None:
-    """Return width and height in mm as the reader sees the paper, None where they are not known."""
+    """Return width and height in mm as the reader sees the paper, None if they are not known."""
     if paper is None or paper.width <= 0 or paper.height <= 0:
         return None
     size = paper.width / 10, paper.height / 10
-    # Landscape turns any paper, also a label that is defined wider than high.
+    # Landscape turns any paper, even a label that is defined wider than high.
     return size[::-1] if landscape else size
 
 

@@ -1,4 +1,4 @@
-"""Run tasks on PDF files in a process of their own (`pdf/`), one at a time, in turns of all users."""
+"""Run tasks on PDF files in a separate process (`pdf/`), one at a time; users take turns."""
 
 import asyncio
 import contextlib
@@ -23,32 +23,38 @@ from ..pdf.process import MESSAGE_LENGTH
 _LOGGER = logging.getLogger(__name__)
 
 SCRIPT: Final = Path(__file__).parents[1] / "pdf" / "__main__.py"
-# Bytes of the process's answer; a longer one ends the process.
+# Bytes of an answer of the process; a longer answer ends the process.
 MAX_ANSWER: Final = 64 * 1024
-# All that the process gets of Home Assistant's environment, which contains secrets.
+# The only environment variables that the process gets: Home Assistant's others may contain secrets.
 ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
-# Seconds for the process to start, for one task, without a task until it ends, and to end it.
+# Seconds in which the process must start.
 START_SECONDS: Final = 30
+# Seconds for one task, unless the caller sets another limit.
 TASK_SECONDS: Final = 10
+# Seconds without a task after which the process is ended.
 IDLE_SECONDS: Final = 300
+# Seconds to wait for the process to end after it was killed.
 END_SECONDS: Final = 5
-# Tasks that may wait, of all users and of one, and for how long. Users take turns, so slow files of one user delay
-# another user by one task only.
+# Maximum number of tasks of all users that may wait.
 MAX_WAITING: Final = 400
+# Maximum number of tasks of one user that may wait. Users take turns, so slow files of one user delay another user by
+# only one task.
 MAX_WAITING_A_USER: Final = 200
+# Seconds that a task may wait for its turn.
 WAIT_SECONDS: Final = 60
 
 
 def lan_user(device: str) -> str:
-    """Name a device of the home network in the queue, where all devices together have the turns of one user."""
+    """Return a device's name in the queue, where all devices of the home network together get the turns of one user."""
     return f"lan {device}"
 
 
 class PdfError(Exception):
-    """A PDF that cannot be used; `reason` says why.
+    """A task on a file failed; `reason` says why.
 
-    password: missing or wrong. damaged: PDFium cannot read the file. memory, time: the task takes more than it may.
-    too_large, disk: a copy cannot be kept. busy: too many tasks wait, or the system is too busy to start the process.
+    password: missing or wrong. damaged: PDFium cannot read the file. memory, time: the task exceeds its limit.
+    too_large, disk: the result cannot be written. busy: too many tasks wait, or the system is too busy to start the
+    process. Other reasons are those of the task.
     """
 
     def __init__(self, reason: str) -> None:
@@ -64,7 +70,7 @@ class PdfUnavailableError(PdfError):
 
 
 class PdfWorker:
-    """The one worker process of this Home Assistant: started when needed, ended when idle."""
+    """Manages the only worker process of this Home Assistant, which is started when needed and ended when idle."""
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
@@ -82,7 +88,7 @@ class PdfWorker:
 
     @property
     def is_busy(self) -> bool:
-        """A task is under way or waits."""
+        """Whether a task is under way or waits."""
         return self._turns.taken > 0
 
     async def async_count(
@@ -93,9 +99,10 @@ class PdfWorker:
         user: str | None = None,
         copy: tuple[Path, int] | None = None,
     ) -> int:
-        """Count the pages of a PDF file; with `copy` (target, most bytes) also write it without its password.
+        """Count the pages of a PDF file.
 
-        Raises PdfError.
+        `copy` is the path and the maximum size in bytes of a copy without password, which is written as well. Raises
+        PdfError.
         """
         request: dict[str, Any] = {"path": str(path), "password": password}
         if copy is not None:
@@ -106,7 +113,7 @@ class PdfWorker:
         return pages
 
     async def async_close(self) -> None:
-        """End the process; a task under way fails. The next task starts another."""
+        """End the process; a task under way fails. The next task starts a new process."""
         self._stop_idle()
         process, self._process = self._process, None
         if process is None:
@@ -125,9 +132,9 @@ class PdfWorker:
         user: str | None = None,
         seconds: float | None = None,
     ) -> dict[str, Any]:
-        """Run one of `pdf.process.TASKS` in the user's turn and return its answer.
+        """Run one of `pdf.process.TASKS` when it is the user's turn; return its answer.
 
-        `request` has the task's fields. `seconds` counts once the process runs; None means TASK_SECONDS.
+        `request` has the task's fields. `seconds` is the time limit once the process runs; None means TASK_SECONDS.
         Raises PdfError.
         """
         owner = tuple((user or "").split(" "))
@@ -173,7 +180,7 @@ class PdfWorker:
         return answer
 
     async def _async_started(self) -> asyncio.subprocess.Process:
-        """Raise PdfUnavailableError where the process cannot be started."""
+        """Start the process and return it. Raises PdfUnavailableError if it cannot be started."""
         if self._stopped:
             raise PdfUnavailableError
         pdfium = await self._hass.async_add_executor_job(package_folder, "pypdfium2")
@@ -194,10 +201,10 @@ class PdfWorker:
             raise PdfUnavailableError from None
         self._process = process
         try:
-            # Its first answer says whether it could load PDFium.
+            # The first answer says whether the process could load PDFium.
             ready = await _async_read(process)
         except asyncio.IncompleteReadError, ConnectionError, ValueError:
-            # Otherwise `async_close` ended it, as when Home Assistant stops.
+            # No warning if `async_close` has ended the process, for example when Home Assistant stops.
             if self._process is process:
                 _LOGGER.warning("PDF files cannot be counted on this system: PDFium does not start")
             raise PdfUnavailableError from None
@@ -206,7 +213,7 @@ class PdfWorker:
         return process
 
     async def _async_on_idle(self, _now: datetime) -> None:
-        # If a task has its turn now, it sets a new timer at its end.
+        # A task that is under way sets a new timer when it ends.
         with contextlib.suppress(NoPlaceError):
             async with self._turns.place(None, max_wait=0):
                 await self.async_close()
@@ -217,19 +224,19 @@ class PdfWorker:
 
 
 async def _async_read(process: asyncio.subprocess.Process) -> dict[str, Any]:
-    """Return the next answer. Raises IncompleteReadError when the process has ended, ValueError for a malformed one."""
+    """Return the next answer. Raises IncompleteReadError if the process has ended, ValueError if it is malformed."""
     assert process.stdout is not None
     (length,) = MESSAGE_LENGTH.unpack(await process.stdout.readexactly(MESSAGE_LENGTH.size))
     if length > MAX_ANSWER:
         raise ValueError
     answer = json.loads(await process.stdout.readexactly(length))
     if not isinstance(answer, dict):
-        raise ValueError  # noqa: TRY004  # what the process said is of no use
+        raise ValueError  # noqa: TRY004  # the answer is malformed; no caller passed a wrong type
     return answer
 
 
 def package_folder(name: str) -> Path | None:
-    """None where the package is not installed; blocks."""
+    """Return the folder of an installed package, None if it is not installed; blocks."""
     try:
         found = find_spec(name)
     except ImportError, ValueError:
@@ -242,7 +249,7 @@ DATA_WORKER: HassKey[PdfWorker] = HassKey(f"{DOMAIN}_pdf_worker")
 
 @callback
 def async_get_pdf_worker(hass: HomeAssistant) -> PdfWorker:
-    """Return the only one of this Home Assistant; its process starts when needed."""
+    """Return the only worker of this Home Assistant; its process starts when needed."""
     if (worker := hass.data.get(DATA_WORKER)) is None:
         worker = hass.data[DATA_WORKER] = PdfWorker(hass)
     return worker

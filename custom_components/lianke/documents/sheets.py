@@ -1,4 +1,4 @@
-"""Lay out documents on sheets of paper: the options for it, fonts for watermarks, and the PDF that is made."""
+"""Lay out documents on sheets of paper: the options, the fonts for watermarks, and the PDF of the sheets."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ SHEET_ORDERS: Final = ("rows", "columns")
 BOOKLET_SIDES: Final = ("both", "front", "back")
 STAMPS: Final = ("date", "page_numbers")
 PHOTO_FITS: Final = ("fill", "fit")
-# Width and height in mm; None is as large as the paper.
+# Width and height in mm; None means as large as the paper.
 PHOTO_PRINT_SIZES: Final[dict[str, tuple[float, float] | None]] = {
     "paper": None,
     "3r": (89, 127),
@@ -54,31 +54,31 @@ PHOTO_PRINT_SIZES: Final[dict[str, tuple[float, float] | None]] = {
 }
 # ID photos are never turned: a head stays upright.
 UPRIGHT_PHOTOS: Final = frozenset({"1_inch", "2_inch"})
-# The least share of a picture's width and height that can be cut out.
+# Smallest share of a picture's width, and of its height, that a crop may keep.
 MIN_CUT: Final = 0.05
-# Sheets of a poster, across and down.
+# Maximum number of sheets of a poster across, and down.
 MAX_TILES: Final = 6
-# Prints of a photo.
+# Maximum number of prints of a photo.
 MAX_PHOTO_COUNT: Final = 100
-# Characters of a watermark.
+# Maximum length of a watermark in characters.
 MAX_WATERMARK: Final = 60
-# Photographed pages that one call may clean.
+# Maximum number of photographed pages that one call may clean.
 MAX_CLEANED: Final = 50
-# Least area of the triangle of a page's corner and its two neighbours: doubled, as a share of the picture.
+# Smallest area of the triangle of a page corner and its two neighbors: doubled, as a share of the picture's area.
 MIN_CORNER: Final = 0.01
 
 _LOGGER = logging.getLogger(__name__)
 
 # Layouts that the service must not scale.
 TRUE_SIZE: Final = ("photos", "id_card", "poster")
-# All other layouts are scaled to the paper that they are printed on.
+# The scale of all other layouts: the service fits their sheets to the paper.
 FIT_SCALE: Final = "fit"
-# Sheets of these are cut or put together, so they are one-sided unless the call itself says otherwise.
+# Layouts whose sheets are cut or put together, and which are one-sided unless the call itself asks for duplex.
 ONE_SIDED_LAYOUTS: Final = (*TRUE_SIZE, "invoices")
 # Options that every layout decides itself.
 LAYOUT_OPTIONS: Final = frozenset({"orientation", "scale", "align", "auto_rotate", "excel_fit"})
 N_UP_LAYOUTS: Final = ("2_up", "4_up", "6_up", "9_up")
-# Fields that mean something only together with a layout or another field, and which these are.
+# Fields that only mean something together with one of these layouts or other fields.
 FIELD_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "sheet_order": tuple(f"sheet: {name}" for name in N_UP_LAYOUTS),
     "sheet_frame": ("sheet", "photo_size"),
@@ -97,33 +97,34 @@ FIELD_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
 PER_DOCUMENT_FIELDS: Final = ("id_card_crop", "photo_crop", "clean_corners")
 
 
-# The whole picture, by the fields of `pdf.pictures.Cut`.
+# A crop that keeps the whole picture, with the fields of `pdf.pictures.Cut`.
 WHOLE_PICTURE: Final = {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0, "turn": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SheetOptions:
-    """How documents are laid out before they are sent; the names are the action's fields."""
+    """How documents are laid out before they are sent; the field names are those of the action."""
 
-    # A layout; without one or `photo_size` the pages stay as they are.
+    # The layout; if neither this nor `photo_size` is set, pages are not arranged on sheets.
     sheet: str | None = None
     sheet_order: str = "rows"
     sheet_frame: bool = False
     poster_columns: int = 2
     poster_rows: int = 2
     booklet_side: str = "both"
-    # The part of each document that is printed; `photo_crop` alike.
+    # The part of each document that is printed, with the fields of WHOLE_PICTURE; `photo_crop` is the same for photos.
     id_card_crop: tuple[dict[str, float], ...] = ()
-    # Make pages of photos of pages, and one document of all.
+    # Whether photographed pages are made into clean pages, which become one document.
     clean: bool = False
-    # For each photo, the page's corners as shares of the upright picture, clockwise from top left; () has them found.
+    # For each photo, the page's corners clockwise from top left, as shares of the upright picture's width and height;
+    # () means that they are detected.
     clean_corners: tuple[tuple[tuple[float, float], ...], ...] = ()
     photo_size: str | None = None
     photo_fit: str = "fill"
-    # 0 fills a sheet with each photo.
+    # Prints of each photo; 0 fills a sheet with them.
     photo_count: int = 1
     photo_crop: tuple[dict[str, float], ...] = ()
-    # Make one document of several.
+    # Whether several documents become one.
     merge: bool = False
     merge_new_sheet: bool = True
     watermark: str | None = None
@@ -133,9 +134,10 @@ class SheetOptions:
 
     @classmethod
     def of(cls, data: Mapping[str, Any], documents: int) -> Self | None:
-        """Read the fields of a call with so many documents; None where nothing is to be laid out.
+        """Read the fields of a call; return None if nothing is to be laid out.
 
-        Raises InputError: sheet_or_photo, sheet_field_idle, clean_corners_wrong, sheet_more_than_documents.
+        `documents` is the number of the call's documents. Raises InputError: sheet_or_photo, sheet_field_idle,
+        clean_corners_wrong, sheet_more_than_documents.
         """
         given = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         given["stamp"] = tuple(given.get("stamp", ()))
@@ -177,9 +179,9 @@ class SheetOptions:
         return sheets if changed else None
 
     def booklet_duplex(self, wanted: Duplex | None, default: Duplex | None = None) -> Duplex:
-        """Return the mode for a booklet, whose sheets are landscape and turned over at their short edge.
+        """Return the duplex mode for a booklet, whose sheets are landscape and turned over at their short edge.
 
-        Where the call wants none, the paper is turned by hand if the default says so.
+        If the call does not set a mode (`wanted`), a manual `default` makes the booklet's duplex manual, too.
         """
         if self.booklet_side != "both":
             return "off"
@@ -189,7 +191,7 @@ class SheetOptions:
 
     @property
     def decided_options(self) -> frozenset[str]:
-        """The options that the layout itself decides, so that no default of box, printer or driver counts."""
+        """The options that the layout itself decides; the defaults of box, printer and driver do not apply to them."""
         if self.layout is None:
             return frozenset()
         return LAYOUT_OPTIONS | (
@@ -198,7 +200,7 @@ class SheetOptions:
 
     @property
     def joins_documents(self) -> bool:
-        """All documents become one."""
+        """Whether all documents become one."""
         return (
             self.merge
             or self.clean
@@ -208,12 +210,12 @@ class SheetOptions:
 
     @property
     def layout(self) -> str | None:
-        """The layout by its name in the PDF process."""
+        """The name of the layout in the PDF process, None if there is no layout."""
         return "photos" if self.photo_size else self.sheet
 
 
 def _are_corners(points: tuple[tuple[float, ...], ...]) -> bool:
-    """Check that the points go around a page clockwise, without a dent and not too close to each other."""
+    """Check that the points are the corners of a convex shape in clockwise order, and not too close to each other."""
     around = zip(points[-2:] + points[:-2], points[-1:] + points[:-1], points, strict=True)
     return all(0 <= part <= 1 for point in points for part in point) and all(
         (one[0] - last[0]) * (point[1] - one[1]) - (one[1] - last[1]) * (point[0] - one[0])
@@ -222,20 +224,20 @@ def _are_corners(points: tuple[tuple[float, ...], ...]) -> bool:
     )
 
 
-# Where fonts are looked for, besides CONFIG_FONTS below the configuration.
+# Folders that are searched for fonts, in addition to CONFIG_FONTS in the configuration folder.
 FONT_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts")
 CONFIG_FONTS: Final = "fonts"
-# Noto Sans SC (SIL Open Font License), 17 MB: not required in the manifest, since few need it.
+# Noto Sans SC (SIL Open Font License), 17 MB: the manifest does not require it, since few users need it.
 FONT_PACKAGE: Final = "pylopdf-fonts-zh-cn==0.1.1"
 FONT_MODULE: Final = "pylopdf_fonts_zh_cn"
-# SHA-256 of its two fonts: the installer compares no digests, so a package with any other font is not used.
+# SHA-256 of the package's two fonts: the installer checks no digests, so a package with any other font is not used.
 FONT_DIGESTS: Final = frozenset(
     {
         "faa6c9df652116dde789d351359f3d7e5d2285a2b2a1f04a2d7244df706d5ea9",
         "e8f396decc1f0963a016a989c3d8852e863d1350996f573860a80767c83a1cd3",
     }
 )
-# How long a call waits for the font; the installation goes on all the same.
+# Seconds that a call waits for the font to be installed; the installation itself goes on after that.
 FONT_SECONDS: Final = 60
 CHINESE: Final = re.compile("[\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 
@@ -251,9 +253,9 @@ def font_folders(hass: HomeAssistant) -> list[str]:
 
 
 async def async_bring_font(hass: HomeAssistant, text: str) -> None:
-    """Have a font for a Chinese text installed, if that can be done; `font_folders` then has its folder.
+    """Install a font for a Chinese text if possible; `font_folders` then includes its folder.
 
-    Raises InputError: watermark_font_coming when it takes long.
+    Raises InputError: watermark_font_coming if the installation takes long.
     """
     if not CHINESE.search(text) or DATA_FOLDER in hass.data:
         return
@@ -266,9 +268,12 @@ async def async_bring_font(hass: HomeAssistant, text: str) -> None:
 
 
 async def _async_install(hass: HomeAssistant) -> None:
-    """Use Home Assistant's installer, which logs its failures. Raises InputError: watermark_font_coming."""
+    """Install the font with Home Assistant's installer, which logs failures.
+
+    Raises InputError: watermark_font_coming.
+    """
     if (task := hass.data.get(DATA_INSTALLING)) is None:
-        # A task of its own: the call may be canceled, but an installer cannot be stopped halfway.
+        # Use a separate task: the call may be canceled, but the installer cannot be stopped halfway.
         task = hass.data[DATA_INSTALLING] = hass.async_create_background_task(
             async_process_requirements(hass, DOMAIN, [FONT_PACKAGE], False),
             f"{DOMAIN} watermark font",
@@ -282,7 +287,7 @@ async def _async_install(hass: HomeAssistant) -> None:
 
 
 def _find_font() -> str | None:
-    """None unless the package is installed and its fonts are the known ones; blocks."""
+    """Return the folder of the font package, None unless it is installed and has only the known fonts; blocks."""
     importlib.invalidate_caches()
     if (folder := package_folder(FONT_MODULE)) is None:
         return None
@@ -293,11 +298,12 @@ def _find_font() -> str | None:
     return str(folder)
 
 
-# For a layout (and a second for every so many pages), and for a photo of a page, once the process runs.
+# Seconds for a layout once the process runs; one second is added for every PAGES_A_SECOND pages.
 LAYOUT_SECONDS: Final = 30
 PAGES_A_SECOND: Final = 80
+# Seconds for one photographed page once the process runs.
 PHOTO_SECONDS: Final = 30
-# mm that printers leave free at the edges, where the driver does not say.
+# Margin in mm that a printer is assumed to leave free if its driver names none.
 USUAL_MARGIN: Final = 5.0
 LANDSCAPE: Final = ORIENTATIONS["landscape"]
 # What drivers call a paper that is printed up to its edges.
@@ -314,16 +320,16 @@ async def async_lay_out(
     limit_bytes: int,
     user: str | None,
 ) -> tuple[Document, ResolvedOptions]:
-    """Make one document of sheets from documents, which stay as they are, and the options to print it with.
+    """Lay out documents on sheets; return the document of the sheets, and the options to print it with.
 
-    Raises InputError: sheet_type_not_supported, sheet_not_available, sheet_needs_memory, sheet_needs_paper,
-    sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture, watermark_needs_font, watermark_letters,
-    and what is wrong with a file; HomeAssistantError: disk_full.
+    The documents given stay unchanged. Raises InputError: sheet_type_not_supported, sheet_not_available,
+    sheet_needs_memory, sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture,
+    watermark_needs_font, watermark_letters, and what is wrong with a file; HomeAssistantError: disk_full.
     """
     wanted = sum(count_selected(options.page_range, one.pages) or 0 for one in documents)
     if wanted > MAX_SOURCE_PAGES:
         raise InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
-    # Only one of them is set: `SheetOptions.of` refuses crops without their layout.
+    # At most one of the two is set: `SheetOptions.of` refuses a crop without its layout.
     cuts = sheets.id_card_crop or sheets.photo_crop
     files = [
         _file(document, options) | {"cut": None if cut == WHOLE_PICTURE else cut}
@@ -368,7 +374,7 @@ async def _async_clean(
     limit_bytes: int,
     user: str | None,
 ) -> list[dict[str, Any]]:
-    """Make a page of each photo of one. Raises as `async_lay_out`."""
+    """Make a clean page of each photographed page; return the files of the clean pages. Raises as `async_lay_out`."""
     if sum(len(file["pages"]) for file in files) > MAX_CLEANED:
         raise InputError("sheet_too_many_pages", limit=str(MAX_CLEANED))
     cleaned: list[dict[str, Any]] = []
@@ -385,7 +391,7 @@ async def _async_clean(
 async def async_find_corners(
     hass: HomeAssistant, document: Document, user: str | None
 ) -> dict[str, Any]:
-    """Return the answer of `pdf.photographed.find_corners`.
+    """Find the corners of a photographed page; return the answer of `pdf.photo_to_page.find_corners`.
 
     Raises InputError: clean_needs_picture, sheet_not_available, and what is wrong with the file.
     """
@@ -411,7 +417,7 @@ async def _async_ask(
 async def _async_run(
     hass: HomeAssistant, request: dict[str, Any], user: str | None
 ) -> dict[str, Any]:
-    """Lay out; if a font is missing, have one installed and try again."""
+    """Run the layout; if a font is missing, install it and try again."""
     run = partial(
         async_get_pdf_worker(hass).async_run,
         "lay_out",
@@ -431,12 +437,12 @@ async def _async_run(
 
 
 def layout_seconds(pages: int) -> int:
-    """Large layouts need more time on a busy machine."""
+    """Return the time limit of a layout: large layouts need more time on a busy machine."""
     return LAYOUT_SECONDS + pages // PAGES_A_SECOND
 
 
 def _file(document: Document, options: ResolvedOptions) -> dict[str, Any]:
-    """Describe a document for the PDF process. Raises InputError where it cannot be laid out."""
+    """Describe a document for the PDF process. Raises InputError if it cannot be laid out."""
     if document.extension not in IMAGES | {FileType.PDF}:
         raise InputError("sheet_type_not_supported", name=document.name)
     if document.pages is None:
@@ -464,7 +470,7 @@ def _request(
         "paper": (A4_WIDTH, A4_HEIGHT) if paper is None else (paper.width / 10, paper.height / 10),
         "margin": _margin(paper, sheets),
         "sheet": sheets.layout,
-        # As the reader sees the sheets; None leaves it to the pages.
+        # Whether the sheets are landscape as the reader sees them; None lets the pages decide.
         "landscape": (
             None
             if options.orientation is None
@@ -489,17 +495,17 @@ def _request(
 
 
 def _is_wide(paper: Paper | None) -> bool:
-    """Check the paper as it is defined: some labels are wider than high."""
+    """Whether the paper is defined wider than high, as some labels are."""
     return paper is not None and paper.width > paper.height
 
 
 def _margin(paper: Paper | None, sheets: SheetOptions) -> tuple[float, float]:
-    """Return the margins at the sides, and at top and bottom, in mm: those the driver names, else USUAL_MARGIN."""
+    """Return the side margin, and the top and bottom margin, in mm: those of the driver, else USUAL_MARGIN."""
     if paper is None:
         return USUAL_MARGIN, USUAL_MARGIN
     across = (paper.width - paper.printable_width) / 20
     up = (paper.height - paper.printable_height) / 20
-    # A printer whose driver names no margins has some all the same, unless the paper is named borderless.
+    # A printer has margins even if its driver names none, unless the name of the paper says borderless.
     if sheets.layout == "photos" and across <= 0 and up <= 0 and BORDERLESS.search(paper.name):
         return 0.0, 0.0
     return (across if across > 0 else USUAL_MARGIN), (up if up > 0 else USUAL_MARGIN)
@@ -525,6 +531,6 @@ def _options_for_sheets(
 def _made(
     path: Path, documents: Sequence[Document], title: str, pages: int
 ) -> tuple[Document, list[str]]:
-    """Return the document of sheets, and the digests of the documents in it; blocks."""
+    """Return the document of the sheets at path, and the digests of the documents laid out on them; blocks."""
     made = make_document(path, documents[0].name, title=title, kind=FileType.PDF, pages=pages)
     return made, [document.digest or file_digest(document.path) for document in documents]

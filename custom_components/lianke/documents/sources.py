@@ -55,15 +55,15 @@ from .spool import (
     write_bytes,
 )
 
-# Characters; a multiple of 4.
+# Characters of base64 text that are decoded at once; a multiple of 4.
 BASE64_PIECE: Final = 1 << 18
 _BLANK = re.compile(r"\s+")
 
 
 def write_base64(writer: BinaryIO, text: str, limit_bytes: int, name: str) -> None:
-    """Decode base64 text into a file; white space in it is skipped.
+    """Decode base64 text into a file; white space in the text is skipped.
 
-    Raises ValueError for text that is no base64, InputError: file_too_large.
+    Raises ValueError for text that is not base64; InputError: file_too_large.
     """
     written = 0
     ended = False
@@ -103,23 +103,23 @@ class Source:
     """Where a document comes from, and what the call says about it."""
 
     kind: SourceKind
-    # An id, a path, an address or a text, by kind.
+    # An id, path, address or text, depending on the kind.
     value: str
     title: str = ""
-    # The content is printer commands.
+    # Whether the content is printer commands.
     raw: bool = False
-    # Of printer commands given as text.
+    # The encoding for printer commands given as text.
     raw_encoding: str = "utf-8"
-    # Of a file in base64.
+    # The name of a file given as base64.
     filename: str | None = None
-    # Of a PDF.
+    # The password of a PDF.
     password: str | None = None
-    # For a page that is composed here.
+    # The options of a page that is composed here.
     page: PageOptions = DEFAULT_PAGE
 
     @classmethod
     def all_in(cls, data: Mapping[str, Any]) -> list[Self]:
-        """Read the sources that the fields of a call name, all of one kind.
+        """Read the sources from the fields of a call; all sources must be of one kind.
 
         Raises InputError: source_missing, source_not_one.
         """
@@ -141,7 +141,7 @@ _PAGE_FIELDS: Final = ("header", "columns", "agenda", "completed", "print_empty"
 
 
 def entity_of(kind: SourceKind, value: str) -> str | None:
-    """None unless the source names an entity, directly or through the media browser."""
+    """Return the entity that a source names, directly or through the media browser; None if it names none."""
     if kind is SourceKind.ENTITY:
         return value
     if kind is SourceKind.MEDIA:
@@ -152,14 +152,14 @@ def entity_of(kind: SourceKind, value: str) -> str | None:
 
 
 class DocumentRequest(NamedTuple):
-    """What making a document needs; its options are checked by then."""
+    """What is needed to make a document; the options have been checked already."""
 
     spool: Spool
     options: ResolvedOptions
     limit_bytes: int
-    # Whose rights count for reading the source.
+    # The context of the user whose rights decide whether the source may be read.
     context: Context
-    # It takes this user's turn in the PDF process.
+    # The user under whom work is queued in the PDF process.
     user: str | None = None
 
 
@@ -197,7 +197,7 @@ async def async_get_document(
         )
     else:
         path = await spool.async_new_path(".part")
-        # Only the name of a file on this system may declare it printer commands.
+        # Only the name of a file on this system may declare that the content is printer commands.
         may_be_raw = False
         write: Callable[[], object] = _nothing
         if kind is SourceKind.URL:
@@ -243,13 +243,13 @@ async def async_get_document(
         style = await async_style(hass, paper, page, header=header)
         digest: str | None = None
         if header is not None:
-            # The page will contain the time, so the digest is of the request.
+            # The page will contain the time, so use a digest of the request.
             text = await hass.async_add_executor_job(file_digest, document.path)
             digest = digest_of(text, title, asdict(page))
         document = await hass.async_add_executor_job(make_text_document, document, style)
         document = replace(document, digest=digest)
     elif kind is not SourceKind.DOCUMENT or document.extension not in IMAGES:
-        # A kept picture was decoded before.
+        # A kept picture was checked when it was first opened.
         document = await async_open_document(
             hass,
             spool,
@@ -270,9 +270,10 @@ async def async_open_document(
     limit_bytes: int,
     user: str | None,
 ) -> Document:
-    """Count a PDF's pages, in an unlocked copy if it has a password; check a picture by decoding it.
+    """Count the pages of a PDF; check a picture by decoding it.
 
-    Other documents come back as they are, and so does a PDF where PDFium cannot run.
+    A PDF with a password is replaced by an unlocked copy. Other documents are returned unchanged, and so is a PDF if
+    PDFium cannot run.
     Raises InputError: file_damaged, image_unreadable, picture_unchecked, picture_check_unavailable,
     pdf_password_needed, pdf_password_wrong, pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large;
     HomeAssistantError: disk_full.
@@ -305,14 +306,14 @@ async def async_open_document(
         return document
     except PdfError as err:
         raise pdf_error(err, document.name, password=password, limit_bytes=limit_bytes) from None
-    # Two unlocked copies of a file differ, so the digest is the locked file's.
+    # Two unlocked copies of a file differ, so use the digest of the locked file.
     digest = await hass.async_add_executor_job(file_digest, document.path)
     size = (await hass.async_add_executor_job(path.stat)).st_size
     return replace(document, path=path, size=size, pages=pages, digest=digest)
 
 
 def _nothing() -> None:
-    """Do nothing: the file is written already."""
+    """Do nothing: the file has been written already."""
 
 
 def _encoded(text: str, encoding: str) -> bytes:
@@ -335,11 +336,11 @@ def _move_upload(hass: HomeAssistant, file_id: str, limit_bytes: int, target: Pa
                 raise too_large(name, limit_bytes)
             moved = move_file(original, target)
             if not moved:
-                # It lies on another disk.
+                # The upload is on another disk.
                 with original.open("rb") as reader:
                     copy_opened(reader, target, limit_bytes, name)
     except ValueError, KeyError, FileNotFoundError:
-        # A file id works once: of two calls at the same time, only one gets the whole file.
+        # A file id works only once: of two calls at the same time, only one gets the file.
         if not moved:
             raise InputError("upload_gone") from None
     return name
@@ -364,10 +365,10 @@ def _copy_file(file: LocalFile, config_dir: str, limit_bytes: int, target: Path)
 
 # Devices of the home network send a PDF or JPEG, which stays as it is, or raster pages, which become a PDF.
 
-# What one turn of the PDF process may take; it finishes a page that it has begun.
+# Seconds for one turn of the PDF process, which finishes a page that it has begun.
 RASTER_SECONDS: Final = 50
 _UNCHANGED_TYPES: Final = frozenset({FileType.PDF, FileType.JPEG})
-# Errors of raster pages only.
+# Keys of the texts for PdfError reasons of raster pages; other reasons get the texts of `pdf_error`.
 _RASTER_ERRORS: Final = {
     **dict.fromkeys(("damaged", "missing"), "file_damaged"),
     **dict.fromkeys(("unsupported", "unavailable"), "type_not_supported"),
@@ -386,10 +387,11 @@ async def async_received_document(
     papers: Callable[[], Sequence[tuple[int, int]]],
     user: str | None,
 ) -> Document:
-    """Make the document of a file from a device, which is in the spool.
+    """Make the document of a file in the spool that a device of the home network has sent.
 
-    `papers` returns widths and heights in 0.01 mm, one of which each raster page must fit on. Raises InputError:
-    file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported, and as `async_open_document`.
+    `papers` returns the widths and heights of papers in 0.01 mm; each raster page must fit on one of them. Raises
+    InputError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported, and as
+    `async_open_document`.
     """
     admitted = partial(_unchanged_document, path, name, title=title)
     if (document := await hass.async_add_executor_job(admitted)) is not None:
@@ -414,7 +416,10 @@ async def async_received_document(
 
 
 def _unchanged_document(path: Path, name: str, *, title: str) -> Document | None:
-    """None for raster pages. Raises InputError: file_empty, file_damaged, type_not_supported."""
+    """Make the document of a PDF or JPEG; return None for raster pages.
+
+    Raises InputError: file_empty, file_damaged, type_not_supported.
+    """
     with path.open("rb") as file:
         if file.read(len(URF_SYNC)).startswith((URF_SYNC, PWG_SYNC)):
             return None

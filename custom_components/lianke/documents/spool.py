@@ -1,4 +1,4 @@
-"""The spool: a private folder for files on their way to a job, shared fairly by users."""
+"""The spool: a private folder for files on their way to a job, shared fairly among users."""
 
 import asyncio
 from collections import Counter
@@ -33,15 +33,17 @@ from .pdf_client import PdfError
 _LOGGER = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
-# Documents and previews are kept for so long, up to so many, and up to so many bytes together. Beyond that, the oldest
-# of the user who keeps most go first.
+# How long documents, with their previews, are kept for a later call.
 KEPT_FOR = timedelta(hours=1)
+# Maximum number of kept documents. Beyond it, the oldest documents of the user who keeps most are deleted.
 MAX_SPOOL_DOCUMENTS = 50
+# Maximum size of all kept documents and their pictures. Beyond it, the oldest documents of the user who keeps the most
+# bytes are deleted.
 MAX_SPOOL_BYTES = 500 * 1024 * 1024
-# Far longer than KEEP or any call: older files were left behind by an interrupted call.
+# Files older than this were left behind by an interrupted call: KEPT_FOR is far shorter, and so is any call.
 ORPHAN_AGE = timedelta(hours=3)
 SWEEP_INTERVAL = timedelta(minutes=30)
-# The files of a call that nobody else owns yet, and the task of that call; see `Spool.scope`.
+# The files of the current `Spool.scope`, which it will delete, and the task that entered the scope.
 _own_files: ContextVar[tuple[set[Path], asyncio.Task[Any] | None]] = ContextVar("own_files")
 
 
@@ -51,7 +53,7 @@ class _Kept:
     until: datetime
     drawing: PageDrawing | None
     version: int
-    # By page number, from 1.
+    # Picture files by page number, from 1.
     pictures: dict[int, Path]
     picture_bytes: int
     user: str | None = None
@@ -64,7 +66,7 @@ class _Kept:
 
     @property
     def size(self) -> int:
-        """In bytes, with the pictures."""
+        """Size in bytes, including the pictures."""
         return self.document.size + self.picture_bytes
 
 
@@ -80,7 +82,7 @@ class Spool:
         self._has_folder = False
 
     async def async_start(self) -> None:
-        """Empty the folder: nothing in it outlives a restart. Raises OSError if it cannot be written."""
+        """Empty the folder: no file outlives a restart. Raises OSError if the folder cannot be written."""
         await self._hass.async_add_executor_job(self._remove)
         await self._hass.async_add_executor_job(self._make)
         self._has_folder = True
@@ -88,10 +90,10 @@ class Spool:
 
     @asynccontextmanager
     async def scope(self, *paths: Path) -> AsyncIterator[set[Path]]:
-        """Delete at the end `paths` and all files allocated within, except those let go.
+        """Delete `paths`, and all files allocated within the scope, when the scope ends.
 
-        So code that makes documents needs no cleanup of its own. `async_keep` lets its files go. Yields the set of
-        files; taking one out hands it on.
+        So code that makes documents needs no cleanup of its own. Released files are not deleted; `async_keep` releases
+        the files that it keeps. Yields the set of the scope's files; to release a file, remove it from the set.
         """
         mine = set(paths)
         token = _own_files.set((mine, asyncio.current_task()))
@@ -108,7 +110,7 @@ class Spool:
         self._mine().difference_update(paths)
 
     def _mine(self) -> set[Path]:
-        """Return the files of the current scope, an empty set without one.
+        """Return the files of the current scope, an empty set if there is no scope.
 
         A task started within a scope, such as an automation triggered by an event, is not part of it.
         """
@@ -116,8 +118,8 @@ class Spool:
         return mine if task is asyncio.current_task() else set()
 
     async def async_new_path(self, suffix: str) -> Path:
-        """`suffix` starts with a dot. Raises HomeAssistantError: disk_full."""
-        if not self._has_folder:  # a box was added after the last one had been removed
+        """Return the path for a new file; `suffix` starts with a dot. Raises HomeAssistantError: disk_full."""
+        if not self._has_folder:  # a box was added after the last box had been removed
             with translate_disk_errors():
                 await self._hass.async_add_executor_job(self._make)
             self._has_folder = True
@@ -140,9 +142,9 @@ class Spool:
     ) -> str:
         """Keep a document for an hour, with pictures of its pages; return its handle.
 
-        `drawing` draws the pictures that are missing. A `handle` from before stays valid, and what it stood for is
-        deleted. The spool owns the files once this returns. When too many are kept, the oldest of the user who keeps
-        most are deleted. Raises HomeAssistantError: disk_full.
+        `drawing` draws missing pictures when they are requested. If `handle` is that of an earlier document, the new
+        document replaces it under the same handle. The spool owns the files once this returns. If too many documents
+        are kept, the oldest documents of the user who keeps most are deleted. Raises HomeAssistantError: disk_full.
         """
         paths: dict[int, Path] = {}
         for number, picture in enumerate(pictures, start=1):
@@ -166,7 +168,7 @@ class Spool:
         return handle
 
     async def async_copy_kept(self, handle: str) -> Document:
-        """Return a copy of a kept document; the kept one stays usable.
+        """Return a copy of a kept document, which itself stays usable.
 
         Raises InputError: document_gone; HomeAssistantError: disk_full.
         """
@@ -175,7 +177,7 @@ class Spool:
             try:
                 await self._hass.async_add_executor_job(_take, kept.document.path, path)
             except FileNotFoundError:
-                # If it was replaced meanwhile, there is a newer one.
+                # If the document was replaced meanwhile, try again with the newer document.
                 if self._kept.get(handle) is kept:
                     del self._kept[handle]
             except OSError as err:
@@ -185,24 +187,24 @@ class Spool:
         raise InputError("document_gone")
 
     async def async_forget(self, handle: str) -> None:
-        """Delete a kept document and its pictures; one that is gone already is no error."""
+        """Delete a kept document and its pictures; it is no error if the document is gone already."""
         if kept := self._kept.pop(handle, None):
             await self._hass.async_add_executor_job(unlink_all, kept.paths)
 
     def version(self, handle: str) -> int | None:
-        """Return how often the handle's document was replaced; None when it is gone."""
+        """Return how often the handle's document was replaced; None if the document is gone."""
         return None if (kept := self._kept.get(handle)) is None else kept.version
 
     async def async_picture(self, handle: str, number: int) -> bytes | None:
-        """Draw the page if it has not been yet; `number` counts from 1. None without a picture.
+        """Return the picture of page `number`, from 1; None if there is none.
 
-        Raises what drawing raises.
+        A page that has not been drawn yet is drawn now. Raises what drawing raises.
         """
         while (kept := self._kept.get(handle)) is not None:
             try:
                 return await self._async_picture_of(kept, handle, number)
             except (OSError, PdfError, InputError, HomeAssistantError) as err:
-                # If it was replaced meanwhile, its files are gone, and there is a newer picture.
+                # If the document was replaced meanwhile, its files are gone: try again with the newer document.
                 if self._kept.get(handle) is kept:
                     if isinstance(err, FileNotFoundError):
                         return None
@@ -219,7 +221,7 @@ class Spool:
                     kept.pictures[number] = path
                     kept.picture_bytes += len(picture)
                     gone = self._make_room()
-                    # Not if it was replaced or deleted meanwhile.
+                    # If the document was replaced or deleted meanwhile, the scope deletes the picture.
                     if kept is self._kept.get(handle):
                         self.release(path)
                     await self._hass.async_add_executor_job(unlink_all, gone)
@@ -227,7 +229,7 @@ class Spool:
             return await self._hass.async_add_executor_job(kept.pictures[number].read_bytes)
 
     async def async_draw(self, drawing: PageDrawing, number: int) -> bytes:
-        """Draw page `number`, from 1. Raises what drawing raises."""
+        """Draw page `number`, from 1, and return its picture. Raises what drawing raises."""
         async with self.scope():
             _, picture = await self._async_draw(drawing, number)
         return picture
@@ -238,21 +240,21 @@ class Spool:
         return path, await self._hass.async_add_executor_job(path.read_bytes)
 
     async def async_clear(self) -> None:
-        """Delete everything, the folder too: nothing may outlive the last box."""
+        """Delete all files and the folder itself: nothing may outlive the last box."""
         self._kept.clear()
         self._drop_alarm()
         self._has_folder = False
         await self._hass.async_add_executor_job(self._remove)
 
     async def async_write[T](self, work: Callable[[Path], T]) -> T:
-        """Run `work` in the executor with a new path; return what it returns."""
+        """Run `work` with a new path in the executor; return the result of `work`."""
         return await self._hass.async_add_executor_job(work, await self.async_new_path(".part"))
 
     def _make_room(self) -> list[Path]:
-        """Forget documents while there are too many, or too large ones; return their files.
+        """Forget documents until their number and their total size are within the limits; return the files to delete.
 
-        Each time it is the oldest one of the user who keeps most, by the number or size that is exceeded; the newest
-        document stays.
+        Each step forgets the oldest document of the user who keeps most: most documents if there are too many, else
+        most bytes. The newest document always stays.
         """
         gone: list[Path] = []
         while len(kept := [*self._kept.values()]) > 1:
@@ -299,7 +301,7 @@ class Spool:
     def _sweep(self) -> None:
         limit = time.time() - ORPHAN_AGE.total_seconds()
         for path in self._folder.iterdir():
-            # A disk that refuses now may accept at the next sweep.
+            # Ignore errors of the disk: the next sweep tries again.
             with suppress(OSError):
                 if path.stat().st_mtime < limit:
                     path.unlink()
@@ -310,7 +312,7 @@ DATA_SPOOL: HassKey[Spool] = HassKey(f"{DOMAIN}_spool")
 
 @singleton(DATA_SPOOL, async_=True)
 async def async_get_spool(hass: HomeAssistant) -> Spool:
-    """Return the only one of this Home Assistant. Raises OSError if its folder cannot be written."""
+    """Return the only spool of this Home Assistant. Raises OSError if its folder cannot be written."""
     spool = Spool(hass)
     await spool.async_start()
     return spool
@@ -318,7 +320,7 @@ async def async_get_spool(hass: HomeAssistant) -> Spool:
 
 @contextmanager
 def translate_disk_errors() -> Iterator[None]:
-    """Raise HomeAssistantError: disk_full for an OSError; whatever writes into the spool does so in here."""
+    """Raise HomeAssistantError: disk_full for an OSError. All code that writes into the spool runs in this context."""
     try:
         yield
     except OSError as err:
@@ -326,7 +328,7 @@ def translate_disk_errors() -> Iterator[None]:
 
 
 def disk_full(err: OSError) -> HomeAssistantError:
-    """Log why, and return the error to raise."""
+    """Log the reason, and return the error to raise."""
     _LOGGER.warning("A document cannot be written to disk: %s", err.__cause__ or err)
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
 
@@ -347,7 +349,7 @@ def sync_path(path: Path) -> None:
 
 
 def move_file(source: Path, target: Path) -> bool:
-    """Move source to target, with a new time; return False where that fails, as between file systems."""
+    """Move source to target and renew its time stamp; return False if that fails, for example between file systems."""
     try:
         source.rename(target)
     except OSError:
@@ -376,7 +378,7 @@ def copy_opened(reader: BinaryIO, target: Path, limit_bytes: int, name: str) -> 
 
 
 def _take(source: Path, target: Path) -> None:
-    """Link or copy a file, with a new time so that no sweep deletes it as too old; blocks. Raises OSError."""
+    """Link or copy a file; renew its time stamp, so that no sweep deletes it as too old. Blocks. Raises OSError."""
     link_or_copy(source, target)
     os.utime(target)
 
@@ -388,7 +390,7 @@ def write_bytes(target: Path, data: bytes) -> None:
 
 
 def unlink_all(paths: Iterable[Path]) -> None:
-    """Delete what the disk allows; a later sweep deletes the rest if it is in the spool. Blocks."""
+    """Delete files, ignoring errors of the disk; a later sweep deletes what remains in the spool. Blocks."""
     for path in paths:
         try:
             path.unlink(missing_ok=True)
@@ -397,7 +399,7 @@ def unlink_all(paths: Iterable[Path]) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Make a hard link, or a copy where the file system has none; blocks. Raises OSError."""
+    """Make a hard link, or a copy if the file system does not support links; blocks. Raises OSError."""
     try:
         target.hardlink_to(source)
     except FileNotFoundError:
