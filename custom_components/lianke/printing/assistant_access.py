@@ -1,4 +1,4 @@
-"""Printers, scanners and entities that are exposed to an assistant, by distinct names."""
+"""Printers, scanners and entities that are exposed to an assistant, by unique names."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from homeassistant.helpers.llm import LLMContext
 from ..devices import status_entity
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 
-# Ids of devices or entities by names and aliases.
+# Ids of devices or entities by their names and aliases.
 type IdsByName = dict[str, str]
 
 
@@ -26,12 +26,12 @@ class _Named(NamedTuple):
 
     id: str
     names: tuple[str, ...]
-    # Areas and boxes that tell it apart from namesakes.
+    # Names of areas, then of the box, which tell it apart from others of the same name.
     places: tuple[str, ...]
 
 
 def match_name(names: IdsByName, value: object) -> object:
-    """Find the name that equals a text regardless of case; return the text if there is none."""
+    """Return the name that equals a text regardless of case, or the text itself if no name does."""
     if not isinstance(value, str) or value in names:
         return value
     wanted = value.strip().casefold()
@@ -85,14 +85,14 @@ def exposed_entities(
 
 
 def _told_apart(found: list[_Named]) -> IdsByName:
-    """Append a place, or else a number, to a name that several share: "Printer (Office)"."""
+    """Append a place, or if need be a number, to each name that several share: "Printer (Office)"."""
     bearers: defaultdict[str, dict[str, _Named]] = defaultdict(dict)
     for one in found:
         for name in one.names:
             bearers[name.casefold()][one.id] = one
     names: IdsByName = {}
     bearing = ((one, name) for one in found for name in one.names)
-    # Unshared names come first: one of them may look like a name with a place appended.
+    # Names that are not shared come first: such a name may equal a shared name with a place appended.
     for one, name in sorted(bearing, key=lambda pair: len(bearers[pair[1].casefold()]) > 1):
         others = [other for other in bearers[name.casefold()].values() if other.id != one.id]
         taken = {place for other in others for place in other.places}

@@ -1,7 +1,8 @@
-"""Turns requests into jobs: those of actions, phones, copies and our own pages, and jobs that are reprinted or moved.
+"""Turns requests into jobs, and prints jobs again or moves them.
 
-Checks come in this order: rights and rates (`async_job_builder`), options against the printer, documents and their
-sheets (`JobBuilder.async_documents`), manual duplex (`async_jobs`), then limits and people in the queue.
+Requests come from actions, devices of the home network, copies (scan and print) and built-in pages. They are checked in
+this order: rights and rates (`async_job_builder`), options against the printer, documents and their sheets
+(`JobBuilder.async_documents`), manual duplex (`async_jobs`), then limits and questions to people (`PrintQueue`).
 """
 
 import asyncio
@@ -53,13 +54,13 @@ from ..people.initiator import Initiator
 from ..people.release_code import async_hash_code
 from ..people.rights import async_check_caller
 
-# Options whose effect is already in the sheets: another printer is not asked for them again.
+# Options that the sheets already reflect, so that another printer must not apply them again.
 APPLIED_IN_SHEETS: Final = ("pages", "excel_fit", "auto_rotate")
 SNAPSHOT_EXPIRY: Final = timedelta(hours=1)
-# Requests under way at once for a box: of each user, of each device, and of all automations together.
+# Maximum number of concurrent requests per box: for each user, for each device, and for all automations together.
 MAX_REQUESTS_AT_ONCE = 50
 DATA_PREPARING: HassKey[FairQueue] = HassKey(f"{DOMAIN}_prints_in_preparation")
-# Locks live as long as a request holds or awaits them.
+# Locks by printer key and request id; each lives as long as a request holds it or waits for it.
 DATA_REQUEST_LOCKS: HassKey[WeakValueDictionary[tuple[str, str], asyncio.Lock]] = HassKey(
     f"{DOMAIN}_request_locks"
 )
@@ -68,10 +69,10 @@ DATA_REQUEST_LOCKS: HassKey[WeakValueDictionary[tuple[str, str], asyncio.Lock]] 
 class LanSender(NamedTuple):
     """A device of the home network."""
 
-    # What the device calls its user.
+    # The user name that the device reports.
     name: str
     address: str
-    # Identifies the device where turns are taken.
+    # Identifies the device in queues and print limits.
     device: str
 
 
@@ -86,33 +87,34 @@ class PrintRequest:
     target: Target
     context: Context
     documents: Sequence[MakeDocument]
-    # By name; options that are not set come from the defaults of printer and box.
+    # Options by name; an option that is not set comes from the defaults of printer and box.
     options: PrintOptions
-    # Printer commands, to which no option applies.
+    # Whether the documents are printer commands, to which no option applies.
     raw: bool = False
-    # None leaves the pages as they are.
+    # How the documents are laid out on sheets; None leaves the pages as they are.
     sheets: SheetOptions | None = None
-    # "" takes each document's own title.
+    # "" means that each job gets its document's title.
     title: str = ""
     request_id: str | None = None
     replace_key: str | None = None
-    # Whether it waits for a printer that is not ready.
+    # Whether the jobs wait for a printer that is not ready.
     hold: bool = True
-    # None takes the entry's option, or an hour for a camera's picture.
+    # How long the jobs may wait; None means as long as the entry's option says, or an hour for a camera's picture.
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
-    # Releases the job at the printer: as plain text, or hashed while a device's document was still on its way.
+    # The code that releases the job at the printer, as plain text; or its hash, if a device sent the code.
     code: str | None = None
     hashed_code: str | None = None
     # The entity that the caller must be allowed to control; None for the printer's status sensor.
     entity_id: str | None = None
-    # False for what prints now or not at all: it cannot wait for a person.
+    # Whether the jobs may wait for a person's answer; False for a page that prints now or not at all.
     asks_people: bool = True
-    # The device that sent it, None within Home Assistant. It has no user, and needs no rights in the home network.
+    # The device that sent the document, None if the request comes from Home Assistant. A device has no user, and needs
+    # no rights in the home network.
     sender: LanSender | None = None
     # Spool files that the documents are made from; making the jobs uses them up.
     files: Sequence[Path] = ()
-    # The digest of the document as it was sent, whatever is made of it.
+    # The digest of the document as a device sent it, before any conversion.
     digest: str | None = None
 
     @property
@@ -125,35 +127,37 @@ class PrintRequest:
 async def async_job_builder(
     hass: HomeAssistant, request: PrintRequest, *, prints: bool = True
 ) -> AsyncIterator[JobBuilder]:
-    """Yield the builder of a request's jobs; delete in the end what it made and did not submit.
+    """Yield the builder of a request's jobs; at the end, delete the files that it made but did not submit.
 
-    Without `prints`, it only previews or counts. Raises Unauthorized, LimitError, InputError: too_many_requests.
+    Without `prints`, the request is only a preview or a count. Raises Unauthorized; LimitError; InputError:
+    too_many_requests.
     """
     target, sender, request_id = request.target, request.sender, request.request_id
     spool = await async_get_spool(hass)
     async with spool.scope(*request.files) as files:
-        # Documents are read as `reading` and drawn in the turn of `user`; requests count as `asker`'s.
+        # Documents are read with the rights of `reading`, work in the PDF process is queued under `user`, and the
+        # request counts against the limits of `asker`.
         owner: Owner
         reading = request.context
         if sender is None:
-            # The person who set the call off needs control, too: a phone may fire an event without any right.
+            # The person who set off the call needs control, too: a phone may fire events without any rights.
             asked = request.entity_id or status_entity(hass, target.entry, target.printer_key)
             who = await async_check_caller(hass, request.context, asked, POLICY_CONTROL)
             user, asker, owner = request.context.user_id, who.user_id, (who.user_id,)
             if asker not in (None, user) and not who.independent:
-                # Whoever calls `automation.trigger` reads through the automation only what that person may read. Run by
-                # its own trigger, it reads whatever the administrator who wrote it wants.
+                # Through an automation that a person runs by `automation.trigger`, that person's rights decide what may
+                # be read. Run by its own trigger, an automation may read what the administrator who wrote it wants.
                 reading = Context(user_id=asker, parent_id=request.context.id)
         else:
             user = asker = lan_user(sender.device)
             owner = lan_owner(sender.device)
         if prints and request_id is None and request.replace_key is None:
-            # Certainly a new job: refuse it at its limits before its documents are made.
+            # This is certainly a new job: refuse it beyond its limits before making its documents.
             target.data.queue.check_limits(target.printer_key, owner)
         builder = JobBuilder(asker, hass, request, spool, files, user, reading)
         if (places := hass.data.get(DATA_PREPARING)) is None:
             places = hass.data[DATA_PREPARING] = FairQueue(max_per_owner=MAX_REQUESTS_AT_ONCE)
-        # A repeated request (same request_id) waits for the first one.
+        # A repeated request with the same request_id waits for the first request.
         locks = hass.data.setdefault(DATA_REQUEST_LOCKS, WeakValueDictionary())
         turn = request_id and locks.setdefault((target.printer_key, request_id), asyncio.Lock())
         try:
@@ -168,25 +172,26 @@ async def async_job_builder(
 
 @dataclass(frozen=True, slots=True, repr=False)
 class JobBuilder:
-    # Whose share of the requests it takes.
+    # The user or device against whose limits the request counts; None for automations.
     asker: str | None
     _hass: HomeAssistant
     _request: PrintRequest
     _spool: Spool
-    # Deleted in the end, unless a job takes them.
+    # Files in the spool that are deleted at the end unless a job takes them over.
     _files: set[Path]
-    # Whose turn it takes in the PDF process.
+    # The user under whom work is queued in the PDF process.
     _user: str | None
-    # In whose name the documents are read.
+    # The context whose user's rights decide which documents may be read.
     _reading: Context
 
     async def async_documents(
         self,
     ) -> tuple[list[Document], list[tuple[Document, ResolvedOptions]]]:
-        """Make the documents; return them as they are, and what is printed of them, each with its options.
+        """Make the documents; return them, and the documents to print, each with its options.
 
-        Both are the same unless sheets are wanted: these are made of each document, or of all together. Raises
-        InputError for what is wrong with options, sources and sheets; Unauthorized; HomeAssistantError: disk_full.
+        Both are the same unless sheets are wanted: then the documents to print are sheets, made of each document or of
+        all together. Raises InputError for wrong options, sources or sheets; Unauthorized; HomeAssistantError:
+        disk_full.
         """
         request, sheets = self._request, self._request.sheets
         options = await async_resolve(
@@ -240,7 +245,7 @@ class JobBuilder:
                     request.target,
                     document,
                     options,
-                    # A device's document that cannot be split prints on one side: nobody would read a refusal.
+                    # A device's document that cannot be split is printed one-sided: nobody would read a refusal.
                     by_default=sender is not None or "duplex" not in request.options,
                     user=self._user,
                 )
@@ -269,7 +274,7 @@ class JobBuilder:
         return jobs
 
     async def async_submit(self, prepared: PreparedJob, **more: Any) -> Job:
-        """Submit one of the jobs; `more` goes to `PrintQueue.async_submit`. Raises as that."""
+        """Submit one of the jobs; `more` is passed on to `PrintQueue.async_submit`, whose errors are raised."""
         spec, deliveries = prepared
         queue = self._request.target.data.queue
         self._files.difference_update(one.document.path for one in deliveries)
@@ -277,7 +282,10 @@ class JobBuilder:
 
 
 async def async_print_one(hass: HomeAssistant, request: PrintRequest, **more: Any) -> Job:
-    """Print what becomes one job. Raises as `async_job_builder`, `JobBuilder.async_jobs`, `PrintQueue.async_submit`."""
+    """Print a request that becomes exactly one job; return the job.
+
+    Raises as `async_job_builder`, `JobBuilder.async_jobs` and `PrintQueue.async_submit`.
+    """
     async with async_job_builder(hass, request) as builder:
         (prepared,) = await builder.async_jobs()
         return await builder.async_submit(prepared, **more)
@@ -291,7 +299,7 @@ def numbered_key(key: str | None, number: int) -> str | None:
 def _requested_anew(
     request: PrintRequest, sheets: SheetOptions, options: ResolvedOptions
 ) -> Mapping[str, Any]:
-    """Choose the options with which another printer prints the sheets as they were made."""
+    """Return the options with which another printer prints the sheets as they were made."""
     requested = request.options
     kept = {name: value for name, value in requested.items() if name not in APPLIED_IN_SHEETS}
     if sheets.sheet == BOOKLET:
@@ -316,8 +324,8 @@ async def async_resolve(
 ) -> ResolvedOptions:
     """Check options against a printer, and complete them with the defaults of printer and entry.
 
-    Printer commands (`raw`) get no defaults, since no option affects them. Nor do options that the layout of `sheets`
-    decides, or has decided for a document that is already `laid_out`. With `one_sided`, which some
+    Printer commands (`raw`) get no defaults, since no option affects them. No defaults apply to options that a layout
+    decides, either: that of `sheets`, or that of a document which is already `laid_out`. With `one_sided`, which some
     sheets imply, a driver that has no option for one-sided printing is accepted.
     Raises InputError: printer_gone, and what is wrong with an option.
     """
@@ -343,13 +351,13 @@ async def async_resolve(
     if one_sided:
         resolved = replace(resolved, duplex=_one_side(capabilities))
     if "orientation" in decided and "orientation" not in options:
-        # The driver's default orientation is for pages that nobody has laid out.
+        # The driver's default orientation is for pages that have not been laid out.
         resolved = replace(resolved, orientation=None)
     return resolved
 
 
 def _one_side(capabilities: Capabilities | None) -> int | None:
-    """Find the driver's number for one-sided printing; None if it has none, or the printer has no other mode."""
+    """Return the driver's number for one-sided printing; None if the driver does not list that mode."""
     off = DUPLEX["off"]
     if capabilities is None or capabilities.papers is None:
         # Nothing is known of the driver.
@@ -358,7 +366,7 @@ def _one_side(capabilities: Capabilities | None) -> int | None:
 
 
 def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
-    """Hash a printer and its options but for copies: a ticket or page count of the cloud is valid for these alone."""
+    """Hash a printer and all options except copies: a ticket or page count of the cloud is only valid for these."""
     printed = {name: value for name, value in options.form_fields().items() if name != "dmCopies"}
     text = json.dumps([printer_key, printed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -369,19 +377,19 @@ class ReprintChanges:
     """What is different when a job's document is printed again: the printer, the options, or both."""
 
     printer_key: str
-    # Checked against the printer.
+    # The options, checked against the printer.
     options: ResolvedOptions
-    # By name, what `options` were resolved from.
+    # The options by name, from which `options` were resolved.
     requested: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mover:
-    """The person who chooses other options for a job that is moved."""
+    """The person who changes the options of a job that is moved."""
 
     asker: Asker
     who: Initiator
-    # Whether what was approved stays approved.
+    # Whether an approved job stays approved.
     approves: bool
 
 
@@ -395,10 +403,11 @@ async def async_print_again(
     backs_only: bool | None = None,
     to: PrintQueue | None = None,
 ) -> Job:
-    """Print a finished job's document again, by the box `to` if that is another one; return the new job.
+    """Print a finished job's document again; return the new job.
 
-    For a manual duplex job, print what is left from a sheet on, or only the second sides. A job whose record is damaged
-    is released instead. If the caller is cancelled, printing goes on. Raises as `manual_duplex.rest_of` and
+    `to` is the queue of the printer's box, None for the job's own box. Of a manual duplex job, print the rest from a
+    sheet on, or only the second sides. A waiting job that was salvaged from a damaged ledger goes on instead if there
+    are no changes. If the caller is canceled, printing goes on. Raises as `manual_duplex.rest_of` and
     `PrintQueue.async_retry`.
     """
     job = queue.find(job.job_id) or job
@@ -412,7 +421,7 @@ async def async_print_again(
         laid_out=job.spec.laid_out,
         approved=job.spec.approved and changes is None,
         release_code=job.spec.release_code,
-        # The code of a job without a user is foreign to whoever prints it again, even to an automation.
+        # The code of a job without a user is unknown to whoever prints the job again, even to an automation.
         foreign_code=_is_foreign_code(job.spec, context.user_id),
     )
     deliveries: tuple[Delivery, ...]
@@ -430,10 +439,10 @@ async def async_move_to(
 ) -> Job:
     """Move a waiting job to a printer of the box with this config entry; return the job there.
 
-    Only its options change, unless it may then print more pages: in that case it becomes the mover's, as a new print.
-    If the caller is cancelled, the move goes on. Raises as `PrintQueue.async_move`.
+    Only its printer and options change, unless it may then print more pages: in that case it becomes the mover's job,
+    like a new print. If the caller is canceled, the move goes on. Raises as `PrintQueue.async_move`.
     """
-    # Somebody may have answered for it since the caller looked it up.
+    # Somebody may have approved or released the job since the caller looked it up.
     job = queue.find(job.job_id) or job
     new = with_options(job.deliveries[0], changes.options)
     spec = replace(

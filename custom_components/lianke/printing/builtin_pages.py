@@ -1,4 +1,4 @@
-"""Prints pages that the integration generates: test page, notification, color page, those of set-up forms."""
+"""Prints pages that the integration generates: test pages, notifications, color pages and pages of set-up forms."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from ..runtime import LiankeConfigEntry
 from .builder import PrintRequest, async_print_one
 from .handlers import reporting_refusals
 
-# These pages are of no use on a printer that is switched on tomorrow.
+# How long a built-in page waits: it is of no use on a printer that is switched on tomorrow.
 BUILTIN_PAGE_EXPIRY = timedelta(hours=1)
 
 
@@ -52,11 +52,13 @@ async def async_print_page(
     entity_id: str | None = None,
     hold: bool = True,
 ) -> Job:
-    """Print the document that `write` makes for the printer's paper; without `hold`, now or not at all.
+    """Print the page that `write` makes for the printer's paper; without `hold`, it is printed now or not at all.
 
-    The person behind it needs control of the entity, by default the printer's. Raises as `async_print_test_page`.
+    The person behind the call needs control of the entity, by default the printer's status sensor. Raises as
+    `async_print_test_page`.
     """
-    # Home Assistant checks no rights of automations. Where the person is forgotten, the page waits like any print.
+    # Home Assistant does not check the rights of automations, so the request checks them. If it is no longer known who
+    # began an automation's run, the page waits for a person like any print.
     request = PrintRequest(
         target=Target(device_id="", entry=entry, printer_key=printer_key),
         context=context,

@@ -1,7 +1,7 @@
-"""Pages drawn by the cloud, without printing.
+"""Previews whose pages the cloud draws, without printing them.
 
-A preview is no job, and does not survive a restart. It shares the box's requests with the tracking of jobs, which
-recognizes it by its token, and its task is recorded as ours.
+A preview is not a job, and does not survive a restart. Its polls share one rate with the polls of the box's jobs, and
+callbacks are matched to it by its token. Its task is recorded as ours.
 """
 
 import asyncio
@@ -37,24 +37,24 @@ from ..runtime import LiankeData
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds.
+# Seconds for a preview, including the wait for its turn.
 CLOUD_PREVIEW_TIME = 120
 PREVIEW_FIRST_POLL = timedelta(seconds=3)
-# Pictures of a preview; further ones are left out.
+# Maximum number of pictures of a preview; further pictures are left out.
 MAX_PREVIEW_IMAGES = 20
-# Of one picture.
+# Maximum size of one picture.
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
 IMAGE_FETCHES = 2
-# All pictures of a preview together, since they are held in memory.
+# Maximum size of all pictures of a preview together, which are held in memory.
 MAX_PREVIEW_BYTES = 48 * 1024 * 1024
 
 
 class Preview(NamedTuple):
-    # As the cloud counts them; None if it does not.
+    # The number of pages, as the cloud counts them; None if it is unknown.
     pages: int | None
-    # The first pages as picture files, at most MAX_IMAGES.
+    # The first pages as picture files, at most MAX_PREVIEW_IMAGES.
     images: tuple[bytes, ...]
-    # Lets the cloud reuse what it prepared.
+    # Lets the cloud reuse the document that it prepared for the preview.
     ticket: str | None
 
 
@@ -67,16 +67,17 @@ async def async_preview_by_cloud(
     client: LiankeClient | None = None,
     user: str | None = None,
 ) -> Preview:
-    """Preview a document on a printer. The document stays the caller's.
+    """Have the cloud draw a document as a printer would print it. The document's file still belongs to the caller.
 
-    `client` sends the requests, by default that of the jobs; `user` is whose turn it is. Raises LiankeError for a
-    refusal, a failed conversion or no answer within PREVIEW_TIME seconds, InputError: preview_cut_off,
-    preview_unchecked, preview_unloaded, HomeAssistantError for an unexpected error.
+    `client` submits the document and downloads the pictures; by default it is the client of the jobs. The preview is
+    queued under `user`. Raises LiankeError for a refusal, a failed conversion, or no result within CLOUD_PREVIEW_TIME
+    seconds; InputError: preview_cut_off, preview_unchecked, preview_unloaded; HomeAssistantError for an unexpected
+    error.
     """
     tracker = data.queue.tracker
     if (view := data.coordinator.data.printers.get(printer_key)) is None:
         raise PrinterNotFoundError
-    # It is not known whether the service's count includes copies.
+    # Preview a single copy, since it is not known whether the service's count includes copies.
     options = replace(options, copies=1)
     delivery = Delivery(document=document, options=options, state=JobState.UPLOADING)
     reported = tracker.previews[delivery.token] = asyncio.Event()
@@ -99,7 +100,7 @@ async def async_preview_by_cloud(
         raise PreviewTimeoutError(may_have_arrived=True) from None
     except LiankeError, InputError, HomeAssistantError:
         raise
-    except Exception as err:  # noqa: BLE001  # logged without what it may quote
+    except Exception as err:  # noqa: BLE001  # its text is not logged: it may quote secrets
         _LOGGER.error("A preview met an unexpected %s", type_and_place(err))  # noqa: TRY400
         raise HomeAssistantError(
             translation_domain=DOMAIN, translation_key="preview_unexpected"
@@ -109,7 +110,7 @@ async def async_preview_by_cloud(
 
 
 async def _async_image(hass: HomeAssistant, client: LiankeClient, url: str, limit: int) -> bytes:
-    """Fetch a page's picture, once more if it is not whole. Raises LiankeError, InputError."""
+    """Fetch a page's picture; fetch it again if it is incomplete. Raises LiankeError, InputError."""
     for _ in range(IMAGE_FETCHES):
         image = await client.download(url, limit)
         try:
@@ -127,7 +128,7 @@ async def _async_image(hass: HomeAssistant, client: LiankeClient, url: str, limi
 async def _async_submit(
     data: LiankeData, client: LiankeClient, address: PrinterAddress, delivery: Delivery
 ) -> str:
-    """Submit the document; record its task, or that it may have one whose id is not known."""
+    """Submit the document and return its task's id. Record the task, or that there may be a task with an unknown id."""
     tasks = data.queue.own_tasks
     noted: Delivery | None = None
     task_id: str | None = None

@@ -1,4 +1,4 @@
-"""Fallback printers, chosen in the options, take over the jobs of a printer that was off or faulty for long enough."""
+"""Fallback printers, chosen in the options, take over the jobs of a printer that is off or faulty for long enough."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -36,7 +36,8 @@ _LOGGER = logging.getLogger(__name__)
 CHECK_INTERVAL: Final = timedelta(seconds=30)
 # Seconds until a job that the fallback printer could not take is tried again.
 TRY_AGAIN_AFTER: Final = 600.0
-# A printer that somebody has paused is neither off nor faulty, and one without a driver never prints.
+# Faults for which a fallback printer takes over. A printer that somebody has paused is neither off nor faulty, and a
+# printer without a driver never prints.
 FALLBACK_FAULTS: Final = frozenset(HOLDING) - {
     PrinterStatus.PAUSED,
     PrinterStatus.AWAITING_DRIVER,
@@ -60,15 +61,16 @@ def async_watch_faults(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 
 class FaultWatch:
-    """Remembers since when printers are off or faulty, and moves their jobs, each at most once.
+    """Remembers since when printers have been off or faulty, and moves each of their jobs at most once.
 
-    A job that was moved here, by anybody, does not move on by itself.
+    A job that has been moved before, even by a person, is not moved on.
     """
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
-        # By the monotonic clock: since when printers are faulty, and when to try jobs again.
+        # Times of the monotonic clock: since when a printer is faulty, by printer key, and when to try a job again, by
+        # job id.
         self._faulty_since: dict[str, float] = {}
         self._retry_at: dict[str, float] = {}
         self._checking = False
@@ -88,7 +90,7 @@ class FaultWatch:
             self._checking = False
 
     def _is_due(self, key: str, patience: timedelta) -> bool:
-        """Whether a fault has lasted long enough; False if the service does not answer: nobody knows the state then."""
+        """Whether a fault has lasted long enough; False if the state is unknown because the service does not answer."""
         coordinator = self._entry.runtime_data.coordinator
         if not coordinator.is_fresh:
             return False
@@ -111,7 +113,7 @@ class FaultWatch:
         other = Target(device_id="", entry=entry, printer_key=other_key)
         queue = self._entry.runtime_data.queue
         target = Target(device_id="", entry=self._entry, printer_key=key)
-        # Those that wait for their printer alone, and were not moved before.
+        # The jobs that wait only for their printer, and have not been moved before.
         waiting = [
             job
             for job in reversed(queue.jobs(key))
@@ -139,7 +141,7 @@ class FaultWatch:
 
 @callback
 def current_reference(hass: HomeAssistant, printer: str) -> str:
-    """Update the name of a printer, "<config entry>/<printer key>", whose box was removed and added again."""
+    """Update a reference to a printer, "<config entry>/<printer key>", if its box was removed and added again."""
     entry_id, _, key = printer.partition("/")
     if hass.config_entries.async_get_entry(entry_id) is not None:
         return printer
@@ -203,7 +205,7 @@ def fallback_schema(plan: Mapping[str, Any], printers: list[SelectOptionDict]) -
 
 
 def _offered(hass: HomeAssistant, chosen: str | None) -> list[SelectOptionDict]:
-    """List the printers of all boxes, named with their boxes, and the chosen one even if it is gone."""
+    """List the printers of all boxes, with the names of the boxes, and the chosen printer even if it is gone."""
     entries = async_loaded_entries(hass)
     found = [
         SelectOptionDict(
@@ -219,7 +221,7 @@ def _offered(hass: HomeAssistant, chosen: str | None) -> list[SelectOptionDict]:
 
 
 def _why_not(hass: HomeAssistant, of: str, fallback: str | None) -> str | None:
-    """Find the error for a fallback printer that is the printer itself, or leads back to it; None if there is none."""
+    """Return the key of the error if `fallback` is the printer `of`, or leads back to it; otherwise None."""
     if fallback == of:
         return "stand_in_is_itself"
     seen = {of}

@@ -1,7 +1,7 @@
 """Handlers and schemas of the actions, and how people learn of refusals.
 
-If an action is refused within an automation or a script, the open cards of the person behind it report that: Home
-Assistant has answered whoever pressed the button by then, and only logs the refusal.
+If an action is refused within an automation or a script, the open cards of the person behind it report the refusal.
+Home Assistant itself only logs it: by then, it has already answered the person who pressed the button.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -59,13 +59,13 @@ from .reprint import async_check_changes, async_move
 
 
 class Refusal(NamedTuple):
-    """An error of one of our actions in something that a user began."""
+    """An error of one of our actions, which ran because of something that a user did."""
 
     user_id: str
-    # The context of the call.
+    # The id of the call's context.
     context_id: str
     error: HomeAssistantError
-    # The id of the context of what the user did, such as pressing a button.
+    # The id of the context in which the user acted, for example pressed a button; None if it is unknown.
     began_in: str | None
 
 
@@ -74,9 +74,9 @@ SIGNAL_REFUSED: Final[SignalType[Refusal]] = SignalType(f"{DOMAIN}_refused")
 
 @asynccontextmanager
 async def reporting_refusals(hass: HomeAssistant, context: Context) -> AsyncIterator[None]:
-    """Raise our errors as Home Assistant shows them; if an automation or a script met one, notify the open cards.
+    """Raise our errors as Home Assistant shows them; notify the open cards of errors within automations and scripts.
 
-    Only people's cards are notified; an assistant itself reports what a spoken command led to.
+    Cards are not notified of an error after a spoken command, since the assistant itself reports it.
     """
     try:
         yield
@@ -94,7 +94,7 @@ async def reporting_refusals(hass: HomeAssistant, context: Context) -> AsyncIter
 
 
 class Action(NamedTuple):
-    """An action; its handler raises InputError and LiankeError besides errors that Home Assistant shows itself."""
+    """An action; its handler raises InputError, LiankeError, and errors that Home Assistant itself can show."""
 
     name: str
     handler: Callable[[HomeAssistant, ServiceCall], Awaitable[ServiceResponse]]
@@ -118,8 +118,8 @@ class Action(NamedTuple):
     ) -> ServiceResponse:
         """Run the handler as a call of the action would.
 
-        Schema, rights and context are as of any call, but no event is fired: the recorder would keep codes and
-        passwords in its database. Raises what the schema and the action refuse.
+        Schema, rights and context apply as in any call, but no event is fired: the recorder would keep codes and
+        passwords in its database. Raises the errors of the schema and of the action.
         """
         call = ServiceCall(hass, DOMAIN, self.name, self.check(data), context, return_response=True)
         return await self.run(hass, call)
@@ -199,7 +199,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         other = async_target(hass, call.data["to_device_id"])
         await async_check_printer(hass, other, call.context)
         if (other.entry, other.printer_key) != (target.entry, target.printer_key):
-            # The other printer's rules know nothing of people who may not use this one, so check that here.
+            # The rules of the other printer do not cover who may use this printer, so check that here.
             await async_check_job(hass, target, job, call.context)
             source = target
     if source or chosen or without:
@@ -227,7 +227,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         if states is None or job.state in states
     ][: call.data["limit"]]
     described = [await async_job_response(hass, target, job, call.context) for job in jobs]
-    # Run by its own trigger, an automation sees all, as the administrator who wrote it wants.
+    # An automation that is run by its own trigger sees everything, as the administrator who wrote it wants.
     user_id = call.context.user_id or (None if who.independent else who.user_id)
     user = None if user_id is None else await hass.auth.async_get_user(user_id)
     if user is not None:
@@ -242,7 +242,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         tasks = await async_cloud_tasks(hass, target.entry, call.context)
         keys = target.data.storage.printers
         if user and not all(async_may(hass, user, target.entry, key, POLICY_READ) for key in keys):
-            # A task does not name its printer: keep the tasks of this printer's own jobs.
+            # A task does not name its printer, so keep only the tasks of this printer's jobs.
             jobs = target.data.queue.jobs(target.printer_key)
             mine = {one.task_id for job in jobs for one in job.deliveries}
             tasks = [task for task in tasks if task["task_id"] in mine]
@@ -257,7 +257,7 @@ async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> Ser
 
 
 async def _async_forget_removed_boxes(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Delete what is kept of removed boxes. Raises Unauthorized for a user who is not an administrator."""
+    """Delete the data kept of removed boxes. Raises Unauthorized for a user who is not an administrator."""
     await async_check_caller(hass, call.context, None, POLICY_READ)
     try:
         return {"boxes": await async_delete_all_kept(hass)}

@@ -25,19 +25,19 @@ from .builtin_pages import async_print_page
 
 _LOGGER = logging.getLogger(__name__)
 
-# Fields of the option, by printer key: days without a print, then the time of day at which a page is printed.
+# Fields of a printer's plan in the options: after how many days without a print a page is printed, and at which time.
 DAYS: Final = "days"
 AT: Final = "at"
 DEFAULT_AT: Final = "10:00:00"
-# An unconfirmed job may have printed; another page would be one too many.
+# States of jobs that count as printed: an unconfirmed job may have been printed, and another page would be a waste.
 PRINTED = frozenset({JobState.COMPLETED, JobState.UNCONFIRMED})
-# How well a type fits; the service does not name it for many printers.
+# How well a type of printer fits nozzle care. The service does not know the type of many printers.
 _NOZZLES: Final[Mapping[PrinterType, int]] = {PrinterType.INKJET: 2, PrinterType.UNKNOWN: 1}
 
 
 @callback
 def async_watch_nozzles(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """At its hour, print a page on each printer that has not been used for as many days as the user set.
+    """At the set time of day, print a page on each printer that has not been used for the set number of days.
 
     Only our own prints are known. A printer that is not ready, or in quiet hours, is skipped until the next day.
     """
@@ -72,7 +72,7 @@ def _is_idle(entry: LiankeConfigEntry, key: str, time: timedelta) -> bool:
     # `last_print_at` lacks prints whose pages were not counted, so look at the jobs, too.
     printed = [job.ended_at for job in jobs if job.state in PRINTED]
     last = max(known.last_print_at or known.first_seen, *printed, known.first_seen)
-    # Compare local time, like the user's hour: the day on which summer time begins has 23 hours.
+    # Compare local times, as the time that the user set is local: the day on which summer time begins has 23 hours.
     passed = _on_the_wall(dt_util.utcnow()) - _on_the_wall(last)
     return passed >= time
 
@@ -82,7 +82,7 @@ def _on_the_wall(moment: datetime) -> datetime:
 
 
 def _ink_jets(known: StoredPrinter) -> int:
-    """Rank ink-jets before printers that may be one; 0 leaves a printer out."""
+    """Rank ink-jet printers before printers of unknown type; 0 leaves a printer out."""
     return fitting(known) and _NOZZLES.get(known.printer.species, 0)
 
 

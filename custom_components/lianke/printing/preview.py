@@ -29,23 +29,23 @@ from .print_action import build_request
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
-# The text that says what an uncounted document means for printing it.
+# Key of the text that says what happens when a document whose pages cannot be counted is printed.
 UNCOUNTED_TEXT: Final = "preview_uncounted"
-# Tells apart the pictures of a document that is previewed again with other options.
+# Query parameter that gives new addresses to the pictures of a document that is previewed again with other options.
 PICTURE_VERSION: Final = "v"
 
 
 class PreviewView(HomeAssistantView):
-    """Serves the pictures of stored previews; the handle is the secret."""
+    """Serves the pictures of stored previews to whoever knows the secret handle."""
 
     url = f"{PREVIEW_URL}/{{handle}}/{{number:[0-9]{{1,4}}}}"
     name = f"api:{DOMAIN}:preview"
 
     async def get(self, request: web.Request, handle: str, number: str) -> web.Response:
-        """Serve a page, counted from 1, drawn at its first request; 404 if it is no longer stored or cannot be drawn.
+        """Serve the picture of page `number`, from 1, drawn at its first request; 404 if there is none.
 
-        An address from before a preview with other options serves the newest picture, so that none is missing until the
-        card has the new addresses.
+        After a preview with other options, earlier addresses serve the new pictures, so that no picture is missing
+        until the card has the new addresses.
         """
         hass: HomeAssistant = request.app[KEY_HASS]
         spool = await async_get_spool(hass)
@@ -66,11 +66,12 @@ class PreviewView(HomeAssistantView):
 async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
     """Draw one document, or several on sheets, as it would be printed, and keep it for printing.
 
-    PDFs and pictures are drawn here, each page when its picture is requested; other types, or all if the call says so,
-    by the cloud. Returns the pages, the addresses of the pictures and the handle, or a list of one for each document,
-    all valid for an hour. Without pictures the response says why; the cloud does not. The printer's image entity shows
-    the first page, unless the call wants it drawn here only: then nobody else sees it.
-    Raises LiankeError besides what printing raises, InputError: not_drawn_here.
+    PDFs and pictures are drawn here, each page when its picture is requested. The cloud draws other types, or all types
+    if the call says so. Returns the number of pages, the addresses of the pictures, and the document's handle (a list
+    of handles for several documents), all valid for an hour. If there are no pictures, the response says why, which the
+    cloud does not. The printer's image entity shows the first page, unless the call wants it drawn only here: then
+    nobody else sees it.
+    Raises what printing raises; LiankeError; InputError: not_drawn_here.
     """
     data, context = call.data, call.context
     request = _request_of(hass, data, context)
@@ -78,7 +79,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
     spool = await async_get_spool(hass)
     preview_by = data["preview_by"]
     async with async_job_builder(hass, request, prints=False) as builder:
-        # Requests to the service count as this user's.
+        # Requests to the service count against this user's limits.
         asker = Context(user_id=builder.asker or context.user_id)
         documents, shown, options = await _async_make(builder)
         drawing: PageDrawing | None = None
@@ -107,7 +108,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             )
             pictures, pages, count = preview.images, preview.pages, len(preview.images)
             if shown is documents[0]:
-                # No sheets were made: what the cloud prepared is the document itself.
+                # No sheets were made, so the cloud has prepared the document itself.
                 scope = ticket_scope(target.printer_key, options)
                 shown = replace(shown, ticket=preview.ticket, ticket_scope=scope)
                 if shown.pages is None and not options.page_range:
@@ -118,7 +119,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
         for source, document in zip(Source.all_in(data), documents, strict=True):
             kept_as = source.value if source.kind is SourceKind.DOCUMENT else None
             if kept_as in handles:
-                # The same document twice: its pictures are stored already.
+                # The call names the same document twice: its pictures are stored already.
                 handles.append(source.value)
                 continue
             handle = await spool.async_keep(
@@ -133,7 +134,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             handles.append(handle)
         reason = None
         if not count:
-            # What can be drawn here was not: the call asked for the cloud, or the process that draws is not available.
+            # A document that can be drawn here was not: the call asked for the cloud, or the PDF process cannot run.
             drawable = "preview_by_cloud_empty" if can_draw(shown) else None
             reason = drawable or ("preview_not_drawn" if pages is None else "preview_only_counted")
         uncounted = Delivery(document=shown, options=options).is_uncounted
@@ -164,17 +165,17 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
 
 
 async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
-    """Count the pages of one document, or of the sheets made of several, and keep them for printing.
+    """Count the pages of one document, or of the sheets made of several; keep the documents for printing.
 
-    Counted here where possible, else by the service. Pages are None if nobody can count them. Raises LiankeError
-    besides what printing raises.
+    The pages are counted here if possible, otherwise by the service; they are None if neither can count them. Raises
+    what printing raises, and LiankeError.
     """
     context = call.context
     request = _request_of(hass, call.data, context)
     target = request.target
     spool = await async_get_spool(hass)
     async with async_job_builder(hass, request, prints=False) as builder:
-        # Requests to the service count as this user's.
+        # Requests to the service count against this user's limits.
         asker = Context(user_id=builder.asker or context.user_id)
         documents, shown, options = await _async_make(builder)
         pages = shown.pages
@@ -198,7 +199,10 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
 
 
 def _request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
-    """Refuse documents that do not become one job. Raises InputError: one_document_only, and as `build_request`."""
+    """Build a request; refuse documents that do not become one job.
+
+    Raises InputError: one_document_only, and as `build_request`.
+    """
     request = build_request(hass, data, context)
     if len(request.documents) != 1 and not request.joins_documents:
         raise InputError("one_document_only")
@@ -206,7 +210,10 @@ def _request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) 
 
 
 async def _async_make(builder: JobBuilder) -> tuple[list[Document], Document, ResolvedOptions]:
-    """Make the documents and the one that is printed of them. Raises as `async_documents` and `check_range`."""
+    """Make the documents; return them, and the single document to print with its options.
+
+    Raises as `JobBuilder.async_documents` and `check_range`.
+    """
     documents, [(shown, options)] = await builder.async_documents()
     check_range(shown, options.page_range)
     return documents, shown, options

@@ -1,4 +1,4 @@
-"""One call to print: its fields become a request, whose jobs are submitted, waited for and described."""
+"""The print action: the fields of a call become a request, whose jobs are submitted, waited for and described."""
 
 import asyncio
 from collections.abc import Mapping
@@ -30,9 +30,10 @@ from ..runtime import async_error_message, async_error_text, async_whole_error, 
 from .builder import PrintRequest, async_job_builder, numbered_key
 from .schemas import DEFAULT_WAIT, HOLD, MAX_SOURCES, SHEET_FIELDS
 
-# Seconds between two checks whether a box that reloads is back.
+# Seconds between two checks of whether a box is back after a reload.
 RELOAD_PAUSE = 1
-# Suffixes of the error text for a document that the service could not convert, by file type; others have none.
+# The reason of a job whose document the service could not convert, and suffixes of its text's key by file type. The
+# key for other types has no suffix.
 CONVERSION_FAILED = "conversion_failed"
 CONVERSION_ADVICE = {
     ".pdf": "_pdf",
@@ -40,10 +41,10 @@ CONVERSION_ADVICE = {
     ".html": "_page",
     ".prn": "_raw",
 }
-# The text for a job that was rejected between its two deliveries.
+# Key of the text for a job that was rejected between its two deliveries.
 FIRST_SIDES_REJECTED = "first_sides_rejected"
 UNSUCCESSFUL = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
-# Fields for pages that Home Assistant writes about entities, and the domains that each applies to.
+# Fields for the pages of to-do lists and calendars, and the domains of the entities that each field applies to.
 ENTITY_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "columns": ("todo",),
     "completed": ("todo",),
@@ -54,14 +55,14 @@ SHEET_NAMES: Final = {str(marker) for marker in SHEET_FIELDS}
 
 
 async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
-    """Submit the jobs of a call in order, one for each source or one for all; wait for the outcome if asked to.
+    """Submit the jobs of a call in order, one for each source or one for all; wait for the outcome if the call says so.
 
-    What is wrong with options or sources is raised before the first job is submitted: InputError, Unauthorized.
-    Raises HomeAssistantError if a job cannot be stored, or did not come out and the call gets no response.
+    Wrong options or sources are refused before the first job is submitted. Raises InputError; Unauthorized;
+    HomeAssistantError if a job cannot be stored, or if a job was unsuccessful and the call gets no response.
     """
     data, context = call.data, call.context
     jobs: list[Job] = []
-    # Ids of jobs that an earlier call asked for: this one prints nothing for them.
+    # Ids of jobs that an earlier call has already submitted, and which are not printed again.
     repeated: set[str] = set()
     request = build_request(hass, data, context)
     target = request.target
@@ -89,7 +90,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             if job.deliveries[0].token != made[1][0].token:
                 repeated.add(job.job_id)
         if (key := request.replace_key) is not None and not repeated:
-            # An earlier call with this key may have had more documents.
+            # An earlier call with this key may have had more documents, whose jobs are replaced, too.
             surplus = (numbered_key(key, number) for number in range(len(jobs), MAX_SOURCES))
             await target.data.queue.async_replace(jobs[0], *surplus)
     if wait := data["wait"]:
@@ -118,10 +119,10 @@ def build_request(hass: HomeAssistant, data: Mapping[str, Any], context: Context
     target = async_resolve_target(hass, data)
     sources = Source.all_in(data)
     kind = sources[0].kind
-    # `raw: false`, as a template may yield, allows raw_encoding.
+    # Even `raw: false`, which a template may yield, allows raw_encoding.
     if "raw_encoding" in data and "raw" not in data:
         raise InputError("sheet_field_idle", field="raw_encoding", needed="raw")
-    # Only the call that kept a document knows the entities it is made of.
+    # Of a kept document, only the call that kept it knows the entities that it is made of.
     if kind is not SourceKind.DOCUMENT and not ENTITY_FIELDS.keys().isdisjoint(data):
         is_entity = kind is SourceKind.ENTITY
         domains = {split_entity_id(one.value)[0] for one in sources} if is_entity else set()
@@ -147,7 +148,7 @@ def build_request(hass: HomeAssistant, data: Mapping[str, Any], context: Context
 
 
 def _find_printed(request: PrintRequest) -> list[Job] | None:
-    """Find the jobs of an earlier call with this request id; None unless there are all, and the id is still valid."""
+    """Find the jobs of an earlier call with this request id; None unless all exist, and the id is still valid."""
     if request.request_id is None:
         return None
     known: dict[str | None, Job] = {}
@@ -162,7 +163,10 @@ def _find_printed(request: PrintRequest) -> list[Job] | None:
 
 
 async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: float) -> Job:
-    """Wait at most `seconds` until a job is final or held, even over a reload, which gives it to another queue."""
+    """Wait at most `seconds` until a job is final or held; return the job as it is then.
+
+    A reload of the box, which gives the job to a new queue, does not end the wait.
+    """
     until = hass.loop.time() + seconds
     last: PrintQueue | None = None
     while not job.is_settled and (left := until - hass.loop.time()) > 0 and not hass.is_stopping:
@@ -185,7 +189,7 @@ async def async_job_response(
 ) -> JsonObjectType:
     """Describe a job in a response, with the reason as text; `repeated` if an earlier call asked for it."""
     if job.reason == REJECTED:
-        # Not everybody may read why it was rejected.
+        # Not everybody may read why the job was rejected.
         job = await async_hide_rejection(hass, target.entry.options, job, context)
     has_reason = job.state is JobState.HELD or job.reason is not None
     return {
@@ -198,7 +202,7 @@ async def async_job_response(
 
 
 def job_dict(job: Job) -> dict[str, JsonValueType]:
-    """Collect what responses and screens show of a job: no secrets."""
+    """Collect the facts of a job that responses and screens show; none of them is secret."""
     now, spec, state = job.current_delivery, job.spec, job.state
     return {
         "job_id": job.job_id,
@@ -240,7 +244,7 @@ def job_dict(job: Job) -> dict[str, JsonValueType]:
 
 
 def reason_key(job: Job) -> str | None:
-    """Choose the text that says why a job failed; None without a reason."""
+    """Return the key of the text that says why a job failed; None if there is no reason."""
     if job.reason == CONVERSION_FAILED:
         document = job.current_delivery.document
         if job.current_delivery.options.page_range and document.pages is None:
@@ -253,10 +257,10 @@ def reason_key(job: Job) -> str | None:
 
 
 async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
-    """Word why a job waits or failed in Home Assistant's language; None without a reason."""
+    """Return why a job waits or failed, in Home Assistant's language; None if there is no reason."""
     if job.state is JobState.HELD and job.current_delivery.hold_reason:
         texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
-        # As its sensor shows it.
+        # Use the words of the sensor that shows this reason.
         key = (
             f"component.{DOMAIN}.entity.sensor.hold_reason.state.{job.current_delivery.hold_reason}"
         )

@@ -27,11 +27,11 @@ from ..input_error import InputError
 from ..people.rights import async_check_caller
 from ..runtime import LiankeConfigEntry
 
-# The list of the cloud's tasks is reused for so long.
+# Seconds for which the list of the cloud's tasks is reused.
 CLOUD_SECONDS = 60
-# Models in an answer; further ones are only counted.
+# Maximum number of models in an answer; further models are only counted.
 MAX_MODELS_FOUND: Final = 200
-# A day: the vendor's list of models only changes when a driver is made.
+# Seconds for which the vendor's list of models is reused: the list only changes when a driver is made.
 MODELS_SECONDS = 86400
 
 
@@ -49,9 +49,9 @@ class _Cache[T]:
         get_client: Callable[[], LiankeClient],
         fetch: Callable[[LiankeClient], Awaitable[T]],
     ) -> T:
-        """Return a recent answer, or `fetch` one.
+        """Return a recent answer, or get a new answer with `fetch`.
 
-        `get_client` counts as a lookup of the user, even while another call fetches the same answer.
+        `get_client` counts as a lookup of the user, even if another call is fetching the same answer.
         """
         if not self._is_fresh(key):
             client = get_client()
@@ -71,19 +71,20 @@ DATA_TASKS: HassKey[_Cache[tuple[DayTask, ...]]] = HassKey(f"{DOMAIN}_cloud_task
 async def async_describe_capabilities(target: Target, context: Context) -> JsonObjectType:
     """Describe what a printer can do, with the names that actions take; lengths in mm.
 
-    None means that the driver does not say, which forbids nothing. Both requests count as one lookup of the user.
-    Raises LiankeError, TooManyRequestsError among them; InputError: printer_gone, capabilities_unknown.
+    None means that the driver does not say what it supports; nothing is forbidden then. The two requests to the service
+    count as one lookup of the user. Raises LiankeError, including TooManyRequestsError; InputError: printer_gone,
+    capabilities_unknown.
     """
     view, coordinator = target.view, target.data.coordinator
     get_client = cache(partial(target.data.client_for, context))
     able, papers = await coordinator.capabilities.get(target.printer_key, get_client)
     driverless = view.printer.driver in (DriverState.AWAITING, DriverState.UNSUPPORTED)
     if able is None and not papers and not driverless:
-        # Nothing but nulls would look as if the driver had answered.
+        # An answer of nothing but nulls would look as if the driver had answered.
         raise InputError("capabilities_unknown", printer=view.name)
     able = able or Capabilities()
     duplex = _words(DUPLEX, able.duplex)
-    # Nobody turns labels and receipts over by hand.
+    # Add manual duplex, but not for labels and receipts, which nobody turns over by hand.
     if able.duplex is not None and view.printer.species not in (
         PrinterType.LABEL,
         PrinterType.RECEIPT,
@@ -104,14 +105,14 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
 
 
 async def async_search_models(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
-    """Find models with every word of the query in their names, in a list that is cached for a day.
+    """Find the models whose names contain every word of the query, in a list that is cached for a day.
 
-    Raises LiankeError, TooManyRequestsError among them; Unauthorized.
+    Raises LiankeError, including TooManyRequestsError; Unauthorized.
     """
     entry: LiankeConfigEntry = service.async_get_config_entry(
         hass, DOMAIN, call.data["config_entry"]
     )
-    # Where permissions are checked, the connectivity sensor stands for the box.
+    # The permissions for a box are those for its connectivity sensor.
     connectivity = f"{entry.unique_id}_connectivity"
     entity_id = er.async_get(hass).async_get_entity_id("binary_sensor", DOMAIN, connectivity)
     await async_check_caller(hass, call.context, entity_id, POLICY_READ)
@@ -206,5 +207,5 @@ def _defaults(able: Capabilities, papers: tuple[Paper, ...]) -> JsonObjectType:
 
 
 def _name(block: Mapping[str, int] | None, number: int | None) -> str | None:
-    """Find the name of a number in a block; without one, the number itself is the name."""
+    """Return the name of a number in a block, or the number itself as text if it has no name."""
     return None if number is None else (option_name(block or {}, number) or str(number)).strip()

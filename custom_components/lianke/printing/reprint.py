@@ -1,4 +1,4 @@
-"""Print a job again, here or at another printer: its options are checked anew, its paper is found by size."""
+"""Print a job again, at its own or another printer: options are checked again, and paper is matched by size."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -32,7 +32,7 @@ from .builder import Mover, ReprintChanges, async_move_to, async_resolve
 
 NOTHING_CHOSEN: Final[PrintOptions] = {}
 _PAPER: Final = frozenset(PAPER_OPTIONS)
-# Drivers choose their own numbers from here on (DMBIN_USER, DMMEDIA_USER).
+# Drivers themselves define the meaning of numbers from here on (DMPAPER_USER, DMBIN_USER, DMMEDIA_USER).
 FIRST_OWN_NUMBER: Final = 256
 
 
@@ -44,11 +44,12 @@ async def async_check_changes(
     *,
     without: Collection[str] = (),
 ) -> ReprintChanges:
-    """Check the options for printing a job's document again, here or at another printer.
+    """Check the options for printing a job's document again, at its own or another printer.
 
-    At its own printer, options that are not `chosen` stay as they were resolved. At another one (`source` is then the
-    job's own) all are checked anew: those that were requested, by the names that the own printer has for them, and the
-    job's paper, found by size whether or not anybody requested it. Options in `without` are left to the printer.
+    `source` is the job's own printer if `target` is another printer, otherwise None. At its own printer, options that
+    are not `chosen` stay as they were resolved. At another printer, all options are checked again: the requested
+    options, by their names at the own printer, and the job's paper, which is matched by size even if nobody requested
+    it. Options in `without` are left to the printer.
     Raises InputError: option_twice, manual_duplex_unchanged, manual_duplex_not_again, sheets_are_laid_out,
     sheets_need_paper, raw_other_model, printer_gone, paper_not_mapped, option_missing_there; OptionError.
     """
@@ -59,7 +60,7 @@ async def async_check_changes(
     except OptionError as err:
         if source is None or not err.reason.endswith("_not_available"):
             raise
-        # The general texts say "this printer", which reads like the one that the job is at now.
+        # The general texts say "this printer", which would be read as the printer that the job is at now.
         raise OptionError(
             "option_missing_there",
             option=err.option,
@@ -100,7 +101,7 @@ async def _async_compared(
         without = {*without, *PAPER_OPTIONS}
     left = {name: value for name, value in asked.items() if name not in without}
     requested = options_in(chosen, left)
-    # Sheets laid out for one side also print if the driver has no option for one-sided printing.
+    # A driver without an option for one-sided printing can also print sheets that were laid out for one side.
     one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
     try:
         options = await async_resolve(
@@ -111,7 +112,7 @@ async def _async_compared(
         allowed = [name for name in err.allowed if name not in MANUAL_DUPLEX]
         raise OptionError(err.reason, option=err.option, value=err.value, allowed=allowed) from None
     if source is None:
-        # The defaults may have changed since the job was printed, so only these options are resolved anew.
+        # The defaults may have changed since the job was printed, so only the changed options are resolved again.
         anew = {field: getattr(options, field) for field in _fields({*chosen, *without})}
         options = replace(job.deliveries[0].options, **anew)
     sheet = _needed(job)
@@ -123,7 +124,7 @@ async def _async_compared(
 
 
 def _fields(names: Collection[str]) -> set[str]:
-    """Name the fields of ResolvedOptions that these options decide."""
+    """Return the names of the fields of ResolvedOptions that these options decide."""
     fields: set[str] = set()
     for name in names:
         if name in _PAPER:
@@ -134,13 +135,13 @@ def _fields(names: Collection[str]) -> set[str]:
 
 
 def _needed(job: Job) -> Paper | None:
-    """Find the sheet on which pages were laid out in true size; None if the pages fit themselves to any paper."""
+    """Return the sheet on which pages were laid out in true size; None if the pages are scaled to any paper."""
     options = job.deliveries[0].options
     return options.paper if job.spec.laid_out and options.scale != FIT_SCALE else None
 
 
 def _holds(paper: Paper | None, sheet: Paper) -> bool:
-    """Whether the whole sheet fits; False for paper of unknown size."""
+    """Whether the whole sheet fits on the paper; False for paper of unknown size."""
     return (
         paper is not None
         and paper.width >= sheet.width - PAPER_TOLERANCE
@@ -154,7 +155,7 @@ def _too_small(reason: str, target: Target, job: Job, sheet: Paper) -> InputErro
 
 
 def _as_named(source: Target, job: Job) -> PrintOptions:
-    """Replace the numbers that the job's driver chose itself by names, which another driver may know."""
+    """Replace numbers that only the job's own driver defines with names, which another driver may know."""
     known = source.data.storage.printers.get(job.spec.printer_key)
     able = (known and known.capabilities) or Capabilities()
     asked = dict(job.spec.requested)
@@ -167,9 +168,9 @@ def _as_named(source: Target, job: Job) -> PrintOptions:
     return options_in(asked)
 
 
-# In 0.1 mm: drivers round sizes of the same paper differently.
+# Sides that differ by up to this, in 0.1 mm, are equal: drivers round the size of the same paper differently.
 PAPER_TOLERANCE: Final = 20
-# These take paper of any size.
+# Types of printers that take paper of any size.
 ANY_SIZE: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
 
 
@@ -182,11 +183,11 @@ async def async_move(
     without: Collection[str] = (),
     mover: Mover | None = None,
 ) -> Job:
-    """Move a job to another printer with these options changed; return the new job.
+    """Move a job to another printer with the `chosen` options changed; return the new job.
 
-    `mover` is the person who changes them. If the job may then print more pages, over all copies, it becomes the
-    mover's print, which the rules ask about and count as a new one. If not, it stays its asker's, but an approval of it
-    is asked for again unless the mover may approve.
+    `mover` is the person who changes options. If the job may then print more pages, over all copies, it becomes the
+    mover's job, and all rules for a new print apply to it. Otherwise it stays its asker's job, but must be approved
+    again unless the mover may approve.
     Raises InputError: move_to_itself, and as `async_check_changes` and `PrintQueue.async_move`; the job then stays.
     """
     changes = await _async_there(target, job, other, chosen, without)
@@ -206,13 +207,14 @@ async def _async_there(
 
 
 async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObjectType:
-    """Compare how a job would print at another printer, and list what must be chosen first.
+    """Compare how a job would print at another printer, and list the options that must be chosen first.
 
-    `open`: options that the printer cannot do as they are, with what it can do (`allowed`), what it does if none is
-    chosen (`instead`; None: unknown), and whether somebody `must_choose`. Options that are `unknown` for that printer
-    are requested as before if none is chosen. `different`: options that it does in another way by itself (`after`;
-    None: nobody knows how). `same`: options that are requested as before.
-    Raises InputError for what no choice can mend.
+    `open`: options whose value the printer does not offer, with the values that it offers (`allowed`), the value that
+    it uses if nobody chooses (`instead`; None if unknown), and whether somebody `must_choose`. It also has options
+    marked `unknown`, as nobody knows whether the printer supports them: they are requested as before if nobody chooses.
+    `different`: options for which the printer uses another value by default (`after`; None if unknown). `same`: options
+    that are requested as before.
+    Raises InputError if no choice makes the move possible.
     """
     found: dict[str, tuple[str, list[str]]] = {}
     without: set[str] = set()
@@ -228,18 +230,19 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
                 raise
             option, value, allowed = "paper", *await _async_papers(job, other)
             if _needed(job) is not None:
-                # That printer's default paper may be too small. Other differences do not depend on the paper chosen.
+                # The printer's default paper may be too small, so go on with the first paper that is large enough. The
+                # other differences do not depend on the paper.
                 found["paper"], chosen = (value, allowed), {"paper": allowed[0]}
                 continue
         if changes is None:
-            # An option that is refused although it is left to the printer comes from the box's default options.
+            # If an option is refused although it is left to the printer, the box's default options set it.
             stuck = option if option in without else ""
             found.setdefault(option, (value, allowed))
             without.add(option)
     options, asked = (None, {}) if changes is None else (changes.options, changes.requested)
     before, there = job.deliveries[0].options, {} if options is None else _names(options)
     if options and options.paper and before.paper and _is_same(before.paper, options.paper):
-        # The same paper, though drivers name it and round its size differently.
+        # It is the same paper, even if the drivers name it or round its size differently.
         there["paper"] = _size_of(before.paper)
     unknown = await _async_unknown(other, asked)
     known = {
@@ -248,7 +251,7 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
     different = [
         name
         for name, value in known.items()
-        # Duplex and color are listed even if nobody knows what that printer does: a change may cost paper or ink.
+        # List duplex and color even if it is unknown what the printer does, since a change may cost paper or ink.
         if (name in there and there[name] != value)
         or (options and name not in there and value in COSTLY_OPTIONS)
     ]
@@ -290,7 +293,7 @@ COSTLY_OPTIONS: Final = frozenset({"long_edge", "short_edge", "color"})
 
 
 async def _async_unknown(other: Target, requested: Mapping[str, Any]) -> dict[str, Collection[str]]:
-    """List the requested options that the printer may or may not be able to do, each with all its values."""
+    """Return the requested options of which it is unknown whether the printer supports them, with all their values."""
     able, _ = await other.data.coordinator.capabilities.get(other.printer_key)
     able = able or Capabilities()
     return {
@@ -301,9 +304,9 @@ async def _async_unknown(other: Target, requested: Mapping[str, Any]) -> dict[st
 
 
 async def _async_papers(job: Job, other: Target) -> tuple[str, list[str]]:
-    """Name a job's paper, and the other printer's papers that can take its place.
+    """Return the name of a job's paper, and the names of the other printer's papers that can replace it.
 
-    Raises InputError: sheets_no_paper if none of them holds pages that were laid out in true size.
+    Raises InputError: sheets_no_paper if no paper is large enough for pages that were laid out in true size.
     """
     paper = job.deliveries[0].options.paper
     able, papers = await other.data.coordinator.capabilities.get(other.printer_key)
@@ -316,7 +319,7 @@ async def _async_papers(job: Job, other: Target) -> tuple[str, list[str]]:
 
 
 def _names(options: ResolvedOptions) -> dict[str, JsonValueType]:
-    """List what a person notices on paper, by option; unknown values are left out."""
+    """Return the values of the options that a person notices on paper; unknown values are left out."""
     names: dict[str, JsonValueType] = {
         "paper": None if options.paper is None else _size_of(options.paper),
         "copies": options.copies,
@@ -328,7 +331,10 @@ def _names(options: ResolvedOptions) -> dict[str, JsonValueType]:
 
 
 async def _async_paper(other: Target, job: Job) -> PrintOptions:
-    """Find a job's paper at another printer: no options if it is not known. Raises InputError: paper_not_mapped."""
+    """Return the options for a job's paper at another printer, none if the job's paper is unknown.
+
+    Raises InputError: paper_not_mapped.
+    """
     wanted = job.deliveries[0].options.paper
     if wanted is None or is_raw(job):
         return {}

@@ -45,28 +45,28 @@ MAX_WAIT: Final = timedelta(minutes=30)
 # The shortest and the longest `expires_in`.
 MIN_EXPIRY: Final = timedelta(seconds=10)
 MAX_EXPIRY: Final = timedelta(days=7)
-# Documents of a call.
+# Maximum number of documents in a call.
 MAX_SOURCES: Final = 20
-# Devices, entities, areas, floors or labels of a target.
+# Maximum number of devices in a target; the same for entities, areas, floors and labels.
 MAX_TARGETS: Final = 100
-# Characters of a `request_id` or `replace_key`.
+# Maximum length of a `request_id` or `replace_key` in characters.
 MAX_KEY: Final = 128
-# Characters of a `message` that answers a waiting job.
+# Maximum length in characters of a `message` that rejects a waiting job.
 MAX_REJECT_MESSAGE: Final = 200
-# Characters of the name of a paper, tray, job or device.
+# Maximum length in characters of the name of a paper, tray or file, or of the id of a job or device.
 MAX_FIELD_NAME: Final = 255
-# Characters of a `password`.
+# Maximum length of a `password` in characters.
 MAX_PASSWORD: Final = 255
-# Characters of a `query`.
+# Maximum length of a `query` in characters.
 MAX_QUERY: Final = 64
-# Characters of a path or an address.
+# Maximum length of a path or an address in characters.
 MAX_ADDRESS: Final = 8192
-# Any number.
+# Largest number that a field accepts.
 MAX_FIELD_NUMBER: Final = 999_999_999
 
 
 _UNKNOWN: Final = "extra keys not allowed"
-# Voluptuous' messages about a length or number out of range, and the keys of our texts for them.
+# Matches voluptuous' messages about a length or number out of range, for which _BOUNDS has the keys of our texts.
 _BEYOND: Final = re.compile(r"(length of )?value must be (at most|at least) (\d+(?:\.\d+)?)$")
 _BOUNDS: Final[Mapping[tuple[bool, str], str]] = {
     (True, "at most"): "field_too_long",
@@ -77,16 +77,16 @@ _BOUNDS: Final[Mapping[tuple[bool, str], str]] = {
 
 
 class FieldError(vol.Invalid):
-    """A value that is refused: the key of the text that says why, and that text's placeholders."""
+    """Refuses a value, with the key and the placeholders of the text that says why."""
 
     def __init__(self, reason: str, **placeholders: str) -> None:
         super().__init__(reason)
-        # Home Assistant may replace voluptuous by a library whose errors have more attributes: avoid their names.
+        # Home Assistant may replace voluptuous with a library whose errors have more attributes: avoid their names.
         self.refusal = (reason, placeholders)
 
 
 class OneOf(vol.In):
-    """Accept one of some values; the error names them all, in their order."""
+    """Accepts one of the given values; the error lists all of them in their order."""
 
     def __init__(self, values: Iterable[Any]) -> None:
         super().__init__([*values])
@@ -101,9 +101,10 @@ class OneOf(vol.In):
 
 
 def schema_error(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
-    """Turn the first error of a call into one in the user's language, such as field_unknown or field_missing.
+    """Turn the first error of a call into an error in the user's language, such as field_unknown or field_missing.
 
-    Voluptuous words its errors in English, for programmers. A value is quoted only where there are few choices.
+    Voluptuous words its errors in English, for programmers. The refused value is only quoted for fields with few
+    choices.
     """
     known = {str(marker) for marker in schema.schema}
     required = {str(marker) for marker in schema.schema if isinstance(marker, vol.Required)}
@@ -112,7 +113,7 @@ def schema_error(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
     value = data
     for step in first.path:
         if isinstance(value, str):
-            # A single value in the place of a list.
+            # The call has a single value instead of a list.
             break
         try:
             value = value[step]
@@ -137,7 +138,7 @@ def schema_error(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
 
 
 def _line(limit: int) -> vol.All[Any]:
-    """Accept text of at most so many characters; replace what cannot be encoded."""
+    """Accept text of at most `limit` characters; replace characters that cannot be encoded."""
     return vol.All(cv.string, to_encodable, vol.Length(max=limit))
 
 
@@ -146,14 +147,14 @@ _ADDRESS = _line(MAX_ADDRESS)
 
 
 def _given[T](value: T) -> T:
-    """Refuse empty text, as a template may yield."""
+    """Refuse empty text, which a template may yield."""
     if isinstance(value, str) and not value.strip():
         raise FieldError("field_empty")
     return value
 
 
 def _file_name(value: object) -> str:
-    """Accept a file name, also as mails encode one: `=?UTF-8?B?…?=`."""
+    """Accept a file name, even in the encoding of e-mail headers: `=?UTF-8?B?…?=`."""
     name = cv.string(value)
     # A name in an unknown character set stays as it is.
     with suppress(HeaderParseError, LookupError, ValueError):
@@ -179,7 +180,7 @@ def _bounded_target(value: object) -> object:
 
 
 def _media_id(value: object) -> str:
-    """Accept what the media selector gives, or the bare id in it."""
+    """Accept the value of a media selector, or only the id in it."""
     if isinstance(value, Mapping):
         value = value.get("media_content_id")
     return str(_given(_ADDRESS(value)))
@@ -196,7 +197,7 @@ def _several(item: object) -> vol.All[Any]:
 
 
 def _finite[T](check: Callable[[object], T]) -> Callable[[object], T]:
-    """Refuse a number that overflows like any other wrong value."""
+    """Turn the OverflowError of a check into a FieldError."""
 
     def checked(value: object) -> T:
         try:
@@ -225,7 +226,7 @@ def _no_boolean(value: object) -> object:
 
 
 def _whole(value: Any) -> int:
-    """Accept a whole number, also as text. Anything else would be cut off and printed without a word."""
+    """Accept a whole number, also as text. A fraction is refused: otherwise it would be cut off without notice."""
     if isinstance(value, float) and not value.is_integer():
         raise FieldError("field_not_whole")
     number: int = vol.Coerce(int)(_no_boolean(value))
@@ -237,7 +238,7 @@ def _count(most: int, *, least: int = 1) -> vol.All[Any]:
 
 
 def _some_of_it(cut: dict[str, float]) -> dict[str, float]:
-    """Refuse to keep nothing, or next to nothing, of a picture."""
+    """Refuse a crop that keeps nothing, or next to nothing, of a picture."""
     across = cut.get("right", 1.0) - cut.get("left", 0.0)
     down = cut.get("bottom", 1.0) - cut.get("top", 0.0)
     if min(across, down) < MIN_CUT:
@@ -257,7 +258,7 @@ PICTURE_CUT: Final = vol.All(
     ),
     _some_of_it,
 )
-# A point of a picture; a later check reports impossible corners in the user's language.
+# A coordinate of a point in a picture. Its range is wide, since a later check reports impossible corners.
 _COORDINATE = vol.All(_no_boolean, vol.Coerce(float), vol.Range(min=-9, max=9))
 
 
@@ -278,7 +279,7 @@ _PERIOD = vol.All(_no_boolean, _finite(cv.positive_time_period))
 _WORD = vol.All(_no_boolean, _NAME)
 _KEY = vol.All(cv.string, to_encodable, str.strip, vol.Length(min=1, max=MAX_KEY))
 
-# Devices, entities, areas, floors and labels, as Home Assistant merges a call's target into its data.
+# The fields of a target (devices, entities, areas, floors and labels), which Home Assistant merges into a call's data.
 TARGET_FIELDS: Final[VolDictType] = {
     field: vol.All(_bounded_target, check) for field, check in cv.ENTITY_SERVICE_FIELDS.items()
 }
