@@ -1,4 +1,4 @@
-"""Printers and scanners for the home network: views, which answer only for what is switched on, and announcements."""
+"""Offers printers and scanners to the home network, if switched on in their box's options: views, announcements."""
 
 from homeassistant.core import HomeAssistant, callback
 
@@ -16,5 +16,5 @@ def async_setup(hass: HomeAssistant) -> None:
 
 @callback
 def async_announce(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Announce the printers and scanners of a box that are switched on, until its entry is unloaded."""
+    """Announce a box's printers and scanners that are switched on in its options, until its entry is unloaded."""
     Announcer(hass, entry).start()

@@ -39,11 +39,11 @@ IPP: Final = "_ipp._tcp.local."
 IPPS: Final = "_ipps._tcp.local."
 USCAN: Final = "_uscan._tcp.local."
 USCANS: Final = "_uscans._tcp.local."
-# AirPrint looks for the first, IPP Everywhere for the second.
+# AirPrint looks for `_universal`, IPP Everywhere for `_print`.
 SUBTYPES: Final = ("_universal._sub.", "_print._sub.")
-# Bytes of a name in DNS.
+# Maximum bytes of a service's name, which is a single DNS label.
 MAX_SERVICE_NAME_BYTES: Final = 63
-# Bytes of a value in the TXT record, whose entries (key and value) have at most 255.
+# Maximum bytes of a value in the TXT record. An entry, which is the key with its value, may have 255 bytes.
 MAX_TXT_VALUE_BYTES: Final = 200
 _COLOR_SPACES: Final = {
     ScanColor.COLOR: "color",
@@ -54,7 +54,7 @@ _COLOR_SPACES: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Announcement:
-    """One announcement; an equal record needs no new one."""
+    """What is announced of a printer or scanner; it is announced again only if this record changes."""
 
     kind: str
     name: str
@@ -65,7 +65,7 @@ class Announcement:
     subtypes: tuple[str, ...] = ()
 
     def services(self, name: str | None = None) -> list[AsyncServiceInfo]:
-        """Build the main service, or, for the `name` that zeroconf gave it, the services under the subtypes."""
+        """Build the main service, or, with the `name` that zeroconf gave it, the services for its subtypes."""
         instance = name or f"{self.name}.{self.kind}"
         kinds = [self.kind] if name is None else [f"{sub}{self.kind}" for sub in self.subtypes]
         services = []
@@ -79,14 +79,14 @@ class Announcement:
                 parsed_addresses=list(self.addresses),
             )
             if kind != self.kind:
-                # The registry knows a service by this key alone, and one instance has several types here.
+                # Zeroconf's registry tells services apart by this key alone, and one instance has several types here.
                 service.key = f"{kind}{service.key}"
             services.append(service)
         return services
 
 
 class WebServerAddress(NamedTuple):
-    """Where the home network reaches Home Assistant's web server."""
+    """The address at which the home network reaches Home Assistant's web server."""
 
     port: int
     addresses: tuple[str, ...]
@@ -103,7 +103,7 @@ class WebServerAddress(NamedTuple):
     def announcement(
         self, kind: str, name: str, host: str, text: dict[str, str], subtypes: tuple[str, ...] = ()
     ) -> Announcement:
-        """`host` completes the host name, `lianke-HOST.local.`, which no other printer or scanner has."""
+        """Make an announcement. `host` completes the host name, `lianke-HOST.local.`, and must be unique."""
         return Announcement(
             kind=kind,
             name=_label(name),
@@ -116,7 +116,7 @@ class WebServerAddress(NamedTuple):
 
 
 async def async_web_server_address(hass: HomeAssistant) -> WebServerAddress | None:
-    """Return None where the home network cannot reach the web server."""
+    """Return the web server's address in the home network, None if the server cannot be reached from there."""
     if (server := hass.config.api) is None:
         return None
     addresses = _home_addresses(
@@ -126,7 +126,7 @@ async def async_web_server_address(hass: HomeAssistant) -> WebServerAddress | No
 
 
 class Announcer:
-    """Keeps the announcements of one box in step with its options and printers."""
+    """Keeps the announcements of one box in step with its options, printers and scanners."""
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         self._hass = hass
@@ -152,13 +152,13 @@ class Announcer:
 
     @callback
     def _on_discovery(self, change: str, _flow_id: str) -> None:
-        # Later, so that all other listeners learn of the new flow before it ends.
+        # Dismiss later, so that all other listeners learn of the new flow before it ends.
         if change != "removed":
             self._hass.loop.call_soon(self._dismiss_discoveries)
 
     @callback
     def _dismiss_discoveries(self) -> None:
-        """Dismiss the discoveries that Home Assistant's IPP integration makes of our own printers."""
+        """Dismiss the discovery flows that Home Assistant's IPP integration starts for our own printers."""
         ours = {str(printer_uuid(offered.token)) for offered in offered_printers(self._entry)}
         self._hass.config_entries.flow.async_dismiss_discovery_flows(
             ZeroconfServiceInfo, lambda found: found.properties.get("UUID") in ours
@@ -171,7 +171,7 @@ class Announcer:
 
     @callback
     def _update(self, _event: object = None) -> None:
-        """Note since when each printer has its state, and schedule an update of the announcements."""
+        """Record when the state of a printer has changed, and schedule an update of the announcements."""
         printers = self._entry.runtime_data.coordinator.data.printers
         for offered in offered_printers(self._entry):
             if (view := printers.get(offered.printer_key)) is not None:
@@ -205,12 +205,12 @@ class Announcer:
         if (place := await async_web_server_address(hass)) is None:
             return {}
         hub = async_get_hub(hass, entry)
-        # An announcement lists what a scanner can do, which is unknown before the service has listed the scanners.
+        # An announcement lists what a scanner can do, which is unknown until the service has listed the scanners.
         offered_now = offered_scanners(hass, entry) if hub.is_listed else ()
         scanners = {one: hub.scanners[one.scanner_id].name for one in offered_now}
         wanted: dict[str, Announcement] = {}
         for offered in offered_printers(entry):
-            # Capabilities are remembered for a week: the service is asked once.
+            # Capabilities are cached for a week, so this seldom asks the service.
             await coordinator.capabilities.get(offered.printer_key)
             if known := entry.runtime_data.storage.printers.get(offered.printer_key):
                 profile = make_profile(hass, entry, known, offered.token)
@@ -234,8 +234,8 @@ class Announcer:
         self._announced[token] = (record, services)
         try:
             (main,) = record.services()
-            # Zeroconf renames this printer to "Name-2" where another box or maker uses its name. Two that look for a
-            # free name at once would not see each other, so they take turns.
+            # Zeroconf renames a printer to "Name-2" if a printer of another box or maker has its name already. Two
+            # printers that look for a free name at the same time would not see each other, so they take turns.
             async with async_get_server(self._hass).naming:
                 sent = [await shared.async_register_service(main, allow_name_change=True)]
             services.append(main)
@@ -331,15 +331,17 @@ def scanner_announcement(
 
 
 def _label(name: str) -> str:
-    """Make a name valid in DNS, with room for the number that zeroconf may add."""
+    """Make a name valid as a DNS label, and leave room for the number that zeroconf may add."""
     plain = "".join(letter if letter.isprintable() and letter != "." else " " for letter in name)
     return shortened(" ".join(plain.split()), MAX_SERVICE_NAME_BYTES - 4).strip() or DOMAIN
 
 
 def _home_addresses(addresses: Iterable[str], hosts: Iterable[str]) -> tuple[str, ...]:
-    """Keep the local addresses on which the web server listens, IPv4 first; `is_from_home` refuses others.
+    """Keep the local addresses on which the web server listens, IPv4 first.
 
-    `hosts` is where it listens. With none, or with one given by name, it counts as listening everywhere.
+    Clients would reach a public address from public addresses of their own, which `is_from_home` refuses. `hosts` are
+    the addresses on which the server listens. If there are none, or any of them is a name, it counts as listening
+    on all addresses.
     """
     usable = [
         address

@@ -1,4 +1,4 @@
-"""The options about the home network: which printers and scanners it sees, and their addresses."""
+"""Steps of the options flow for the home network: which printers and scanners it sees, and their addresses."""
 
 from collections.abc import Mapping
 import secrets
@@ -19,7 +19,7 @@ from ..pages.clean import escape_markdown
 from ..scanner.hub import async_get_hub
 from .announce import async_web_server_address
 
-# Random bytes at the end of the address of a printer or scanner, so that nobody can guess it.
+# Random bytes in the token that ends the address of a printer or scanner, so that nobody can guess the address.
 ADDRESS_TOKEN_BYTES: Final = 18
 _USUAL_URL: Final = "http://homeassistant.local:8123"
 
@@ -27,7 +27,7 @@ _USUAL_URL: Final = "http://homeassistant.local:8123"
 class LanPrinterSteps(BoxOptionsFlow):
     def __init__(self) -> None:
         super().__init__()
-        # By option: tokens by the keys of printers or the ids of scanners.
+        # For each option, the tokens by printer key or scanner id.
         self._offered: dict[str, dict[str, str]] = {}
 
     @needs_box
@@ -36,7 +36,8 @@ class LanPrinterSteps(BoxOptionsFlow):
         options = self.config_entry.options
         choices = self._lan_choices(options)
         if user_input is not None:
-            # What stays switched on keeps its token. An option that the form did not show stays as it is.
+            # A printer or scanner that stays switched on keeps its token. An option that the form did not show stays as
+            # it is.
             self._offered = {
                 option: {
                     key: options.get(option, {}).get(key)
@@ -62,7 +63,7 @@ class LanPrinterSteps(BoxOptionsFlow):
         )
 
     def _lan_choices(self, options: Mapping[str, Any]) -> dict[str, list[SelectOptionDict]]:
-        """Map each option to what it may offer; an option with nothing to offer is left out."""
+        """Return the choices for each option; an option without choices is left out."""
         known = async_get_hub(self.hass, self.config_entry).scanners
         scanners = [SelectOptionDict(value=key, label=one.name) for key, one in known.items()]
         printers = self._printers(options.get(CONF_LAN_PRINTERS, {}))
@@ -71,7 +72,7 @@ class LanPrinterSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_lan_addresses(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Show the addresses, for devices that do not discover them."""
+        """Show the addresses, which people enter on devices that do not discover printers and scanners."""
         if user_input is not None:
             return self._save(self._offered)
         choices = self._lan_choices(self._offered)
@@ -89,10 +90,10 @@ class LanPrinterSteps(BoxOptionsFlow):
 
 
 async def _async_base(hass: HomeAssistant) -> URL:
-    """Return the URL of Home Assistant's own web server: the one it is known by, unless that may lead elsewhere.
+    """Return a URL at which the home network reaches Home Assistant's own web server.
 
-    A configured URL may lead to a proxy, whose requests are refused. One that Home Assistant found by itself may name
-    an address on which the server does not listen.
+    This is Home Assistant's internal URL where possible. But a configured URL may lead to a proxy, whose requests are
+    refused, and a URL that Home Assistant found by itself may name an address on which the web server does not listen.
     """
     try:
         base = URL(get_url(hass, allow_external=False, allow_cloud=False))
@@ -104,7 +105,7 @@ async def _async_base(hass: HomeAssistant) -> URL:
     if (base.scheme, base.port) == (scheme, place.port):
         own = await network.async_get_announce_addresses(hass)
         is_set = hass.config.internal_url is not None
-        # Keep a name, and a configured address of another machine, such as a container's host.
+        # Keep a URL with a host name, and a configured URL with another machine's address, such as a container's host.
         if (
             base.host in place.addresses
             or (is_set and base.host not in own)
@@ -119,9 +120,9 @@ def lan_addresses(
     names: Mapping[str, Mapping[str, str]],
     offered: Mapping[str, Mapping[str, str]],
 ) -> str:
-    """List addresses in Markdown. `names` and tokens (`offered`) are by option, then by printer or scanner."""
+    """Return a Markdown list of addresses. `names` and `offered` (tokens) are keyed by option, then by device."""
     ipp = "ipps" if base.scheme == "https" else "ipp"
-    # This property puts an IPv6 address in brackets.
+    # `host_subcomponent` puts an IPv6 address in brackets.
     place = f"{base.host_subcomponent}:{base.port}"
     starts = {
         CONF_LAN_PRINTERS: f"{ipp}://{place}{LAN_PRINTER_PATH}",

@@ -1,6 +1,6 @@
-"""Tell requests of the home network from all others, and its devices apart.
+"""Recognize requests from the home network, and tell its devices apart.
 
-Several addresses with one hardware address are one device.
+IP addresses that share a hardware address belong to the same device.
 """
 
 from contextlib import suppress
@@ -16,14 +16,14 @@ from homeassistant.helpers.network import is_cloud_connection
 from homeassistant.util.network import is_ip_address, is_local
 from yarl import URL
 
-# Names of headers that proxies and tunnels add: behind one, nobody knows where a request comes from. No client of a
-# printer sends such a header.
+# Names of headers that proxies and tunnels add. A request with such a header is refused, since nobody knows where it
+# really comes from. No printer client sends these headers.
 _FORWARDED: Final = re.compile(
     r"forwarded|proxy|^via$|^cdn-|^cf-|^fastly-|^akamai-|^fly-|^tailscale-|^ngrok-|^x-(original|envoy|amz|azure)-"
     r"|(client|cluster|connecting|real|remote|user|source)-?(ip|addr)",
     re.IGNORECASE,
 )
-# Endings that no name on the internet can have, and that of a common router (FRITZ!Box).
+# Endings of host names that cannot exist on the internet, and the ending that a common router (FRITZ!Box) uses.
 _HOME_NAMES: Final = (
     ".local",
     ".localhost",
@@ -39,10 +39,10 @@ _HOME_NAMES: Final = (
 
 
 def is_from_home(hass: HomeAssistant, request: web.Request) -> bool:
-    """Accept only requests straight from a device at home: not by cloud, proxy or tunnel, not from a web page."""
+    """Whether a request comes straight from a device at home: not from a web page, a cloud, a proxy or a tunnel."""
     if is_cloud_connection(hass) or (address := address_of(request)) is None:
         return False
-    # Browsers send the page's origin, printing programs send none.
+    # Browsers send an Origin header with the requests of a web page; printing programs never do.
     if hdrs.ORIGIN in request.headers or any(map(_FORWARDED.search, request.headers)):
         return False
     if not is_local(address) or any(address in network for network in hass.http.trusted_proxies):
@@ -51,7 +51,7 @@ def is_from_home(hass: HomeAssistant, request: web.Request) -> bool:
 
 
 def address_of(request: web.Request) -> IPv4Address | IPv6Address | None:
-    """Make a plain IPv4 address of one that is mapped into IPv6."""
+    """Return the client's address, as plain IPv4 if it is an IPv4 address mapped into IPv6; None if it is unknown."""
     try:
         address = ip_address(request.remote or "")
     except ValueError:
@@ -60,10 +60,10 @@ def address_of(request: web.Request) -> IPv4Address | IPv6Address | None:
 
 
 def is_asked_by_home_name(hass: HomeAssistant, host: str) -> bool:
-    """Accept an IP address, or a name that only the home network knows.
+    """Whether a request's host is an IP address, or a name that only the home network knows.
 
-    Against DNS rebinding: a web page elsewhere can point its own name at a device at home, so that browsers at home
-    send requests here.
+    This prevents DNS rebinding: a website can point its own host name at a device at home, so that browsers at home
+    send the website's requests here.
     """
     try:
         name = (URL(f"http://{host}").host or "").rstrip(".").lower()
@@ -78,11 +78,11 @@ def is_asked_by_home_name(hass: HomeAssistant, host: str) -> bool:
     return is_ip_address(name) or (bool(name) and "." not in name) or name.endswith(_HOME_NAMES)
 
 
-# Seconds for which the system's table of neighbours is reused.
+# Seconds for which the operating system's neighbour table is reused before it is read again.
 NEIGHBOURS_FRESH_SECONDS: Final = 1
-# Seconds in which the system has to deliver that table.
+# Seconds to wait for the operating system while its neighbour table is read.
 NEIGHBOURS_SECONDS: Final = 2
-# Layouts and numbers of linux/netlink.h, rtnetlink.h and neighbour.h.
+# Structures and numbers from linux/netlink.h, rtnetlink.h and neighbour.h.
 _HEADER: Final = struct.Struct("=IHHII")
 _NEIGHBOUR: Final = struct.Struct("=BxxxiHBB")
 _ATTRIBUTE: Final = struct.Struct("=HH")
@@ -93,28 +93,28 @@ _BUFFER: Final = 64 * 1024
 
 
 class LanClient(NamedTuple):
-    address: str  # Owns the jobs and scans that it has begun.
-    device: str  # Has the limits and turns; it may have several addresses.
+    address: str  # Jobs and scans belong to the address that began them.
+    device: str  # Limits and turns are counted per device, which may have several addresses.
 
 
 class DeviceTable:
-    """Maps addresses to devices, as far as this system's table of neighbours knows them."""
+    """Maps IP addresses to devices by the operating system's neighbour table."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
         self._asked_at = float("-inf")
 
     async def async_client(self, hass: HomeAssistant, request: web.Request) -> LanClient:
-        """Raise HTTPNotFound for a request from outside the home network."""
+        """Return the client that sent a request. Raises HTTPNotFound if the client is outside the home network."""
         if not is_from_home(hass, request):
             raise web.HTTPNotFound
         address = str(address_of(request))
         return LanClient(address, await self.async_device_of(hass, address))
 
     async def async_device_of(self, hass: HomeAssistant, address: str) -> str:
-        """Return a device's hardware address, or its address where the system does not know that.
+        """Return the hardware address of an IP address, or the IP address itself if the system knows none.
 
-        So behind a router, or on a system other than Linux, each address is a device.
+        Behind a router, or on a system other than Linux, each IP address therefore counts as a device.
         """
         if hass.loop.time() - self._asked_at > NEIGHBOURS_FRESH_SECONDS:
             self._known = await hass.async_add_executor_job(neighbours)
@@ -124,9 +124,9 @@ class DeviceTable:
 
 
 def neighbours() -> dict[str, str]:
-    """Map addresses of the devices nearby to their hardware addresses, as this system knows them. Blocks."""
+    """Return the operating system's neighbour table: hardware addresses by IP address. Blocks."""
     found: dict[str, str] = {}
-    # Some systems have no such table, or do not show it.
+    # Some systems have no netlink sockets, or do not let this process read the table.
     with (
         suppress(OSError, AttributeError, struct.error, ValueError),
         socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as line,
@@ -141,7 +141,7 @@ def neighbours() -> dict[str, str]:
 
 
 def _read_neighbours(data: bytes, found: dict[str, str]) -> bool:
-    """Read netlink messages into `found`; return whether more follow."""
+    """Read netlink messages into `found`; return whether more messages follow."""
     while data:
         length, kind, *_ = _HEADER.unpack_from(data)
         if kind != _NEW or length < _HEADER.size:
@@ -153,7 +153,7 @@ def _read_neighbours(data: bytes, found: dict[str, str]) -> bool:
             parts[name] = data[place + _ATTRIBUTE.size : place + size]
             place += max(_ATTRIBUTE.size, (size + 3) & ~3)
         hardware = parts.get(_HARDWARE, b"")
-        # The system's own hardware address is all zeros.
+        # The system's own addresses have a hardware address of zeros.
         if any(hardware) and _ADDRESS in parts:
             found[str(ip_address(parts[_ADDRESS]))] = hardware.hex(":")
         data = data[(length + 3) & ~3 :]

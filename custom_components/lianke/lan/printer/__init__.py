@@ -1,1 +1,1 @@
-"""Printers offered to phones and computers of the home network by IPP Everywhere and AirPrint."""
+"""Printers offered to phones and computers in the home network over IPP (IPP Everywhere, AirPrint)."""

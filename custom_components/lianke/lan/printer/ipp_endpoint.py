@@ -1,4 +1,4 @@
-"""IPP printers on Home Assistant's web server."""
+"""HTTP views that serve IPP printers on Home Assistant's web server."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,7 +34,7 @@ from .server import ICON_NAME, ICON_PATH, async_find_printer, async_get_server
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds for the attributes of a request.
+# Seconds in which the attributes of a request must arrive.
 ATTRIBUTES_SECONDS: Final = 30
 IPP_TYPE: Final = "application/ipp"
 _HEADER_BYTES: Final = 8
@@ -59,10 +59,10 @@ _WITH_DOCUMENT: Final = (Operation.PRINT_JOB, Operation.SEND_DOCUMENT)
 
 
 class LanPrinterView(HomeAssistantView):
-    """Answers IPP requests; a 404 for everybody outside the home network."""
+    """Answers IPP requests, with a 404 for everybody outside the home network."""
 
     url = f"{LAN_PRINTER_PATH}/{{token}}"
-    extra_urls = [f"{LAN_PRINTER_PATH}/{{token}}/jobs/{{number:[0-9]{{1,10}}}}"]  # noqa: RUF012  # as its base
+    extra_urls = [f"{LAN_PRINTER_PATH}/{{token}}/jobs/{{number:[0-9]{{1,10}}}}"]  # noqa: RUF012  # as in its base class
     name = "api:lianke:ipp"
     requires_auth = False
 
@@ -74,7 +74,8 @@ class LanPrinterView(HomeAssistantView):
             raise web.HTTPNotFound
         if request.content_type != IPP_TYPE:
             raise web.HTTPUnsupportedMediaType
-        # The web server decompresses a truncated body without an error. A document has IPP's own compression.
+        # Refuse HTTP compression: the web server decompresses a truncated body without an error. IPP has its own
+        # compression of documents.
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
             raise web.HTTPUnsupportedMediaType(headers={hdrs.ACCEPT_ENCODING: "identity"})
         async with AsyncExitStack() as until_answered:
@@ -125,7 +126,7 @@ class LanPrinterView(HomeAssistantView):
 
 
 class IconView(HomeAssistantView):
-    """Serves the picture that devices show of a printer; a 404 for everybody outside the home network."""
+    """Serves the picture that devices show for a printer, and a 404 to everybody outside the home network."""
 
     url = f"{LAN_PRINTER_PATH}/{{token}}/{ICON_NAME}"
     name = "api:lianke:ipp:icon"
@@ -148,16 +149,17 @@ async def _async_answer(request: IppRequest) -> IppResponse:
 
 
 async def _async_finish(request: web.Request) -> None:
-    """Read a request without a document to its end: some clients take an earlier answer for none."""
+    """Read a request without a document to its end: some clients ignore an answer that comes earlier."""
     left = MAX_ATTRIBUTES_BYTES
     while left > 0 and (part := await request.content.readany()):
         left -= len(part)
 
 
 async def _async_read(request: web.Request) -> tuple[bytes, IppMessage | IppError, bytes]:
-    """Return a body's bytes so far, its message or what is wrong with it, and the bytes after the message.
+    """Read a request's body up to the end of its message.
 
-    Decodes only once the body has doubled since the last attempt: many small pieces cost no more than a few large ones.
+    Returns the bytes read, the message or the error in it, and the bytes after the message. Decodes again only once the
+    body has doubled, so that many small pieces cost no more than a few large ones.
     """
     body = bytearray()
     tried = 0

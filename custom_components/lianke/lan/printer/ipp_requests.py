@@ -33,25 +33,25 @@ from ...runtime import async_error_text
 from .lan_jobs import PendingJobs, SenderIdentity
 from .server import LanServer, OfferedPrinter
 
-# Bytes of raster pages, which become a much smaller PDF.
+# Maximum bytes of a document of raster pages, which become a much smaller PDF.
 MAX_RASTER_BYTES: Final = 512 * 1024 * 1024
-# Seconds for a whole document: some devices draw its pages while they send it.
+# Seconds in which a whole document must arrive: some devices draw the pages while they send the document.
 RECEIVE_SECONDS: Final = 1800
-# Seconds without a byte of the document.
+# Seconds without a byte of the document, after which the request fails.
 DOCUMENT_SILENCE_SECONDS: Final = 120
 
 
 @dataclass(slots=True)
 class DocumentStream:
-    """A document as it comes; its time limits run from the first read on."""
+    """A document as it arrives; its time limits run from the first read on."""
 
-    # Bytes that were read already, and those that follow.
+    # The bytes that were read already, and the stream of the bytes that follow.
     _first: bytes
     _stream: StreamReader
     _until: float | None = None
 
     async def read(self) -> bytes:
-        """Return the next bytes, b"" at the end. Raises IppError when they take too long."""
+        """Return the next bytes, b"" at the end. Raises IppError if the document takes too long."""
         if first := self._first:
             self._first = b""
             return first
@@ -65,19 +65,20 @@ class DocumentStream:
             raise IppError(Status.TIMEOUT, "the document takes too long") from None
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """Yield what is left of the document. Raises as `read`."""
+        """Yield the rest of the document. Raises as `read` does."""
         while part := await self.read():
             yield part
 
     def unread(self, data: bytes) -> None:
-        """Put back what was read last."""
+        """Put back the bytes that were read last."""
         self._first = data
 
 
 async def async_receive(request: IppRequest, name: str, limit_bytes: int) -> Path:
-    """Write the document to a new file of the spool, which is deleted once the request is answered.
+    """Write the document to a new file in the spool, which is deleted once the request is answered.
 
-    Raises IppError for a damaged compression; InputError: file_too_large; HomeAssistantError: disk_full.
+    Raises IppError if the document takes too long, or if its compressed data is damaged; InputError: file_too_large;
+    HomeAssistantError: disk_full.
     """
     hass, parts = request.hass, request.document.parts()
     spool = await async_get_spool(hass)
@@ -98,10 +99,10 @@ async def async_receive(request: IppRequest, name: str, limit_bytes: int) -> Pat
     return path
 
 
-# Major versions of IPP that are answered.
+# Major versions of IPP that we answer.
 IPP_VERSIONS: Final = (1, 2)
 IPP_CHARSETS: Final = ("utf-8", "us-ascii")
-# Characters of the name that a device gives itself.
+# Maximum characters of the user name that a device reports; the rest is cut off.
 MAX_SENDER_NAME: Final = 64
 
 
@@ -115,12 +116,12 @@ class IppRequest:
     # The operation attributes of the message.
     operation: Attributes
     address: str
-    device: str  # The device with this `address`; it may have others.
-    base_url: str  # The web server as the client knows it.
+    device: str  # The id of the device, which may have further addresses.
+    base_url: str  # The URL by which the client reaches the web server.
     secure: bool
-    number: int | None  # The job that the path names.
-    document: DocumentStream  # What follows the attributes.
-    # Closed once the answer has arrived, or is known to be lost.
+    number: int | None  # The job number in the request's path.
+    document: DocumentStream  # The data after the attributes.
+    # Closed at the end of the request; for a job, only once the answer has arrived or is known to be lost.
     until_answered: AsyncExitStack
 
     @property
@@ -131,7 +132,7 @@ class IppRequest:
     def printer_uri(self) -> str:
         scheme = "ipps" if self.secure else "ipp"
         url = URL(self.base_url)
-        # Always with a port: the default of IPP is not that of HTTP.
+        # Always name the port: the default port of IPP differs from that of HTTP.
         return f"{scheme}://{url.host_subcomponent}:{url.port}{self.offered.path}"
 
     @property
@@ -142,12 +143,12 @@ class IppRequest:
         return SenderIdentity(" ".join(name.split())[:MAX_SENDER_NAME], self.address)
 
     def first(self, name: str) -> Content:
-        """Return the first value of an operation attribute, None without one."""
+        """Return the first value of an operation attribute, None if the attribute is missing."""
         found = self.operation.get(name)
         return found[0].content if found else None
 
     def text(self, name: str, default: str = "") -> str:
-        """Return a text; as below, a value of another type counts as missing."""
+        """Return a text. Here and in the methods below, a value of another type counts as missing."""
         content = self.first(name)
         return content if isinstance(content, str) else default
 
@@ -156,7 +157,7 @@ class IppRequest:
         return content if isinstance(content, bool) else None
 
     def count(self, name: str) -> int | None:
-        """Return a positive integer, None without one."""
+        """Return a positive integer, None for any other value."""
         content = self.first(name)
         # A boolean is an `int` in Python, too.
         return content if type(content) is int and content > 0 else None
@@ -170,10 +171,10 @@ class IppRequest:
 class IppResponse:
     status: Status = Status.OK
     message: str = ""
-    # What follows the operation attributes; each group has its own tag.
+    # The groups of attributes that follow the operation attributes.
     groups: tuple[IppGroup, ...] = ()
     unsupported: Attributes | None = None
-    # Called once the device has acknowledged the whole answer, which the request waits for.
+    # Called once the device has acknowledged the whole answer; until then, the request stays under way.
     on_arrival: Callable[[], None] | None = None
 
 
@@ -204,7 +205,7 @@ def response_message(
         "attributes-natural-language": (IppValue(Tag.LANGUAGE, language),),
     }
     if answer.message:
-        # `values.text` cuts it: some devices take no more than 127 bytes.
+        # `values.text` cuts the message, since some devices take no more than 127 bytes.
         operation["status-message"] = values.text(answer.message)
     groups = [IppGroup(tag=Tag.OPERATION, attributes=operation)]
     if answer.unsupported:
@@ -217,7 +218,8 @@ def response_message(
     )
 
 
-# By the errors' translation keys. With all others, a person has to read what is wrong: NOT_POSSIBLE.
+# The status for each error, by its translation key. All other errors get NOT_POSSIBLE, so that a person
+# reads what is wrong.
 _STATUSES: Final[dict[str, Status]] = {
     **dict.fromkeys(
         ("disk_full", "document_unreadable", "picture_check_unavailable"), Status.TEMPORARY_ERROR
@@ -245,7 +247,7 @@ _STATUSES: Final[dict[str, Status]] = {
 _OPTION_ERRORS: Final = ("_not_available", "_out_of_range", "paper_required", "invalid_option")
 
 
-# Not the sender's fault, but our own state: the document may be sent again as it is.
+# Statuses that are due to our own state, not to the sender: the same document may be sent again.
 _NOT_THE_SENDERS_FAULT: Final = (
     Status.BUSY,
     Status.NOT_ACCEPTING_JOBS,
@@ -256,7 +258,7 @@ _NOT_THE_SENDERS_FAULT: Final = (
 
 
 def is_senders_fault(err: IppError | InputError | HomeAssistantError) -> bool:
-    """Whether a document was refused for what it is, or for how it was sent."""
+    """Whether a document was refused because of its content or the way in which it was sent."""
     if isinstance(err, IppError):
         return err.status not in _NOT_THE_SENDERS_FAULT
     key = err.reason if isinstance(err, InputError) else err.translation_key or ""
@@ -264,7 +266,7 @@ def is_senders_fault(err: IppError | InputError | HomeAssistantError) -> bool:
 
 
 async def async_refusal(hass: HomeAssistant, err: HomeAssistantError) -> IppError:
-    """Map an error to an IPP status, with the reason in Home Assistant's language."""
+    """Make an IppError from an error, with the reason in Home Assistant's language."""
     key = err.translation_key or ""
     status = _STATUSES.get(key, Status.NOT_POSSIBLE)
     if key.endswith(_OPTION_ERRORS):

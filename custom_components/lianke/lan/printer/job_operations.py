@@ -1,4 +1,4 @@
-"""IPP operations that create or cancel jobs: Print-, Validate-, Create-, Close-, Cancel-(My-)Job(s), Send-Document."""
+"""IPP operations on jobs: Print-Job, Validate-Job, Create-Job, Send-Document, Close-Job, Cancel-Job, Cancel-My-Jobs."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -51,13 +51,16 @@ _NO_NAME: Final = "document"
 
 
 async def async_validate_job(request: IppRequest) -> IppResponse:
-    """Check what Print-Job would check, without a document."""
+    """Check what Print-Job checks before it reads the document."""
     options, _ = _checked(request)
     return await _async_response(request, options)
 
 
 async def async_print_job(request: IppRequest) -> IppResponse:
-    """Print the document that follows; a repetition after a lost answer gets the job that exists already."""
+    """Print the document of a request.
+
+    If the device sends a document again because it never got the answer, answer with the existing job.
+    """
     options, given = _checked(request)
     code = await _async_release_code(request, given)
     title = _title(request)
@@ -88,19 +91,19 @@ async def async_create_job(request: IppRequest) -> IppResponse:
 
 
 async def async_send_document(request: IppRequest) -> IppResponse:
-    """Take a job's only document."""
+    """Receive the only document of a job that Create-Job made."""
     if request.flag("last-document") is None:
         raise IppError(Status.BAD_REQUEST, "last-document is missing")
     _check_document(request)
     find_job(request)
     first = await request.document.read()
     request.document.unread(first)
-    # Before the first byte came, the job may have been canceled, or got its document by another request.
+    # While this request waited, the job may have been canceled, or another request may have brought its document.
     job = find_job(request)
     if not isinstance(job, PendingJob) or job.is_receiving:
         if first:
             raise IppError(Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED)
-        # The device ends a job whose document has come already.
+        # The request has no document: it only ends a job that has its document already.
         return await _async_response(request, None, job)
     if job.ended is not None:
         raise IppError(Status.NOT_POSSIBLE, "the job has ended")
@@ -140,7 +143,7 @@ async def _async_print_pending(
 
 
 async def async_close_job(request: IppRequest) -> IppResponse:
-    """End a job that got no document; one that has its document needs nothing more."""
+    """End a job that got no document; a job with a document needs nothing more."""
     job = find_job(request)
     if isinstance(job, PendingJob) and job.ended is None and not job.is_receiving:
         request.pending.end(job, "aborted-by-system")
@@ -148,13 +151,14 @@ async def async_close_job(request: IppRequest) -> IppResponse:
 
 
 def _checked(request: IppRequest) -> tuple[JobOptions, bytes | None]:
-    """Return the options of a new job and its release code, None without one.
+    """Return the options of a new job, and its release code or None.
 
-    Raises IppError for options that cannot be met if the device insists on them; InputError: printer_gone.
+    Raises IppError for a format, compression or code that cannot be used, and for unsupported options if the device
+    insists on all its options; InputError: printer_gone.
     """
     _check_document(request)
     code = _checked_code(request) if "job-password" in request.operation else None
-    # Raises if the printer is gone.
+    # `view` raises InputError if the printer is gone.
     _ = request.target.view
     asked = request.message.group(Tag.JOB)
     options = read_job_options(asked, profile_of(request)) if asked else JobOptions()
@@ -177,7 +181,7 @@ def _lay(request: IppRequest, options: JobOptions, orientation: str) -> None:
 
 
 def _checked_code(request: IppRequest) -> bytes:
-    """Raise IppError for a release code that cannot be used: without it, the job would print at once."""
+    """Return the release code. Raises IppError if it cannot be used: without its code, the job would print at once."""
     code = request.first("job-password")
     encryption = request.text("job-password-encryption", PLAIN)
     least = MIN_CODE if encryption == PLAIN else 1
@@ -208,7 +212,10 @@ def _check_document(request: IppRequest) -> None:
 async def _async_response(
     request: IppRequest, options: JobOptions | None, job: AnyJob | None = None
 ) -> IppResponse:
-    """Once the response has arrived, the device knows its job: an equal document is then a new print."""
+    """Make the response, which describes the job if there is one.
+
+    Once the response has arrived, the device knows its job, so an equal document is a new print from then on.
+    """
     unsupported = options.unsupported if options else None
     groups = (await async_describe_lan_job(request, job, RESPONSE_ATTRIBUTES),) if job else ()
     told = partial(request.server.repeats.on_client_told, job.job_id) if job else None
@@ -226,7 +233,7 @@ def _title(request: IppRequest) -> str:
 
 
 def _new_job(request: IppRequest, options: JobOptions, code: str | None) -> PendingJob:
-    # Its id has to give it a number that no other job of the printer has.
+    # The IPP number that follows from the job id must differ from those of all other jobs of the printer.
     numbers = {job_number(job.job_id) for job in lan_jobs(request)}
     return PendingJob(
         job_id=request.pending.new_id(numbers.__contains__),
@@ -244,20 +251,20 @@ def _abort_unless_canceled(request: IppRequest, job: PendingJob) -> None:
 
 
 def _was_canceled(request: IppRequest, job: PendingJob) -> bool:
-    # A job is not forgotten while its document comes, only after it has ended.
+    # A missing job has ended: no job is forgotten while its document arrives.
     now = request.pending.get(job.number)
     return now is None or now.ended is not None
 
 
 async def _async_to_its_end[T](request: IppRequest, work: Coroutine[Any, Any, T]) -> T:
-    """Finish `work`, for which the whole document is here, even if the device's connection breaks."""
+    """Run `work` to its end even if the device's connection breaks, since the whole document is here already."""
     task = request.hass.async_create_task(work, "print for the home network")
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:
         await asyncio.wait([task])
         if not task.cancelled():
-            # Nobody is left to receive its error.
+            # Retrieve the error, which nobody is left to receive; otherwise asyncio would log it.
             task.exception()
         raise
     return task.result()
@@ -283,9 +290,9 @@ async def _async_document(request: IppRequest, title: str, options: JobOptions) 
 async def _async_repeated(
     request: IppRequest, path: Path, title: str, options: JobOptions
 ) -> tuple[str, Job | None]:
-    """Wait while an equal document is being printed or answered.
+    """Wait while another request with an equal document is under way.
 
-    Returns the document's digest, and the job that it has made already if its device never got the answer.
+    Returns the document's digest, and the existing job if the device repeats a document whose answer it never got.
     """
 
     def look() -> tuple[str, int]:
@@ -337,7 +344,7 @@ async def _async_print(
 
 @contextmanager
 def _counting_refusal(request: IppRequest) -> Iterator[None]:
-    """Count a document that is refused by the sender's fault: it has taken time as well."""
+    """Count a document that is refused through the sender's fault toward the limit of jobs, since it took time, too."""
     try:
         yield
     except (IppError, InputError, HomeAssistantError) as err:
@@ -362,9 +369,10 @@ async def async_cancel_job(request: IppRequest) -> IppResponse:
 
 
 async def async_cancel_my_jobs(request: IppRequest) -> IppResponse:
-    """Cancel the sender's jobs, or those that the request lists: if one of these cannot be canceled, none is.
+    """Cancel the sender's jobs, or only the jobs that the request lists.
 
-    If the service refuses to cancel one, the others are canceled all the same, and its error is raised in the end.
+    If a listed job cannot be canceled, no job is. If the service refuses to cancel a job, the other jobs are canceled
+    all the same; the first such error is raised at the end.
     """
     jobs = [job for job in lan_jobs(request) if is_own(job, request.sender) and _can_cancel(job)]
     if "job-ids" in request.operation:

@@ -18,20 +18,20 @@ from ...ipp.model import (
 from .printer_attributes import FIXED_ATTRIBUTES, JOB_TEMPLATE
 from .profile import IPP_QUALITIES, FoundMedia, Profile, find_media, named_media, tray_of
 
-# Ranges in a page selection.
+# Maximum number of ranges in a job's page selection.
 MAX_PAGE_RANGES: Final = 50
-# The end of a page range without an end.
+# The end of an open page range, for which clients send an even larger number.
 _LAST_PAGE: Final = 99_999
-# Portrait and landscape, then the reverse of each.
+# Values of orientation-requested: portrait, landscape, reverse landscape, reverse portrait.
 _ORIENTATIONS: Final = {3: "portrait", 4: "landscape", 5: "landscape", 6: "portrait"}
 _PAPERS: Final = ("media", "media-col")
-# Attributes that have only one value here, which needs no option.
+# Attributes for which we support a single value, so that they set no print option.
 _ONE_VALUE_ONLY: Final = ("finishings", "job-hold-until", "job-sheets", "number-up", "output-bin")
 # `auto`: the client leaves the choice to the printer's default options.
 _SCALES: Final = {"auto": None, "auto-fit": "fit", "fit": "fit", "fill": "cover", "none": "none"}
 _COLOR_KEYWORDS: Final = {"auto": None, "color": "color", "monochrome": "mono"}
 _MARGINS: Final = tuple(f"media-{side}-margin" for side in ("top", "right", "bottom", "left"))
-# Attributes that need no option: there is one choice, or the document contains it already.
+# Attributes that set no print option: they offer one choice, are part of the document, or concern the request itself.
 _IGNORED_ATTRIBUTES: Final = frozenset(
     {
         "job-name",
@@ -44,7 +44,8 @@ _IGNORED_ATTRIBUTES: Final = frozenset(
 )
 
 
-# The options for an attribute; an option that is None is left to the printer. No mapping: it cannot be done as asked.
+# The print options for an attribute; an option that is None is left to the printer. None instead of a mapping: the
+# attribute cannot be honored as requested.
 type FoundOptions = Mapping[str, Any] | None
 type _AttributeReader = Callable[[Content, Profile], FoundOptions]
 
@@ -52,9 +53,9 @@ type _AttributeReader = Callable[[Content, Profile], FoundOptions]
 @dataclass(kw_only=True, slots=True)
 class JobOptions:
     options: dict[str, Any] = field(default_factory=dict)
-    # The job's paper lies on its side, and so do its pages, whatever else it asks for.
+    # The job's paper is turned to landscape, so its pages are landscape whatever orientation the job requests.
     is_lying: bool = False
-    # Attributes that cannot be done as asked.
+    # Attributes that cannot be honored as requested.
     unsupported: dict[str, tuple[IppValue, ...]] = field(default_factory=dict)
 
 
@@ -109,7 +110,7 @@ def _only_value(wanted: Content) -> _AttributeReader:
 
 
 def _word_for(option: str, words: Mapping[int, str]) -> _AttributeReader:
-    """Make a reader for an attribute whose numbers stand for words of an option."""
+    """Make a reader for an attribute whose numbers stand for values of an option."""
 
     def read(content: Content, _profile: Profile) -> FoundOptions:
         word = words.get(_integer(content))
@@ -119,7 +120,7 @@ def _word_for(option: str, words: Mapping[int, str]) -> _AttributeReader:
 
 
 def _offered(option: str, offers: Callable[[Profile], Mapping[str, Any]]) -> _AttributeReader:
-    """Make a reader for an attribute whose keywords stand for what the printer offers."""
+    """Make a reader for an attribute; `offers` maps the keywords that the printer offers to values of the option."""
 
     def read(content: Content, profile: Profile) -> FoundOptions:
         word, offered = _keyword(content), offers(profile)
@@ -139,9 +140,9 @@ def _media(content: Content, profile: Profile) -> FoundOptions:
 
 
 def _media_col(members: IppCollection, profile: Profile) -> tuple[Mapping[str, Any], IppCollection]:
-    """Return the options for a `media-col`, and its members that cannot be done as asked.
+    """Return the options for a `media-col`, and those of its members that cannot be honored.
 
-    Such a member does not affect the others. Margins are ignored: they are the paper's.
+    The other members still count. Margins are ignored, since they follow from the paper.
     """
     options: dict[str, Any] = {}
     refused: dict[str, tuple[IppValue, ...]] = {}
@@ -177,7 +178,7 @@ def _paper(found: FoundMedia) -> Mapping[str, Any]:
 
 
 def _pages(values: tuple[IppValue, ...]) -> FoundOptions:
-    """Return None for ranges that are out of order or too many."""
+    """Return the page selection, None if the ranges are out of order or too many."""
     pieces: list[str] = []
     last = 0
     for value in values:

@@ -1,4 +1,4 @@
-"""Jobs of the home network: those that wait for their document, their IPP numbers, and repeated documents."""
+"""Jobs from the home network: jobs that wait for their document, IPP job numbers, and repeated documents."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -24,16 +24,18 @@ from ...jobs.rules import frees_request_id
 from .job_options import JobOptions
 from .printer_attributes import DOCUMENT_SECONDS
 
-# Jobs of a printer that wait for their documents, and those of one device.
+# Maximum number of jobs per printer that wait for their documents.
 MAX_PENDING_LAN_JOBS: Final = 20
+# Maximum number of jobs per printer and device that wait for their documents.
 MAX_PENDING_LAN_JOBS_A_DEVICE: Final = 5
-# Jobs of a printer that ended without a document and can still be asked for, and those of one device.
+# Maximum number of jobs per printer that ended without a document and that clients can still query.
 MAX_ENDED_LAN_JOBS: Final = 50
+# Maximum number of jobs per printer and device that ended without a document and that the device can still query.
 MAX_ENDED_LAN_JOBS_A_DEVICE: Final = 10
 
 
 class SenderIdentity(NamedTuple):
-    """Who sent a job. The name is what the device claims."""
+    """Who sent a job. A device may claim any name."""
 
     name: str
     address: str
@@ -41,7 +43,7 @@ class SenderIdentity(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PendingJob:
-    """A job made by Create-Job, without its document."""
+    """A job made by Create-Job whose document has not arrived yet."""
 
     job_id: str
     sender: SenderIdentity
@@ -50,17 +52,17 @@ class PendingJob:
     created_at: datetime
     release_code: str | None = field(default=None, repr=False)
     is_receiving: bool = False
-    # job-state-reasons, once it will get no document any more.
+    # The value of job-state-reasons once the job can get no document any more.
     ended: str | None = None
     ended_at: datetime | None = None
-    # The id of an earlier job that the same document has made; this job's number stands for it.
+    # The id of an earlier job that the same document has made; this job's number then refers to the earlier job.
     same_as: str | None = None
     # Given back once the job has ended or is in the print queue.
     place: QueuePlace | None = field(default=None, repr=False)
 
     @property
     def device(self) -> str:
-        """The device whose limits the job counts for."""
+        """The device toward whose limits the job counts."""
         return self.sender.address if self.place is None else str(self.place.owner)
 
     @property
@@ -70,19 +72,19 @@ class PendingJob:
 
 @lru_cache(maxsize=4096)
 def job_number(job_id: str) -> int:
-    """Derive a job's IPP number, 1 to 2^31 - 1, from its id: it stays the same after a restart."""
+    """Derive a job's IPP number (1 to 2^31 - 1) from its id, so that the number stays the same after a restart."""
     digest = hashlib.sha256(job_id.encode()).digest()
     return int.from_bytes(digest[:4]) % MAX_INTEGER + 1
 
 
 class PendingJobs:
-    """The jobs of one printer that wait for their document, and those that got none."""
+    """The jobs of one printer that wait for their document, or that ended without a document."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, PendingJob] = {}
 
     def new_id(self, taken: Callable[[int], bool]) -> str:
-        """Choose an id whose number is neither used here nor `taken`."""
+        """Make a job id whose IPP number is neither in use here nor `taken`."""
         job_id = ulid_now()
         while (number := job_number(job_id)) in self._jobs or taken(number):
             job_id = ulid_now()
@@ -90,13 +92,13 @@ class PendingJobs:
 
     @property
     def pending(self) -> list[PendingJob]:
-        """Jobs that may still get their document, oldest first."""
+        """Jobs that may still get their document; the job that changed last comes last."""
         self.expire()
         return [job for job in self._jobs.values() if job.ended is None]
 
     @property
     def all(self) -> list[PendingJob]:
-        """Jobs, oldest first, but for those whose number stands for an earlier job."""
+        """All jobs, except jobs whose number refers to an earlier job; the job that changed last comes last."""
         self.expire()
         return [job for job in self._jobs.values() if job.same_as is None]
 
@@ -105,8 +107,8 @@ class PendingJobs:
         return self._jobs.get(number)
 
     def put(self, job: PendingJob) -> None:
-        """Store a job as it is now, and forget the oldest of too many that have ended."""
-        # Moved to the end: the job that ended last is forgotten last.
+        """Store the new state of a job. If too many jobs have ended, forget the jobs that ended first."""
+        # Move the job to the end: the job that ended last is forgotten last.
         self._jobs.pop(job.number, None)
         self._jobs[job.number] = job
         ended = [kept for kept in self._jobs.values() if kept.ended is not None]
@@ -121,11 +123,11 @@ class PendingJobs:
         self.put(replace(job, ended=reason, ended_at=datetime.now(UTC), is_receiving=False))
 
     def follow(self, job: PendingJob, job_id: str) -> None:
-        """Let a job's number stand for the earlier job that the same document has made."""
+        """End a job, and let its number refer to the earlier job that the same document has made."""
         self.end(replace(job, same_as=job_id), "queued-in-device")
 
     def number_of(self, number: int) -> int:
-        """Return the number of the earlier job that a number stands for, or the number itself."""
+        """Return the number of the earlier job to which a number refers, or the number itself."""
         job = self._jobs.get(number)
         return number if job is None or job.same_as is None else job_number(job.same_as)
 
@@ -144,12 +146,12 @@ class PendingJobs:
 
 
 def is_own(job: Job | PendingJob, sender: SenderIdentity) -> bool:
-    """Compare address and name: several people may share an address, behind a router or on one computer."""
+    """Whether a sender sent a job. The name must match, too, since people behind one router share an address."""
     return sender_of(job) == sender
 
 
 def sender_of(job: Job | PendingJob) -> SenderIdentity | None:
-    """Return None for a job that did not come from the home network."""
+    """Return who sent a job, None if it did not come from the home network."""
     if isinstance(job, PendingJob):
         return job.sender
     # Older records without an address belong to nobody.
@@ -157,21 +159,21 @@ def sender_of(job: Job | PendingJob) -> SenderIdentity | None:
     return SenderIdentity(spec.sender or "", spec.sender_address) if spec.sender_address else None
 
 
-# Seconds after a job was made in which its document may be repeated.
+# Seconds after a job was made in which an equal document may be its repetition.
 REPEAT_SECONDS: Final = 300
-# Seconds that an answer has to arrive.
+# Seconds in which a client must acknowledge a whole answer.
 ACKNOWLEDGE_SECONDS: Final = 10
-# Jobs whose devices are known to have their numbers.
+# Maximum number of jobs that are remembered as known to their devices.
 MAX_KNOWN_TO_CLIENTS: Final = 500
 _FIRST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.5
 _NUMBER_BYTES: Final = 4
-# Linux's state of a connection that was reset (tcp_states.h).
+# TCP_CLOSE of Linux (tcp_states.h), the state of a connection that was reset.
 _CLOSED: Final = 7
 
 
 class SentDocument(NamedTuple):
-    """What a device has sent. Two that are equal are the same print, or its repetition."""
+    """A document that a device has sent. An equal record may be a repetition of the same print."""
 
     sender: SenderIdentity
     title: str
@@ -181,24 +183,24 @@ class SentDocument(NamedTuple):
 
 
 class RepeatedDocuments:
-    """Knows which devices got the answer about their job, and finds the job of one that did not."""
+    """Remembers which devices got the answer about their job, and finds the job of a device that did not."""
 
     def __init__(self) -> None:
-        # Job ids, the latest last. None at first: answers from before a restart may be lost.
+        # Ids of jobs whose devices got the answer, the latest last. Empty after a restart: earlier answers may be lost.
         self._client_knows = LimitedSizeDict[str, None](size_limit=MAX_KNOWN_TO_CLIENTS)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, printer_key: str, digest: str) -> asyncio.Lock:
-        """Return the lock that equal documents hold in turn, each until its answer has arrived or is lost."""
+        """Return the lock for equal documents, which each request holds until its answer has arrived or is lost."""
         return self._turns.setdefault((printer_key, digest), asyncio.Lock())
 
     def on_client_told(self, job_id: str) -> None:
         self._client_knows[job_id] = None
 
     def find(self, jobs: Iterable[Job], sent: SentDocument, now: datetime) -> Job | None:
-        """Return the newest of a printer's jobs that `sent` may repeat, None without one.
+        """Return the newest of a printer's jobs that `sent` may repeat, None if there is none.
 
-        None as well if that job failed and surely nothing of it was printed: the repetition has to be printed.
+        Also return None if that job failed and certainly printed nothing, so that the repetition is printed.
         """
         since = now - timedelta(seconds=REPEAT_SECONDS)
         found = [
@@ -209,7 +211,7 @@ class RepeatedDocuments:
             and _is_repeated_by(job, sent)
         ]
         newest = max(found, key=lambda job: job.created_at, default=None)
-        # A canceled job stays canceled: a device may repeat it by itself.
+        # A canceled job is returned, too, so that it stays canceled: a device may repeat its document by itself.
         if newest is not None and newest.state is JobState.FAILED and newest.retried_as is None:
             return None if frees_request_id(newest) else newest
         return newest
@@ -220,7 +222,7 @@ def _is_repeated_by(job: Job, sent: SentDocument) -> bool:
     if sender is None or job.spec.title != sent.title:
         return False
     if not document.digest:
-        # 0.2.0 kept no digest (K8).
+        # Version 0.2.0 stored no digest.
         return (sender.address, document.size) == (sent.sender.address, sent.size)
     asked = (sender, document.digest, dict(job.spec.requested))
     return asked == (sent.sender, sent.digest, sent.options)
@@ -232,16 +234,16 @@ async def async_deliver(
     on_arrival: Callable[[], None],
     seconds: float | None = None,
 ) -> None:
-    """Send an answer, and call `on_arrival` once the other side has acknowledged all of it.
+    """Send an answer, and call `on_arrival` once the client has acknowledged all of it.
 
-    It is not called if the connection breaks first, or if not all is acknowledged within `seconds` after it was written
-    (None: ACKNOWLEDGE_SECONDS).
+    `on_arrival` is not called if the connection breaks first, or if the client does not acknowledge everything within
+    `seconds` after the answer was written (None: ACKNOWLEDGE_SECONDS).
     """
     transport = request.transport
     plain = None if transport is None else transport.get_extra_info("socket")
     if plain is None or plain.fileno() < 0:
         return
-    # A duplicate: the web server closes its own socket before it reports the end of the connection.
+    # Duplicate the socket: the web server closes its own before it reports the end of the connection.
     with socket.socket(fileno=os.dup(plain.fileno())) as line:
         is_written = False
         try:
@@ -261,7 +263,7 @@ async def async_deliver(
 
 
 def _is_acknowledged(line: socket.socket) -> bool:
-    """Whether the other side has acknowledged all that was written; assume so where that is unknown."""
+    """Whether the client has acknowledged all bytes that were written; True if the system cannot tell."""
     try:
         unacknowledged = fcntl.ioctl(line, termios.TIOCOUTQ, bytes(_NUMBER_BYTES))
         state = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]

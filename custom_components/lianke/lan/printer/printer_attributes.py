@@ -22,21 +22,21 @@ DOCUMENT_FORMATS: Final = (PDF_TYPE, JPEG_TYPE, APPLE_RASTER, PWG_RASTER, ANY_FO
 COMPRESSIONS: Final = ("none", "gzip", "deflate")
 _TABLES: Final = json.loads(Path(__file__).with_name("fixed.json").read_text("utf-8"))
 JOB_TEMPLATE: Final[tuple[str, ...]] = tuple(_TABLES["job_template"])
-# Seconds between the operations of one job (`multiple-operation-time-out`).
+# Seconds that a job waits for its document (`multiple-operation-time-out`).
 DOCUMENT_SECONDS: Final = 120
-# printer-state.
+# Values of `printer-state`.
 PRINTER_IDLE, PRINTER_PROCESSING, PRINTER_STOPPED = 3, 4, 5
 # Percent of ink or toner at which devices start to warn.
 LOW_LEVEL: Final = 15
 
-# Attributes that are the same for all printers, by the syntax of their values. IPP Everywhere requires overrides to be
-# named; a job that asks for any gets the answer that it was ignored.
+# Attributes that are the same for all printers; fixed.json groups them by the syntax of their values. IPP Everywhere
+# requires `overrides-supported`, but the overrides of a job are ignored and reported to the device as unsupported.
 FIXED_ATTRIBUTES: Final[Attributes] = {
     name: getattr(values, syntax)(*contents)
     for syntax, attributes in _TABLES["attributes"].items()
     for name, contents in attributes.items()
 }
-# printer-state and printer-state-reasons. A printer that is off accepts jobs: they wait here.
+# `printer-state` and `printer-state-reasons`. A printer that is off accepts jobs, which wait in our queue.
 PRINTER_STATES: Final[dict[PrinterStatus | None, tuple[int, str]]] = {
     None: (PRINTER_IDLE, "none"),
     PrinterStatus.BOX_OFFLINE: (PRINTER_IDLE, "offline-report"),
@@ -62,7 +62,7 @@ def up_time(started_at: datetime, moment: datetime | None = None) -> int:
 
 
 def describe_printer(profile: Profile) -> Attributes:
-    """Return what follows from the profile, but for `media-col-database`: clients ask for that by name."""
+    """Return the attributes of a profile, except `media-col-database`, which clients request by name."""
     return {
         **FIXED_ATTRIBUTES,
         "printer-name": values.name(profile.name),

@@ -32,35 +32,35 @@ from ...input_error import InputError
 from ...manual_duplex import is_set_up
 from ...runtime import LiankeConfigEntry
 
-# Papers that are offered; clients show them in one list.
+# Maximum number of papers that a printer offers; clients show all papers in one list.
 MAX_MEDIA: Final = 100
-# 0.1 mm by which a size may differ from a paper's.
+# Tolerance, in 0.1 mm, within which a requested size matches a paper.
 MEDIA_TOLERANCE: Final = 10
-# Multiplies 0.1 mm (drivers) to 0.01 mm (PWG sizes and margins).
+# Factor from 0.1 mm (the unit of drivers) to 0.01 mm (the unit of IPP).
 HUNDREDTHS_PER_TENTH: Final = 10
 
-# Names of PWG 5101.1 with width and height in 0.1 mm. Other sizes get a name made of their numbers.
+# Paper names of PWG 5101.1, with width and height in 0.1 mm. Other sizes get a name made of their dimensions.
 _PWG_NAMES: Final[Mapping[str, tuple[int, int]]] = json.loads(
     Path(__file__).with_name("pwg_names.json").read_text("utf-8")
 )
 PHOTO_MEDIA: Final = ("na_index-4x6_4x6in", "na_5x7_5x7in")
-# Sizes in 0.01 mm that are sold as the same sheet: photos of 10 by 15 cm, and of 4 by 6 inches.
+# Two sizes, in 0.01 mm, that are sold as the same photo paper: 10 by 15 cm, and 4 by 6 inches.
 _SAME_SHEETS: Final = ((10000, 15000), (10160, 15240))
 _SIZE_IN_NAME: Final = re.compile(
     r"_(\d{1,5}(?:\.\d{1,4})?)x(\d{1,5}(?:\.\d{1,4})?)(mm|in)\Z", re.ASCII
 )
-# Bonjour's words for a printer's largest paper, with the longest short side and long side of each in 0.01 mm.
+# Bonjour's words (PaperMax) for a printer's largest paper, with its longest short and long side in 0.01 mm.
 _LARGEST: Final[Mapping[str, tuple[int, int]]] = {
     "legal-A4": (21600, 35600),
     "tabloid-A3": (29700, 43200),
     "isoC-A2": (43200, 59400),
 }
-# The shorter of the widths and of the heights of A4 and Letter, in 0.01 mm.
+# The smaller width and the smaller height of A4 and Letter, in 0.01 mm.
 _A4_OR_LETTER: Final = (21000, 27900)
 _AUTO: Final = "auto"
 _NUMBERED: Final = re.compile(rf"{_AUTO}\.\d{{1,3}}")
 _PLAIN: Final = "stationery"
-# Windows' numbers of trays and media types (wingdi.h, DMBIN_* and DMMEDIA_*).
+# IPP keywords for Windows' numbers of trays and media types (wingdi.h: DMBIN_* and DMMEDIA_*).
 _TRAYS: Final[Mapping[int, str]] = {1: "main", 4: "manual", 5: "envelope", 7: _AUTO}
 _MEDIA_TYPES: Final[Mapping[int, str]] = {1: _PLAIN, 2: "transparency", 3: "photographic-glossy"}
 _MEDIA_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -77,12 +77,12 @@ _MEDIA_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 class Media:
     """A paper as clients know it; lengths are in 0.01 mm."""
 
-    name: str  # As PWG 5101.1 names it.
+    name: str  # The name in PWG 5101.1.
     width: int
     height: int
     side_margin: int
     end_margin: int
-    paper_id: int  # The driver's.
+    paper_id: int  # The driver's id.
 
 
 def media_of(paper: Paper) -> Media:
@@ -99,7 +99,7 @@ def media_of(paper: Paper) -> Media:
 
 
 def pwg_name(width: int, height: int) -> str:
-    """Name a size, in 0.1 mm, as PWG 5101.1 does."""
+    """Return the PWG 5101.1 name of a size in 0.1 mm."""
     for name, (known_width, known_height) in _PWG_NAMES.items():
         if abs(known_width - width) <= 3 and abs(known_height - height) <= 3:
             return name
@@ -110,9 +110,10 @@ def pwg_name(width: int, height: int) -> str:
 def offered_media(
     able: Capabilities, papers: tuple[Paper, ...], default: Paper | None
 ) -> tuple[Media, ...]:
-    """List the papers to offer, the default one first, each size once.
+    """List the papers to offer: the default paper first, each size once.
 
-    Without the driver's list, these are the papers that the driver names and whose size is known, or else common ones.
+    If the driver's list (`papers`) is empty, these are the papers that `able` names, as far as their sizes are known;
+    if `able` names none either, they are A4, A5 and Letter.
     """
     known = list(papers)
     if not known and able.papers:
@@ -128,7 +129,7 @@ def offered_media(
 
 
 def largest_paper(media: Iterable[Media]) -> str:
-    """Name the largest paper in Bonjour's words."""
+    """Return Bonjour's word (PaperMax) for the largest paper."""
     sides = [sorted((item.width, item.height)) for item in media]
     short, long = (max((pair[which] for pair in sides), default=0) for which in (0, 1))
     if short < _A4_OR_LETTER[0] or long < _A4_OR_LETTER[1]:
@@ -141,13 +142,13 @@ def largest_paper(media: Iterable[Media]) -> str:
 
 class FoundMedia(NamedTuple):
     paper: Media
-    is_turned: bool  # The paper has this size only when it is turned.
+    is_turned: bool  # The paper has the requested size only when it is turned.
 
 
 def find_media(media: Sequence[Media], width: int, height: int) -> FoundMedia | None:
-    """Find the paper of a size in 0.01 mm, None without one that is near enough.
+    """Find the paper for a size in 0.01 mm; None if no paper is near enough.
 
-    A paper that must be turned comes last: for a photo in landscape, devices name the longer side as its width.
+    Papers that must be turned are tried last: for a photo in landscape, devices name the longer side as the width.
     """
     for is_turned, asked in ((False, (width, height)), (True, (height, width))):
         sizes = [asked]
@@ -171,7 +172,7 @@ def _is_near(size: tuple[int, int], width: int, height: int) -> bool:
 
 
 def named_media(media: Sequence[Media], name: str) -> FoundMedia | None:
-    """Find a paper by its PWG name, or by the size in that name; None without one."""
+    """Find a paper by its PWG name, or by the size in that name; None if there is none."""
     if found := next((item for item in media if item.name == name), None):
         return FoundMedia(found, is_turned=False)
     if (said := _SIZE_IN_NAME.search(name)) is None:
@@ -181,7 +182,7 @@ def named_media(media: Sequence[Media], name: str) -> FoundMedia | None:
 
 
 def tray_keywords(trays: Mapping[str, int] | None) -> dict[str, int | None]:
-    """Map keywords to the driver's ids; `auto` is always there, None if the driver does not name it."""
+    """Map tray keywords to the driver's ids. `auto` is always included, as None if the driver does not name it."""
     found: dict[str, int | None] = {_AUTO: None}
     number = 0
     for tray_id in (trays or {}).values():
@@ -195,20 +196,20 @@ def tray_keywords(trays: Mapping[str, int] | None) -> dict[str, int | None]:
 
 
 def source_of_size(number: int) -> str:
-    """Name the media source of the size with this number, from 1 on, in the list of ready ones.
+    """Return the keyword of the media source for a size, by the size's number (from 1) in the list of ready sizes.
 
-    iPhones show one size of each source, so the printer's own choice gets a name for each size.
+    iPhones show one size per source, so the printer's own choice (`auto`) has a separate name for each size.
     """
     return _AUTO if number == 1 else f"{_AUTO}.{number}"
 
 
 def tray_of(source: str) -> str:
-    """Return `auto` for each of the names by `source_of_size`, other sources as they are."""
+    """Return `auto` for every name that `source_of_size` makes, and any other source unchanged."""
     return _AUTO if _NUMBERED.fullmatch(source) else source
 
 
 def media_type_keywords(types: Mapping[str, int] | None) -> dict[str, int | None]:
-    """Map keywords to the driver's ids; plain paper is always there, None if the driver has no such type."""
+    """Map media type keywords to the driver's ids. Plain paper is always included, as None if the driver lacks it."""
     found: dict[str, int | None] = {_PLAIN: None}
     for label, type_id in (types or {}).items():
         word = _MEDIA_TYPES.get(type_id) or _word_for(label.lower()) or f"other-{type_id}"
@@ -228,10 +229,10 @@ def keyword_of(words: Mapping[str, int | None], wanted: int | None, usual: str) 
     return (None if wanted is None else option_name(words, wanted)) or usual
 
 
-# Dots per inch of the raster formats that are taken.
+# Resolutions of raster documents that we announce, in dots per inch.
 RASTER_RESOLUTIONS: Final = (300, 600)
 ONE_SIDED_KEYWORD: Final = "one-sided"
-# IPP's sides, and our duplex modes for a printer with a duplex unit.
+# Our duplex modes for the values of IPP's `sides`, for a printer with a duplex unit.
 SIDES: Final[Mapping[str, str]] = {
     ONE_SIDED_KEYWORD: "off",
     "two-sided-long-edge": "long_edge",
@@ -240,7 +241,7 @@ SIDES: Final[Mapping[str, str]] = {
 MANUAL_SIDES: Final[Mapping[str, str]] = {
     word: ours if word == ONE_SIDED_KEYWORD else f"manual_{ours}" for word, ours in SIDES.items()
 }
-# IPP's print-quality.
+# Values of IPP's `print-quality`.
 QUALITY_DRAFT, QUALITY_NORMAL, QUALITY_HIGH = 3, 4, 5
 IPP_QUALITIES: Final[Mapping[int, str]] = {
     QUALITY_DRAFT: "draft",
@@ -257,7 +258,7 @@ _PRINTER_UUIDS: Final = UUID("6f2d7c4e-55a0-4c36-9d5b-0e1f6c1f3a77")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
-    """A printer as clients see it; ids are the driver's."""
+    """A printer as clients see it. All ids are the driver's ids."""
 
     name: str
     maker: str
@@ -269,7 +270,7 @@ class Profile:
     media_types: Mapping[str, int | None]
     default_tray: str
     default_media_type: str
-    sides: Mapping[str, str]  # Our duplex mode for each of IPP's words that are offered.
+    sides: Mapping[str, str]  # Our duplex mode for each offered value of IPP's `sides`.
     default_sides: str
     color: bool
     color_modes: tuple[str, ...]
@@ -277,24 +278,24 @@ class Profile:
     default_quality: int
     default_copies: int
     max_copies: int
-    kinds: tuple[str, ...]  # What the printer is good for: printer-kind.
+    kinds: tuple[str, ...]  # The values of IPP's `printer-kind`.
     markers: tuple[Marker, ...]
 
     @property
     def two_sided(self) -> bool:
-        """By a duplex unit, or by somebody who turns the paper."""
+        """Whether the printer prints on both sides, by a duplex unit or with a person who turns the paper."""
         return len(self.sides) > 1
 
 
 def printer_uuid(token: str) -> UUID:
-    """Derive an id that does not reveal the token."""
+    """Derive an id from the token that does not reveal the token."""
     return uuid5(_PRINTER_UUIDS, token)
 
 
 def make_profile(
     hass: HomeAssistant, entry: LiankeConfigEntry, known: StoredPrinter, token: str
 ) -> Profile:
-    """Build it from what is remembered; the service is not asked."""
+    """Build a printer's profile from stored data alone, without asking the service."""
     able = known.capabilities or Capabilities()
     defaults = _defaults(entry, known)
     trays = tray_keywords(able.trays)
@@ -335,7 +336,7 @@ def make_profile(
 
 
 def _kinds(printer_type: PrinterType, media: Iterable[Media], *, color: bool) -> tuple[str, ...]:
-    """Choose the values of printer-kind: documents, or something smaller."""
+    """Choose the values of `printer-kind` by the type of the printer, its papers and its colors."""
     if (kind := _KINDS.get(printer_type)) is not None:
         return (kind,)
     if color and any(item.name in PHOTO_MEDIA for item in media):
@@ -344,7 +345,7 @@ def _kinds(printer_type: PrinterType, media: Iterable[Media], *, color: bool) ->
 
 
 def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions:
-    """Resolve the options of a print that names none; without a paper where the user has to name one."""
+    """Resolve the options of a print that sets none. The result has no paper if the user has to choose one."""
     options = options_in(
         entry.options.get(CONF_PRINTER_OPTIONS, {}).get(known.key, {}),
         entry.options.get(CONF_DEFAULT_OPTIONS, {}),
@@ -358,9 +359,10 @@ def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions
 
 
 def _sides(able: Capabilities, *, manual: bool) -> Mapping[str, str]:
-    """Choose the sides to offer; without a duplex unit, both only if it is known how to turn the paper.
+    """Choose the values of `sides` to offer. Without a duplex unit, offer two-sided only if `manual` duplex is set up.
 
-    Devices choose two-sided by themselves: nobody who did not expect it should find half a document.
+    Devices select two-sided by themselves, and a person who does not expect to turn the paper would find only half of
+    the document.
     """
     unit = able.duplex or frozenset()
     sides = {
@@ -372,9 +374,9 @@ def _sides(able: Capabilities, *, manual: bool) -> Mapping[str, str]:
 
 
 def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
-    """List the values of print-color-mode, the default first; `auto` is always there.
+    """List the values of `print-color-mode`, the default first. `auto` is always included.
 
-    A printer without colour prints black and white.
+    The default of a printer without color is black and white.
     """
     if COLORS["color"] not in colors:
         return ("monochrome", "auto")
@@ -382,7 +384,7 @@ def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
 
 
 def location_of(hass: HomeAssistant, device: dr.DeviceEntry | None) -> str:
-    """Return the name of a device's area, "" without one."""
+    """Return the name of a device's area, "" if it has none."""
     if device is None or device.area_id is None:
         return ""
     area = ar.async_get(hass).async_get_area(device.area_id)

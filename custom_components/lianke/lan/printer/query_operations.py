@@ -1,4 +1,4 @@
-"""IPP operations that only ask: Get-Printer-Attributes, Get-Jobs, Get-Job-Attributes, Identify-Printer."""
+"""IPP operations that change nothing: Get-Printer-Attributes, Get-Jobs, Get-Job-Attributes, Identify-Printer."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -22,7 +22,8 @@ from .printer_attributes import JOB_TEMPLATE, up_time
 from .profile import Profile, make_profile
 from .server import ICON_NAME
 
-# job-state. No job is `pending-held`: CUPS takes that for the end of its own job and could not cancel it any more.
+# Values of `job-state`. No job is reported as `pending-held`: CUPS takes that for the end of its own job, which it then
+# cannot cancel any more.
 JOB_PENDING, JOB_PROCESSING, JOB_STOPPED, JOB_CANCELED, JOB_ABORTED, JOB_COMPLETED = (
     3,
     5,
@@ -32,9 +33,9 @@ JOB_PENDING, JOB_PROCESSING, JOB_STOPPED, JOB_CANCELED, JOB_ABORTED, JOB_COMPLET
     9,
 )
 
-# What Get-Jobs reports of a job unless the client asks for other attributes.
+# The attributes of each job that Get-Jobs returns unless the client requests others.
 LIST_ATTRIBUTES: Final = ("job-id", "job-uri")
-# What the answer to a new job reports of it.
+# The attributes of a new job that the answer to its creation returns.
 RESPONSE_ATTRIBUTES: Final = (
     "job-id",
     "job-uri",
@@ -50,7 +51,7 @@ _STATES: Final[dict[JobState, tuple[int, str]]] = {
     JobState.SENDING: (JOB_PROCESSING, "job-printing"),
     JobState.CANCELING: (JOB_PROCESSING, "processing-to-stop-point"),
     JobState.COMPLETED: (JOB_COMPLETED, "job-completed-successfully"),
-    # Nobody can tell whether it was printed: no success, but no reason to send it again either.
+    # Nobody knows whether the job was printed: report no success, but give devices no reason to send it again.
     JobState.UNCONFIRMED: (JOB_COMPLETED, "job-completed-with-warnings"),
     JobState.FAILED: (JOB_ABORTED, "aborted-by-system"),
     JobState.EXPIRED: (JOB_ABORTED, "aborted-by-system"),
@@ -64,10 +65,10 @@ _HELD: Final[dict[str | None, tuple[int, str]]] = {
     QueueReason.QUIET_HOURS: (JOB_PENDING, "job-hold-until-specified"),
     PersonReason.APPROVAL: (JOB_PENDING, "job-held-for-authorization"),
     PersonReason.RELEASE: (JOB_PENDING, "job-release-wait"),
-    # Its first sides are printed.
+    # The job's first sides are printed.
     PersonReason.TURN_PAPER: (JOB_STOPPED, "job-suspended"),
 }
-# It waits for the service, for this machine's disk, or for somebody's decision, not for the printer.
+# The state of a job that waits not for the printer, but for the service, this machine's disk, or somebody's decision.
 _HELD_OTHERWISE: Final = (JOB_PENDING, "resources-are-not-ready")
 
 
@@ -79,7 +80,7 @@ def state_of(job: Job | PendingJob) -> tuple[int, str]:
         canceled = job.ended == "job-canceled-by-user"
         return JOB_CANCELED if canceled else JOB_ABORTED, job.ended
     if job.reason == MOVED:
-        # Another printer has it by now, so this one cannot report on it.
+        # Another printer has the job by now, so this printer cannot report on it.
         return JOB_COMPLETED, "queued-in-device"
     if job.state is not JobState.HELD:
         return _STATES[job.state]
@@ -102,7 +103,7 @@ type AnyJob = Job | PendingJob
 
 
 def profile_of(request: IppRequest) -> Profile:
-    """Raise InputError: printer_gone."""
+    """Return the printer's profile. Raises InputError: printer_gone."""
     _ = request.target.view
     entry = request.offered.entry
     known = entry.runtime_data.storage.printers[request.offered.printer_key]
@@ -166,7 +167,7 @@ def lan_jobs(request: IppRequest) -> list[AnyJob]:
 
 
 def find_job(request: IppRequest) -> AnyJob:
-    """Find the job that a request names. Raises IppError, also for a job of another address."""
+    """Find the job that a request names. Raises IppError if there is none that came from the client's address."""
     if (named := _job_number(request)) is None:
         raise IppError(Status.BAD_REQUEST, "job-id is missing")
     number = request.pending.number_of(named)
@@ -180,7 +181,7 @@ def find_job(request: IppRequest) -> AnyJob:
 
 
 def _job_number(request: IppRequest) -> int | None:
-    """Return the job number that a request names, None without one."""
+    """Return the job number that a request names, None if it names none."""
     number = request.count("job-id") or request.number
     if number is None:
         _, _, last = request.text("job-uri").rpartition("/jobs/")
@@ -191,10 +192,10 @@ def _job_number(request: IppRequest) -> int | None:
 async def async_describe_lan_job(
     request: IppRequest, job: AnyJob, wanted: Collection[str] | None
 ) -> IppGroup:
-    """Describe a job by the wanted attributes, by all for None."""
+    """Return the `wanted` attributes of a job, all attributes if `wanted` is None."""
     number, since = job_number(job.job_id), request.server.started_at
     if (named := _job_number(request)) is not None and request.pending.number_of(named) == number:
-        # The device knows the job by this number: it has sent the document twice.
+        # The device has sent the document twice, and knows the job by the number in its request.
         number = named
     state, reason = state_of(job)
     message: str | None = ""
@@ -233,14 +234,14 @@ async def async_describe_lan_job(
 
 
 def _time_attributes(event: str, since: datetime, moment: datetime | None) -> Attributes:
-    """Tell when something happened by the printer's clock (s) and by the calendar."""
+    """Return the time of an event in seconds of the printer's clock and as a date; no value if `moment` is None."""
     return {
         f"time-at-{event}": values.integer(up_time(since, moment)) if moment else values.NO_VALUE,
         f"date-time-at-{event}": values.date_time(moment) if moment else values.NO_VALUE,
     }
 
 
-# Jobs in an answer.
+# Maximum number of jobs in the answer to Get-Jobs.
 MAX_LISTED_JOBS: Final = 100
 _ALL_JOB_ATTRIBUTES: Final = frozenset(
     {"all", "printer-description", "job-template", "job-description"}
@@ -268,7 +269,7 @@ async def async_get_printer_attributes(request: IppRequest) -> IppResponse:
 
 
 async def async_get_lan_jobs(request: IppRequest) -> IppResponse:
-    """List only the sender's jobs, with and without `my-jobs`."""
+    """List only the sender's jobs, whether or not the request sets `my-jobs`."""
     which = request.text("which-jobs", "not-completed")
     if which not in ("completed", "not-completed"):
         refused = {"which-jobs": request.operation["which-jobs"]}
@@ -301,6 +302,6 @@ async def async_identify_printer(_request: IppRequest) -> IppResponse:
 
 
 def _wanted_of_job(request: IppRequest) -> Collection[str] | None:
-    """Return None for all attributes."""
+    """Return the names of the requested attributes, None for all attributes."""
     wanted = frozenset(request.words("requested-attributes"))
     return wanted if wanted and not _ALL_JOB_ATTRIBUTES.intersection(wanted) else None

@@ -1,4 +1,4 @@
-"""The printers that are offered to the home network, their limits, and since when they are as they are."""
+"""The printers offered to the home network, the limits of their clients, and the times of their last changes."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -21,20 +21,20 @@ from ...runtime import LiankeConfigEntry
 from ..origin import DeviceTable
 from .lan_jobs import PendingJobs, RepeatedDocuments
 
-# The picture that devices show of a printer or scanner.
+# The picture that devices show for a printer or scanner.
 ICON_NAME: Final = "icon.png"
 ICON_PATH: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
 
 
 class ChangeTimes:
-    """Remembers the last known value of anything about a printer, and since when it has that value."""
+    """Remembers the last known values of a printer's state and profile, and since when each has its value."""
 
     def __init__(self, started_at: datetime) -> None:
         self._started_at = started_at
         self._known: dict[Hashable, tuple[object, datetime]] = {}
 
     def since(self, what: Hashable, is_now: object) -> datetime:
-        """Return since when it has this value: now if it has changed, `started_at` at the first look."""
+        """Return since when `what` has the value `is_now`: now if it has changed, `started_at` at the first call."""
         was, since = self._known.get(what, (is_now, self._started_at))
         if was != is_now:
             since = datetime.now(UTC)
@@ -42,24 +42,27 @@ class ChangeTimes:
         return since
 
 
-# Requests that are answered at a time, and those of one device.
+# Maximum number of requests that are answered at the same time.
 MAX_LAN_REQUESTS: Final = 100
+# Maximum number of requests per device that are answered at the same time.
 MAX_LAN_REQUESTS_A_DEVICE: Final = 20
-# Documents that are received at a time, and those from one device.
+# Maximum number of documents that are received at the same time.
 MAX_RECEIVING: Final = 8
+# Maximum number of documents per device that are received at the same time.
 MAX_RECEIVING_A_DEVICE: Final = 3
-# Jobs that wait in line to become one of a printer's MAX_PENDING_LAN_JOBS.
+# Maximum number of Create-Job requests that wait for a place among the MAX_PENDING_LAN_JOBS of a printer.
 MAX_WAITING_LAN_JOBS: Final = 60
-# Those of one device. Of its requests, enough are left for the documents of its pending jobs.
+# Maximum number of such Create-Job requests per device: the device can still send the documents of its pending jobs
+# within MAX_LAN_REQUESTS_A_DEVICE.
 MAX_WAITING_LAN_JOBS_A_DEVICE: Final = 15
-# Seconds that a document waits until others have been received, and a job for its place: most take a moment.
+# Seconds that a document or a new job waits for its place; most places become free within a moment.
 PLACE_SECONDS: Final = 20.0
-# Pairs of printer and device whose refused documents are remembered.
+# Maximum number of pairs of printer and device whose refused documents are counted.
 MAX_REFUSED_DEVICES: Final = 200
 
 
 class OfferedPrinter(NamedTuple):
-    """A printer that is offered under a path that ends in its token."""
+    """A printer offered under a path that ends in its token."""
 
     entry: LiankeConfigEntry
     printer_key: str
@@ -71,10 +74,10 @@ class OfferedPrinter(NamedTuple):
 
 
 class RefusedDocuments:
-    """Counts the documents of the last hour that became no job, by printer and device."""
+    """Counts the documents that were refused in the last hour, by printer and device."""
 
     def __init__(self) -> None:
-        # Times by the monotonic clock; whoever was refused last is last.
+        # Times on the monotonic clock, by token and device; the pair that was refused last comes last.
         self._time_attributes = LimitedSizeDict[tuple[str, str], deque[float]](
             size_limit=MAX_REFUSED_DEVICES
         )
@@ -91,7 +94,7 @@ class RefusedDocuments:
 
 
 class LanServer:
-    """Counts what is under way, and keeps the jobs that wait for their documents."""
+    """What all printers and scanners for the home network share: limits, pending jobs, and the table of devices."""
 
     def __init__(self) -> None:
         self.started_at = datetime.now(UTC)
@@ -116,7 +119,7 @@ def async_get_server(hass: HomeAssistant) -> LanServer:
 
 
 def offered_printers(entry: LiankeConfigEntry) -> list[OfferedPrinter]:
-    """List a loaded box's printers that are switched on in its options and known."""
+    """List a box's printers that are switched on in its options and not removed; none while the box is not loaded."""
     tokens: dict[str, Any] = entry.options.get(CONF_LAN_PRINTERS, {})
     if entry.state is not ConfigEntryState.LOADED:
         return []
@@ -126,7 +129,7 @@ def offered_printers(entry: LiankeConfigEntry) -> list[OfferedPrinter]:
 
 @callback
 def async_find_printer(hass: HomeAssistant, token: str) -> OfferedPrinter | None:
-    """Find a printer by its token, also while its box is being loaded."""
+    """Find a printer by its token, even if its box is not loaded."""
     entries: list[LiankeConfigEntry] = hass.config_entries.async_entries(
         DOMAIN, include_ignore=False, include_disabled=False
     )

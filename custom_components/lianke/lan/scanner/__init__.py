@@ -1,1 +1,1 @@
-"""Scanners offered to computers and phones of the home network by eSCL (AirScan)."""
+"""Scanners offered to computers and phones in the home network over eSCL (AirScan)."""

@@ -1,4 +1,4 @@
-"""eSCL scanners on Home Assistant's web server."""
+"""HTTP views that serve eSCL scanners on Home Assistant's web server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,16 +37,16 @@ from .network_scanner import (
     resolutions_of,
 )
 
-# Seconds for the settings of a scan.
+# Seconds in which the settings of a scan must arrive.
 SETTINGS_SECONDS: Final = 30
-# Seconds for a document on its way to a client.
+# Seconds in which a document must reach its client.
 SCAN_DELIVERY_SECONDS: Final = 600
-# Seconds without a sign that the client has received more of it.
+# Seconds without an acknowledgment of further bytes by the client, after which the connection ends.
 CLIENT_SILENCE_SECONDS: Final = 20
 # Seconds after which a client should ask again.
 _RETRY_AFTER: Final = "2"
 XML_TYPE: Final = "text/xml"
-# Only a 404 means that the client has had all pages.
+# The answer when no page is left, by the scan's state. Only a 404 tells the client that it has all pages.
 _NO_MORE_PAGES: Final = {
     ScanJobState.COMPLETED: web.HTTPNotFound,
     ScanJobState.CANCELED: web.HTTPGone,
@@ -54,17 +54,17 @@ _NO_MORE_PAGES: Final = {
 
 
 class _ScannerView(HomeAssistantView):
-    """A view of a scanner; a 404 for everybody outside the home network."""
+    """Base class of the views of a scanner, which answer everybody outside the home network with a 404."""
 
     requires_auth = False
-    # For clients at home that ask for an unknown scanner or scan.
+    # The answer to clients at home that ask for an unknown scanner or scan.
     unknown: type[web.HTTPException] = web.HTTPNotFound
 
     @asynccontextmanager
     async def scanner(
         self, request: web.Request, token: str
     ) -> AsyncIterator[tuple[NetworkScanner, LanClient]]:
-        """Yield the scanner that a request is for, and its client. Raises HTTPException."""
+        """Yield the scanner with this token, and the client that sent the request. Raises HTTPException."""
         hass: HomeAssistant = request.app[KEY_HASS]
         server = async_get_server(hass)
         client = await server.devices.async_client(hass, request)
@@ -79,7 +79,7 @@ class _ScannerView(HomeAssistantView):
             raise _busy() from None
 
     def found(self, scanner: NetworkScanner, uuid: str, client: LanClient) -> NetworkScan:
-        """Raise HTTPException for a scan that is not this client's."""
+        """Return the client's scan with this id. Raises HTTPException if the client has no such scan."""
         for scan in scanner.scans(client.address):
             if scan.uuid == uuid:
                 return scan
@@ -101,7 +101,7 @@ class DescriptionView(_ScannerView):
             else:
                 known = scanner.scans(client.address)
                 for scan in known:
-                    # Only while it scans: asking for the status must not keep pages that nobody fetches.
+                    # A request for the status keeps only a running scan alive, not finished pages that nobody fetches.
                     if not scan.is_scanned:
                         scanner.touch(scan)
                 document = status_xml(
@@ -156,7 +156,7 @@ class JobView(_ScannerView):
     name = "api:lianke:escl:job"
 
     async def delete(self, request: web.Request, token: str, uuid: str) -> web.Response:
-        """End a scan; nothing happens to one that has ended."""
+        """Cancel a scan; a scan that has ended stays as it is."""
         async with self.scanner(request, token) as (scanner, client):
             scanner.cancel(self.found(scanner, uuid, client))
             return web.Response()
@@ -165,11 +165,11 @@ class JobView(_ScannerView):
 class DocumentView(_ScannerView):
     url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs/{{uuid}}/NextDocument"
     name = "api:lianke:escl:document"
-    # A restart has ended the scan: nobody knows whether its client has all pages.
+    # Not a 404: a restart may have ended the scan, and nobody knows whether its client has all pages.
     unknown = web.HTTPGone
 
     async def get(self, request: web.Request, token: str, uuid: str) -> web.StreamResponse:
-        """Send the next document once it is there; a 404 after the last one."""
+        """Send the next document as soon as it is ready; answer with a 404 after the last document."""
         async with self.scanner(request, token) as (scanner, client):
             scan = self.found(scanner, uuid, client)
             with scanner.attending(scan):
@@ -200,10 +200,11 @@ async def _async_read(request: web.Request) -> bytes:
 async def _async_send(
     request: web.Request, scanner: NetworkScanner, scan: NetworkScan, path: Path
 ) -> web.Response:
-    """Send the next document. If the line breaks, the client may ask for it again while it has time."""
+    """Send the next document. If the connection breaks, the client may request it again until its deadline."""
     hass: HomeAssistant = request.app[KEY_HASS]
     if request.transport is not None and (line := request.transport.get_extra_info("socket")):
-        # A laptop whose lid closes ends no connection. The socket may be closed, and only Linux has this option.
+        # Notice a laptop that falls asleep, which closes no connection. Setting the option fails if the socket is
+        # closed already, and on systems other than Linux.
         with suppress(OSError, AttributeError):
             line.setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, CLIENT_SILENCE_SECONDS * 1000
@@ -211,17 +212,17 @@ async def _async_send(
     try:
         opened = await hass.async_add_executor_job(path.open, "rb")
     except OSError:
-        # The scan was canceled just then, or the disk fails.
+        # The scan has just been canceled, or the disk fails.
         raise _NO_MORE_PAGES.get(scan.state, web.HTTPInternalServerError) from None
     with opened as file:
-        # A private page: nothing on the way may keep it.
+        # The page is private: no cache on the way may keep it.
         kept_by_nobody = {hdrs.CACHE_CONTROL: "no-store"}
         kind, taken = scan.settings.format, partial(scanner.on_page_delivered, scan)
         response = web.Response(body=file, content_type=kind, headers=kept_by_nobody)
         until = scanner.fetch_deadline(scan, os.fstat(file.fileno()).st_size)
         try:
             async with asyncio.timeout(SCAN_DELIVERY_SECONDS), asyncio.timeout_at(until):
-                # Over a slow line, the end of a page arrives long after it was written.
+                # Over a slow connection, the end of a page arrives long after the server has written it.
                 await async_deliver(request, response, taken, SCAN_DELIVERY_SECONDS)
         except TimeoutError:
             if request.transport is not None:

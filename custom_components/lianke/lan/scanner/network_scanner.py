@@ -1,4 +1,4 @@
-"""The scanners that are offered to the home network, what they can do, and the one scan of each under way."""
+"""The scanners offered to the home network: their abilities, and the one scan at a time of each scanner."""
 
 import asyncio
 from collections import deque
@@ -42,23 +42,23 @@ from ...scanner.scan_job import ScanRequest
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds that a client waits for its turn; SANE waits 30 s for the answer to an order.
+# Seconds that a request to scan waits for its turn; SANE gives up such a request after 30 s.
 CLIENT_TURN_SECONDS: Final = 10
-# Seconds that a client waits for a page; then it is asked to try again.
+# Seconds that a request for a page waits for the page; then the client is asked to try again.
 PAGE_HOLD_SECONDS: Final = 50
-# Seconds without a request from a scan's client, after which others get the scanner.
+# Seconds without a request from a scan's client, after which the scan ends and others get the scanner.
 ABANDONED_SECONDS: Final = 30
-# Seconds for a client to take a document, however often it asks for it; then others get the scanner.
+# Seconds in which a client must receive a document, all its attempts together; then others get the scanner.
 PAGE_TAKE_SECONDS: Final = 60
-# More time for a large document: its bytes divided by this.
+# The rate of the slowest clients: a document's size divided by this rate is added to PAGE_TAKE_SECONDS.
 SLOWEST_CLIENT_BYTES_A_SECOND: Final = 64 * 1024
-# Seconds for a page, or for all of a PDF, in the PDF process.
+# Seconds in which the PDF process must draw a page, or join all pages into a PDF.
 DRAW_SECONDS: Final = 50
-# Ended scans of a scanner that can still be asked for.
+# Maximum number of ended scans per scanner that clients can still query.
 MAX_ENDED_SCANS: Final = 5
 MM_PER_UNIT: Final = 25.4 / UNITS_PER_INCH
 _SCANNER_UUIDS: Final = UUID("0f6f4a52-9a3c-4f0e-8b57-3d6e2c1a9f10")
-# Width and height in mm, by the words that scanners use.
+# Width and height in mm of paper sizes, by the names that scanners use.
 _SIZES: Final = {
     "a3": (297, 420),
     "a4": (210, 297),
@@ -72,13 +72,13 @@ _SIZES: Final = {
 _USABLE_COLORS: Final = {
     ScanColor.COLOR: (ScanColor.COLOR,),
     ScanColor.GRAY: (ScanColor.GRAY, ScanColor.COLOR),
-    # Dots become black or white only once the picture has its final size.
+    # Gray is preferred: dots become black or white only once the picture has its final size.
     ScanColor.MONO: (ScanColor.GRAY, ScanColor.COLOR, ScanColor.MONO),
 }
 
 
 class OfferedScanner(NamedTuple):
-    """A scanner that is offered under a path that ends in its token."""
+    """A scanner offered under a path that ends in its token."""
 
     entry: LiankeConfigEntry
     scanner_id: str
@@ -90,13 +90,13 @@ class OfferedScanner(NamedTuple):
 
     @property
     def uuid(self) -> str:
-        """An id that does not reveal the token."""
+        """An id derived from the token, which does not reveal the token."""
         return str(uuid5(_SCANNER_UUIDS, self.token))
 
 
 @callback
 def offered_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) -> list[OfferedScanner]:
-    """List a loaded box's scanners that are switched on in its options and known."""
+    """List a box's scanners that are switched on in its options and known to its hub; none unless the box is loaded."""
     tokens: dict[str, Any] = entry.options.get(CONF_LAN_SCANNERS, {})
     if entry.state is not ConfigEntryState.LOADED:
         return []
@@ -112,7 +112,7 @@ def async_find_scanner(hass: HomeAssistant, token: str) -> NetworkScanner | None
             if hmac.compare_digest(offered.token.encode(), token.encode()):
                 if token not in scanners:
                     scanners[token] = NetworkScanner(hass, offered)
-                    # No scan for the home network outlives its box.
+                    # When the box is unloaded, its scans for the home network end.
                     entry.async_on_unload(lambda: scanners.pop(token).end())
                 return scanners[token]
     return None
@@ -120,7 +120,7 @@ def async_find_scanner(hass: HomeAssistant, token: str) -> NetworkScanner | None
 
 @callback
 def area_of(abilities: Abilities) -> Area:
-    """Return the largest width and height of the scanner's sizes, A4 where none is known."""
+    """Return the largest width and height among the scanner's sizes, those of A4 if no size is known."""
     words = [word.casefold() for word in abilities.sizes or ()]
     sizes = [_SIZES[word] for word in words if word in _SIZES] or [_SIZES["a4"]]
     width, height = (max(sides) / MM_PER_UNIT for sides in zip(*sizes, strict=True))
@@ -128,7 +128,7 @@ def area_of(abilities: Abilities) -> Area:
 
 
 def resolutions_of(area: Area) -> tuple[int, ...]:
-    """List the dots per inch in which the whole area has at most MAX_SCAN_PIXELS."""
+    """List the resolutions (dpi) at which the whole area has at most MAX_SCAN_PIXELS."""
     inches = area.width * area.height / UNITS_PER_INCH**2
     return tuple(dpi for dpi in SCAN_RESOLUTIONS if inches * dpi**2 <= MAX_SCAN_PIXELS)
 
@@ -143,32 +143,35 @@ def colors_of(abilities: Abilities) -> tuple[ScanColor, ...]:
 
 
 def has_source(abilities: Abilities, source: ScanSource) -> bool:
-    """Assume the glass for a scanner of which nothing is known."""
+    """Whether a scanner has a source. A scanner whose sources are unknown is assumed to have only the glass."""
     return source in (abilities.sources or (ScanSource.GLASS,))
 
 
 class NetworkScan:
-    """A client's scan, until the client has taken all of it, or it is given up."""
+    """A client's scan. It ends when the client has received all documents, or when the scan fails or is canceled."""
 
     def __init__(self, settings: ScanSettings, address: str, place: QueuePlace) -> None:
         self.uuid = str(uuid4())
         self.settings = settings
         self.address = address
         self.device = str(place.owner)
-        # Given back once others may have the scanner.
+        # Given back when the scan ends, so that others get the scanner.
         self.place = place
         self.began = asyncio.get_running_loop().time()
         self.state = ScanJobState.PROCESSING
         self.is_scanned = False
-        # Documents not taken yet, how many were taken, and until when (the loop's clock) the next one may be.
+        # Documents that the client has not received yet.
         self.pages: deque[Path] = deque()
+        # Number of documents that the client has received.
         self.taken = 0
+        # The time (loop's clock) until which the client may receive the next document; None until it is first sent.
         self.fetch_until: float | None = None
         # Requests for a document are answered one after the other.
         self.turn = asyncio.Lock()
+        # Number of requests that wait for a document or receive one.
         self.held = 0
         self.changed = asyncio.Event()
-        # Ends the scan if its client asks for nothing for so long.
+        # Ends the scan if its client sends no request for so many seconds.
         self.patience = asyncio.timeout(ABANDONED_SECONDS)
         self.task: asyncio.Task[None] | None = None
 
@@ -180,7 +183,7 @@ class NetworkScanner:
         self._hass = hass
         self.offered = offered
         self.hub = async_get_hub(hass, offered.entry)
-        # One client at a time, of those that have not begun too many scans just now.
+        # One client at a time; a device that has just begun too many scans must wait.
         self._line = FairQueue(
             1,
             opens_in=lambda place: self.hub.seconds_until_free(
@@ -201,7 +204,7 @@ class NetworkScanner:
         return is_used or self.hub.seconds_until_free(scanner_id, device) > 0
 
     def scans(self, address: str) -> list[NetworkScan]:
-        """List the scans of this client, the newest first, and nobody else's."""
+        """List only the scans of the client with this address, the newest first."""
         known = [self._scan, *self._ended]
         return [scan for scan in known if scan is not None and scan.address == address]
 
@@ -216,14 +219,14 @@ class NetworkScanner:
         )
 
     async def async_begin(self, settings: ScanSettings, address: str, device: str) -> NetworkScan:
-        """Start a scan when it is the device's turn. Raises EsclError for what it cannot do; NoPlaceError."""
+        """Start a scan when it is the device's turn. Raises EsclError for unsupported settings; NoPlaceError."""
         area = area_of(self.abilities)
         request = self._request(settings)
         region = (settings.region or Region(0, 0, *area)).within(area)
         if region.width * region.height * (settings.dpi / UNITS_PER_INCH) ** 2 > MAX_SCAN_PIXELS:
             raise EsclError("the page would be too large")
         async with self._line.place(device, max_wait=CLIENT_TURN_SECONDS) as place:
-            # The house goes first, and waiting for its scan would take too long.
+            # Scans that users of Home Assistant start go first, and waiting for their end would take too long.
             if self._is_gone or self.hub.is_wanted_by_house(self.offered.scanner_id):
                 raise NoPlaceError
             scan = self._scan = NetworkScan(settings, address, place.keep())
@@ -233,7 +236,7 @@ class NetworkScanner:
         return scan
 
     def _request(self, settings: ScanSettings) -> ScanRequest:
-        """Raise EsclError for what the scanner cannot do."""
+        """Translate a client's settings for the scanner. Raises EsclError for what the scanner cannot do."""
         able = self.abilities
         usual = ScanSource.GLASS if has_source(able, ScanSource.GLASS) else ScanSource.FEEDER
         source = settings.source or usual
@@ -260,7 +263,7 @@ class NetworkScanner:
                     async with async_scan_page(
                         self._hass, entry, scanner_id, request, device=scan.device
                     ) as (files, failure):
-                        # Hand out the pages that came before the client learns that the scan failed.
+                        # If the scan fails, the client first gets the pages that came, and only then the failure.
                         await self._async_make(scan, files, region)
                     if failure is None:
                         state = ScanJobState.COMPLETED
@@ -316,7 +319,7 @@ class NetworkScanner:
         scan.changed.set()
 
     async def async_next(self, scan: NetworkScan) -> Path | None:
-        """Return the next document once it is there, None if no more come. Raises TimeoutError."""
+        """Return the next document as soon as it is ready, None if there are no more. Raises TimeoutError."""
         async with asyncio.timeout(PAGE_HOLD_SECONDS):
             while not scan.pages and scan.state is ScanJobState.PROCESSING:
                 scan.changed.clear()
@@ -325,7 +328,7 @@ class NetworkScanner:
 
     @contextmanager
     def attending(self, scan: NetworkScan) -> Iterator[None]:
-        """Keep a scan alive while its client waits for something, or receives it."""
+        """Keep a scan alive while its client waits for a document or receives one."""
         scan.held += 1
         self.touch(scan)
         try:
@@ -344,7 +347,7 @@ class NetworkScanner:
             scan.changed.set()
 
     def fetch_deadline(self, scan: NetworkScan, size: int) -> float:
-        """Until when (the loop's clock) the client may take the next document, which has `size` bytes."""
+        """Return the time (loop's clock) until which the client may receive the next document, of `size` bytes."""
         if scan.fetch_until is None:
             seconds = PAGE_TAKE_SECONDS + size / SLOWEST_CLIENT_BYTES_A_SECOND
             scan.fetch_until = self._hass.loop.time() + seconds
@@ -352,14 +355,14 @@ class NetworkScanner:
 
     @callback
     def touch(self, scan: NetworkScan) -> None:
-        """Restart the time limit for a silent client; there is none while it waits for something."""
+        """Restart the time limit for a silent client; there is no limit while the client waits for a document."""
         if scan is self._scan and not scan.patience.expired():
             now = self._hass.loop.time()
             scan.patience.reschedule(None if scan.held else now + ABANDONED_SECONDS)
 
     @callback
     def cancel(self, scan: NetworkScan) -> None:
-        """Stop a scan for its client; one that has ended keeps its state."""
+        """Stop a scan; a scan that has ended keeps its state."""
         self._end(scan, ScanJobState.CANCELED)
         if scan.task is not None:
             scan.task.cancel()
@@ -380,7 +383,7 @@ class NetworkScanner:
 
     @callback
     def end(self) -> None:
-        """Stop the scan under way, and accept no more."""
+        """Stop the current scan, and accept no more scans."""
         self._is_gone = True
         if self._scan is not None:
             self.cancel(self._scan)
