@@ -1,1 +1,1 @@
-"""eSCL (AirScan), the protocol by which devices of a network scan; without Home Assistant."""
+"""eSCL (AirScan), a protocol for scanning over the network; independent of Home Assistant."""

@@ -1,4 +1,4 @@
-"""Messages of eSCL: the XML that clients send, and the XML that they get.
+"""Messages of eSCL: the XML that clients send, and the XML that clients receive.
 
 Lengths are in 1/300 inch, as everywhere in the protocol, and resolutions in dots per inch.
 """
@@ -14,21 +14,22 @@ from xml.parsers import expat
 from ..const import JPEG_TYPE, PDF_TYPE, ScanColor, ScanSource
 
 UNITS_PER_INCH: Final = 300
-# Bytes of a request. Real clients send about 1,500.
+# Maximum bytes of a request to scan; real clients send about 1,500.
 MAX_SETTINGS_BYTES: Final = 64 * 1024
-# Elements of a request, and how deep they may be nested.
+# Maximum number of XML elements in a request.
 MAX_SETTINGS_ELEMENTS: Final = 300
+# Maximum depth of XML elements within one another.
 MAX_ELEMENT_DEPTH: Final = 16
-# Digits of a number.
+# Maximum number of digits of a number in a request.
 MAX_SCAN_DIGITS: Final = 9
-# Dots per inch that a client may ask for.
+# The lowest and highest resolution that a client may request, and the default, in dots per inch.
 LEAST_SCAN_DPI: Final = 75
 MOST_SCAN_DPI: Final = 600
 DEFAULT_SCAN_DPI: Final = 300
-# The resolutions we announce. We also scan at others in between.
+# The resolutions that we announce; clients may also request resolutions in between.
 SCAN_RESOLUTIONS: Final = (75, 100, 150, 200, 300, 400, 600)
 SCAN_FORMATS: Final = (JPEG_TYPE, PDF_TYPE)
-# The smallest region we announce.
+# The smallest width and height of a region that we announce.
 LEAST_SIDE: Final = 16
 ESCL_VERSION: Final = "2.63"
 _SCAN: Final = "http://schemas.hp.com/imaging/escl/2011/05/03"
@@ -40,7 +41,7 @@ type Node = tuple[str, str | int | Sequence[Node]]
 
 
 class EsclError(ValueError):
-    """A request that cannot be read, or that asks for something this scanner does not have."""
+    """A request that cannot be read, or that asks for something that the scanner does not have."""
 
 
 _COLOR_MODES: Final = {
@@ -48,7 +49,7 @@ _COLOR_MODES: Final = {
     ScanColor.GRAY: "Grayscale8",
     ScanColor.MONO: "BlackAndWhite1",
 }
-# One client sends Flatbed, and another vendor's scanners announce Adf.
+# eSCL's own words are Platen and Feeder. One client sends Flatbed, and one vendor's scanners announce Adf.
 _SOURCE_WORDS: Final = {
     "Platen": ScanSource.GLASS,
     "Flatbed": ScanSource.GLASS,
@@ -59,7 +60,7 @@ _SOURCE_WORDS: Final = {
 
 
 class Area(NamedTuple):
-    """The largest page of a source."""
+    """The size of the largest page of a source."""
 
     width: int
     height: int
@@ -72,7 +73,7 @@ class Region(NamedTuple):
     height: int
 
     def within(self, area: Area) -> Region:
-        """Cut the region to the page. Raises EsclError if nothing of it is on the page."""
+        """Clip the region to the page. Raises EsclError if no part of the region is on the page."""
         width = min(self.left + self.width, area.width) - self.left
         height = min(self.top + self.height, area.height) - self.top
         if width <= 0 or height <= 0:
@@ -128,13 +129,14 @@ class ScanJobInfo:
     uuid: str
     age: int  # seconds
     state: ScanJobState
-    # Documents that the client has fetched, and those it has not fetched yet.
+    # Number of documents that the client has received.
     taken: int
+    # Number of documents that are ready for the client.
     waiting: int
 
 
 def _texts(data: bytes) -> dict[str, str]:
-    """Map the name of each element, without its prefix, to the text of the first one. Raises EsclError."""
+    """Return the texts of elements by name, without prefix; the first element of a name counts. Raises EsclError."""
     texts: dict[str, str] = {}
     names: list[str] = []
     text: list[str] = []
@@ -161,7 +163,7 @@ def _texts(data: bytes) -> dict[str, str]:
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = text.append
-    # A document type could declare entities that expand without end. No client sends one.
+    # A document type could declare entities that expand without end. No client sends a document type.
     parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(data, True)
@@ -179,7 +181,7 @@ def parse_settings(data: bytes) -> ScanSettings:
     source = texts.get("InputSource")
     if source and source not in _SOURCE_WORDS:
         raise EsclError("no such source")
-    # Two elements say the same; DocumentFormatExt is the newer one.
+    # Both elements name the format; DocumentFormatExt is the newer element.
     wanted = texts.get("DocumentFormatExt") or texts.get("DocumentFormat") or JPEG_TYPE
     if wanted not in SCAN_FORMATS:
         raise EsclError("no such format")
@@ -280,7 +282,7 @@ def _each(name: str, texts: Sequence[str]) -> list[Node]:
 def status_xml(jobs: Sequence[ScanJobInfo], *, is_idle: bool) -> bytes:
     """Write the ScannerStatus document; `jobs` come newest first.
 
-    It does not report the state of the feeder, since the service does not tell us whether there is paper in it.
+    The document leaves out the state of the feeder: the service does not report whether the feeder contains paper.
     """
     nodes: list[Node] = [
         ("pwg:Version", ESCL_VERSION),

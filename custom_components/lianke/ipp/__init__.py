@@ -1,1 +1,1 @@
-"""The messages of the Internet Printing Protocol: bytes in, dataclasses out; needs no Home Assistant."""
+"""Messages of the Internet Printing Protocol as dataclasses, and their encoding; independent of Home Assistant."""

@@ -1,4 +1,4 @@
-"""Encode and decode IPP messages (RFC 8010), without Home Assistant."""
+"""Encode and decode IPP messages (RFC 8010)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,14 +20,15 @@ from .model import (
     shortened,
 )
 
-# Bytes of a request's attributes; its document comes after them.
+# Maximum bytes of a request's attributes, which precede its document.
 MAX_ATTRIBUTES_BYTES: Final = 64 * 1024
-# Values and groups of a request, members of collections included.
+# Maximum number of values and groups in a request, members of collections included.
 MAX_IPP_VALUES: Final = 2000
-# Collections within collections.
+# Maximum depth of collections within collections.
 MAX_COLLECTION_DEPTH: Final = 5
-# Of a text, keyword or URI, and of a name (RFC 8011, section 5.1).
+# Maximum bytes of a string value: the limit for texts and URIs (RFC 8011, section 5.1).
 MAX_IPP_VALUE_BYTES: Final = 1023
+# Maximum bytes of an attribute's name.
 MAX_IPP_NAME_BYTES: Final = 255
 
 _HEADER: Final = struct.Struct(">BBHI")
@@ -42,17 +43,17 @@ _DELIMITERS: Final = range(0x10)
 
 
 class IncompleteError(IppError):
-    """The attributes do not end within the bytes that are there."""
+    """The attributes do not end within the bytes that have arrived so far."""
 
     def __init__(self) -> None:
-        # The status is for a request that ends here; if more bytes follow, the caller decodes again.
+        # This status applies if the request ends here; if more bytes follow, the caller decodes again.
         super().__init__(Status.BAD_REQUEST, "the attributes are cut off")
 
 
 def decode(data: bytes) -> tuple[IppMessage, int]:
-    """Return the message at the start of the bytes, and how many bytes it takes.
+    """Return the message at the start of the bytes, and the number of bytes in the message.
 
-    Raises IncompleteError when the message needs more bytes, IppError when it is malformed or beyond a limit.
+    Raises IncompleteError if the message needs more bytes, IppError if it is malformed or exceeds a limit.
     """
     if len(data) < _HEADER.size:
         raise IncompleteError
@@ -79,7 +80,7 @@ class _MessageReader:
         while tag != Tag.END:
             if tag not in _DELIMITERS or tag == 0:
                 raise _malformed()
-            # Count groups too: one without attributes is a single byte.
+            # Count groups, too: a group without attributes takes a single byte.
             self._count()
             attributes: dict[str, list[IppValue]] = {}
             group, tag = tag, self._byte()
@@ -104,7 +105,7 @@ class _MessageReader:
         return self._data[self.position - 1]
 
     def _field(self) -> bytes:
-        """Read a length (16 bits) and the bytes behind it."""
+        """Read a length of 16 bits, and return that many bytes after it."""
         start = self.position + 2
         if start > len(self._data):
             raise IncompleteError
@@ -182,7 +183,7 @@ def _decode_value(tag: int, field: bytes) -> IppValue:
             case Tag.RESOLUTION:
                 across, along, unit = _RESOLUTION.unpack(field)
                 if unit != _DPI:
-                    # Dots per centimetre.
+                    # The values are in dots per centimeter.
                     across, along = (
                         max(-MAX_INTEGER, min(round(side * 2.54), MAX_INTEGER))
                         for side in (across, along)

@@ -7,12 +7,12 @@ from enum import IntEnum
 from functools import partial
 from typing import Final, NamedTuple
 
-# IPP's integers have 32 bits; a larger number becomes this one.
+# The largest integer in IPP, which has 32 bits; `integer` replaces larger numbers with it.
 MAX_INTEGER: Final = 2**31 - 1
 
 
 class Tag(IntEnum):
-    """Delimiters of groups and syntaxes of values (RFC 8010, section 3.5)."""
+    """Tags that delimit groups, or that name the syntax of a value (RFC 8010, section 3.5)."""
 
     OPERATION = 0x01
     JOB = 0x02
@@ -123,7 +123,7 @@ class IppGroup:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IppMessage:
-    # The operation of a request, the status of an answer.
+    # The operation of a request, or the status of an answer.
     code: int
     request_id: int
     groups: tuple[IppGroup, ...]
@@ -135,7 +135,7 @@ class IppMessage:
 
 
 class IppError(Exception):
-    """A request that cannot be served: `message` is for people, `unsupported` are the attributes that made it fail."""
+    """A request that cannot be served. `message` is for people, `unsupported` holds the attributes that caused it."""
 
     def __init__(
         self, status: Status, message: str = "", unsupported: Attributes | None = None
@@ -147,11 +147,11 @@ class IppError(Exception):
 
 
 def shortened(text: str, most: int) -> str:
-    """Cut a text to at most `most` bytes of UTF-8, between two characters."""
+    """Cut a text to at most `most` bytes of UTF-8 without splitting a character."""
     return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 
-# Most clients take no more of a text or a name.
+# Maximum bytes of a text or name that we send; most clients take no more.
 TEXT_BYTES: Final = 127
 
 
@@ -178,7 +178,7 @@ def text(*texts: str) -> tuple[IppValue, ...]:
 
 
 def integer(*numbers: int) -> tuple[IppValue, ...]:
-    """Cap each number at MAX_INTEGER."""
+    """Encode integers, each capped at MAX_INTEGER."""
     return _values(Tag.INTEGER, *(min(number, MAX_INTEGER) for number in numbers))
 
 
