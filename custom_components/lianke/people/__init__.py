@@ -1,4 +1,4 @@
-"""People who print: who asks, who must be asked first, who may answer, and whose pages count."""
+"""People who print: who asks for a job, who must approve it, who may answer, and whose pages are counted."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .rights import JobPictureView
 
 
 async def async_setup(hass: HomeAssistant) -> None:
-    """Remember who begins what, and listen to the buttons of notifications, once for all boxes."""
+    """Start the history of contexts, and listen for the buttons of notifications, once for all boxes."""
     await async_get_context_history(hass).async_load()
     notifications.async_follow_buttons(hass)
     hass.http.register_view(JobPictureView)
@@ -23,10 +23,10 @@ async def async_setup(hass: HomeAssistant) -> None:
         active = {user.id for user in users if user.is_active}
         for entry in hass.config_entries.async_entries(DOMAIN):
             options = dict(entry.options)
-            # Without an active user among the chosen approvers nobody could approve: administrators do again.
+            # If no chosen approver is an active user any more, nobody could approve: let administrators approve again.
             if active.isdisjoint(options.get(CONF_APPROVERS, ())):
                 options.pop(CONF_APPROVERS, None)
-            # A limit whose users are all gone would be shown, and saved again, as one for everybody.
+            # A monthly limit whose users are all gone would be shown, and saved again, as a limit for everybody.
             if (limited := options.get(CONF_MONTHLY_USERS)) and everybody.isdisjoint(limited):
                 del options[CONF_MONTHLY_USERS]
                 options.pop(CONF_MONTHLY_PAGES, None)

@@ -18,7 +18,7 @@ from .initiator import async_find_initiator
 from .release_code import async_get_code_checker
 from .rights import async_check_job, async_is_not_for_all, async_may_approve
 
-# Options that demand an approval; if none is set, the rules behind them need no check.
+# Options that may demand an approval; if no option is set, the rules need no check.
 _ASKING: Final = (
     const.CONF_MONTHLY_PAGES,
     const.CONF_APPROVAL_PAGES,
@@ -29,7 +29,7 @@ _ASKING: Final = (
 
 
 class PrintPolicy(People):
-    """Answers what the print queue of a box asks about people before it accepts a job."""
+    """Answers the questions about people that the print queue of a box asks before it accepts a job."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, pages: PageCounts) -> None:
         self._hass = hass
@@ -39,11 +39,11 @@ class PrintPolicy(People):
     @override
     async def async_add_asker(self, spec: JobSpec) -> JobSpec:
         if spec.sender_address is not None:
-            # A device of the home network sent it: nobody in Home Assistant began it.
+            # A device of the home network sent the job, so no user of Home Assistant began it.
             return replace(spec, origin=spec.origin or Origin.LAN_PRINTER, automated=True)
         initiator = await async_find_initiator(self._hass, spec.asker.context)
         if initiator.forgotten and await self._async_is_not_for_all(spec):
-            # Nobody knows who asks: do not let this job, which waits itself, cancel other people's jobs.
+            # Nobody knows who asks. The job itself has to wait for an approval: do not let it replace other jobs.
             spec = replace(spec, replace_key=None)
         return replace(
             spec,
@@ -76,7 +76,7 @@ class PrintPolicy(People):
                 )
                 or (uncounted and by_person)
                 or (
-                    # Nobody knows who asked: perhaps somebody who may not use the printer.
+                    # Nobody knows who asked: it may have been somebody who may not use the printer.
                     spec.forgotten and await self._async_is_not_for_all(spec)
                 )
             )
@@ -119,10 +119,10 @@ class PrintPolicy(People):
                 raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
             return True
         if left is not None and most is None:
-            # Uncounted, such as printer commands: no limit on pages applies to it.
+            # The job is uncounted, such as printer commands, so no limit on pages applies to it.
             return True
         if spec.forgotten and options.get(const.CONF_MONTHLY_PAGES):
-            # Whoever asked may be a user whose month is used up.
+            # The user who asked may have used up the pages of the month.
             return True
         sources: set[str] = {spec.source}
         if spec.forgotten:
@@ -141,7 +141,7 @@ class PrintPolicy(People):
 
 
 def _may_be_of(spec: JobSpec, users: Collection[str]) -> bool:
-    """Whether one of these users asked for a job; True, too, if it is forgotten who did."""
+    """Whether one of these users may have asked for a job; True if it is forgotten who asked."""
     return spec.forgotten or spec.asker.user_id in users
 
 
@@ -153,10 +153,10 @@ def pages_left(
     *,
     moved_from: str | None = None,
 ) -> int | None:
-    """Count the pages that a user has left this month: below 0 beyond the limit, None without a limit.
+    """Count the pages that a user has left this month: below 0 if the limit is exceeded, None if there is no limit.
 
-    `jobs` are those of the box. Waiting jobs count with the most pages that they can have, or 1 if that is unknown;
-    the job `moved_from` does not count.
+    `jobs` are the jobs of the box. An unfinished job counts with the most pages that it can have, or with 1 if that is
+    unknown; the job `moved_from` does not count.
     """
     limit = int(options.get(const.CONF_MONTHLY_PAGES, 0))
     users = options.get(const.CONF_MONTHLY_USERS, [])
@@ -181,23 +181,23 @@ async def async_answer(
     message: str = "",
     code: str | None = None,
 ) -> Job:
-    """Answer for a job that waits for a person; return the job as it is then.
+    """Answer the question that a job asks a person; return the job after the answer.
 
-    `reason` is the question that is answered, None for the current one; `message` says why not. Raises InputError:
-    job_not_waiting, not_an_approver, assistant_may_not_approve, beginning_forgotten, beginning_forgotten_here, and what
-    is wrong with the code; HomeAssistantError if the disk refuses.
+    `reason` is the question that is answered, None for the current question; `message` says why the job is rejected.
+    Raises InputError: job_not_waiting, not_an_approver, assistant_may_not_approve, beginning_forgotten,
+    beginning_forgotten_here, and the errors of `CodeChecker.async_check`; HomeAssistantError if the disk refuses.
     """
     queue = target.data.queue
     if not job.asks_for or reason not in (None, job.waits_for[0]):
         raise job_error("job_not_waiting", job)
-    # The checks below take a moment; the answer counts only for the reason that they are made for.
+    # The checks below take a moment, in which the question may change; the answer counts only for this reason.
     reason = job.waits_for[0]
     who = await async_find_initiator(hass, context)
     if who.forgotten:
         if reason != PersonReason.TURN_PAPER:
             raise InputError("beginning_forgotten", title=job.spec.title)
         await async_check_job(hass, target, job, context)
-    # Run by its own trigger, an automation acts for the administrator who wrote it.
+    # An automation that runs by its own trigger acts for the administrator who wrote it.
     if job.asks_for == PersonReason.APPROVAL and not who.independent:
         # Assistants read titles that strangers may have written, and do not recognize voices.
         if approve and who.origin is Origin.ASSISTANT:

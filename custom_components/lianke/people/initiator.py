@@ -1,14 +1,17 @@
 """Who began what led to a call: the person at its first context, as far as that is known.
 
 Automations run in contexts of their own that only name their parent's id, and Home Assistant keeps no index of
-contexts. So this history remembers the contexts of people and all that followed, apart for each person: a busy
-person pushes nobody else's out. An id (ULID) holds its time. So an id that is not remembered is either newer than all
-forgotten ones, and then nobody's (a time or a sensor began it), or forgotten: anybody may have begun it, and the rules
-are strict. Nearly all events have neither a user nor a parent, and cost two lookups each.
+contexts. So this history remembers the contexts of people, and all contexts that followed from them. Each person has a
+separate share of the history, so that a busy person does not push out the contexts of others.
 
-Where Home Assistant passes no context on (a note, a helper's sensor, an old notify group), what happens within a call
-before the event loop turns is the caller's; Python's context variables tell it apart from what happens beside it. An
-event fired while another is dispatched waits until all listeners have the first: this history learns of causes first.
+Each context id (a ULID) contains the time at which it was made. If an id is not remembered and newer than all forgotten
+ids, no person began its context, but a time or a sensor. An older id may be forgotten: anybody may have begun its
+context, and strict rules apply. Nearly all events have neither a user nor a parent, and cost two lookups each.
+
+In some cases Home Assistant does not pass the context on (a note, a helper's sensor, an old notify group). Then
+everything that happens within a call before the event loop turns is the caller's doing; Python's context variables tell
+it apart from other work at the same time. An event fired while Home Assistant dispatches another event is only
+dispatched afterwards, so this history learns of causes before their effects.
 """
 
 import asyncio
@@ -56,69 +59,77 @@ _LOGGER = logging.getLogger(__name__)
 AUTOMATION: Final = "automation"
 SERVICE_TRIGGER: Final = "trigger"
 EVENT_AUTOMATION_TRIGGERED: Final = "automation_triggered"
-# Contexts kept for each person, and for nobody: several days' worth in a household.
+# Maximum number of contexts per person, and of all contexts without a known person: several days' worth in a
+# household.
 MAX_CONTEXTS: Final = 1_000
-# Automation runs kept besides; the first to be forgotten are of automations that no longer run.
+# Maximum number of automation runs per person, in addition to MAX_CONTEXTS. Runs of automations that are not running
+# any more are forgotten first.
 MAX_RUNS: Final = 200
-# People whose contexts are remembered.
+# Maximum number of people whose contexts are remembered.
 MAX_PEOPLE: Final = 100
 TIMER_DOMAIN: Final = "timer"
-# Timers whose starter is remembered.
+# Maximum number of timers for which we remember who started them.
 MAX_TIMERS: Final = 100
 TIMERS_VERSION: Final = 1
-# Seconds until changes of timers are on disk.
+# Seconds until a change in the remembered timers is saved to disk.
 SAVE_DELAY: Final = 1
 TIMER_PREFIX: Final = f"{TIMER_DOMAIN}."
 TIMER_ACTIVE: Final = "active"
 TIMER_RESTS: Final = ("idle", "paused")
-# Its entities may report a change after a delay, and then no context says who caused it.
+# The template integration. Its entities may report a change after a delay, in a context that does not name who caused
+# the change.
 TEMPLATE: Final = "template"
-# Delays of its binary sensors.
+# Delays that a template's binary sensor may have.
 DELAY_FIELDS: Final = ("delay_on", "delay_off", "auto_off")
-# Seconds: a delay counts as a call's if it ends 1 s early to 5 s late, as long as Home Assistant keeps a context.
+# Seconds within which a delay must end to count as a call's: from DELAY_EARLINESS before its due time to 5 s after
+# that, since Home Assistant keeps the context of an entity for 5 s.
 DELAY_TOLERANCE: Final = 6
-# Delays in a row, and timers, remembered for one call.
+# Maximum number of changes by delays and timers that are remembered for one call.
 DELAYS_OF_A_CALL: Final = 20
+# Seconds by which a delay may end early.
 DELAY_EARLINESS: Final = 1
-# The trigger for notes in the sidebar passes no context on, and anybody may write a note.
+# The trigger for notes in the sidebar (persistent notifications). It passes no context on, and anybody may write notes.
 NOTE_TRIGGER: Final = "persistent_notification"
-# Characters of Home Assistant's ids (ULIDs), and of the time in milliseconds that they begin with.
+# Characters of a context id that Home Assistant makes (a ULID).
 ULID_LENGTH: Final = 26
+# Characters of the time, in milliseconds, at the beginning of such an id.
 TIME_LENGTH: Final = 10
-# Where assistants call without a conversation: over MCP, and Google's and Amazon's without Home Assistant's cloud.
+# Paths of requests by assistants that hold no conversation in Home Assistant: MCP, and Google's and Amazon's
+# assistants if they do not use Home Assistant's cloud.
 ASSISTANT_PATHS: Final = ("/api/mcp", "/mcp_server/", "/api/google_assistant", "/api/alexa")
-# Requests that set up an integration: all its tasks inherit the request.
+# The path of requests that set up an integration; all tasks of the integration inherit the request.
 SETTINGS_PATH: Final = "/api/config/"
-# The id of the context in which an assistant's tool calls. What follows inherits this, but has other contexts.
+# The id of the context in which an assistant's tool makes a call. Code that the call sets off inherits this variable,
+# but runs in other contexts.
 asked_by_tool: ContextVar[str | None] = ContextVar("asked_by_tool", default=None)
 
 
 class _KnownContext(NamedTuple):
-    """What is known of a context."""
+    """What is known about a context."""
 
     user_id: str | None
-    # It follows from a sentence to an assistant.
+    # A sentence to an assistant led to this context.
     spoken: bool = False
-    # The action `automation.trigger` was called in it.
+    # The action `automation.trigger` was called in this context.
     runs_automations: bool = False
-    # An automation's run, set off neither by that action nor by a sentence.
+    # The context is an automation's run that neither `automation.trigger` nor a sentence set off.
     independent: bool = False
-    # The id of the context in which it all began.
+    # The id of the context at the beginning of the chain that led to this context.
     first: str | None = None
-    # No person began it.
+    # No person began the chain.
     never: bool = False
-    # Nobody can say any more who began it.
+    # This history has forgotten who began the chain.
     forgotten: bool = False
 
     @property
     def to_stored(self) -> dict[str, Any]:
-        """What is saved of how a timer began."""
+        """The fields that are saved about the start of a timer."""
         names = ("user_id", "spoken", "never", "forgotten")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_stored(cls, kept: Mapping[str, Any]) -> _KnownContext:
-        """Read what was saved; what cannot be read is forgotten."""
+        """Read the saved fields about the start of a timer; if they cannot be read, the start counts as forgotten."""
         if kept.get("never") is True:
             return _BY_NOBODY
         user_id = kept.get("user_id")
@@ -132,52 +143,53 @@ _FORGOTTEN: Final = _KnownContext(None, forgotten=True)
 
 @dataclass(eq=False, slots=True)
 class _ActionCall:
-    """A call of an action and who began it; over once the event loop turns."""
+    """A call of an action, and who began the call; it is over once the event loop turns."""
 
     known: _KnownContext
-    # The id of the task that calls it.
+    # The id of the task that makes the call.
     task: int
-    # Monotonic. `times`: when delayed sensors or timers of this call changed. The next delay starts at any of these.
+    # The time of the call (monotonic clock).
     began: float
+    # The times at which delayed sensors or timers of this call changed; a further delay may start at each of them.
     times: deque[float] = field(default_factory=lambda: deque(maxlen=DELAYS_OF_A_CALL))
     is_over: bool = False
 
     def note_change(self) -> None:
-        """Note that a delayed sensor or a timer that the call set off changes now."""
+        """Record that a delayed sensor or a timer that the call set off has changed just now."""
         self.times.append(monotonic())
 
     def began_before(self, seconds: float) -> bool:
-        """Whether a delay of so many seconds that the call started would end about now."""
+        """Whether a delay of this many seconds, if the call started it, ends about now."""
         now = monotonic()
         times = (self.began, *self.times)
         return any(0 <= now - time - seconds + DELAY_EARLINESS < DELAY_TOLERANCE for time in times)
 
 
-# The call in which the running code was scheduled; it may be over.
+# The call in which the running code was scheduled; the call may be over.
 _calling: ContextVar[_ActionCall | None] = ContextVar("calling", default=None)
-# The same call, once a poll scheduled within it has reported something else.
+# Set to the same call once the running code has turned out to be a poll, whose reports are not the call's doing.
 _polled: ContextVar[_ActionCall | None] = ContextVar("polled", default=None)
 
 
 class Initiator(NamedTuple):
     """Who began what led to a call, and how."""
 
-    # None if nobody is known.
+    # None if no person is known.
     user_id: str | None
     origin: Origin
     # An automation or a device made the call itself, not that person.
     automated: bool
-    # An automation ran by its own trigger, as the administrator who wrote it wants.
+    # The call is made by an automation that ran by its own trigger, as the administrator who wrote it wants.
     independent: bool
-    # The id of the context of what that person did; None if it is not known.
+    # The id of the context in which that person acted; None if it is not known.
     first_context: str | None = None
-    # It may have been anybody.
+    # Who began it is forgotten: it may have been anybody.
     forgotten: bool = False
 
 
 @dataclass(slots=True)
 class _ContextsOfOne:
-    """What is remembered of one person, the oldest first."""
+    """The contexts that are remembered for one person, the oldest first."""
 
     contexts: dict[str, None] = field(default_factory=dict)
     # Automations, by the ids of the contexts in which they ran.
@@ -185,14 +197,14 @@ class _ContextsOfOne:
 
 
 class Timers:
-    """Remembers who last started each timer, also over a restart: one that restarts itself goes on for ever."""
+    """Remembers who last started each timer, also across restarts: a timer that restarts itself may go on for ever."""
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._began: dict[str, Mapping[str, Any]] = {}
         self._store = Store[dict[str, Any]](
             hass, TIMERS_VERSION, f"{DOMAIN}_timers", private=True, atomic_writes=True
         )
-        # True if nothing was ever saved: timers that already run then count as nobody's.
+        # True if nothing was ever saved; timers that are already running then count as started by no person.
         self.is_new = False
 
     async def async_load(self) -> None:
@@ -203,7 +215,7 @@ class Timers:
             return
         self.is_new = stored is None
         kept = {key: to_mapping(value) for key, value in to_mapping(stored).items()}
-        # Timers started meanwhile are newer.
+        # Timers started while the file was read replace stored entries, and count as newer.
         self._began = dict([*(kept | self._began).items()][-MAX_TIMERS:])
 
     def find(self, timer: str) -> Mapping[str, Any] | None:
@@ -229,15 +241,16 @@ class _ContextHistory:
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
         self._known: dict[str, _KnownContext] = {}
-        # The share that each is in: a user id, "never", "forgotten" or "".
+        # The key in `_shares` for each context: a user id, "never", "forgotten" or "".
         self._whose: dict[str, str] = {}
-        # Whoever did something last comes last.
+        # The share to which a context was added last comes last.
         self._shares: dict[str, _ContextsOfOne] = {}
-        # The time of the newest forgotten id: nothing from before this history began is known either.
+        # The time of the newest forgotten id. At first, this is the beginning of the history: all before it is unknown.
         self._forgotten_until = _time_of(ulid_now()) or ""
-        # The same for contexts in which somebody spoke: a sentence sets an automation off without a parent.
+        # The time of the newest forgotten id of a context in which somebody spoke. It is needed because an automation
+        # that a sentence sets off has no parent.
         self._spoken_until = ""
-        # Timers end without a context, or with one that names nobody.
+        # Needed because timers end without a context, or with a context that names nobody.
         self.timers = Timers(hass)
         hass.bus.async_listen(MATCH_ALL, self._on_event)
 
@@ -248,16 +261,16 @@ class _ContextHistory:
 
     @callback
     def _on_first_start(self, _hass: HomeAssistant) -> None:
-        """If nothing was ever saved, save the timers that already run as nobody's, for later restarts."""
+        """Save timers that are already running as started by no person, for later restarts."""
         for state in self._hass.states.async_all(TIMER_DOMAIN):
             if state.state != TIMER_RESTS[0] and self.timers.find(state.entity_id) is None:
                 self.timers.set(state.entity_id, _BY_NOBODY.to_stored)
 
     def find(self, context: Context) -> _KnownContext:
-        # True in a conversation, but not in what an automation does because of it.
+        # True within a conversation, but not in what an automation does because of the conversation.
         spoken = current_session.get() is not None
         if context.user_id is not None and (request := current_request.get()) is not None:
-            # What follows from such a request, such as a poll, may have another user's context.
+            # Code that inherits such a request, such as a poll, may run in another user's context.
             user: User | None = request.get(KEY_HASS_USER)
             is_own = user is not None and user.id == context.user_id
             spoken = spoken or (is_own and request.path.startswith(ASSISTANT_PATHS))
@@ -280,14 +293,15 @@ class _ContextHistory:
         return _FORGOTTEN if said and context.parent_id is None else _BY_NOBODY
 
     def _is_old(self, context_id: str) -> bool:
-        """Whether an id may be a forgotten one; True for an id without a time."""
+        """Whether an id may be among the forgotten ids; True for an id without a time."""
         at = _time_of(context_id)
         return at is None or at <= self._forgotten_until
 
     @callback
     def _on_event(self, event: Event[Any]) -> None:
         context, kind = event.context, event.event_type
-        # Phones and the API fire events of any type. Home Assistant's own are local, and a run's event has no user.
+        # Phones and the API can fire events of any type. Home Assistant's own events are local, and its event for an
+        # automation's run has no user.
         is_local = event.origin is EventOrigin.local and isinstance(event.data, Mapping)
         entity_id = str(event.data.get(ATTR_ENTITY_ID)) if is_local else ""
         if kind == EVENT_AUTOMATION_TRIGGERED and is_local and context.user_id is None:
@@ -303,7 +317,7 @@ class _ContextHistory:
         elif is_local and str(kind).startswith(TIMER_PREFIX):
             self.note(context, self._timer(entity_id))
         elif self._is_old(context.id):
-            # Note this old id, or what follows from it would count as forgotten.
+            # Note this old id; otherwise, everything that follows from it would count as forgotten.
             self.note(context, self.find(context))
         elif (called := _calling.get()) is not None:
             if not called.is_over:
@@ -312,14 +326,14 @@ class _ContextHistory:
                 called.note_change()
                 self.note(context, called.known)
             else:
-                # A poll that the action asked for: nobody began what follows from it. What else was scheduled within
-                # the call has its own copy of these variables, and stays the call's.
+                # The event comes from a poll that the action asked for, so no person began what follows from it. Other
+                # code scheduled within the call has its own copies of the context variables, and stays the call's.
                 _polled.set(called)
 
     def _is_late(self, entity_id: str, called: _ActionCall) -> bool:
-        """Whether a template reports late what a call changed, by a delay of its own that began with the call.
+        """Whether a template reports late what a call changed, because of a delay of its own that began with the call.
 
-        What the clock or a poll changes later is not the call's, though it was scheduled within it.
+        Later changes by the clock or by a poll are not the call's doing, even if they were scheduled within the call.
         """
         source = entity_sources(self._hass).get(entity_id)
         if source is None or source["domain"] != TEMPLATE or DATA_COMPONENT not in self._hass.data:
@@ -328,14 +342,14 @@ class _ContextHistory:
         rendered, config = getattr(entity, "_rendered", {}), getattr(entity, "_config", {})
         for name in DELAY_FIELDS:
             found = getattr(entity, f"_{name}", None) or rendered.get(name) or config.get(name)
-            # A delay is a number, a text or a mapping; None, for no delay, is invalid, too.
+            # A delay is a number, a text or a mapping. None, which means no delay, is invalid, like any other value.
             with suppress(vol.Invalid):
                 if called.began_before(cv.positive_time_period(found).total_seconds()):
                     return True
         return False
 
     def _on_timer(self, event: Event[Any]) -> None:
-        """Remember who last started a timer: the event of its end, seconds later, does not name them any more."""
+        """Remember who last started a timer, since the event of the timer's end does not name that person any more."""
         context, timer = event.context, str(event.data.get(ATTR_ENTITY_ID))
         old, new = event.data.get("old_state"), event.data.get("new_state")
         if context.user_id or context.parent_id or context.id in self._known:
@@ -357,7 +371,7 @@ class _ContextHistory:
         self.timers.set(timer, known.to_stored)
 
     def _timer(self, timer: str) -> _KnownContext:
-        """How a timer began, perhaps before the restart."""
+        """Return who started a timer, also if the timer started before the restart."""
         kept = self.timers.find(timer)
         if kept is None:
             return _BY_NOBODY if self.timers.is_new else _FORGOTTEN
@@ -378,12 +392,12 @@ class _ContextHistory:
             self._hass.loop.call_soon(setattr, call, "is_over", True)
 
     def _find_caller(self) -> _KnownContext | None:
-        """Who began the call within which this runs; None outside of a call."""
+        """Return who began the call within which this code runs; None outside of a call."""
         called = _calling.get()
         return None if called is None or called.is_over else called.known
 
     def _find_late_caller(self) -> _KnownContext | None:
-        """Who began the call in which this task was made, as an old notify group makes one for each member."""
+        """Return who began the call that made this task (old notify groups make a task for each member); else None."""
         called = _calling.get()
         if called is None or called is _polled.get() or called.task == id(asyncio.current_task()):
             return None
@@ -391,14 +405,14 @@ class _ContextHistory:
 
     def _on_automation(self, event: Event[Any]) -> None:
         run, named = event.context, event.data.get(ATTR_ENTITY_ID)
-        # An event that an action fires may hold anything.
+        # If an action fires this event, its data may be anything.
         entity_id = named if isinstance(named, str) else None
         if run.parent_id is None:
             trigger = _trigger_of_run(entity_id)
             known = (
                 self._find_speaker(trigger)
                 or self._find_caller()
-                # To-do lists save an entry before their triggers run, and pass no context on.
+                # A to-do list saves an entry before its triggers run, and passes no context on.
                 or self._find_late_caller()
                 or self._find_detour(trigger)
                 or _BY_NOBODY
@@ -412,9 +426,9 @@ class _ContextHistory:
         self.note(run, known._replace(runs_automations=False), entity_id)
 
     def _find_speaker(self, trigger: Mapping[str, Any]) -> _KnownContext | None:
-        """Who said the sentence that set an automation off; None if none did.
+        """Return who said the sentence that set an automation off; None if no sentence did.
 
-        Such a trigger passes no context on, but holds it.
+        A sentence trigger does not pass the context on, but its `user_input` contains the context.
         """
         heard = trigger.get("user_input")
         context = heard.get("context") if isinstance(heard, Mapping) else None
@@ -425,23 +439,24 @@ class _ContextHistory:
         return _KnownContext(known.user_id, spoken=True, forgotten=known.forgotten)
 
     def _find_detour(self, trigger: Mapping[str, Any]) -> _KnownContext | None:
-        """Who began a run that a note in the sidebar, or a time before a timer's end, set off; None if neither did.
+        """Return who began a run that a note in the sidebar, or a time before a timer's end, set off; else None.
 
-        Neither passes a context on. Home Assistant writes notes, too, such as of a failed login by anybody.
+        Neither trigger passes a context on. Anybody may have caused a note: Home Assistant itself writes notes, for
+        example after a stranger's failed login.
         """
         if trigger.get("platform") == NOTE_TRIGGER:
             return _FORGOTTEN
-        # A trigger some time before a timer's end, of an automation that was loaded after the timer was started.
+        # The trigger is a time before the end of a timer that was started before the automation was loaded.
         state = trigger.get("to_state")
         timer = state.entity_id if isinstance(state, State) else ""
         return self._timer(timer) if timer.startswith(TIMER_PREFIX) else None
 
     def note(self, context: Context, known: _KnownContext, automation: str | None = None) -> None:
-        """Remember how a context began; `automation` is the one whose run it is."""
+        """Remember how a context began; `automation` is the automation whose run has this context."""
         if context.id in self._known and (old := self._shares.get(self._whose[context.id])):
             old.contexts.pop(context.id, None)
             automation = old.runs.pop(context.id, automation)
-        # A person's share, or the common one of what is nobody's or forgotten.
+        # The key of a person's share, or of a common share of contexts without a known person.
         nobody = "never" if known.never else "forgotten" if known.forgotten else ""
         whose = known.user_id or nobody
         self._known[context.id], self._whose[context.id] = known, whose
@@ -467,13 +482,13 @@ class _ContextHistory:
         return state is not None and bool(state.attributes.get(ATTR_CUR))
 
     def _forget(self, remembered: dict[str, Any], context_id: str | None = None) -> None:
-        """Forget a context, by default the oldest one."""
+        """Forget a context, by default the oldest in `remembered`."""
         context_id = context_id or next(iter(remembered))
         del remembered[context_id]
         known = self._known.pop(context_id)
         del self._whose[context_id]
         if known.never:
-            # By its time, an id that is not remembered is nobody's anyway.
+            # Leave `_forgotten_until` as it is: newer ids that are not remembered count as begun by no person anyway.
             return
         at = _time_of(context_id) or ""
         self._forgotten_until = max(self._forgotten_until, at)
@@ -484,8 +499,9 @@ class _ContextHistory:
 def _is_for_somebody() -> bool:
     """Whether a person is behind a sentence that names no user.
 
-    Home Assistant itself repeats what is to be done "in five minutes", in the connection or request of the sentence.
-    The request that set a loudspeaker up does not count, though its tasks inherit it.
+    Home Assistant itself repeats a sentence that asks for something "in five minutes", in code that inherits the
+    connection or request of the first sentence. A request that set a loudspeaker up does not count, though the tasks of
+    the loudspeaker inherit it.
     """
     request = current_request.get()
     asked = request is not None and not request.path.startswith(SETTINGS_PATH)
@@ -493,7 +509,7 @@ def _is_for_somebody() -> bool:
 
 
 def _time_of(context_id: str) -> str | None:
-    """Read the time in an id, as text that sorts by time; None for an id without one, or with one yet to come."""
+    """Return the time in an id, as text that sorts by time; None for an id without a time, or with a time to come."""
     is_ulid = len(context_id) == ULID_LENGTH and context_id.isascii() and context_id.isalnum()
     if not is_ulid or context_id != context_id.upper():
         return None
@@ -502,10 +518,10 @@ def _time_of(context_id: str) -> str | None:
 
 
 def _trigger_of_run(entity_id: str | None) -> Mapping[str, Any]:
-    """Read what set off the automation's run that is under way here; empty if another one's is.
+    """Return the trigger of the automation's run that is under way here; empty if another automation's run is.
 
-    The event of a run is fired within it. Nobody can fake its variables: a run started by an action has a parent
-    context.
+    Home Assistant fires the event of a run within the run. Nobody can fake the variables of a run without a parent
+    context: a run started by an action has a parent context.
     """
     variables = _mapping(variables_cv.get())
     if entity_id is None or _mapping(variables.get("this")).get(ATTR_ENTITY_ID) != entity_id:
@@ -518,9 +534,10 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _cause_of(run: Context) -> Context | None:
-    """Find the context of what set an automation's run off, which may be older than this history's memory.
+    """Find the context of the state that set an automation's run off; None if no state did.
 
-    A state that lasted for an hour, for example. The run's variables hold it; what people write into them holds none.
+    This history may have forgotten that context, for example if the state had to last for an hour, but the variables of
+    the run contain the state. Variables that people write cannot contain a state.
     """
     cause = _mapping(_mapping(variables_cv.get()).get("trigger")).get("to_state")
     if isinstance(cause, State) and cause.context.id == run.parent_id:
@@ -530,23 +547,23 @@ def _cause_of(run: Context) -> Context | None:
 
 @singleton(f"{DOMAIN}_context_history")
 def async_get_context_history(hass: HomeAssistant) -> _ContextHistory:
-    """Remember from the first call on who begins what, once for all boxes."""
+    """Return the history that all boxes share; it begins with the first call."""
     return _ContextHistory(hass)
 
 
 async def async_find_initiator(hass: HomeAssistant, context: Context) -> Initiator:
-    """Find who began what led to a call with this context; waits for one turn of the event loop."""
+    """Find who began what led to a call with this context. Waits for one turn of the event loop."""
     history = async_get_context_history(hass)
-    # Another listener may get an event first, and call an action before this history knows the event. A dispatch, and
-    # all events fired in it, ends before the event loop turns: `call_soon` waits for that turn.
+    # Another listener may get an event before this history, and call an action at once. So wait until the event loop
+    # turns: by then, the dispatch of that event, and of all events fired during the dispatch, has ended.
     has_ended = asyncio.Event()
     hass.loop.call_soon(has_ended.set)
     await has_ended.wait()
     known = history.find(context)
     if context.user_id is not None:
-        # Calls of the card are no events on the bus.
+        # Calls from the card fire no event on the bus, so note their contexts here.
         history.note(context, known)
-    # Not the users that Home Assistant made for itself, an add-on or a cloud.
+    # Users that Home Assistant made for itself, an add-on or a cloud are not people.
     people = {
         user_id
         for user_id in {known.user_id, context.user_id}

@@ -1,4 +1,4 @@
-"""Notifications about jobs that wait for approval: whom they ask, and the buttons that answer."""
+"""Notifications about jobs that wait for approval: whom they ask, and the buttons that answer them."""
 
 import asyncio
 from collections.abc import Container, Iterable
@@ -43,13 +43,14 @@ from .rights import async_picture_path
 
 _LOGGER = logging.getLogger(__name__)
 
-# The companion app, whose action shows buttons and pictures; it fires the event in the context of the phone's user.
+# The companion app, whose notifications have buttons and pictures. It fires EVENT_ACTION in the context of the phone's
+# user.
 MOBILE_APP: Final = "mobile_app"
 EVENT_ACTION: Final = "mobile_app_notification_action"
 CLEAR_NOTIFICATION: Final = "clear_notification"
-# It shows Markdown.
+# The sidebar, which shows Markdown.
 IN_SIDEBAR: Final = "persistent_notification"
-# For one notification; then the next is sent.
+# Seconds for sending one notification; then the next notification is sent.
 SEND_SECONDS: Final = 30
 _PROOF_LENGTH: Final = 32
 _BUTTON: Final = re.compile(
@@ -57,7 +58,8 @@ _BUTTON: Final = re.compile(
 )
 
 
-# Targets that the question about a job has reached, by job id. One asked before a restart has no entry: all.
+# The targets to which the question about a job was sent, by job id. After a restart, a job has no entry: the question
+# may have reached all targets.
 DATA_REACHED: HassKey[dict[str, set[str]]] = HassKey(f"{DOMAIN}_asked_approvers")
 
 
@@ -69,7 +71,7 @@ class ButtonAnswer(StrEnum):
 def answer_button(job: Job, answer: ButtonAnswer) -> str:
     """Make the action of a button that gives this answer for a job.
 
-    It is signed with the job's secret, so that it holds over restarts and cannot be guessed.
+    The action is signed with the job's secret, so that it stays valid across restarts and cannot be guessed.
     """
     signed = hmac.new(
         job.current_delivery.token.encode(), f"{answer} {job.job_id}".encode(), hashlib.sha256
@@ -79,7 +81,7 @@ def answer_button(job: Job, answer: ButtonAnswer) -> str:
 
 @callback
 def async_follow_buttons(hass: HomeAssistant) -> None:
-    """Listen to the buttons of all notifications, once for all boxes."""
+    """Listen for the buttons of all notifications, once for all boxes."""
 
     async def on_action(event: Event[dict[str, Any]]) -> None:
         button = event.data.get("action")
@@ -92,7 +94,7 @@ def async_follow_buttons(hass: HomeAssistant) -> None:
 async def _async_answer(
     hass: HomeAssistant, context: Context, button: str, answer: ButtonAnswer, job_id: str
 ) -> None:
-    """Answer for a job if the button is genuine and the user may; else notify the user why not."""
+    """Answer for a job if the button is genuine; if the answer is refused, notify the user of the reason."""
     user_id = context.user_id
     try:
         target, job = async_target_of_job(hass, job_id)
@@ -132,8 +134,8 @@ async def async_send(
 ) -> None:
     """Send a message to a notify action or entity; a failure is only logged.
 
-    `data` is for phones; the sidebar uses its tag, to take the message back. `link`, a text and a path, is for all
-    but phones.
+    `data` is for phones; the sidebar uses only the tag in it, by which the message can be taken back. `link` is a text
+    and a path, for all targets but phones.
     """
     name = target.removeprefix(f"{NOTIFY_DOMAIN}.")
     # Titles and names may come from a device of the home network.
@@ -167,7 +169,7 @@ async def async_send(
 
 
 def _replace_tags(text: str) -> str:
-    """Replace < and >: phones take some HTML."""
+    """Replace < and >, since phones render some HTML."""
     return text.replace("<", "‹").replace(">", "›")
 
 
@@ -201,7 +203,10 @@ async def async_tell_user(hass: HomeAssistant, user_id: str, title: str, message
 
 @callback
 def async_watch_approvals(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Ask approvers about the jobs of a box while it is loaded; those that wait already were asked about before."""
+    """Ask approvers about the jobs of a box while the box is loaded.
+
+    Jobs that wait for an approval already are left out: approvers were asked about them before.
+    """
     queue = entry.runtime_data.queue
     asked = {job.job_id for job in queue.open_jobs() if job.asks_for == PersonReason.APPROVAL}
 
@@ -218,7 +223,7 @@ def async_watch_approvals(hass: HomeAssistant, entry: LiankeConfigEntry) -> None
 
         @callback
         def begin(_hass: HomeAssistant) -> None:
-            # Not a task of the entry: a reload would cancel it, and nobody would be notified any more.
+            # This is no task of the entry: a reload would cancel it, and nobody would be notified any more.
             hass.async_create_background_task(tell(), "notify of an approval")
 
         if hass.state in (CoreState.not_running, CoreState.starting):
@@ -232,7 +237,7 @@ def async_watch_approvals(hass: HomeAssistant, entry: LiankeConfigEntry) -> None
 
 @callback
 def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iterable[Job]) -> None:
-    """Take back the questions about jobs whose box was removed, and notify whoever asked for them."""
+    """Take back the questions about jobs of a removed box, and notify the users who asked for these jobs."""
 
     async def tell() -> None:
         for job in jobs:
@@ -243,7 +248,7 @@ def async_tell_dropped(hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iter
 
 
 def _is_over(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> bool:
-    """Whether a job no longer waits for approval; False while its box is not loaded: nobody can answer then."""
+    """Whether a job no longer waits for approval; False while its box is not loaded, since nobody can answer then."""
     if entry.state is not ConfigEntryState.LOADED:
         # Jobs of a removed box do not wait any more.
         return hass.config_entries.async_get_entry(entry.entry_id) is None
@@ -254,7 +259,7 @@ def _is_over(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> bool:
 
 
 async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> None:
-    """Ask the approvers about a job, on phones with a picture and buttons, until one of them has answered."""
+    """Send the question about a job to one target after another, until it is answered; phones show buttons."""
     title = await async_error_text(hass, "approval_wanted")
     message = " · ".join(await _async_facts(hass, job))
     device = async_printer_device(hass, entry, job.spec.printer_key)
@@ -263,7 +268,7 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
     link = where, path or ""
     data = await _async_phone_data(hass, job)
     if path:
-        # Where a tap on the notification itself leads, on iOS and Android.
+        # The page that a tap on the notification itself opens, on iOS and on Android.
         data |= {"url": path, "clickAction": path}
     reached = hass.data.setdefault(DATA_REACHED, {})[job.job_id] = set()
     for target in entry.options.get(CONF_APPROVAL_NOTIFY, []):
@@ -272,7 +277,7 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
         reached.add(target)
         await async_send(hass, target, message, title=title, data=data, link=link)
         if _is_over(hass, entry, job):
-            # The question may have arrived after it was taken back.
+            # The question may have arrived after the questions were taken back.
             await _async_clear(hass, target, job)
 
 
@@ -315,7 +320,7 @@ async def _async_tell_answer(
     *,
     key: str | None = None,
 ) -> None:
-    """Take the question back from the approvers, and notify the asker: of the answer, or with the text `key`."""
+    """Take the question back from the approvers, and notify the asker of the answer, or with the text `key`."""
     reached = hass.data.get(DATA_REACHED, {}).pop(job.job_id, None)
     for target in entry.options.get(CONF_APPROVAL_NOTIFY, []):
         if reached is None or target in reached:
@@ -327,7 +332,7 @@ async def _async_tell_answer(
 
 
 async def _async_clear(hass: HomeAssistant, target: str, job: Job) -> None:
-    """Take a question back; where that is not possible, say that it is settled."""
+    """Take a question back; a target that cannot do so gets a message that the question is settled."""
     if _is_phone(target):
         await async_send(hass, target, CLEAR_NOTIFICATION, data={"tag": _tag(job)})
     elif target.removeprefix(f"{NOTIFY_DOMAIN}.") == IN_SIDEBAR:
@@ -338,7 +343,7 @@ async def _async_clear(hass: HomeAssistant, target: str, job: Job) -> None:
 
 
 def _answer_key(job: Job) -> str | None:
-    """Choose the text for the asker; None if the asker gave the answer."""
+    """Return the key of the text for the asker; None if the asker needs none, for example after a cancellation."""
     if job.state is JobState.EXPIRED:
         return "approval_expired"
     if job.reason == "printer_gone":

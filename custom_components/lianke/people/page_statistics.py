@@ -1,6 +1,6 @@
-"""Pages by user: the export for administrators, and long-term statistics.
+"""Printed pages per user: the export for administrators, and long-term statistics.
 
-They are counted by `box/page_counts.py`, since they outlive printers and jobs.
+`box/page_counts.py` counts the pages, since the counts outlive printers and jobs.
 """
 
 import csv
@@ -21,14 +21,14 @@ from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .rights import async_check_caller
 
 COLUMNS: Final = ("month", "box", "printer", "user", "source", "pages")
-# A spreadsheet would take a text that begins like this for a formula.
+# A spreadsheet would take a cell that begins with one of these characters for a formula.
 FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
-    """Export the pages of one box, or of all loaded ones, as rows and as CSV text.
+    """Export the page counts of one box, or of all loaded boxes, as rows and as CSV text.
 
-    Raises Unauthorized for a user who is not an administrator; automations may.
+    Raises Unauthorized for a user who is not an administrator; automations may export, too.
     """
     await async_check_caller(hass, call.context, None, POLICY_READ)
     first, last = call.data.get("from_month", ""), call.data.get("to_month", "9999-99")
@@ -46,7 +46,7 @@ async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObje
             "month": row.month,
             "box": box,
             "printer": printers.get(row.printer_key, ""),
-            # The id still tells a deleted user's pages apart.
+            # A deleted user has no name, but the id still tells whose pages belong together.
             "user": users.get(row.user_id) or row.user_id,
             "source": row.source,
             "pages": row.pages,
@@ -70,12 +70,13 @@ def as_csv(rows: list[JsonObjectType]) -> str:
 
 @callback
 def async_watch_statistics(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Add pages to the statistics as they are counted, if the option says so.
+    """Add pages to the statistics as they are counted, if the option is on.
 
-    The option is off at first: whoever may see statistics sees the pages.
+    The option is off by default, since everybody who may see statistics would see the pages.
     """
     pages = entry.runtime_data.storage.pages
-    # 0.2.0 also counted pages that no statistics showed; as a first total, Home Assistant adds them to one hour.
+    # Version 0.2.0 also counted pages that no statistics showed. As part of the first total, Home Assistant would add
+    # them all to one hour.
     if not (pages.is_shown_for_sure or entry.options.get(const.CONF_PAGE_STATISTICS, False)):
         pages.shown.clear()
 
@@ -90,7 +91,7 @@ def async_watch_statistics(hass: HomeAssistant, entry: LiankeConfigEntry) -> Non
         is_wanted = entry.options.get(const.CONF_PAGE_STATISTICS, False)
         pages.on_pages = on_pages if is_wanted else None
 
-    # Also called when the options have changed.
+    # The coordinator also calls this listener when the options have changed.
     entry.async_on_unload(entry.runtime_data.coordinator.async_add_listener(follow))
     follow()
 
@@ -98,9 +99,9 @@ def async_watch_statistics(hass: HomeAssistant, entry: LiankeConfigEntry) -> Non
 async def _async_add(
     hass: HomeAssistant, entry: LiankeConfigEntry, user_id: str, source: str, total: int
 ) -> None:
-    """Give the recorder the total of pages, for the hour in which the last ones were counted."""
+    """Give the recorder the total of pages as the value of the current hour."""
     hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
-    # The recorder's own libraries are installed only where it is set up.
+    # The recorder's own libraries are installed only where the recorder is set up.
     from homeassistant.components.recorder.models import (  # noqa: PLC0415
         StatisticData,
         StatisticMeanType,
@@ -127,7 +128,7 @@ async def _async_add(
 
 
 async def _async_name(hass: HomeAssistant, user_id: str, source: str) -> str:
-    """Name a user, and the source unless the user printed in person; without a user, the source alone."""
+    """Return a user's name, with the source unless the user printed in person; for no user, the source alone."""
     user = await hass.auth.async_get_user(user_id) if user_id else None
     texts = await async_get_translations(hass, hass.config.language, "selector", [const.DOMAIN])
     by = texts.get(f"component.{const.DOMAIN}.selector.origin.options.{source}", source)

@@ -1,4 +1,4 @@
-"""The options about people: whose jobs wait for whom, and how many pages each may print."""
+"""Steps of the options flow about people: whose jobs wait for whom, and how many pages each user may print."""
 
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
@@ -25,19 +25,19 @@ from .notifications import IN_SIDEBAR, phones_of
 from .release_code import MAX_CODE, MIN_CODE, async_hash_code
 from .rights import is_approver
 
-# The fields that set a code.
+# The form fields that set a user's code.
 RELEASE_CODE_USER: Final = "code_user"
 RELEASE_CODE: Final = "code"
-# Sources that may need an approval; users are chosen one by one.
+# Sources whose jobs may need an approval; users are chosen individually.
 APPROVAL_SOURCES: Final = [
     Origin.LAN_PRINTER.value,
     Origin.ASSISTANT.value,
     Origin.AUTOMATION.value,
     NOBODY,
 ]
-# Notify actions that are nobody's device.
+# Notify actions that belong to no person's device.
 _GENERAL: Final = frozenset({"notify", SERVICE_SEND_MESSAGE, IN_SIDEBAR})
-# Options that make jobs wait for an approval, besides the monthly limit.
+# The options that make jobs wait for an approval, except for the monthly limit.
 _RULES: Final = (
     const.CONF_APPROVAL_PAGES,
     const.CONF_APPROVAL_USERS,
@@ -48,7 +48,7 @@ _APPROVAL: Final = (*_RULES, const.CONF_APPROVERS, const.CONF_APPROVAL_NOTIFY)
 
 
 class PeopleSteps(BoxOptionsFlow):
-    # Saved after the step that asks whom to notify.
+    # The options to save after the step that asks whom to notify.
     _changes: dict[str, Any]
 
     @needs_box
@@ -63,7 +63,7 @@ class PeopleSteps(BoxOptionsFlow):
         printers = self._printers(options.get(const.CONF_APPROVAL_PRINTERS, []))
         told = options.get(const.CONF_APPROVAL_NOTIFY, [])
         if not any(name in options for name in _APPROVAL):
-            # The first time, the approvers' phones are ticked, so that nobody forgets them.
+            # The first time, the approvers' phones are ticked, so that nobody forgets to choose them.
             told = await _async_phones_of_approvers(self.hass, options)
         schema: dict[vol.Marker, object] = {
             vol.Required(
@@ -78,7 +78,7 @@ class PeopleSteps(BoxOptionsFlow):
         return self.async_show_form(step_id="approval", data_schema=vol.Schema(schema))
 
     async def _async_save(self, changes: dict[str, Any]) -> ConfigFlowResult:
-        """Save options; if jobs wait for approval from now on and nobody is notified, ask whom to notify first."""
+        """Save options. If jobs will wait for an approval of which nobody is notified, first ask whom to notify."""
         before = self.config_entry.options
         self._changes, after = changes, {**before, **changes}
         if _waits_unheard(after) and not _waits_unheard(before):
@@ -86,7 +86,7 @@ class PeopleSteps(BoxOptionsFlow):
         return self._save(changes)
 
     async def async_step_approval_notify(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Ask whom to notify of jobs that wait for approval; nobody is an answer, too."""
+        """Ask whom to notify of jobs that wait for approval; choosing nobody is allowed."""
         if user_input is not None:
             told = user_input.get(const.CONF_APPROVAL_NOTIFY, [])
             return self._save(self._changes | {const.CONF_APPROVAL_NOTIFY: told})
@@ -193,7 +193,7 @@ def _several(
     *,
     key: str | None = None,
 ) -> dict[vol.Marker, object]:
-    """Make a field for some of what is offered; those chosen before that still exist are ticked."""
+    """Make a field for several of the offered values; earlier choices that are still offered are ticked."""
     values = {one if isinstance(one, str) else one["value"] for one in offered}
     ticked = [one for one in options.get(name, []) if one in values]
     field = choice(offered, key=key, many=True, listed=key is not None)
@@ -201,7 +201,7 @@ def _several(
 
 
 async def _async_users(hass: HomeAssistant, chosen: Container[str] = ()) -> list[SelectOptionDict]:
-    """List users to choose from; deactivated ones only if they are chosen, so that they stay chosen."""
+    """List users to choose from. Deactivated users are listed only if chosen already, so that they stay chosen."""
     users = [
         SelectOptionDict(value=user.id, label=user.name or user.id)
         for user in await hass.auth.async_get_users()
@@ -221,7 +221,7 @@ def _whom_to_notify(hass: HomeAssistant, told: list[str]) -> dict[vol.Marker, ob
 
 
 def _ways_to_notify(hass: HomeAssistant) -> list[SelectOptionDict]:
-    """List the notify actions of phones, and the notify entities that are not printers of ours."""
+    """List the notify actions, except general actions, and the notify entities, except those of our own printers."""
     printers = {
         entry.entity_id
         for entry in er.async_get(hass).entities.values()

@@ -1,4 +1,4 @@
-"""Codes that release a job at its printer: kept hashed, and slow to guess."""
+"""Codes that release a job at its printer: stored as hashes, with pauses after wrong guesses."""
 
 import hashlib
 import hmac
@@ -14,14 +14,16 @@ from ..const import DOMAIN
 from ..fair_queue import FairQueue
 from ..input_error import InputError
 
-# Characters of a code.
+# Minimum and maximum number of characters of a code.
 MIN_CODE: Final = 4
 MAX_CODE: Final = 64
-# Wrong codes before the next must wait PAUSE_START seconds, twice as long each time up to PAUSE_LIMIT.
+# Number of wrong guesses in a row after which the next guess must wait.
 MAX_WRONG: Final = 5
+# Seconds of the first pause after wrong guesses; each further wrong guess doubles the pause.
 GUESS_PAUSE_START: Final = 30
+# Seconds of the longest pause after wrong guesses.
 GUESS_PAUSE_LIMIT: Final = 900
-# Codes with the user who guessed them, whose wrong guesses are remembered.
+# Maximum number of pairs of code and user whose wrong guesses are remembered.
 MAX_GUESSED: Final = 500
 
 PLAIN: Final = "none"
@@ -34,19 +36,19 @@ _SALT_BYTES: Final = 16
 async def async_hash_code(
     hass: HomeAssistant, code: bytes, encryption: str = PLAIN, *, owner: str | None = None
 ) -> str:
-    """Make what is stored of a code; `owner` is the user or device whose turn it is."""
+    """Hash a code to be stored; `owner` is the user or device under which this waits for its turn."""
     async with async_get_code_checker(hass).turns.place(owner):
         return await hass.async_add_executor_job(hash_code, code, encryption)
 
 
 def hash_code(code: bytes, encryption: str = PLAIN) -> str:
-    """Make what is stored of a code, which a device may have sent as a digest. Blocks for a moment."""
+    """Hash a code to be stored; a device may have sent the code as a digest. Blocks for a moment."""
     salt = secrets.token_bytes(_SALT_BYTES)
     return f"{encryption}:{salt.hex()}:{_digest(code, salt).hex()}"
 
 
 def is_code(code: str, stored: str) -> bool:
-    """Check a code against what was stored. Blocks for a moment."""
+    """Whether a code matches the stored hash. Blocks for a moment."""
     encryption, salt, digest = stored.split(":")
     sent = code.encode()
     if encryption == SHA256:
@@ -60,7 +62,7 @@ def _digest(code: bytes, salt: bytes) -> bytes:
 
 class _Wrong(NamedTuple):
     guesses: int
-    # Monotonic; no other guess is checked before.
+    # No other guess is checked before this time (monotonic clock).
     until: float
 
 
@@ -71,15 +73,16 @@ class CodeChecker:
         self._hass = hass
         # One code at a time, since each check takes memory for a moment.
         self.turns = FairQueue(1)
-        # The code guessed last comes last.
+        # By code and user; the pair that was guessed last comes last.
         self._wrong = LimitedSizeDict[tuple[str, str | None], _Wrong](size_limit=MAX_GUESSED)
 
     async def async_check(
         self, stored: str, code: str | None, title: str, user_id: str | None
     ) -> None:
-        """Check a code that a user gives for the job with this title.
+        """Check a code that a user enters for the job with this title.
 
-        Each user has guesses of their own, so that nobody keeps another from a job; all unknown users share theirs.
+        Wrong guesses count for each user separately, so that nobody locks another user out of a job; all unknown users
+        count together.
         Raises InputError: code_missing, code_wrong, code_too_often.
         """
         if not code:

@@ -1,6 +1,6 @@
 """Who may do what, who may answer, and what a user sees of a job: its facts and its first page.
 
-Rights are those of whoever set a call off: an automation's call has no user, and so would have every right.
+The rights of the person who set a call off count: an automation's call has no user, so it would have every right.
 """
 
 from collections.abc import Mapping
@@ -37,19 +37,20 @@ from ..jobs.job import REJECTED, Job, PersonReason
 from .initiator import Initiator, async_find_initiator
 
 PICTURE_URL: Final = f"/api/{const.DOMAIN}/job_picture"
-# The part of an address that proves what it was made for.
+# The query parameter with the proof that `async_proven_path` made an address.
 PROOF_PARAMETER: Final = "proof"
-# Addresses may hold lone surrogates.
+# The encoding of addresses, which may contain lone surrogates.
 _ANY: Final = ("utf-8", "surrogatepass")
 
 
 async def async_check_caller(
     hass: HomeAssistant, context: Context, entity_id: str | None, policy: str
 ) -> Initiator:
-    """Check that the caller, and the person behind the call, have the policy on an entity; return who began it.
+    """Check that the caller, and the person who began the call, have the policy on an entity; return who began it.
 
-    What no person began may do everything, and here so may what is forgotten. Run by its own trigger, an automation may
-    read whatever the administrator who wrote it wants. Raises as `async_check_entity`.
+    A call that no person began may do everything. So may a call whose beginning is forgotten; `async_check_change` is
+    stricter. An automation that runs by its own trigger may read whatever the administrator who wrote it wants. Raises
+    as `async_check_entity` does.
     """
     await async_check_entity(hass, context, entity_id, policy)
     who = await async_find_initiator(hass, context)
@@ -63,7 +64,7 @@ async def async_check_caller(
 async def async_check_printer(
     hass: HomeAssistant, target: Target, context: Context, policy: str = POLICY_CONTROL
 ) -> Initiator:
-    """Check the policy on a printer's status entity. Returns and raises as `async_check_caller`."""
+    """Check the policy on a printer's status entity. Returns and raises as `async_check_caller` does."""
     entity_id = status_entity(hass, target.entry, target.printer_key)
     return await async_check_caller(hass, context, entity_id, policy)
 
@@ -71,10 +72,10 @@ async def async_check_printer(
 async def async_check_change(
     hass: HomeAssistant, context: Context, entity_id: str | None, title: str
 ) -> Initiator:
-    """Check that a call may change something, such as the job with this title; return who began it.
+    """Check that a call may change something, such as the job with this title; return who began the call.
 
-    It needs control of the entity. What is forgotten may be anybody's: it changes nothing unless everybody may.
-    Raises as `async_check_caller`, and InputError: beginning_forgotten_here.
+    The call needs control of the entity. Anybody may have made a call whose beginning is forgotten, so that call may
+    only change what every user controls. Raises as `async_check_caller` does, and InputError: beginning_forgotten_here.
     """
     who = await async_check_caller(hass, context, entity_id, POLICY_CONTROL)
     if who.forgotten and await async_is_not_for_all(hass, entity_id):
@@ -85,13 +86,13 @@ async def async_check_change(
 async def async_check_job(
     hass: HomeAssistant, target: Target, job: Job, context: Context
 ) -> Initiator:
-    """Check that a call may change a job at a printer, or take it there. Returns and raises as `async_check_change`."""
+    """Check that a call may change a job at a printer, or move it there. Returns and raises as `async_check_change`."""
     entity_id = status_entity(hass, target.entry, target.printer_key)
     return await async_check_change(hass, context, entity_id, job.spec.title)
 
 
 async def async_is_not_for_all(hass: HomeAssistant, entity_id: str | None) -> bool:
-    """Whether some active user has no control of an entity; without an entity, only administrators have it."""
+    """Whether some active user has no control of an entity. For None, only administrators have control."""
     return any(
         user.is_active
         and not user.system_generated
@@ -107,7 +108,7 @@ async def async_is_not_for_all(hass: HomeAssistant, entity_id: str | None) -> bo
 async def async_may_approve(
     hass: HomeAssistant, options: Mapping[str, Any], user_id: str | None
 ) -> bool:
-    """Whether a user may approve jobs: one of the chosen approvers, or an administrator if there are none."""
+    """Whether a user may approve jobs: as a chosen approver, or as an administrator if no approvers are chosen."""
     if user_id is None or (user := await hass.auth.async_get_user(user_id)) is None:
         return False
     return is_approver(options, user)
@@ -121,7 +122,7 @@ def is_approver(options: Mapping[str, Any], user: User) -> bool:
 @singleton(f"{const.DOMAIN}_page_key")
 @callback
 def _key(hass: HomeAssistant) -> bytes:
-    # New at each start: Home Assistant's own signatures do not survive a restart either.
+    # The key is new at each start: Home Assistant's own signatures do not survive a restart either.
     return secrets.token_bytes()
 
 
@@ -131,9 +132,10 @@ def _proof(hass: HomeAssistant, path: str, until: str) -> str:
 
 @callback
 def async_proven_path(hass: HomeAssistant, path: str, lasts: timedelta) -> str:
-    """Make a picture's address for those to whom it is sent: signed, and with a proof that it was sent.
+    """Make a picture's address for the people to whom it is sent: signed, and with a proof that it was sent.
 
-    The signature alone proves nothing: whoever makes a media player play an address gets it signed for the same user.
+    The signature alone proves nothing: anybody who makes a media player play an address gets that address signed for
+    the same user.
     """
     until = str(int(time() + lasts.total_seconds()))
     proven = f"{path}?{PROOF_PARAMETER}={until}-{_proof(hass, path, until)}"
@@ -141,14 +143,14 @@ def async_proven_path(hass: HomeAssistant, path: str, lasts: timedelta) -> str:
 
 
 def is_proven(request: web.Request) -> bool:
-    """Whether `async_proven_path` made the request's address, and it still holds."""
+    """Whether `async_proven_path` made the request's address, and the address is still valid."""
     until, _, proof = request.query.get(PROOF_PARAMETER, "").partition("-")
     expected = _proof(request.app[KEY_HASS], request.path, until)
     return hmac.compare_digest(proof.encode(*_ANY), expected.encode()) and time() < int(until)
 
 
 def may_answer(options: Mapping[str, Any], user: User, job: Job, *, may_control: bool) -> bool:
-    """Whether a user may answer for what a job waits for; `options` are those of its box."""
+    """Whether a user may answer the question that a job waits for; `options` are the options of the job's box."""
     if not (job.asks_for and may_control):
         return False
     return job.asks_for != PersonReason.APPROVAL or is_approver(options, user)
@@ -162,10 +164,10 @@ def may_see_document(
     may_control: bool,
     proven: bool = False,
 ) -> bool:
-    """Whether a user may see a job's document: whoever asked for it, or may answer for it.
+    """Whether a user may see a job's document: only a user who asked for the job, or who may answer for it.
 
-    A job with a code is only for whoever asked for it, and for nobody if the code is somebody else's. `proven`: the
-    address was sent to approvers, which is the only right of a system's user.
+    The document of a job with a code is only for the user who asked for the job, and for nobody if the code is somebody
+    else's. `proven`: the address was sent to approvers. A system user may see only documents with such an address.
     """
     if user.system_generated:
         return proven and job.asks_for == PersonReason.APPROVAL
@@ -175,9 +177,9 @@ def may_see_document(
 
 
 def hide_rejection(options: Mapping[str, Any], user: User | None, job: Job) -> Job:
-    """Hide why a job was rejected, and its document, from a user (None: unknown) who did not ask and is no approver.
+    """Hide why a job was rejected, and its document, unless the user (None: unknown) asked for it or is an approver.
 
-    "Grounded, no games" is not for grandma.
+    Grandma, for example, must not read "Grounded, no games".
     """
     if job.reason != REJECTED or (
         user and (user.id == job.spec.asker.user_id or is_approver(options, user))
@@ -190,7 +192,7 @@ def hide_rejection(options: Mapping[str, Any], user: User | None, job: Job) -> J
 async def async_hide_rejection(
     hass: HomeAssistant, options: Mapping[str, Any], job: Job, context: Context
 ) -> Job:
-    """Apply `hide_rejection` for whoever began this context; automations run by their own trigger see everything."""
+    """Apply `hide_rejection` for who began this context; an automation that runs by its own trigger sees everything."""
     if job.reason != REJECTED or (who := await async_find_initiator(hass, context)).independent:
         return job
     user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
@@ -200,9 +202,10 @@ async def async_hide_rejection(
 def hide_from_others(
     view: JsonObjectType, options: Mapping[str, Any], user: User, job: Job, *, may_control: bool
 ) -> JsonObjectType:
-    """Hide what a user may not see of a job's view.
+    """Hide the fields of a job's view that a user may not see.
 
-    Devices and addresses are for those who may control the printer; users for approvers, administrators, themselves.
+    Only a user who may control the printer sees `source`, which names devices and addresses. Only approvers,
+    administrators and the asker see `user_id`.
     """
     hidden = {} if may_control else {"source": None}
     if not (job.spec.asker.user_id == user.id or user.is_admin or is_approver(options, user)):
@@ -211,13 +214,13 @@ def hide_from_others(
 
 
 class JobPictureView(HomeAssistantView):
-    """Serves the first page of a job that is not over, to whoever asked for it or may answer for it."""
+    """Serves the first page of an unfinished job to the user who asked for it, and to users who may answer for it."""
 
     url = f"{PICTURE_URL}/{{job_id:[0-9A-Z]{{26}}}}"
     name = f"api:{const.DOMAIN}:job_picture"
 
     async def get(self, request: web.Request, job_id: str) -> web.Response:
-        """Serve the picture; 404 if there is none, or none for this user."""
+        """Serve the picture; answer with a 404 if there is none, or if this user may not see it."""
         hass: HomeAssistant = request.app[KEY_HASS]
         user: User = request[KEY_HASS_USER]
         try:
@@ -246,7 +249,7 @@ class JobPictureView(HomeAssistantView):
 
 
 def _document(job: Job, path: Path) -> Document | None:
-    """Find the document of a job that is not over; None if its pages cannot be drawn."""
+    """Return the document of an unfinished job; None if the job is over or its pages cannot be drawn."""
     if job.is_final or not job.has_document:
         return None
     document = replace(job.current_delivery.document, path=path)
@@ -254,14 +257,14 @@ def _document(job: Job, path: Path) -> Document | None:
 
 
 def picture_url(job: Job) -> str | None:
-    """Make the address of a job's picture, without a signature; None without a picture."""
+    """Make the address of a job's picture, without a signature; None if there is no picture."""
     drawable = _document(job, job.current_delivery.document.path) is not None
     return f"{PICTURE_URL}/{job.job_id}" if drawable else None
 
 
 @callback
 def async_picture_path(hass: HomeAssistant, job: Job) -> str | None:
-    """Make the signed address of a job's picture for its approvers, for as long as it waits; None without a picture."""
+    """Make the signed address of a job's picture for approvers, valid while the job may wait; None if there is none."""
     if (url := picture_url(job)) is None:
         return None
     left = job.expires_at - dt_util.utcnow()
