@@ -30,9 +30,9 @@ from .hub import (
 from .scan_jobs import SCAN_JOBS, ScanJobs, async_get_scan_jobs
 from .scan_view import ScanPictureView, ScanView
 
-# Between two looks at which scanners there are, and at which kept scans are too old.
+# Time between two refreshes of the list of scanners, and between two deletions of old scans.
 INTERVAL: Final = timedelta(minutes=15)
-# Seconds at least between two looks that changes at the box cause.
+# Minimum seconds between two such refreshes that are caused by updates of the coordinator.
 LOOK_SPACING: Final = 60.0
 
 
@@ -44,7 +44,10 @@ def async_setup(hass: HomeAssistant) -> None:
 
 
 async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Follow a box's scanners while the preview feature is on. Call it before the entities are made. Raises OSError."""
+    """Keep track of a box's scanners while the preview feature is on. Raises OSError.
+
+    Call this before the platforms are set up, since their entities need the scanners.
+    """
     hub = hass.data.setdefault(HUBS, {})[entry.entry_id] = ScannerHub(hass, entry)
     await hub.async_load()
     jobs = ScanJobs(hass, entry, hub)
@@ -59,7 +62,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
         if not is_enabled(hass):
             return
         if entry.state is ConfigEntryState.LOADED and not jobs.is_resumed:
-            # Resuming needs the loaded entry's printers and files, but not the box, which may be offline.
+            # Resume even while the box is offline: this needs only the printers and files of the loaded entry.
             jobs.resume()
             for task_id, ended in hub.to_forget.items():
                 hub.forget(task_id, ended, FORGET_PAUSE if ended else 0)
@@ -72,13 +75,13 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
 
     @callback
     def on_state() -> None:
-        # Cards and the home network see only boxes that are set up; their scanners may have been known before.
+        # Cards and the home network show the scanners of loaded entries only, so notify them of each change of state.
         hub.notify_known()
         if entry.state is ConfigEntryState.LOADED:
             look()
 
     async def prune(_now: datetime) -> None:
-        # Scans grow old while the feature is off, too.
+        # Kept scans expire while the preview feature is off, too.
         await jobs.async_prune()
 
     async def on_switch(_data: labs.EventLabsUpdatedData) -> None:
@@ -104,7 +107,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
 
 
 async def async_close(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Stop the box's scans before what they need is stopped. They go on at its next instance."""
+    """Stop the box's scans, which the next setup resumes. Call this before the job queue is drained: copies use it."""
     await async_get_scan_jobs(hass, entry).async_close()
 
 
@@ -119,12 +122,12 @@ def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry, hub: Scanne
         same = next((one for one in printers if one.name == scanner.name), None)
         known = registry.async_get_device_by_identifier(identifier, entry.entry_id)
         if known is not None and known.name and known.name.startswith(scanner.name):
-            # It got its name when it was new, and its entities are named after that.
+            # Keep the name with which the device was registered, since its entities are named after it.
             info = DeviceInfo(identifiers={identifier}, name=known.name)
         elif same is None:
             info = DeviceInfo(identifiers={identifier}, name=scanner.name)
         else:
-            # Usually the scanner of that printer: with one name, nobody could tell the two devices apart.
+            # A printer has the same name, usually because the scanner is a part of it. Tell the two devices apart.
             info = DeviceInfo(
                 identifiers={identifier},
                 translation_key="scanner",
@@ -140,6 +143,6 @@ def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry, hub: Scanne
 
 @callback
 def _remove_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Remove the devices of scanners, and their entities with them."""
+    """Remove the entry's scanner devices, and with them their entities."""
     for _, device in scanner_devices(hass, entry):
         dr.async_get(hass).async_remove_device(device.id)

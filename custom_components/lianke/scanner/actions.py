@@ -68,14 +68,14 @@ from .scan_view import file_path, may_use, picture_paths
 
 SERVICE_SCAN: Final = "scan"
 SCRIPT_DOMAIN: Final = "script"
-# Seconds to wait for the script that gets a scan; one that takes longer goes on by itself.
+# Seconds to wait for the end of the script that receives a scan; a slower script goes on, but its response is ignored.
 SEND_TO_SECONDS: Final = 60
-# The states that can follow `waiting`.
+# States that can follow `waiting`.
 _AFTER: Final = (ScanState.SCANNING, ScanState.FINISHING, ScanState.CANCELED)
 _ANSWERS: Final = (ScanAnswer.NEXT, ScanAnswer.AGAIN, ScanAnswer.FINISH)
-# The id in a button need not be secret: only users who may control the scanner can answer.
+# The scan's id in a button need not be secret, because only users who may control the scanner can answer.
 _SCAN_BUTTON: Final = re.compile(r"LIANKE_SCAN_(NEXT|AGAIN|FINISH)_([0-9A-Z]{26})")
-# The print options that a copy has.
+# Print options that the action `copy` accepts.
 _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
 
 _WAIT: Final = {
@@ -123,7 +123,10 @@ CONTINUE_SCAN_SCHEMA: Final = vol.Schema(
 
 @callback
 def _resolve(hass: HomeAssistant, data: dict[str, Any]) -> tuple[LiankeConfigEntry, str]:
-    """Find the one scanner of a call. Raises InputError: scanning_off, scanner_missing, target_several_scanners."""
+    """Return the entry and the id of the only scanner that a call targets.
+
+    Raises InputError: scanning_off, scanner_missing, target_several_scanners.
+    """
     if not is_enabled(hass):
         raise InputError("scanning_off")
     devices = async_targeted_devices(hass, TargetSelection(dict(data)))
@@ -141,7 +144,7 @@ def _resolve(hass: HomeAssistant, data: dict[str, Any]) -> tuple[LiankeConfigEnt
 
 
 async def _async_scanner(hass: HomeAssistant, call: ServiceCall) -> tuple[LiankeConfigEntry, str]:
-    """Find a call's scanner, which the caller, and whoever set the call off, must be allowed to control.
+    """Return what `_resolve` returns. The caller and the person behind the call must be allowed to control the scanner.
 
     Raises as `_resolve` and `async_check_change`.
     """
@@ -156,7 +159,10 @@ async def _async_scanner(hass: HomeAssistant, call: ServiceCall) -> tuple[Lianke
 async def _async_check(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, context: Context
 ) -> None:
-    """Check a scan's scanner in the same way. Raises as `async_check_change`."""
+    """Check that the caller and the person behind the call may control a scan's scanner.
+
+    Raises as `async_check_change`.
+    """
     await async_check_change(
         hass, context, scanner_status_entity(hass, entry, job.scanner_id), job.title
     )
@@ -205,7 +211,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
             raise InputError("id_card_on_glass")
         if data["straighten"]:
             raise InputError("scan_page_fixed")
-        # Each side of the card is cut from the corner of a page whose size must be known.
+        # Each side of the card is cut out as a fraction of the page, so the size of the page must be known.
         printing["sheet"], data["size"], most = ID_CARD, "A4", 2 if most is None else 3
     job = await jobs.async_start(
         scanner_id,
@@ -219,7 +225,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
 
 
 def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: str) -> str | None:
-    """Return the device id of the one printer that `_printers_with` finds, None for none or several."""
+    """Return the device id of the only printer that `_printers_with` finds; None if it finds none or several."""
     devices = [
         device.id
         for view in _printers_with(entry, scanner_name)
@@ -229,7 +235,10 @@ def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: st
 
 
 def _printers_with(entry: LiankeConfigEntry, scanner_name: str) -> list[PrinterSnapshot]:
-    """List the printers that a scanner may be part of: those of its name, else all of its box."""
+    """List the printers that a scanner may be a part of.
+
+    These are the printers whose name or model is the scanner's name; if there are none, all printers of the box.
+    """
     views = list(entry.runtime_data.coordinator.data.printers.values())
     return [view for view in views if scanner_name in (view.name, view.printer.model)] or views
 
@@ -238,7 +247,7 @@ def _printers_with(entry: LiankeConfigEntry, scanner_name: str) -> list[PrinterS
 def scanners_by_printer(
     hass: HomeAssistant, entry: LiankeConfigEntry
 ) -> dict[str, tuple[str, str]]:
-    """Map each printer's key to the id and the device id of the scanner that is offered beside it."""
+    """Map the keys of printers to the id and the device id of the scanner that the card offers with each printer."""
     found: dict[str, tuple[str, str]] = {}
     for scanner in async_get_hub(hass, entry).scanners.values():
         device = scanner_device(hass, entry, scanner.scanner_id)
@@ -279,9 +288,9 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
 async def _async_send_to(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, context: Context
 ) -> None:
-    """Run the script of the options with the files of a scan, and wait up to SEND_TO_SECONDS for its end.
+    """Pass the files of a scan to the script that the options name, and wait up to SEND_TO_SECONDS for its end.
 
-    Raises InputError: scan_no_files, scan_no_script, and scan_not_handed_on with the `error` of the script's response.
+    Raises InputError: scan_no_files, scan_no_script, and scan_not_handed_on if the script's response has an `error`.
     """
     script = er.async_get(hass).async_get(entry.options.get(CONF_SCAN_SCRIPT, ""))
     if script is None or not hass.services.has_service(SCRIPT_DOMAIN, script.unique_id):
@@ -306,7 +315,7 @@ async def _async_send_to(
 
 
 async def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConfigEntry, ScanJob]:
-    """Find a scan of any loaded box. Raises InputError: scanning_off, scan_gone."""
+    """Find a scan of any loaded box by its id. Raises InputError: scanning_off, scan_gone."""
     if not is_enabled(hass):
         raise InputError("scanning_off")
     for entry in async_loaded_entries(hass):
@@ -320,7 +329,10 @@ async def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConf
 async def _async_outcome(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, call: ServiceCall
 ) -> ServiceResponse:
-    """Wait if the call asks for it, and describe the scan. Raises its failure if nobody gets a response."""
+    """Wait for the scan if the call asks for that, and return its description.
+
+    If the caller wants no response, raises HomeAssistantError for a failed scan.
+    """
     if call.data["wait"]:
         seconds = call.data.get("wait_timeout", DEFAULT_WAIT).total_seconds()
         job = await async_get_scan_jobs(hass, entry).async_wait(job.job_id, seconds)
@@ -371,7 +383,7 @@ async def async_describe_scan(
 
 @callback
 def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
-    """Describe for the card the scanners that a user may control, with their abilities and newest scan."""
+    """List for the card the scanners that a user may control, each with its abilities and its newest scan."""
     found: list[JsonObjectType] = []
     for entry in async_loaded_entries(hass):
         jobs = async_get_scan_jobs(hass, entry)
@@ -404,7 +416,8 @@ def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:
 
 
 def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonObjectType:
-    # All in Home Assistant's language, as `detail` is: the card would show the key in the user's.
+    # `detail` is in Home Assistant's language, so send the whole message in that language: the card would translate
+    # the key into the user's.
     whole = job.reason == NOT_PRINTED and error_text(hass, job.reason, {"detail": job.detail})
     return {
         "scan_id": job.job_id,
@@ -440,7 +453,7 @@ SCAN_ACTIONS: Final = {
 
 @callback
 def async_follow_waiting(hass: HomeAssistant) -> None:
-    """Ask on the phones of whoever scans, while a scan waits for its next page, and handle the buttons."""
+    """While a scan waits for its next page, ask on the phones of the person who scans; handle the buttons there."""
 
     @callback
     def on_scan(update: ScanUpdate) -> None:
@@ -470,7 +483,7 @@ def async_follow_waiting(hass: HomeAssistant) -> None:
 
 
 async def _async_tell(hass: HomeAssistant, update: ScanUpdate) -> None:
-    """Ask on the phones of whoever scans what comes next, or clear the question there."""
+    """Ask on the phones of the person who scans what to do next; if the scan no longer waits, clear the question."""
     entry, job = update
     message, title = CLEAR_NOTIFICATION, None
     data: dict[str, Any] = {"tag": f"{DOMAIN}_{job.job_id}"}

@@ -1,4 +1,4 @@
-"""The scanners behind a box: which there are, what they can do, and whether one is in use."""
+"""The scanners of a box: their list, what they can do, and whether they are in use."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -35,34 +35,40 @@ from .scan_job import ScanRequest
 
 _LOGGER = logging.getLogger(__name__)
 
-# The preview feature of Home Assistant Labs that scanning is behind.
+# The preview feature of Home Assistant Labs that enables scanning.
 FEATURE: Final = "scanning"
-# Scans of a scanner that the house may begin in a minute: whoever lets them come to their end needs no more.
+# Maximum number of scans per scanner and minute that the house (its people and automations) may begin. A scan that runs
+# to its end takes so long that nobody needs more.
 MAX_STARTS: Final = 12
-# Scans that the home network may begin besides, and those of one device.
+# Maximum number of scans per scanner and minute that all devices of the home network together may begin.
 MAX_LAN_STARTS: Final = 10
+# Maximum number of scans per scanner and minute that one device of the home network may begin.
 MAX_LAN_STARTS_A_DEVICE: Final = 8
-# Seconds that a scan waits while others have the scanner.
+# Seconds that a new scan waits while others use the scanner; then it is refused with `scanner_busy`.
 SCANNER_TURN_SECONDS: Final = 20.0
-# Seconds to wait for the list of scanners after a start.
+# Seconds that a call waits after a start for the first list of scanners; then it goes on without the list.
 SCANNER_LIST_SECONDS: Final = 20.0
-# Seconds from the end of a stack until the service is asked to forget it: more pages may come after its end.
+# Seconds after the end of a feeder's scan before the service is asked to forget it, since late pages may come; also the
+# seconds between two tries.
 FORGET_PAUSE: Final = 120.0
-# How often it is asked if it does not answer.
+# How many times the service is asked to forget a scan if it does not answer.
 FORGET_TRIES: Final = 5
-# Scans that the service must still forget, by task id: the answer's shape at their end, or "" to forget them in any
-# case.
+# Records of the scans that the service must still forget, by task id. A record is the shape of the scan's last answer:
+# the service must forget the scan only while its answer has this shape. If the record is "", the shape does not matter.
 TO_FORGET: Final = Kind[str]("scan_task", json.dumps, json.loads)
-# Of a scanner's abilities: words that are read, sizes, and the depth of the answer.
+# Maximum number of words read from the answer about a scanner's abilities, and of items in each list or object there.
 MAX_WORDS: Final = 500
+# Maximum number of a scanner's paper sizes, and of values read from one of its fields about duplex.
 MAX_SIZES: Final = 40
+# Maximum number of nested levels read from the answer about a scanner's abilities.
 MAX_ABILITIES_DEPTH: Final = 6
 _BETWEEN_WORDS: Final = re.compile(r"[,;|\s]+")
-# The scanners of a box have changed, or what is known of them.
+# Sent when the list of a box's scanners, or what is known about a scanner, may have changed.
 SIGNAL_SCANNERS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scanners_changed")
-# The same, or what the scanners do.
+# Sent together with SIGNAL_SCANNERS, and when the activity of a scanner changes.
 SIGNAL_SCANS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scans_changed")
-# The first word is what the vendor's clients send unless the scanner names another.
+# Words that scanners use for each color mode, the preferred word first. The first word is what the vendor's clients
+# send, and what a scanner gets if its own words are unknown.
 _COLOR_WORDS: Final[Mapping[ScanColor, tuple[str, ...]]] = {
     ScanColor.COLOR: ("RGB24", "RGB48", "Color", "RGB"),
     ScanColor.GRAY: ("Grayscale8", "Grayscale16", "Gray", "Grey", "Grayscale"),
@@ -79,14 +85,14 @@ _NO_LETTERS: Final = re.compile(r"[\W_]+")
 
 
 def scanner_identifier(entry: LiankeConfigEntry, scanner_id: str) -> tuple[str, str]:
-    """No printer's identifier in the device registry begins like this one."""
+    """Return a scanner's identifier in the device registry; no printer's identifier begins in the same way."""
     return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}/scanner/{scanner_id}"
 
 
 def scanner_status_entity(
     hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str
 ) -> str | None:
-    """Find the entity whose permissions count for a scanner."""
+    """Find a scanner's status entity; a user's permissions for this entity apply to the scanner."""
     unique_id = f"{scanner_identifier(entry, scanner_id)[1]}_scanner_status"
     return er.async_get(hass).async_get_entity_id("sensor", DOMAIN, unique_id)
 
@@ -119,16 +125,16 @@ def is_enabled(hass: HomeAssistant) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Abilities:
-    """What a scanner can do. None means unknown, and is not refused."""
+    """What a scanner can do. A field is None if that is unknown; then it is no reason to refuse a scan."""
 
-    colors: Mapping[ScanColor, str] | None = None  # The scanner's word for each of ours.
+    colors: Mapping[ScanColor, str] | None = None  # The scanner's word for each color mode.
     sources: frozenset[ScanSource] | None = None
     duplex: bool | None = None
     sizes: tuple[str, ...] | None = None
 
     @classmethod
     def from_params(cls, params: Mapping[str, object]) -> Abilities:
-        """Look for known words anywhere in `scanner_params`: no document describes its fields."""
+        """Read the answer of `scanner_params`. Its fields are undocumented, so look for known words anywhere in it."""
         fields = [*_ability_fields(params)]
         words = dict.fromkeys(islice(_ability_words(fields), MAX_WORDS))
         by_sign = {_NO_LETTERS.sub("", word).casefold(): word for word in words}
@@ -148,10 +154,10 @@ class Abilities:
         )
 
     def fields(self, request: ScanRequest) -> dict[str, JsonValue]:
-        """Make the fields of `POST /scanning/job`, in the scanner's words.
+        """Return the fields of `POST /scanning/job` for a request, in the scanner's words.
 
-        Raises InputError for what the scanner is known not to do: scan_no_source, scan_no_color, scan_duplex_glass,
-        scan_no_duplex, scan_no_size.
+        Raises InputError for what the scanner is known not to support: scan_no_glass, scan_no_feeder, scan_no_color,
+        scan_no_gray, scan_no_mono, scan_duplex_glass, scan_no_duplex, scan_no_size.
         """
         if self.sources is not None and request.source not in self.sources:
             raise InputError(f"scan_no_{request.source}")
@@ -173,7 +179,7 @@ class Abilities:
         return {
             "colorMode": color,
             "inputSource": "ADF" if request.source is ScanSource.FEEDER else "Platen",
-            # Always JPEG: the pages of a PDF could not be changed any more.
+            # Always request JPEG, because the pages inside a PDF could not be changed afterwards.
             "format": "JPEG",
             "duplex": int(request.duplex),
             **({"size": size} if size else {}),
@@ -181,7 +187,7 @@ class Abilities:
 
 
 def _ability_fields(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
-    """Yield the fields in a JSON value, also those within others; the items of a list have no name."""
+    """Yield the name and value of each field at any level of a JSON value. The items of a list have an empty name."""
     if depth == MAX_ABILITIES_DEPTH or not isinstance(value, dict | list):
         return
     items = value.items() if isinstance(value, dict) else (("", inner) for inner in value)
@@ -191,14 +197,14 @@ def _ability_fields(value: object, depth: int = 0) -> Iterator[tuple[str, object
 
 
 def _ability_words(fields: Iterable[tuple[str, object]]) -> Iterator[str]:
-    """Yield the words in names and values."""
+    """Yield the words in the names and text values of fields."""
     for name, value in fields:
         texts = _BETWEEN_WORDS.split(value[:1000]) if isinstance(value, str) else []
         yield from filter(None, [name, *(to_text(text, 40) for text in texts)])
 
 
 def _says_duplex(fields: Iterable[tuple[str, object]]) -> bool | None:
-    """Read the fields with "duplex" in their names; None if there is none with a boolean."""
+    """Return whether any field with "duplex" in its name is true; None if no such field holds a boolean."""
     said: list[bool] = []
     for name, value in fields:
         if "duplex" in name.casefold():
@@ -210,10 +216,10 @@ def _says_duplex(fields: Iterable[tuple[str, object]]) -> bool | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownScanner:
-    scanner_id: str  # What it was first known by; never changes.
-    service_id: str  # What the service calls it now.
+    scanner_id: str  # Our id: the first id that the service gave the scanner. Never changes.
+    service_id: str  # The scanner's present id at the service.
     name: str
-    present: bool = True  # On the service's last list.
+    present: bool = True  # Whether the scanner is on the service's last list.
     abilities: Abilities | None = None
 
 
@@ -223,8 +229,8 @@ class ScannerHub:
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
-        # Scanners from before the restart, until the service lists them. A device's name may say more than the
-        # service's.
+        # Until the service sends its list, assume the scanners from before the restart. Prefer their stored names: the
+        # name of a device may have a word added to it.
         names = entry.runtime_data.storage.scanners
         self.scanners = {
             scanner_id: KnownScanner(
@@ -235,12 +241,12 @@ class ScannerHub:
             for scanner_id, device in (scanner_devices(hass, entry) if is_enabled(hass) else ())
         }
         self._places: defaultdict[str, FairQueue] = defaultdict(lambda: FairQueue(1))
-        # When scans began (the loop's clock), and for which device; None is the house.
+        # By scanner: when its latest scans began (the loop's clock), and for which device (None: the house).
         self._begun: defaultdict[str, deque[tuple[float, str | None]]] = defaultdict(
             lambda: deque(maxlen=MAX_STARTS + MAX_LAN_STARTS)
         )
         self._listed = asyncio.Event()
-        # Kept for requests that outlive the unloaded box.
+        # A reference for requests that go on after the entry is unloaded.
         self.service = entry.runtime_data.client.scanners
         self._ledger = entry.runtime_data.queue.ledger
         self._to_forget = Table(TO_FORGET, entry.entry_id)
@@ -251,11 +257,11 @@ class ScannerHub:
 
     @property
     def to_forget(self) -> dict[str, str]:
-        """Scans that the service must still forget, as in TO_FORGET."""
+        """The records of the scans that the service must still forget, by task id (see TO_FORGET)."""
         return {**self._ledger.latest(self._to_forget)}
 
     async def async_note_to_forget(self, task_id: str) -> None:
-        """Note that the next start must have the service forget a scan. Raises HomeAssistantError: disk_full."""
+        """Record that the next start must ask the service to forget a scan. Raises HomeAssistantError: disk_full."""
         try:
             await self._ledger.commit(lambda view: view.put(self._to_forget, task_id, ""))
         except LedgerRefusedError as err:
@@ -263,7 +269,7 @@ class ScannerHub:
 
     @callback
     def report_to_forget(self, task_id: str, ended: str | None) -> None:
-        """Store in TO_FORGET how a scan `ended`; None removes it, as it need not be forgotten any more."""
+        """Write `ended` as a scan's TO_FORGET record. None deletes the record: the scan need no longer be forgotten."""
 
         def change(view: View) -> None:
             if ended is None:
@@ -276,11 +282,11 @@ class ScannerHub:
 
     @property
     def is_listed(self) -> bool:
-        """Whether the first look for scanners since the start is over, whatever came of it."""
+        """Whether the first refresh since the start is over, even if it failed."""
         return self._listed.is_set()
 
     async def async_listed(self) -> None:
-        """Wait up to LIST_SECONDS until `is_listed`: before that, a scanner's abilities are unknown."""
+        """Wait up to SCANNER_LIST_SECONDS until `is_listed`: before that, a scanner's abilities are unknown."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SCANNER_LIST_SECONDS):
                 await self._listed.wait()
@@ -295,12 +301,12 @@ class ScannerHub:
 
     @callback
     def notify(self) -> None:
-        """Let entities and cards know that a scanner does something else."""
+        """Notify entities and cards that the activity of a scanner has changed."""
         async_dispatcher_send(self._hass, SIGNAL_SCANS)
 
     @callback
     def notify_known(self) -> None:
-        """Let these, and all that depends on which scanners there are, know that this has changed."""
+        """Notify all that use the list of scanners: the list, or what is known about a scanner, may have changed."""
         async_dispatcher_send(self._hass, SIGNAL_SCANNERS)
         self.notify()
 
@@ -316,7 +322,7 @@ class ScannerHub:
         self.notify_known()
 
     async def async_refresh(self) -> None:
-        """Ask the service for the scanners, and for the abilities of new ones, unless the box is offline."""
+        """Fetch the list of scanners, and the abilities that are still unknown, unless the box is offline."""
         try:
             if self._entry.runtime_data.coordinator.data.online is not False:
                 await self._async_list()
@@ -351,10 +357,10 @@ class ScannerHub:
                 await self._async_learn(key)
 
     def _match(self, rows: Sequence[Scanner]) -> dict[str, Scanner]:
-        """Key the listed scanners by what each was first known by.
+        """Return the listed scanners by our ids (`KnownScanner.scanner_id`).
 
-        One with a new service id, as after the box was bound again, is recognized by its name if no other has that
-        name.
+        When a box is bound again, the service gives its scanners new ids. Such a scanner is recognized by its name,
+        unless another scanner has the same name.
         """
         names = self._entry.runtime_data.storage.scanners | {
             key: one.name for key, one in self.scanners.items()
@@ -376,11 +382,11 @@ class ScannerHub:
         return found
 
     async def _async_learn(self, scanner_id: str) -> None:
-        """Ask what a scanner can do; what the service does not report stays unknown."""
+        """Fetch a scanner's abilities; abilities that the service does not report stay unknown."""
         scanners = self._entry.runtime_data.client.scanners
         service_id = self.scanners[scanner_id].service_id
         try:
-            # Nobody knows how a status looks: its shape goes into the report of unknown parts.
+            # A scanner's status is undocumented. Fetch it only so that its shape gets into the report of unknown parts.
             await scanners.status(service_id)
             abilities = Abilities.from_params(await scanners.params(service_id))
         except LiankeError as err:
@@ -392,7 +398,7 @@ class ScannerHub:
             self.notify_known()
 
     def get(self, scanner_id: str) -> KnownScanner:
-        """Raise InputError (scanner_gone) for a scanner that is unknown or not on the last list."""
+        """Return a scanner. Raises InputError: scanner_gone, if it is unknown or not on the service's last list."""
         known = self.scanners.get(scanner_id)
         if known is None or not known.present:
             raise InputError("scanner_gone")
@@ -406,13 +412,13 @@ class ScannerHub:
         return self._places[scanner_id].taken > 0
 
     def is_wanted_by_house(self, scanner_id: str) -> bool:
-        """Whether the house scans or waits to: it goes before devices of the home network."""
+        """Whether a scan of the house is under way or waits: it has priority over scans of the home network."""
         return self._places[scanner_id].is_wanted_by(None)
 
     def seconds_until_free(self, scanner_id: str, device: str | None = None) -> float:
-        """Return in how many seconds a device, or the house for None, may begin one more scan.
+        """Return the seconds until a device (None: the house) may begin another scan; 0 or less means now.
 
-        Scans that are canceled at once, again and again, would use up the account's requests.
+        There is a limit because scans that are begun and canceled all the time would use up the account's requests.
         """
         begun = self._begun[scanner_id]
         own = [at for at, by in begun if by == device]
@@ -426,9 +432,10 @@ class ScannerHub:
     async def using(
         self, scanner_id: str, device: str | None = None, *, is_begun: bool = False
     ) -> AsyncIterator[QueuePlace]:
-        """Wait for the turn of a device, or of the house, which goes first; keep others from the scanner in the block.
+        """Reserve the scanner during the block for a device, or for the house (None), which has priority.
 
-        Waits without a limit for a scan that `is_begun` already, else TURN_SECONDS. Raises InputError: scanner_busy.
+        Waits up to SCANNER_TURN_SECONDS for the scanner, or without a limit for a scan that the service has begun
+        already (`is_begun`). Raises InputError: scanner_busy.
         """
         places, patience = self._places[scanner_id], None if is_begun else SCANNER_TURN_SECONDS
         try:
@@ -449,9 +456,9 @@ class ScannerHub:
     ) -> str:
         """Start a scan; return its task id. Raises InputError: scanner_gone; LiankeError.
 
-        If this call is canceled, so is the scan, which may have started.
+        If this call is canceled, the scan is canceled too, since it may have started.
         """
-        # Not a task of the entry: an unload would lose the id of a scan that may have started.
+        # Not a task of the entry: an unload would cancel it, and the id of a scan that has started would be lost.
         start = self.service.start(self.get(scanner_id).service_id, fields)
         started = self._hass.async_create_background_task(start, "lianke: start a scan")
         try:
@@ -465,10 +472,10 @@ class ScannerHub:
     def cancel(
         self, task: str | asyncio.Task[str], place: QueuePlace, *, is_taken_up: bool = False
     ) -> None:
-        """Ask the service to cancel a scan, unless an unload is the cause and its box resumes it (`is_taken_up`).
+        """Ask the service to cancel a scan. Do nothing during an unload if the next setup resumes it (`is_taken_up`).
 
-        The place is kept until the service has answered, since it refuses other scans before that. If it does not
-        answer, the next start asks again. Whether the service cancels anything is not known.
+        The place is kept until the service has answered, because the service refuses other scans until then. If it
+        does not answer, the next start asks again. It is unknown whether the service really cancels the scan.
         """
         if is_taken_up and self._is_going:
             return
@@ -490,20 +497,24 @@ class ScannerHub:
                 place.give_back()
                 self.notify()
 
-        # Not a task of the entry: it goes on after an unload.
+        # Not a task of the entry, because it must go on after an unload.
         self._hass.async_create_background_task(cancel(), "lianke: cancel a scan")
 
     @callback
     def keep_at_service(self, task_id: str) -> None:
-        """Let the service keep a scan. If an unload may be the cause, the scan stays on the list to forget."""
+        """Delete a scan's TO_FORGET record, so that the service keeps the scan.
+
+        Do nothing during an unload, which may have interrupted the scan: the next start asks the service to forget it.
+        """
         if not self._is_going:
             self.report_to_forget(task_id, None)
 
     @callback
     def forget(self, task_id: str, ended: str, pause: float) -> None:
-        """Have the service forget a scan after `pause` seconds, if its shape is still `ended` ("": in any case).
+        """Ask the service after `pause` seconds to forget a scan whose answer still has the shape `ended`.
 
-        Whether the service does so is not known. What an unload or a restart interrupts is done at the next start.
+        If `ended` is "", the shape does not matter. If an unload or a restart interrupts this, the next start does it.
+        It is unknown whether the service really forgets the scan.
         """
         self.report_to_forget(task_id, ended)
         if self._is_going:
@@ -529,13 +540,13 @@ class ScannerHub:
         self._entry.async_create_background_task(self._hass, forget(), "lianke: forget a scan")
 
 
-# By entry id; the hub of each entry's last setup.
+# The hub of each entry's last setup, by entry id.
 HUBS: HassKey[dict[str, ScannerHub]] = HassKey(f"{DOMAIN}_scanners")
 
 
 @callback
 def async_get_hub(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScannerHub:
-    """Raise InputError (scanner_gone) for an entry that was removed."""
+    """Return an entry's hub. Raises InputError: scanner_gone, if the entry was removed."""
     if (hub := hass.data[HUBS].get(entry.entry_id)) is None:
         raise InputError("scanner_gone")
     return hub

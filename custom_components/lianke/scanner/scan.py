@@ -1,4 +1,4 @@
-"""One scan, from the service's task to files in the spool. Every scan comes through here."""
+"""One scan, from its start at the service to its files in the spool. Every scan of the integration runs here."""
 
 import asyncio
 from collections import Counter
@@ -41,49 +41,50 @@ from .scan_job import ScanRequest
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds for a whole scan: a feeder may hold fifty sheets.
+# Maximum seconds for a whole scan; a feeder may hold fifty sheets.
 SCAN_SECONDS: Final = 900.0
-# Once a scan has or may have ended: seconds without a change of the answer until no more pages are expected.
+# Seconds without a change of the service's answer, once a scan has or may have ended, until no more pages are expected.
 RESULT_SECONDS: Final = 60.0
-# Seconds until a scan is asked about: no scanner has moved over a page, and sent it, much sooner.
+# Seconds before the first poll of a scan: even a fast scanner takes about this long to scan and send a page.
 FIRST_PAUSE: Final = 5.0
-# Seconds between two polls: the service wants at most one in ten seconds from whoever waits for long.
+# Maximum seconds between two polls of a scan; the vendor advises one poll in ten seconds (lianke-api, "Ground rules").
 LONGEST_PAUSE: Final = 10.0
-# Seconds until a page is fetched again, doubled after each try.
+# Seconds before missing pages are fetched again; doubled after each try.
 RETRY_PAUSE: Final = 1.0
-# Failed polls in a row that reached the service; passing errors count only against SCAN_SECONDS.
+# Maximum number of polls in a row that the service answers with an error. Passing errors, such as a lost connection, do
+# not count; they only use up SCAN_SECONDS.
 MAX_FAILED_POLLS: Final = 5
-# Bytes of all files of one scan.
+# Maximum bytes of all files of one scan together.
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
-# Tries to fetch a page that is missing or not whole; the pauses between them are half a minute together.
+# How many times a missing or incomplete page is fetched; the pauses in between add up to half a minute.
 FETCHES: Final = 6
-# Seconds for all pages of a scan: 500 MB come in this time over a slow line.
+# Maximum seconds to fetch all pages of a scan, enough for 500 MB over a slow line.
 FETCH_SECONDS: Final = 1800.0
 
 _END_STATES: Final = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
-# Errors of polls that say nothing about the scan.
+# Errors of a poll that say nothing about the scan itself.
 _PASSING: Final = (LiankeConnectionError, BoxOfflineError, BoxNotRespondingError, TooFrequentError)
 _FAILED: Final = {TaskState.REVOKED: "scan_canceled", TaskState.FAILURE: "scan_failed"}
 _PASSING_CODES: Final = frozenset({5002, 10009})
 # Codes of a result that report no error.
 _FINE: Final = frozenset({None, 0, 200})
-# Bytes. In a shorter file, a page cannot be told apart from anything else.
+# Minimum bytes of a file whose type can be identified; a shorter file may be the beginning of anything.
 _LEAST_PAGE: Final = 16
 _INCOMPLETE: Final = "scan_incomplete"
 _UNCHECKED: Final = "scan_unchecked"
-# Why a part is no page, and the reason that the scan gets for it; else it is scan_fetch_failed.
+# Maps the reason why a part is not a page to the reason why the scan failed; other reasons become scan_fetch_failed.
 _SCAN_REASONS: Final = {
     _INCOMPLETE: _INCOMPLETE,
     _UNCHECKED: _UNCHECKED,
     "file_too_large": "scan_too_large",
 }
 _LASTING: Final = frozenset({_UNCHECKED, "file_too_large", "url_invalid"})
-# Names of what is no page, or only a thumbnail of one.
+# Names of fields whose content is not a page, or only the thumbnail of a page.
 _BESIDE: Final = re.compile(
     r"(?i)help|faq|logo|icon|brand|banner|avatar|qr_?code|thumb|preview|small"
 )
 _PAGES: Final = frozenset({FileType.JPEG, FileType.PNG, FileType.PDF})
-# The service's word for a scanner in use, also by a print; nobody knows its code.
+# "Busy", in the service's message when the scanner is in use, even by a print. The error code is unknown.
 _BUSY_WORD: Final = "忙"
 
 
@@ -97,7 +98,7 @@ class ScannedFile(NamedTuple):
 
 
 class ScanError(LiankeError):
-    """A failed scan: `reason` is the translation's key, `detail` the service's own words."""
+    """A failed scan: `reason` is the key of the translated text, `detail` the service's own message."""
 
     is_passing = False
 
@@ -107,17 +108,17 @@ class ScanError(LiankeError):
 
 
 class _IncompleteError(InputError):
-    """A page is missing or not whole, or could not be checked in time, however often it was fetched."""
+    """A page is missing or incomplete, or could not be checked in time; fetching it again may help."""
 
     reason = _INCOMPLETE
 
 
 class _NoPageError(_IncompleteError):
-    """What came is no file of a known kind: usually a page whose beginning is missing."""
+    """The data is no file of a known type: usually a page whose beginning is missing."""
 
 
 class _OtherError(_NoPageError):
-    """What came is a whole file, but no page: an error in place of a page, or an extra beside the pages."""
+    """The data is a file of a known type, but not a page: an error in place of a page, or an extra beside the pages."""
 
 
 class Scanned(NamedTuple):
@@ -136,17 +137,19 @@ async def async_scan_page(
     task_id: str | None = None,
     on_started: Callable[[str], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Scanned]:
-    """Scan what lies on the glass, or all that is in the feeder; yield at least one file. `device` is whose turn it is.
+    """Scan the page on the glass, or all pages in the feeder, for a device (None: the house); yield at least one file.
 
-    `on_started` gets the task's id once the service has taken the scan. With the `task_id` of such a scan, nothing is
-    scanned: its pages are fetched again. Files that are still there at the end of the block are deleted. The service is
-    then asked to forget the pages if all came whole, the scan surely ended well, and there is no doubt which parts are
-    pages; it must report first that nothing came after them. What `on_started` raises cancels the scan, and so does
-    canceling this call; without `on_started` and `task_id`, so does a restart.
+    `on_started` is called with the task id once the service has accepted the scan. With the `task_id` of an accepted
+    scan, nothing is scanned: the pages of that scan are fetched again. At the end of the block, files that are still
+    there are deleted. The service is then asked to forget the scan, but only if all pages came complete, the scan
+    certainly succeeded, and there is no doubt which parts are pages; it must first report that no more pages came.
 
-    Raises InputError for what the scanner cannot do, and while it is in use (scanner_busy); ScanError once the service
-    was asked, also where a scan may have happened (scan_in_doubt, scan_busy_in_doubt); LiankeError where it surely has
-    not; HomeAssistantError: disk_full.
+    An exception raised by `on_started` cancels the scan, and so does canceling this call. But an unload or a restart
+    does not cancel an accepted scan if `on_started` or `task_id` is given: the caller must resume that scan.
+
+    Raises InputError for what the scanner cannot do, or while it is in use (scanner_busy); ScanError for a scan that
+    failed, or may have been made (scan_in_doubt, scan_busy_in_doubt); any other LiankeError if certainly nothing was
+    scanned; HomeAssistantError: disk_full.
     """
     hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
     async with spool.scope():
@@ -162,7 +165,7 @@ async def async_scan_page(
                     if not may_have_arrived(err):
                         raise
                     if _BUSY_WORD in err.detail:
-                        # Without the service's words: they are Chinese, whatever the user reads.
+                        # Our own text says the same, so leave out the service's message, which is always in Chinese.
                         raise ScanError("scan_busy_in_doubt") from None
                     raise ScanError("scan_in_doubt", err.detail) from None
             try:
@@ -172,7 +175,7 @@ async def async_scan_page(
                 task = _Task(hass, entry, spool, request, task_id)
                 scanned, shape = await task.async_follow()
             except (asyncio.CancelledError, HomeAssistantError, InputError) as err:
-                # If the disk is full, whoever goes on with the scan fetches the pages later.
+                # If the disk is full, do not cancel a scan that is resumed later: its pages are fetched then.
                 if isinstance(err, asyncio.CancelledError) or not (is_noted and is_taken_up):
                     hub.cancel(task_id, place, is_taken_up=is_taken_up)
                 raise
@@ -196,7 +199,7 @@ async def async_scan_page(
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A scan at the service, from its start until its pages are here."""
+    """A scan at the service, from its start until its pages are fetched."""
 
     hass: HomeAssistant
     entry: LiankeConfigEntry
@@ -205,9 +208,10 @@ class _Task:
     task_id: str
 
     async def async_follow(self) -> tuple[Scanned, str | None]:
-        """Wait for the end and fetch the pages; return also the task's shape, or None if it must not be forgotten.
+        """Wait for the end of the scan, fetch its pages, and return them with the task's shape.
 
-        Raises ScanError if there is no page; HomeAssistantError: disk_full.
+        The shape is None if the service must not be asked to forget the scan. Raises ScanError if there is no page;
+        HomeAssistantError: disk_full.
         """
         task, is_end = await self._async_end()
         parts = await self._async_fetch(_AnswerParts(task, self.request))
@@ -235,10 +239,10 @@ class _Task:
         return Scanned(files, failure), task.shape if is_sure else None
 
     async def _async_end(self) -> tuple[ScanTask, bool]:
-        """Poll until the scan has ended and its pages are there; return the last answer, and whether it was in time."""
+        """Poll until the scan has ended and its pages are there; return the last answer, and False if time ran out."""
         clock, request = self.hass.loop.time, self.request
         until = clock() + SCAN_SECONDS
-        # Since when the answer is the same: an end, or pages where no known end is named.
+        # Since when the answer has not changed (the loop's clock), once the scan has or may have ended.
         still_since = 0.0
         task: ScanTask | None = None
         shape: str | None = None
@@ -250,13 +254,13 @@ class _Task:
             try:
                 task = await self.entry.runtime_data.client.scanners.task(self.task_id)
             except LiankeError as err:
-                # Go on: after a power cut the network may be there later than Home Assistant.
+                # Continue, because after a power cut the network may come back later than Home Assistant.
                 failed += not isinstance(err, _PASSING)
                 if failed < MAX_FAILED_POLLS and clock() < until:
                     continue
                 raise ScanError("scan_lost", err.detail) from None
             failed = 0
-            # An answer with pages in it may take minutes. They count neither as time of the scan nor as silence.
+            # An answer that contains pages may take minutes, which must not count as SCAN_SECONDS or RESULT_SECONDS.
             took = clock() - asked
             until += took
             still_since += took
@@ -272,8 +276,8 @@ class _Task:
             before, shape = shape, task.shape
             if shape != before:
                 still_since = clock()
-            # The pages of a stack may come one by one, even after its end. On the glass there is one page, and somebody
-            # waits for it: `ScannerHub.forget` looks whether more came.
+            # The pages from a feeder may come one by one, even after the scan has ended. The glass has one page, for
+            # which somebody waits, so do not wait for more: `ScannerHub.forget` checks later whether more came.
             is_page_there = len(task.parts) >= task.expected and not all(
                 map(_is_named_beside, task.places)
             )
@@ -287,9 +291,9 @@ class _Task:
         return task, False
 
     async def _async_fetch(self, parts: _AnswerParts) -> _AnswerParts:
-        """Fetch the pages; return the answer with the most pages. Raises HomeAssistantError: disk_full."""
+        """Fetch the pages; return the answer from which most pages came. Raises HomeAssistantError: disk_full."""
         answers, pause = [parts], RETRY_PAUSE
-        # Pages that have not come by then are missing.
+        # Pages that have not come when the time is up count as missing.
         with suppress(TimeoutError):
             async with asyncio.timeout(FETCH_SECONDS):
                 for fetch in range(FETCHES):
@@ -314,7 +318,7 @@ class _Task:
         return max(reversed(answers), key=lambda one: len(one.pages))
 
     async def _async_again(self, task: ScanTask) -> ScanTask:
-        """Ask again; keep the earlier answer if the new one has fewer parts, or if none comes."""
+        """Ask the service again; return the earlier answer if the new answer has fewer parts or does not come."""
         try:
             again = await self.entry.runtime_data.client.scanners.task(self.task_id)
         except LiankeError:
@@ -322,7 +326,7 @@ class _Task:
         return again if len(again.parts) >= len(task.parts) else task
 
     async def _async_get(self, part: Part, fetch: int) -> ScannedFile:
-        """Write or download a part to a new file; `fetch` counts the tries, from 0.
+        """Write or download a part to a new file of the spool; `fetch` is the number of the try, from 0.
 
         Raises InputError, such as _IncompleteError; HomeAssistantError: disk_full.
         """
@@ -346,7 +350,7 @@ class _Task:
                 max_document_bytes(self.entry.options),
                 trusted=server,
                 unencrypted=None if is_secure else address.origin(),
-                # A proxy's made-up address is safe: the server must show the certificate of the name.
+                # An address that a proxy made up is safe with https: the server must have the certificate for its name.
                 made_up=is_secure,
             )
             try:
@@ -356,14 +360,14 @@ class _Task:
                     raise
 
     async def _async_look(self, path: Path) -> ScannedFile:
-        """Identify a file and decode it to its end; one that is no page is deleted. Raises InputError."""
+        """Identify a file and decode it to its end; delete it if it is not a complete page. Raises InputError."""
         file = await self.hass.async_add_executor_job(_look, path)
         try:
             await async_check_complete(self.hass, path, FileType(file.extension), user="scans")
         except PdfError as err:
             _LOGGER.debug("A page of a scan is not kept: %s", err.reason)
             await self.hass.async_add_executor_job(unlink_all, [path])
-            # Where a page cannot be checked to be whole, it counts as none.
+            # A page that nobody can check for completeness does not count as a page.
             raise (
                 InputError(_UNCHECKED) if err.reason in UNCHECKED_REASONS else _IncompleteError()
             ) from None
@@ -371,10 +375,11 @@ class _Task:
 
 
 def _may_have_ended(task: ScanTask, request: ScanRequest) -> bool:
-    """Whether a scan in an unknown state may be over.
+    """Whether a scan may be over although the service's answer names no known state.
 
-    An unknown word ends no stack: the feeder may hold more. On the glass there is one page. Where the service names no
-    state at all, only the code of a result can tell.
+    The glass has only one page, so its scan may be over as soon as the answer has a part. The feeder may hold more
+    pages, so an unknown word for the state does not end its scan. If the answer names no state at all, the code of the
+    result decides.
     """
     if task.state is not TaskState.UNKNOWN:
         return False
@@ -387,20 +392,20 @@ def _may_have_ended(task: ScanTask, request: ScanRequest) -> bool:
 
 
 class _AnswerParts:
-    """The parts of an answer: each is a page, an extra beside the pages (such as a logo), or missing."""
+    """The parts of an answer. Each is a page, an extra file beside the pages (such as a logo), or a missing page."""
 
     def __init__(self, task: ScanTask, request: ScanRequest) -> None:
         self.task = task
         self._request = request
-        # By the number of the part; `errors` has the last error of each part that is no page.
+        # By the number of the part. `errors` has the last error of each part that is not a page.
         self.pages: dict[int, ScannedFile] = {}
         self.size = 0
         self.errors: dict[int, InputError] = {}
-        # False once the answer came again with other addresses: its order may have changed.
+        # False once a newer answer had other addresses, since the order of its parts may have changed.
         self.is_one_answer = True
 
     def goes_on_with(self, again: ScanTask) -> bool:
-        """Take a newer answer; False if its order may differ, so that all pages must be fetched anew."""
+        """Continue with a newer answer. Return False if the order of its parts may differ: fetch all pages again."""
         before = self.task
         if len(again.parts) > len(before.parts) or _paths(again) != _paths(before):
             return False
@@ -437,7 +442,7 @@ class _AnswerParts:
                 if not self._is_beside(number, error):
                     lacks(error)
             elif _is_named_beside(task.places[number]) and (self._numbers or task.is_open):
-                # A thumbnail: unless its page came beside it, a page is missing.
+                # This is a thumbnail. If the full page did not come beside it, a page is missing.
                 if not self._numbers or self._is_item_without(number):
                     lacks(_IncompleteError())
             elif (first := seen.setdefault(page.digest, number)) == number:
@@ -446,24 +451,24 @@ class _AnswerParts:
                 if self.is_one_answer:
                     files.append(page)
                 else:
-                    # The order may have changed: one of the two may stand for a page that did not come.
+                    # The order may have changed, so one of the two equal files may stand for a page that did not come.
                     lacks(_IncompleteError())
         if is_too_large:
             return Scanned(tuple(files), ScanError("scan_too_large"))
         if not files and all(isinstance(e, _NoPageError) for e in self.errors.values()):
-            # No page came, so nobody knows which parts should be pages.
+            # No page came, so it is unknown which parts should be pages.
             missing.clear()
         if self._request.duplex and not missing and self._lacks_side(files):
-            # Each sheet has two sides, even if one is empty.
+            # Each sheet has two sides, even if one of them is blank.
             lacks(_IncompleteError())
         if not missing:
             return Scanned(tuple(files), None)
         reasons = {_SCAN_REASONS.get(one.reason, "scan_fetch_failed") for one in missing.values()}
         if files and "scan_fetch_failed" in reasons:
-            # Other pages came, so it is known which ones are missing.
+            # Other pages came, so it is known which pages are missing.
             reasons.add(_INCOMPLETE)
             reasons.discard("scan_fetch_failed")
-        # The order is alphabetical: reasons that scanning again can mend come first.
+        # `min` compares alphabetically; this prefers reasons that scanning again may fix.
         return Scanned(tuple(files), ScanError(min(reasons), ", ".join(missing)))
 
     def _lacks_side(self, files: Sequence[ScannedFile]) -> bool:
@@ -471,21 +476,22 @@ class _AnswerParts:
         return (
             self.task.lacks_side
             or (self.task.has_half and _is_odd(files))
-            # The service may leave out a side altogether: then there are not as many of the one as of the other.
+            # The service may leave out a side completely: then there are not as many front sides as back sides.
             or (None not in sides and len({*sides.values()}) + (len(sides) == 1) > 1)
         )
 
     @property
     def _numbers(self) -> list[int]:
-        """Numbers of the full pages: a thumbnail does not show where pages are."""
+        """The numbers of the full pages, without thumbnails, whose places do not show where pages are."""
         return [one for one in self.pages if not _is_named_beside(self.task.places[one])]
 
     def _is_beside(self, number: int, err: InputError) -> bool:
-        """Whether a part that is no page is surely an extra: a help link, a logo, a copy of each page in a web format.
+        """Whether a part that is not a page is certainly an extra: a help link, a logo, a page's copy in a web format.
 
-        Mostly its place and content decide. An extra is a whole file in a place without pages. An error that came
-        instead of a page is in a place of pages, or in an item of their list that has no page. A part that cannot be
-        fetched may have been anything, so only its name can say that it is no page.
+        Usually the part's place and content decide. An extra is a complete file in a place that has no pages. An error
+        that came instead of a page is in a place that has pages, or in a list item that has no page although others
+        have. A part that cannot be fetched may have been anything: only the name of its field can show that it is not
+        a page.
         """
         if not (numbers := self._numbers):
             return False
@@ -505,7 +511,8 @@ class _AnswerParts:
         alike = task.places.count(place)
         if not isinstance(err, _OtherError) or alike > len(numbers):
             return False
-        # It may be the other side of a sheet, by a name of its own, unless the pages are even in number or in a list.
+        # The part may be the other side of a sheet in a field with another name. It is not if the number of pages is
+        # even, or if the pages are in a list and the part is not.
         return (
             not is_duplex
             or alike > 1
@@ -514,17 +521,17 @@ class _AnswerParts:
         )
 
     def _is_same_page(self, one: int, other: int) -> bool:
-        """Whether parts with the same content are one page: as an address and as data, or by two addresses."""
+        """Whether two parts with the same content are one page, sent as an address and as data, or in two fields."""
         task = self.task
         if type(task.parts[one]) is not type(task.parts[other]):
             return True
         place = task.places[other]
-        # A list's first page may also be sent beside the list.
+        # The first page of a list may be sent once more beside the list.
         is_one_item = all(a == b for a, b in zip(task.items[one], task.items[other], strict=False))
         return is_one_item and task.places[one] != place and side_of_sheet(place) is None
 
     def _is_item_without(self, number: int) -> bool:
-        """Whether a part is in an item of a list that has no page, while other items have one."""
+        """Whether a part is in a list item that has no page, while other items of the list have a page."""
         task = self.task
         if not (items := task.items[number]):
             return False
@@ -534,17 +541,17 @@ class _AnswerParts:
 
 
 def _is_odd(files: Sequence[ScannedFile]) -> bool:
-    """Whether one side is missing: files are odd in number, and none is a PDF, which may hold both sides."""
+    """Whether a side is missing: the number of files is odd, and no file is a PDF, which may hold both sides."""
     return len(files) % 2 == 1 and all(one.extension != FileType.PDF for one in files)
 
 
 def _paths(task: ScanTask) -> list[object]:
-    """Return what identifies the parts of an answer: lengths of data, addresses without signatures."""
+    """Return what identifies each part of an answer: the length of data, or an address without its signature."""
     return [len(one) if isinstance(one, bytes) else one.partition("?")[0] for one in task.parts]
 
 
 def _is_named_beside(place: str) -> bool:
-    """Whether a place's name says that no page is there, or only a thumbnail."""
+    """Whether the name of a place's field shows that its content is not a page, or only a thumbnail."""
     return _BESIDE.search(place.rpartition(".")[2]) is not None
 
 
@@ -555,9 +562,10 @@ def _is_list_beside(pages: str, place: str) -> bool:
 
 
 def _page_addresses(address: URL, server: URL, fetch: int) -> list[URL]:
-    """List the addresses to try for a page, in order; `fetch` counts the tries, from 0.
+    """List the addresses to try for a page, in order; `fetch` is the number of the try, from 0.
 
-    Pages must be encrypted on the internet; only the vendor's own hosts may have nothing but plain http.
+    Pages on the internet are fetched with https. Only from the vendor's own hosts are they fetched with plain http, and
+    only if https fails.
     """
     if address.scheme == "https" or address.origin() == server:
         return [address]
@@ -568,7 +576,7 @@ def _page_addresses(address: URL, server: URL, fetch: int) -> list[URL]:
 
 
 def _look(path: Path) -> ScannedFile:
-    """Identify a file by its content; one that is no page is deleted. Blocks.
+    """Identify a file by its content; delete it if it is not a page. Blocks.
 
     Raises InputError, such as _IncompleteError.
     """

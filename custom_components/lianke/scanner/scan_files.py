@@ -1,4 +1,7 @@
-"""The files of scans, in one folder each; the PDF process draws and joins their pages. What is not async blocks."""
+"""The files of scans, in one folder for each scan; the PDF process draws and joins their pages.
+
+Functions that are not async block.
+"""
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
@@ -25,16 +28,16 @@ from .scan_job import ScanJob
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds for a PDF of all pages, or for a page, in the PDF process.
+# Maximum seconds that the PDF process takes to draw a page, or to join all pages in a PDF.
 JOIN_SECONDS: Final = 60.0
-# Where 0.3.0 kept a scan, in its folder.
+# The file in a scan's folder in which version 0.3.0 stored the scan.
 SCAN_RECORD_NAME: Final = "scan.json"
-# A larger record is set aside as damaged.
+# Maximum bytes of the file in which version 0.3.0 stored a scan; a larger file is set aside as damaged.
 MAX_SCAN_RECORD_BYTES: Final = 256 * 1024
 
 
 def scans_path(hass: HomeAssistant, entry_id: str) -> Path:
-    """Return a folder in the cache, which is in no backup."""
+    """Return the folder of an entry's scans. It is in Home Assistant's cache, which backups leave out."""
     return Path(hass.config.cache_path(DOMAIN, f"scans-{entry_id}"))
 
 
@@ -47,7 +50,7 @@ async def async_draw_page(
     seconds: float | None = None,
     **how: Any,
 ) -> None:
-    """Make a JPEG of a scanned page; `how` are fields of the PDF process' `scan_page`. Raises PdfError."""
+    """Draw a scanned page as a JPEG at `target`; `how` are further fields of the task `scan_page`. Raises PdfError."""
     is_pdf = path.suffix == FileType.PDF
     request = {"path": str(path), "target": str(target), "is_pdf": is_pdf, "color": "color", **how}
     seconds = JOIN_SECONDS if seconds is None else seconds
@@ -64,7 +67,7 @@ async def async_join_pages(
     user: str | None,
     seconds: float | None = None,
 ) -> None:
-    """Make a PDF of at most `limit` bytes. Raises PdfError."""
+    """Join pages in a PDF of at most `limit` bytes at `target`. Raises PdfError."""
     paths = [*map(str, pages)]
     request = {"paths": paths, "target": str(target), "limit": limit, "mono": mono}
     seconds = JOIN_SECONDS if seconds is None else seconds
@@ -80,14 +83,17 @@ async def async_make_files(
     mono: bool,
     user: str | None,
 ) -> tuple[str, ...]:
-    """Make the files to keep beside the pages, and return their names: one PDF if possible, else each page."""
+    """Make the files to keep in the folder of the pages, and return their names.
+
+    With `as_pdf` this is one PDF if possible; otherwise there is a file for each page.
+    """
     folder = pages[0].parent
     if as_pdf and all(page.suffix != FileType.PDF for page in pages):
         name = document_file_name(stem, FileType.PDF)
         part = folder / f"{name}.part"
         await hass.async_add_executor_job(unlink_all, [part])
         try:
-            # The limit for documents does not apply to pages that are here already; printing checks it.
+            # The limit for documents does not apply, since the pages are already on this disk. Printing checks it.
             await async_join_pages(hass, pages, part, mono=mono, limit=MAX_SCAN_BYTES, user=user)
             await hass.async_add_executor_job(part.rename, folder / name)
         except PdfError as err:
@@ -131,7 +137,7 @@ def as_document(hass: HomeAssistant, path: Path) -> MakeDocument:
 
 
 def flush(folder: Path, names: Iterable[str]) -> None:
-    """Flush a scan's files to disk, before the row that names them. Raises HomeAssistantError: disk_full."""
+    """Flush a scan's files to disk; do this before the ledger names them. Raises HomeAssistantError: disk_full."""
     with translate_disk_errors():
         for path in (*(folder / name for name in names), folder):
             sync_path(path)
@@ -149,7 +155,10 @@ def remove_all(folders: Iterable[Path]) -> None:
 
 
 def remove_orphans(root: Path, known: Collection[str], aside: Path | None) -> None:
-    """Delete the folders of scans without a row; after damage, move them to where the ledger was set aside."""
+    """Delete the folders of scans that have no row in the ledger.
+
+    If the ledger was damaged, move them instead to `aside`, the folder to which the damaged ledger was moved.
+    """
     orphans = [
         folder
         for folder in (root.iterdir() if root.is_dir() else ())
@@ -166,13 +175,13 @@ def remove_orphans(root: Path, known: Collection[str], aside: Path | None) -> No
 
 
 def keep_only(folder: Path, names: list[str]) -> None:
-    """Delete the other files of a scan, as far as the disk allows."""
+    """Delete all files in a scan's folder except `names`. A file that cannot be deleted stays."""
     with suppress(FileNotFoundError):
         unlink_all(path for path in folder.iterdir() if path.name not in names)
 
 
 def sizes_of(root: Path, names: Iterable[str]) -> dict[str, int]:
-    """Return the bytes of each of these scans; others may delete files meanwhile."""
+    """Return the total bytes of each scan's files by scan id. Files may be deleted while this runs."""
     sizes = dict.fromkeys(names, 0)
     for name in sizes:
         with suppress(FileNotFoundError):
@@ -185,7 +194,10 @@ def sizes_of(root: Path, names: Iterable[str]) -> dict[str, int]:
 async def async_take_in_scans(
     hass: HomeAssistant, ledger: Ledger, table: Table[ScanJob], root: Path
 ) -> None:
-    """Move the records of a box's scans into its table; their files stay below `root`. Raises OSError."""
+    """Move a box's scans that version 0.3.0 stored as records into the table; their pages stay below `root`.
+
+    Raises OSError.
+    """
     found, records = await hass.async_add_executor_job(_find_records, root, table)
     new = [job for job in found if job.job_id not in ledger.latest(table)]
 
@@ -212,7 +224,7 @@ def _find_records(root: Path, table: Table[ScanJob]) -> tuple[list[ScanJob], lis
                 raise ValueError("of another folder")
         except (OSError, ValueError, RecursionError) as err:
             _LOGGER.warning("A scan cannot be read and is set aside: %s", type(err).__name__)
-            # Its pages may be the only ones of a paper.
+            # Keep the folder: its pages may be the only copy of a paper that is gone.
             folder.rename(folder.with_name(f"{DAMAGED_PREFIX}{folder.name}"))
         else:
             found.append(job)
@@ -223,6 +235,6 @@ def _find_records(root: Path, table: Table[ScanJob]) -> tuple[list[ScanJob], lis
 
 
 def _delete_records(records: list[Path]) -> None:
-    """Raise OSError if a record stays: once its row is forgotten, it would be taken in, and copied, again."""
+    """Delete records. Raises OSError if a record stays: once its row is deleted, its scan would be copied again."""
     for path in records:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A scan as people know it: what was asked for, its pages, and its state."""
+"""A scan as people see it: what was requested, its pages and its state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,13 +19,13 @@ from ..jobs.job import Asker
 from ..ledger_file import Kind
 from ..runtime import LiankeConfigEntry
 
-# Reason of a scan that the disk had no room for; the next start goes on with it.
+# Reason of a scan that failed because the disk was full, and that the next start resumes.
 NOT_KEPT: Final = "scan_not_kept"
-# The same, with nothing left to go on with.
+# Reason of a scan that failed because the disk was full, and of which nothing is left to resume.
 GIVEN_UP: Final = "scan_given_up"
 # Reason of a copy that could not be printed; `detail` says why in Home Assistant's language.
 NOT_PRINTED: Final = "scan_not_printed"
-# The value of `sheet` for both sides of a card.
+# The value of a copy's option `sheet` that prints both sides of a card on one page.
 ID_CARD: Final = "id_card"
 
 
@@ -39,7 +39,7 @@ class ScanState(StrEnum):
 
 
 class ScanAnswer(StrEnum):
-    """What a person at the glass can answer."""
+    """What a person can do with a scan, in most cases only while it waits for its next page."""
 
     NEXT = "next"
     AGAIN = "again"
@@ -63,8 +63,8 @@ class ScanRequest(Record):
     color: ScanColor = ScanColor.COLOR
     source: ScanSource = ScanSource.GLASS
     duplex: bool = False
-    size: str | None = None  # The scanner's word, such as A4; None for all of the glass.
-    format: ScanFormat = ScanFormat.JPEG  # Of what is kept; the scanner makes pictures.
+    size: str | None = None  # The scanner's word, such as A4; None for the whole glass.
+    format: ScanFormat = ScanFormat.JPEG  # Of the kept files; the scanner makes pictures.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,23 +76,23 @@ class ScanJob(Record):
     created_at: datetime
     asker: Asker
     state: ScanState = ScanState.SCANNING
-    # Pages at most, if it waits for a person after each scan; None if it does not wait.
+    # Maximum number of pages, if the scan waits for a person after each page or stack; None if it does not wait.
     most: int | None = None
-    straighten: bool = False  # Turn pages by the few degrees by which they lie askew.
+    straighten: bool = False  # Whether to rotate pages that lie slightly askew.
     filename: str | None = None
     folder: str | None = None
-    printing: Mapping[str, Any] = field(default_factory=dict)  # Fields of a copy's print.
-    pages: tuple[str, ...] = ()  # Names in its folder of what the scanner gave.
-    taken: int = 0  # Pages made so far, for the name of the next one.
-    newest: int = 0  # How many of `pages` came last.
-    replaces: tuple[str, ...] = ()  # Those of `pages` that the next ones replace.
-    # The service was asked for a page: without a `task_id`, nobody knows whether it is scanned.
+    printing: Mapping[str, Any] = field(default_factory=dict)  # Fields of a copy's print job.
+    pages: tuple[str, ...] = ()  # Names of the pages' files in the scan's folder.
+    taken: int = 0  # Number of page files made so far, for the name of the next file.
+    newest: int = 0  # How many of `pages` the last scan of the glass or feeder brought.
+    replaces: tuple[str, ...] = ()  # Names in `pages` that the next scanned pages replace.
+    # Whether the service was asked to scan. If there is no `task_id` then, it is unknown whether it scanned.
     asked: bool = False
-    # The service's, while a page is scanned, and after that if the disk did not take what it has.
+    # The service's id while pages are scanned. It is kept if the disk was too full for the pages.
     task_id: str | None = None
-    files: tuple[str, ...] = ()  # Names in its folder of what is kept.
-    copied_to: tuple[str, ...] = ()  # Paths below `folder`, stored before there is a file.
-    is_copied: bool = True  # False while files may still be missing there.
+    files: tuple[str, ...] = ()  # Names of the kept files in the scan's folder.
+    copied_to: tuple[str, ...] = ()  # Paths below `folder`, stored before the files are there.
+    is_copied: bool = True  # False while files may be missing at `copied_to`.
     print_jobs: tuple[str, ...] = ()
     reason: str | None = None  # A key of the translations.
     detail: str = ""
@@ -107,7 +107,7 @@ class ScanJob(Record):
 
     @property
     def is_unkept(self) -> bool:
-        """Whether the disk had no room, and the pages can still be had; never for a copy."""
+        """Whether the scan failed because the disk was full, and can be resumed. A copy cannot be resumed."""
         waits = self.state is ScanState.FAILED and self.reason == NOT_KEPT
         return waits and not self.printing and bool(self.task_id or self.pages)
 
@@ -116,13 +116,13 @@ class ScanJob(Record):
         return bool(self.printing.get("sheet") == ID_CARD)
 
     def changed(self, **changes: Any) -> ScanJob:
-        """Return a changed copy. Raises InputError: scan_gone, if it was discarded meanwhile."""
+        """Return a changed copy. Raises InputError: scan_gone, if the scan is over, for example discarded."""
         if self.is_final:
             raise InputError("scan_gone")
         return replace(self, **changes)
 
     def failing(self) -> ScanJob:
-        """Return a copy that failed for want of disk space; the next start resumes it if it `is_unkept`."""
+        """Return a copy that has failed because the disk is full; the next start resumes it if it `is_unkept`."""
         failed = self.changed(state=ScanState.FAILED, reason=NOT_KEPT)
         return failed if failed.is_unkept else replace(failed, reason=GIVEN_UP)
 
@@ -172,7 +172,7 @@ def scan_data(update: ScanUpdate) -> dict[str, Any]:
 
 
 def local_time(job: ScanJob, form: str) -> str:
-    """Format the local time at which a scan began; `form` is for `strftime`."""
+    """Format the local time at which a scan began; `form` is a format for `strftime`."""
     return dt_util.as_local(job.created_at).strftime(form)
 
 

@@ -1,7 +1,7 @@
-"""Scans as people know them: one or more pages, kept as files, and printed if they are copies.
+"""Scans as people see them: one or more pages that are kept as files, and printed if the scan is a copy.
 
-Each has a row in the ledger, and a folder with its pages. Only what is on disk is reported: no page is scanned again
-after a restart, none is lost, and a copy's end and its print are one transaction.
+Each scan has a row in the ledger and a folder with its pages. Only what is on disk is reported, so a restart neither
+loses a page nor scans it again. The end of a copy and its print job are one transaction.
 """
 
 import asyncio
@@ -75,20 +75,20 @@ from .scan_job import (
 
 _LOGGER = logging.getLogger(__name__)
 
-# Pages of a scan; one that has as many waits for no more.
+# Maximum number of pages of a scan; with this many pages it no longer waits for the next page.
 MAX_SCAN_PAGES: Final = 200
-# Kept scans of a box; the oldest go first.
+# Maximum number of kept scans per box; the oldest are deleted first.
 MAX_KEPT_SCANS: Final = 500
-# Tries to find free names in a folder: somebody else may take one before our file has it.
+# Maximum number of tries to copy files under free names: another program may take a name before our file is there.
 MAX_NAME_TRIES: Final = 5
 KEEP_COPIES: Final = timedelta(days=1)
-# Seconds to wait for a person at the glass; then the scan ends with the pages that came.
+# Seconds that a scan waits for a person at the scanner; then it ends with the pages that it has.
 GLASS_SECONDS: Final = 3600.0
-# Seconds to wait for the setup of the box of a copy's printer.
+# Seconds to wait until the box of a copy's printer is set up.
 BOX_SECONDS: Final = 20
 CARD_MM: Final = (85.6, 54.0)
 A4_MM: Final = (210.0, 297.0)
-# The card lies in the corner where the scanner's mark is.
+# The part of an A4 page that holds the card, which lies in the corner that the scanner marks.
 CARD_CUT: Final = {"right": CARD_MM[0] / A4_MM[0], "bottom": CARD_MM[1] / A4_MM[1]}
 
 SIGNAL_SCAN: Final[SignalType[ScanUpdate]] = SignalType(f"{DOMAIN}_scan_updated")
@@ -112,13 +112,13 @@ class ScanJobs:
         self._lease = Lease(self._ledger)
         self._root = scans_path(hass, entry.entry_id)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # Unfinished scans go on only from `resume` on.
+        # True once `resume` was called; unfinished scans do not run before that.
         self.is_resumed = False
         self._is_closed = False
         self._stop_listening: CALLBACK_TYPE = lambda: None
-        # Answers of people are carried out one after the other.
+        # Held while a person's answer is carried out, so that answers come one after the other.
         self._lock = asyncio.Lock()
-        # One deletion at a time, each by whoever knows which files are wanted.
+        # Held while files are deleted: one deletion at a time, by code that knows which files must stay.
         self._disk = asyncio.Lock()
 
     @property
@@ -134,7 +134,7 @@ class ScanJobs:
         return job
 
     def open_job(self, scanner_id: str, view: View | None = None) -> ScanJob | None:
-        """Find a scanner's unfinished scan; inside a change of the ledger, pass its view."""
+        """Return a scanner's unfinished scan. Within a change of the ledger, pass the view of that change."""
         known = view.all(self.table) if view else self._ledger.latest(self.table).values()
         jobs = [one for one in known if one.scanner_id == scanner_id and not one.is_final]
         return max(jobs, key=lambda job: job.job_id, default=None)
@@ -146,17 +146,17 @@ class ScanJobs:
         """Read the scans; nothing happens to them before `resume`. Raises OSError."""
         await self._ledger.async_load(self.table)
         await async_take_in_scans(self._hass, self._ledger, self.table, self._root)
-        # Keep the pages of records that only a later version can read: it may come back.
+        # Keep the pages of records that only a later version can read, since that version may be installed again.
         known = self._ledger.latest(self.table).keys() | self._ledger.unreadable(self.table)
         await self._hass.async_add_executor_job(
             remove_orphans, self._root, known, self._ledger.damaged_folder
         )
         self._stop_listening = self._ledger.listen(self.table, self._on_change)
-        # The setup may fail after this.
+        # Close these scans even if the setup fails after this.
         self._entry.async_on_unload(self.async_close)
 
     async def async_close(self) -> None:
-        """Stop for good, and report what was decided before. Scans under way go on at the next instance."""
+        """Stop for good, and wait until earlier changes are on disk. The next setup resumes unfinished scans."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -168,14 +168,14 @@ class ScanJobs:
                     await asyncio.wait(self._tasks.values())
                 self._lease.end()
                 async with self._disk:
-                    # End deletions first: the next instance makes files that must stay.
+                    # The lock waits for deletions to end: they must not delete files that the next setup makes.
                     await self._ledger.commit(lambda _view: None)
         self._lease.end()
         self._stop_listening()
 
     @callback
     def resume(self) -> None:
-        """Go on with scans that a restart interrupted, or that the disk had no room for."""
+        """Resume scans that a restart interrupted, or that failed because the disk was full."""
         self.is_resumed = True
         for step in self._ledger.take_missed_changes(self.table):
             self._on_change(step)
@@ -186,7 +186,7 @@ class ScanJobs:
     async def async_start(
         self, scanner_id: str, request: ScanRequest, context: Context, **more: Any
     ) -> ScanJob:
-        """Begin a scan and return once it is on disk; `more` are further fields of its record.
+        """Begin a scan, and return its record once that is on disk; `more` are further fields of the record.
 
         Raises InputError; HomeAssistantError: disk_full.
         """
@@ -227,7 +227,7 @@ class ScanJobs:
         self._spawn(job.job_id)
 
     async def _async_to_its_end[R](self, work: Coroutine[Any, Any, R]) -> R:
-        """Finish `work` even if the caller is canceled: nobody else would bring the scan to its end."""
+        """Run `work` to its end even if the caller is canceled, because nobody else would finish it."""
         task = self._hass.async_create_task(work, "lianke: a scan")
         await asyncio.wait([ignore_error(task)])
         return task.result()
@@ -235,11 +235,11 @@ class ScanJobs:
     async def async_answer(
         self, job_id: str, answer: ScanAnswer, page: int = 0, **changes: Any
     ) -> ScanJob:
-        """Carry out a person's answer to a scan that waits; DISCARD is possible at any time.
+        """Carry out a person's answer to a scan that waits, and return the scan; DISCARD is possible at any time.
 
-        `page` counts from 1, 0 is the last; `changes` are the `cut` and `straighten` of the PDF process' `scan_page`.
-        Raises InputError: scan_gone, scan_not_waiting, scan_no_page, scan_only_page, scan_page_fixed, scan_card_full,
-        and why a page cannot be drawn; HomeAssistantError: disk_full.
+        `page` counts from 1; 0 means the last page. `changes` are `cut` and `straighten`, fields of the PDF process's
+        task `scan_page`. Raises InputError: scan_gone, scan_not_waiting, scan_no_page, scan_only_page, scan_page_fixed,
+        scan_card_full, and the reason why a page cannot be drawn; HomeAssistantError: disk_full.
         """
         return await self._async_to_its_end(self._async_answer(job_id, answer, page, changes))
 
@@ -253,7 +253,7 @@ class ScanJobs:
             if not job.is_waiting:
                 raise InputError("scan_not_waiting")
             async with self._disk:
-                # Wait for deletions to end: they must not delete files of this answer.
+                # Wait for deletions under way, which must not delete files that this answer makes.
                 pass
             pages, count = job.pages, len(job.pages)
             if page > count:
@@ -292,14 +292,14 @@ class ScanJobs:
 
     async def _async_discard(self, job: ScanJob) -> ScanJob:
         task, canceled = self._tasks.get(job.job_id), tuple[str, ...]()
-        # Once a copy is over, its prints are jobs like any other.
+        # Once a copy is over, its print jobs are jobs like any other and are not canceled with it.
         is_under_way = task is not None and not task.done()
         was = job
 
         def discard(known: ScanJob) -> ScanJob:
             nonlocal was
             was = known
-            # With this on disk, no more prints are made of it.
+            # Once the discarded scan is on disk, no more print jobs are made of it.
             return known.discarded if known.print_jobs == canceled or not is_under_way else known
 
         while (
@@ -326,13 +326,13 @@ class ScanJobs:
                 folder = self._root / job.job_id
                 await self._hass.async_add_executor_job(keep_only, folder, [*names])
 
-        # A canceled deletion would go on in its thread.
+        # A canceled deletion would go on in its thread after the lock is released.
         await self._async_to_its_end(in_turn())
 
     async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
-        """Return a scan once it is over or waits for a person, at the latest after `seconds`.
+        """Wait until a scan is over or waits for a person, at most `seconds`; return the scan.
 
-        Goes on over a reload of the box. Raises InputError: scan_gone.
+        A reload of the box does not interrupt the wait. Raises InputError: scan_gone.
         """
         changed = asyncio.Event()
         stop = self._ledger.listen(self.table, lambda _: changed.set(), publishes=False)
@@ -357,11 +357,14 @@ class ScanJobs:
         )
 
     async def _async_decide[R](self, change: Callable[[View], R]) -> R:
-        """Commit a change. Raises HomeAssistantError: disk_full; InputError: scan_gone, box_unloaded."""
+        """Commit a change and return its result.
+
+        Raises HomeAssistantError: disk_full; InputError: scan_gone, box_unloaded.
+        """
         try:
             return await self._lease.commit(change)
         except LedgerClosedError:
-            # The box's next instance has the scan by now.
+            # The box was unloaded: its next setup resumes the scan.
             raise InputError("box_unloaded") from None
         except LedgerRefusedError as err:
             raise disk_full(err) from None
@@ -369,7 +372,7 @@ class ScanJobs:
     def _change(
         self, job_id: str, change: Callable[[ScanJob], ScanJob]
     ) -> Callable[[View], ScanJob]:
-        """Turn a function of a scan into a change of the ledger, which raises InputError: scan_gone."""
+        """Turn a function that changes a scan into a change of the ledger, which raises InputError: scan_gone."""
 
         def make(view: View) -> ScanJob:
             if (job := view.get(self.table, job_id)) is None:
@@ -380,7 +383,7 @@ class ScanJobs:
         return make
 
     async def _async_set(self, job: ScanJob, **changes: Any) -> ScanJob:
-        """Flush new files, then change a scan that is not over. Raises as `_async_decide`."""
+        """Flush new files to disk, then change a scan that is not over, and return it. Raises as `_async_decide`."""
         names = {*changes.get("pages", ()), *changes.get("files", ())}
         if new := names.difference(job.pages, job.files):
             await self._hass.async_add_executor_job(flush, self._root / job.job_id, new)
@@ -398,7 +401,7 @@ class ScanJobs:
         try:
             job = self._ledger.latest(self.table)[job_id]
             if job.is_unkept:
-                # The service was asked for a page: scanning goes on, or reports that it is in doubt.
+                # If the service was asked to scan, go on there: fetch the pages, or report that the scan is in doubt.
                 is_open = job.task_id or job.asked
                 state = ScanState.SCANNING if is_open else ScanState.FINISHING
                 change = self._change(job_id, partial(replace, state=state, reason=None))
@@ -416,7 +419,7 @@ class ScanJobs:
             if job.state is ScanState.FINISHING:
                 await self._async_finish(job)
         except HomeAssistantError, InputError, LiankeError, OSError:
-            # Usually a full disk.
+            # The usual cause is a full disk.
             with suppress(LedgerClosedError, InputError):
                 self._lease.commit(self._change(job_id, ScanJob.failing), report=True)
                 _LOGGER.exception("A scan could not be finished")
@@ -430,7 +433,7 @@ class ScanJobs:
         try:
             if job.task_id is None:
                 if job.asked or is_resumed:
-                    # Do not scan now: whoever asked may have left and taken the paper along.
+                    # Do not scan now: the person who asked for the scan may have left with the paper.
                     raise ScanError("scan_in_doubt" if job.asked else "scan_not_begun")
                 job = await self._async_set(job, asked=True)
             async with async_scan_page(
@@ -448,7 +451,7 @@ class ScanJobs:
     async def _async_take(
         self, job: ScanJob, files: tuple[ScannedFile, ...], failure: InputError | LiankeError | None
     ) -> ScanJob:
-        """Move scanned files into the scan's folder; return the scan with these pages in its next state."""
+        """Move scanned files into the scan's folder; return the scan with these pages and in its next state."""
         names: list[str] = []
         for number, file in enumerate(files, start=job.taken + 1):
             name = None
@@ -466,12 +469,12 @@ class ScanJobs:
             state = ScanState.WAITING
         elif failure is not None and not pages:
             state = ScanState.FAILED
-        # Commit at once: a page that is kept is not scanned again.
+        # Commit at once, because after a restart, pages that are on disk are not scanned again.
         job = await self._async_set(
             job,
             pages=pages,
             taken=job.taken + len(names),
-            # No page came from this stack, so the next try still replaces what this one was meant to replace.
+            # If no page came, count the pages that this scan should have replaced, so that the next scan can do it.
             newest=len(names) or len(job.replaces),
             task_id=None,
             asked=False,
@@ -480,14 +483,14 @@ class ScanJobs:
             reason=None if failure is None else failure.reason,
             detail=failure.detail if isinstance(failure, LiankeError) else "",
         )
-        # Delete next, before an answer can make new files there.
+        # Delete replaced pages now, before an answer can make new files in the folder.
         await self._async_keep_only(job, job.pages)
         return job
 
     async def _async_draw(self, job: ScanJob, page: Path, number: int, **how: Any) -> str:
-        """Draw a page anew with `cut` and `straighten`; return the new file's name. Raises PdfError."""
+        """Draw a page again with the changes in `how`; return the name of the new file. Raises PdfError."""
         target = self.path(job, name := f"page-{number:04}{FileType.JPEG}")
-        # A crash may have left part of a page.
+        # A crash may have left an incomplete file of this name.
         await self._hass.async_add_executor_job(unlink_all, [target])
         await async_draw_page(
             self._hass,
@@ -514,7 +517,7 @@ class ScanJobs:
         if job.folder and job.reason is None and not (job.copied_to and job.is_copied):
             job = await self._async_copy_to(job, Path(job.folder))
         if job.printing and dt_util.utcnow() - job.created_at > REQUEST_ID_LIFE:
-            # Nobody waits for its paper any more.
+            # The copy is so old that nobody waits for the paper any more.
             job = await self._async_set(job, reason=job.reason or "copy_in_doubt")
         elif job.printing and job.reason is None:
             try:
@@ -526,11 +529,14 @@ class ScanJobs:
         if not job.is_final:
             state = ScanState.FAILED if job.reason else ScanState.COMPLETED
             job = await self._async_set(job, state=state)
-        # The image entity shows the first page.
+        # Keep the first page too, which the image entity shows.
         await self._async_keep_only(job, [*job.files, *job.pages[:1]])
 
     async def _async_copy_to(self, job: ScanJob, folder: Path) -> ScanJob:
-        """Copy the files into a folder; their names there are on disk first, so no restart copies them twice."""
+        """Copy the files into a folder; return the changed scan.
+
+        The names in that folder are stored first, so that a restart does not copy the files twice.
+        """
         paths = [self.path(job, name) for name in job.files]
         run = self._hass.async_add_executor_job
         try:
@@ -541,20 +547,20 @@ class ScanJobs:
                     job = await self._async_set(job, copied_to=names, is_copied=False)
                 if await async_copy_into_folder(self._hass, paths, job.copied_to, again=again):
                     return await self._async_set(job, is_copied=True)
-                # Somebody else has taken a name meanwhile.
+                # Another program has taken one of the names meanwhile.
                 job = await self._async_set(job, copied_to=(), is_copied=True)
         except InputError:
-            # The folder has become a link to elsewhere, or may not be used any more.
+            # The folder has become a link to another place, or may not be used any more.
             pass
         return await self._async_set(job, copied_to=(), is_copied=True, reason="scan_not_copied")
 
     async def _async_print(self, job: ScanJob) -> ScanJob:
-        """Print a copy; one transaction makes each print job and notes it in the scan.
+        """Print a copy; return the changed scan. Each print job is made and added to the scan in one transaction.
 
-        Raises as the builder of jobs does.
+        Raises as `async_target` and `builder.async_print_one`.
         """
         target = await self._async_printer(job.printing["device_id"])
-        # Pages that could not be joined may be more files than one print can have.
+        # If the pages could not be joined in a PDF, there may be more files than one print can have.
         for start in range(0, len(job.files), MAX_SOURCES):
             names = job.files[start : start + MAX_SOURCES]
             cuts = (WHOLE_PICTURE | CARD_CUT,) * len(names)
@@ -588,11 +594,11 @@ class ScanJobs:
 
         printed = await builder.async_submit(made, job_id=print_id, also_change=note)
         if printed.job_id not in self.get(job_id).print_jobs:
-            # A version before the ledger has made it already.
+            # An earlier version, without the ledger, has already made the print job.
             await self._async_decide(partial(note, made_id=printed.job_id))
 
     async def _async_printer(self, device_id: str) -> Target:
-        """Find a copy's printer. After a start, wait for its box to be set up. Raises as `async_target`."""
+        """Find a copy's printer. Its box may not be set up yet: wait up to BOX_SECONDS. Raises as `async_target`."""
         entries = self._hass.config_entries
         device = dr.async_get(self._hass).async_get(device_id)
         if device and (entry := entries.async_get_entry(device.config_entry_id)):
@@ -610,9 +616,9 @@ class ScanJobs:
         return async_target(self._hass, device_id)
 
     async def async_prune(self) -> None:
-        """Delete scans that are too old, too many, or too large together; the newest is never too large.
+        """Delete the oldest scans beyond the limits of age, number and total size.
 
-        Before `resume`, unfinished scans count as over.
+        The newest scan is never deleted because of its size. Before `resume`, unfinished scans may be deleted too.
         """
         options = self._entry.options
         keep = timedelta(days=KEEP_SCANS_DAYS.of(options))
@@ -650,7 +656,7 @@ SCAN_JOBS: HassKey[dict[str, ScanJobs]] = HassKey(f"{DOMAIN}_scan_jobs")
 
 @callback
 def async_get_scan_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScanJobs:
-    """Raise InputError (scan_gone) for an entry that was removed."""
+    """Return an entry's scans. Raises InputError: scan_gone, if the entry was removed."""
     if (jobs := hass.data[SCAN_JOBS].get(entry.entry_id)) is None:
         raise InputError("scan_gone")
     return jobs

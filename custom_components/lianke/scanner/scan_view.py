@@ -1,4 +1,4 @@
-"""Who may see kept scans, and the views that serve them."""
+"""Which users may see kept scans, and the HTTP views that serve the scans."""
 
 from http import HTTPStatus
 from pathlib import Path
@@ -24,7 +24,7 @@ from .scan_job import ScanJob, content_type
 from .scan_jobs import async_get_scan_jobs
 
 PICTURE_DPI: Final = 100
-# Of a page's picture; a larger one is not shown.
+# Maximum bytes of the picture of a page; a larger picture is not shown.
 MAX_PICTURE_BYTES: Final = 4 * 1024 * 1024
 _SCANS: Final = f"/api/{DOMAIN}/scans"
 _PICTURES: Final = f"/api/{DOMAIN}/scan_pictures"
@@ -32,7 +32,7 @@ _PICTURES: Final = f"/api/{DOMAIN}/scan_pictures"
 
 @callback
 def may_use(hass: HomeAssistant, user: User, entry: LiankeConfigEntry, scanner_id: str) -> bool:
-    """Whoever may control a scanner may see what it scanned; without an entity, administrators may."""
+    """Whether a user may control a scanner and see its scans. If it has no entity, only administrators may."""
     entity_id = scanner_status_entity(hass, entry, scanner_id)
     if entity_id is None:
         return user.is_admin
@@ -43,7 +43,7 @@ def may_use(hass: HomeAssistant, user: User, entry: LiankeConfigEntry, scanner_i
 def visible_scans(
     hass: HomeAssistant, user: User | None
 ) -> list[tuple[LiankeConfigEntry, ScanJob]]:
-    """List the scans that somebody may see, the newest of each box first; None is Home Assistant itself."""
+    """List the scans that a user may see, the newest of each box first. None is Home Assistant itself and sees all."""
     return [
         (entry, job)
         for entry in (async_loaded_entries(hass) if is_enabled(hass) else ())
@@ -54,7 +54,10 @@ def visible_scans(
 
 @callback
 def find_file(hass: HomeAssistant, identifier: str, user: User | None) -> tuple[Path, str] | None:
-    """Find a kept file by ENTRY/SCAN/NAME or its number; return it and its address, None if hidden or gone."""
+    """Find a kept file by ENTRY/SCAN/NAME, or by ENTRY/SCAN/NUMBER, and return its path and its address.
+
+    Returns None if the file is gone or the user may not see it.
+    """
     entry_id, _, rest = identifier.partition("/")
     job_id, _, name = rest.partition("/")
     for entry, job in visible_scans(hass, user):
@@ -67,12 +70,12 @@ def find_file(hass: HomeAssistant, identifier: str, user: User | None) -> tuple[
 
 
 def file_path(entry: LiankeConfigEntry, job: ScanJob, number: int) -> str:
-    """Make the address of a kept file, which the caller must sign; by number, so it needs no quoting."""
+    """Return the address of a kept file, which the caller must sign. It has a number, so it needs no quoting."""
     return f"{_SCANS}/{entry.entry_id}/{job.job_id}/{number}"
 
 
 def _drawable(job: ScanJob) -> list[tuple[str, int]]:
-    """List a scan's pages in order: the file each is in, and its number there, from 0."""
+    """List a scan's pages in order: the name of the file with the page, and the page's number there, from 0."""
     if not job.files:
         return [(name, 0) for name in job.pages]
     if len(job.files) == 1 and job.files[0].endswith(FileType.PDF):
@@ -81,7 +84,7 @@ def _drawable(job: ScanJob) -> list[tuple[str, int]]:
 
 
 def picture_paths(entry: LiankeConfigEntry, job: ScanJob) -> list[str]:
-    """Make the addresses of the pages' pictures, which the caller must sign; a changed page gets a new one."""
+    """Return the addresses of the pages' pictures, which the caller must sign. A changed page has a new address."""
     base = f"{_PICTURES}/{entry.entry_id}/{job.job_id}"
     return [
         f"{base}/{number}/{'kept' if job.files else name}"
@@ -90,7 +93,7 @@ def picture_paths(entry: LiankeConfigEntry, job: ScanJob) -> list[str]:
 
 
 class ScanView(HomeAssistantView):
-    """Serves a kept file to whoever may control its scanner; a 404 for everybody else."""
+    """Serves a kept file to users who may control its scanner; other users get a 404."""
 
     url = f"{_SCANS}/{{identifier:.+}}"
     name = f"api:{DOMAIN}:scans"
@@ -106,7 +109,7 @@ class ScanView(HomeAssistantView):
 
 
 class ScanPictureView(HomeAssistantView):
-    """Serves JPEGs of a scan's pages, also before they are kept, to whoever may control the scanner."""
+    """Serves JPEGs of a scan's pages, even of an unfinished scan, to users who may control its scanner."""
 
     url = f"{_PICTURES}/{{entry_id}}/{{job_id}}/{{number:\\d{{1,3}}}}/{{name}}"
     name = f"api:{DOMAIN}:scan_pictures"
@@ -115,7 +118,7 @@ class ScanPictureView(HomeAssistantView):
         self, request: web.Request, entry_id: str, job_id: str, number: str, name: str
     ) -> web.StreamResponse:
         hass, user = request.app[KEY_HASS], request[KEY_HASS_USER]
-        # A notification's address is signed for a system user; its proof shows that whoever scans got it.
+        # The address in a notification is signed for a system user. Its proof shows that the person who scans got it.
         was_sent = user.system_generated and is_proven(request)
         for entry, job in visible_scans(hass, None if was_sent else user):
             if (entry.entry_id, job.job_id) != (entry_id, job_id):
