@@ -39,8 +39,8 @@ def _credentials_in(data: Mapping[str, Any]) -> Credentials:
 class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     """Config flow of a box.
 
-    Secrets stay in the flow and are never sent back: after an error the user corrects one field, and a key that was
-    not rejected appears as dots.
+    Secrets stay in the flow and are never sent back to the browser. After an error, a key that was not rejected appears
+    as dots, so that the user need not enter the key again.
     """
 
     VERSION = ENTRY_VERSION
@@ -69,7 +69,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             if (sticker := self._sticker) is None and not self._errors:
                 self._errors[binding.CONF_PHOTO] = "sticker_missing"
             if sticker is not None and not self._errors:
-                # A form left open in a closed browser tab must not block the next one.
+                # A flow left open in a closed browser tab must not block a new flow for the same box.
                 await self.async_set_unique_id(sticker.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_configured()
                 self._data = {
@@ -88,11 +88,11 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_account(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Ask for the ApiKey and fetch the box; return to the sticker when the service does not know the box."""
+        """Ask for the ApiKey and fetch the box; return to the sticker's form if the service does not know the box."""
         if user_input is not None:
             self._forget_errors()
             self._read_connection(user_input)
-            # A newly typed key outranks the choice of an account.
+            # A newly entered key takes precedence over a chosen account.
             chosen = user_input.get(binding.CONF_ACCOUNT, binding.ANOTHER_ACCOUNT)
             is_typed = user_input.get(CONF_API_KEY, binding.KEPT_KEY) != binding.KEPT_KEY
             self._account = None if is_typed or chosen == binding.ANOTHER_ACCOUNT else chosen
@@ -125,7 +125,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_printers(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Show the printers, offer a test page and a fresh start, and create the entry."""
+        """Show the printers, offer a test page and to delete what is kept of the box, and create the entry."""
         printers = self._printers
         ready = binding.test_page_printer(printers)
         device_id = self._data[CONF_DEVICE_ID]
@@ -134,7 +134,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         kept = await self._async_kept_options(device_id, delete=afresh)
         if user_input is not None and not self._errors:
             self._test_printer = ready if user_input.get(CONF_TEST_PAGE) else None
-            # Look this up last: another flow may have just used the same key for the first time.
+            # Look up the webhook id last: another flow may have just used the same key for the first time.
             webhook_id = self._webhook_id(self._data[CONF_API_KEY])
             return self.async_create_entry(
                 title=f"Lianke {device_id}",
@@ -162,7 +162,10 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _async_kept_options(
         self, device_id: str, *, delete: bool
     ) -> Mapping[str, Any] | None:
-        """Return the options kept of a removed box, None without any; with `delete`, first delete all that is kept."""
+        """Return the options that were kept when the box was removed; None if nothing is kept.
+
+        With `delete`, first delete everything that is kept of the box.
+        """
         try:
             if delete:
                 await async_delete_kept(self.hass, device_id)
@@ -172,7 +175,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             return {}
         return kept[0].options if kept else None
 
-    # The entry is created even without a printer.
+    # The entry is created even if the box has no printers.
     async_step_no_printers = async_step_printers
 
     @override
@@ -190,7 +193,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Ask for a new key for every box that had the old one."""
+        """Ask for a new key, for all boxes that have the old key."""
         entry = self._get_reauth_entry()
         if user_input is not None:
             self._forget_errors()
@@ -217,7 +220,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         }
 
     def _renew(self, entry: ConfigEntry) -> ConfigFlowResult:
-        """Save the new key in every entry with the old one, and reload them."""
+        """Save the new key in every entry that has the old key, and reload these entries."""
         updates = {
             CONF_API_KEY: self._api_key,
             CONF_WEBHOOK_ID: self._webhook_id(self._api_key, entry.data[CONF_WEBHOOK_ID]),
@@ -243,7 +246,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             if not self._errors:
                 await self.async_set_unique_id(credentials.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_mismatch(reason="wrong_account")
-                # The account's other boxes keep its webhook.
+                # If other boxes have the old key too, its webhook stays with them.
                 alone = len(self._entries_of(entry.data[CONF_API_KEY])) == 1
                 kept = entry.data[CONF_WEBHOOK_ID] if alone else None
                 printers = await self._async_fetch(api_key, credentials, self._server, kept)
@@ -268,12 +271,12 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
                 }
             ),
             errors=self._errors,
-            # The name is in the title, which is not Markdown.
+            # Do not escape the name: the form shows it in its title, which is not Markdown.
             description_placeholders={**self._placeholders(entry), "name": entry.title},
         )
 
     async def _async_read_sticker(self, user_input: dict[str, Any]) -> None:
-        """Read and keep a form's sticker, or collect the error; a photo is consumed."""
+        """Read the sticker in a form's answer and keep it in the flow, or note the error. A photo is consumed."""
         self._forget_errors()
         try:
             sticker = await binding.async_read_sticker(
@@ -284,7 +287,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             self._errors[err.placeholders["field"]] = err.reason
 
     def _read_connection(self, user_input: dict[str, Any]) -> None:
-        """Check and keep a form's key and server, and collect their errors."""
+        """Check the key and server in a form's answer and keep them in the flow; note their errors."""
         kept, self._api_key = self._api_key, ""
         if (api_key := user_input.get(CONF_API_KEY)) is not None:
             try:
@@ -305,7 +308,10 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         self._details = {"detail": "", "code": ""}
 
     def _key_and_server(self) -> tuple[str, str]:
-        """Use the key and server that were typed, or another entry's."""
+        """Return the key and server that the user entered, or those of the chosen account.
+
+        If the key or the account is missing, note the error.
+        """
         if self._account is None:
             if not self._api_key:
                 self._errors.setdefault(CONF_API_KEY, "api_key_missing")
@@ -319,9 +325,9 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _async_fetch(
         self, api_key: str, credentials: Credentials, server: str, keep: str | None = None
     ) -> tuple[Printer, ...] | None:
-        """Fetch the box's printers; on an error collect it, drop the wrong input and return None.
+        """Fetch the box's printers. After an error, note it, drop the wrong input and return None.
 
-        `keep` is the webhook id of the account that continues with this key.
+        `keep` is the webhook id of the account that gets this key in place of its old key.
         """
         try:
             return await binding.async_fetch_box(
@@ -349,5 +355,5 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         return [entry for entry in entries if entry.data[CONF_API_KEY] == api_key]
 
     def _webhook_id(self, api_key: str, keep: str | None = None) -> str:
-        """Use the webhook id of an entry with this key, else `keep`, else a new one."""
+        """Return the webhook id of an entry with this key; otherwise `keep`, or an earlier or new id."""
         return async_account_of_key(self.hass, api_key, keep).webhook_id

@@ -1,4 +1,4 @@
-"""What all steps of the options flow share: how a step runs, and kinds of fields."""
+"""The base class of all steps of the options flow, and functions that make their fields."""
 
 from collections.abc import Awaitable, Callable, Container, Iterable
 from functools import wraps
@@ -21,7 +21,7 @@ from .box.storage import StoredPrinter
 
 CONF_TARGET: Final = "target"
 WHOLE_BOX: Final = "box"
-# Errors of the service for which every form has a text; for others it shows the service's message.
+# Errors of the service for which every form has a text; for other errors, a form shows the service's message.
 EXPLAINED_EVERYWHERE: Final = frozenset(
     {
         "address_unknown",
@@ -37,23 +37,23 @@ EXPLAINED_EVERYWHERE: Final = frozenset(
 )
 _TRANSLATED_UNITS: Final = frozenset({"days", "hours", "jobs", "minutes", "pages", "seconds"})
 
-# How well a printer fits: higher is better, 0 is not at all.
+# Returns how well a printer fits an option: higher is better, 0 means not at all.
 type Fit = Callable[[StoredPrinter], int]
 
 _DRIVERLESS: Final = frozenset({DriverState.AWAITING, DriverState.UNSUPPORTED})
 
 
 def fitting(known: StoredPrinter) -> int:
-    """Fit every printer that can print; one without a driver cannot."""
+    """Return 1 for a printer that can print, 0 for a printer without a driver."""
     return int(known.printer.driver not in _DRIVERLESS)
 
 
 def offers(
     known: Iterable[StoredPrinter], fit: Fit, chosen: Container[str]
 ) -> list[SelectOptionDict]:
-    """Offer the printers that fit, best first.
+    """List the printers that fit, for a selector: first those in `chosen`, then the others, best first.
 
-    Printers in `chosen` are always offered, so that what was set for one can be undone.
+    Printers in `chosen` are listed even if they do not fit, so that the user can undo what was set for them.
     """
     fits = sorted(
         (one for one in known if fit(one) or one.key in chosen),
@@ -71,7 +71,7 @@ def choice(
     custom: bool = False,
     listed: bool | None = None,
 ) -> SelectSelector:
-    """Translate the options' texts under `key`; with `listed` None, Home Assistant picks list or drop-down."""
+    """Return a selector with texts translated under `key`; `listed` None lets Home Assistant pick list or drop-down."""
     config = SelectSelectorConfig(options=[*options], multiple=many, custom_value=custom)
     if key is not None:
         config["translation_key"] = key
@@ -83,7 +83,7 @@ def choice(
 def number_field(
     low: float, high: float | None, *, step: float = 1, unit: str | None = None
 ) -> NumberSelector:
-    """Make a number field; `unit` is a symbol or a translated unit."""
+    """Return a number field; `unit` is a symbol, or one of the units that are translated."""
     config = NumberSelectorConfig(min=low, step=step, mode=NumberSelectorMode.BOX)
     if high is not None:
         config["max"] = high
@@ -94,13 +94,13 @@ def number_field(
     return NumberSelector(config)
 
 
-# What a form has sent; None when it is to be shown.
+# The answer to a form; None if the form must be shown first.
 type UserInput = dict[str, Any] | None
 type Step[F] = Callable[[F, UserInput], Awaitable[ConfigFlowResult]]
 
 
 def needs_box[F: BoxOptionsFlow](step: Step[F]) -> Step[F]:
-    """Abort a step when the box was unloaded while the dialog was open."""
+    """Make a step abort if the box was unloaded while the dialog was open."""
 
     @wraps(step)
     async def checked(flow: F, user_input: UserInput = None) -> ConfigFlowResult:
@@ -112,13 +112,13 @@ def needs_box[F: BoxOptionsFlow](step: Step[F]) -> Step[F]:
 
 
 class BoxOptionsFlow(OptionsFlow):
-    """Options of a box or its printers; a target's options are saved for that target alone."""
+    """Base of the steps that set options for a target: the whole box or one of its printers."""
 
     def __init__(self) -> None:
         self._target = WHOLE_BOX
 
     def _printers(self, chosen: Container[str] = (), fit: Fit = fitting) -> list[SelectOptionDict]:
-        """Offer the printers that fit, and those in `chosen`, for which an option is set."""
+        """List the printers that fit, and the printers in `chosen`, for which an option is set."""
         return offers(self.config_entry.runtime_data.storage.printers.values(), fit, chosen)
 
     def _choose_printer(
@@ -129,7 +129,7 @@ class BoxOptionsFlow(OptionsFlow):
         none: str = "no_printers",
         default: Any = vol.UNDEFINED,
     ) -> ConfigFlowResult:
-        """Show the form to choose a printer, or the step `none` when there is no printer."""
+        """Show the form to choose a printer, or the step `none` if there is no printer."""
         if not printers:
             return self.async_show_form(step_id=none, last_step=True)
         target = {vol.Required(CONF_TARGET, default=default): choice(printers, key=CONF_TARGET)}
@@ -145,7 +145,7 @@ class BoxOptionsFlow(OptionsFlow):
         return self.async_create_entry(data=options)
 
     def _save_for_target(self, option: str, chosen: dict[str, Any]) -> ConfigFlowResult:
-        """Save the target's choice under an option that holds all printers' choices."""
+        """Save what the user chose for the target, in an option that holds the choices for all targets."""
         of_all = dict(self.config_entry.options.get(option, {}))
         of_all.pop(self._target, None)
         if chosen:

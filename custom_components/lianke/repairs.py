@@ -35,14 +35,14 @@ LIMITS = {"too_many_pages": MAX_PAGES, "too_many_jobs": MAX_JOBS_PER_HOUR}
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: issues.IssueData | None
 ) -> RepairsFlow:
-    """Without a loaded entry, an issue can only be confirmed."""
+    """Choose the flow for an issue. If the issue's entry is not loaded, the user can only confirm the issue."""
     facts = data or {}
     entry: LiankeConfigEntry | None = hass.config_entries.async_get_entry(
         str(facts.get("entry_id"))
     )
     kind = str(facts.get("kind"))
     if kind == issues.PUSH_ADDRESS_CHANGED:
-        # The box that reported it may be gone; any other box of its account will do.
+        # The box that reported the issue may be gone; any other box of the same account will do.
         loaded = async_loaded_entries(hass)
         entry = next((one for one in loaded if issues.push_issue_id(one) == issue_id), entry)
     flows: dict[str, type[_FixFlow]] = {
@@ -58,7 +58,7 @@ async def async_create_fix_flow(
 
 
 class _FixFlow(RepairsFlow, ABC):
-    """One form; submitting it applies the fix, and an error shows it again."""
+    """A flow with one form: submitting the form applies the fix, and an error shows the form again."""
 
     def __init__(self, entry: LiankeConfigEntry, facts: issues.IssueData) -> None:
         self.entry = entry
@@ -74,7 +74,7 @@ class _FixFlow(RepairsFlow, ABC):
 
     @property
     def printer(self) -> Printer | None:
-        """None once the issue's printer is forgotten."""
+        """The printer of the issue; None once the printer is forgotten."""
         known = self.box.storage.printers.get(self.printer_key)
         return known.printer if known else None
 
@@ -125,7 +125,7 @@ class ResetErrorLimitFlow(_FixFlow):
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
         if (printer := self.printer) is None:
             return None
-        # Nothing to reset: somebody reset it already, or the pause of half an hour is over.
+        # There is nothing to reset if somebody has already done it, or if the pause of half an hour is over.
         with suppress(NothingToResetError):
             await self.box.client.reset_error_limit(printer.address)
         self.box.queue.clear_backoff(self.printer_key)
@@ -153,13 +153,13 @@ class RequestDriverFlow(_FixFlow):
     @callback
     @override
     def done(self) -> RepairsFlowResult:
-        """Tell the user what was requested, since nothing is repaired yet."""
+        """Show that the driver was requested, since nothing is repaired yet."""
         ir.async_delete_issue(self.hass, DOMAIN, self.issue_id)
         return self.async_abort(reason="driver_requested")
 
 
 class CheckAgainFlow(_FixFlow):
-    """Check whether the box is bound by now."""
+    """Check whether the user has bound the box by now."""
 
     @override
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
@@ -190,7 +190,7 @@ class PrintLimitFlow(_FixFlow):
 
 
 class ConfirmAddressFlow(_FixFlow):
-    """Confirm that the new address is entered in the console."""
+    """Confirm that the user has entered the new address in the vendor's console."""
 
     @override
     async def async_fix(self, answer: dict[str, Any]) -> str | None:

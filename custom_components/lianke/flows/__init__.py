@@ -1,1 +1,1 @@
-"""What the config flow and the options flow share."""
+"""The options flow, helpers of the config flow, and the copying of blueprints."""

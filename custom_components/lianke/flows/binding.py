@@ -1,4 +1,4 @@
-"""Adding a box: its forms, its sticker and key, what the service reports about it, a test page."""
+"""Helpers for adding a box: its forms, its sticker and key, its printers at the service, and a test page."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -36,9 +36,9 @@ from ..pages.clean import escape_markdown
 from ..printing.builtin_pages import async_print_test_page
 from ..runtime import LiankeConfigEntry
 
-# Characters of an ApiKey; a longer one is malformed.
+# Maximum number of characters of an ApiKey; a longer key is refused as malformed.
 MAX_KEY_LENGTH = 128
-# Seconds a form waits in all for its requests' turn: browsers and proxies give up after a minute.
+# Maximum seconds that all requests of a form together wait for their turn: browsers and proxies give up after a minute.
 TURN_SECONDS = 40
 MARKS = {DriverState.SUPPORTED: "✓", DriverState.AWAITING: "⏳", DriverState.UNSUPPORTED: "✗"}
 
@@ -46,7 +46,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class BindingThrottle:
-    """The throttle of one form. Its requests queue like those of polls, but not for ever."""
+    """The throttle of one form, whose requests wait in the account's queue, but only for a limited time."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -54,7 +54,7 @@ class BindingThrottle:
 
     @asynccontextmanager
     async def request_slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
-        """Hold a place. Raises TooManyRequestsError when none is free in time."""
+        """Hold a place among the account's requests. Raises TooManyRequestsError if no place is free in time."""
         left = max(0.0, self._until - time.monotonic())
         async with self._account.request_slot(purpose, upload=upload, max_wait=left):
             yield
@@ -66,10 +66,10 @@ class BindingThrottle:
 async def async_read_sticker(
     hass: HomeAssistant, photo: str | None, text: str | None
 ) -> Credentials | None:
-    """Read the box's credentials from an uploaded photo (its id) or a pasted text.
+    """Read the box's credentials from an uploaded photo (the id of the upload) or a pasted text.
 
-    The text counts only when there is no readable photo; None when neither was given. The uploaded file is
-    consumed in any case. Raises InputError, with the `field` of the form.
+    The text is used only if there is no readable photo. Returns None if neither was given. The uploaded file is
+    consumed in any case. Raises InputError, whose placeholder `field` names the field of the form.
     """
     text = (text or "").strip()
     if photo:
@@ -95,9 +95,10 @@ def _read_upload(hass: HomeAssistant, file_id: str) -> Credentials:
 
 
 def checked_key(text: str) -> str:
-    """Strip an ApiKey; raises InputError, with the `field`, when it cannot be one.
+    """Return an ApiKey without surrounding spaces.
 
-    The documented shape, 32 letters and digits, is only a hint: a key is refused when no HTTP header can carry it.
+    The documented shape, 32 letters and digits, is not required: a key is refused only if it is empty, too long, or
+    cannot be sent in an HTTP header. Raises InputError, whose placeholder `field` names the field of the form.
     """
     key = text.strip()
     if not key:
@@ -110,10 +111,10 @@ def checked_key(text: str) -> str:
 async def async_fetch_box(
     hass: HomeAssistant, *, api_key: str, credentials: Credentials, server: str, account: Account
 ) -> tuple[Printer, ...]:
-    """Check that the service knows the box, and return its printers; raises LiankeError.
+    """Check that the service knows the box, and return its printers. Raises LiankeError.
 
-    A box that cannot list its printers at the moment (off, busy) has none. When the account's boxes have used up this
-    minute's requests, the form waits for its turn, and then raises TooManyRequestsError.
+    The result is empty if the box cannot list its printers at the moment (off, busy). If the account's boxes have used
+    up this minute's requests, waits up to TURN_SECONDS for its turn, then raises TooManyRequestsError.
     """
     client = LiankeClient(
         async_get_clientsession(hass),
@@ -133,7 +134,7 @@ async def async_fetch_box(
 
 
 def printer_list(printers: tuple[Printer, ...]) -> str:
-    """In Markdown."""
+    """Return a Markdown list of printers: the state of each printer's driver, its name and its place."""
     lines = []
     for printer in printers:
         place = (printer.ip_address or "?") if printer.address.is_network else f"USB {printer.port}"
@@ -143,7 +144,7 @@ def printer_list(printers: tuple[Printer, ...]) -> str:
 
 
 def test_page_printer(printers: tuple[Printer, ...]) -> Printer | None:
-    """Choose a printer that can print, preferably an idle one."""
+    """Choose a printer that can print, preferably an idle printer; None if no printer can print."""
     able = [one for one in printers if one.is_printer and one.driver is DriverState.SUPPORTED]
     return next((one for one in able if one.raw_state == "idle"), next(iter(able), None))
 
@@ -151,7 +152,7 @@ def test_page_printer(printers: tuple[Printer, ...]) -> Printer | None:
 async def async_print_first_page(
     hass: HomeAssistant, entry: LiankeConfigEntry, row: Printer
 ) -> None:
-    """Print a test page on this row's printer; the entry must be set up."""
+    """Print a test page on the printer that `row` describes; the entry must be loaded."""
     known = entry.runtime_data.storage.printers.values()
     key = next((one.key for one in known if one.printer.address == row.address), None)
     if key is None:
@@ -168,11 +169,11 @@ CONF_PHOTO = "photo"
 CONF_QR_TEXT = "qr_text"
 SECTION_ADVANCED = "advanced"
 
-# The choice for an account that no entry has yet.
+# The choice for an account that no entry uses yet.
 ANOTHER_ACCOUNT = "another"
 
-# Fills the key's field when the flow already holds a key, since no key goes back to the browser.
-# No key looks like this, so a half-edited one is refused.
+# Shown in the key's field if the flow already has a key, because keys are never sent back to the browser. A key cannot
+# contain these dots, so a half-edited value is refused.
 KEPT_KEY = "•" * 12
 
 EXPLAINED_IN_SETUP = EXPLAINED_EVERYWHERE | {
@@ -181,13 +182,13 @@ EXPLAINED_IN_SETUP = EXPLAINED_EVERYWHERE | {
     "box_not_provisioned",
     "too_many_requests",
 }
-# Errors that a wrong server address may cause: after them, its section is open.
+# Errors that a wrong server address may cause. After such an error, the section with the address is open.
 ABOUT_SERVER = frozenset(
     {"address_unknown", "cannot_connect", "invalid_server", "timed_out", "unexpected_answer"}
 )
 
 _SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
-# The photo goes first, since WeChat hides the link.
+# The photo comes first, because people scan the code with WeChat, which does not show the code's link.
 STICKER: dict[vol.Marker, object] = {
     vol.Optional(CONF_PHOTO): FileSelector(FileSelectorConfig(accept="image/*")),
     vol.Optional(CONF_QR_TEXT): TextSelector(TextSelectorConfig(autocomplete="off")),
@@ -195,9 +196,9 @@ STICKER: dict[vol.Marker, object] = {
 
 
 def account_field(entries: list[ConfigEntry], chosen: str | None) -> dict[vol.Marker, object]:
-    """Offer the accounts of the entries, or no field without entries; `chosen` is an entry's id.
+    """Return a field that offers the accounts of the entries; no field if there are no entries.
 
-    ANOTHER_ACCOUNT takes a choice back, which the selector itself cannot.
+    `chosen` is the id of an entry. ANOTHER_ACCOUNT lets the user undo a choice, since the selector cannot be cleared.
     """
     accounts: dict[str, SelectOptionDict] = {}
     for entry in entries:
@@ -211,13 +212,13 @@ def account_field(entries: list[ConfigEntry], chosen: str | None) -> dict[vol.Ma
 
 
 def key_field(marker: type[vol.Marker], *, kept: bool) -> dict[vol.Marker, object]:
-    """Fill the field with dots when the flow already holds a key (`kept`)."""
+    """Return the field for the key; it shows dots if the flow already has a key (`kept`)."""
     shown: dict[str, Any] | None = {"suggested_value": KEPT_KEY} if kept else None
     return {marker(CONF_API_KEY, description=shown): _SECRET}
 
 
 def server_section(server: str, errors: Mapping[str, str]) -> dict[vol.Marker, object]:
-    """Offer the service's address, in a section that is open after an error that it may cause."""
+    """Return a section with the address of the service; it is open after an error that the address may cause."""
     address = TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="off"))
     return {
         vol.Required(SECTION_ADVANCED): section(

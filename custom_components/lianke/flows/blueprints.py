@@ -1,4 +1,4 @@
-"""Copies the shipped blueprints to Home Assistant's blueprint folder, in the language of the house."""
+"""Copies the shipped blueprints, in Home Assistant's language, to its blueprint folder."""
 
 from collections.abc import Iterable
 import hashlib
@@ -14,7 +14,7 @@ from homeassistant.util.file import write_utf8_file_atomic
 
 from ..const import DOMAIN
 
-# In the order of the form; each is a file of this name.
+# Names of the blueprints' files without extension, in the order of the form.
 BLUEPRINTS = (
     "shopping_list",
     "voice",
@@ -40,15 +40,16 @@ LANGUAGE_ENGLISH = "en"
 LANGUAGE_CHINESE = "zh-Hans"
 
 _SHIPPED = Path(__file__).parents[1] / "blueprints" / AUTOMATION_DOMAIN
-# The last line of a copy has the digest of the rest: when it does not match, the copy was edited.
+# The last line of a copy has the digest of the rest. If the digest does not match, somebody has edited the copy.
 _SEAL = "# Copied by the integration; written over only while unchanged. sha256: "
 
 
 async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Copy these blueprints in the house's language, and make Home Assistant load them.
+    """Copy these blueprints in Home Assistant's language, and make Home Assistant load them.
 
-    Return those that are now as this version ships them, and those left alone because somebody edited or put them
-    there. Raises OSError or WriteError when a file cannot be read or written; earlier copies stay.
+    Returns the names of the blueprints that were copied, and of those that were not because somebody has edited the
+    copy, or has put another file in its place. Raises OSError or WriteError if a file cannot be read or written; the
+    blueprints copied before that stay.
     """
     chosen = [name for name in BLUEPRINTS if name in set(names)]
     blueprints = async_get_blueprints(hass)
@@ -67,12 +68,12 @@ async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> tuple[list[st
 
 
 def language_of(language: str) -> str:
-    """Choose the folder of shipped blueprints: Chinese or English."""
+    """Return the name of the folder with the shipped blueprints for a language: Chinese or English."""
     return LANGUAGE_CHINESE if language.lower().startswith("zh") else LANGUAGE_ENGLISH
 
 
 async def async_listed(hass: HomeAssistant, names: Iterable[str]) -> str:
-    """List blueprints in Markdown with the form's texts, which say what each does."""
+    """Return a Markdown list of blueprints with the texts of the form, which say what each blueprint does."""
     texts = await async_get_translations(
         hass, language_of(hass.config.language), "selector", [DOMAIN]
     )
@@ -81,7 +82,7 @@ async def async_listed(hass: HomeAssistant, names: Iterable[str]) -> str:
 
 
 def path_of(name: str) -> str:
-    """Name a copy as automations do."""
+    """Return the path by which automations refer to a copied blueprint."""
     return f"{DOMAIN}/{name}.yaml"
 
 
@@ -100,7 +101,7 @@ def _copy(shipped: Path, folder: Path, names: list[str]) -> tuple[list[str], lis
 
 
 def _is_edited(file: Path) -> bool:
-    """Whether a file exists that differs from what any version of the integration wrote."""
+    """Whether a file exists and is not as some version of the integration wrote it."""
     try:
         content = file.read_bytes()
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""Options flow of a box: menu, settings, default print options, push, blueprints; other rooms add their steps.
+"""Options flow of a box: menu, settings, default print options, push, blueprints. Other packages add more steps.
 
-Options are read when they are used, so saving them reloads nothing.
+Options are read when they are used, so saving them does not reload the entry.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ from ..runtime import async_account_entries, worded_placeholders
 from ..scanner.hub import is_enabled
 from .blueprints import BLUEPRINTS, async_copy, async_listed
 
-# How long to wait for a push message.
+# Seconds that the dialog waits for a push message.
 PUSH_SECONDS = 120
 
 CONF_BLUEPRINTS = "blueprints"
@@ -57,7 +57,7 @@ NO = "no"
 SWITCHES = ("auto_rotate", "reverse_order")
 
 
-# In the order of the form.
+# Settings that are numbers, in the order of the form.
 _NUMBERS = (
     const.POLL_INTERVAL,
     const.HOLD_HOURS,
@@ -69,14 +69,14 @@ _NUMBERS = (
     const.KEEP_SCANS_DAYS,
     const.KEEP_SCANS_MB,
 )
-# Shown only where the preview feature is on.
+# Settings shown only while the preview feature for scanning is on.
 _OF_SCANS = (const.KEEP_SCANS_DAYS, const.KEEP_SCANS_MB)
 
 
 class LiankeOptionsFlow(
     NozzleCareSteps, FallbackSteps, PeopleSteps, LanPrinterSteps, ManualDuplexSteps
 ):
-    """Each path through the menu ends with the options saved."""
+    """The options flow of a box. Every path through its menu ends by saving the options."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_defaults(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose the printer, or the whole box, that gets default print options."""
+        """Choose for what to set default print options: a printer or the whole box."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_default_options(None)
@@ -132,7 +132,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_default_options(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Change the print options that apply when an action names none."""
+        """Change the print options that apply where an action does not set them."""
         options = self.config_entry.options
         shown = of_box = options.get(const.CONF_DEFAULT_OPTIONS, {})
         if self._target != WHOLE_BOX:
@@ -162,7 +162,7 @@ class LiankeOptionsFlow(
     async def _async_capabilities(
         self,
     ) -> tuple[Capabilities | None, tuple[Paper, ...], PrinterType]:
-        """Capabilities of the target; unknown for a whole box, since its printers differ."""
+        """Return the target's capabilities, papers and type: unknown for a whole box, whose printers differ."""
         data = self.config_entry.runtime_data
         if (printer := data.storage.printers.get(self._target)) is None:
             return None, (), PrinterType.UNKNOWN
@@ -171,7 +171,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_push(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Show the callback address for the console; no other place shows it."""
+        """Show the callback address, which the user enters in the vendor's console. It is shown nowhere else."""
         address = self.config_entry.runtime_data.account.address
         if address is None:
             return self.async_show_form(step_id="no_address", last_step=True)
@@ -200,7 +200,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_push_unheard(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Report that no message arrived, which is harmless, or one that names no box and so is of no use."""
+        """Report that no push message arrived, which is harmless, or only a useless message that names no box."""
         messages = self.config_entry.runtime_data.account.unclear_messages
         step = "push_unclear" if messages > self._unclear_before else "push_silent"
         return self.async_show_menu(step_id=step, menu_options=["push", "done"])
@@ -208,7 +208,7 @@ class LiankeOptionsFlow(
     async_step_push_unclear = async_step_push_silent = async_step_push_unheard
 
     async def _async_wait_for_push(self) -> bool:
-        """Whether a message of this account arrives within PUSH_SECONDS."""
+        """Wait up to PUSH_SECONDS for a push message to a box of this account; return whether a message arrived."""
         webhook_id = self.config_entry.data[CONF_WEBHOOK_ID]
         boxes = [
             entry.runtime_data
@@ -240,7 +240,7 @@ class LiankeOptionsFlow(
             else:
                 if not copied and not kept:
                     return self._save({})
-                # A heading with an empty list below would be confusing.
+                # If nothing was copied, choose the text without a list of copied blueprints.
                 some = "blueprints_some_kept" if copied else "blueprints_kept"
                 return self.async_show_menu(
                     step_id=some if kept else "blueprints_copied",
@@ -272,16 +272,16 @@ class LiankeOptionsFlow(
     @callback
     @override
     def async_remove(self) -> None:
-        """Stop waiting for a push when the dialog is closed."""
+        """Stop waiting for a push message when the dialog is closed."""
         if self._wait is not None:
             self._wait.cancel()
 
 
-# Forms, and how their answers become options. An answer that equals the present options changes nothing.
+# Forms, and functions that turn their answers into options. A default that the user did not change is not stored.
 
 
 def _words(name: str, options: Iterable[str], *, custom: bool = False) -> SelectSelector:
-    """Make a drop-down list whose texts are translated under this name."""
+    """Return a drop-down list whose texts are translated under the key `name`."""
     return choice(options, key=name, custom=custom, listed=False)
 
 
@@ -291,7 +291,7 @@ def _driver_names(options: Iterable[str]) -> SelectSelector:
 
 
 def settings_schema(options: Mapping[str, Any], *, scans: bool = True) -> vol.Schema:
-    """Fill the general settings with their present values; `scans` adds those of scans."""
+    """Return the form of the general settings with their present values; `scans` adds the settings of scans."""
     schema: dict[vol.Marker, object] = {}
     for number in _NUMBERS:
         if number in _OF_SCANS and not scans:
@@ -315,7 +315,7 @@ def settings_schema(options: Mapping[str, Any], *, scans: bool = True) -> vol.Sc
 
 
 def settings_errors(answer: Mapping[str, Any]) -> dict[str, str]:
-    """Errors by field."""
+    """Return the errors in an answer to this form, by field."""
     begin = dt_util.parse_time(answer.get(const.CONF_QUIET_FROM) or "")
     end = dt_util.parse_time(answer.get(const.CONF_QUIET_TO) or "")
     if (begin is None) is not (end is None):
@@ -328,7 +328,7 @@ def settings_errors(answer: Mapping[str, Any]) -> dict[str, str]:
 
 
 def settings_from(answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with the general settings as answered."""
+    """Return the options with the general settings changed as the user answered."""
     changed = dict(options)
     for number in _NUMBERS:
         if number.key in answer and int(answer[number.key]) != number.of(options):
@@ -338,7 +338,7 @@ def settings_from(answer: Mapping[str, Any], options: Mapping[str, Any]) -> dict
     ):
         changed[const.CONF_PRINTER_KIND] = kind
     emptied = [const.CONF_QUIET_FROM, const.CONF_QUIET_TO]
-    # Without scans the form has no field for their script, so an absent answer does not clear it.
+    # If the form did not show the settings of scans, a missing script does not mean that the user cleared it.
     if const.KEEP_SCANS_DAYS.key in answer:
         emptied.append(const.CONF_SCAN_SCRIPT)
     for key in emptied:
@@ -354,7 +354,7 @@ def defaults_schema(
     capabilities: Capabilities | None = None,
     papers: tuple[Paper, ...] = (),
 ) -> vol.Schema:
-    """Limit the form to what the printer can do when that is known."""
+    """Return the form of default print options, limited to what the printer can do if that is known."""
     able = capabilities or Capabilities()
     names = [*(able.papers or {}), *(paper.name for paper in papers)]
 
@@ -364,7 +364,7 @@ def defaults_schema(
         names = [name for name, number in values.items() if ids is None or number in ids]
         return _words(field, _with(stored.get(field), names))
 
-    # No upper limit here: a size beyond the range gets our own error, which names the possible sizes.
+    # The field has no upper limit, so that a size beyond the range gets our own error, which names the possible sizes.
     size = number_field(0.1, None, step=0.1, unit="mm")
     fields: dict[str, object] = {
         "paper": _driver_names(names or [paper.name for paper in STANDARD]),
@@ -389,7 +389,7 @@ def defaults_schema(
 
 
 def _with(stored: str | None, names: list[str]) -> list[str]:
-    """Add the stored name even if it is not available, so that submitting the form shows the error."""
+    """Add the stored name even if the printer does not offer it, so that submitting the form shows the error."""
     return names if stored is None or stored in names else [*names, stored]
 
 
@@ -400,7 +400,7 @@ def _shown(value: object) -> object:
 
 
 def defaults_from(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Default options as answered; empty fields are unset."""
+    """Return the default options that an answer sets, without empty fields."""
     chosen: dict[str, Any] = {}
     for name, answered in answer.items():
         value = answered.strip() if isinstance(answered, str) else answered
@@ -415,19 +415,19 @@ def check_defaults(
     papers: tuple[Paper, ...],
     printer_type: PrinterType,
 ) -> None:
-    """Raise OptionError when a printer does not support these defaults."""
+    """Raise OptionError if the printer does not support these defaults."""
     try:
         resolve_options(options, capabilities, papers, printer_type)
     except OptionError as err:
         if err.reason != "paper_required":
             raise
-        # A label printer's paper may be left to each action, so check the rest with some paper.
+        # A label printer's defaults may leave the paper to each action, so check the other options with any paper.
         sized: PrintOptions = {**options, "paper_width": 100.0, "paper_height": 100.0}
         resolve_options(sized, capabilities, papers, printer_type)
 
 
 def shown_reason(err: OptionError) -> str:
-    """Choose the form's error key for an option that cannot be a default."""
+    """Return the form's error key for an option that cannot be a default."""
     if err.reason.endswith("_not_available") or err.reason == "invalid_option":
         return "not_available"
     return err.reason
