@@ -62,7 +62,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Set up the actions, the card and its data, whether or not a box is set up."""
+    """Set up what all boxes share, such as the actions and the card. This runs even if no box is set up."""
     await people.async_setup(hass)
     services.async_setup_services(hass)
     websocket_api.async_setup(hass)
@@ -74,7 +74,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 @contextmanager
 def _retried(key: str) -> Iterator[None]:
-    """Raise ConfigEntryNotReady with this key if the disk refuses what is done in here: setup is tried again later."""
+    """If the disk fails within the block, raise ConfigEntryNotReady with this key: setup is tried again later."""
     try:
         yield
     except (OSError, HomeAssistantError) as err:
@@ -104,14 +104,14 @@ def _make_client(
 
 
 async def async_migrate_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
-    """Only raise the version, so that earlier versions of the integration do not set the entry up again."""
+    """Change nothing but the version number, so that earlier versions of the integration do not set up the entry."""
     hass.config_entries.async_update_entry(entry, version=ENTRY_VERSION, minor_version=1)
     return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
     """Set up one box: the first time from the service, later from stored data."""
-    # This empties the spool of documents that the last run left behind.
+    # This deletes the documents that the last run of Home Assistant left in the spool.
     with _retried("job_folder_unreadable"):
         await async_get_spool(hass)
         ledger = await async_get_ledger(hass)
@@ -121,7 +121,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     storage = BoxStorage(hass, entry.entry_id, entry.data[CONF_DEVICE_ID])
     with _retried("storage_unreadable"):
         await storage.async_load()
-    # A setup that fails saves what it learned for the next one, and must not overwrite that one's data later.
+    # If the setup fails, save what it has learned. Once closed, it cannot overwrite the data of the next setup.
     entry.async_on_unload(storage.async_close)
     storage.save_options(entry.options)
     is_new = storage.box is None
@@ -137,18 +137,18 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         queue=queue,
         account=account,
     )
-    # For a setup that fails; after a regular unload nothing is left to drain.
+    # This is for a setup that fails; after a regular unload nothing is left to drain.
     entry.async_on_unload(queue.async_drain)
     async_open(hass, entry)
     async_follow_devices(hass, entry)
-    # Before the jobs are read: reading counts pages that a power cut left uncounted.
+    # Do this before the jobs are read, because reading them counts the pages that a power cut left uncounted.
     page_statistics.async_watch_statistics(hass, entry)
     with _retried("job_folder_unreadable"):
         await queue.async_load()
         await scanner.async_watch_scanners(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     job_signals.async_dispatch_jobs(hass, entry)
-    # After the lines above, so that event entities and triggers are notified of jobs that expired meanwhile.
+    # Start the queue last, so that event entities and triggers are notified of jobs that expired before this start.
     queue.start()
     issues.async_watch_for_issues(hass, entry)
     nozzle_care.async_watch_nozzles(hass, entry)
@@ -163,10 +163,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
-    """Stop one box; uploads under way may end first."""
+    """Stop one box, but wait a limited time for uploads under way."""
     data = entry.runtime_data
     await scanner.async_close(hass, entry)
-    # Before the platforms, so that event entities are notified of jobs that end meanwhile.
+    # Drain the queue before the platforms are unloaded, so that event entities are notified of jobs that end now.
     await data.queue.async_drain()
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
@@ -178,16 +178,16 @@ async def async_unload_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> b
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Delete a removed box's jobs and scans, and keep what it gets back when it is added again."""
+    """Delete the jobs and scans of a removed box; keep the data that the box gets back if it is added again."""
     await BoxStorage(hass, entry.entry_id, entry.data[CONF_DEVICE_ID]).async_keep(entry.options)
-    # Its requests count for a box of the same account that is added within the next minute, too.
+    # Remember the account: this box's requests still count if a box of the account is added within the next minute.
     account = async_account_of_key(hass, entry.data[CONF_API_KEY], entry.data[CONF_WEBHOOK_ID])
     account.key_watch.forget(entry.entry_id)
     waiting = await async_remove_jobs(hass, entry.entry_id)
     await async_remove_scans(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_delete_issues(hass, entry)
-    # Last of all that is removed, since the cloud may not answer.
+    # Do this after everything is deleted, since the cloud may not answer.
     dropped = await _async_cancel_in_cloud(hass, entry, account, waiting)
     if waiting:
         left = len(waiting) - len(dropped)
@@ -204,7 +204,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
 async def _async_cancel_in_cloud(
     hass: HomeAssistant, entry: LiankeConfigEntry, account: Account, jobs: list[Job]
 ) -> list[Job]:
-    """Cancel the jobs in the cloud; return all but those for which that failed."""
+    """Cancel the jobs in the cloud; return all jobs except those that could not be canceled."""
     client = _make_client(hass, entry, account)
 
     async def is_canceled(job: Job) -> bool:
@@ -226,7 +226,7 @@ async def async_remove_config_entry_device(
 ) -> bool:
     """Allow removing a printer or scanner unless it is known to be connected.
 
-    Raises ServiceValidationError, since for False Home Assistant has an English text only.
+    Raises ServiceValidationError instead of returning False, for which Home Assistant has an English text only.
     """
     with translating():
         if box_identifier(entry) in device.identifiers:
@@ -240,9 +240,9 @@ async def async_remove_config_entry_device(
         found = hub.scanners.get(scanner_id) if key is None else coordinator.data.printers.get(key)
         if found is not None and found.present and coordinator.data.online is not False:
             raise InputError("printer_connected", name=found.name)
-        # A device without a key or an id is left over from damaged stored data.
+        # A device that has neither a printer's key nor a scanner's id is left over from damaged stored data.
         if key is not None:
-            # As long as there is a device that events of these jobs can name.
+            # Fail the printer's waiting jobs while their events can still name its device.
             await entry.runtime_data.queue.async_fail_waiting(key)
             coordinator.async_forget(key)
         elif scanner_id:

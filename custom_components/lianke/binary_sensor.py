@@ -28,7 +28,7 @@ PROBLEM = BinarySensorEntityDescription(
     device_class=BinarySensorDeviceClass.PROBLEM,
 )
 
-# The field of a printer's report for each entity key.
+# For each entity key, the field of a printer's report.
 _FAULTS = {
     "cover": "cover_open",
     "paper_jam": "paper_jam",
@@ -37,7 +37,7 @@ _FAULTS = {
     "ribbon": "out_of_ribbon",
 }
 
-# What these kinds of printers lack.
+# For each entity key, the types of printers that cannot have this fault.
 _ABSENT: dict[str, frozenset[PrinterType]] = {
     "ink": frozenset(
         {PrinterType.DOT_MATRIX, PrinterType.RECEIPT, PrinterType.LABEL, PrinterType.CARD}
@@ -65,7 +65,7 @@ async def async_setup_entry(
         yield ProblemSensor(entry, view.key, PROBLEM)
         if view.printer.reports_condition:
             for description in PRINTER_CONDITIONS:
-                # Keep an entity that was registered before the printer's kind was known.
+                # Keep an entity that was registered before the printer's type was known.
                 if view.printer.species not in _ABSENT.get(description.key, ()) or is_registered(
                     hass, entry, "binary_sensor", view.key, description.key
                 ):
@@ -84,7 +84,7 @@ class ConnectivitySensor(BoxEntity, BinarySensorEntity):
 
 
 class ProblemSensor(KnownPrinterEntity, BinarySensorEntity):
-    """Whether somebody has to go to the printer; a printer that is off is not a problem."""
+    """Whether the printer has a problem that somebody must solve; a printer that is off is not a problem."""
 
     @property
     @override

@@ -1,4 +1,4 @@
-"""Buttons of boxes and printers."""
+"""Buttons of boxes, printers and scanners."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
@@ -38,7 +38,7 @@ PARALLEL_UPDATES = 1
 async def _async_each(steps: Iterator[Coroutine[Any, Any, object]]) -> None:
     """Take each step even if others are refused; then raise the first refusal.
 
-    A job that is already over or answered by somebody else does not count as one.
+    An InputError does not count: it means that the job is already over or that somebody else has answered.
     """
     refusals: list[LiankeError | HomeAssistantError] = []
     for step in steps:
@@ -77,7 +77,7 @@ async def _async_clear_queue(data: LiankeData, context: Context) -> None:
                 raise
             not_found.append(view.name)
 
-    # Former and present printers may share an address: a refusal names the one that is there now.
+    # A former and a present printer may have the same address. Take the present printer, so that a refusal names it.
     views = sorted(data.coordinator.data.printers.values(), key=attrgetter("present"))
     await _async_each(map(flush, {view.printer.address: view for view in views}.values()))
     if not_found:
@@ -113,14 +113,14 @@ async def _async_reset_error_limit(data: LiankeData, key: str, context: Context)
 
 @dataclass(frozen=True, kw_only=True)
 class BoxButtonDescription(ButtonEntityDescription):
-    """Does something to the box."""
+    """Describes a button that acts on the box."""
 
     press_fn: Callable[[LiankeData, Context], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrinterButtonDescription(ButtonEntityDescription):
-    """Does something to the printer with this key."""
+    """Describes a button that acts on a printer, whose key `press_fn` gets."""
 
     press_fn: Callable[[LiankeData, str, Context], Awaitable[None]]
 
@@ -185,10 +185,10 @@ async def async_setup_entry(
 
 
 class _Button(ButtonEntity):
-    """Checks the rights of a press itself, because Home Assistant does not when an automation presses."""
+    """Checks the rights for a press itself, because Home Assistant checks none if an automation presses."""
 
     async def _async_check(self) -> Context:
-        """Return the press's context. Raises as `async_check_change`."""
+        """Check the rights for this press, and return its context. Raises as `async_check_change`."""
         context = self._context or Context()
         title = self.name if isinstance(self.name, str) else self.entity_id
         await async_check_change(self.hass, context, self.entity_id, title)
@@ -206,7 +206,7 @@ class BoxButton(BoxEntity, _Button):
 
 
 class PrinterButton(PrinterEntity, _Button):
-    """Works only while the printer is connected."""
+    """A button that is available only while the printer is connected."""
 
     entity_description: PrinterButtonDescription
 
@@ -218,7 +218,7 @@ class PrinterButton(PrinterEntity, _Button):
 
 
 class QueueButton(QueueEntity, PrinterButton):
-    """Acts on a printer's jobs, even while it is off."""
+    """A button that acts on a printer's jobs, even while the printer is off."""
 
 
 class TestPageButton(QueueEntity, ButtonEntity):
@@ -233,7 +233,7 @@ class TestPageButton(QueueEntity, ButtonEntity):
 
 
 class ScanButton(ScannerEntity, _Button):
-    """Scans what is on the glass to a PDF that is kept."""
+    """Scans the page on the glass to a PDF that is kept."""
 
     @override
     async def async_press(self) -> None:

@@ -1,4 +1,4 @@
-"""Conditions: printers that are ready, need attention or have jobs waiting."""
+"""Conditions: printers that are ready, need attention or have jobs waiting, and scanners that scan."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from .devices import async_printer_sensors
 class StatusCondition(EntityConditionBase):
     """Checks a sensor of each targeted printer, whichever of the printer's entities is targeted.
 
-    A printer with an unknown state does not match, but it is not left out either.
+    A printer whose state is unknown is not left out: it counts as a printer that does not match.
     """
 
     _domain_specs: Mapping[str, DomainSpec] = MappingProxyType({"sensor": DomainSpec()})
@@ -37,12 +37,12 @@ class StatusCondition(EntityConditionBase):
     @property
     @override
     def needs_polling(self) -> bool:
-        # Home Assistant tracks only the targeted entity, not its printer's sensor.
+        # Home Assistant tracks changes of the targeted entity only, not of its printer's sensor.
         return True
 
 
 def _condition(key: str, matches: Callable[[str], bool]) -> type[Condition]:
-    """Check the state of the sensor with this translation key."""
+    """Return a condition on the state of a device's sensor that has `key` as its translation key."""
     return type("On", (StatusCondition,), {"_key": key, "_matches": staticmethod(matches)})
 
 

@@ -15,11 +15,11 @@ CONSOLE_URL: Final = "https://open.liankenet.com"
 # An older release must not set up an entry of this version: it would consider jobs damaged, or print them again.
 ENTRY_VERSION: Final = 2
 
-# The connection, in the entry's data. Home Assistant's own constants name `api_key`, `device_id` and `webhook_id`.
+# Keys of the entry's data; Home Assistant's own constants name `api_key`, `device_id` and `webhook_id`.
 CONF_DEVICE_KEY: Final = "device_key"
 CONF_SERVER: Final = "server"
 
-# Options, read at each use. One that is absent has its default.
+# Keys of the entry's options, which are read at each use. An option that is absent has its default.
 CONF_PRINTER_KIND: Final = "printer_kind"
 CONF_QUIET_FROM: Final = "quiet_from"
 CONF_QUIET_TO: Final = "quiet_to"
@@ -27,9 +27,9 @@ CONF_QUIET_TO: Final = "quiet_to"
 CONF_SCAN_SCRIPT: Final = "scan_script"
 CONF_DEFAULT_OPTIONS: Final = "default_options"
 CONF_PRINTER_OPTIONS: Final = "printer_options"
-# Ids of the users who approve jobs; without any, administrators do.
+# Ids of the users who approve jobs; if there are none, administrators approve them.
 CONF_APPROVERS: Final = "approvers"
-# Which jobs need approval: those above this many pages, and those of these users, sources or printers.
+# Which jobs need approval: jobs of more than this many pages, and all jobs of these users, sources or printers.
 CONF_APPROVAL_PAGES: Final = "approval_pages"
 CONF_APPROVAL_USERS: Final = "approval_users"
 CONF_APPROVAL_SOURCES: Final = "approval_sources"
@@ -41,7 +41,7 @@ CONF_RELEASE_PRINTERS: Final = "release_printers"
 CONF_RELEASE_USERS: Final = "release_users"
 CONF_RELEASE_CODES: Final = "release_codes"
 CONF_NOZZLE_CARE: Final = "keep_alive"
-# Pages that a user may print in a month (0: no limit), the users with that limit (none: all), what happens beyond it.
+# Pages a user may print in a month (0: no limit), users with this limit (none: all), and what happens beyond it.
 CONF_MONTHLY_PAGES: Final = "monthly_pages"
 CONF_MONTHLY_USERS: Final = "monthly_users"
 CONF_MONTHLY_BEYOND: Final = "monthly_beyond"
@@ -52,16 +52,16 @@ CONF_PAGE_STATISTICS: Final = "page_statistics"
 CONF_FALLBACK_PRINTERS: Final = "stand_ins"
 FALLBACK_PRINTER: Final = "printer"
 FALLBACK_MINUTES: Final = "minutes"
-# By printer key: the tokens of the printers that we offer to the home network.
+# By printer key: the tokens of the printers that are offered to the home network.
 CONF_LAN_PRINTERS: Final = "lan_printers"
 LAN_PRINTER_PATH: Final = f"/api/{DOMAIN}/ipp"
-# By the service's id: the tokens of the scanners.
+# By scanner id: the tokens of the scanners that are offered to the home network.
 CONF_LAN_SCANNERS: Final = "lan_scanners"
 LAN_SCANNER_PATH: Final = f"/api/{DOMAIN}/escl"
 
 PRINTER_KINDS: Final = ("usb", "network", "both")
 DEFAULT_PRINTER_KIND: Final = "both"
-# Seconds between polls that can be set.
+# Seconds: the longest poll interval that a user can set.
 MAX_POLL_INTERVAL: Final = 3600
 
 
@@ -80,18 +80,19 @@ class Setting(NamedTuple):
 
 POLL_INTERVAL: Final = Setting("poll_interval", 60, 30, MAX_POLL_INTERVAL, "seconds")
 HOLD_HOURS: Final = Setting("hold_hours", 12, 1, 168, "hours")
-# A larger document is refused with `file_too_large`.
+# Maximum size of a document; a larger document is refused with `file_too_large`.
 MAX_DOCUMENT_MB: Final = Setting("max_document_mb", 50, 1, 200, "MB")
-# Pages times copies of one job.
+# Maximum of a job's pages times its copies.
 MAX_PAGES: Final = Setting("max_pages", 100, 1, 9999, "pages")
-# For each printer and user.
+# Maximum number of jobs on a printer in an hour, for each user and for each device of the home network.
 MAX_JOBS_PER_HOUR: Final = Setting("max_jobs_per_hour", 30, 1, 999, "jobs")
+# How long the documents of jobs that were not printed are kept.
 KEEP_FAILED_HOURS: Final = Setting("keep_failed_hours", 24, 0, 720, "hours")
-# Off by default: printed documents are private.
+# How long the documents of printed or canceled jobs are kept: not at all by default, since documents are private.
 KEEP_PRINTED_HOURS: Final = Setting("keep_printed_hours", 0, 0, 720, "hours")
-# Older scans are deleted.
+# How long scans are kept; older scans are deleted.
 KEEP_SCANS_DAYS: Final = Setting("keep_scans_days", 30, 1, 365, "days")
-# All scans of a box together; the oldest are deleted first.
+# Maximum size of all kept scans of a box together; the oldest scans are deleted first.
 KEEP_SCANS_MB: Final = Setting("keep_scans_mb", 1024, 100, 10240, "MB")
 
 

@@ -1,4 +1,4 @@
-"""Devices of a box and of its printers: registered, found by what a call names, and who may use them."""
+"""Devices of a box and of its printers: registering them, finding those that a call targets, and checking rights."""
 
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
@@ -40,7 +40,7 @@ def box_identifier(entry: LiankeConfigEntry) -> tuple[str, str]:
 
 
 def printer_key_of(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:
-    """None for a box, a printer that is not known, or an entry that is not loaded."""
+    """Return the key of a device's printer; None if the device is no known printer, or the entry is not loaded."""
     if entry.state is not ConfigEntryState.LOADED:
         return None
     key = _printer_key(entry, device)
@@ -48,7 +48,7 @@ def printer_key_of(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:
 
 
 def _printer_key(entry: LiankeConfigEntry, device: DeviceEntry) -> str | None:
-    """Read a printer's key from its device, whether the printer is known or not; None for the box itself."""
+    """Read a printer's key from its device, whether or not the printer is known; None for a box or a scanner."""
     prefix = printer_identifier(entry, "")[1]
     for domain, identifier in device.identifiers:
         if domain == DOMAIN and identifier.startswith(prefix):
@@ -66,7 +66,7 @@ def async_printer_device(
 
 @callback
 def async_printer_sensors(hass: HomeAssistant, entity_ids: Iterable[str], key: str) -> set[str]:
-    """Find the enabled sensors with this translation key of the printers that the entities belong to."""
+    """Find the printers to which the entities belong, and return their enabled sensors with this translation key."""
     registry = er.async_get(hass)
     device_ids = {
         entity.device_id
@@ -83,7 +83,7 @@ def async_printer_sensors(hass: HomeAssistant, entity_ids: Iterable[str], key: s
 
 @callback
 def async_follow_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Register the devices, the box first, and again whenever their description changes."""
+    """Register the devices, the box first, and register them again whenever their description changes."""
     registry = dr.async_get(hass)
     coordinator = entry.runtime_data.coordinator
     registered: dict[tuple[str, str], tuple[DeviceInfo, str]] = {}
@@ -91,7 +91,7 @@ def async_follow_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     @callback
     def register(identifier: tuple[str, str], info: DeviceInfo) -> str:
         known = registered.get(identifier)
-        # A device that the user deleted comes back with its printer.
+        # If the user has deleted the device, register it again when its printer is found again.
         if known is None or known[0] != info or registry.async_get(known[1]) is None:
             device = registry.async_get_or_create(config_entry_id=entry.entry_id, **info)
             known = registered[identifier] = (info, device.id)
@@ -126,7 +126,7 @@ def _box_info(entry: LiankeConfigEntry, box: Box | None) -> DeviceInfo:
         configuration_url=CONSOLE_URL,
     )
     if box is not None:
-        # `device_type` is a bare number such as 2: no model.
+        # Do not use `device_type` as the model: it is only a number, such as 2.
         info["model"] = info["hw_version"] = box.hardware or None
         info["sw_version"] = box.software or None
     return info
@@ -143,7 +143,7 @@ def _web_page(ip: str | None) -> str | None:
 
 
 STATUS_KEY = "status"
-# Names in the error for a target that does not stand for one printer.
+# Maximum number of names in the error for a target that does not stand for exactly one printer.
 MAX_NAMES: Final = 10
 
 
@@ -154,14 +154,14 @@ class Target(NamedTuple):
 
     @property
     def data(self) -> LiankeData:
-        """Raises as `loaded_data`."""
+        """The runtime data of the printer's box. Raises as `loaded_data`."""
         if self.entry.state is not ConfigEntryState.LOADED:
             raise _not_loaded(self.entry)
         return self.entry.runtime_data
 
     @property
     def view(self) -> PrinterSnapshot:
-        """Raises InputError: printer_gone."""
+        """The printer as last polled. Raises InputError: printer_gone."""
         view = self.data.coordinator.data.printers.get(self.printer_key)
         if view is None:
             raise InputError("printer_gone")
@@ -169,7 +169,7 @@ class Target(NamedTuple):
 
 
 def loaded_data(entry: LiankeConfigEntry) -> LiankeData:
-    """Raise ServiceValidationError, as Home Assistant does, for an entry that has been unloaded meanwhile."""
+    """Return an entry's runtime data. Raises ServiceValidationError, as Home Assistant does, if it is not loaded."""
     if entry.state is not ConfigEntryState.LOADED:
         raise _not_loaded(entry)
     return entry.runtime_data
@@ -187,7 +187,7 @@ def _not_loaded(entry: LiankeConfigEntry) -> ServiceValidationError:
 def async_target(hass: HomeAssistant, device_id: str) -> Target:
     """Find the printer that a device stands for.
 
-    Raises ServiceValidationError for an unknown device, one of another integration or of an entry that is not loaded,
+    Raises ServiceValidationError if the device is unknown, belongs to another integration, or its entry is not loaded;
     InputError for a scanner (scanner_not_printer) and for a box (not_a_printer).
     """
     device, entry = service.async_get_device_and_config_entry(
@@ -202,12 +202,12 @@ def async_target(hass: HomeAssistant, device_id: str) -> Target:
 
 @callback
 def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target:
-    """Find the one printer that the target in a call's data stands for; the caller's rights are not checked.
+    """Find the only printer that the target in a call's data stands for. The caller's rights are not checked.
 
-    Devices and entities that the target names must be of a printer; areas, floors and labels may hold other things.
-    Raises InputError for no target (printer_missing), one without a printer (target_without_printer) or with several
-    (target_several_printers), and for a named thing that is no printer (entity_not_found, entity_not_of_printer, and as
-    `async_target`).
+    A device or entity that the target names must belong to a printer; an area, floor or label may hold other things.
+    Raises InputError if there is no target (printer_missing), if the target holds no printer (target_without_printer)
+    or several printers (target_several_printers), and for an entity that is unknown (entity_not_found) or not of a
+    printer (entity_not_of_printer). For a device that is not a printer, raises as `async_target`.
     """
     selection = TargetSelection(dict(data))
     if not selection.has_any_target:
@@ -215,7 +215,7 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
     targets = [async_target(hass, device_id) for device_id in sorted(selection.device_ids)]
     places = selection.area_ids | selection.floor_ids | selection.label_ids
     if len(targets) == 1 and not (selection.entity_ids or places):
-        # Only one device is named, so nothing else can be meant.
+        # The target is a single device, so nothing else can be meant.
         return targets[0]
     entities = er.async_get(hass)
     for entity_id in sorted(async_extract_referenced_entity_ids(hass, selection).referenced):
@@ -229,7 +229,7 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
         device.id: device.name_by_user or device.name or device.id
         for device in map(devices.async_get, async_targeted_devices(hass, selection))
         if isinstance(device, DeviceEntry)
-        # Its entry may not be loaded.
+        # Include printers of entries that are not loaded, for which `async_target` raises an error.
         and (entry := hass.config_entries.async_get_entry(device.config_entry_id)) is not None
         and entry.domain == DOMAIN
         and _printer_key(entry, device) is not None
@@ -243,7 +243,7 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
 
 @callback
 def async_targeted_devices(hass: HomeAssistant, selection: TargetSelection) -> set[str]:
-    """Find the devices that a target names, contains, or names an entity of."""
+    """Return the ids of the devices in a target: those that it names, contains, or names an entity of."""
     selected = async_extract_referenced_entity_ids(hass, selection)
     registry = er.async_get(hass)
     entities = map(registry.async_get, selected.referenced | selected.indirectly_referenced)
@@ -254,7 +254,7 @@ def async_targeted_devices(hass: HomeAssistant, selection: TargetSelection) -> s
 
 @callback
 def async_target_of_job(hass: HomeAssistant, job_id: str) -> tuple[Target, Job]:
-    """Find a job in any loaded box by its id, and the printer it is for. Raises InputError: job_not_found."""
+    """Find a job of any loaded box by its id; return its printer and the job. Raises InputError: job_not_found."""
     for entry in async_loaded_entries(hass):
         queue = entry.runtime_data.queue
         if queue.find(job_id) is None:
@@ -271,7 +271,7 @@ def async_target_of_job(hass: HomeAssistant, job_id: str) -> tuple[Target, Job]:
 
 
 def _named_in(hass: HomeAssistant, selection: TargetSelection) -> list[str]:
-    """Name a target's areas, floors and labels; entities by their ids."""
+    """Return the names of a target's areas, floors and labels, and the ids of its entities."""
     areas, floors, labels = ar.async_get(hass), fr.async_get(hass), lr.async_get(hass)
     found = [
         *((one, areas.async_get_area(one)) for one in selection.area_ids),

@@ -19,9 +19,9 @@ from .jobs.job import REJECTED
 from .printing.print_action import job_dict
 from .runtime import LiankeConfigEntry
 
-# Jobs in a report: the newest.
+# Maximum number of jobs in a report; older jobs are left out.
 MAX_JOBS = 50
-# Addresses of all kinds and file names, wherever they occur.
+# What is redacted in every text: web, email, MAC and IPv4 addresses, and file names.
 _SHAPES = re.compile(
     r"https?://[^\s\"'<>]{1,2000}"
     r"|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}"
@@ -32,9 +32,9 @@ _SHAPES = re.compile(
     re.IGNORECASE,
 )
 _MAYBE_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,45}(?:%\w{1,16})?(?![\w:])")
-# Replacing shorter titles would remove ordinary words from a report.
+# Minimum characters of a title that is redacted: shorter titles may be ordinary words of a report.
 _MIN_TITLE = 3
-# Secrets, and what reveals where people live or what they print.
+# Fields with secrets, and fields that reveal where people live or what they print.
 TO_REDACT = {
     const.CONF_APPROVAL_NOTIFY,
     const.CONF_APPROVAL_USERS,
@@ -70,7 +70,7 @@ async def async_get_config_entry_diagnostics(
 ) -> dict[str, Any]:
     data = entry.runtime_data
     storage = data.storage
-    # The address of somebody's own server would identify them.
+    # The address of a person's own server would identify that person.
     server = "default" if entry.data[const.CONF_SERVER] == DEFAULT_SERVER else "another"
     connection = {**entry.data, const.CONF_SERVER: server}
     report = {
@@ -94,7 +94,7 @@ async def async_get_config_entry_diagnostics(
 async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
 ) -> dict[str, Any]:
-    """Describe one printer with its capabilities, or the box."""
+    """Describe the box, or one printer with its capabilities."""
     data = entry.runtime_data
     if (key := printer_key_of(entry, device)) is None:
         box = data.storage.box
@@ -115,9 +115,9 @@ async def async_get_device_diagnostics(
 async def _with_unknown(
     hass: HomeAssistant, entry: LiankeConfigEntry, report: dict[str, Any]
 ) -> dict[str, Any]:
-    """Add a section that the user can paste into an issue: unknown parts, without values.
+    """Add a section that the user can paste into an issue: the unknown parts of the service's answers and messages.
 
-    It has only names and shapes, so fields called `title` or `device_id` are not redacted there.
+    The section has only names and shapes, no values, so fields called `title` or `device_id` are not redacted in it.
     """
     integration = await async_get_integration(hass, entry.domain)
     storage = entry.runtime_data.storage
@@ -185,7 +185,7 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
 
 
 def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
-    """Remove the documents' titles, which the service's messages quote."""
+    """Redact the titles of documents, which the service's messages may quote."""
     titles = {
         part
         for job in entry.runtime_data.queue.jobs()
@@ -193,20 +193,20 @@ def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
         for part in (title, title.rpartition(".")[0])
         if len(part) >= _MIN_TITLE
     }
-    # Longer titles first, since a shorter one may be a part of them.
+    # Replace longer titles first, since a shorter title may be a part of a longer one.
     for title in sorted(titles, key=len, reverse=True):
         text = text.replace(title, REDACTED)
     return text
 
 
 def _redacted(entry: LiankeConfigEntry, report: dict[str, Any]) -> dict[str, Any]:
-    """Remove secrets, both by field name and by content."""
+    """Redact secrets, both by the name of the field and by content."""
     cleaned: dict[str, Any] = _scrubbed(async_redact_data(report, TO_REDACT), _secrets(entry))
     return cleaned
 
 
 def _secrets(entry: LiankeConfigEntry) -> list[str]:
-    """Secrets may occur in any text."""
+    """Return the entry's secrets, which may occur in any text of a report."""
     return [
         str(entry.data[name])
         for name in (CONF_API_KEY, CONF_DEVICE_ID, const.CONF_DEVICE_KEY, CONF_WEBHOOK_ID)
@@ -226,7 +226,7 @@ def _scrubbed(value: Any, secrets: list[str]) -> Any:
 
 
 def _without_ipv6(found: re.Match[str]) -> str:
-    """Replace an IPv6 address; leave anything else that looks like one, such as a time of day."""
+    """Redact an IPv6 address; keep any other text that looks like an address, such as a time of day."""
     try:
         ip_address(found[0])
     except ValueError:

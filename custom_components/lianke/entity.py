@@ -1,4 +1,4 @@
-"""Base entities of boxes and printers."""
+"""Base classes for the entities of boxes, printers and scanners."""
 
 from abc import abstractmethod
 from collections import defaultdict
@@ -29,7 +29,7 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
     _attr_has_entity_name = True
     # Whether polls can change what the entity shows.
     _follows_polls = True
-    # Available in any case, since actions silently skip an unavailable entity.
+    # Whether the entity is always available: actions silently skip an unavailable entity.
     _stays_available = False
     _written: tuple[bool, object] | None = None
 
@@ -46,7 +46,8 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
         self.entry = entry
         self._attr_unique_id = f"{identifier[1]}_{description.key}"
         self._attr_translation_key = description.key
-        # Already registered (see devices), so that Home Assistant need not search for it at each change.
+        # Set the device, which is already registered (see devices.py), so that Home Assistant need not search for it
+        # at each change.
         self.device_entry = dr.async_get(coordinator.hass).async_get_device_by_identifier(
             identifier, entry.entry_id
         )
@@ -58,7 +59,7 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
 
     @property
     def _is_there(self) -> bool:
-        """Whether the entity's device is there, after a successful poll."""
+        """Whether the last successful poll found the entity's device."""
         return True
 
     @override
@@ -70,20 +71,20 @@ class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
         self._written = (self.available, self.state)
 
     def _async_subscribe(self) -> None:
-        """Listen to changes of the state that polls do not bring."""
+        """Subscribe to changes of the state that do not come from polls."""
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
-        """Keep running under another entity id, since no subscription depends on it.
+        """Keep running under the new entity id, because no subscription depends on the id.
 
-        Home Assistant 2026.10 lacks this hook and adds the entity again instead.
+        Home Assistant 2026.10 does not have this hook; it adds the entity again instead.
         """
         if (inherited := getattr(super(), "async_entity_id_changed", None)) is not None:
             inherited(old_entity_id)
 
     @callback
     def async_write_if_changed(self) -> None:
-        """Write the state unless it equals the last one written."""
+        """Write the state unless it equals the state written last."""
         if (current := (self.available, self.state)) != self._written:
             self._written = current
             self.async_write_ha_state()
@@ -108,7 +109,7 @@ class PrinterEntity(LiankeEntity):
 
     @property
     def view(self) -> PrinterSnapshot | None:
-        """None once the printer is removed."""
+        """The printer as last polled; None once it is removed."""
         return self.coordinator.data.printers.get(self.printer_key)
 
     @property
@@ -119,13 +120,13 @@ class PrinterEntity(LiankeEntity):
 
 
 class KnownPrinterEntity(PrinterEntity):
-    """Stays available while the printer is off."""
+    """An entity that stays available while its printer is off."""
 
     _stays_available = True
 
 
 class ScannerEntity(LiankeEntity):
-    """An entity of one scanner, updated by our scans."""
+    """An entity of one scanner, which is updated when our scans or the box change."""
 
     _follows_polls = False
     _stays_available = True
@@ -149,13 +150,13 @@ class ScannerEntity(LiankeEntity):
 
 
 class QueueEntity(KnownPrinterEntity):
-    """Shows or changes our own jobs, which polls do not affect."""
+    """An entity that shows or changes our own jobs, which polls do not affect."""
 
     _follows_polls = False
 
 
 class JobEntity(QueueEntity):
-    """Is notified of each change of the printer's jobs."""
+    """An entity that is notified of each change of its printer's jobs."""
 
     @callback
     @override
@@ -181,7 +182,7 @@ def async_add_scanners(
     @callback
     def add() -> None:
         new = hub.scanners.keys() - added
-        # A scanner that is gone with the preview feature may come back.
+        # Forget scanners that are gone: they come back if the preview feature is switched on again.
         added.intersection_update(hub.scanners)
         added.update(new)
         if entities := [entity for scanner_id in sorted(new) for entity in make(scanner_id)]:
@@ -205,12 +206,13 @@ def async_add_printers(
     make: Callable[[PrinterSnapshot], Iterable[Entity]],
     box_entities: Iterable[Entity] = (),
 ) -> None:
-    """Add the box's entities, and those that `make` returns for each printer, now and later.
+    """Add the box's entities, and the entities that `make` returns for each present and later printer.
 
-    `make` is called again only when the features below have changed, or when a removed printer comes back.
+    `make` is called again for a printer only if its features (see below) have changed, or if it was removed and comes
+    back.
     """
     coordinator = entry.runtime_data.coordinator
-    # Unique ids, by printer.
+    # Unique ids of the added entities, by printer key.
     added: defaultdict[str, set[str]] = defaultdict(set)
     features: dict[str, tuple[bool, PrinterType, list[str]]] = {}
 

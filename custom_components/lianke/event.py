@@ -65,7 +65,7 @@ class JobEvents(JobEntity, EventEntity):
     @callback
     @override
     def _async_subscribe(self) -> None:
-        # Present states fire no event, except that of a held job whose reason is still unknown.
+        # The jobs' present states fire no event, except the state of a held job whose reason is not known yet.
         self._fired = {
             job.job_id: (job.state, job.asks_for)
             for job in self.lianke.queue.open_jobs(self.printer_key)
@@ -76,12 +76,12 @@ class JobEvents(JobEntity, EventEntity):
     @callback
     @override
     def on_job(self, job: Job, old: JobState | None) -> None:
-        # Fire once for a state and for the person that a held job waits for.
+        # Fire once for each state, and for each kind of answer for which a held job waits.
         fired = job.state, job.asks_for
         if job.state not in self.event_types or self._fired.get(job.job_id) == fired:
             return
         if job.state is JobState.HELD and job.current_delivery.hold_reason is None:
-            # The job is just stored and about to be uploaded.
+            # The job was stored just now and is about to be uploaded.
             return
         if old is job.state and job.is_final:
             # Something other than the state has changed, such as the pages.

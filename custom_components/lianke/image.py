@@ -19,7 +19,7 @@ from .scanner.scan_job import content_type
 
 PARALLEL_UPDATES = 0
 
-# Seconds.
+# Seconds for which a preview is shown.
 PREVIEW_LIFETIME = 600
 
 PREVIEW = ImageEntityDescription(key="preview", entity_registry_enabled_default=False)
@@ -54,7 +54,7 @@ class PreviewImage(JobEntity, ImageEntity):
         super()._async_subscribe()
         signal = preview_signal(self.entry, self.printer_key)
         self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._set_picture))
-        self.async_on_remove(lambda: self._cancel_expiry())  # noqa: PLW0108  # the present one
+        self.async_on_remove(lambda: self._cancel_expiry())  # noqa: PLW0108  # looked up when called
 
     @override
     async def async_image(self) -> bytes | None:
@@ -69,13 +69,16 @@ class PreviewImage(JobEntity, ImageEntity):
     @callback
     @override
     def async_update_token(self) -> None:
-        """Do nothing without a picture: Home Assistant asks every five minutes, and each change is a new state."""
+        """Renew the token only while there is a picture, since each new token is a new state.
+
+        Home Assistant calls this every five minutes.
+        """
         if not self.access_tokens or self._picture is not None:
             super().async_update_token()
 
     @callback
     def _set_picture(self, picture: bytes | None) -> None:
-        """Show a picture until it expires; None removes it, since it would be taken for that of another document."""
+        """Show a picture until it expires. None removes the picture, which would look like the next document."""
         self._cancel_expiry()
         if picture is None and self._picture is None:
             return
@@ -85,7 +88,7 @@ class PreviewImage(JobEntity, ImageEntity):
             self._attr_content_type = picture_type(picture)
             self._attr_image_last_updated = dt_util.utcnow()
             self._cancel_expiry = async_call_later(self.hass, PREVIEW_LIFETIME, self._expire)
-        # When a picture comes and when it goes: no address outlives its picture.
+        # Renew the token when a picture comes or goes, so that the old picture's address is no longer valid.
         super().async_update_token()
         self.async_write_if_changed()
 
@@ -95,7 +98,7 @@ class PreviewImage(JobEntity, ImageEntity):
 
 
 class ScanImage(ScannerEntity, ImageEntity):
-    """The first page of the last scan, as long as it is kept."""
+    """The first page of a scanner's last scan, as long as that scan is kept."""
 
     _shown: str | None = None
 
@@ -106,7 +109,7 @@ class ScanImage(ScannerEntity, ImageEntity):
 
     @property
     def _page(self) -> tuple[Path, datetime] | None:
-        """The file, and when its scan began: a restart does not make it newer."""
+        """The page's file, and the time when its scan began, so that a restart does not make the picture newer."""
         for job in self.scans.all:
             if job.scanner_id == self.scanner_id and job.files and job.pages:
                 path = self.scans.path(job, job.pages[0])
@@ -130,7 +133,7 @@ class ScanImage(ScannerEntity, ImageEntity):
         super().async_write_if_changed()
 
     def _find(self) -> bool:
-        """Find the last page; return whether it has changed."""
+        """Find the page to show; return whether it is another page than before."""
         page, began_at = self._page or (None, None)
         shown = None if page is None else str(page)
         if shown == self._shown:

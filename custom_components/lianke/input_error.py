@@ -1,18 +1,18 @@
-"""Base of the errors for input that we refuse. Home Assistant translates them where it answers the caller."""
+"""The base class of errors for input that we refuse; `runtime.translated` makes them Home Assistant's errors."""
 
 from typing import Final
 
-# Characters of words of a caller, or of the service, in an error.
+# Maximum number of characters that an error quotes from a text of the caller or the service.
 MAX_QUOTED: Final = 200
 
 
 class InputError(Exception):
-    """Refused by our own checks: nothing was sent, and nothing is lost.
+    """Input that our own checks refuse: nothing was sent, and nothing is lost.
 
-    The exception's own text quotes nobody, so it may be logged.
+    The text of the exception is only its reason and quotes nobody, so it may be logged.
     """
 
-    # Key of the message among the `exceptions` of the translations. A subclass may have one for all its errors.
+    # Key of the message in the `exceptions` of the translations. A subclass may set one reason for all its errors.
     reason: str
 
     def __init__(self, reason: str | None = None, **placeholders: str) -> None:
@@ -24,7 +24,7 @@ class InputError(Exception):
     @property
     def placeholders(self) -> dict[str, str]:
         return {
-            # Replace half characters, as `api.coerce.to_encodable` does, which this module must not import.
+            # Replace lone surrogates as `api.coerce.to_encodable` does, which this module must not import.
             name: text[:MAX_QUOTED]
             .encode("utf-16-le", "surrogatepass")
             .decode("utf-16-le", "replace")

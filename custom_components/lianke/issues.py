@@ -34,7 +34,7 @@ PUSH_ADDRESS_CHANGED = "push_address_changed"
 SERVICE_EXPIRED = "service_expired"
 SERVICE_EXPIRING = "service_expiring"
 
-# Issues that depend on polled data alone: all that no longer apply are cleared together.
+# Kinds of issues that depend on polled data alone. Each review clears those issues that no longer apply.
 _POLLED = (AWAITING_DRIVER, SERVICE_EXPIRED, SERVICE_EXPIRING)
 
 EXPIRY_WARNING = timedelta(days=14)
@@ -42,9 +42,9 @@ EXPIRY_WARNING = timedelta(days=14)
 DRIVER_TIME = timedelta(hours=72)
 # The service lifts its pause after 30 min by itself (lianke-api, "Codes", 11203).
 ERROR_LIMIT_TIME = timedelta(minutes=31)
-# Seconds. The address may change for a moment while Home Assistant starts.
+# Seconds until a changed address is reported: it may change for a moment while Home Assistant starts.
 ADDRESS_SECONDS = 300
-# States that show that the printer's jobs are going through.
+# States of a job that show that the service accepts the printer's jobs again.
 _GOING = IN_CLOUD | {JobState.COMPLETED}
 REVIEW_INTERVAL = timedelta(hours=1)
 
@@ -60,7 +60,7 @@ def async_watch_for_issues(hass: HomeAssistant, entry: LiankeConfigEntry) -> Non
 def async_report_dropped_jobs(
     hass: HomeAssistant, entry: LiankeConfigEntry, dropped: int, left: int
 ) -> None:
-    """Report jobs dropped with their box or left in the cloud; no entities are left to show them."""
+    """Report jobs that were dropped with their box or left in the cloud, since no entities are left to show them."""
     _LOGGER.warning(
         "%d print jobs were dropped with their box, %d left in the cloud", dropped, left
     )
@@ -93,7 +93,7 @@ def issue_id(kind: str, entry: LiankeConfigEntry, *more: str) -> str:
 
 
 def push_issue_id(entry: LiankeConfigEntry) -> str:
-    """Identify the account's issue by a digest, since the webhook's id is a secret."""
+    """Return the id of the account's issue. It has only a digest of the webhook's id, which is a secret."""
     digest = hashlib.sha256(entry.data[CONF_WEBHOOK_ID].encode()).hexdigest()[:16]
     return f"{PUSH_ADDRESS_CHANGED}_{digest}"
 
@@ -125,7 +125,7 @@ def _create_issue(
 ) -> None:
     """Create or update an issue of a box or one of its printers; `kind` is its translation key.
 
-    Names are passed twice, because descriptions are Markdown and titles are not.
+    Each name is passed both escaped and as it is, because descriptions are Markdown and titles are not.
     """
     facts: IssueData = {"kind": kind, "entry_id": entry.entry_id, **(data or {})}
     texts = {"box": escape_markdown(entry.title), "box_name": entry.title, **(placeholders or {})}
@@ -133,7 +133,7 @@ def _create_issue(
         facts["printer_key"] = printer_key
         texts["printer_name"] = ""
         if (known := entry.runtime_data.storage.printers.get(printer_key)) is not None:
-            # Without a driver it has no model name, so add what it reports about itself.
+            # A printer without a driver has no model name, so add the vendor and product that it reports.
             reported = " ".join(filter(None, (known.printer.vendor, known.printer.product)))
             unnamed = bool(reported) and not known.printer.model
             texts["printer_name"] = f"{known.name} ({reported})" if unnamed else known.name
@@ -160,10 +160,10 @@ class _Watcher:
         self._create_issue = partial(_create_issue, hass, entry)
         # By printer: when the service paused it.
         self._paused: dict[str, datetime] = {}
-        # By printer: unsubscribes from its jobs.
+        # By printer: the function that unsubscribes from its jobs.
         self._unfollow: dict[str, CALLBACK_TYPE] = {}
         self._timers: dict[str, CALLBACK_TYPE] = {}
-        # The fingerprint of the address at which pushes arrived, and when another replaced it.
+        # The fingerprint of the address at which pushes arrived, and when another address replaced it.
         self._moved: tuple[str, datetime] | None = None
 
     @callback
@@ -182,7 +182,7 @@ class _Watcher:
         for key in data.storage.printers:
             if self._registry.async_get_issue(DOMAIN, issue_id(PRINT_LIMIT, self._entry, key)):
                 data.queue.limited.add(key)
-            # A pause reported before a reload ends when it would have ended without the reload.
+            # A pause that was reported before a reload ends when it would have ended without the reload.
             paused = issue_id(ERROR_LIMIT_REACHED, self._entry, key)
             if (issue := self._registry.async_get_issue(DOMAIN, paused)) and issue.active:
                 self._pause(key, issue.created)
@@ -313,7 +313,7 @@ class _Watcher:
             return
         if now is None:
             return
-        # The stored address is deleted as soon as polling finds a change before a push announces it.
+        # `_moved` keeps the old address: the stored address is deleted once polling finds a change before a push does.
         was, since = self._moved or (self._data.storage.push_address, None)
         if was is None or was == now:
             self._moved = None
@@ -345,7 +345,7 @@ class _Watcher:
         ir.async_delete_issue(self._hass, DOMAIN, issue)
 
     def _start_timer(self, name: str, seconds: float, action: Callable[[datetime], None]) -> None:
-        """Call `action` later, replacing the timer of this name."""
+        """Call `action` after `seconds`, in place of an earlier timer with this name."""
         self._cancel_timer(name)
         self._timers[name] = async_call_later(self._hass, seconds, action)
 

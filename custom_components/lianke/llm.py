@@ -1,8 +1,8 @@
-"""LLM tools: print, ask about printers and jobs, answer for and cancel a job.
+"""Tools for assistants (LLMs): print, scan, get the state of printers and jobs, continue, reject and cancel jobs.
 
-Each tool calls one of the integration's own actions under the caller's context, so permissions, limits and
-errors are those of every other print. Only printers and scanners whose main entity, and only lists, calendars,
-cameras and images whose entity, is exposed to the assistant are offered.
+Each tool calls one of the integration's own actions in the caller's context, so permissions, limits and errors are the
+same as for any other call. A printer or scanner is offered only if its main entity is exposed to the assistant. A list,
+calendar, camera or image is offered only if its entity is exposed.
 """
 
 from typing import Any, ClassVar, Final, NamedTuple, override
@@ -51,9 +51,9 @@ from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN
 from .scanner.hub import async_get_hub, scanner_device, scanner_status_entity
 from .scanner.scan_view import visible_scans
 
-# Jobs in an answer to an assistant: the newest.
+# Maximum number of jobs in an answer to an assistant; older jobs are left out.
 MAX_JOBS_LISTED: Final = 20
-# What an assistant may know of a job.
+# Fields of a job that an assistant may see.
 _JOB_FIELDS: Final = (
     "job_id",
     "title",
@@ -72,11 +72,11 @@ _JOB_FIELDS: Final = (
 )
 
 _TIMES: Final = ("created_at", "finished_at", "expires_at")
-# Placeholders of errors that hold titles of jobs: of the one that was asked for, or of another in its way.
+# Placeholders of errors that hold titles: `title` of the job that the call names, `other` of a job that blocks it.
 _TITLES: Final = ("title", "other")
-# Placeholders of errors that may hold words of the server from which a document is fetched.
+# Placeholders of errors that may quote the server from which a document is fetched.
 _FETCHED: Final = ("name", "host", "error")
-# Replaces what a device of the home network or a server calls something: anybody may have written it.
+# Replaces a name that comes from a device of the home network or from a server, since anybody may have written it.
 FOREIGN_TITLE: Final = "(named by a stranger)"
 
 
@@ -107,7 +107,7 @@ class _ToolCall(NamedTuple):
             }
             hidden = {name for name in _TITLES if shown.get(name) in foreign}
             if fetched := data.get(SourceKind.URL) or data.get(SourceKind.MEDIA):
-                # What the assistant itself passed need not be hidden from it.
+                # Text that the assistant itself has passed need not be hidden from it.
                 asked = unquote(fetched).casefold()
                 hidden |= {one for one in _FETCHED if shown.get(one, "").casefold() not in asked}
             if not hidden:
@@ -123,7 +123,7 @@ class _ToolCall(NamedTuple):
         return response
 
     def shown(self, job: dict[str, Any]) -> JsonObjectType:
-        """Keep what an assistant may know of a job, with times in the local time zone."""
+        """Return the fields of a job that an assistant may see, with times in the local time zone."""
         known = self.target.data.queue.find(job["job_id"])
         if known is not None and known.title_is_foreign:
             message = job["message"] and job["message"].replace(known.spec.title, FOREIGN_TITLE)
@@ -149,7 +149,7 @@ def _exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> IdsByName
 
 
 def _is_scan_exposed(call: _ToolCall, address: str) -> bool:
-    """Whether a media item is anything but a kept scan of a scanner that is not exposed to the assistant."""
+    """Whether an assistant may print a media item: all items except kept scans of scanners not exposed to it."""
     kept = f"{URI_SCHEME}{DOMAIN}/{KEPT_SCANS}"
     if not address.lower().startswith(kept):
         return True
@@ -167,7 +167,7 @@ class _DeviceTool(Tool):
     kind: ClassVar = "printer"
 
     def __init__(self, devices: IdsByName) -> None:
-        """If there is only one device, its name may be left out."""
+        """If there is only one device, a call may leave out its name."""
         self._devices = devices
         self._offered = {self.kind: devices}
         name = vol.Optional if len(set(devices.values())) == 1 else vol.Required
@@ -179,7 +179,7 @@ class _DeviceTool(Tool):
 
     def _read(self, tool_input: ToolInput) -> tuple[str, dict[str, Any]]:
         """Split a call's arguments into the device id and all others. Raises vol.Invalid."""
-        # A model may change the capitals of a name.
+        # A model may change upper and lower case in a name.
         data = self.parameters(
             {
                 field: match_name(self._offered.get(field, {}), value)
@@ -197,7 +197,7 @@ class _PrinterTool(_DeviceTool):
         device_id, data = self._read(tool_input)
         with translating():
             target = async_target(hass, device_id)
-            # A session with an assistant may last long: the printer may no longer be exposed.
+            # The printer may no longer be exposed, since a session with an assistant may last long.
             if device_id not in exposed_printers(hass, llm_context).values():
                 raise InputError("printer_not_exposed")
             call = _ToolCall(hass, target, data, tool_input, llm_context)
@@ -228,10 +228,10 @@ class _PrintTool(_PrinterTool):
 
     @override
     async def _run(self, call: _ToolCall) -> JsonObjectType:
-        """Print; a repeated tool call finds the job of the first."""
+        """Print and describe the job. If the same tool call is repeated, describe the job that the first call made."""
         kind, value = self._source(call.data)
         entity_id = entity_of(kind, value)
-        # Ask for the state first: Home Assistant keeps a record of any id whose exposure is checked.
+        # Check that the entity exists first: Home Assistant stores every id whose exposure is checked.
         if entity_id is not None and not (
             call.hass.states.get(entity_id) and is_exposed(call.hass, call.llm_context, entity_id)
         ):
@@ -249,7 +249,7 @@ class _PrintTool(_PrinterTool):
             data["title"] = title[:MAX_FIELD_NAME]
         data |= {field: call.data[field] for field in ("copies", "agenda") if field in call.data}
         if not value.startswith("calendar."):
-            # Models fill in every field they are offered, but a list has no days.
+            # Models fill in every field that they are offered, but a to-do list has no days.
             data.pop("agenda", None)
         return call.shown((await call.act("print", **data))["jobs"][0])
 
@@ -273,7 +273,8 @@ class PrintTextTool(_PrintTool):
 
 
 class PrintDocumentTool(_PrintTool):
-    # An address is fetched before anybody approves, and may carry what the model knows: clients may ask the user first.
+    # Destructive, so that clients may ask the user first: the address is fetched before anybody approves the job, and
+    # may tell a stranger's server what the model knows.
     annotations = ToolAnnotations(destructive=True, open_world=True)
     name = f"{DOMAIN}__print_document"
     title = "Print a web page, file or picture"
@@ -474,7 +475,7 @@ class ScanTool(_DeviceTool):
 
 @callback
 def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -> LLMTools | None:
-    """Offer no tools (None) if neither a printer nor a scanner is exposed."""
+    """Return the tools for the Assist API; None for other APIs, or if neither a printer nor a scanner is exposed."""
     if api_id != LLM_API_ASSIST:
         return None
     tools: list[Tool] = []

@@ -1,4 +1,4 @@
-"""Media source of the files that can be printed; the built-in one shows no documents."""
+"""Media source of the files that can be printed. Home Assistant's built-in media source shows no documents."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,7 +38,7 @@ from .scanner.scan_job import ScanJob, content_type as type_of_scan, local_time
 from .scanner.scan_view import find_file, picture_paths, visible_scans
 
 SCANS_FOLDER: Final = KEPT_SCANS.rstrip("/")
-# Files of one folder.
+# Maximum number of files in the list of one folder.
 MAX_LISTED_FILES: Final = 1000
 OTHER_TYPES: Final = {
     FileType.WEBP: "image/webp",
@@ -56,7 +56,7 @@ async def async_get_media_source(hass: HomeAssistant) -> MediaSource:
 
 
 class PrintableSource(MediaSource):
-    """The printable files in the media folders."""
+    """The printable files in the media folders, and the kept scans."""
 
     name: str
 
@@ -69,7 +69,7 @@ class PrintableSource(MediaSource):
 
     @override
     async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
-        """Find a file; its address works for what Home Assistant itself shows."""
+        """Find a file. The address of a media folder's file works only for types that Home Assistant itself shows."""
         identifier = item.identifier or ""
         if identifier.startswith(KEPT_SCANS):
             user, name = _asking_user(self._hass), identifier.removeprefix(KEPT_SCANS)
@@ -116,7 +116,7 @@ class PrintableSource(MediaSource):
                 picture,
             )
             for entry, job in visible_scans(self._hass, _asking_user(self._hass))
-            # A file with several pages shows its first one.
+            # A file with several pages gets the picture of its first page.
             for name, picture in zip(
                 job.files, chain(picture_paths(entry, job), repeat(None)), strict=False
             )
@@ -131,7 +131,7 @@ def _item(
     folder = MediaClass.DIRECTORY
     kind = MediaClass.IMAGE if content_type.startswith("image/") else MediaClass.URL
     if content_type and kind is not MediaClass.IMAGE:
-        # There is no media class for documents: without a picture they would show a globe.
+        # Home Assistant has no media class for documents: without a picture, it would show them with a globe.
         picture = picture or DOCUMENT_URL
     return BrowseMediaSource(
         domain=DOMAIN,
@@ -147,7 +147,7 @@ def _item(
 
 
 def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaSource]:
-    """List a folder, folders first. Blocks. Raises OSError; InputError for a folder that may not be read."""
+    """List a folder's items, subfolders first. Blocks. Raises OSError; InputError if the folder may not be read."""
     roots = media_roots(hass)
     _, path = allowed_path(path, roots, hass.config.config_dir)
     folders: list[BrowseMediaSource] = []
@@ -155,7 +155,7 @@ def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaS
     checked = 0
     children = sorted(path.iterdir(), key=lambda entry: (entry.is_file(), entry.name.casefold()))
     for child in children:
-        # A name that is no valid text would keep the whole list from being sent to a browser.
+        # One name that is not valid text would keep the whole list from being sent to a browser.
         if child.name.startswith(".") or child.name != to_encodable(child.name):
             continue
         below = f"{identifier}/{child.name}"
@@ -173,7 +173,7 @@ def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaS
 
 
 def _is_allowed(path: Path, roots: AllowedFolders, config_dir: str) -> bool:
-    """Check that no link leads out of the folders that may be read."""
+    """Whether a path, after following links, is in one of the folders that may be read."""
     try:
         allowed_path(path, roots, config_dir)
     except InputError:
@@ -182,13 +182,13 @@ def _is_allowed(path: Path, roots: AllowedFolders, config_dir: str) -> bool:
 
 
 def _allowed_type(hass: HomeAssistant, path: Path) -> str | None:
-    """Detect a file's type; None if it may not be read or cannot be printed."""
+    """Return a file's media type; None if the file may not be read or cannot be printed."""
     is_allowed = _is_allowed(path, media_roots(hass), hass.config.config_dir)
     return _content_type(path) if is_allowed else None
 
 
 def _content_type(path: Path) -> str | None:
-    """Detect a file's type by its content; None if it cannot be printed."""
+    """Detect a file's media type from its content; None if the file cannot be printed."""
     guessed = mimetypes.guess_type(path.name)[0] or ""
     if guessed.partition("/")[0] in UNPRINTABLE_TYPES:
         return None
@@ -202,14 +202,16 @@ def _content_type(path: Path) -> str | None:
 
 
 def _asking_user(hass: HomeAssistant) -> User | None:
-    """Find who asks just now, by a call, a connection or a request; None for Home Assistant itself.
+    """Return the user of the current call, connection or request; None for Home Assistant itself.
 
-    A companion app's call comes by a webhook, whose request has no user: a stranger asks, unless an automation does.
+    A companion app's call comes by a webhook, whose request has no user. Then the result is None if an automation asks,
+    and otherwise a user without permissions.
     """
     unknown = object()
     caller = resolved_for.get(unknown)
     if caller is None or isinstance(caller, User):
-        # An automation that somebody set off over a connection inherits the connection, but asks for itself.
+        # `resolved_for` decides first: an automation that somebody set off over a connection inherits that connection,
+        # but does not ask for that person.
         return caller
     if (connection := current_connection.get()) is not None:
         return connection.user
@@ -218,7 +220,7 @@ def _asking_user(hass: HomeAssistant) -> User | None:
     user: User | None = request.get(KEY_HASS_USER)
     variables = variables_cv.get()
     context = variables.get("context") if isinstance(variables, Mapping) else None
-    # An automation, which an administrator made; a script's run has the context of its user.
+    # An automation has no user, and an administrator made it. A script runs in the context of its user.
     is_automation = isinstance(context, Context) and context.user_id is None
     if user is not None or is_automation:
         return user
@@ -226,6 +228,6 @@ def _asking_user(hass: HomeAssistant) -> User | None:
 
 
 def _dated_name(job: ScanJob, name: str) -> str:
-    """Put the time of a kept file first: names then differ where a list cuts them off."""
+    """Put the time first in the name of a kept file, so that names differ where a list cuts them off."""
     bare = name.replace(f" {local_time(job, '%Y-%m-%d %H.%M.%S')}", "", 1)
     return f"{local_time(job, '%Y-%m-%d %H:%M:%S')} {bare}"

@@ -35,7 +35,7 @@ class PrinterNotify(QueueEntity, NotifyEntity):
 
     @override
     async def async_send_message(self, message: str, title: str | None = None) -> None:
-        """Print a message; it waits at most an hour for the printer. Raises Unauthorized, HomeAssistantError."""
+        """Print a message. Its job waits at most an hour for the printer. Raises Unauthorized, HomeAssistantError."""
         page = partial(async_notification, self.hass, message=message, title=title)
         context = self._context or Context()
         await async_print_page(

@@ -1,4 +1,4 @@
-"""Runtime data of a config entry, and errors in the words that a user reads."""
+"""Runtime data of config entries, their accounts, and the translation of errors."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -33,18 +33,19 @@ from .coordinator import LiankeCoordinator
 from .input_error import InputError
 from .jobs.queue import PrintQueue
 
-# Refused here before anything is sent: Home Assistant does not log these as errors.
+# Errors that occur before anything is sent. They become ServiceValidationError, which is not logged as an error.
 _REFUSED_HERE: Final = (InputError, TooManyRequestsError, DocumentUnreadableError)
 
-# Placeholders of errors that name fields of the action Print, and those that list fields, by the error's reason.
+# Placeholders of errors that hold the name of a field of the action `print`.
 _FIELDS: Final = ("option", "field", "needed")
+# By the reason of an error: the placeholder that holds a list of such names.
 _FIELD_LISTS: Final = {"raw_refuses_options": "value", "source_not_one": "sources"}
 
 ACCOUNTS: HassKey[dict[str, Account]] = HassKey(f"{DOMAIN}_accounts")
-# Webhook ids by digest of the ApiKey, also of accounts without an entry, whose box is being added or was the last one
-# removed: their requests still count.
+# Webhook ids by digest of the ApiKey. Accounts without an entry are included, whose first box is being added or whose
+# last box was removed, because their requests still count.
 _WEBHOOKS: HassKey[LimitedSizeDict[str, str]] = HassKey(f"{DOMAIN}_webhooks")
-# Accounts without a box that are remembered; the first ones are forgotten.
+# Maximum number of accounts without a box that are remembered; the oldest are forgotten first.
 MAX_ACCOUNTS_WITHOUT_BOX: Final = 20
 
 type LiankeConfigEntry = ConfigEntry[LiankeData]
@@ -58,13 +59,16 @@ class LiankeData(NamedTuple):
     account: Account
 
     def client_for(self, context: Context | None) -> LiankeClient:
-        """Count one lookup of a call's user. Raises TooManyRequestsError beyond the user's limit."""
+        """Return a client for one lookup by a call's user, and count the lookup.
+
+        Raises TooManyRequestsError beyond the user's limit.
+        """
         user = None if context is None else context.user_id
         return self.client.with_throttle(self.account.user_throttle(user))
 
 
 def preview_signal(entry: LiankeConfigEntry, printer_key: str) -> SignalType[bytes | None]:
-    """Name the dispatcher signal that sends a new preview's first picture, or None if it has none."""
+    """Return the dispatcher signal of new previews; it sends a preview's first picture, or None if it has none."""
     return SignalType(f"{DOMAIN}_preview_{entry.entry_id}_{printer_key}")
 
 
@@ -75,9 +79,10 @@ def async_account(hass: HomeAssistant, webhook_id: str) -> Account:
 
 @callback
 def async_account_of_key(hass: HomeAssistant, api_key: str, keep: str | None = None) -> Account:
-    """Find the account of an ApiKey, which an entry has or is about to get.
+    """Return the account of an ApiKey that an entry has or is about to get.
 
-    Its webhook is that of an entry with the key, else the one to `keep`, else the one that it had before, else new.
+    The account's webhook id is that of an entry with the key. If there is none, it is `keep`, or the id that the
+    account had before, or a new id.
     """
     digest = hashlib.sha256(api_key.encode()).hexdigest()
     webhooks = hass.data.setdefault(_WEBHOOKS, LimitedSizeDict(size_limit=MAX_ACCOUNTS_WITHOUT_BOX))
@@ -116,13 +121,13 @@ def async_loaded_entries(hass: HomeAssistant) -> list[LiankeConfigEntry]:
 
 
 def translated(err: InputError | LiankeError) -> HomeAssistantError:
-    """Turn one of our errors into one that Home Assistant shows in the user's language."""
+    """Turn one of our errors into an error that Home Assistant shows in the user's language."""
     kind = ServiceValidationError if isinstance(err, _REFUSED_HERE) else HomeAssistantError
     placeholders = err.placeholders
     message: tuple[str, ...] = ()
     if (hass := async_get_hass_or_none()) is not None:
         placeholders = worded_placeholders(hass, err)
-        # Without this text, logs, traces, phones and assistants get Home Assistant's English one.
+        # Without this text, logs, traces, phones and assistants would get the English text.
         if hass.config.language != "en" and (text := error_text(hass, err.reason, placeholders)):
             message = (text,)
     return kind(
@@ -134,10 +139,10 @@ def translated(err: InputError | LiankeError) -> HomeAssistantError:
 
 
 def worded_placeholders(hass: HomeAssistant, err: InputError | LiankeError) -> dict[str, str]:
-    """Replace names of fields and values in an error's placeholders by words in Home Assistant's language.
+    """Return an error's placeholders, with names of fields and values as words in Home Assistant's language.
 
-    Behind each word stands the name that automations write. `PLACEHOLDER_key` has that name alone, for the card, whose
-    user may read another language.
+    Each word is followed by the name that automations use, in parentheses. The card, whose user may have another
+    language, gets that name alone in a further placeholder, whose name ends in `_key`.
     """
     language = hass.config.language
     fields: dict[str, str] = {name: "field" for name in _FIELDS if name in err.placeholders}
@@ -159,7 +164,7 @@ def worded_placeholders(hass: HomeAssistant, err: InputError | LiankeError) -> d
             worded[placeholder] = comma.join(
                 both.format(word, name)
                 if word and word.casefold() != name
-                # People read this error, so "Paper" rather than "paper"; automations find the name under _key.
+                # People read this error, so show "Paper" rather than "paper". The card finds the name under `_key`.
                 else ((err.reason == "option_missing_there" and of == "field" and word) or name)
                 for name, word in zip(names, words, strict=True)
             )
@@ -169,7 +174,7 @@ def worded_placeholders(hass: HomeAssistant, err: InputError | LiankeError) -> d
 
 @contextmanager
 def translating() -> Iterator[None]:
-    """Raise our errors as Home Assistant shows them, in code that it calls or that answers it."""
+    """Turn our errors within the block into errors that Home Assistant can show."""
     try:
         yield
     except (InputError, LiankeError) as err:
@@ -183,9 +188,9 @@ async def async_error_text(
     *,
     domain: str = DOMAIN,
 ) -> str:
-    """Word an error, by default one of ours, in Home Assistant's language; empty if there is no text.
+    """Return the text of an error in Home Assistant's language; empty if there is no text.
 
-    Placeholders that a stored job does not know are empty.
+    `domain` is the integration that has the text. Missing placeholders are empty, since a stored job may not have them.
     """
     texts = await async_get_translations(hass, hass.config.language, "exceptions", [domain])
     text = texts.get(f"component.{domain}.exceptions.{key}.message", "")
@@ -194,14 +199,14 @@ async def async_error_text(
 
 @callback
 def error_text(hass: HomeAssistant, key: str, placeholders: Mapping[str, str]) -> str:
-    """Word one of our errors without waiting; empty also while Home Assistant has not loaded its language's texts."""
+    """Return the text of one of our errors without waiting; empty while Home Assistant has not loaded the texts."""
     texts = async_get_cached_translations(hass, hass.config.language, "exceptions", DOMAIN)
     text = texts.get(f"component.{DOMAIN}.exceptions.{key}.message", "")
     return text.format_map(defaultdict(str, placeholders))
 
 
 async def async_error_message(hass: HomeAssistant, err: HomeAssistantError) -> str:
-    """Word an error in Home Assistant's language; its own text is English for most errors."""
+    """Return the text of an error in Home Assistant's language; `str` gives an English text for most errors."""
     domain, key = err.translation_domain, err.translation_key
     if not (domain and key):
         return str(err)
@@ -212,8 +217,9 @@ async def async_error_message(hass: HomeAssistant, err: HomeAssistantError) -> s
 async def async_whole_error(
     hass: HomeAssistant, key: str, placeholders: Mapping[str, str]
 ) -> HomeAssistantError:
-    """Make an error whose text contains another text that is known in Home Assistant's language alone.
+    """Return an error whose text contains another text that is known only in Home Assistant's language.
 
-    It has no translation key: with one, people would read the outer text in their language and the inner in this one.
+    The error has no translation key: with a key, people would read the outer text in their own language and the inner
+    text in Home Assistant's.
     """
     return HomeAssistantError(await async_error_text(hass, key, placeholders))

@@ -1,4 +1,4 @@
-"""Sensors of boxes and printers."""
+"""Sensors of boxes, printers and scanners."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class BoxSensorDescription(SensorEntityDescription):
 
 @dataclass(frozen=True, kw_only=True)
 class JobSensorDescription(SensorEntityDescription):
-    """Computed from the box's data and the printer's key."""
+    """Describes a sensor whose value is computed from the box's data and the printer's key."""
 
     value_fn: Callable[[LiankeData, str], Value]
 
@@ -76,7 +76,7 @@ LAST_PUSH = SensorEntityDescription(
     key="last_push",
     device_class=SensorDeviceClass.TIMESTAMP,
     entity_category=EntityCategory.DIAGNOSTIC,
-    # The activity log would get a line for each message, several for each print.
+    # The sensor would add a line to the activity log for each push message, several for each print.
     entity_registry_enabled_default=False,
 )
 
@@ -107,7 +107,7 @@ JOB_SENSORS = (
     JobSensorDescription(
         key="hold_reason",
         device_class=SensorDeviceClass.ENUM,
-        # The event entity reports it too, as for the last job.
+        # Disabled by default, because the event entity reports the reason too.
         entity_registry_enabled_default=False,
         options=list(HOLD_REASONS),
         value_fn=lambda data, key: data.queue.hold_reason(key) or NOT_HELD,
@@ -122,7 +122,7 @@ JOB_SENSORS = (
     JobSensorDescription(
         key="last_job",
         device_class=SensorDeviceClass.ENUM,
-        # The activity log would get a line for each state, beside those of the event entity.
+        # The sensor would add a line to the activity log for each state, in addition to those of the event entity.
         entity_registry_enabled_default=False,
         options=[state.value for state in JobState],
         value_fn=lambda data, key: job.state if (job := data.queue.newest(key)) else None,
@@ -168,7 +168,7 @@ class BoxSensor(BoxEntity, SensorEntity):
 
 
 class LastPushSensor(BoxEntity, SensorEntity):
-    """When the last push message arrived; available without the cloud too."""
+    """When the last push message arrived; available even if the cloud cannot be reached."""
 
     _follows_polls = False
     _stays_available = True
@@ -185,7 +185,7 @@ class LastPushSensor(BoxEntity, SensorEntity):
 
 
 class StatusSensor(KnownPrinterEntity, SensorEntity):
-    """The device's main entity."""
+    """A printer's status; the main entity of the printer's device."""
 
     _attr_name = None
 
@@ -198,7 +198,7 @@ class StatusSensor(KnownPrinterEntity, SensorEntity):
 
 
 class ScannerStatusSensor(ScannerEntity, SensorEntity):
-    """What a scanner does for us; the device's main entity."""
+    """What a scanner is doing for us; the main entity of the scanner's device."""
 
     _attr_name = None
 
@@ -217,17 +217,17 @@ class ScannerStatusSensor(ScannerEntity, SensorEntity):
 
 
 class InkSensor(KnownPrinterEntity, SensorEntity):
-    """The level of one colour when the printer was last connected."""
+    """The level of one ink or toner when the printer was last connected."""
 
     def __init__(
         self, entry: LiankeConfigEntry, printer_key: str, marker: str, ink: str | None
     ) -> None:
-        """Name the marker with `ink`, the ink's name in the user's language, if there is one."""
+        """`ink` is the ink's name in Home Assistant's language; if it is None, the printer's name for it is shown."""
         super().__init__(entry, printer_key, INK)
         self._marker = marker
         slug = slugify(marker, separator="_")
         if slug == STATE_UNKNOWN:
-            # The slug of a name without letters or digits is "unknown", so use its bytes.
+            # For a name without letters or digits, `slugify` returns "unknown", so use the bytes of the name.
             slug = marker.encode().hex()
         self._attr_unique_id = f"{self._attr_unique_id}_{slug}"
         self._attr_translation_placeholders = {"marker": ink or marker}
@@ -253,7 +253,8 @@ class JobSensor(QueueEntity, SensorEntity):
 
     @callback
     def _on_jobs(self) -> None:
-        # This runs at each change of any job, and Home Assistant takes ten times as long to compute the whole state.
+        # This runs at each change of any job of the printer, and Home Assistant takes ten times as long to compute the
+        # whole state.
         if (value := self.native_value) != self._last_value:
             self._last_value = value
             self.async_write_ha_state()

@@ -1,4 +1,4 @@
-"""Triggers: print jobs that end or wait, and printers that need attention, are ready or low on ink."""
+"""Triggers: print jobs that end or wait, printers that need attention, are ready or low on ink, and finished scans."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
@@ -59,7 +59,7 @@ CONF_REASON: Final = "reason"
 DEFAULT_BELOW: Final = 15
 OUTCOMES: Final = (JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED)
 REASONS: Final = HOLD_REASONS[1:]
-# Jobs no longer wait for this; 0.2.0 and 0.3.0 offered it, and automations that name it keep working.
+# Reasons for which jobs no longer wait. Versions 0.2.0 and 0.3.0 offered them, so automations may still name them.
 OLD_REASONS: Final = ("moving",)
 NOT_KNOWN: Final = frozenset({STATE_UNAVAILABLE, STATE_UNKNOWN})
 
@@ -67,7 +67,7 @@ _DURATION: Final[VolDictType] = {vol.Optional(CONF_FOR): cv.positive_time_period
 
 
 def _choice(values: Iterable[str], default: Iterable[str] | None = None) -> vol.All[Any]:
-    """Take some of the values; an empty choice means the default, which is all values unless given."""
+    """Return a validator for a list of these values. An empty list becomes `default`, or all values if that is None."""
     allowed, chosen_for_none = list(values), sorted(default or values)
     return vol.All(
         cv.ensure_list, [vol.In(allowed)], lambda chosen: chosen or list(chosen_for_none)
@@ -114,11 +114,11 @@ class LiankeTrigger(Trigger):
 
     @abstractmethod
     async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
-        """Run the action each time the trigger fires; return what stops that."""
+        """Run the action each time the trigger fires; return a function that detaches the trigger."""
 
 
 class JobTrigger(LiankeTrigger):
-    """Fires for updates of print jobs, even if their entry has been reloaded since."""
+    """Base of the triggers that fire for updates of print jobs; a reload of the jobs' entry does not stop them."""
 
     @abstractmethod
     def _matches(self, update: JobUpdate) -> bool:
@@ -160,7 +160,7 @@ class JobPrinted(JobTrigger):
 
 
 class JobFailed(JobTrigger):
-    """A job ended in one of the chosen ways, none of which proves that it was printed."""
+    """Fires when a job has ended in one of the chosen ways, none of which proves that the job was printed."""
 
     _schema = _schema({vol.Optional(CONF_OUTCOME, default=[]): _choice(OUTCOMES)})
 
@@ -170,7 +170,7 @@ class JobFailed(JobTrigger):
 
 
 class JobHeld(JobTrigger):
-    """A job is held for one of the chosen reasons for the first time."""
+    """Fires when a job is held for one of the chosen reasons for the first time."""
 
     _schema = _schema(
         {vol.Optional(CONF_REASON, default=[]): _choice((*REASONS, *OLD_REASONS), REASONS)}
@@ -187,10 +187,9 @@ class JobHeld(JobTrigger):
 
 
 class PrinterTrigger(LiankeTrigger):
-    """Fires when a printer's sensor begins to match.
+    """Base of the triggers that fire when a printer's sensor begins to match.
 
-    Only known states count: unknown or unavailable ones in between change nothing, and the first known state is
-    where the trigger starts from.
+    The states unknown and unavailable are ignored. The first known state is the starting point and does not fire.
     """
 
     _key: ClassVar[str] = ATTR_STATUS
@@ -207,7 +206,7 @@ class PrinterTrigger(LiankeTrigger):
     async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
         duration: timedelta | None = self._options.get(CONF_FOR)
         matched: dict[str, bool] = {}
-        # The latest known states.
+        # The latest known state of each entity.
         known: dict[str, State] = {}
         timers: dict[str, CALLBACK_TYPE] = {}
 
@@ -290,7 +289,7 @@ class PrinterTrigger(LiankeTrigger):
 
 
 class PrinterNeedsAttention(PrinterTrigger):
-    """A printer has one of the chosen states."""
+    """Fires when a printer gets one of the chosen states and had none of them before."""
 
     _schema = _schema(
         {
@@ -305,7 +304,7 @@ class PrinterNeedsAttention(PrinterTrigger):
 
 
 class PrinterReady(PrinterTrigger):
-    """A printer can take jobs again."""
+    """Fires when a printer can take jobs again."""
 
     _schema = _schema(_DURATION)
 
@@ -315,7 +314,7 @@ class PrinterReady(PrinterTrigger):
 
 
 class InkLow(PrinterTrigger):
-    """An ink or toner level has fallen below a limit in percent."""
+    """Fires when an ink or toner level has fallen below a limit in percent."""
 
     _key = "ink"
     _schema = _schema(
@@ -340,7 +339,7 @@ class InkLow(PrinterTrigger):
 
 
 class ScanReady(LiankeTrigger):
-    """A scan has succeeded, and its files are kept."""
+    """Fires when a scan has succeeded and its files are kept."""
 
     @override
     async def _async_attach(self, run_action: TriggerActionRunner) -> CALLBACK_TYPE:
@@ -378,12 +377,12 @@ async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
 
 
 async def _async_message(hass: HomeAssistant, job: Job) -> str | None:
-    """Say in the house's language why a job is held or was not printed; None without a reason."""
+    """Return in Home Assistant's language why a job is held or was not printed; None if there is no reason."""
     if job.state is JobState.HELD and job.current_delivery.hold_reason is not None:
         return _state_text(hass, "hold_reason", job.current_delivery.hold_reason)
     return await async_reason(hass, job)
 
 
 def _state_text(hass: HomeAssistant, key: str, state: str) -> str:
-    """Return a sensor's state in the house's language, or unchanged where there is no text."""
+    """Return a sensor's state in Home Assistant's language, or unchanged if there is no text for it."""
     return async_translate_state(hass, state, "sensor", DOMAIN, key, None)
