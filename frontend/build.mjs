@@ -1,10 +1,10 @@
 /*
- * Bundles the card into the integration; with --check it only compares the bundle with the source. Fails if the first
- * load is too large, or if modules import each other in a circle.
+ * Bundles the card into the integration. With --check, writes nothing and fails if the bundle there is not what the
+ * source makes. Also fails if the first load is too large, or if modules import each other in a circle.
  *
- * A dashboard loads lianke-card.js and the chunk that it imports. Every module that is imported by `import(...)` is a
- * part: a chunk of its own, loaded when it is needed. The names of chunks contain a digest, so that no browser ever
- * mixes two versions. `--sizes` lists what the first load consists of.
+ * The first load is what every dashboard loads: lianke-card.js and the chunk that it imports. Every module that is
+ * imported by `import(...)` is a part: a chunk of its own, loaded when it is needed. The names of chunks contain a
+ * digest, so that no browser ever mixes two versions. `--sizes` lists the modules of the first load.
  */
 import { build } from "esbuild";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ import { gzipSync } from "node:zlib";
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "../custom_components/lianke/frontend");
 const ENTRY = "src/lianke-card.ts";
-const FIRST_LOAD_LIMIT = 22_000; // bytes, compressed
+const FIRST_LOAD_LIMIT = 22_000; // bytes of the first load, compressed
 
 const sources = (await readdir(join(here, "src"), { recursive: true }))
   .filter((name) => name.endsWith(".ts"))
@@ -27,7 +27,8 @@ const parts = new Set(
   ),
 );
 
-/* In a style sheet comments and most blanks mean nothing, but to esbuild it is a text that must not change. */
+/* Removes comments and most blanks from style sheets, where they mean nothing. esbuild keeps them, since to esbuild a
+   style sheet is text in a template. */
 const withTightStyles = (text) =>
   text.replace(/\bcss`[^`]*`/g, (sheet) =>
     sheet
@@ -41,15 +42,15 @@ const withTightStyles = (text) =>
 const card = {
   name: "card",
   setup({ onLoad, onResolve }) {
-    // esbuild makes a chunk of whatever the same parts share. Each part is made to import the first load here, which all
-    // of them then share: it stays one chunk instead of a dozen small ones.
+    // esbuild puts modules that the same parts share into a chunk of their own, which would split the first load into a
+    // dozen small chunks. Here every part imports the first load, so that they all share it as a single chunk.
     onResolve({ filter: /^first-load$/ }, () => ({ path: join(here, ENTRY) }));
     onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => ({
       contents: withTightStyles(texts.get(path)) + (parts.has(path) ? '\nimport "first-load";' : ""),
       loader: "ts",
     }));
-    // All icons are one module, which would be in the first load with the icons of every part: each file that imports
-    // icons gets a copy of its own.
+    // All icons are one module, so the first load would have the icons of every part. Each file that imports icons
+    // gets its own copy of the module instead, from which esbuild drops the icons that the file does not use.
     const icons = join(here, "node_modules/@mdi/js/mdi.js");
     onResolve({ filter: /^@mdi\/js$/ }, ({ importer }) => ({ path: icons, suffix: `?${relative(here, importer)}` }));
   },
@@ -73,7 +74,8 @@ const { outputFiles, metafile } = await build({
   write: false,
 });
 
-/* Minified code has line breaks only in templates, where one means no more than a blank. */
+/* Replaces each line break and its indentation with a blank: in minified code they occur only in templates, where they
+   mean the same. */
 const withoutIndentation = (text) => {
   const [code, ...licenses] = text.split("/*! Bundled license");
   return [code.replace(/\n\s+/g, " "), ...licenses].join("/*! Bundled license");
@@ -99,7 +101,8 @@ if (process.argv.includes("--sizes")) {
     if (bytesInOutput) console.log(`${String(bytesInOutput).padStart(6)}  ${path}`);
 }
 
-/* Imports by `import(...)` count as well, imports of types do not. */
+/* Returns a circle of imports that can be reached from a module, or null. Imports by `import(...)` count as well, but
+   imports of types do not. */
 const circleFrom = (path, way = [], done = new Set()) => {
   if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
   if (done.has(path)) return null;

@@ -1,4 +1,4 @@
-/* The tests of the card's parts run in the Chromium on the path, else in Playwright's own. */
+/* The tests of the card's parts run in the Chromium on the path, otherwise in Playwright's own Chromium. */
 import { playwright } from "@vitest/browser-playwright";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -11,7 +11,7 @@ const CHROMIUM = ["chromium", "chromium-browser", "google-chrome"]
   .concat(chromium.executablePath())
   .find(existsSync);
 
-// Vitest would tell it by the whole of its configuration.
+// Without this check, Vitest's message about the missing browser would contain its whole configuration.
 if (!CHROMIUM) {
   console.error("The card's tests need Chromium: there is none on the path.");
   process.exit(1);
@@ -32,7 +32,7 @@ export default defineConfig({
       provider: playwright({ launchOptions: LAUNCH }),
       instances: [
         { browser: "chromium", exclude: [...configDefaults.exclude, ON_PHONE] },
-        // A desktop's Chromium knows no text size of the phone.
+        // Chromium applies a phone's text size only if it emulates a phone.
         {
           browser: "chromium",
           name: "phone",

@@ -17,7 +17,7 @@ import type { HassEntity } from "home-assistant-js-websocket";
 import type { CardConfig, Feed, HomeAssistant } from "./types";
 import "./components/printer";
 
-/* What `add-files` carries: how to add something to the files that are about to be printed on a device. */
+/* Detail of the event `add-files`: `add` adds documents to the batch of a device. */
 interface AddFiles {
   device: string;
   add(batch: Batch): void;
@@ -25,16 +25,17 @@ interface AddFiles {
   reject(error: unknown): void;
 }
 
-/* Files of cards that Home Assistant has replaced, as after a reconnect, by configuration: the next card takes them. */
+/* Batches by device, from cards that Home Assistant has removed, for example after a reconnect. The key is the card's
+   configuration: the next card with the same configuration takes them over. */
 const orphans = new Map<string, Map<string, Batch>>();
 
-/* The dashboard card: what Home Assistant requires of a card, and what the parts of its printers share. */
+/* The dashboard card: implements Home Assistant's interface for cards, and holds what its parts share. */
 @define(CARD)
 export class LiankeCard extends LitElement {
   @state() private _config: CardConfig | undefined;
   @state() private _context: CardContext | undefined;
   @state() private _announced = "";
-  /* The list, calendar, camera or image that the card prints. */
+  /* State of the list, calendar, camera or image that the card prints. */
   @state() private _source: HassEntity | undefined;
 
   private _hass: HomeAssistant | undefined;
@@ -102,7 +103,7 @@ export class LiankeCard extends LitElement {
     cardsOnPage.delete(this);
     for (const batch of this._batches.values())
       if (batch.items.length) orphans.set(JSON.stringify(this._config), this._batches);
-    // The card that replaces this one may be on the page already.
+    // The card that replaces this card may already be on the page.
     for (const card of cardsOnPage) (card as LiankeCard)._adopt();
   }
 
@@ -128,7 +129,8 @@ export class LiankeCard extends LitElement {
     return this._hass as HomeAssistant;
   }
 
-  /* Home Assistant sets it whenever any state changes, so only what the card draws is compared. */
+  /* Home Assistant sets `hass` at every state change, so the card is redrawn only if something that it shows has
+     changed. */
   set hass(hass: HomeAssistant) {
     const before = this._hass;
     this._hass = hass;
@@ -140,7 +142,7 @@ export class LiankeCard extends LitElement {
     this._setUp();
   }
 
-  /* Has a screen reader read a text aloud. */
+  /* Makes screen readers read a text aloud. */
   announce(text: string): void {
     this._announced = text;
   }
@@ -148,7 +150,7 @@ export class LiankeCard extends LitElement {
   private _setUp(): void {
     if (!this._config || !this._hass) return;
     this._context = new CardContext(this, new Localizer(this._hass), this._config);
-    // Comes while the feed's first message is on its way.
+    // Loaded now, so that it arrives while the feed's first message is on its way.
     loadPart(import("./components/jobs"));
     if (this._config.buttons.length) loadPart(import("./components/quick-buttons"));
     if (this._config.source_entity) loadPart(import("./components/source"));
@@ -186,7 +188,7 @@ export class LiankeCard extends LitElement {
     if (!data) return plain(absent ? away : localizer.text("loading"));
     const devices = config.devices.length ? config.devices : Object.keys(data.printers);
     if (!devices.length) return plain(absent ? away : localizer.text("no_printer"));
-    // While the integration does not answer, printers stay on the card if files are chosen for them.
+    // While the integration does not answer, only printers for which documents are chosen stay on the card.
     const shown = absent ? devices.filter((device) => this._batches.get(device)?.items.length) : devices;
     return html`${absent ? plain(away) : nothing}
     ${
@@ -242,7 +244,7 @@ export class LiankeCard extends LitElement {
       this._batches.set(device, batch);
       add(batch);
       this.requestUpdate();
-      // Home Assistant has replaced this card while print.ts was loading.
+      // Home Assistant replaced this card while print.ts was loading: leave the batch to the new card.
       if (!this.isConnected) this.disconnectedCallback();
       await this.updateComplete;
       resolve();

@@ -1,4 +1,4 @@
-/* The card's configuration: its defaults, and the check of what the user has written. */
+/* The card's configuration: its defaults and its validation. */
 import { fill, pageStrings } from "./localize";
 import type { CardConfig, HassEntityRegistryEntry, HomeAssistant } from "./types";
 
@@ -7,7 +7,7 @@ export const SECTIONS = ["ink", "pages", "print", "jobs"];
 /* Domains of entities that can be printed. */
 export const SOURCES = ["todo", "calendar", "camera", "image"];
 export const domainOf = (entityId: string | undefined) => entityId?.split(".")[0] ?? "";
-/* Domains for whose entities Home Assistant's card picker suggests this card. */
+/* Domains of entities for which Home Assistant's card picker suggests this card. */
 const PRINTED = ["todo", "calendar"];
 export const RUNNABLE: Record<string, string> = {
   script: "turn_on",
@@ -30,7 +30,7 @@ const VALID: Record<string, (value: unknown) => boolean> = {
     Array.isArray(value) && value.every((one) => typeof one?.entity === "string" || one?.data || one?.tap_action),
 };
 
-/* What a new card is set to; without a device it shows every printer. */
+/* The configuration of a new card; without a device, the card shows every printer. */
 export const stubConfig = (device?: string | null) => ({
   devices: device ? [device] : [],
   layout: "full" as const,
@@ -38,14 +38,14 @@ export const stubConfig = (device?: string | null) => ({
   history: 3,
 });
 
-/* Throws an Error with a sentence in the user's language. */
+/* Throws an Error with a sentence in the language of the page if the configuration is invalid. */
 export const assertConfig = (config: Record<string, unknown>) => {
   for (const [key, isValid] of Object.entries(VALID)) {
     if (config[key] != null && !isValid(config[key])) throw new Error(fill(pageStrings().bad_config, { key }));
   }
 };
 
-/* Takes a checked configuration; null counts as missing. */
+/* Adds the defaults to a valid configuration; null counts as missing. */
 export const withDefaults = (config: Record<string, unknown>): CardConfig => {
   const given = Object.entries(config).filter(([, value]) => value != null);
   return { ...stubConfig(), buttons: [], ...Object.fromEntries(given) } as unknown as CardConfig;
@@ -54,7 +54,8 @@ export const withDefaults = (config: Record<string, unknown>): CardConfig => {
 export const isPrinterEntity = (entry: HassEntityRegistryEntry) =>
   entry.platform === "lianke" && entry.entity_id.startsWith("notify.") && Boolean(entry.device_id);
 
-/* A card for a printer's entity, or one that prints a list or calendar; null for any other entity. */
+/* Returns the card to suggest for an entity: for a list or calendar a card that prints it, for an entity of a printer
+   that printer's card, otherwise null. */
 export const suggestCard = (hass: HomeAssistant, entityId: string) => {
   const printers = Object.values(hass.entities).filter(isPrinterEntity);
   const [printer] = printers;

@@ -1,4 +1,4 @@
-/* What every part of the card needs: Home Assistant, the texts, actions to call and errors to explain. */
+/* What every part of the card needs: Home Assistant, the texts, and methods to call actions and to explain errors. */
 import { fill, type Localizer } from "./localize";
 import type { CardConfig, HomeAssistant, Job } from "./types";
 
@@ -11,10 +11,10 @@ export interface CommandError {
   translation_placeholders?: Record<string, string>;
 }
 
-/* What home-assistant-js-websocket rejects with when the connection breaks. */
+/* The error code with which home-assistant-js-websocket rejects calls when the connection breaks. */
 const ERR_CONNECTION_LOST = 3;
 
-/* The connection broke before the answer, so nobody knows whether the command arrived. */
+/* Whether the connection broke before the answer, so that nobody knows whether the command arrived. */
 export const isLost = (error: CommandError | number | null | undefined): boolean =>
   typeof error === "object"
     ? [error?.code, error?.error?.code].includes(ERR_CONNECTION_LOST)
@@ -26,7 +26,8 @@ export const randomId = () =>
 /* An error whose message is shown to the user as it is. */
 export class UserError extends Error {}
 
-/* A new one is made when language or configuration change: Lit then redraws every part. */
+/* The card makes a new context when its configuration, the language or the connection changes: Lit then redraws every
+   part. */
 export class CardContext {
   constructor(
     private readonly _source: { readonly hass: HomeAssistant; announce(text: string): void },
@@ -46,7 +47,7 @@ export class CardContext {
     return this.config.show.includes(section);
   }
 
-  /* Has a screen reader read a text aloud. */
+  /* Makes screen readers read a text aloud. */
   announce(text: string): void {
     this._source.announce(text);
   }
@@ -59,13 +60,14 @@ export class CardContext {
     return (!this.config.hide_titles && job.title) || this.localizer.text("document");
   }
 
-  /* The device on the home network that sent a job; hidden with the titles, since it also tells who prints. */
+  /* The name of the device on the home network that sent the job. It is hidden together with the titles, since it also
+     tells who prints. */
   sourceOf(job: Job): string {
     return (!this.config.hide_titles && job.source) || "";
   }
 
-  /* Calls an action of the integration by a command of its own: Home Assistant logs every refused `call_service` as an
-     error, with the names of files. */
+  /* Calls an action of the integration by the command `lianke/action`, not by `call_service`: Home Assistant logs every
+     refused `call_service` as an error that contains the names of files. */
   async call<T>(service: string, data: object): Promise<Partial<T>> {
     const answer = await this.hass.callWS<{ response?: Partial<T> }>({
       type: "lianke/action",
@@ -75,12 +77,12 @@ export class CardContext {
     return answer.response ?? {};
   }
 
-  /* Returns a sentence in the user's language, never an empty one. */
+  /* Returns a sentence in the user's language, which is never empty. */
   async explain(cause: unknown): Promise<string> {
     if (cause instanceof UserError) return cause.message;
     const error = cause as CommandError;
     if (isLost(error)) return this.localizer.text("lost");
-    // Without refusals.ts, as after an update of the card, the error's own message must do.
+    // If refusals.ts cannot be loaded, as after an update of the card, the error's own message is shown.
     const said = await import("./refusals").then(({ refusal }) => refusal(this, error)).catch(() => "");
     return said || this.localizer.text("error", { message: error?.message || String(cause) });
   }

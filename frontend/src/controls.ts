@@ -1,7 +1,7 @@
-/* Finds the controls of all cards on the page: where each can be pressed, and what pressing it does. */
+/* Finds the controls of all cards on the page: where the user can press each control, and what a press does. */
 import { cardsOnPage } from "./cards";
 
-/* px: two taps meant for one spot are never further apart than a finger is wide. */
+/* The width of a finger in px: two taps that are meant for the same spot are never further apart. */
 export const FINGER = 48;
 const CONTROLS = 'button, a[href], input, select, textarea, summary, label, [tabindex="0"]';
 
@@ -12,7 +12,7 @@ export interface Point {
 
 export interface Control {
   element: Element;
-  /* What pressing it does, and to which item: Lit reuses one element for another row's button. */
+  /* Identifies what a press does and to which item: Lit may reuse the same element for the button of another row. */
   key: string;
 }
 
@@ -23,7 +23,8 @@ export interface Place extends Control {
 const asControl = (element: Element): Control => {
   const control = (element as HTMLLabelElement).control ?? element;
   const { dataset, ariaLabel, textContent } = control as HTMLElement;
-  // A button in the same place may mean something else by now: once a page of a scan is gone, Remove means the next.
+  // The same button may act on another item by now: after a page of a scan is removed, Remove acts on the next page.
+  // `data-of` tells these items apart.
   const of = control.closest<HTMLElement>("[data-of]")?.dataset["of"] ?? "";
   return { element: control, key: (dataset["key"] ?? ariaLabel ?? textContent) + of };
 };
@@ -51,7 +52,8 @@ const isShown = ({ x, y }: Point) => x >= 0 && x < innerWidth && y >= 0 && y < i
 export const contains = (box: DOMRect, { x, y }: Point) =>
   x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
 
-/* All controls, or those within a finger of a place, without those that something else covers, such as a dialog. */
+/* Returns the controls of the cards, with `around` only those within a finger's width of that point. Leaves out every
+   control that something else, such as a dialog, covers. */
 export const controlsOf = (cards: Iterable<HTMLElement> = cardsOnPage, around?: Point): Place[] =>
   [...cards]
     .flatMap((card) => (card.shadowRoot ? controlsIn(card.shadowRoot) : []))
@@ -61,12 +63,13 @@ export const controlsOf = (cards: Iterable<HTMLElement> = cardsOnPage, around?: 
       const close = { x: within(x, box.left + 1, box.right - 1), y: within(y, box.top + 1, box.bottom - 1) };
       if (!box.width || Math.hypot(x - close.x, y - close.y) > FINGER) return [];
       const control = asControl(one);
-      // Outside the window elementFromPoint finds nothing, but the control may be scrolled to.
+      // elementFromPoint finds nothing outside the window. A control there is included, since the user may scroll to
+      // it.
       const hit = isShown(close) && (one.getRootNode() as ShadowRoot).elementFromPoint(close.x, close.y);
       return hit === false || controlOf(hit)?.element === control.element ? [{ ...control, box }] : [];
     });
 
-/* Where controls lie on each other, the smaller one is on top. */
+/* Returns the control at a point. Of overlapping controls it is the smallest, which lies on top. */
 export const controlAt = (places: Place[], at: Point): Control | null => {
   const area = ({ box }: Place) => box.width * box.height;
   return places.filter(({ box }) => contains(box, at)).sort((one, other) => area(one) - area(other))[0] ?? null;

@@ -13,17 +13,19 @@ type Config = Record<string, unknown>;
 
 const EDITOR = "lianke-card-editor";
 const PRINT = "lianke.print";
-/* Without `button`: devices have too many of them, and the list would begin with test page and restart. */
+/* Domains that the form offers for quick buttons. `button` is left out: devices have too many button entities, and the
+   list would begin with test page and restart. */
 const OFFERED = Object.keys(RUNNABLE).filter((domain) => domain !== "button");
 const PRINTERS = { integration: "lianke", entity: [{ domain: "notify" }] };
 
-/* The form shows `data` as what it stands for: a print action. */
+/* Converts a stored button for the form, which shows `data` as the print action that it stands for. */
 const asShown = ({ data, ...button }: QuickButton): QuickButton =>
   data && !button.tap_action
     ? { ...button, tap_action: { action: "perform-action", perform_action: PRINT, data } }
     : { ...button, ...(data ? { data } : {}) };
 
-/* The reverse; a print action with a target is stored as it is, since `data` has no place for a target. */
+/* Converts a button of the form for storage. A print action with a target is stored unchanged, since `data` has no
+   place for a target. */
 const asStored = (button: QuickButton): QuickButton => {
   const { tap_action: tap, ...rest } = button;
   if (tap?.perform_action !== PRINT || Object.keys(tap.target ?? {}).length) return button;
@@ -68,7 +70,8 @@ const schemaFor = (t: Strings) => {
   ];
 };
 
-/* Home Assistant loads ha-form for the first editor that needs it, as that of its own button card does. */
+/* Makes Home Assistant load `ha-form`, which it does only for an editor that needs it, such as the editor of its own
+   button card. */
 const loadForms = async (): Promise<void> => {
   if (customElements.get("ha-form")) return;
   const helpers = await (window as unknown as { loadCardHelpers?: () => Promise<CardHelpers> }).loadCardHelpers?.();
@@ -80,7 +83,7 @@ interface CardHelpers {
   createCardElement(config: { type: string }): HTMLElement;
 }
 
-/* Shows the configuration with its defaults; a default that nobody has changed is not stored. */
+/* Shows the configuration with its defaults, but does not store a default that the user has not changed. */
 @define(EDITOR)
 export class LiankeCardEditor extends LitElement {
   @property({ attribute: false }) hass: HomeAssistant | undefined;

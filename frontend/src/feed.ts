@@ -1,30 +1,30 @@
-/* Keeps a subscription to printers and jobs, or to scanners, through reconnects and restarts. */
+/* Keeps a subscription to printers and jobs, or to scanners, alive through reconnects and restarts. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { Connection } from "home-assistant-js-websocket";
 import type { CommandError } from "./context";
 import { pressing } from "./pressing";
 import type { Feed } from "./types";
 
-const RETRY_AFTER = 10_000; // ms
+const RETRY_AFTER = 10_000; // ms between two attempts to subscribe
 
 export class FeedController<T = Feed> implements ReactiveController {
-  /* The last message; null before the first. */
+  /* The last message; null until the first message arrives. */
   data: T | null = null;
-  /* Whether the integration fails to answer. */
+  /* Whether the last attempt to subscribe has failed, so that no messages arrive. */
   absent = false;
-  /* A sentence why it refuses; empty if it does not say. */
+  /* Why the integration refuses the subscription, as a sentence; empty if it gives no reason. */
   problem = "";
 
-  /* Whether the next drawing comes from a message, not from something the user did here. */
+  /* Whether the next redraw shows news from Home Assistant, not something that the user did here. */
   private _isNews = false;
   private _connection: Connection | null = null;
   private _devices: string[] = [];
-  /* Stands for the current subscription; null without one. */
+  /* Identifies the current subscription; null if there is none. */
   private _subscription: object | null = null;
   private _retry: ReturnType<typeof setTimeout> | undefined;
   private _stop: (() => Promise<void>) | null = null;
 
-  /* received: called with each message, before the host is redrawn. */
+  /* `received` is called with each message, before the host is redrawn. */
   constructor(
     private readonly _host: ReactiveControllerHost & { isConnected: boolean },
     private readonly _received: (data: T) => void,
@@ -34,7 +34,8 @@ export class FeedController<T = Feed> implements ReactiveController {
     _host.addController(this);
   }
 
-  /* An empty list means all printers. Does nothing if this subscription is already active. */
+  /* Subscribes to these devices, or to all printers if the list is empty. Does nothing if the same subscription is
+     already active. */
   follow(connection: Connection, devices: string[]): void {
     const same = this._connection === connection && String(devices) === String(this._devices);
     if (same && this._subscription) return;
@@ -60,7 +61,8 @@ export class FeedController<T = Feed> implements ReactiveController {
   }
 
   private readonly _ready = () => {
-    this._stop = null; // belongs to the old connection: the new one may use its number for something else
+    // `_stop` belongs to the old connection. On the new one, the subscription's number may mean another subscription.
+    this._stop = null;
     void this._subscribe();
   };
 
@@ -70,7 +72,8 @@ export class FeedController<T = Feed> implements ReactiveController {
     const subscription = (this._subscription = {});
     const filter = this._devices.length ? { device_ids: this._devices } : {};
     try {
-      // Not left to the library: after a restart, the command may be back later than the connection.
+      // Renewed here, not by the library: after a restart, the integration's command may be available later than the
+      // connection.
       const stop = await this._connection.subscribeMessage<T>(
         (data) => subscription === this._subscription && this._receive(data),
         { type: this._type, ...filter },

@@ -1,13 +1,14 @@
 /*
- * Moves the keyboard's focus when an update removes the control that had it: to the same control if it is drawn
- * elsewhere (found by its data-key), else to a row or section nearby. Never to another button, which a held key would
- * press.
+ * Moves the keyboard's focus when an update removes the focused control: to the same control if it is drawn elsewhere
+ * (found by its data-key), otherwise to a row or section nearby. The focus never moves to another button, since a key
+ * that is still held down would press it.
  */
 import type { LitElement, ReactiveController } from "lit";
 
 const keyOf = (element: Element) => (element as HTMLElement).dataset?.key;
 
-/* The data-keys of a control, of what contains it and of the rows next to its own, the nearest first. */
+/* Returns the data-keys of a control, of the elements around it, and of the rows next to its own row, the nearest
+   first. */
 const trailOf = (control: Element | null): string[] => {
   const near: (Element | null)[] = [];
   for (let node = control; node; node = node.parentElement) {
@@ -33,7 +34,7 @@ export class FocusKeeper implements ReactiveController {
   hostUpdated(): void {
     const root = this._host.shadowRoot;
     if (!this._focused || !root || (this._focused.isConnected && root.activeElement === this._focused)) return;
-    // A drag, or the user, has moved the focus meanwhile.
+    // A drag or the user has moved the focus in the meantime.
     if (root.activeElement) return;
     for (const key of this._trail) {
       const found = root.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);

@@ -1,52 +1,55 @@
 /*
- * Ignores a press that hits a control which has just moved under the finger. Two things move one there:
+ * Ignores a press on a control that has just moved under the finger. A control moves there for one of two reasons:
  *
- * - The user's own press: a print collapses its form, a list moves up, a dialog closes, and the second half of a double
- *   tap would print, approve or cancel something else (`isMistaken`). Near the last press only the controls that were
- *   there then respond, until the finger has been away (AWAY) and nothing there has moved for a second (REST).
- * - News: somebody else or the printer ends a job further up, a preview arrives, another card grows, and a finger on
- *   its way hits the next row (`isNew`). For a second, a place still belongs to the control that was there before.
+ * - The user's own press (`isMistaken`): a form collapses after Print, a list moves up or a dialog closes, and the
+ *   second tap of a double tap would print, approve or cancel something else. Near the last press, only the controls
+ *   that were there at that time respond, until the finger has been away (AWAY) and nothing near the press has moved
+ *   for a second (REST).
+ * - News (`isNew`): a job further up ends, a preview arrives or another card grows, and a finger on its way to a
+ *   control hits the next row. For a second, each place still belongs to the control that was there before.
  *
- * Everything else responds at once: what has not moved, what the user has opened or scrolled to, the keyboard, and
- * clicks by screen readers. An ignored press only flashes the control: it moves no focus, opens nothing, and the rest
- * of the page does not notice it.
+ * Everything else responds at once: controls that have not moved, controls that the user has opened or scrolled to, the
+ * keyboard, and clicks by screen readers. An ignored press only makes the control flash: it moves no focus, opens
+ * nothing, and the rest of the page does not notice it.
  */
 import { FINGER, contains, controlAt, controlOf, controlsOf, isSame, parentOf } from "./controls";
 import type { Control, Place, Point } from "./controls";
 import { cardsOnPage } from "./cards";
 import { pressing } from "./pressing";
 
-/* ms: slow double taps take 0.7 s, and nobody reads and presses something new in less time than this. */
+/* ms for which a place that has changed ignores presses: a slow double tap takes 0.7 s, and nobody reads something new
+   and presses it within a second. */
 const REST = 1000;
-/* ms: a finger that presses nothing for this long has been away. */
+/* ms without a press after which the finger counts as having been away. */
 const AWAY = 1500;
-/* ms: nobody has read anything between two presses closer than this. */
+/* ms: if two presses are closer together than this, the user has read nothing in between. */
 const AT_ONCE = 900;
-/* ms: whatever moves the page this soon after a press is caused by that press. */
+/* ms after a press in which any movement on the page counts as caused by that press. */
 const BROUGHT_ABOUT = 300;
-const LOOK = 200; // ms
-/* ms: a large upload may take this long before its form collapses. */
+const LOOK = 200; // ms between two looks at where the controls are
+/* ms for which the surroundings of a press are watched: a form collapses only after its upload, which may take this
+   long. */
 const WATCHED = 5 * 60_000;
-/* Frames: the click of a touch comes within this many of its end. */
+/* Maximum number of frames between the end of a touch and its click. */
 const UNTIL_CLICK = 3;
-/* ms: a button held down for longer is not being pressed any more, and redrawing goes on. */
+/* ms after which a press stops holding up redraws, even if the button is still held down. */
 const LONGEST_PRESS = 3000;
 interface Press extends Point {
   time: number;
-  /* When somebody last pressed here again without effect. */
+  /* When the user last pressed near this place and the press was ignored; until then, the time of this press. */
   again: number;
-  /* When something near last moved, appeared or disappeared. */
+  /* When a control near this place last moved, appeared or disappeared. */
   changed: number;
   pressed: Control | null;
   near: Place[];
-  /* Our card, or the whole page if its dialog was open; null for a press anywhere else. */
+  /* The area of our card, or the whole window for a press in a dialog of ours; null for a press anywhere else. */
   ours: DOMRect | null;
 }
 
-/* Where every control was just before a press or news. */
+/* Where every control was just before a press, or just before news was drawn. */
 interface Snapshot {
   time: number;
-  /* Whether a press followed, not news. */
+  /* Whether the snapshot was taken before a press; false if it was taken before news. */
   isPress: boolean;
   /* Whether one of our dialogs was open. */
   isModal: boolean;
@@ -56,11 +59,13 @@ interface Snapshot {
 }
 
 let last: Press | null = null;
-/* Those of the last second, from before each news and before each press that followed; the newest last. */
+/* The snapshots of the last second, the newest last: one before each redraw with news, and one before each press after
+   it. */
 let snapshots: Snapshot[] = [];
-/* When the user last did something, anywhere on the page. */
+/* When the user last did something anywhere on the page. */
 let pressedAt = -Infinity;
-/* The control being pressed, until its click; undefined between presses, as when a screen reader clicks. */
+/* The control that is being pressed, until its click; null if the press is ignored or hits no control. Undefined
+   between presses, and so also when a screen reader clicks. */
 let held: Control | null | undefined;
 let isIgnored = false;
 let timer: ReturnType<typeof setInterval> | undefined;
@@ -69,7 +74,8 @@ const cardOf = (path: EventTarget[]) => path.find((one) => cardsOnPage.has(one a
 const isInDialog = (path: EventTarget[]) => path.some((one) => one instanceof HTMLDialogElement);
 const pointOf = ({ clientX: x, clientY: y }: MouseEvent): Point => ({ x, y });
 
-/* Notes whether anything near a press has moved since the last look. */
+/* Returns the controls near a press. If one of them has moved, appeared or disappeared since `before`, notes the
+   time. */
 const look = (press: Press, before: Place[]): Place[] => {
   const now = controlsOf(cardsOnPage, press);
   const stayed = now.every((one, n) => {
@@ -80,7 +86,8 @@ const look = (press: Press, before: Place[]): Place[] => {
   return now;
 };
 
-/* After scrolling, dropping a file or using the keyboard the user has seen what is under the finger. */
+/* Forgets the last press and all snapshots: after scrolling, dropping a file or using the keyboard, the user has seen
+   what is under the finger. */
 const startAfresh = () => {
   snapshots = [];
   pressedAt = performance.now();
@@ -98,7 +105,7 @@ const remember = (event: PointerEvent, pressed: Control | null) => {
   forget();
   if (!cardsOnPage.size) return;
   pressedAt = performance.now();
-  // Until the next news, whatever changes is caused by this press.
+  // Keep the state before this press: until the next news, every change counts as caused by this press.
   if (recent().length) snapshots.push(snapshot(true));
   const path = event.composedPath();
   const card = cardOf(path);
@@ -125,7 +132,7 @@ const remember = (event: PointerEvent, pressed: Control | null) => {
   }, LOOK);
 };
 
-/* The finger is where it pressed before, but something else is there now. */
+/* Whether the finger is where it pressed before, but something else is there now. */
 const isMistaken = (event: PointerEvent, pressed: Control | null): boolean => {
   const at = pointOf(event);
   if (!last || Math.hypot(at.x - last.x, at.y - last.y) > FINGER) return false;
@@ -133,32 +140,34 @@ const isMistaken = (event: PointerEvent, pressed: Control | null): boolean => {
   if (now - last.time > AWAY && now - last.changed > REST) return false;
   const isOther = cardOf(event.composedPath())
     ? pressed !== null && !isSame(pressed, last.pressed) && !isSame(pressed, controlAt(last.near, at))
-    : // Home Assistant's dialog or another card, where one of ours was.
+    : // A dialog of Home Assistant or another card is where our card or dialog was.
       last.ours !== null && contains(last.ours, at);
   if (isOther) {
-    // A trembling or hammering hand has not been away; whoever tries again each second has read what is there.
+    // A trembling or hammering hand counts as not having been away. A user who tries again once a second has read what
+    // is there.
     if (now - last.again < AT_ONCE) last.time = now;
     last.again = now;
   }
   return isOther;
 };
 
-/* News has moved the control to a place that was another's until a moment ago. */
+/* Whether news has moved the control to a place that belonged to something else until a moment ago. */
 const isNew = (event: PointerEvent, pressed: Control | null): boolean => {
   if (!pressed) return false;
   const at = pointOf(event);
   const path = event.composedPath();
   const isModal = isInDialog(path);
   const isOnCard = cardOf(path) && !isModal;
-  // In the same place on the screen (browsers anchor the scroll position) or on the page (the user has scrolled).
+  // Whether the control was already there: at the same place on the screen (browsers anchor the scroll position) or on
+  // the page (the user has scrolled).
   const wasThere = ({ places, scroll }: Snapshot) =>
     [at, { x: at.x + scrollX - scroll.x, y: at.y + scrollY - scroll.y }].some((one) =>
       isSame(controlAt(places, one), pressed),
     );
-  // Outside our cards there may have been a control of another card.
+  // Whether something else was there: another control of ours or, outside our cards, perhaps a control of another card.
   const wasOthers = ({ places, cards }: Snapshot) =>
     controlAt(places, at) !== null || (isOnCard && !cards.some((box) => contains(box, at)));
-  // Only the user opens a dialog: news from before it was open does not count for it.
+  // Only the user opens a dialog, so a press in a dialog ignores snapshots from before it was open.
   const before = recent().filter((one) => !wasThere(one) && (!isModal || one.isModal));
   return !before.at(-1)?.isPress && before.some(wasOthers);
 };
@@ -186,7 +195,8 @@ const homeOf = (card: HTMLElement) => {
   return { screen, page: moved(screen, scrollX, scrollY) };
 };
 
-/* A whole card moves when another on the dashboard grows or goes: record where its controls were before. */
+/* Records where the controls were before their card moved. A whole card moves when another card on the dashboard grows
+   or disappears. */
 const followCards = () => {
   const ways = [...cardsOnPage].map((card) => {
     const now = homeOf(card);
@@ -205,7 +215,7 @@ const followCards = () => {
   snapshots.push(snapshot(performance.now() - pressedAt < BROUGHT_ABOUT, cards, places));
 };
 
-/* Whatever moves a card also resizes something around it. */
+/* Whatever moves a card also resizes an element around it. */
 const around = new ResizeObserver(followCards);
 const followNewCards = () => {
   if (homes.size === cardsOnPage.size && [...cardsOnPage].every((card) => homes.has(card))) return;
@@ -217,7 +227,7 @@ const followNewCards = () => {
 
 const ignore = (event: Event) => {
   event.stopImmediatePropagation();
-  // A touch that begins may still scroll the page.
+  // The start of a touch keeps its default action, since the user may go on to scroll the page.
   if (event.cancelable && event.type !== "touchstart" && event.type !== "pointerdown") event.preventDefault();
 };
 
@@ -231,14 +241,14 @@ const flash = (element: Element) =>
     { duration: 800 },
   );
 
-/* Redraws nothing of ours until this press is over: if a preview or a finished job moves the button away from under the
-   finger meanwhile, the browser makes no click. */
+/* Holds up all redraws of our cards until this press is over: if a preview or a finished job moved the button away from
+   under the finger, the browser would send no click. */
 const keepStill = () => {
   pressing.ended = new Promise((resolve) => {
     const signal = AbortSignal.timeout(LONGEST_PRESS);
     signal.addEventListener("abort", resolve);
     const wait = (frames: number) => (frames ? requestAnimationFrame(() => wait(frames - 1)) : resolve(undefined));
-    // A second finger may come and go meanwhile.
+    // A second finger may touch the screen and leave it during the press; only the first finger ends the press.
     const ended = (event: Event) => (event as PointerEvent).isPrimary && wait(UNTIL_CLICK);
     for (const type of ["pointerup", "pointercancel"]) window.addEventListener(type, ended, { capture: true, signal });
   });
@@ -261,16 +271,17 @@ const follow = (event: Event) => {
 
 const up = (event: PointerEvent) => {
   follow(event);
-  // After a drag the finger is elsewhere.
+  // After a drag the finger is elsewhere, so the press no longer matters.
   if (last && Math.hypot(event.clientX - last.x, event.clientY - last.y) > FINGER) forget();
 };
 
 const click = (event: MouseEvent) => {
-  // A click by the keyboard or by a script.
+  // Without `detail`, the click comes from the keyboard or from a script.
   if (!event.detail) return;
   const path = event.composedPath();
   const pressed = controlOf(path[0] as Node);
-  // The click of a touch goes to whatever is under the finger when it leaves.
+  // The click of a touch hits whatever is under the finger when it is lifted, which may not be the control that was
+  // pressed.
   const isOther = held !== undefined && pressed && cardOf(path) && !isSame(pressed, held);
   if (isIgnored || isOther) ignore(event);
   held = undefined;
@@ -291,7 +302,7 @@ on(["input"], () => (pressedAt = performance.now()), true);
 pressing.beforeDrawing = (isNews) => {
   followNewCards();
   const newest = recent().at(-1);
-  // Progress is drawn often and moves nothing.
+  // Progress is drawn often and moves nothing, so a recent snapshot is good enough.
   if (newest && !newest.isPress && performance.now() - newest.time < LOOK) return;
   snapshots.push(snapshot(!isNews && performance.now() - pressedAt < BROUGHT_ABOUT));
 };

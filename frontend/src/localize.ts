@@ -13,22 +13,22 @@ export const isChinese = (language: string | null | undefined) => /^zh\b/i.test(
 export const languageOf = (hass: HomeAssistant) => hass.locale?.language || hass.language;
 const stringsFor = (language: string): Strings => (isChinese(language) ? zh : en);
 
-/* In the page's language, for use before Home Assistant is known. */
+/* The texts in the language of the page, for use before `hass` is known. */
 export const pageStrings = () => stringsFor(document.documentElement.lang);
 
-/* Puts values into a text's {placeholders}; one without a value stays as it is. */
+/* Puts values into the {placeholders} of a text; a placeholder without a value stays as it is. */
 export const fill = (text: string, values: Values = {}) =>
   text.replace(/\{(\w+)\}/g, (whole, key: string) => String(values[key] ?? whole));
 
-/* Values for a text of the integration: a missing one becomes empty instead of an error. */
+/* Values for a text of the integration: a missing value becomes an empty text and not an error. */
 export const lenient = (values?: Values): Values =>
   new Proxy({ ...values }, { has: () => true, get: (all, key: string) => all[key] ?? "" });
 
-/* The text of key_1, if there is one, for n = 1. */
+/* Returns the text `key_1` if n is 1 and there is such a text, otherwise the text `key`. */
 const counted = (strings: Record<string, unknown>, key: string, n: number) =>
   String((n === 1 && strings[`${key}_1`]) || strings[key]);
 
-/* Texts of a part of the card that is loaded later. */
+/* Access to the texts of a part of the card that is loaded later. */
 export const partTexts = <T extends Record<string, unknown>>(en: T, zh: T) => {
   const of = (t: Localizer): T => (t.isChinese ? zh : en);
   return {
@@ -38,12 +38,13 @@ export const partTexts = <T extends Record<string, unknown>>(en: T, zh: T) => {
   };
 };
 
-/* Loads the integration's names of states, errors and options; Home Assistant then sets a new `hass.localize`. */
+/* Loads the integration's texts for states, errors, options and actions; Home Assistant then sets a new
+   `hass.localize`. */
 export const loadTexts = async (hass: HomeAssistant): Promise<void> => {
   for (const category of CATEGORIES) await hass.loadBackendTranslation(category, "lianke");
 };
 
-/* One language. Numbers and times follow the user's settings in Home Assistant. */
+/* The texts of one language. Times follow the user's time zone and clock in Home Assistant. */
 export class Localizer {
   readonly language: string;
   readonly isChinese: boolean;
@@ -76,7 +77,7 @@ export class Localizer {
     return this.number(value, { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 });
   }
 
-  /* The time of day, with the date unless it is today. */
+  /* Formats the time of day, with the date unless it is today. */
   time(stamp: string): string {
     const { locale, config } = this._hass;
     const zone = locale?.time_zone === "server" && config?.time_zone ? { timeZone: config.time_zone } : {};
@@ -88,18 +89,18 @@ export class Localizer {
     return new Intl.DateTimeFormat(this.language, format).format(date);
   }
 
-  /* A text of the integration; empty if there is none. */
+  /* A text of the integration; empty if there is no such text. */
   backend(path: string, values?: Values): string {
     return this._hass.localize(`component.lianke.${path}`, values) ?? "";
   }
 
-  /* place: tells it apart from others of the same name; empty if nothing has to. */
+  /* Adds to a name the place that tells it apart from the same name elsewhere; an empty place adds nothing. */
   named(name: string, place: string): string {
     if (!place) return name;
     return this.isChinese ? `${name}（${place}）` : `${name} (${place})`;
   }
 
-  /* The state's name, as the sensor's entity shows it. */
+  /* The name of a state, as the sensor's entity shows it. */
   state(sensor: string, state: string): string {
     return this.backend(`entity.sensor.${sensor}.state.${state}`) || state.replaceAll("_", " ");
   }

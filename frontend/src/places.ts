@@ -1,4 +1,4 @@
-/* Tells printers of the same name apart. */
+/* Tells printers with the same name apart. */
 import { isPrinterEntity } from "./config";
 import type { HassDeviceRegistryEntry, HomeAssistant } from "./types";
 
@@ -11,7 +11,8 @@ export const printerIds = ({ entities }: HomeAssistant) =>
       .map((entity) => entity.device_id),
   );
 
-/* The area of a printer or its box, whichever no printer of the same name shares; empty if the name is enough. */
+/* Returns the area of a printer or the name of its box, whichever no printer with the same name shares. Empty if no
+   other printer has the name, or if both are shared. */
 export const placeOf = (hass: HomeAssistant, id: string): string => {
   const { devices = {}, areas = {} } = hass;
   const own = devices[id];
@@ -29,7 +30,8 @@ export const placeOf = (hass: HomeAssistant, id: string): string => {
   return place?.(own) ?? "";
 };
 
-/* Sorted by name, but each begins with its place: on a phone a closed list shows only the beginning. */
+/* Returns all printers sorted by name. Where a place is needed, the text begins with it: on a phone, a closed list
+   shows only the beginning. */
 export const allPrinters = (hass: HomeAssistant): { id: string; name: string }[] => {
   const ids = printerIds(hass);
   return Object.values(hass.devices ?? {})

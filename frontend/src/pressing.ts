@@ -1,12 +1,12 @@
 /* A press in progress. guard.ts, which is loaded later, fills this in. */
 export const pressing: {
-  /* Pending while a button is held down, when nothing may be redrawn. */
+  /* Pending while a button is held down; nothing may be redrawn until it resolves. */
   ended?: Promise<unknown>;
-  /* Called before a drawing that the user may not expect: news, or a preview that took a while. */
+  /* Called before a redraw that the user may not expect: with news (`isNews`), or with a preview that took a while. */
   beforeDrawing?: (isNews: boolean) => void;
 } = {};
 
-/* For parts that redraw by themselves: waits while a button is held down. */
+/* Waits until no button is held down, for parts that redraw without being pressed. */
 export const pressEnded = async (): Promise<void> => {
   await pressing.ended;
   pressing.beforeDrawing?.(false);

@@ -1,20 +1,22 @@
-/* Gives each print of a button a request id: a press after a lost answer repeats the request and prints once. */
+/* Gives each print that a button starts a request id: if the answer is lost and the user presses again, the request is
+   repeated with the same id and printed once. */
 import "./guard";
 import { isLost, randomId, UserError, type CardContext, type CommandError } from "./context";
 import { partTexts } from "./localize";
 import en from "./translations/print-once.en.json";
 import zh from "./translations/print-once.zh-Hans.json";
 
-const DOUBLE_TAP = 500; // ms
-/* ms: Home Assistant is back by then, and a later press means another print. */
+const DOUBLE_TAP = 500; // ms, at most, between the two taps
+/* ms for which the id of a lost request is kept: Home Assistant is back by then, and a later press means another
+   print. */
 const LOST = 15 * 60_000;
-/* Outlives the card, which Home Assistant replaces after a reconnect. */
+/* Request ids by what is printed. They outlive the card, which Home Assistant replaces after a reconnect. */
 const ids = new Map<string, string>();
 const texts = partTexts(en, zh);
 
 export const lostPrint = ({ localizer }: CardContext) => new UserError(texts.text(localizer, "print_lost"));
 
-/* Runs a command that prints; key stands for what it prints and where. */
+/* Runs a command that prints; `key` identifies what is printed and where. Throws a UserError if the answer is lost. */
 export const printOnce = async (
   context: CardContext,
   key: string,
@@ -34,5 +36,5 @@ export const printOnce = async (
   forget();
 };
 
-/* Resolves when the next press cannot be the second half of a double tap any more. */
+/* Resolves when another press can no longer be the second tap of a double tap. */
 export const afterDoubleTap = () => new Promise((resolve) => setTimeout(resolve, DOUBLE_TAP));

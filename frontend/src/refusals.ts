@@ -1,16 +1,18 @@
-/* Turns a refused command or action into a sentence. Loaded with the first refusal. */
+/* Turns the error of a refused command or action into a sentence. Loaded at the first refusal. */
 import type { CardContext, CommandError } from "./context";
 import { fill, lenient, type Localizer } from "./localize";
 import en from "./translations/refusals.en.json";
 import zh from "./translations/refusals.zh-Hans.json";
 
-/* The card's own texts, for errors whose usual text does not fit what is on the screen; empty for all others. */
+/* Returns the card's own text for an error whose usual text does not fit what is on the screen; empty for any other
+   error. */
 const own = (isChinese: boolean, key: string): string => {
   const texts: Record<string, string> = isChinese ? zh : en;
   return Object.hasOwn(texts, key) ? String(texts[key]) : "";
 };
 
-/* Replaces the keys in an error's values by names in the user's language: fields of actions, values of options. */
+/* For each value `NAME_key` of an error, sets `NAME` in the user's language. `value` and `allowed` are values of an
+   option (except in `raw_refuses_options`), all others are fields of the print action. */
 const inWords = (t: Localizer, key: string, values: Record<string, string> = {}): Record<string, string> => {
   const word = (of: string, name: string) => {
     const isField = !["value", "allowed"].includes(of) || key === "raw_refuses_options";
@@ -25,14 +27,14 @@ const inWords = (t: Localizer, key: string, values: Record<string, string> = {})
   return { ...values, ...(Object.fromEntries(worded) as Record<string, string>) };
 };
 
-/* Empty if neither the card nor the integration has a text for the error. */
+/* Returns the sentence for an error; empty if neither the card nor the integration has a text for it. */
 export const refusal = async ({ hass, localizer }: CardContext, error: CommandError): Promise<string> => {
   const { code, translation_domain: domain, translation_key: key, translation_placeholders: values } = error ?? {};
   if (code === "unauthorized") return own(localizer.isChinese, "unauthorized");
   if (!domain || !key) return "";
   const said = domain === "lianke" && own(localizer.isChinese, key);
   if (said) return fill(said, inWords(localizer, key, values));
-  // Without a connection, the texts loaded before must do.
+  // If there is no connection, use the texts that were loaded before.
   const localize = await hass.loadBackendTranslation("exceptions", domain).catch(() => hass.localize);
   return localize(`component.${domain}.exceptions.${key}.message`, lenient(inWords(localizer, key, values)));
 };

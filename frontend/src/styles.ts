@@ -1,4 +1,4 @@
-/* Styles that several parts share, in the variables of Home Assistant's themes. */
+/* Styles that several parts share. Colors and sizes come from the variables of Home Assistant's themes. */
 import { css } from "lit";
 
 export const base = css`

@@ -1,26 +1,26 @@
-/* Decides the one state of a printer that its header and its banner show. */
+/* Decides which state of a printer its header and its banner show. */
 import type { Feed, Job, Printer } from "./types";
 
 export type Tone = "good" | "busy" | "warn" | "bad" | "off";
 export type Way = "sign_in" | "device" | "repairs";
 
 export interface Summary {
-  /* A status of the printer's sensor, key_rejected or service_expired; null while nothing is known. */
+  /* A status of the printer's sensor, key_rejected or service_expired; null while the status is not known. */
   state: string | null;
   tone: Tone;
-  /* What is wrong, the gravest first. */
+  /* What is wrong with the printer, the most serious problem first. */
   problems: string[];
-  /* Where the user can solve the first of them. */
+  /* Where the user can solve the first problem; null if there is no such page. */
   way: Way | null;
   /* Jobs that wait for the printer, not for a person. */
   held: Job[];
-  /* Whether any job goes on by itself once the printer can print. */
+  /* Whether any job continues by itself once the printer can print. */
   isAnyWaiting: boolean;
 }
 
 export const OPEN = ["held", "uploading", "queued", "processing", "sending", "canceling"];
 
-/* Every other state is a warning: somebody has to do something at the printer. */
+/* The tone of each state. Any other state is a warning: somebody has to do something at the printer. */
 const TONES: Record<string, Tone> = {
   idle: "good",
   printing: "busy",
@@ -45,19 +45,20 @@ const toneOf = (state: string | null): Tone => (state === null ? "off" : (TONES[
 /* States of a job that the service has accepted. */
 export const TAKEN = ["queued", "processing", "sending"];
 
-/* The job whose pages are coming out: the first of those the printer was sent, for which the others wait. */
+/* Returns the job whose pages are coming out. It is the first job that the service has accepted; the others wait for
+   it. */
 export const printedNow = (state: string | null, open: Job[]): Job | undefined =>
   state === "printing" ? open.find((job) => TAKEN.includes(job.state)) : undefined;
 
 export const summarize = (printer: Printer, open: Job[], keyRejected: boolean): Summary => {
-  // That a job is being sent is newer than the status, which the next poll will bring up to date.
+  // A job in the state `sending` is newer information than the status, which the next poll will update.
   const sending = printer.status === "idle" && open.some((job) => job.state === "sending");
   const refused = keyRejected ? "key_rejected" : printer.service_expired ? "service_expired" : null;
   const state = refused ?? (sending ? "printing" : printer.status);
-  // The service reports nothing about a box that it refuses.
+  // The service reports nothing about a box that it refuses, so the known problems may be out of date.
   const reported = refused ? [] : printer.problems;
   const own = state !== null && !FINE.includes(state) ? [state] : [];
-  // Without the jobs that wait for a person.
+  // Jobs that wait for a person are left out.
   const waiting = open.filter((job) => !job.waits_for?.length);
   return {
     state,
@@ -69,7 +70,7 @@ export const summarize = (printer: Printer, open: Job[], keyRejected: boolean): 
   };
 };
 
-/* Open jobs in the order in which they print, finished ones with the latest first. */
+/* Returns the open jobs of a device in the order in which they print, and its finished jobs, the latest first. */
 export const jobsOf = (feed: Feed, device: string): { open: Job[]; finished: Job[] } => {
   const jobs = feed.jobs.filter((job) => job.device_id === device);
   return {

@@ -6,7 +6,7 @@ export class TaskController {
   private readonly _working = new Set<string>();
   private readonly _errors = new Map<string, string>();
 
-  /* Not a ReactiveController: a command goes on while the host is off the page. */
+  /* This is not a ReactiveController, since a command continues while its host is off the page. */
   constructor(private readonly _host: ReactiveControllerHost & { context: CardContext }) {}
 
   isWorking(key: string): boolean {
@@ -17,7 +17,7 @@ export class TaskController {
     return this._errors.get(key);
   }
 
-  /* Does nothing while a command of the same key is running. */
+  /* Runs a command and keeps its error. Does nothing while another command with the same key is running. */
   async run(key: string, command: () => Promise<unknown>): Promise<void> {
     if (this._working.has(key)) return;
     this._working.add(key);
@@ -32,7 +32,7 @@ export class TaskController {
     this._host.requestUpdate();
   }
 
-  /* Shows an error at a key until it is run again. */
+  /* Shows an error for a key until the next command with that key. */
   async fail(key: string, error: unknown): Promise<void> {
     this._errors.set(key, await this._host.context.explain(error));
     this._host.requestUpdate();

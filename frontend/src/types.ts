@@ -58,21 +58,22 @@ export interface Printer {
   problems: string[];
   /* Whether printed documents are kept for printing again. */
   keeps_printed?: boolean;
-  /* Pages that this user may still print this month; null without a limit. */
+  /* Number of pages that this user may still print this month; null if there is no limit. */
   pages_left?: number | null;
-  /* The device of its scanner, for users who may use that. */
+  /* Device id of the printer's scanner, for users who may use the scanner. */
   scanner?: string | null;
-  /* Pages in its scanner that wait for somebody's decision. */
+  /* Number of scanned pages that wait for somebody's decision. */
   scanned?: number;
 }
 
-/* Two-sided by hand: which half it is, and how the sheets go back in for the second. */
+/* Printing on both sides by hand: which half the job prints, and how the sheets go back into the tray for the second
+   half. */
 export interface ManualDuplex {
   half: number;
   sheets: number;
   put_back: "face_up" | "face_down";
   edge_first: "top" | "left";
-  /* Whether a test sheet has shown that this is right for the printer. */
+  /* Whether a test sheet has shown that these steps are right for the printer. */
   tested: boolean;
 }
 
@@ -91,7 +92,7 @@ export interface Job {
   copies: number;
   hold_reason: string | null;
   reason: string | null;
-  /* The key of the reason's text, where it differs from the reason. */
+  /* The translation key of the reason, if it differs from `reason`. */
   reason_key?: string | null;
   code: number | null;
   detail: string;
@@ -100,31 +101,32 @@ export interface Job {
   source: string | null;
   can_cancel: boolean;
   can_retry: boolean;
-  /* What people have to answer before it goes on, the next question first. */
+  /* The questions that people have to answer before the job continues, the next question first. */
   waits_for?: string[];
   can_continue?: boolean;
-  /* Whether this user may answer. */
+  /* Whether this user may answer these questions. */
   may_answer?: boolean;
   needs_code?: boolean;
-  /* Nobody can count its pages, so it waits for release. */
+  /* Whether the job waits for release because its pages cannot be counted. */
   uncounted?: boolean;
-  /* Name of the user who asks for approval, for users who may give it. */
+  /* Name of the user who asks for approval; sent only to users who may approve. */
   asked_by?: string | null;
-  /* Address of a picture of its first page, for users who may answer. */
+  /* Address of a picture of the job's first page; sent only to users who may answer and may see the document. */
   picture?: string | null;
   by_hand?: ManualDuplex | null;
   can_move?: boolean;
   can_print_again?: boolean;
-  /* Its document is sheets that are laid out already. */
+  /* Whether the job's document consists of sheets that are already laid out. */
   laid_out?: boolean;
 }
 
-/* What `lianke/jobs/subscribe` sends. */
+/* A message of `lianke/jobs/subscribe`. */
 export interface Feed {
   printers: Record<string, Printer>;
   jobs: Job[];
   key_rejected?: string[];
-  /* The last refusal, since the last message, of an automation or script that this user started. */
+  /* The latest refusal of an automation or script that this user started, if there was one since the previous
+     message. */
   refused?: Refusal | null;
 }
 
@@ -132,13 +134,13 @@ export interface CallResult {
   context: { id: string };
 }
 
-/* Has the shape of a refused command's error, so that `explain` takes it. */
+/* A refused action. It has the shape of a refused command's error, so that `explain` can be called with it. */
 export interface Refusal {
   context_id: string;
-  /* The context of the user's call that led to it. */
+  /* Id of the context of the user's call that led to the refusal. */
   began_in: string | null;
   code: string;
-  /* For a refusal without a translation. */
+  /* The text of the refusal, if it has no translation. */
   message: string | null;
   translation_domain: string | null;
   translation_key: string | null;

@@ -16,7 +16,8 @@ import type { Job, ManualDuplex } from "../types";
 
 const texts = partTexts(en, zh);
 
-/* A page in the tray, its leading edge at the top, drawn around its center. */
+/* Draws the print of a page around the center of a sheet in the tray, with the edge that goes in first at the top.
+   `left`: the left edge of the page goes in first; `seen`: the printed side is up. */
 const page = (left: boolean, seen: boolean) => svg`<g
   transform="${left ? "rotate(90)" : ""}${seen ? "" : " scale(-1 1)"}"
   opacity=${seen ? 1 : 0.3}
@@ -26,8 +27,8 @@ const page = (left: boolean, seen: boolean) => svg`<g
   <path d="M-14 2 H14 M-14 10 H14 M-14 18 H6" />
 </g>`;
 
-/* How sheets go back in for their second sides: below the printer, the edge that goes in first at the top, showing the
-   printed side or the back. */
+/* A picture of how the sheets go back in for their second sides: they lie below the printer, with the edge that goes in
+   first at the top, and show the printed side or the back. */
 const turnPicture = ({ put_back, edge_first }: ManualDuplex, label: string): TemplateResult<2> => {
   const left = edge_first === "left";
   const up = put_back === "face_up";
@@ -44,14 +45,14 @@ const turnPicture = ({ put_back, edge_first }: ManualDuplex, label: string): Tem
   </svg>` as TemplateResult<2>;
 };
 
-/* The question of a job that waits for a person, and its answers: approval, release, paper turned over. */
+/* The question of a job that waits for a person, with its answers: approval, release, or paper turned over. */
 @define("lianke-answer")
 export class LiankeAnswer extends DialogPart {
   @property({ attribute: false }) job!: Job;
   /* Whether the user is writing a rejection. */
   @state() private _rejecting = false;
 
-  /* The signed address of the first page's picture; `_signed` is the address it was signed for. */
+  /* The signed address of the first page's picture; `_signed` is the same address without the signature. */
   @state() private _picture = "";
   /* Whether the picture could not be loaded. */
   @state() private _failed = false;
@@ -107,9 +108,9 @@ export class LiankeAnswer extends DialogPart {
 
   protected override willUpdate(): void {
     const { picture: first, waits_for: reasons } = this.job;
-    // The picture tells as much about a document as its title.
+    // The picture tells as much about a document as its title, so it is hidden with the titles.
     const picture = this.context.config.hide_titles ? null : first;
-    // Somebody else may have approved it meanwhile.
+    // Somebody else may have answered while the user was writing.
     if (reasons?.[0] !== "approval") this._rejecting = false;
     if (picture === this._signed) return;
     this._signed = picture;
@@ -131,7 +132,7 @@ export class LiankeAnswer extends DialogPart {
     this._failed = true;
   };
 
-  /* Whether the first page cannot be shown: whoever approves must know that. */
+  /* Whether the first page cannot be shown. The user must know this before approving. */
   private get _isUnseen(): boolean {
     return !this.context.config.hide_titles && (this._failed || this.job.picture === null);
   }
@@ -155,7 +156,7 @@ export class LiankeAnswer extends DialogPart {
     return html`<p class="soft">${this._text(key)}</p>`;
   }
 
-  /* Says why the job waits for release though nobody has asked for that. */
+  /* Says why the job waits for release although nobody has requested that: its pages cannot be counted. */
   private _uncounted() {
     return this.job.uncounted ? this._soft("uncounted") : nothing;
   }
@@ -174,10 +175,10 @@ export class LiankeAnswer extends DialogPart {
   }
 
   private _approval() {
-    // The name, like the title, tells who prints.
+    // The name also tells who prints, so it is hidden with the titles.
     const name = !this.context.config.hide_titles && this.job.asked_by;
-    // The picture stays while a rejection is written: drawn again, it would be fetched by its expired address, which
-    // Home Assistant counts as a failed login.
+    // The picture stays while the user writes a rejection. If it were drawn again, the browser would fetch it from its
+    // expired address, which Home Assistant counts as a failed login.
     return html`${name ? html`<p class="soft wraps">${this._text("asks", { name })}</p>` : nothing}${
       this._picture
         ? html`<img src=${this._picture} alt=${this._text("picture")} @error=${this._noPicture} />`
@@ -268,7 +269,8 @@ export class LiankeAnswer extends DialogPart {
     </dialog>`;
   }
 
-  /* These steps are right for most printers; a test sheet, which an administrator can print, shows it for this one. */
+  /* Says that the steps suit most printers but have not been tried on this printer, and points to the test sheet, which
+     an administrator can print. */
   private _untested() {
     const said = this._text("untested");
     return this.context.hass.user?.is_admin
@@ -306,7 +308,7 @@ export class LiankeAnswer extends DialogPart {
       await this.context.call(service, { device_id, job_id, ...data });
       this._rejecting = false;
       this.close();
-      // The job's next question may appear in the same place: a double tap on Approve must not release as well.
+      // The job's next question may appear in the same place: a double tap on Approve must not also release the job.
       await afterDoubleTap();
     });
   }

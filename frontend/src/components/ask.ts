@@ -11,15 +11,17 @@ export interface Question {
   no: string;
 }
 
-/* A button that asks its question first, if it has one, in its own place; fires `asking` and `confirmed`. */
+/* A button. If it has a question, a press replaces the button with the question and its two answers. Fires `asking`
+   when the question opens or closes, and `confirmed`. */
 @define("lianke-ask")
 export class LiankeAsk extends Part {
   @property({ attribute: false }) label = "";
-  /* Name for screen readers where the label alone says too little. */
+  /* Name for screen readers, if the label alone says too little. */
   @property({ attribute: false }) accessibleLabel: string | undefined;
   @property({ attribute: false }) question: Question | undefined;
   @property({ attribute: false }) icon: string | undefined;
-  /* Whether presses are ignored. The button is not disabled, since that would take the keyboard's focus from it. */
+  /* Whether presses are ignored. The button is not disabled, since a disabled button would lose the keyboard's
+     focus. */
   @property({ attribute: false }) resting = false;
   @state() private _asking = false;
 

@@ -7,13 +7,13 @@ import { Part } from "./part";
 
 const ACCEPT = "image/*,.pdf,.doc,.docx,.xls,.xlsx,.ppt,.pptx,.wps,.et,.dps,.html,.htm,.txt,.csv,.md,.prn";
 
-/* Chooses files from the device, on a phone also by its camera; fires `files-chosen` with an array of files. */
+/* Lets the user choose files on the device, or on a phone take a photo; fires `files-chosen` with an array of files. */
 @define("lianke-file-chooser")
 export class LiankeFileChooser extends Part {
   @property({ attribute: false }) label = "";
-  /* Visible text; without one it is a round button. */
+  /* Visible text; without a text the chooser is a round button. */
   @property({ attribute: false }) text: string | undefined;
-  /* The icon of a chooser that adds to files chosen before. */
+  /* The icon of a chooser that adds files to those already chosen; undefined for the chooser of the first files. */
   @property({ attribute: false }) adds: string | undefined;
   @property({ attribute: false }) over = false;
 

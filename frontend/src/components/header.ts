@@ -9,17 +9,18 @@ import { Part } from "./part";
 const iconOf = (tone: Tone) =>
   tone === "off" ? mdiPowerPlugOff : tone === "warn" || tone === "bad" ? mdiAlertOutline : mdiPrinter;
 
-/* Name and state of a printer, laid out like a tile; pressed, it opens the details of the status entity. */
+/* The name and state of a printer, or of an entity that the card prints, laid out like a tile. A press opens the
+   details of the entity. */
 @define("lianke-header")
 export class LiankeHeader extends Part {
   @property({ attribute: false }) name = "";
   @property({ attribute: false }) facts: string[] = [];
   @property({ attribute: false }) tone: Tone = "off";
-  /* Whether it is as high as a tile, with one line each for name and state. */
+  /* Whether the header is as high as a tile, with one line for the name and one for the state. */
   @property({ type: Boolean, reflect: true }) tile = false;
   /* Replaces the icon of the tone. */
   @property({ attribute: false }) icon: string | undefined;
-  /* The entity whose details are shown; without one the header cannot be pressed. */
+  /* The entity whose details a press opens; without an entity the header cannot be pressed. */
   @property({ attribute: false }) entityId: string | undefined;
 
   static override styles = [

@@ -11,11 +11,12 @@ import { Part } from "./part";
 
 const texts = partTexts(en, zh);
 
-const LOW = 10; // percent
+const LOW = 10; // percent, below which an ink is marked as low
 
 type InkKey = "ink_black" | "ink_cyan" | "ink_magenta" | "ink_yellow";
 
-/* The usual inks: what printers call them, our name, and a color that suits the theme. */
+/* The usual inks: a pattern for the names that printers give the ink, the key of our name, and a color that suits the
+   theme. */
 const USUAL: [RegExp, InkKey, string][] = [
   [/^(black|黑色?|p?k)$/i, "ink_black", "var(--primary-text-color)"],
   [/^(cyan|青色?|c)$/i, "ink_cyan", "#00a3c7"],
@@ -24,7 +25,7 @@ const USUAL: [RegExp, InkKey, string][] = [
 ];
 const COLOR = /^#[0-9a-f]{6}$/i;
 
-/* Ink levels, each a meter. Loaded for a printer that reports them. */
+/* A printer's ink levels, each shown as a meter. Loaded for printers that report ink levels. */
 @define("lianke-inks")
 export class LiankeInks extends Part {
   @property({ attribute: false }) inks: Ink[] = [];

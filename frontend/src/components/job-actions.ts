@@ -16,11 +16,11 @@ import { Part } from "./part";
 
 const texts = partTexts(en, zh);
 
-/* What the user can do with a job besides canceling it; fires `asking` when a question opens or closes. */
+/* The actions for a job, except canceling it; fires `asking` when a question opens or closes. */
 @define("lianke-job-actions")
 export class LiankeJobActions extends Part {
   @property({ attribute: false }) job!: Job;
-  /* A sentence about pages that may have come out; empty if there is none. */
+  /* A sentence about pages that may already have come out; empty if there is nothing to say. */
   @property({ attribute: false }) partly = "";
   /* Whether printed documents are kept for printing again; undefined if that is not known. */
   @property({ attribute: false }) keeps: boolean | undefined;
@@ -109,7 +109,7 @@ export class LiankeJobActions extends Part {
     </button>`;
   }
 
-  /* Says why there is no Print again, and lets an administrator change that for the next time. */
+  /* Says why the job cannot be printed again, and lets an administrator have documents kept from now on. */
   private _notKept() {
     const isAdmin = this.context.hass.user?.is_admin;
     const why = this._text(this.job.state === "canceled" ? "not_kept_canceled" : "not_kept");
@@ -154,7 +154,7 @@ export class LiankeJobActions extends Part {
       try {
         await this.context.call("retry_job", this._ids);
       } catch (error) {
-        // A kept document prints whenever it is asked for: a repeated request would print it twice.
+        // Every request for a kept document is a new print: repeated after a lost answer, it could print twice.
         if (this.job.can_print_again && isLost(error as CommandError)) throw new UserError(this._text("again_lost"));
         throw error;
       }
@@ -171,7 +171,8 @@ export class LiankeJobActions extends Part {
     });
 
   private _show(isOpened: boolean): void {
-    // A held job keeps its actions while it is moved. For others this would hide that pages may be out.
+    // `asking` keeps the actions of a held job in place while the job is moved. It is not fired for other jobs, since
+    // it would hide the sentence about pages that may have come out.
     if (this.job.state === "held") this.fire("asking", isOpened);
     this._opened = isOpened;
   }

@@ -1,15 +1,16 @@
-/* The sentences about a job. */
+/* The facts and sentences about a job. */
 import { lenient, type Key, type Localizer } from "../localize";
 import { OPEN, TAKEN } from "../summary";
 import type { Job } from "../types";
 
-/* From 0 to 1; null unless the document is being uploaded. */
+/* The part of the document that is uploaded, from 0 to 1; null if it is not being uploaded. */
 export const uploadedPart = ({ state, phase, size, sent_bytes: sent }: Job): number | null =>
   state === "uploading" && phase !== "checking" && size && sent ? Math.min(sent / size, 1) : null;
 
 /* States of a printer that hold up a job which the service has accepted. */
 const AT_PRINTER = ["out_of_paper", "cover_open", "paper_jam", "out_of_ribbon", "out_of_ink", "paused", "stopped"];
-/* Reasons of jobs that the service and the sensors only report as canceled. */
+/* The texts of jobs that were canceled for these reasons; the service and the sensors report only that they were
+   canceled. */
 const ENDS: Record<string, Key> = {
   moved: "state_moved",
   rejected: "state_rejected",
@@ -19,7 +20,8 @@ const ENDS: Record<string, Key> = {
 
 const stateOf = (t: Localizer, job: Job, printer: string | null | undefined): string => {
   if (job.state === "held" && job.hold_reason) {
-    // The sensor's text only names the reason; here somebody waits, and reads how long it takes.
+    // The sensor's text only names this reason. The card's own text also says how long it takes, since somebody waits
+    // here.
     const ready = job.hold_reason === "getting_ready";
     const reason = ready ? t.text("getting_ready") : t.state("hold_reason", job.hold_reason);
     return job.waits_for?.length ? reason : t.text("held_for", { reason });
@@ -31,13 +33,13 @@ const stateOf = (t: Localizer, job: Job, printer: string | null | undefined): st
     const status = t.state("status", printer).toLowerCase();
     return t.text(printer === "out_of_paper" ? "sent_no_paper" : "sent_waits", { status });
   }
-  // The printer reports this earlier than the service.
+  // The printer reports that it prints before the service does.
   if (printer === "printing" && ["queued", "processing"].includes(job.state)) return t.text("sent_prints");
   const end = job.state === "canceled" && ENDS[job.reason ?? ""];
   return end ? t.text(end) : t.state("last_job", job.state);
 };
 
-/* The facts of a job's second line; the state of its printer decides what it waits for. */
+/* The facts in the second line of a job. `printer` is the state of its printer, which may be what the job waits for. */
 export const jobFacts = (t: Localizer, job: Job, printer?: string | null): string[] => {
   const { state, pages, pages_printed: printed } = job;
   const facts = [stateOf(t, job, printer)];
@@ -51,10 +53,12 @@ export const jobFacts = (t: Localizer, job: Job, printer?: string | null): strin
   return facts;
 };
 
-/* Reasons that are shown though the job has not failed: what somebody else did to it or to its halves. */
+/* Reasons that are shown even if the job has not failed: somebody moved or rejected the job, or its second sides were
+   not printed. */
 const TOLD = ["rejected_by", "moved", "first_sides_only", "first_sides_rejected", "not_turned_in_time"];
 
-/* Why a job failed, in the user's language, with the service's own words where they say more; else empty. */
+/* Why a job failed, in the user's language, followed by the service's own words if they say more; empty for a job whose
+   reason is not shown. */
 export const jobReason = (t: Localizer, { state, reason, reason_key: key = reason, detail, code }: Job): string => {
   const told = TOLD.includes(key ?? "");
   if (state !== "failed" && state !== "unconfirmed" && !told) return "";
@@ -67,15 +71,15 @@ export const jobReason = (t: Localizer, { state, reason, reason_key: key = reaso
 /* Reasons whose texts already tell people to look at the paper. */
 const PAPER_TOLD = ["box_not_responding", "no_answer", "no_outcome", "no_result", "print_failed", "expired_too_late"];
 
-/* Whether the reason's text already says all that `partlyPrinted` would: nobody knows how many pages came out. */
+/* Whether the reason's text already says what `partlyPrinted` would say: nobody knows how many pages came out. */
 export const tellsPaper = ({ reason, pages_printed: printed }: Job): boolean =>
   !printed && PAPER_TOLD.includes(reason ?? "");
 
-/* A job's state for screen readers; for a canceled one, what somebody else did to it. */
+/* A job's state for screen readers; for a canceled job, the reason if there is one to show. */
 export const outcome = (t: Localizer, job: Job): string =>
   (job.state === "canceled" && jobReason(t, job)) || stateOf(t, job, null);
 
-/* Says that pages of a failed job may have come out; empty if none did. */
+/* Says that pages of a job may have come out although it was not completed; otherwise empty. */
 export const partlyPrinted = (t: Localizer, { partly_printed: partly, pages_printed: printed }: Job): string => {
   if (!partly) return "";
   return printed ? t.count("partly", printed) : t.text("partly_some");

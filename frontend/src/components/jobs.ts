@@ -25,7 +25,7 @@ const UNDER_WAY: [string, Tone] = [mdiPrinter, "busy"];
 const MAX_FINISHED = 20;
 const MAX_COMPACT = 2;
 
-/* A printer's jobs: open ones, and the history of finished ones, with what can be done about each. */
+/* A printer's open jobs and the history of its finished jobs, with the actions for each job. */
 @define("lianke-jobs")
 export class LiankeJobs extends Part {
   @property({ attribute: false }) open: Job[] = [];
@@ -36,14 +36,14 @@ export class LiankeJobs extends Part {
   /* The printer's state as its header shows it. */
   @property({ attribute: false }) status: string | null = null;
   @state() private _expanded = false;
-  /* By job: whether its row is unfolded, by the user or because its failure was the latest news. */
+  /* By job id: whether the job's row is unfolded, by the user or because the job ended last with something to tell. */
   @state() private _unfolded = new Map<string, boolean>();
-  /* By job: whether a question about it is open. */
+  /* By job id: whether a question about the job is open. */
   @state() private _asking = new Map<string, boolean>();
 
   protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
-  /* By job: the state that was drawn last. */
+  /* By job id: the state that was drawn last. */
   private _states = new Map<string, string>();
 
   static override styles = [
@@ -89,12 +89,12 @@ export class LiankeJobs extends Part {
   protected override willUpdate(): void {
     this._announce();
     const [latest] = this.finished;
-    // It stays unfolded when a newer job ends, since somebody may be reading it.
+    // The row stays unfolded when a newer job ends, since somebody may be reading it.
     if (latest && !this._unfolded.has(latest.job_id) && this._told(latest).length)
       this._unfolded.set(latest.job_id, true);
   }
 
-  /* Has a screen reader say which jobs have changed. */
+  /* Makes screen readers read out which jobs have changed. */
   private _announce(): void {
     const { context, t } = this;
     const jobs = [...this.open, ...this.finished];
@@ -225,18 +225,20 @@ export class LiankeJobs extends Part {
 
   private _offers(job: Job): boolean {
     if (!this.mayControl) return false;
-    // Moving needs a second printer. It stays on offer while its dialog is open, to say why it has become impossible.
+    // Moving needs a second printer. While the dialog for moving is open, the action stays, so that the dialog can say
+    // why the job can no longer be moved.
     const moves =
       (job.can_move || (job.state === "held" && this._asking.get(job.job_id))) &&
       printerIds(this.context.hass).size > 1;
     if (job.can_retry || job.can_print_again || job.state === "unconfirmed" || moves) return true;
-    // A job whose document is not kept says so, and how to change that.
+    // The actions of a job whose document is not kept say so, and how to have documents kept.
     const couldBeKept = this.keeps === false || this._unfolded.has(job.job_id);
     const isOver = job.state === "completed" || (job.state === "canceled" && !job.reason);
     return couldBeKept && isOver;
   }
 
-  /* Whether a job is a short row until it is unfolded. An unconfirmed one is not: it asks for an answer. */
+  /* Whether a job is a short row until the user unfolds it. An unconfirmed job never is, since it asks for an
+     answer. */
   private _folds(job: Job): boolean {
     if (OPEN.includes(job.state) || job.state === "unconfirmed") return false;
     return this._offers(job) || this._told(job).length > 0;

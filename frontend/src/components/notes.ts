@@ -13,13 +13,15 @@ import "./ask";
 
 const texts = partTexts(en, zh);
 
-/* Where Home Assistant asks for a new key, and where it lists repairs. */
+/* The pages on which Home Assistant asks for a new key and lists repairs. */
 const SIGN_IN = "/config/integrations/integration/lianke";
 const REPAIRS = "/config/repairs";
-/* From this many waiting jobs on, all can be discarded together, whatever the printer's state. */
+/* Minimum number of waiting jobs for a button that discards all of them, unless the printer is off: then one job is
+   enough. */
 const MANY = 2;
 
-/* Banners: what is wrong with a printer and what to do about it, and what waits for it. Loaded when there is one. */
+/* The banners of a printer: what is wrong with it, what to do about that, and which jobs wait for it. Loaded when there
+   is a banner to show. */
 @define("lianke-notes")
 export class LiankeNotes extends Part {
   @property({ attribute: false }) summary!: Summary;
@@ -96,7 +98,7 @@ export class LiankeNotes extends Part {
 
   private _held() {
     const { held, tone, state } = this.summary;
-    /* A printer whose state is not known may well be on. */
+    /* A printer whose state is unknown may well be on. */
     const isOff = tone === "off" && state !== null;
     if (!held.length || (!isOff && held.length < MANY)) return nothing;
     const key = !isOff ? "will_print_later" : state === "box_offline" ? "will_print_box" : "will_print";
@@ -116,7 +118,8 @@ export class LiankeNotes extends Part {
     </div>`;
   }
 
-  /* Discarding spares jobs that wait for somebody's answer, and jobs that the service has accepted. */
+  /* The question before the held jobs are discarded. Jobs that wait for somebody's answer, or that the service has
+     accepted, are not discarded. */
   private _question(count: number): Question {
     const known = texts.of(this.t);
     const { ask, yes, no } = count === 1 ? known.questions.discard_one : known.questions.discard;

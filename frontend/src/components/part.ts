@@ -11,17 +11,17 @@ export abstract class Part extends LitElement {
     return this.context.localizer;
   }
 
-  /* An empty part takes no room in its column. */
+  /* Hides the part while it is empty, so that it takes no room in its column. */
   protected override updated(): void {
     this.hidden = !this.renderRoot.firstElementChild;
   }
 
-  /* Bubbles up to the card, through all shadow roots. */
+  /* Fires an event that bubbles up to the card, through all shadow roots. */
   protected fire(type: string, detail?: unknown): void {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }
 
-  /* Adds something to what is about to be printed on a device; rejects if the part that prints cannot be loaded. */
+  /* Adds documents to the batch of a device; rejects if the part of the card that prints cannot be loaded. */
   addTo(device: string, add: (batch: Batch) => void): Promise<void> {
     return new Promise((resolve, reject) => this.fire("add-files", { device, add, resolve, reject }));
   }

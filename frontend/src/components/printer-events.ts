@@ -1,26 +1,27 @@
-/* Handles files that are chosen, dropped or pasted on a printer, and a keyboard focus that was lost. */
+/* Handles the events of a printer: files that are chosen, dropped or pasted, waiting jobs that are discarded, and a
+   keyboard focus that was lost. */
 import { FocusKeeper } from "../focus-keeper";
 import "../guard";
 import { summarize } from "../summary";
 import type { Part } from "./part";
 import type { LiankePrinter } from "./printer";
 
-/* Adds files to those that are about to be printed; prints nothing yet. */
+/* Adds files to the printer's batch; prints nothing yet. */
 const add = async (printer: LiankePrinter, files: File[]): Promise<void> => {
   if (!files.length || !printer.mayPrint) return;
-  // Added before `run`, which drops a command while another is running.
+  // The files are added before `run`, since `run` ignores a command while another one is running.
   const added = printer.addTo(printer.device, (batch) => batch.add(files));
   await printer.tasks.run("printer", () => added);
 };
 
 export const choose = async (printer: LiankePrinter, files: File[]): Promise<void> => {
   const { batch, renderRoot } = printer;
-  // Also while the printer is away, when `add` refuses them.
+  // If there is a batch, files can be added even while the printer is not known and `add` would refuse them.
   if (batch?.items.length) return batch.add(files);
   const focused = printer.shadowRoot?.activeElement?.localName === "lianke-file-chooser";
   await add(printer, files);
   if (!focused) return;
-  // The chooser is now at the end of the form, and the focus goes with it.
+  // The chooser is now in the form, and the focus follows it there.
   await printer.updateComplete;
   const form = renderRoot.querySelector<Part>("lianke-print-form");
   await form?.updateComplete;
@@ -65,7 +66,7 @@ export const listen = (printer: LiankePrinter): void => {
   /* Fired by FocusKeeper when a part has lost the focused control and has nothing else to focus. */
   on("focus-lost", (event) => {
     const section = printer.renderRoot.querySelector("section");
-    // The event is the printer's own, or there is no section left to focus.
+    // Not handled here: an event of the printer itself, or any event if there is no section left to focus.
     if (!section || event.composedPath()[0] === printer) return;
     event.stopPropagation();
     section.tabIndex = -1;

@@ -20,20 +20,20 @@ const TOUCH = matchMedia("(pointer: coarse)");
 @define("lianke-printer")
 export class LiankePrinter extends Part {
   @property({ attribute: false }) device = "";
-  /* Whether Home Assistant has such a device. */
+  /* Whether Home Assistant has a device with this id. */
   @property({ attribute: false }) isKnown = true;
-  /* Undefined while the integration does not know it. */
+  /* Undefined while the integration does not report this printer. */
   @property({ attribute: false }) printer: Printer | undefined;
-  /* Where it is, if another printer has the same name. */
+  /* Where the printer is, if another printer has the same name; otherwise empty. */
   @property({ attribute: false }) place = "";
   @property({ attribute: false }) open: Job[] = [];
   @property({ attribute: false }) finished: Job[] = [];
   @property({ attribute: false }) keyRejected = false;
-  /* Whether files are chosen by a round button in the header. */
+  /* Whether the header has round buttons that choose files and scan. */
   @property({ attribute: false }) slim = false;
-  /* Files that are about to be printed here. */
+  /* The documents that are about to be printed on this printer. */
   @property({ attribute: false }) batch: Batch | undefined;
-  /* Whether files are being dragged over it. */
+  /* Whether files are being dragged over this printer. */
   @state() over = false;
 
   protected readonly _watcher = new BatchWatcher(this);
@@ -75,7 +75,8 @@ export class LiankePrinter extends Part {
     loadPart(events.then(({ listen }) => listen(this)));
     this.addEventListener("files-chosen", (event) => {
       const { detail } = event as CustomEvent<File[]>;
-      // Files may be chosen before printer-events.ts is loaded; after an update of the card it never is.
+      // Files may be chosen before printer-events.ts is loaded. After an update of the card, that file no longer exists
+      // and loading it fails.
       events.then(
         ({ choose }) => choose(this, detail),
         () => this.tasks.fail("printer", new UserError(pageStrings().reload)),

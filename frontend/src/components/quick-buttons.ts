@@ -17,11 +17,11 @@ import type { CallResult, Printer, QuickButton, Refusal } from "../types";
 import { Part } from "./part";
 
 const PRINT = "lianke.print";
-/* How many presses, and how many refusals, wait for their counterpart. */
+/* Maximum number of presses that wait for a refusal, and of refusals that wait for the answer to their press. */
 const KEPT = 20;
 const texts = partTexts(en, zh);
 
-/* Forgets the oldest entries beyond KEPT. */
+/* Adds an entry, and forgets the oldest entries beyond KEPT. */
 const keep = <T>(map: Map<string, T>, key: string, value: T): void => {
   map.set(key, value);
   for (const old of [...map.keys()].slice(0, -KEPT)) map.delete(old);
@@ -31,14 +31,14 @@ const keep = <T>(map: Map<string, T>, key: string, value: T): void => {
 @define("lianke-quick-buttons")
 export class LiankeQuickButtons extends Part {
   @property({ attribute: false }) printers: Record<string, Printer> = {};
-  /* From the feed's last message: the refusal of an automation or script that this user started. */
+  /* From the feed's last message: the refusal of an automation or script that this user started, if there was one. */
   @property({ attribute: false }) refused: Refusal | null | undefined;
 
   protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
-  /* Pressed buttons, by the id of the context in which Home Assistant runs what they start. */
+  /* Keys of pressed buttons, by the id of the context in which Home Assistant runs what the button starts. */
   private readonly _pressed = new Map<string, string>();
-  /* Refusals, by the same id: one may arrive before Home Assistant has answered the press. */
+  /* Refusals, by the same id: a refusal may arrive before Home Assistant has answered the press. */
   private readonly _refusals = new Map<string, Refusal>();
 
   static override styles = [
@@ -54,8 +54,8 @@ export class LiankeQuickButtons extends Part {
     `,
   ];
 
-  /* Home Assistant answers a press before its script has run, and does not hand the script's refusals on: they come by
-     the feed. Presses on other cards, or on this user's other screens, have other contexts. */
+  /* Home Assistant answers a press before the script has run and does not pass the script's refusals on, so they come
+     with the feed. A refusal of a press on another card or screen of this user has another context and is not shown. */
   protected override willUpdate(changed: PropertyValues): void {
     const { refused } = this;
     if (!changed.has("refused") || !refused?.began_in) return;
@@ -111,7 +111,7 @@ export class LiankeQuickButtons extends Part {
     return button.name || name || button.entity || texts.text(this.t, "print");
   }
 
-  /* Names a printer that is not on this card, since its jobs are not shown here; empty for the card's own. */
+  /* Names the button's printer if it is not on this card, since its jobs are not shown here; otherwise empty. */
   private _elsewhere(button: QuickButton): string {
     const { config, hass } = this.context;
     if (!button.device || !config.devices.length || config.devices.includes(button.device)) return "";
@@ -127,7 +127,8 @@ export class LiankeQuickButtons extends Part {
     const action = button.tap_action?.perform_action;
     const prints = action ? action === PRINT : !(domainOf(button.entity) in RUNNABLE);
     const printer = prints ? this.printers[this._deviceOf(button) ?? ""] : undefined;
-    // Nothing is known about a printer that is not on this card: a user who may print on another one may try.
+    // Nothing is known about a printer that is not on this card, so its button is for users who may print on at least
+    // one printer of the card.
     return (printer ? [printer] : Object.values(this.printers)).some(({ may_control }) => may_control);
   }
 
@@ -142,7 +143,7 @@ export class LiankeQuickButtons extends Part {
       this._began(key, await hass.callWS<CallResult>(call));
       return;
     }
-    // Home Assistant would run nothing, and say so only in its log.
+    // Home Assistant would do nothing for this entity, and say so only in its log.
     if (entity && !hass.states[entity]) throw new UserError(texts.text(this.t, "missing", { entity }));
     const service = RUNNABLE[domainOf(entity)];
     if (entity && service && !domain) {
@@ -162,7 +163,7 @@ export class LiankeQuickButtons extends Part {
       ...target,
       request_id: requestId,
       ...(entity ? { source_entity: entity } : {}),
-      // A text has no title of its own.
+      // A text has no title of its own, so it gets the button's name.
       ...("text" in given && button.name ? { title: button.name } : {}),
       ...given,
     };

@@ -15,18 +15,19 @@ import { Part } from "./part";
 
 const texts = partTexts(en, zh);
 
-/* Buttons for what is not on this device: the media library, and the scanner if there is one. */
+/* Buttons for documents that are not files on the user's device: from the media library, and from the scanner if there
+   is one. */
 @define("lianke-scan-buttons")
 export class LiankeScanButtons extends Part {
   /* Device ids of the printer and of its scanner. */
   @property({ attribute: false }) device = "";
   @property({ attribute: false }) scanner: string | null = null;
-  /* Scanned pages that wait for somebody's decision. */
+  /* Number of scanned pages that wait for somebody's decision. */
   @property({ attribute: false }) scanned: number | undefined;
   /* Name of the printer. */
   @property({ attribute: false }) name = "";
   @property({ attribute: false }) mayPrint = false;
-  /* Whether they are round buttons in the header. */
+  /* Whether the buttons are round and stand in the header. */
   @property({ attribute: false }) slim = false;
   @state() private _mode: Mode | null = null;
 
@@ -81,9 +82,9 @@ export class LiankeScanButtons extends Part {
       }`;
   }
 
-  /* Reminds the user of pages in a scan whose dialog was closed. */
+  /* Reminds the user of scanned pages whose dialog was closed; otherwise empty. */
   private get _waits(): string {
-    // The open dialog says so itself.
+    // The open dialog shows these pages itself.
     return this.scanner && this.scanned && !this._mode ? texts.count(this.t, "waits", this.scanned) : "";
   }
 

@@ -18,10 +18,10 @@ import "./header";
 
 const texts = partTexts(en, zh);
 
-/* The list, calendar or picture that a card is for, with the buttons that print it. */
+/* The list, calendar, camera or image that the card prints, with the buttons that print it. */
 @define("lianke-source")
 export class LiankeSource extends Part {
-  /* Undefined while Home Assistant does not know it. */
+  /* Undefined while Home Assistant has no such entity. */
   @property({ attribute: false }) entity: HassEntity | undefined;
   @property({ attribute: false }) printers: Record<string, Printer> = {};
 
@@ -104,7 +104,7 @@ export class LiankeSource extends Part {
     await afterDoubleTap();
   }
 
-  /* Adds it to what is about to be printed, where the user can look at it first. */
+  /* Adds the entity to the batch, where the user can look at a preview and choose options before printing. */
   private _choose(device: string, entity_id: string, name: string): Promise<void> {
     return this.addTo(device, (batch) => batch.addEntity({ entity_id, name }));
   }

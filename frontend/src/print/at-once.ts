@@ -2,13 +2,14 @@
 import type { Batch } from "./batch";
 import type { PrintItem } from "./item";
 
-/* bytes: nobody has asked for this upload, so it must not take long. */
+/* Maximum size in bytes of a file that is drawn at once: the user has not asked for its upload, so it must not take
+   long. */
 const MAX_BYTES = 20e6;
 const MAX_ITEMS = 3;
 const TYPES = /^(application\/pdf|image\/(png|jpeg|gif|webp|bmp|hei[cf]|tiff))$/;
 const NAMES = /\.(pdf|png|jpe?g|gif|webp|bmp|hei[cf]|tiff?)$/i;
 
-/* Only files among the first few documents. */
+/* Returns the documents to draw at once: only files, and only among the first MAX_ITEMS documents. */
 export const drawnAtOnce = (all: PrintItem[]): PrintItem[] =>
   all
     .slice(0, MAX_ITEMS)
@@ -22,7 +23,8 @@ export const drawnAtOnce = (all: PrintItem[]): PrintItem[] =>
         (file.type ? TYPES.test(file.type) : NAMES.test(file.name)),
     );
 
-/* Draws them once the printer's options are loaded, unless the user has asked for something else meanwhile. */
+/* Draws these documents once the printer's options are loaded, unless the user has meanwhile pressed Print, Preview or
+   a layout. */
 export const drawAtOnce = async (batch: Batch, items: PrintItem[]): Promise<void> => {
   if (batch.combined) return;
   const chosen = drawnAtOnce(batch.items).filter((item) => items.includes(item));
@@ -31,7 +33,7 @@ export const drawAtOnce = async (batch: Batch, items: PrintItem[]): Promise<void
   for (const item of chosen) {
     const isWanted = item.atOnce && !item.images.length && !item.refused;
     if (isWanted && !batch.combined && !batch.printing) await batch.draw(item);
-    // Another call may be drawing it.
+    // The mark stays if another call is drawing the document.
     if (!item.images.length && !item.previewing) item.atOnce = false;
     batch.changed();
   }

@@ -1,7 +1,7 @@
 /*
  * The documents chosen for one printer, with the options for all of them. A batch outlives the elements that draw it,
- * and fires `change` whenever there is something new to draw. A file leaves the browser only on Preview or Print,
- * unless Home Assistant can draw it without the cloud.
+ * and fires `change` whenever there is something new to draw. A file is uploaded only when the user presses Preview,
+ * Print or a layout, unless Home Assistant can draw the file without the cloud.
  */
 import { isLost, type CardContext, type CommandError } from "../context";
 import { lostPrint } from "../print-once";
@@ -34,48 +34,52 @@ import { printText } from "./texts";
 import { slowly, whyUnseen } from "./unseen";
 
 const MAX_FILES = 20;
-/* ms after the last change of an option; longer for the cloud, which is slow and should be asked less often. */
+/* ms from the last change of an option to the next preview. The wait is longer if the cloud draws the preview, which is
+   slow and should be asked less often. */
 const DRAW_AFTER = 250;
 const ASK_CLOUD_AFTER = 1000;
-/* Errors that no choice of options can avoid, shown before Print is pressed. */
+/* Errors that no choice of options can avoid. They are shown even for a preview that the user has not asked for. */
 const USELESS = ["file_damaged", "content_not_as_named", "type_not_supported"];
 const isUseless = ({ translation_key: key }: CommandError) => USELESS.includes(key ?? "");
 const BLANK: Typed = { copies: "", pages: "" };
 
 export class Batch extends EventTarget {
   items: PrintItem[] = [];
-  /* What the printer offers; null until that is known. */
+  /* The options that the printer offers; null until they are known. */
   offers: PrinterOptions | null = null;
   chosen: Chosen = {};
-  /* Names of chosen options that were taken over from the last time and not touched since. */
+  /* Names of chosen options that were taken over from the last print and have not been changed since. */
   carried: string[] = [];
   typed: Typed = { ...BLANK };
-  /* Sentences about what is wrong, by field. */
+  /* By field, a sentence about what is wrong with its value. */
   errors: Record<string, string> = {};
-  /* A sentence about what is wrong apart from single documents and fields. */
+  /* A sentence about a problem that concerns neither a single document nor a field; null if there is none. */
   problem: string | null = null;
   /* Set while all documents are printed together. */
   combined: CombinedPrint | null = null;
-  /* For a job printed again on another printer: what that one does differently. Else null. */
+  /* If a job is printed again on another printer, what that printer does differently; otherwise null. */
   plan: MovePlan | null = null;
   readonly sending = new Sending(this);
-  /* Whether the media library is open. The form stays meanwhile, even when its last document has been submitted. */
+  /* Whether the media library is open. The form stays while it is open, even if the last document has been
+     submitted. */
   browsing = false;
-  /* The job submitted last, until something else is chosen. */
+  /* Id of the job submitted last, until another document is chosen. */
   job: string | undefined;
   /* Pending while the printer's options are being loaded. */
   loading: Promise<void> | null = null;
 
   private _previewTimer: ReturnType<typeof setTimeout> | undefined;
-  /* The kind and layout that the options were chosen for, and which options that layout decides. */
+  /* `_kind`: the kind of document and the layout that the options were chosen for. `_decided`: the options that this
+     layout decides. */
   private _kind: string | undefined;
   private _decided: string[] = [];
-  /* Whether the user has chosen the type of paper; otherwise it follows the paper. */
+  /* Whether the user has chosen the type of paper; otherwise the type follows from the paper. */
   private _hasType = false;
-  /* The documents there were when Print was pressed; null unless something is being printed. */
+  /* The documents of the batch when Print was pressed; null unless something is being printed. */
   private _pressed: PrintItem[] | null = null;
 
-  /* again: the job whose document is printed once more; options not chosen stay as that job had them. */
+  /* again: the job whose document is printed once more. Options that the user does not choose stay as they were for
+     that job. */
   constructor(
     public context: CardContext,
     readonly device: string,
@@ -92,12 +96,13 @@ export class Batch extends EventTarget {
     return this._pressed !== null;
   }
 
-  /* What layouts and options apply to: during a print the documents of that print, without those added since. */
+  /* The documents that layouts and options apply to. During a print these are the documents of that print, without
+     those added since. */
   private get _concerned(): PrintItem[] {
     return this._pressed?.filter((item) => this.items.includes(item)) ?? this.items;
   }
 
-  /* Of these, the documents that can be printed. */
+  /* The documents in `_concerned` that can be printed. */
   get usable(): PrintItem[] {
     return this._concerned.filter((item) => !item.refused);
   }
@@ -108,26 +113,29 @@ export class Batch extends EventTarget {
     return this._concerned.every((item) => item.isPicture) ? "picture" : "document";
   }
 
-  /* Whether the form has a field: pictures have no pages to choose from, printer commands no options at all. */
+  /* Whether the form has a field: pictures have no pages to choose from, and printer commands have no options at
+     all. */
   hasField(name: string): boolean {
     if (this._concerned.length && this._concerned.every((item) => item.isRaw)) return false;
     if (name === "pages") return !this._concerned.every((item) => item.isPicture || item.isRaw);
     return name === "copies" || (!!this.offers && offered(this._t, this.offers, name).length > 0);
   }
 
-  /* Whether an option is chosen outside the form, since this printer may not do it as the job's printer does. */
+  /* Whether an option is chosen in `lianke-moving` and not in the form, since this printer may not do it as the job's
+     printer does. */
   isChosenOutside(name: string): boolean {
     return !!this.plan?.open.some(({ option }) => option === name);
   }
 
-  /* Layouts that suit the documents, and the one in use. */
+  /* The layouts that suit the documents, and the layout in use. */
   get layouts(): LayoutName[] {
     const isTwoSided = this.offers?.duplex?.some((mode) => /^(long|short)_edge$/.test(mode)) ?? false;
     const found = layoutsFor(this.usable, isTwoSided);
     return this.combined && !found.includes(this.combined.layout) ? [this.combined.layout, ...found] : found;
   }
 
-  /* Whether an answer was lost: the print may have been submitted, so it must not be put together differently. */
+  /* Whether the answer to a print was lost. That print may have been submitted, so its documents and layout must not
+     change. */
   get isLost(): boolean {
     return !!this.combined?.lost || this.items.some((item) => item.lost);
   }
@@ -185,7 +193,8 @@ export class Batch extends EventTarget {
 
   remove(item: PrintItem): void {
     item.discard();
-    if (!item.previewing) this.sending.forget(item.document); // otherwise when its preview is done
+    // While the document is being previewed, `draw` forgets it at the end.
+    if (!item.previewing) this.sending.forget(item.document);
     this.items = this.items.filter((other) => other !== item);
     if (!this.items.length) this._clear();
     if (this.combined?.lost && !this.combined.sent.some((sent) => this.items.includes(sent))) this.combined = null;
@@ -198,7 +207,7 @@ export class Batch extends EventTarget {
     for (const item of this.items) this.remove(item);
   }
 
-  /* The options were meant for files that are gone. */
+  /* Resets the options, which were meant for documents that are gone. */
   private _clear(): void {
     this.typed = { ...BLANK };
     this.errors = {};
@@ -209,7 +218,8 @@ export class Batch extends EventTarget {
     this._decided = [];
   }
 
-  /* Prints all documents together, and draws their sheets; null prints each by itself again. */
+  /* Chooses a layout that prints all documents together, and draws its sheets; with null each document is printed by
+     itself again. */
   setLayout(layout: LayoutName | null): void {
     if (this.printing || this.isLost) return;
     // Photographed pages stay straightened if the new layout allows it.
@@ -222,7 +232,8 @@ export class Batch extends EventTarget {
     void (layout ? this.preview() : drawAtOnce(this, this.items));
   }
 
-  /* Switches the straightening of photographed pages on or off, within their layout. */
+  /* Switches the straightening of photographed pages on or off. If the layout does not allow straightening, chooses the
+     layout that only straightens, or ends that layout. */
   straighten(): void {
     const { combined } = this;
     if (this.printing || this.isLost) return;
@@ -255,11 +266,12 @@ export class Batch extends EventTarget {
     this._optionsChanged();
   }
 
-  /* Other documents, or another order, make another print; a layout that no longer suits them is dropped. */
+  /* Called when the documents or their order have changed: makes this another print, and drops a layout that does not
+     suit them any more. */
   private _recompose(): void {
     const { combined } = this;
     if (!combined || combined.lost || this.printing) return;
-    // A booklet stays one even if two-sided printing is not known yet.
+    // A booklet is kept even if it is not known yet whether the printer prints on both sides.
     if (layoutsFor(this.usable, true).includes(combined.layout)) combined.renew();
     else this._separate();
     this._optionsChanged();
@@ -300,15 +312,16 @@ export class Batch extends EventTarget {
     this._kind = undefined;
     this._recall();
     this._checkSizes();
-    // Only now is it known how many copies the printer makes at once.
+    // The maximum number of copies is known only now.
     if (Object.keys(this.errors).length) this.applyTyped();
-    // Earlier previews were drawn without the options recalled only now.
+    // Earlier previews were drawn without the options that have just been recalled.
     if (this.offers.failed) this.changed();
     else this._optionsChanged();
   }
 
-  /* Recalls what was chosen the last time for such documents, as far as this printer offers it. What the user has
-     chosen since stays, except the paper of another kind and what the old or the new layout decides. */
+  /* Recalls the options chosen the last time for documents of this kind, if the printer offers them. Options that the
+     user has chosen for this batch stay, except the paper for another kind and options that the old or the new layout
+     decides. */
   private _recall(): void {
     const { offers, kind, combined } = this;
     const now = `${kind} ${combined?.layout}`;
@@ -336,7 +349,7 @@ export class Batch extends EventTarget {
         item.refused = printText(this._t, "too_large", { limit: this._t.bytes(limit) });
   }
 
-  /* undefined stands for the printer's default. */
+  /* Chooses a value for an option; undefined stands for the printer's default. */
   choose(name: string, value: string | number | undefined): void {
     const names = [name];
     if (name === "media_type") this._hasType = true;
@@ -349,7 +362,7 @@ export class Batch extends EventTarget {
     this._setChosen(type === undefined ? chosen : { ...chosen, media_type: type }, carried);
   }
 
-  /* Goes back to the printer's defaults, or to a layout's own paper. */
+  /* Resets the options to the printer's defaults; a layout with its own paper gets that paper. */
   reset(): void {
     this._hasType = false;
     this._setChosen(this.offers ? presetOf(this._t, this.offers, this.kind) : {}, []);
@@ -365,7 +378,7 @@ export class Batch extends EventTarget {
     this._optionsChanged();
   }
 
-  /* Errors belong to the options that they were reported for. */
+  /* Removes errors when the options they were reported for have changed. The error of a lost answer stays. */
   private _forgetErrors(): void {
     this.problem = null;
     for (const item of this.items) if (!item.lost) item.error = null;
@@ -379,7 +392,7 @@ export class Batch extends EventTarget {
     this._optionsChanged();
   }
 
-  /* Puts what was typed into the form in which it is sent, and shows what is wrong with it; true if nothing is. */
+  /* Normalizes the typed values and shows what is wrong with them; returns true if nothing is wrong. */
   applyTyped(): boolean {
     this.typed = tidied(this.typed);
     const found = this._typedErrors();
@@ -388,13 +401,13 @@ export class Batch extends EventTarget {
     return !Object.keys(found).length;
   }
 
-  /* Only of fields that the form still has. */
+  /* Errors of the typed values, only for fields that the form still has. */
   private _typedErrors(): Record<string, string> {
     const found = Object.entries(typedErrors(this._t, this.offers, tidied(this.typed)));
     return Object.fromEntries(found.filter(([name]) => this.hasField(name)));
   }
 
-  /* Previews follow the options, once these have rested for a moment. */
+  /* Marks all previews as stale. They are drawn again once the options have not changed for a moment. */
   private _optionsChanged(): void {
     for (const item of this.items) item.stale = item.images.length > 0;
     if (this.combined) this.combined.stale = this.combined.images.length > 0;
@@ -402,7 +415,7 @@ export class Batch extends EventTarget {
     this.changed();
   }
 
-  /* Draws stale previews again in a moment; a later call starts the wait anew. */
+  /* Draws stale previews again after a short wait; each call starts the wait anew. */
   renewSoon(): void {
     clearTimeout(this._previewTimer);
     const stale = (this.combined ? [this.combined] : this.items).filter((one) => one.stale);
@@ -416,7 +429,7 @@ export class Batch extends EventTarget {
       await this._previewAll(this.usable.filter((item) => item.stale));
   }
 
-  /* The options as fields of the print action, for all documents or for one of them. */
+  /* The options as fields of the print action: for all documents, or for the document `item`. */
   options(item?: PrintItem): Record<string, unknown> {
     const { copies, pages } = tidied(this.typed);
     const given = copies ? { copies: Number(copies) } : {};
@@ -425,7 +438,7 @@ export class Batch extends EventTarget {
     return { ...this.chosen, ...given, ...chosen };
   }
 
-  /* Prints every document that can be printed; one that fails stays, with its error. */
+  /* Prints every document that can be printed. A document that fails stays in the batch, with its error. */
   async print(): Promise<void> {
     if (this.printing || !this.applyTyped()) return;
     this._pressed = this.items;
@@ -436,7 +449,7 @@ export class Batch extends EventTarget {
     // What was typed before the printer's options were known is checked now.
     if (this.applyTyped()) await (this.combined ? this.combined.print(items) : this._printAll(items));
     this._pressed = null;
-    // If documents were added or removed meanwhile, the rest is another print.
+    // If documents were added or removed during the print, the remaining documents are another print.
     const { combined, usable } = this;
     const isOther = combined ? !areSame(items, usable) : usable.some((item) => !items.includes(item));
     if (isOther) this._recompose();
@@ -453,7 +466,8 @@ export class Batch extends EventTarget {
       try {
         await this._print(item, options);
       } catch (error) {
-        // A refused repetition does not tell whether the first print, whose answer was lost, was submitted.
+        // If the answer to the first attempt was lost, that attempt may have been submitted even though its repetition
+        // is refused.
         item.lost ||= isLost(error as CommandError);
         await this._explain(item, error as CommandError);
       }
@@ -463,7 +477,7 @@ export class Batch extends EventTarget {
     if (!items.some((item) => this.items.includes(item))) this._forget();
   }
 
-  /* Copies, pages and paper were meant for what has been printed, not for what was added meanwhile. */
+  /* Resets copies, pages and paper: they were meant for the printed documents, not for documents added meanwhile. */
   private _forget(): void {
     this._clear();
     this._recall();
@@ -483,12 +497,12 @@ export class Batch extends EventTarget {
     this.remove(item);
   }
 
-  /* Shows an error at the field that it concerns, else at the document. */
+  /* Shows an error at the field that it concerns, otherwise at the document. */
   private async _explain(item: PrintItem, error: CommandError): Promise<void> {
     if (!(await this.explainField(error))) item.error = await this._inWords(error, item.lost);
   }
 
-  /* lost: whether the error is of a print that may have been submitted. */
+  /* Explains an error in words; `lost` says whether the print may have been submitted. */
   private _inWords(error: CommandError, lost: boolean): Promise<string> {
     return this.context.explain(lost && isLost(error) ? lostPrint(this.context) : error);
   }
@@ -502,7 +516,7 @@ export class Batch extends EventTarget {
     return true;
   }
 
-  /* Printing does not wait for previews. */
+  /* Draws the previews of all documents. Printing does not wait for them. */
   async preview(): Promise<void> {
     if (!this.applyTyped()) return;
     await this.loading;
@@ -528,14 +542,14 @@ export class Batch extends EventTarget {
       await this._preview(item);
       if (item.stale) this.renewSoon();
     } catch (error) {
-      // The error is about options that have changed since: draw the new ones instead.
+      // The error is about options that have changed since: draw the preview with the new options.
       const isOld = item.images.length > 0 && options !== JSON.stringify(this.options(item));
       if (isOld) {
         item.stale = true;
         this.renewSoon();
       }
       const isWanted = !isOld && !this.printing && this.items.includes(item) && !(error instanceof TakenOver);
-      // Nobody has asked for this preview, but an option chosen since may be wrong.
+      // The user has not asked for this preview, but the error may be about an option chosen since the last preview.
       if (isWanted && atOnce && item.images.length) await this.explainField(error as CommandError);
       else if (isWanted && (!atOnce || isUseless(error as CommandError)))
         await this._explain(item, error as CommandError);
@@ -544,7 +558,7 @@ export class Batch extends EventTarget {
     item.previewing = false;
     this.changed();
     if (!this.items.includes(item)) return this.sending.forget(item.document);
-    // Preview was pressed meanwhile.
+    // Preview was pressed meanwhile: draw what the user has asked for.
     if (atOnce && !item.atOnce && !this.combined) await this.draw(item);
   }
 
@@ -552,7 +566,8 @@ export class Batch extends EventTarget {
     const options = this.options(item);
     const data = item.atOnce ? { ...options, preview_by: "here_only" } : options;
     const answer = await this.sending.withDocument<PreviewAnswer>(item, "preview", data, () => undefined);
-    // Another call has stored the document meanwhile; these pictures go when the handle of this call is forgotten.
+    // Another call has stored the document meanwhile. Home Assistant deletes the pictures of this call together with
+    // its handle.
     if (answer.document && answer.document !== item.document) return;
     item.pages = answer.pages ?? null;
     item.isDrawnHere = answer.drawn_by === "here";
@@ -561,7 +576,7 @@ export class Batch extends EventTarget {
     item.unseen = await whyUnseen(this.context, item.images, answer, item.name);
     item.stale = JSON.stringify(options) !== JSON.stringify(this.options(item));
     this.changed();
-    // The next preview replaces these pictures: let the browser load the first one before that.
+    // The next preview replaces these pictures, so let the browser load the first picture before that.
     await fetched(item.images[0]);
   }
 
@@ -573,7 +588,7 @@ export class Batch extends EventTarget {
     this._forget();
   }
 
-  /* Shows an error of documents that are printed together. */
+  /* Shows an error of a combined print, at the field that it concerns or for the whole batch. */
   async explainCombined(error: CommandError): Promise<void> {
     if (!(await this.explainField(error))) this.problem = await this._inWords(error, this.isLost);
   }

@@ -1,4 +1,4 @@
-/* The documents of a batch while they are printed together, on sheets. */
+/* A print of all documents of a batch together, in one layout. */
 import { isLost, randomId, type CommandError } from "../context";
 import { drawAtOnce } from "./at-once";
 import type { Batch } from "./batch";
@@ -16,30 +16,32 @@ export const titleOf = (items: PrintItem[]): string =>
 export const areSame = (some: PrintItem[], others: PrintItem[]): boolean =>
   some.length === others.length && some.every((item, at) => item === others[at]);
 
-/* While an answer is lost the request id stays: until its job appears, Print can only repeat the same print. */
+/* After a lost answer the request id stays: until the job of that print appears, Print can only repeat the same
+   print. */
 export class CombinedPrint {
   request = `card-${randomId()}`;
   lost = false;
   /* The documents of the last attempt to print. */
   sent: PrintItem[] = [];
   previewing = false;
-  /* Whether the pictures show other choices than the current ones. */
+  /* Whether the pictures show choices that have changed since. */
   stale = false;
-  /* Whether the last preview failed, so that the pictures are from an earlier one. */
+  /* Whether the last preview failed, so that the pictures are from an earlier preview. */
   failed = false;
   isDrawnHere = false;
   images: string[] = [];
-  /* Why there are no pictures. */
+  /* Why there are no pictures; null if there are any. */
   unseen: string | null = null;
   /* Whether the preview takes long. */
   slow = false;
   pages: number | null = null;
   watermark = "";
 
-  /* The part of each picture that the user has chosen. */
+  /* By document, the part of its picture that the user has chosen. */
   readonly cuts = new Map<PrintItem, Cut>();
 
-  /* cleans: whether photographed pages are straightened as well, by `corners` where the user has chosen any. */
+  /* cleans: whether photographed pages are straightened as well; corners: the corners of these pages, where the user
+     has chosen them. */
   constructor(
     private readonly _batch: Batch,
     readonly layout: LayoutName,
@@ -55,18 +57,20 @@ export class CombinedPrint {
     return isPhoto(this.layout);
   }
 
-  /* Other documents are another print, with another request id. */
+  /* Makes a new request id when the documents have changed, since other documents are another print. After a lost
+     answer the id stays. */
   renew(): void {
     if (!this.lost) this.request = `card-${randomId()}`;
   }
 
-  /* What Print prints: after a lost answer the documents of that attempt, without those added since. */
+  /* The documents that Print prints. After a lost answer these are the documents of that attempt, without those added
+     since. */
   get items(): PrintItem[] {
     const { usable } = this._batch;
     return this.lost ? this.sent.filter((item) => usable.includes(item)) : usable;
   }
 
-  /* The fields of the action: options, layout, and what was chosen for each picture. */
+  /* The fields of the action: the options, the layout, and what was chosen for each picture. */
   private _data(): Record<string, unknown> {
     const { items } = this;
     const { fields, shape } = layoutOf(this.layout);
@@ -80,7 +84,7 @@ export class CombinedPrint {
     return { ...data, clean: true, ...(corners.some(({ length }) => length) ? { clean_corners: corners } : {}) };
   }
 
-  /* Prints all of these, or nothing if one of them is gone by then. */
+  /* Prints all of these documents, or none if one of them is removed before the action is called. */
   async print(items: PrintItem[]): Promise<void> {
     const batch = this._batch;
     const { context } = batch;
@@ -99,9 +103,10 @@ export class CombinedPrint {
       batch.job = answer.jobs?.at(-1)?.job_id;
       batch.removeSubmitted(items);
     } catch (error) {
-      // A refused repetition does not tell whether the first print, whose answer was lost, was submitted.
+      // If the answer to the first attempt was lost, that attempt may have been submitted even though its repetition is
+      // refused.
       this.lost ||= begun && isLost(error as CommandError);
-      // After Discard, or in another layout, nobody waits for this error.
+      // After Discard or in another layout, nobody waits for this error.
       if (batch.combined === this) await batch.explainCombined(error as CommandError);
     }
     for (const item of items) item.phase = null;
@@ -120,7 +125,7 @@ export class CombinedPrint {
     batch.changed();
     try {
       const answer = await batch.sending.withAll<PreviewAnswer>(items, "preview", data, () => batch.changed());
-      // Home Assistant now keeps the pictures of the sheets instead of those of each document.
+      // Home Assistant now keeps the pictures of the sheets instead of the pictures of each document.
       for (const item of items) item.images = [];
       this.images = (answer.images ?? []).filter(isOwnPicture);
       this.pages = answer.pages ?? null;
@@ -129,14 +134,15 @@ export class CombinedPrint {
       this.failed = false;
     } catch (error) {
       this.failed = true;
-      // An error about choices that have changed since does not matter, and Print shows its own.
+      // An error about choices that have changed since does not matter. During a print, only the errors of the print
+      // are shown.
       if (!batch.printing && batch.combined === this && isAsItWas()) await batch.explainCombined(error as CommandError);
     }
     if (!batch.printing) for (const item of items) item.phase = null;
     arrived();
     this.previewing = false;
     this.stale = !isAsItWas();
-    // For documents that were removed meanwhile, this call has made Home Assistant keep them again.
+    // Because of this call, Home Assistant keeps documents again that were removed meanwhile: forget them.
     for (const item of items) if (!batch.items.includes(item)) batch.sending.forget(item.document);
     if (batch.combined === this) batch.renewSoon();
     else if (!batch.combined) void drawAtOnce(batch, items);

@@ -18,7 +18,8 @@ const ALL: Corners = [
   [1, 1],
   [0, 1],
 ];
-/* Twice the least area between three neighboring corners: Home Assistant refuses a page below 1 % of the picture. */
+/* Twice the minimum area of the triangle between three neighboring corners, as a part of the picture: Home Assistant
+   refuses a page that covers less than 1 % of the picture. */
 const LEAST = 0.01;
 const ARROWS: Record<string, Point> = {
   ArrowLeft: [-1, 0],
@@ -35,16 +36,17 @@ export const isPage = (corners: Corners): boolean =>
     return (nextX - x) * (lastY - nextY) - (nextY - y) * (lastX - nextX) > LEAST;
   });
 
-/* Moves one corner; returns the old corners if the new ones are no page. */
+/* Moves one corner and returns the new corners, or the old corners if the new ones do not form a page. */
 export const dragged = (corners: Corners, index: number, [x, y]: Point): Corners => {
   const next = corners.map((corner, at) => (at === index ? [clamp(x, 0, 1), clamp(y, 0, 1)] : corner)) as Corners;
   return isPage(next) ? next : corners;
 };
 
-/* The corners after the page was turned clockwise by a quarter: its left edge becomes the upper one. */
+/* Returns the corners after a clockwise quarter turn of the page: its left edge becomes the upper edge. */
 export const turned = ([first, ...others]: Corners): Corners => [others[2], first, others[0], others[1]] as Corners;
 
-/* Fires `corners-chosen` with the item and the corners of the page in its picture; null for the detected corners. */
+/* A dialog in which the user marks the corners of a page in its photo. Fires `corners-chosen` with the item and the
+   corners, or null for the detected corners. */
 @define("lianke-corners")
 export class LiankeCorners extends DialogPart {
   @state() private _item: Named | null = null;
@@ -109,7 +111,7 @@ export class LiankeCorners extends DialogPart {
     return texts.text(this.t, key, values);
   }
 
-  /* Shows a picture with the detected corners, or with those chosen before. */
+  /* Shows a picture with the corners chosen before, otherwise with the detected corners. */
   async open(item: Named, address: string, found: Corners, chosen?: Corners): Promise<void> {
     this._item = item;
     this._failed = false;

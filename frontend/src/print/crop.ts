@@ -17,19 +17,20 @@ const CORNERS: [Edge, Edge][] = [
   ["left", "bottom"],
   ["right", "bottom"],
 ];
-const STRETCHED = 0.1; // as much as Home Assistant allows when it lays out a card
-const MIN_PART = 0.06; // a little more than Home Assistant requires
-const STRAIGHTEN = 15; // degrees to either side
-const PIXELS = 1400; // the longer side of the picture as it is drawn
+const STRETCHED = 0.1; // largest difference from the shape of a card up to which Home Assistant stretches a part
+const MIN_PART = 0.06; // of the frame's width and height; a little more than Home Assistant requires
+const STRAIGHTEN = 15; // maximum degrees to either side
+const PIXELS = 1400; // maximum length of the longer side of the drawn picture, before it is turned
 
-/* The size of the frame that holds a picture turned by some degrees. */
+/* Returns the size of the frame that holds a picture turned by some degrees. */
 export const frameOf = (width: number, height: number, turn: number): [number, number] => {
   const sin = Math.abs(Math.sin((turn * Math.PI) / 180));
   const cos = Math.abs(Math.cos((turn * Math.PI) / 180));
   return [width * cos + height * sin, width * sin + height * cos];
 };
 
-/* Width divided by height of what is cut out; a shape that may turn lies or stands like the frame. */
+/* Returns the width of the part to cut out, divided by its height. A shape that may turn is landscape or portrait like
+   the frame. */
 const ratioOf = ([width, height]: [number, number], shape: Shape): number => {
   const ratio = shape.width / shape.height;
   return shape.turns && width > height !== ratio > 1 ? 1 / ratio : ratio;
@@ -43,7 +44,7 @@ export const middleOf = ([width, height]: [number, number], turn: number, shape:
   return { left: across, top: down, right: 1 - across, bottom: 1 - down, turn };
 };
 
-/* Whether a part of the frame nearly has a shape, which may lie or stand if it may turn. */
+/* Whether a part of the frame nearly has a shape; if the shape may turn, in either orientation. */
 export const hasShape = ([width, height]: [number, number], cut: Cut, shape: Shape): boolean => {
   const ratio = shape.width / shape.height;
   const own = ((cut.right - cut.left) * width) / ((cut.bottom - cut.top) * height);
@@ -51,13 +52,13 @@ export const hasShape = ([width, height]: [number, number], cut: Cut, shape: Sha
   return close(ratio) || (shape.turns && close(1 / ratio));
 };
 
-/* The same part after the picture was turned by a quarter. */
+/* Returns the same part after a quarter turn of the picture. */
 export const quarter = ({ left, top, right, bottom, turn }: Cut, clockwise: boolean): Cut =>
   clockwise
     ? { left: 1 - bottom, top: left, right: 1 - top, bottom: right, turn: (turn + 90) % 360 }
     : { left: top, top: 1 - right, right: bottom, bottom: 1 - left, turn: (turn + 270) % 360 };
 
-/* Moves some edges of a part, or all of it; it stays in the frame and keeps a least size. */
+/* Moves some edges of a part, or with all four edges the whole part. It stays in the frame and keeps a minimum size. */
 export const moved = (cut: Cut, edges: Edge[], dx: number, dy: number): Cut => {
   const next = { ...cut };
   if (edges.length === 4) {
@@ -72,8 +73,8 @@ export const moved = (cut: Cut, edges: Edge[], dx: number, dy: number): Cut => {
   return next;
 };
 
-/* Moves some edges of a part and keeps its shape: ratio is width to height, both as parts of the frame's. The opposite
-   edges stay in place as far as the frame has room. */
+/* Moves some edges of a part and keeps its shape. `ratio` is the part's width divided by its height, each as a part of
+   the frame's. The opposite edges stay in place if the frame has room for that. */
 export const resized = (cut: Cut, edges: Edge[], dx: number, dy: number, ratio: number): Cut => {
   const free = moved(cut, edges, dx, dy);
   const isAcross = edges.includes("left") || edges.includes("right");
@@ -90,17 +91,18 @@ export const resized = (cut: Cut, edges: Edge[], dx: number, dy: number, ratio: 
   return { ...cut, left, right, top, bottom };
 };
 
-/* Fires `cropped` with the item and the chosen part of its picture; null for the part shown at first. */
+/* A dialog in which the user chooses a part of a picture. Fires `cropped` with the item and the part, or null for the
+   part shown at first. */
 @define("lianke-crop")
 export class LiankeCrop extends DialogPart {
-  /* The shape that is cut out; without one a part may have any shape, and is the whole picture at first. */
+  /* The shape to cut out. If it is undefined, the part may have any shape, and at first it is the whole picture. */
   @property({ attribute: false }) shape: Shape | undefined;
   @state() private _item: Named | null = null;
   @state() private _cut: Cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 0 };
   @state() private _failed = false;
 
   private _picture: HTMLImageElement | null = null;
-  private _drawn: number | null = null; // the turn of the canvas
+  private _drawn: number | null = null; // the turn with which the canvas is drawn
   private _drag: { edges: Edge[]; x: number; y: number; cut: Cut } | null = null;
 
   static override styles = [
@@ -195,7 +197,7 @@ export class LiankeCrop extends DialogPart {
     if (this._picture && this._drawn !== this._cut.turn) this._draw(this._picture);
   }
 
-  /* Draws the picture turned; the browser has already put it upright. */
+  /* Draws the turned picture. The browser has already turned a photo upright. */
   private _draw(picture: HTMLImageElement): void {
     const { turn } = this._cut;
     const factor = Math.min(1, PIXELS / Math.max(picture.naturalWidth, picture.naturalHeight));
@@ -211,13 +213,14 @@ export class LiankeCrop extends DialogPart {
     this._drawn = turn;
   }
 
-  /* From the picture, since the canvas has its size only once it is drawn. */
+  /* The size of the frame, taken from the picture: the canvas has its size only once it is drawn. */
   private get _size(): [number, number] {
     const { naturalWidth, naturalHeight } = this._picture as HTMLImageElement;
     return frameOf(naturalWidth, naturalHeight, this._cut.turn);
   }
 
-  /* The sentence below the picture. A card may be askew in its photo, so that its part may have any shape at first. */
+  /* The key of the sentence below the picture. The part for a card may have any shape, since a card may be askew in its
+     photo; another sentence then says what is printed. */
   private get _help() {
     const { shape } = this;
     if (this._failed) return "crop_failed";
@@ -325,7 +328,7 @@ export class LiankeCrop extends DialogPart {
     this._cut = this._moved(cut, edges, (event.clientX - x) / width, (event.clientY - y) / height);
   };
 
-  /* The part of a photo keeps its shape. */
+  /* Moves some edges of the part. The part of a photo keeps its shape. */
   private _moved(cut: Cut, edges: Edge[], dx: number, dy: number): Cut {
     const { shape } = this;
     if (shape?.field !== "photo_crop" || edges.length === 4) return moved(cut, edges, dx, dy);
@@ -354,7 +357,7 @@ export class LiankeCrop extends DialogPart {
 
   private _turn(clockwise: boolean): void {
     this._cut = quarter(this._cut, clockwise);
-    // A head in an ID photo stays upright, so a new part is cut from the turned frame.
+    // A head in an ID photo stays upright, so the part is chosen anew, in the middle of the turned frame.
     if (this.shape && !this.shape.turns) this._cut = this._middle(this._cut.turn);
   }
 

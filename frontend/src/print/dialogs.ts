@@ -18,7 +18,7 @@ export abstract class DialogPart extends Part {
     </div>`;
   }
 
-  /* A round button with an icon. While resting it ignores presses. */
+  /* A round button with an icon. While `resting`, it ignores presses. */
   protected round(key: string, label: string, icon: string, press: () => unknown, resting = false) {
     return html`<button
       class="round"

@@ -1,5 +1,5 @@
-/* Styles of the browser's own fields, in the sizes of Home Assistant's. Heights are in `lh`, which grows with a phone's
-   text size while `em` does not; older browsers get the `em`. */
+/* Styles that give the browser's own form fields the size of Home Assistant's. Heights are in `lh`: unlike `em`, it
+   grows with the text size of a phone. Browsers that do not know `lh` use the same property in `em` before it. */
 import { css } from "lit";
 
 export const fields = css`

@@ -7,7 +7,7 @@ export interface MediaChoice {
   title: string;
 }
 
-/* A list, calendar, camera or image of Home Assistant; its content is read when it is printed. */
+/* A list, calendar, camera or image of Home Assistant, whose content is read at the time of printing. */
 export interface SourceEntity {
   entity_id: string;
   name: string;
@@ -17,30 +17,32 @@ const PICTURE_ENTITY = /^(camera|image)\./;
 const SHOWN_PICTURE = /^image\/(png|jpe?g|gif|webp|bmp)$/;
 const PICTURE_NAME = /\.(png|jpe?g|gif|webp|bmp|heic|tiff?)$/i;
 const RAW_NAME = /\.prn$/i;
-/* Files that are sent as they are; any other readable file counts as text. */
+/* Names of files that are sent as they are; any other readable file counts as text. */
 const SENT_NAME = /\.(pdf|(doc|xls|ppt)[xm]?|wps|et|dps|html?|prn)$/i;
 
 export type Phase = "upload" | "submit" | null;
 
-/* The request id is made when the document is chosen, so that it prints once however often Print is pressed. */
+/* The request id is made when the document is chosen, so that the document is printed once, however often Print is
+   pressed. */
 export class PrintItem {
   readonly request = `card-${randomId()}`;
   readonly name: string;
-  /* Address of its own picture, if the browser can show one. */
+  /* Address at which the browser can show the chosen file, if it is a picture; otherwise null. */
   readonly picture: string | null;
-  /* Why it cannot be printed at all. */
+  /* Why the document cannot be printed at all; null if it can be. */
   refused: string | null = null;
   error: string | null = null;
-  /* Whether the answer to its print was lost. */
+  /* Whether the answer to the document's print was lost. */
   lost = false;
   phase: Phase = null;
-  sent = 0; // bytes
+  sent = 0; // bytes uploaded so far
   previewing = false;
-  /* Whether Home Assistant draws it unasked: without the cloud, and without showing errors of that. */
+  /* Whether Home Assistant draws the document although the user has not asked for a preview. It does so without the
+     cloud, and the card shows only errors that no choice of options can avoid. */
   atOnce = false;
-  /* Whether its pictures were drawn that way. */
+  /* Whether the present pictures were drawn without the user's asking (see `atOnce`). */
   few = false;
-  /* Whether its preview shows other options than the current ones. */
+  /* Whether the preview shows options that have changed since. */
   stale = false;
   isDrawnHere = false;
   /* The handle of the document that Home Assistant keeps after a preview. */
@@ -49,9 +51,9 @@ export class PrintItem {
   layout = "";
   pages: number | null = null;
   images: string[] = [];
-  /* Why its preview has no pictures. */
+  /* Why the preview has no pictures; null if it has any. */
   unseen: string | null = null;
-  /* Whether its preview takes long. */
+  /* Whether the preview takes long. */
   slow = false;
 
   private readonly _abort = new AbortController();
@@ -69,17 +71,18 @@ export class PrintItem {
     return this._abort.signal;
   }
 
-  /* Printer commands go to the printer as they are: options and previews mean nothing. */
+  /* Whether the file contains printer commands, which go to the printer as they are, with neither options nor
+     previews. */
   get isRaw(): boolean {
     return !this.entity && RAW_NAME.test(this.name);
   }
 
-  /* A text, list or calendar is laid out for the chosen paper. */
+  /* Whether Home Assistant lays the document out for the chosen paper, as it does with a text, list or calendar. */
   get isComposed(): boolean {
     return !this.isPicture && (!!this.entity || !SENT_NAME.test(this.name));
   }
 
-  /* A picture has one page, so there are no pages to choose from. */
+  /* Whether the document is a picture. It has one page, so there are no pages to choose from. */
   get isPicture(): boolean {
     return (
       this.file?.type.startsWith("image/") ||
@@ -88,12 +91,13 @@ export class PrintItem {
     );
   }
 
-  /* Whether the browser can show the picture. Immich calls an iPhone's photo image/heic, but hands out a JPEG. */
+  /* Whether the browser can show the picture. From the media library it can show any: Immich reports an iPhone's photo
+     as image/heic, but serves a JPEG. */
   get canBeShown(): boolean {
     return this.picture !== null || !!this.media?.media_content_type.startsWith("image/");
   }
 
-  /* Ends its upload and frees its picture. */
+  /* Ends the document's upload and frees its picture. */
   discard(): void {
     this._abort.abort();
     if (this.picture) URL.revokeObjectURL(this.picture);

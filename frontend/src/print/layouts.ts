@@ -1,4 +1,4 @@
-/* Layouts that suit the documents somebody has chosen. */
+/* The layouts, and which of them suit the chosen documents. */
 import type { PrintItem } from "./item";
 
 /* The part of a picture to print, as the action's `id_card_crop` takes it: edges from 0 to 1, turn in degrees. */
@@ -10,11 +10,12 @@ export interface Cut {
   turn: number;
 }
 
-/* The corners of a page in its photo, as the action's `clean_corners` takes them: parts of its width and height. */
+/* The corners of a page in its photo, as the action's `clean_corners` takes them: x and y as parts of the photo's width
+   and height. */
 export type Point = [number, number];
 export type Corners = [Point, Point, Point, Point];
 
-/* What a picture is cropped to, in mm; turns: whether it lies or stands like the picture. */
+/* The shape that a picture is cropped to, in mm; turns: whether the shape is landscape or portrait like the picture. */
 export interface Shape {
   field: "id_card_crop" | "photo_crop";
   width: number;
@@ -23,15 +24,15 @@ export interface Shape {
 }
 
 interface Layout {
-  /* The action's fields. */
+  /* The fields of the print action. */
   fields: Record<string, unknown>;
   /* The shape that pictures are cropped to, if any. */
   shape?: Shape;
-  /* Whether photographed pages may be straightened for it. */
+  /* Whether photographed pages may be straightened in this layout. */
   cleans?: boolean;
 }
 
-/* width, height: mm. */
+/* width, height: in mm. */
 const photo = (photo_size: string, width: number, height: number, turns: boolean, more = {}): Layout => ({
   fields: { photo_size, ...more },
   shape: { field: "photo_crop", width, height, turns },
@@ -58,34 +59,36 @@ const LAYOUTS = {
   layout_merge: { fields: { merge: true } },
 } satisfies Record<string, Layout>;
 
-/* Also the key of the layout's text. */
+/* Name of a layout, and also the key of its text. */
 export type LayoutName = keyof typeof LAYOUTS;
 
 export const layoutOf = (name: LayoutName): Layout => LAYOUTS[name];
 
-/* Whether it is a photo size, which has paper of its own. */
+/* Whether a layout is a photo size, which has its own paper. */
 export const isPhoto = (name: LayoutName): boolean => "photo_size" in LAYOUTS[name].fields;
 
-/* Whether its sheets are cut, so that Home Assistant prints them on one side unless the user chooses. */
+/* Whether the sheets of a layout are cut, so that Home Assistant prints them on one side unless the user chooses
+   otherwise. */
 export const isCut = (name: LayoutName): boolean =>
   isPhoto(name) || name === "layout_id_card" || name === "layout_invoices";
 
-/* Whether it lays pages out on sheets, rather than only straightening or joining them. */
+/* Whether a layout places pages on sheets, and does not only straighten or join them. */
 const isOnSheets = (name: LayoutName): boolean => isPhoto(name) || "sheet" in LAYOUTS[name].fields;
 
-/* Whether its sheets lie or stand as suits the pages, unless the user chooses. */
+/* Whether the sheets of a layout are landscape or portrait as suits the pages, unless the user chooses otherwise. */
 const mayLie = (name: LayoutName): boolean => /^layout_(both|._up)$/.test(name);
 
-/* How pages lie on their sheets, which Home Assistant decides for every layout that has sheets. */
+/* Options that place a page on its sheet; Home Assistant decides them in every layout that has sheets. */
 const PLACES = ["scale", "align"];
 
-/* Options that a layout decides: choices for other prints do not apply to it, nor are its own remembered for others. */
+/* Options that a layout decides. The user's choices for other prints do not apply to it, and its own are not remembered
+   for other prints. */
 export const decidedBy = (name: LayoutName): string[] => {
   if (!isOnSheets(name)) return [];
   return [...PLACES, "orientation", ...(isCut(name) || name === "layout_booklet" ? ["duplex"] : [])];
 };
 
-/* Of these, the options that nobody can choose. */
+/* Whether a layout decides an option and the user cannot choose it. */
 export const isSettledBy = (name: LayoutName, option: string): boolean =>
   isOnSheets(name) && (PLACES.includes(option) || (option === "orientation" && !mayLie(name)));
 
@@ -102,7 +105,8 @@ const isPdf = (item: PrintItem) =>
   item.media?.media_content_type === "application/pdf" ||
   PDF_NAME.test(item.name);
 
-/* The likeliest first. The documents are not read: their names, kinds and number must do. */
+/* Returns the layouts that suit the documents, the most likely first. The documents are not read: only their names,
+   types and number count, and the number of pages if it is known. */
 export const layoutsFor = (items: PrintItem[], isTwoSided: boolean): LayoutName[] => {
   if (!items.length || !items.every((item) => item.isPicture || isPdf(item))) return [];
   const areVouchers = items.every((item) => VOUCHER.test(item.name));

@@ -7,23 +7,23 @@ import { DialogPart, dialogs } from "./dialogs";
 import type { MediaChoice } from "./item";
 import { printText } from "./texts";
 
-/* A row of what `media_source/browse_media` answers. */
+/* An item in the answer of `media_source/browse_media`. */
 interface MediaItem extends MediaChoice {
   media_class: string;
   can_play: boolean;
   can_expand: boolean;
   thumbnail?: string | null;
   children?: MediaItem[];
-  /* Its folders, if it holds nothing else and is opened in place. */
+  /* The folders in this item, if it holds only folders and is unfolded in place. */
   folders?: MediaItem[];
 }
 
-/* What cannot be printed, by type and by source. */
+/* Types of media, and sources, that cannot be printed. */
 const UNPRINTABLE = /^(audio|video|music)(\/|$)/;
 const UNPRINTABLE_SOURCE = /^media-source:\/\/(tts|radio_browser)\b/;
 
-/* The library is opened in place through a source and its account to the albums; a folder with more folders than this
-   stays closed, and a slow source is not waited for any longer. */
+/* At the root, the library is unfolded in place: up to LEVELS levels, from a source through its account to the albums.
+   A folder with more than FOLDERS folders stays folded. After WAITED, a slow source is not waited for any longer. */
 const LEVELS = 3;
 const FOLDERS = 24;
 const WAITED = 2000; // ms
@@ -33,7 +33,7 @@ const left = new WeakMap<object, MediaItem[]>();
 
 const isPrintable = (item: MediaItem): boolean => {
   if (item.can_expand) return !UNPRINTABLE_SOURCE.test(item.media_content_id);
-  // Photo sources report that a photo cannot be played, and offer it all the same.
+  // Photo sources report that a photo cannot be played, but it can be chosen nevertheless.
   const isOffered = item.can_play || item.media_class === "image";
   return isOffered && !UNPRINTABLE.test(item.media_content_type) && !UNPRINTABLE.test(item.media_class);
 };
@@ -48,10 +48,10 @@ export class LiankeMediaBrowser extends DialogPart {
   @state() private _path: MediaItem[] = [];
   @state() private _error = "";
   @state() private _loading = false;
-  /* Signed addresses of small pictures, by path; empty for one that cannot be shown. */
+  /* Signed addresses of thumbnails, by path; empty for a thumbnail that is not signed yet or cannot be shown. */
   @state() private _pictures = new Map<string, string>();
 
-  /* Identifies the last request: answers to earlier ones are ignored. */
+  /* Identifies the last request: answers to earlier requests are ignored. */
   private _turn = {};
 
   private readonly _seen = new IntersectionObserver((rows) => {
@@ -93,7 +93,8 @@ export class LiankeMediaBrowser extends DialogPart {
     `,
   ];
 
-  /* Opens where the user has left off on this page, else at the root: the next photo is mostly beside the last. */
+  /* Opens the folder that the user saw last on this page, otherwise the root: the next photo is usually close to the
+     last one. */
   async open(): Promise<void> {
     if (!this._path.length) this._path = left.get(this.context.hass.auth) ?? [];
     await this.updateComplete;
@@ -141,7 +142,8 @@ export class LiankeMediaBrowser extends DialogPart {
 
   private _picture({ can_expand, thumbnail }: MediaItem) {
     if (can_expand) return html`<ha-svg-icon .path=${mdiFolder}></ha-svg-icon>`;
-    // Only what Home Assistant itself serves; an SVG is a drawing of a document, no better than the icon.
+    // Only thumbnails that Home Assistant itself serves are shown. An SVG is a drawing of a document, no better than
+    // the icon.
     const own = thumbnail && /^\/(?!\/)/.test(thumbnail) && !thumbnail.endsWith(".svg") ? thumbnail : undefined;
     const address = own && this._pictures.get(own);
     return address
@@ -185,14 +187,15 @@ export class LiankeMediaBrowser extends DialogPart {
     this._loading = false;
   }
 
-  /* Asks for the folder that was left once more; until an answer comes, and without one, it is shown as it was. */
+  /* Asks again for the folder that the user saw last. It is shown as it was until an answer comes, and stays if none
+     comes. */
   private async _renew(): Promise<void> {
     const turn = (this._turn = {});
     this._loading = false;
     this._error = "";
     const folder = this._path.length > 1 ? this._path.at(-1) : undefined;
     const found = await this._ask(folder).catch(() => undefined);
-    // Shown albums must not vanish while their source takes its time.
+    // Wait for all sources: albums that are already shown must not vanish because their source is slow.
     if (found && !folder) await this._unfold(found);
     if (found && turn === this._turn) this._show([...this._path.slice(0, -1), found]);
   }
@@ -202,13 +205,13 @@ export class LiankeMediaBrowser extends DialogPart {
     return this.context.hass.callWS<MediaItem>({ type: "media_source/browse_media", ...id });
   }
 
-  /* Opens the sources in place, so that albums are one tap away; a source that does not answer stays closed. */
+  /* Unfolds the sources in place, so that albums are one tap away; a source that does not answer stays folded. */
   private async _unfold(root: MediaItem): Promise<void> {
     const sources = printable(root).filter(({ can_expand }) => can_expand);
     await Promise.all(sources.map((source) => this._lookInto(source, LEVELS).catch(() => undefined)));
   }
 
-  /* Opens a folder in place if it holds only folders; if these hold pictures, also the first of them. */
+  /* Unfolds a folder in place if it holds only folders, and also the first of these folders if it holds pictures. */
   private async _lookInto(folder: MediaItem, levels: number): Promise<void> {
     const inside = printable(await this._ask(folder));
     const [first] = inside;
@@ -219,7 +222,7 @@ export class LiankeMediaBrowser extends DialogPart {
 
   private _show(path: MediaItem[]): void {
     this._path = path;
-    // The signed addresses expire soon.
+    // The signed addresses expire soon, so the pictures of each folder are signed anew.
     this._pictures = new Map();
     left.set(this.context.hass.auth, path);
   }

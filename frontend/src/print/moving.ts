@@ -1,4 +1,4 @@
-/* Shows what another printer does differently, and what has to be chosen for it. Loaded with the dialog. */
+/* Shows what another printer does differently, and what the user has to choose for it. Loaded with reprint.ts. */
 import { html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { Part } from "../components/part";
@@ -14,10 +14,10 @@ const texts = partTexts(en, zh);
 
 type Value = string | number;
 
-/* What `lianke/jobs/plan_move` answers. */
+/* The answer of `lianke/jobs/plan_move`. */
 export interface MovePlan {
-  /* What the other printer cannot do as asked, what it can do, and what it does by default. unknown: nobody knows
-     whether it can; unless something is chosen it is tried as before. */
+  /* Options that the other printer cannot do as asked, with what it can do and what it does by default. unknown: it is
+     not known whether the printer can; if the user chooses nothing, the option is sent as before. */
   open: {
     option: string;
     before: Value;
@@ -26,9 +26,9 @@ export interface MovePlan {
     must_choose: boolean;
     unknown?: boolean;
   }[];
-  /* What it does differently by itself; null if nobody knows how. */
+  /* Options that the other printer does differently without any choice; `after` is null if it is not known how. */
   different: { option: string; before: Value; after: Value | null }[];
-  /* What it does as before. */
+  /* Options that the other printer does as before. */
   same: string[];
 }
 
@@ -39,7 +39,7 @@ export class LiankeMoving extends Part {
 
   static override styles = [base, fields];
 
-  /* The fields to send; null, with the focus on the field, while something has to be chosen. */
+  /* Returns the fields to send. If something still has to be chosen, moves the focus to its field and returns null. */
   data(): object | null {
     const chosen: Record<string, Value> = {};
     const without: string[] = [];
@@ -100,7 +100,7 @@ export class LiankeMoving extends Part {
             <option value="">${must_choose ? this._text("choose") : preset}</option>
             ${others.map((one) => html`<option value=${one}>${this._word(option, one)}</option>`)}
           </select>`;
-    // With only one way left there is nothing to choose.
+    // If the printer offers only one choice, the user has nothing to choose.
     if (option !== "copies" && !must_choose && !others.length)
       return html`<p>${cannot}</p>
         <p class="soft">${this._text("only", { option: optionName(this.t, option), preset })}</p>`;

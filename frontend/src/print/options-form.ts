@@ -23,7 +23,7 @@ import {
 import { SteadyPart } from "./steady";
 import { printText } from "./texts";
 
-/* The options that this printer offers, in the browser's own fields. */
+/* The options that this printer offers, as the browser's own form fields. */
 @define("lianke-options-form")
 export class LiankeOptionsForm extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
@@ -95,7 +95,8 @@ export class LiankeOptionsForm extends SteadyPart {
     const shown = batch.combined?.isPhoto ? [...FIRST, "media_type"] : FIRST;
     const folded = MORE.filter((name) => !shown.includes(name));
     const more = offers ? folded.map((name) => this._list(name)).filter((field) => field !== nothing) : [];
-    // Until the printer's options are known, placeholders for last time's fields keep what is below from jumping.
+    // Until the printer's options are known, placeholders stand for the fields that it had the last time, so that the
+    // content below does not jump.
     const known = offers ? [] : knownFields(batch.device);
     const [paper, ...others] = shown.map((name) =>
       offers ? this._list(name) : known.includes(name) ? this._skeleton(name) : nothing,
@@ -115,7 +116,7 @@ export class LiankeOptionsForm extends SteadyPart {
     </div>`;
   }
 
-  /* Last time's choices, which apply again until they are reset or changed. */
+  /* The choices of the last time, which apply again until the user resets or changes them. */
   private _lastTime() {
     const { batch, t } = this;
     const { offers } = batch;
@@ -138,7 +139,7 @@ export class LiankeOptionsForm extends SteadyPart {
     super.updated();
     const { errors } = this.batch;
     const more = this.renderRoot.querySelector("details");
-    // An error in there must be seen.
+    // If a folded option has an error, unfold it, so that the user sees the error.
     if (more && MORE.some((name) => errors[name])) more.open = true;
   }
 
@@ -245,7 +246,8 @@ export class LiankeOptionsForm extends SteadyPart {
     </div>`;
   }
 
-  /* Every letter counts: Print may be pressed, or the page redrawn, before the user leaves the field. */
+  /* Applies every keystroke at once: the user may press Print, or the page may be redrawn, before the user leaves the
+     field. */
   private _typing(name: keyof Typed) {
     return (event: Event) => this.batch.setTyped(name, (event.target as HTMLInputElement).value);
   }

@@ -6,12 +6,12 @@ import { printText } from "./texts";
 export interface NamedChoice {
   id: string | number;
   name: string;
-  /* Of a paper, in mm, if known. */
+  /* The size of a paper in mm, if it is known. */
   width?: number;
   height?: number;
 }
 
-/* What `lianke/printer/options` answers; a list is null if the driver does not report it. */
+/* The answer of `lianke/printer/options`; a list is null if the driver does not report it. */
 export interface PrinterOptions {
   papers?: NamedChoice[] | null;
   trays?: NamedChoice[] | null;
@@ -34,7 +34,7 @@ export interface Typed {
 }
 
 interface List {
-  /* The key of the choices in the printer's answer. */
+  /* The key of these choices in the answer of `lianke/printer/options`. */
   key?: "papers" | "trays" | "media_types" | "color" | "duplex" | "orientation";
   /* The choices if the printer does not report any. */
   standard: string[];
@@ -67,7 +67,8 @@ export const FIRST = ["paper", "color", "duplex"];
 export const MORE = ["tray", "media_type", "orientation", "quality", "scale", "align"];
 const MAX_COPIES = 99;
 
-/* Empty if there are fewer than two choices, or if the request for the printer's options failed. */
+/* Returns the choices for an option; empty if there are fewer than two, or if the request for the printer's options
+   failed. */
 export const offered = (t: Localizer, options: PrinterOptions, name: string): NamedChoice[] => {
   const list = Object.hasOwn(LISTS, name) ? LISTS[name] : undefined;
   if (options.failed || !list) return [];
@@ -83,16 +84,17 @@ export const optionName = (t: Localizer, name: string) =>
 export const choiceName = (t: Localizer, option: string, id: string) =>
   t.backend(`selector.${option}.options.${id}`) || id.replaceAll("_", " ");
 
-/* Each kind has its own remembered choices: pictures, ID cards and each size of photos are printed on other paper. */
+/* A kind of document. Each kind has its own remembered choices, since pictures, ID cards and each size of photos are
+   printed on different paper. */
 export type Kind = "document" | "picture" | "card" | LayoutName;
 
 /* Options that select the paper. */
 export const PAPER = ["paper", "tray", "media_type"];
 
-/* The last choices for a printer and a kind of document, kept in this browser. Not copies and pages, which would waste
-   paper the next time, and nothing for an ID card. */
+/* The key under which this browser keeps the last choices for a printer and a kind of document. Copies and pages are
+   not kept, since they would waste paper the next time, and nothing is kept for an ID card. */
 const storageKey = (device: string, kind: Kind) => `lianke-card:${device}${kind === "document" ? "" : `:${kind}`}`;
-/* For browsers without storage: kept until the user leaves the page. */
+/* What could not be stored, for example in a browser without storage. It is lost when the user leaves the page. */
 const kept = new Map<string, string>();
 
 const read = (key: string): string | null => {
@@ -121,7 +123,8 @@ export const remembered = (device: string, kind: Kind): Record<string, unknown> 
   }
 };
 
-/* besides: options that the layout decides; what was remembered of them stays. */
+/* Stores the choices for a printer and a kind of document. besides: options that the layout decides; what was stored
+   for them before stays. */
 export const remember = (device: string, kind: Kind, chosen: Chosen, besides: string[] = []): void => {
   if (kind === "card") return;
   const isKept = ([name]: [string, unknown]) => besides.includes(name);
@@ -134,7 +137,7 @@ const fieldsKey = (device: string) => `lianke-card:${device}:fields`;
 
 export const keepFields = (device: string, fields: string[]): void => write(fieldsKey(device), fields.join(" "));
 
-/* The fields that a printer's form had the last time; before that, all fields. */
+/* Returns the fields that a printer's form had the last time; all fields if nothing is remembered. */
 export const knownFields = (device: string): string[] => read(fieldsKey(device))?.split(" ") ?? [...FIRST, ...MORE];
 
 const A4: [number, number] = [210, 297];
@@ -143,29 +146,29 @@ const PAPERS: Partial<Record<Kind, [number, number]>> = {
   layout_4r: [102, 152],
   layout_3r: [89, 127],
 };
-/* Names of papers whose size the driver does not report. */
+/* Patterns for the names of papers whose size the driver does not report. */
 const PAPER_NAMES: Partial<Record<Kind, RegExp>> = {
   card: /^(iso[ _-]?)?a4$/i,
   layout_4r: /^(4\s*[x×*]\s*6|6\s*[x×*]\s*4|10\s*[x×*]\s*15|4r\b|kg\b|6\s*寸)/i,
   layout_3r: /^(3\.5\s*[x×*]\s*5|5\s*[x×*]\s*3\.5|9\s*[x×*]\s*13|3r\b|5\s*寸)/i,
 };
-/* Photo papers, in mm. */
+/* Sizes of photo papers in mm, the short side first. */
 const PHOTO_PAPERS: [number, number][] = [
   [89, 127],
   [102, 152],
   [127, 178],
   [152, 203],
 ];
-/* mm: drivers differ by this much about the size of a paper. */
+/* Maximum difference in mm between the size that a driver reports for a paper and its real size. */
 const NEARLY = 3;
 
-/* What drivers call photo paper, the likeliest first. */
+/* Patterns for what drivers call photo paper, the most likely first. */
 const PHOTO_TYPES = [/photo|相片|相纸|照片/i, /gloss|光泽|光面|高光/i];
 
 const isOfSize = ({ width = 0, height = 0 }: NamedChoice, size: [number, number]) =>
   Math.abs(Math.min(width, height) - size[0]) <= NEARLY && Math.abs(Math.max(width, height) - size[1]) <= NEARLY;
 
-/* The paper of a kind's own size: by its measures, else by its name. */
+/* Returns the paper that belongs to a kind of document, found by its size, otherwise by its name. */
 const ownPaper = (papers: NamedChoice[], kind: Kind): NamedChoice | undefined => {
   const size = PAPERS[kind];
   if (!size) return undefined;
@@ -176,7 +179,8 @@ const isPhotoPaper = (paper: NamedChoice): boolean =>
   PHOTO_PAPERS.some((size) => isOfSize(paper, size)) ||
   (["layout_4r", "layout_3r"] as const).some((kind) => PAPER_NAMES[kind]?.test(paper.name));
 
-/* The paper or media type that a print is sent with: the chosen one, else the default; undefined if not known. */
+/* Returns the paper or media type that a print is sent with: the chosen one, otherwise the printer's default; undefined
+   if neither is known. */
 const sentWith = (options: PrinterOptions, name: "paper" | "media_type", chosen: Chosen): NamedChoice | undefined => {
   const list = (name === "paper" ? options.papers : options.media_types) ?? [];
   const id = chosen[name] ?? options.defaults?.[name];
@@ -184,7 +188,8 @@ const sentWith = (options: PrinterOptions, name: "paper" | "media_type", chosen:
   return list.find((one) => [String(one.id), one.name].includes(String(id))) ?? { id, name: String(id) };
 };
 
-/* A kind's own paper and media type, if the printer offers them and nothing else was chosen. */
+/* Returns the choices that a kind of document begins with: those in `last`, and its own paper and media type unless
+   `last` has others. */
 export const presetOf = (t: Localizer, options: PrinterOptions, kind: Kind, last: Chosen = {}): Chosen => {
   const own = ownPaper(offered(t, options, "paper"), kind);
   const isDefault = own && own.id === sentWith(options, "paper", {})?.id;
@@ -193,7 +198,7 @@ export const presetOf = (t: Localizer, options: PrinterOptions, kind: Kind, last
   return type === undefined ? chosen : { media_type: type, ...chosen };
 };
 
-/* The media type for photos, if they are printed on photo paper of any size; else undefined. */
+/* Returns the id of the media type for photos if they are printed on photo paper of any size; otherwise undefined. */
 export const photoType = (t: Localizer, options: PrinterOptions, kind: Kind, chosen: Chosen) => {
   const paper = kind.startsWith("layout_") ? sentWith(options, "paper", chosen) : undefined;
   if (!paper || !isPhotoPaper(paper)) return undefined;
@@ -207,7 +212,7 @@ export const isOnOwnPaper = (options: PrinterOptions, kind: Kind, chosen: Chosen
   return !!paper && !!ownPaper([paper], kind);
 };
 
-/* The printer's own name for a print's media type; undefined if it has none. */
+/* Returns the printer's own name for the media type of a print; undefined if it has no name. */
 export const typeName = (options: PrinterOptions, chosen: Chosen): string | undefined => {
   const type = sentWith(options, "media_type", chosen);
   return type && type.name !== String(type.id) ? type.name.trim() : undefined;
@@ -215,17 +220,17 @@ export const typeName = (options: PrinterOptions, chosen: Chosen): string | unde
 
 export const maxCopies = (options: PrinterOptions | null) => options?.max_copies || MAX_COPIES;
 
-/* What was typed, in the form in which it is sent. */
+/* Returns the typed values in the form in which they are sent. */
 export const tidied = ({ copies, pages }: Typed): Typed => ({
   copies: copies.trim() === "" ? "" : String(Math.floor(Number(copies))),
   pages: pages.trim(),
 });
 
 const PIECE = /^\d{1,5}(\s*[-–~～]\s*\d{1,5})?$/;
-// Words such as `odd` and `even`, in Latin or Chinese letters, are for Home Assistant to judge.
+// Words in Latin or Chinese letters, such as `odd` and `even`, are checked by Home Assistant, not here.
 const PLAIN_WORD = /^[a-z\u4e00-\u9fff]+$/i;
 
-/* By field, a sentence about what is wrong. */
+/* Returns, by field, a sentence about what is wrong with its value. */
 export const typedErrors = (t: Localizer, options: PrinterOptions | null, typed: Typed): Record<string, string> => {
   const errors: Record<string, string> = {};
   const max = maxCopies(options);
@@ -249,7 +254,7 @@ const FIELDS: Record<string, string> = {
   manual_duplex_not_available: "duplex",
 };
 
-/* The field that an error of Home Assistant concerns; undefined if none. */
+/* Returns the field that an error of Home Assistant concerns; undefined if it concerns none. */
 export const fieldOf = (key: string | undefined, placeholders?: Record<string, string>): string | undefined => {
   if (!key) return undefined;
   const named = FIELDS[key] ?? /^(.+)_not_available$/.exec(key)?.[1] ?? placeholders?.["option"];

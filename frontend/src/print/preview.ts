@@ -14,12 +14,13 @@ const ZOOMS = [1, 1.5, 2, 3];
 @define("lianke-preview")
 export class LiankePreview extends DialogPart {
   @property({ attribute: false }) images: string[] = [];
-  /* The number of pages, if there are more than pictures. */
+  /* The number of pages, which may be larger than the number of pictures. */
   @property({ attribute: false }) pages = 0;
   @property({ attribute: false }) name = "";
-  /* Whether the pictures show other options than the current ones. */
+  /* Whether the pictures show options that have changed since. */
   @property({ attribute: false }) stale = false;
-  /* Whether nobody has asked for it: the strip has the first page only, the others are fetched when it is enlarged. */
+  /* Whether the user has not asked for this preview. Its strip then has only the first page; the other pages are
+     fetched when the user enlarges it. */
   @property({ attribute: false }) few = false;
   @state() private _opened = false;
   @state() private _page = 0;
@@ -148,7 +149,7 @@ export class LiankePreview extends DialogPart {
     const total = this._shown.length;
     const position = printText(t, "preview_position", { n: this._page + 1, total });
     const size = 100 * (ZOOMS[this._zoom] ?? 1);
-    // Fitted to the screen at first; scrolled when enlarged.
+    // At first the picture fits the screen; when enlarged, it is scrolled.
     const style = size === 100 ? "max-width: 100%; max-height: calc(100dvh - 80px)" : `width: ${size}%`;
     return html`<dialog aria-label=${printText(t, "preview_of", { name })} @keydown=${this._key} @close=${this._closed}>
       <div class="whole">

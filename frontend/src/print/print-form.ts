@@ -19,12 +19,12 @@ import "./options-form";
 import "./preview";
 import "./sheets";
 
-/* Types that can be printed, the best first; one thing in the clipboard has several. */
+/* Types that can be printed, the best first: an item in the clipboard may come in several types. */
 const WANTED = ["application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp"];
 const ENDINGS: Record<string, string> = { "application/pdf": "pdf", "image/jpeg": "jpg" };
 
-/* Files in the clipboard, which browsers let be read on secure pages only; empty if there is nothing to print, or if
-   the user does not allow reading. */
+/* Returns the files in the clipboard; none if there is nothing to print or the user does not allow reading. Browsers
+   let only secure pages read the clipboard. */
 const pastedFiles = async (): Promise<File[]> => {
   try {
     const found = await navigator.clipboard.read();
@@ -40,13 +40,13 @@ const pastedFiles = async (): Promise<File[]> => {
   }
 };
 
-/* ms: by then the list of jobs shows what was submitted. */
+/* ms to wait until the list of jobs shows a submitted job. */
 const SOON = 2000;
-/* After one of these the user decides what is in view. */
+/* Events by which the user takes over: after one of them, nothing is scrolled any more. */
 const OWN = ["pointerdown", "wheel", "keydown"];
 
-/* The printer's part of the card gets much shorter when the form goes: brings it back into view, as on a phone, then
-   the row of its job, which may be below others that wait. */
+/* When the form disappears, the printer's part of the card gets much shorter and may leave the view, as on a phone.
+   Brings it back into view, and then the row of the submitted job, which may be below other waiting jobs. */
 const bringIntoView = (printer: Element, job: string | undefined): void => {
   if (printer.getBoundingClientRect().top < 0) printer.scrollIntoView({ block: "start" });
   if (!job) return;
@@ -141,7 +141,7 @@ export class LiankePrintForm extends SteadyPart {
     const { items, combined, printing } = batch;
     const count = items.filter((item) => !item.refused).length;
     const resting = printing || !count;
-    // What has been submitted cannot be taken back here, but its job can be canceled.
+    // A submitted document cannot be taken back here, but its job can be canceled.
     const isSubmitted = items.some((item) => item.phase === "submit");
     const noPreview = combined
       ? combined.previewing
@@ -214,7 +214,7 @@ export class LiankePrintForm extends SteadyPart {
     ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}`;
   }
 
-  /* Prints or previews, then brings a refused field into view. */
+  /* Runs Print or Preview, then brings a field with an error into view. */
   private async _press(act: () => Promise<void>): Promise<void> {
     await act();
     await this.updateComplete;
@@ -234,7 +234,7 @@ export class LiankePrintForm extends SteadyPart {
 
   private _strips() {
     return repeat(
-      // Their place is reserved before the pictures are there.
+      // Documents that are drawn at once get their space before their pictures arrive.
       this.batch.items.filter((item) => item.images.length || item.atOnce),
       (item) => item.request,
       (item) =>

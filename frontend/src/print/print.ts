@@ -1,4 +1,4 @@
-/* Loaded with the first file that is chosen. */
+/* The part of the card that prints. Loaded when the user chooses a first document. */
 import "./print-form";
 
 export { Batch } from "./batch";

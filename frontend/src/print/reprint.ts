@@ -20,23 +20,24 @@ import "./options-form";
 
 const texts = partTexts(en, zh);
 
-/* The error if no paper of that printer is large enough. */
+/* The translation key of the error that no paper of the chosen printer is large enough. */
 const NO_PAPER = "sheets_no_paper";
 const TAKES_NOTHING = ["awaiting_driver", "unsupported"];
 
-/* A dialog that prints a job's document again, with other options or on another printer, or moves a job that waits. */
+/* A dialog that prints a job's document again, with other options or on another printer, or that moves a waiting job to
+   another printer. */
 @define("lianke-reprint")
 export class LiankeReprint extends DialogPart {
   @property({ attribute: false }) job!: Job;
   @state() private _device = "";
   @state() private _sheetError = "";
-  /* What the chosen printer does differently; null until that is known, and for the job's own printer. */
+  /* What the chosen printer does differently; null until this is known, and for the job's own printer. */
   @state() private _plan: MovePlan | null = null;
-  /* Why that printer cannot print it. */
+  /* Why the chosen printer cannot print the job; empty if there is no known reason. */
   @state() private _refused = "";
-  /* Whether no other choice on that printer would help. */
+  /* Whether no choice of options would let the chosen printer print the job. */
   private _isRefused = false;
-  /* Holds the options; each chosen printer gets a new one. */
+  /* Holds the options; each printer that the user chooses gets a new batch. */
   batch: Batch | undefined;
 
   protected readonly _watcher = new BatchWatcher(this);
@@ -52,7 +53,8 @@ export class LiankeReprint extends DialogPart {
     return texts.text(this.t, key, values);
   }
 
-  /* Whether it was opened to move the job. Noted then, since a job that is being moved cannot be moved again. */
+  /* Whether the dialog was opened to move the job. Noted when it opens, since `can_move` is false while the job is
+     being moved. */
   private _moves = false;
 
   private get _asked() {
@@ -82,7 +84,8 @@ export class LiankeReprint extends DialogPart {
   /* The printer that was chosen when the button was pressed. */
   private _tried = "";
 
-  /* Asks what another printer does differently; shows at once why it takes nothing, and throws that error as well. */
+  /* Asks what the chosen printer does differently. If that printer does not take the job at all, shows why and also
+     throws the error. */
   private async _learn(): Promise<void> {
     const to_device_id = (this._planned = this._device);
     this._plan = null;
@@ -104,12 +107,13 @@ export class LiankeReprint extends DialogPart {
     }
   }
 
-  /* The fields for printing on another printer; null while something has to be chosen. */
+  /* Returns the fields for printing on the chosen printer; null if the user must first see a difference or choose
+     something. */
   private async _there(): Promise<object | null> {
     const wasShown = this._plan !== null;
     if (!wasShown) await this._learn();
     await this.updateComplete;
-    // Questions and differences that have only appeared now need another press.
+    // Questions and differences that appear only now need another press, after the user has seen them.
     if (!this._plan || (!wasShown && (this._plan.open.length || this._plan.different.length))) return null;
     const chosen = this.renderRoot.querySelector<LiankeMoving>("lianke-moving")?.data() ?? null;
     return chosen && { ...chosen, to_device_id: this._device };
@@ -120,7 +124,7 @@ export class LiankeReprint extends DialogPart {
     return this._moves ? all.filter(({ id }) => id !== this.job.device_id) : all;
   }
 
-  /* The state of a printer that takes no job, whatever is chosen; empty for any other. */
+  /* Returns the state of a printer that takes no job, whatever the user chooses; empty for any other printer. */
   private _whyNot(device: string): string {
     const { entities, states } = this.context.hass;
     const status = Object.values(entities).find(
@@ -134,7 +138,7 @@ export class LiankeReprint extends DialogPart {
     const { batch, job } = this;
     const title = this.context.titleOf(job);
     const heading = this._text(this._asked, { title });
-    // Another printer's error does not apply to the one chosen now.
+    // The error of a printer chosen earlier does not apply to the printer chosen now.
     const refused = this._tried === this._device ? this._tasks.errorOf("again") : undefined;
     const error = refused ?? (this._refused || batch?.problem);
     const plan = this._plan;
@@ -221,7 +225,7 @@ export class LiankeReprint extends DialogPart {
         await this.context.call(this._moves ? "move_job" : "retry_job", { ...ids, ...data });
       } catch (error) {
         if (await this.batch?.explainField(error as CommandError)) return this.batch?.changed();
-        // The other printer may have changed: ask again what it can do, and show that beside the error.
+        // The other printer may have changed: ask again what it can do, and show that together with the error.
         if (this._elsewhere && !isLost(error as CommandError)) await this._learn().catch(() => undefined);
         if (!this._moves && isLost(error as CommandError)) throw new UserError(this._text("again_lost"));
         throw error;
@@ -234,7 +238,7 @@ export class LiankeReprint extends DialogPart {
   private _options(): object | null {
     const { batch } = this;
     if (!batch?.applyTyped()) return null;
-    // An option that has become open since it was chosen has to be chosen again, in `lianke-moving`.
+    // An option that has become an open question since the user chose it has to be chosen again, in `lianke-moving`.
     return Object.fromEntries(Object.entries(batch.options()).filter(([name]) => !batch.isChosenOutside(name)));
   }
 

@@ -1,4 +1,4 @@
-/* Calls actions with the documents that somebody has chosen. */
+/* Calls actions with the documents of a batch. */
 import { UserError, type CommandError } from "../context";
 import type { Batch } from "./batch";
 import type { PrintItem } from "./item";
@@ -14,14 +14,14 @@ export interface PreviewAnswer {
   pages: number | null;
   images: string[];
   drawn_by: string;
-  /* Why there are no pictures: the key of a text of the integration. */
+  /* Why there are no pictures: the translation key of a text of the integration. */
   reason?: string | null;
   message?: string | null;
-  /* Nobody can count its pages: a job of it waits until somebody confirms it. */
+  /* Whether the document's pages cannot be counted: a job that prints it waits until somebody confirms it. */
   uncounted?: boolean;
 }
 
-/* Another call goes on with the upload. */
+/* Thrown to a call whose upload a later call has taken over. */
 export class TakenOver extends Error {}
 
 interface Upload {
@@ -30,7 +30,7 @@ interface Upload {
   progress: (sent: number) => void;
 }
 
-const FORGET_AFTER = 2000; // ms
+const FORGET_AFTER = 2000; // ms between `forget` and the deletion of the document
 
 const isGone = (error: unknown) => (error as CommandError)?.translation_key === "document_gone";
 
@@ -45,9 +45,10 @@ export class Sending {
   }
 
   /*
-   * Calls an action with a document: by the handle of an earlier answer while Home Assistant keeps it, laid out for the
-   * same paper, else by a new upload. Keeps the handle in the answer. progress is called with the bytes uploaded, and
-   * with null right before the action. Throws TakenOver if another call needs the same upload.
+   * Calls an action with a document. If Home Assistant still keeps the document, laid out for the same paper, the
+   * action gets its handle; otherwise it gets the media, the entity or an upload of the file. The handle in the answer
+   * is kept for later calls. progress is called with the number of bytes uploaded so far, and with null right before
+   * the action. Throws TakenOver if a later call has taken over the upload.
    */
   async withDocument<T>(
     item: PrintItem,
@@ -64,7 +65,8 @@ export class Sending {
       progress(null);
       const answer = await this._call<T & { document: string }>(service, { ...data, ...source });
       const { document } = answer;
-      // Another call has stored the document meanwhile; documents that are printed together go by that handle.
+      // Another call has stored the document meanwhile. In a combined print the documents are sent by the handle of
+      // that call.
       const isSpare = item.document && item.document !== document && this._batch.combined;
       if (document && isSpare) this.forget(document);
       else if (document) {
@@ -90,7 +92,8 @@ export class Sending {
     return call({ upload: await this._upload(item, progress) });
   }
 
-  /* Uploads a file, or joins its upload under way: an upload's id works once, so only the last caller gets it. */
+  /* Uploads a file, or joins its upload under way, and returns the upload's id. An id works only once, so only the last
+     caller gets it; for every earlier caller this throws TakenOver. */
   private async _upload(item: PrintItem, progress: (sent: number) => void): Promise<string> {
     const before = this._uploads.get(item);
     const tell = (sent: number) => {
@@ -113,17 +116,18 @@ export class Sending {
     }
   }
 
-  /* Has Home Assistant delete a kept document, which it otherwise does after an hour. */
+  /* Makes Home Assistant delete a kept document, which it would otherwise delete after an hour. */
   forget(document: string | null | undefined): void {
     if (!document) return;
     const { hass } = this._batch.context;
     const forget = () => hass.callWS({ type: "lianke/document/forget", document }).catch(() => undefined);
-    // After the pictures that the browser is still fetching.
+    // Wait, since the browser may still be fetching pictures of the document.
     setTimeout(() => void forget(), FORGET_AFTER);
   }
 
-  /* Calls an action with all documents at once, after storing each in Home Assistant; one that it has forgotten is
-     stored again. begin is called right before the action. Throws a UserError if a document is gone. */
+  /* Stores every document in Home Assistant, then calls an action with all of them at once. A document that Home
+     Assistant has forgotten is stored again. begin is called right before the action. Throws a UserError if a document
+     was removed from the batch meanwhile. */
   async withAll<T>(items: PrintItem[], service: string, data: object, begin: () => void): Promise<Partial<T>> {
     const call = async () => {
       const isThere = (item: PrintItem) => this._batch.usable.includes(item);
@@ -144,7 +148,7 @@ export class Sending {
     });
   }
 
-  /* Calls once more if Home Assistant has forgotten one of the documents. */
+  /* Makes a call, and repeats it once if Home Assistant has forgotten one of the documents. */
   private async _again<T>(items: PrintItem[], call: () => Promise<T>): Promise<T> {
     try {
       return await call();
@@ -155,7 +159,7 @@ export class Sending {
     }
   }
 
-  /* Has Home Assistant keep a document and count its pages; callers at the same time share one request. */
+  /* Makes Home Assistant keep a document and count its pages. Simultaneous callers share one request. */
   async keep(item: PrintItem): Promise<void> {
     if (item.document) return;
     const keep = async () => {
@@ -165,7 +169,7 @@ export class Sending {
         this._batch.changed();
       });
       item.pages = answer.pages ?? null;
-      // It was removed meanwhile.
+      // The document was removed from the batch meanwhile.
       if (!this._batch.items.includes(item)) this.forget(item.document);
     };
     let keeping = this._keeping.get(item);

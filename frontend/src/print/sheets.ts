@@ -16,7 +16,7 @@ import { SteadyPart } from "./steady";
 import { printText } from "./texts";
 
 const MAX_WATERMARK = 60;
-/* A sentence about a layout that needs one. */
+/* The keys of sentences about layouts that need an explanation. */
 const ABOUT: Partial<Record<LayoutName, Parameters<typeof printText>[1]>> = {
   layout_id_card: "card_size",
   layout_1_inch: "about_1_inch",
@@ -26,13 +26,14 @@ const ABOUT: Partial<Record<LayoutName, Parameters<typeof printText>[1]>> = {
   layout_2_up: "about_both",
   layout_invoices: "about_invoices",
 };
-/* Texts of a button: for a single picture, for one of several, and its name for screen readers. */
+/* The keys of a button's texts: the label for a single picture, the label for one of several pictures, and the name for
+   screen readers. */
 const WORDS = {
   crop: ["crop", "crop_n", "crop_name"],
   corners: ["corners", "corners_n", "corners_name"],
 } as const;
 
-/* The layouts for the chosen documents, and what is printed of their pictures. */
+/* The layouts for the chosen documents, and the choice of what is printed of each picture. */
 @define("lianke-sheets")
 export class LiankeSheets extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
@@ -106,7 +107,7 @@ export class LiankeSheets extends SteadyPart {
     ${combined.isCard ? this._watermark(combined, resting) : nothing}`;
   }
 
-  /* The paper that photos are printed on, which is always the paper that the job is sent with. */
+  /* A sentence about the paper that photos are printed on, which is always the paper that the job is sent with. */
   private _onPaper({ layout }: CombinedPrint): string {
     const { t } = this;
     const { chosen, kind, offers } = this.batch;
@@ -162,7 +163,8 @@ export class LiankeSheets extends SteadyPart {
 
   private readonly _typed = (event: Event) => this.batch.setWatermark((event.target as HTMLInputElement).value);
 
-  /* Suggests the usual words across copies of an ID card, with the blank for their purpose selected. */
+  /* Fills in the usual watermark for a copy of an ID card, and selects its blank, in which the user writes the
+     purpose. */
   private readonly _suggest = async () => {
     const { batch, t } = this;
     if (batch.printing || batch.isLost) return;
@@ -201,7 +203,7 @@ export class LiankeSheets extends SteadyPart {
     }
   }
 
-  /* The address of a picture, which may be in the media library. */
+  /* The address of a document's picture, which may be in the media library. */
   private async _address(item: PrintItem): Promise<string> {
     if (item.picture) return item.picture;
     const message = { type: "media_source/resolve_media", media_content_id: item.media?.media_content_id };

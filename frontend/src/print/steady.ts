@@ -1,7 +1,7 @@
 import { Part } from "../components/part";
 import { pressEnded } from "../pressing";
 
-/* A part that redraws by itself when a preview comes, but not while a button is held down. */
+/* A part that is redrawn when a preview arrives, but not while a button is held down. */
 export abstract class SteadyPart extends Part {
   protected override async scheduleUpdate(): Promise<void> {
     await pressEnded();

@@ -1,11 +1,11 @@
-/* Sentences for a preview without pictures, or without any yet. */
+/* Sentences for a preview that has no pictures, or none yet. */
 import type { CardContext } from "../context";
 import type { PreviewAnswer } from "./sending";
 
-/* ms until the user is told that it takes longer. */
+/* ms after which the user is told that a preview takes longer. */
 const SLOW_AFTER = 10_000;
 
-/* Why a preview has no pictures; null if it has some. */
+/* Returns why a preview has no pictures; null if it has any. */
 export const whyUnseen = async (
   context: CardContext,
   images: string[],
@@ -24,7 +24,8 @@ export const whyUnseen = async (
   return uncounted ? `${why}${context.localizer.isChinese ? "" : " "}${await explain("preview_uncounted")}` : why;
 };
 
-/* Marks a preview that takes long; the result ends that. */
+/* Marks a preview as slow once it takes long. Returns a function to call when the preview is done, which removes the
+   mark. */
 export const slowly = (one: { slow: boolean }, changed: () => void): (() => void) => {
   const timer = setTimeout(() => {
     one.slow = true;

@@ -2,8 +2,9 @@
 import { UserError, type CardContext } from "../context";
 import { printText } from "./texts";
 
-/* Returns the upload's id, which works once. progress is called with the bytes sent so far. Throws a UserError. By
-   XMLHttpRequest, since fetch does not report how much has been sent. */
+/* Uploads a file and returns the id of the upload, which works once. progress is called with the number of bytes sent
+   so far. Throws a UserError if the upload fails. Uses XMLHttpRequest, since fetch does not report how much has been
+   sent. */
 export const upload = async (
   context: CardContext,
   file: File,
@@ -30,7 +31,7 @@ export const upload = async (
       else if (status === 413) reject(new UserError(printText(context.localizer, "upload_large")));
       else reject(new UserError(printText(context.localizer, "upload_failed", { status })));
     };
-    // The browser cannot read a file that was saved again since it was chosen.
+    // Tells a lost connection from a file that was saved again since it was chosen, which the browser cannot read.
     const reason = () => file.slice(0, 1).arrayBuffer().then(lost, changed);
     request.onerror = () => void reason().then(reject);
     request.onabort = () => reject(lost());

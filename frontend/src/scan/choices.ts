@@ -1,4 +1,4 @@
-/* The choices for a scan or a copy, and the action's fields that come of them. */
+/* The user's choices for a scan or a copy, and the action's fields that follow from them. */
 import type { Localizer } from "../localize";
 import { choiceName, remember, remembered, type NamedChoice } from "../print/options";
 import type { Scanner } from "./types";
@@ -19,18 +19,18 @@ export interface Choices {
   duplex: string;
 }
 
-/* Remembered for the next scan; what differs from document to document is not. */
+/* Choices that are remembered for the next scan; choices that differ from document to document are not. */
 const KEPT = ["source", "color", "size", "format"] as const;
 const ALL = { source: ["glass", "feeder"], color: ["color", "gray", "mono"], format: ["pdf", "jpeg"] };
 
-/* All choices if the scanner does not report its own. */
+/* Returns the choices that the scanner offers; all choices if it does not report its own. */
 export const choicesOf = (t: Localizer, scanner: Scanner, name: keyof typeof ALL): NamedChoice[] => {
   const own = { source: scanner.sources, color: scanner.colors, format: null }[name];
   const listed = ALL[name].filter((one) => !own || own.includes(one));
   return listed.map((id) => ({ id, name: choiceName(t, `scan_${name}`, id) }));
 };
 
-/* The last choices for this scanner, as far as it offers them. */
+/* The last choices for this scanner. A choice that it does not offer is replaced with the first that it offers. */
 export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): Choices => {
   const last = remembered(scanner.device_id, "document");
   const first = (name: keyof typeof ALL) => {
@@ -55,10 +55,10 @@ export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): C
 export const keepChoices = (scanner: Scanner, choices: Choices): void =>
   remember(scanner.device_id, "document", Object.fromEntries(KEPT.map((name) => [name, choices[name]])));
 
-/* Fields of the action that prints what was scanned. */
+/* Fields for the action that prints scanned pages. */
 export const printFields = ({ copies, duplex }: Choices) => ({ copies, ...(duplex ? { duplex } : {}) });
 
-/* Fields of the action that scans or copies. */
+/* Fields for the action that scans or copies. */
 export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record<string, unknown> => {
   const { source, color, size, format, scan_duplex, several_pages, id_card, printer } = choices;
   const filename = choices.filename.trim();
@@ -69,7 +69,7 @@ export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record
     wait: false,
     ...(id_card && mode === "copy" ? {} : { source, ...(isFed && scan_duplex ? { scan_duplex } : {}) }),
   };
-  // Always page by page: each can be looked at and changed before the next.
+  // Scan page by page, so that the user can look at each page and change it before the next.
   if (mode === "scan")
     return { ...scanned, format, several_pages: true, ...(size ? { size } : {}), ...(filename ? { filename } : {}) };
   const pages = id_card ? { sheet: "id_card", several_pages: true } : several_pages ? { several_pages } : {};

@@ -1,11 +1,11 @@
-/* Has the browser save files of Home Assistant. */
+/* Makes the browser save scanned files that Home Assistant keeps. */
 import type { CardContext } from "../context";
 import type { ScannedFile } from "./types";
 
 export const download = async ({ hass }: CardContext, files: ScannedFile[]): Promise<void> => {
   for (const { name, path } of files) {
     const signed = await hass.callWS<{ path: string }>({ type: "auth/sign_path", path });
-    // Without a target the companion apps would leave Home Assistant for the file.
+    // Without a target, the companion apps would leave Home Assistant to open the file.
     const link = Object.assign(document.createElement("a"), { href: signed.path, download: name, target: "_blank" });
     link.click();
   }

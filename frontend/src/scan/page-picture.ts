@@ -1,10 +1,10 @@
-/* Fetches the picture of the shown page with the user's token: its address alone does not open it. */
+/* Fetches the picture of the shown page with the user's token: Home Assistant refuses its address without a token. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { CardContext } from "../context";
 import { isOwnPicture } from "../print/own-picture";
 
 export class PagePicture implements ReactiveController {
-  /* The browser's address of the wanted page, or of the one before while the wanted one is being fetched. */
+  /* The browser's address of the wanted picture, or of the previous picture while the wanted one is being fetched. */
   url = "";
   failed = false;
 
@@ -15,7 +15,7 @@ export class PagePicture implements ReactiveController {
     _host.addController(this);
   }
 
-  /* Whether another page than the wanted one is shown. */
+  /* Whether the picture of another page is still shown. */
   get isStale(): boolean {
     return this._shown !== this._wanted;
   }
@@ -25,7 +25,7 @@ export class PagePicture implements ReactiveController {
     this._show("", "");
   }
 
-  /* An empty path shows no picture. */
+  /* Shows the picture at a path, once it is fetched; an empty path shows no picture. */
   want(path = ""): void {
     if (path === this._wanted) return;
     this._wanted = path;

@@ -47,11 +47,11 @@ export type { Mode };
 
 const texts = partTexts(en, zh);
 const FINAL = ["completed", "failed", "canceled"];
-/* The part of a page's address that stays when earlier pages are removed; unique only within a scan. */
+/* The part of a page's address that stays the same when earlier pages are removed; it is unique only within a scan. */
 const pageOf = (picture: string | undefined) => picture?.split("/").pop();
 const WHOLE: Cut = { left: 0, top: 0, right: 1, bottom: 1, turn: 0 };
 
-/* The dialog that scans and copies: the choices, each page as it comes, and what to do with the result. */
+/* The dialog that scans and copies: the choices, each page as it arrives, and what to do with the result. */
 @define("lianke-scan")
 export class LiankeScan extends DialogPart {
   /* Device ids of the printer and of its scanner. */
@@ -63,9 +63,9 @@ export class LiankeScan extends DialogPart {
   @state() private _choices: Choices | undefined;
   /* Options of the printers chosen so far, by device id. */
   @state() private _options: Record<string, PrinterOptions> = {};
-  /* Id of the scan that is shown; empty while the user chooses the next one. */
+  /* Id of the scan that is shown; empty while the user chooses the next scan. */
   @state() private _followed = "";
-  /* Which of its pages is shown, from 0. */
+  /* Index of the shown page, from 0. */
   @state() private _page = 0;
   /* Whether the form that prints a finished scan is open. */
   @state() private _printing = false;
@@ -217,7 +217,7 @@ export class LiankeScan extends DialogPart {
     `,
   ];
 
-  /* Pages and their pictures come by themselves, but not under a button that is held down. */
+  /* Pages and their pictures arrive at any time. They are not drawn while a button is held down. */
   protected override async scheduleUpdate(): Promise<void> {
     await pressEnded();
     super.scheduleUpdate();
@@ -247,23 +247,23 @@ export class LiankeScan extends DialogPart {
     if (scanner) this._choices ??= firstChoices(this.t, scanner, this.device);
     if (this._choices && (this.mode === "copy" || this._printing)) this._learn(this._choices.printer);
     const newest = scanner?.scan;
-    // Whoever has started it: the scanner does one scan at a time.
+    // An open scan is shown no matter who has started it, since the scanner does one scan at a time.
     if (newest && !FINAL.includes(newest.state)) this._follow(newest.scan_id);
     else if (newest?.state === "canceled" && newest.scan_id === this._followed) this._follow("");
     const scan = this._scan;
-    // Show the page that has just come.
+    // Show the page that has just arrived.
     if (scan && scan.pages > this._pages) this._page = scan.pages - 1;
     this._pages = scan?.pages ?? 0;
     const most = (scan?.pictures.length || 1) - 1;
     this._page = Math.max(0, Math.min(this._page, most));
-    // Pages being saved or printed soon have other addresses; what is shown stays meanwhile.
+    // While pages are saved or printed, the shown picture stays, since the addresses of the pages are about to change.
     const isOver = scan && FINAL.includes(scan.state);
     if (!scan || (isOver && scan.is_copy && !scan.reason)) this._picture.want();
     else if (isOver || scan.state === "waiting") this._picture.want(scan.pictures[this._page]);
     this._explain(scan);
   }
 
-  /* Shows a scan; an empty id lets the user choose the next one. Forgets what was done with the one before. */
+  /* Shows a scan; an empty id lets the user choose the next scan. Forgets what was done with the scan shown before. */
   private _follow(id: string): void {
     if (id === this._followed) return;
     this._followed = id;
@@ -379,10 +379,10 @@ export class LiankeScan extends DialogPart {
     choices: Choices,
   ) {
     if (all.length < 2) return nothing;
-    // Another printer has other two-sided modes, or none.
+    // Another printer may offer other two-sided modes, or none.
     const choose = (event: Event) =>
       this._choose({ ...(name === "printer" && { duplex: "" }), [name]: (event.target as HTMLSelectElement).value });
-    // Names of printers are long.
+    // Names of printers are long and get the whole width.
     return html`<div class="field ${name === "printer" ? "all" : ""}">
       <label class="soft" for=${name}>${label}</label>
       <select id=${name} data-key=${name} @change=${choose}>
@@ -408,7 +408,7 @@ export class LiankeScan extends DialogPart {
     </label>`;
   }
 
-  /* The printer, the copies and the sides. */
+  /* The fields for the printer, the copies and the sides. */
   private _printFields(choices: Choices, twoSided: boolean) {
     const { t } = this;
     const { printer } = choices;
@@ -439,7 +439,7 @@ export class LiankeScan extends DialogPart {
       ${twoSided && sides.length ? this._select("duplex", optionName(t, "duplex"), [standard, ...sides], choices) : nothing}`;
   }
 
-  /* Asks only once for a printer's options; without an answer there is nothing to choose. */
+  /* Asks for a printer's options, only once. Without an answer, no options are offered for it. */
   private _learn(device: string): void {
     if (device in this._options) return;
     this._options = { ...this._options, [device]: { failed: true } };
@@ -544,7 +544,7 @@ export class LiankeScan extends DialogPart {
       </div>`;
   }
 
-  /* Names the pages that are scanned again: the newest, whichever page is shown. */
+  /* The label of the button that scans the newest pages again. It names these pages if another page could be meant. */
   private _again({ newest, pages }: Scan): string {
     if (newest === pages) return this._text("again");
     return newest === 1 ? this._text("again_page", { n: pages }) : this._text("again_last", { n: newest });
@@ -611,7 +611,7 @@ export class LiankeScan extends DialogPart {
     await this._tell(scan, this._text("printed"));
   }
 
-  /* Says what was done with a scan, unless another one is shown by now. */
+  /* Says what was done with a scan, unless another scan is shown by now. */
   private async _tell({ scan_id }: Scan, text: string): Promise<void> {
     if (scan_id === this._followed) {
       this._told = text;
@@ -672,7 +672,7 @@ export class LiankeScan extends DialogPart {
   private _remove(scan: Scan): void {
     void this._tasks.run("remove", async () => {
       await this._tasks.run("page", () => this._answer(scan, { answer: "remove", page: this._page + 1 }));
-      // The next page takes this one's place: a double tap must not remove that as well.
+      // The next page takes the place of the removed page: a double tap must not remove it as well.
       await afterDoubleTap();
     });
   }
@@ -691,7 +691,7 @@ export class LiankeScan extends DialogPart {
     event.stopPropagation();
     const [{ page, scan_id }, crop] = event.detail;
     const scan = this._scan;
-    // Pages may have come or gone meanwhile.
+    // Pages may have been added or removed in the meantime.
     const at = scan?.pictures.findIndex((picture) => pageOf(picture) === page) ?? -1;
     if (crop && scan?.scan_id === scan_id && at >= 0) this._change(scan, { crop }, at);
   };

@@ -1,4 +1,4 @@
-/* What `lianke/scans/subscribe` sends. */
+/* The messages of `lianke/scans/subscribe`. */
 
 export interface ScannedFile {
   name: string;
@@ -11,12 +11,13 @@ export interface Scan {
   state: "scanning" | "waiting" | "finishing" | "completed" | "failed" | "canceled";
   source: "glass" | "feeder";
   pages: number;
-  /* newest: pages of the last try, which Scan again repeats; replaces: pages that the ones coming now replace. */
+  /* newest: number of pages of the last try, which Scan again repeats; replaces: number of earlier pages that the pages
+     arriving now replace. */
   newest: number;
   replaces: number;
   reason: string | null;
   detail: string;
-  /* The error in Home Assistant's language, if parts of it exist in no other; else null. */
+  /* The whole error in Home Assistant's language, if its detail exists in no other language; otherwise null. */
   message?: string | null;
   is_copy: boolean;
   /* Layout of a copy. */
@@ -24,7 +25,7 @@ export interface Scan {
   /* Media ids of the kept files, and where to download them. */
   files: string[];
   downloads: ScannedFile[];
-  /* Addresses of the pages; a changed page has another one. */
+  /* Addresses of the pages' pictures; a page that was changed has a new address. */
   pictures: string[];
   print_jobs: string[];
 }
@@ -38,11 +39,11 @@ export interface Scanner {
   colors: string[] | null;
   sizes: string[] | null;
   duplex: boolean | null;
-  /* The device of the printer that it belongs to. */
+  /* Device id of the printer that the scanner belongs to. */
   printer: string | null;
-  /* Name of what finished scans are handed on to, such as Paperless. */
+  /* Name of the script to which finished scans are handed on, such as “Paperless”. */
   hand_on: string | null;
-  /* Its open scan, else its newest one. */
+  /* The scanner's open scan, otherwise its newest scan. */
   scan: Scan | null;
 }
 
