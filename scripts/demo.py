@@ -1,8 +1,8 @@
 """Shows the integration in a real Home Assistant with a simulated cloud behind it, or proves that it works.
 
-Without --check both keep running until Ctrl+C, and what was set up is there again the next time. With --check a fresh
-Home Assistant that has nothing but the zip of a release walks through binding and printing by its own HTTP and
-WebSocket interface: one line a step, and the exit code is not 0 if any step fails.
+Without --check, Home Assistant and the cloud keep running until Ctrl+C, and what was set up is there again the next
+time. With --check, a fresh Home Assistant that has nothing but the zip of a release is taken through binding and
+printing by its own HTTP and WebSocket interfaces. Each step prints a line; the exit code is not 0 if any step fails.
 """
 
 import argparse
@@ -38,13 +38,13 @@ from tests.e2e.walk import Walk, WalkError
 
 STATE = ROOT / ".demo"
 PORT = 8123
-# Home Assistant's own lock in its folder: a killed demo's Home Assistant, which may still run, holds it.
+# Home Assistant's own lock file. The Home Assistant of a killed demo may still run and hold this lock.
 HASS_LOCK = ".ha_run.lock"
 LOCK = ".lock"
 LAST_PORT = 65_534
 # Home Assistant's exit code when it asks for a restart.
 RESTART = 100
-CHECK_SPEED = 4.0  # times faster than life: a page takes 0.75 s
+CHECK_SPEED = 4.0  # times as fast as a real printer: a page takes 0.75 s
 
 # Texts for the terminal.
 WORDS: dict[str, dict[str, str]] = {
@@ -137,14 +137,14 @@ def _port(text: str) -> int:
 
 
 def _release(text: str) -> Path:
-    """Parse the path of a zip; it must exist."""
+    """Parse the path of a zip that exists."""
     if not zipfile.is_zipfile(text):
         raise argparse.ArgumentTypeError(f"there is no zip {text}")
     return Path(text)
 
 
 def _language() -> str:
-    """Find the environment's language; English for one that the demo does not speak."""
+    """Return the environment's language; English if the demo has no texts in it."""
     spoken = (
         os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
     )
@@ -156,7 +156,7 @@ def say(line: str) -> None:
 
 
 def hold(lock: IO[str], words: dict[str, str]) -> None:
-    """Hold a lock until it is closed; HassError if another process holds it."""
+    """Hold a lock until its file is closed. Raises HassError if another process holds it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -167,9 +167,10 @@ def hold(lock: IO[str], words: dict[str, str]) -> None:
 
 @contextmanager
 def alone(name: str, home: Path, words: dict[str, str]) -> Iterator[None]:
-    """Make sure that no other process runs a Home Assistant in this folder; HassError before anything is touched.
+    """Make sure that no other process runs a Home Assistant in this folder, before anything in it is touched.
 
-    The demo has a lock of its own for the times when no Home Assistant runs: before the start, and between two.
+    The demo has its own lock for the times when no Home Assistant runs: before the start, and during a restart. Raises
+    HassError if another process holds either lock.
     """
     STATE.mkdir(exist_ok=True)
     with (STATE / f"{name}{LOCK}").open("a+", encoding="utf-8") as mine:
@@ -184,7 +185,7 @@ def alone(name: str, home: Path, words: dict[str, str]) -> Iterator[None]:
 
 
 def reset() -> None:
-    """Delete all state except the locks that are held."""
+    """Delete all state except the lock files, which are held."""
     for kept in STATE.iterdir():
         if kept.is_dir() and not kept.is_symlink():
             shutil.rmtree(kept, ignore_errors=True)
@@ -201,7 +202,7 @@ def ensure_free(port: int, words: dict[str, str]) -> None:
 
 
 def unpack_release(release: Path | None, folder: Path) -> int:
-    """Empty the folder and install a release into its Home Assistant; returns how many files the release has."""
+    """Empty the folder and install a release into its Home Assistant; return how many files the release has."""
     shutil.rmtree(folder, ignore_errors=True)
     target = folder / "home" / "custom_components" / DOMAIN
     target.mkdir(parents=True)
@@ -214,7 +215,7 @@ def unpack_release(release: Path | None, folder: Path) -> int:
 
 
 async def check(language: str, release: Path | None) -> None:
-    """Do every step with a fresh Home Assistant on a free port, with an unpacked release."""
+    """Do every step with a fresh Home Assistant on a free port that has only an unpacked release."""
     words = WORDS[language]
     folder = STATE / "check"
     count = await asyncio.to_thread(unpack_release, release, folder)
@@ -262,7 +263,7 @@ async def told(hass: RealHomeAssistant, cloud: SimulatorProcess, printed: Path) 
 
 
 async def show(port: int, host: str, language: str) -> None:
-    """Run until interrupted."""
+    """Run Home Assistant and the simulated cloud until interrupted."""
     words = WORDS[language]
     for taken in (port, port + 1):
         ensure_free(taken, words)
@@ -298,7 +299,7 @@ async def show(port: int, host: str, language: str) -> None:
 
 
 async def keep_going(hass: RealHomeAssistant, words: dict[str, str]) -> NoReturn:
-    """Start Home Assistant again when its own pages restart it; HassError once it has ended."""
+    """Start Home Assistant again each time its own pages restart it. Raises HassError if it ends for another reason."""
     while await hass.wait() == RESTART:
         say(words["restarting"])
         await hass.start()

@@ -6,10 +6,11 @@
 #   need_cups       CUPS and ipptool
 #   need_poppler    poppler's programs, which draw PDF files
 #   need_reader     Tesseract, which reads English and Chinese
-#   need_scanners   SANE with AirScan, Avahi, with which AirScan finds scanners, and another client of network scanners
+#   need_scanners   SANE with AirScan; Avahi, with which AirScan finds scanners; and another client of network scanners
 #
 # Root on Debian gets Debian's packages. Any other user of Debian gets Chromium unpacked into the cache; elsewhere an
-# installed Chrome is used. These functions succeed without them: tests that need them are left out and named.
+# installed Chrome is used. The functions succeed even if a program cannot be installed: the tests that need the program
+# are left out and named.
 
 need_browser() {
   local name
@@ -36,7 +37,8 @@ need_browser() {
   say 'Chromium could not be brought. Please install chromium.'
 }
 
-# unpack_browser DIR: unpacks this Debian's Chromium with the libraries and fonts that the machine lacks, and a starter.
+# unpack_browser DIR: unpacks this Debian's Chromium with the libraries and fonts that the machine lacks,
+# and writes a script that starts it.
 unpack_browser() {
   local dir=$1 libraries
   rm -rf "$dir" "$dir.new"

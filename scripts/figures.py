@@ -1,7 +1,7 @@
-"""Puts what scripts/bench has measured into the manual: `scripts/bench | python3 scripts/figures.py`.
+"""Writes what scripts/bench has measured into the manual: `scripts/bench | python3 scripts/figures.py`.
 
-Reads its lines of JSON, passes everything on, and rewrites the table at the end of the page on performance in each
-language. Figures that were not measured this time are left out, so measure all of them.
+Prints the output of the bench as it comes, and rewrites the table at the end of the page on performance, in each
+language, from its lines of JSON. The new table has only the figures of this run, so measure all of them.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ COUNTED = {
     "writes": "次",
     "/s": "/秒",
 }
-# Each figure and its baseline, in English and Chinese.
+# What each figure and its baseline are, in English and in Chinese.
 TEXTS = {
     "print_overhead": (
         ("`lianke.print` of 20 MB until the service has it", "the least that is safe"),
@@ -222,7 +222,7 @@ def write(figures: dict[str, dict[str, Any]]) -> None:
 
 
 def main(lines: Iterable[str]) -> int:
-    """Pass lines on and put the figures among them into the pages; returns 1 for a figure without a description."""
+    """Print the lines, and write the figures among them into the pages; return 1 if a figure has no description."""
     figures: dict[str, dict[str, Any]] = {}
     for line in lines:
         sys.stdout.write(line)

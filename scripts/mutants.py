@@ -1,7 +1,7 @@
 """Changes the code of a copy, one place at a time, and reports which changes no test notices.
 
-See scripts/mutants. The tests run in processes forked from one that has loaded everything but the integration and its
-tests. That takes a third of the time that separate processes would.
+See scripts/mutants. The tests run in forks of a process that has already imported everything except the integration and
+its tests. That takes a third of the time that separate processes would take.
 """
 
 import argparse
@@ -31,10 +31,10 @@ import pytest
 ROOT: Final = Path(__file__).parents[1]
 COMPONENT: Final = Path("custom_components", "lianke")
 TABLES: Final = ROOT / "tests" / "mutants"
-# Copied; everything else in the clone is linked.
+# Folders that are copied; everything else in the clone is linked.
 COPIED: Final = ("custom_components", "tests")
 OURS: Final = ("custom_components", "tests", "scripts", "__main__")
-# Seconds for one test, and for all tests of a change, which may make them wait for ever.
+# Seconds for one test, and for all tests of a change: a change may make them wait forever.
 TEST_TIME: Final = 300
 RUN_TIME: Final = 1200
 KILLED, SURVIVED = "killed", "SURVIVED"
@@ -51,7 +51,7 @@ class Mutant:
     tests: tuple[str, ...]
 
     def place(self, source: str) -> str:
-        """Apply the change to the source; ValueError unless its text is found exactly once."""
+        """Apply the change to the source. Raises ValueError unless its text stands there exactly once."""
         if (found := source.count(self.old)) != 1:
             raise ValueError(f"{self.name}: its text stands {found} times in {self.file}")
         return source.replace(self.old, self.new)
@@ -59,7 +59,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Survivor:
-    """A change that no test can notice, and why."""
+    """A change that no test can notice, and the reason for that."""
 
     file: str
     old: str
@@ -83,7 +83,7 @@ def by_hand() -> list[Mutant]:
 
 
 def suites() -> dict[str, tuple[str, ...]]:
-    """For each file, the tests that must notice any of its changes, quick ones first."""
+    """Return, for each file, the tests that must notice any of its changes, quick tests first."""
     table = tomllib.loads((TABLES / "survivors.toml").read_text("utf-8"))
     return {one["file"]: tuple(one["tests"]) for one in table["suite"]}
 
@@ -108,7 +108,7 @@ _FLIPPED: Final = {
     "not in": "in",
 }
 _OPERATOR: Final = re.compile(rb"is\s+not|not\s+in|is\b|in\b|[<>=!]=|[<>]")
-# Logging decides nothing, so such calls are not left out.
+# Logging decides nothing, so its calls are not left out.
 _LOG: Final = "_LOGGER"
 
 
@@ -125,7 +125,7 @@ class Edit:
 
 
 class _Finder(ast.NodeVisitor):
-    """Finds every comparison, every number, and every call that could be left out."""
+    """Finds every comparison and every number, and every call that could be left out."""
 
     def __init__(self, source: bytes) -> None:
         self.edits: list[Edit] = []
@@ -144,7 +144,7 @@ class _Finder(ast.NodeVisitor):
 
     @override
     def visit_Compare(self, node: ast.Compare) -> None:
-        """Collect the comparisons that could replace this one."""
+        """Collect the edits that replace an operator of this comparison."""
         terms = [node.left, *node.comparators]
         for left, right in pairwise(terms):
             start, end = self._span(left)[1], self._span(right)[0]
@@ -157,14 +157,14 @@ class _Finder(ast.NodeVisitor):
 
     @override
     def visit_Constant(self, node: ast.Constant) -> None:
-        """Collect the numbers next to this one."""
+        """Collect the edits that replace this number with the next higher and the next lower one."""
         number, span = node.value, self._span(node)
         if isinstance(number, int | float) and not isinstance(number, bool):
             self.edits += [Edit(*span, repr(number + by).encode()) for by in (1, -1)]
 
     @override
     def visit_Expr(self, node: ast.Expr) -> None:
-        """Collect a call that could be left out."""
+        """Collect the edit that leaves this call out."""
         call = node.value.value if isinstance(node.value, ast.Await) else node.value
         if isinstance(call, ast.Call) and not ast.unparse(call).startswith(_LOG):
             self.edits.append(Edit(*self._span(node), b"pass"))
@@ -172,14 +172,14 @@ class _Finder(ast.NodeVisitor):
 
 
 def each_edit(source: bytes) -> list[Edit]:
-    """All changes of a file, in its order."""
+    """Return all edits of a source, in the order of the source."""
     finder = _Finder(source)
     finder.visit(ast.parse(source))
     return sorted(finder.edits, key=lambda edit: (edit.start, edit.new))
 
 
 def line_of(source: bytes, edit: Edit) -> tuple[int, str, str]:
-    """Return the number of the line on which an edit begins, and the changed lines before and after."""
+    """Return the number of the line on which an edit begins, and the edited lines before and after the edit."""
     start = source.rfind(b"\n", 0, edit.start) + 1
     end = source.find(b"\n", edit.end)
     end = len(source) if end < 0 else end
@@ -204,7 +204,7 @@ class Copy:
 
     @contextmanager
     def changed(self, file: str, text: bytes) -> Iterator[None]:
-        """Change a file for the time of the context; `file` is below the integration."""
+        """Change a file while the context lasts; `file` is relative to the integration's folder."""
         path = self.root / COMPONENT / file
         before = path.read_bytes()
         # Python could use the compiled code of one version for the other if both have the same size and time.
@@ -217,7 +217,7 @@ class Copy:
             path.write_bytes(before)
 
     def run(self, tests: Sequence[str]) -> tuple[str, str]:
-        """Run tests; returns the result, and the end of their output."""
+        """Run tests and return the result and the end of their output."""
         child = os.fork()
         if child == 0:
             os._exit(self._run_here(tests))
@@ -231,7 +231,8 @@ class Copy:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
         said = self._output.read_text("utf-8", errors="replace")[-4000:]
-        # Exit code 5: none of the tests is in the short form. A change that prevents imports proves nothing.
+        # Exit code 5: none of the tests is in the short form. A code that is not listed proves nothing: the change may
+        # have prevented imports.
         names = {0: SURVIVED, 1: KILLED, 5: "NO TEST", None: "KILLED BY TIME"}
         return names.get(status, f"BROKEN ({status})"), said
 
@@ -249,7 +250,7 @@ class Copy:
         paths = [f"tests/{one}" for one in tests]
         try:
             return int(pytest.main([*options, folder, *paths]))
-        except BaseException as err:  # noqa: BLE001  # this process is no place for any
+        except BaseException as err:  # noqa: BLE001  # no error may leave the forked process
             print(repr(err))
             return 3
         finally:
@@ -257,13 +258,13 @@ class Copy:
             self._loaded.write_text("\n".join(sys.modules), "utf-8")
 
     def load_all_but_ours(self, tests: Sequence[str]) -> tuple[str, str]:
-        """Run tests without a change, and import what they have imported for the runs that follow."""
+        """Run tests without a change, and import the modules that they used, except ours, for the runs that follow."""
         result = self.run(tests)
         logging.disable()
         with warnings.catch_warnings(action="ignore"):
             for name in self._loaded.read_text("utf-8").split():
                 if name.partition(".")[0] not in OURS:
-                    # Modules that a test itself made cannot be imported.
+                    # Modules that a test has made itself cannot be imported.
                     with suppress(Exception):
                         importlib.import_module(name)
         logging.disable(logging.NOTSET)
@@ -279,7 +280,7 @@ def check_unchanged(copy: Copy, tests: Collection[str]) -> None:
 
 
 def run_by_hand(names: Sequence[str], test_time: int) -> int:
-    """Make the changes of the table whose name contains one of these; returns how many no test notices."""
+    """Make the changes in by_hand.toml whose names contain one of `names`, or all; return the number of failures."""
     chosen = [one for one in by_hand() if not names or any(name in one.name for name in names)]
     results: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -305,7 +306,7 @@ def run_by_hand(names: Sequence[str], test_time: int) -> int:
 
 
 def run_each(file: str, lines: range, test_time: int) -> int:
-    """Make each change of a file on these lines; returns how many are neither noticed nor explained."""
+    """Make each change of a file on these lines; return the number of failures."""
     tests, results = suites()[file], Counter[str]()
     explained = {(one.old, one.new) for one in survivors() if one.file == file}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -329,7 +330,7 @@ def run_each(file: str, lines: range, test_time: int) -> int:
 
 
 def report(results: Counter[str]) -> int:
-    """Print the number of each result; returns how many changes are neither noticed nor explained."""
+    """Print the number of each result; return the number of failures: all results except killed and explained."""
     print(", ".join(f"{number} {result}" for result, number in results.most_common()))
     return sum(number for result, number in results.items() if result not in (KILLED, "explained"))
 

@@ -1,9 +1,10 @@
-"""Asks a real box everything that can be asked without changing anything, and writes the answers without secrets.
+"""Requests everything that can be read from a real box without changing anything; writes the answers without secrets.
 
-One request a second, some twenty in all: the box, its printers in each of the three lists, the condition of printers
-that report one, their drivers' abilities and papers, today's tasks and the last few of them. One JSON file an answer,
-and one with what the integration does not know of them; the folder can be put below tests/api/recorded as it is.
-The ApiKey and the sticker's link are asked for, or taken from LIANKE_API_KEY and LIANKE_QR; they are never written.
+There are about twenty requests, one per second: for the box, its printers in each of the three lists, the condition of
+printers that report it, the abilities and papers of their drivers, today's tasks, and the first few of these tasks one
+by one. The folder gets one JSON file per answer, and one with the parts of the answers that the integration does not
+know; it can be put below tests/api/recorded as it is. The program asks for the ApiKey and the sticker's link, or takes
+them from LIANKE_API_KEY and LIANKE_QR, and never writes them.
 
 Look through the files before you hand them on.
 """
@@ -40,12 +41,12 @@ from custom_components.lianke.api.transport import (
 from custom_components.lianke.api.unknown import Unknown
 from scripts.redact import Redactor
 
-PAUSE = 1.0  # seconds between two requests, at least, unless the server is on this machine
+PAUSE = 1.0  # minimum seconds between two requests, unless the server is on this machine
 MAX_MODELS = 5
 MAX_TASKS = 3
 UNKNOWN_FILE = "unknown.json"
 MAX_TEXT = 2000
-# Fields of a request whose values show what was asked for and nothing about anybody.
+# Fields of a request whose values are recorded, since they show what was requested but nothing about a person.
 ASKED = {"printerModel", "printerType", "usbPort"}
 
 
@@ -59,18 +60,18 @@ class Pace:
 
     @asynccontextmanager
     async def request_slot(self, _purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
-        """Wait for the turn, and pause after it."""
+        """Wait until no other request is under way; pause after this request."""
         async with self._lock:
             yield
             await asyncio.sleep(self._pause)
 
     def too_frequent(self) -> None:
-        """Pause longer, since the service complained."""
+        """Pause longer from now on: the service has answered that requests come too often."""
         self._pause = max(self._pause * 2, 60.0)
 
 
 class RecordingTransport(Transport):
-    """Records each answer before it is parsed, whether that succeeds or not."""
+    """Records each answer before it is parsed, whether parsing succeeds or not."""
 
     def __init__(self, session: aiohttp.ClientSession, book: Book, pace: Pace, server: str) -> None:
         credentials = book.credentials
@@ -154,12 +155,12 @@ class Book:
         self.unknown: list[Unknown] = []
 
     def observe(self, unknown: Unknown) -> None:
-        """Keep what the client does not know: names and shapes, no values."""
+        """Keep a part of an answer that the client does not know: names and shapes, no values."""
         if unknown not in self.unknown:
             self.unknown.append(unknown)
 
     def write(self, asked: Mapping[str, object], raw: bytes) -> None:
-        """Keep an answer, redacted."""
+        """Redact an answer and keep it."""
         text = raw.decode("utf-8", "replace")
         try:
             answer = self._redactor.answer(json.loads(text))
@@ -171,9 +172,10 @@ class Book:
         self._answers.append((f"{number:02d}-{name}.json", f"{content}\n"))
 
     def save(self) -> list[Path]:
-        """Write the files and return their paths; ValueError, and no file, if one would contain a secret.
+        """Write the files and return their paths.
 
-        The last file has the parts of the answers that the client does not know.
+        The last file has the parts of the answers that the client does not know. Raises ValueError, and writes nothing,
+        if any file would contain a secret.
         """
         unknown = [asdict(one) for one in self.unknown]
         content = json.dumps(unknown, indent=2, ensure_ascii=False)
@@ -193,7 +195,7 @@ class Book:
 async def record(
     book: Book, server: str, *, pause: float = PAUSE, say: Callable[[str], None] = print
 ) -> None:
-    """Request everything once, and record refusals, too; AuthenticationError for a wrong key."""
+    """Request everything once, and record refusals as well. Raises AuthenticationError if the key is wrong."""
     async with aiohttp.ClientSession() as session:
         client = Recorder(session, book, Pace(pause), server)
 

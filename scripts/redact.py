@@ -1,8 +1,8 @@
 """Removes secrets and personal data from the service's answers and keeps their shape.
 
-Only what is known to be harmless stays: numbers, names of models, papers and states, the vendor's messages. Other texts
-and all ids are replaced by invented ones of the same shape. The same text always gets the same replacement, so that
-references still match. leaks() finds replaced texts afterwards.
+Only values that are known to be harmless stay: numbers, names of models, papers and states, the vendor's messages. All
+other texts and all ids are replaced with invented texts of the same shape. The same text always gets the same
+replacement, so that references still match. `leaks` tells whether a redacted text still contains a replaced text.
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ HARMLESS = frozenset(
         "state", "status", "task_state",
     }
 )  # fmt: skip
-# Blocks of a driver; their names and values come from the driver.
+# Blocks of an answer that describe a driver; the names and values in them come from the driver.
 HARMLESS_BLOCKS = frozenset({"capabilities", "devmode", "devicecontext"})
 MESSAGES = frozenset({"msg", "message", "reason"})
-# Fields that identify something. A paper's id is a constant of Windows.
+# Fields that identify something, except a paper's id, which is a constant of Windows.
 IDS = re.compile(r"(^|_)(id|uid|key|hash|phone|mobile|serial|sn)$", re.IGNORECASE)
 NO_IDS = frozenset({"paper_id"})
-# A `name` next to one of these fields is a paper's, a colour's or a tray's; elsewhere it may be a room's or a person's.
+# A `name` next to one of these fields names a paper, a color or a tray; any other may name a room or a person.
 BESIDE_NAMES = HARMLESS_BLOCKS | frozenset(
     {"paper_id", "width", "height", "level", "levels", "color", "colors"}
 )
@@ -51,7 +51,7 @@ SHORTEST_LEAK = 6
 
 
 class Redactor:
-    """Replaces what must not be published; one for all answers of a recording."""
+    """Replaces what must not be published. One redactor serves all answers of a recording."""
 
     def __init__(self, known: tuple[str, ...]) -> None:
         """`known` are secrets to look for in every text."""
@@ -74,24 +74,25 @@ class Redactor:
         return self._text_of(str(value), key, harmless=harmless)
 
     def message(self, text: str) -> str:
-        """Redact a text that people wrote: whatever looks like an address, a number or a key."""
+        """Redact a text that people wrote: replace whatever looks like an address, a number or a key."""
         for name in sorted(self._names, key=len, reverse=True):
             text = text.replace(name, self._invent(name))
         return IN_TEXT.sub(self._replaced, self._without_known(text))
 
     def leaks(self, text: str) -> bool:
-        """Whether a text contains a known secret, or anything that was replaced."""
+        """Whether a text contains a known secret, or any text that was replaced."""
         return any(one in text for one in self._hidden if len(one) >= SHORTEST_LEAK)
 
     def _mapping(self, value: Mapping[str, object], *, harmless: bool) -> dict[str, object]:
-        # A printer's name is its model, or invented by its owner.
+        # A printer's name is its model, or its owner has invented it.
         model = value.get("driver_name") or value.get("drivce_name")
         named = harmless or bool(BESIDE_NAMES & {str(key).lower() for key in value})
         return {
             self.message(str(key)): (
                 item
                 if (key in {"printer_name", "name"} and item == model)
-                # A vendor that begins the model's name is a maker; otherwise it may be the owner's words.
+                # If the model's name begins with the vendor, the vendor is a maker; otherwise it may be the owner's
+                # words.
                 or (key == "vendor" and item and str(model or "").startswith(f"{item} "))
                 else self.answer(item, str(key), harmless=True)
                 if (str(key).lower() == "name" and named)

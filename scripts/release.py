@@ -1,13 +1,13 @@
-"""Checks, packs and describes a release: what the workflow of a tag does, and what can be tried before.
+"""Checks, packs and describes a release: the workflow that runs for a tag calls this, and anybody can try it before.
 
   check TAG       the tag is the manifest's version, and both changelogs describe it
   notes VERSION   the text of the release: what changed, in both languages
   pack FILE       the zip that Home Assistant's Marketplace and HACS install
-  sbom FILE       what is in that zip of others, and which packages Home Assistant installs for it (CycloneDX, JSON)
+  sbom FILE       other people's packages in that zip, and those that Home Assistant installs for it (CycloneDX, JSON)
 
-The zip has what lies below custom_components/lianke and git does not ignore, in order and with one time, so that the
-same content gives the same bytes. So does the list of packages, which is made here and not by a tool of others: nothing
-but this repository's code runs in the job that may write.
+The zip has all files below custom_components/lianke that git does not ignore, sorted and all with one time, so that the
+same content gives the same bytes. The same content also gives the same list of packages. The list is made here and not
+by somebody else's tool, because only this repository's code runs in the job that may write.
 """
 
 import argparse
@@ -27,17 +27,18 @@ import zipfile
 ROOT = Path(__file__).resolve().parents[1]
 INTEGRATION = Path("custom_components", "lianke")
 CHANGELOGS = ("CHANGELOG.md", "docs/zh-Hans/CHANGELOG.md")
-# Versions that Home Assistant accepts of a custom integration and can compare; 0.2.0b1 is a beta.
+# Versions of a custom integration that Home Assistant accepts and can compare; 0.2.0b1 is a beta.
 VERSION = re.compile(r"\d+\.\d+\.\d+(?P<before>(?:a|b|rc)\d+|\.dev\d+)?")
 NO_GIT = (OSError, subprocess.CalledProcessError)
 # The earliest time that a zip can store.
 TIME = (1980, 1, 1, 0, 0, 0)
 NOT_SHIPPED = ("__pycache__", ".pyc")
-# Imports of packages in a module of the card, up to the package's name; types leave nothing in the bundle.
+# Imports of packages in a module of the card, up to the package's name. Imports of types are left out, since they leave
+# nothing in the bundle.
 IMPORT = re.compile(r'^import (?!type\b)[^;]*?from "(@[^/"]+/[^/"]+|[^."][^/"]*)', re.MULTILINE)
 TYPES = "@types/"
-# A line break inside a paragraph: the next line is not empty and begins no list item, heading, table, quotation or
-# code.
+# A line break inside a paragraph: the next line is not empty, and does not begin a list item, heading, table, quotation
+# or code.
 GOES_ON = re.compile(r"(?<=\S)\n *(?!- |#+ |[|>\s]|```)")
 
 
@@ -51,7 +52,7 @@ def manifest_version(root: Path = ROOT) -> str:
 
 
 def section(name: str, version: str, root: Path = ROOT) -> str:
-    """Read a changelog's section about a version; ReleaseError if there is none or it is empty."""
+    """Return a changelog's section about a version. Raises ReleaseError if there is none or it is empty."""
     text = (root / name).read_text("utf-8")
     found = re.search(
         rf"^## {re.escape(version)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
@@ -62,13 +63,13 @@ def section(name: str, version: str, root: Path = ROOT) -> str:
 
 
 def is_prerelease(version: str) -> bool:
-    """Whether a version precedes the one of its number, as 0.2.0b1 precedes 0.2.0."""
+    """Whether a version is a prerelease, as 0.2.0b1 is one of 0.2.0."""
     found = VERSION.fullmatch(version)
     return found is not None and found["before"] is not None
 
 
 def check(tag: str, root: Path = ROOT) -> str:
-    """Check that tag, manifest and changelogs agree, and return the version; ReleaseError otherwise."""
+    """Check that tag, manifest and changelogs agree, and return the version. Raises ReleaseError if they do not."""
     version = manifest_version(root)
     if tag != version:
         raise ReleaseError(f"The tag is {tag}, the manifest says {version}.")
@@ -82,7 +83,7 @@ def check(tag: str, root: Path = ROOT) -> str:
 
 
 def notes(version: str, root: Path = ROOT) -> str:
-    """Write the text of a release in both languages; ReleaseError if one is missing.
+    """Return the text of a release in both languages. Raises ReleaseError if a changelog says nothing about it.
 
     Each paragraph becomes one line, since GitHub shows line breaks as they are written.
     """
@@ -94,7 +95,7 @@ def notes(version: str, root: Path = ROOT) -> str:
 
 
 def shipped(root: Path = ROOT) -> list[Path]:
-    """Files of the integration that git does not ignore, below its folder."""
+    """Return the files of the integration that git does not ignore, relative to its folder."""
     folder = root / INTEGRATION
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."]
     try:
@@ -112,7 +113,7 @@ def shipped(root: Path = ROOT) -> list[Path]:
 
 
 def pack(target: Path, root: Path = ROOT) -> int:
-    """Write the zip; returns how many files it has."""
+    """Write the zip and return how many files it has."""
     files = shipped(root)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in files:
@@ -124,7 +125,7 @@ def pack(target: Path, root: Path = ROOT) -> int:
 
 
 def bundled(root: Path = ROOT) -> dict[str, dict[str, Any]]:
-    """Entries of package-lock.json for the packages that the card's bundle is built from, by name."""
+    """Return the entries of package-lock.json for the packages that the card's bundle is built from, by name."""
     folder = root / "frontend"
     locked = json.loads((folder / "package-lock.json").read_text("utf-8"))["packages"]
     sources = sorted((folder / "src").rglob("*.ts"))
@@ -188,7 +189,8 @@ def bill_of_materials(root: Path = ROOT) -> dict[str, Any]:
         "dependencies": [
             {"ref": subject["bom-ref"], "dependsOn": [one["bom-ref"] for one in components]}
         ],
-        # Packages bring libraries in other languages, and one of them a small package, which are not listed.
+        # Not listed: the libraries in other languages that packages contain, and a small package that one of them
+        # needs.
         "compositions": [{"aggregate": "incomplete", "assemblies": [subject["bom-ref"]]}],
     }
 

@@ -1,8 +1,9 @@
 """Makes a website of the READMEs, the manual and other pages of the repository: `scripts/website`.
 
-Each page is a file that GitHub shows as well; none is written for the site alone. Links between files become links
-between pages, or to GitHub for files that are no page. Pictures are copied. Badges, which would be loaded from other
-hosts, become words. English is at the top, Chinese in zh-Hans, each with a search of its own.
+Each page is a file that GitHub shows as well; no page is written for the site alone. Links between files become links
+between pages, or links to GitHub if the other file is not a page. Pictures are copied. Badges, which would be loaded
+from other hosts, become words. The English pages are in the top folder, the Chinese pages in zh-Hans; each language has
+a search of its own.
 """
 
 import logging
@@ -16,7 +17,7 @@ import tempfile
 from typing import Any, Final
 from urllib.parse import unquote
 
-# Stops the notice about the generator's successor at every build.
+# Prevents the notice about the generator's successor at every build.
 os.environ["NO_MKDOCS_2_WARNING"] = "1"
 
 from mkdocs.commands.build import build
@@ -29,7 +30,7 @@ IMAGES: Final = ".github/images"
 # Where the Chinese half of a file in both languages begins.
 HALVES: Final = "\n---\n\n# "
 
-# For each language: its folder, its pages besides the manual's, and words of the frame around each page.
+# For each language: its folder, its pages that are not in the manual, and the words of the frame around each page.
 LANGUAGES: Final[dict[str, dict[str, Any]]] = {
     "en": {
         "theme": "en",
@@ -99,7 +100,7 @@ class Site:
     def _outside_of_code(self, text: str, source: str) -> str:
         if text.startswith("```"):
             return text
-        # [![words](picture elsewhere)](where) is a badge: a button on a line of its own, otherwise a word.
+        # [![words](picture elsewhere)](where) is a badge. On a line of its own it becomes a button, otherwise a word.
         badge = r"\[!\[([^\]]*)\]\(https?://[^)]*\)\]\(([^)]*)\)"
         text = re.sub(rf"^{badge}$", r"[\1](\2){ .md-button }", text, flags=re.MULTILINE)
         text = re.sub(rf"{badge}(?= \[!)", r"[\1](\2) ·", text)
@@ -116,12 +117,12 @@ class Site:
         return re.sub(r"^ {2,3}(?=[-*] )", "    ", text, flags=re.MULTILINE)
 
     def _twin(self, page: str) -> str:
-        """Link to a page in the other language, relative to the pages of this one."""
+        """Return the address of a page in the other language, relative to the pages of this language."""
         up = "../" if self.words["folder"] else ""
         return f"{up}{LANGUAGES[self.twin]['folder']}{page}"
 
     def _link(self, words: str, link: str, source: str) -> str:
-        """Turn a file's link into one of its page."""
+        """Turn a link between files into a link between pages, or to GitHub."""
         if re.match(r"[a-z]+:|#", link):
             return f"[{words}]({unquote(link) if link.startswith('#') else link})"
         path, hashed, name = link.partition("#")
@@ -129,7 +130,7 @@ class Site:
         if target in (here := pages(self.language)):
             return f"[{words}]({here[target].replace('.html', '.md')}{hashed}{unquote(name)})"
         if target in (there := pages(self.twin)):
-            # The generator would look for it among this language's files and fail.
+            # The generator would look for a Markdown link among this language's files and fail.
             return f'<a href="{self._twin(there[target])}{hashed}{name}">{words}</a>'
         if not (ROOT / target).exists():
             raise SystemExit(f"{source}: {link} leads nowhere")
@@ -153,7 +154,7 @@ class Site:
             title, _, rows = part.partition("\n")
             entries = re.findall(r"^- \[([^\]]+)\]\(([^)]+)\)", rows, re.MULTILINE)
             found.append({title: [{name: path} for name, path in entries]})
-        # Without titles: each page's own title is used.
+        # These pages have no titles here, so that their own titles are used.
         more = [page.replace(".html", ".md") for page in self.words["pages"].values()]
         found.append({self.words["project"]: more[1:]})
         return found
@@ -175,7 +176,7 @@ class Site:
                 "name": "material",
                 "custom_dir": str(ROOT / "docs" / "theme"),
                 "language": words["theme"],
-                # The reader's system has fonts: nothing is loaded from other hosts.
+                # Use the fonts of the reader's system: nothing is loaded from other hosts.
                 "font": False,
                 "logo": "images/logo.png",
                 "favicon": "images/logo.png",
@@ -198,7 +199,7 @@ class Site:
                     {"icon": "fontawesome/brands/github", "link": REPOSITORY, "name": "GitHub"}
                 ],
             },
-            # Makes the index in which docs/theme searches.
+            # Makes the index that the search of docs/theme uses.
             plugins=["search"],
             extra_javascript=["search.js"],
             extra_css=["site.css"],

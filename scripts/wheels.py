@@ -1,7 +1,8 @@
 """Measures which prebuilt wheels the integration's requirements have: `scripts/wheels`.
 
-Installs each for every system that Home Assistant runs on, into a folder of its own and without building anything.
-Writes version, tags of the wheel and bytes on disk to tests/wheels.json, which the manual quotes.
+Installs each requirement for every system that Home Assistant runs on, each time into an empty folder and without
+building anything. Writes its version, the tags of its wheel and its bytes on disk to tests/wheels.json, from which the
+manual quotes.
 """
 
 from datetime import UTC, datetime
@@ -28,12 +29,12 @@ SYSTEMS = {
     "glibc aarch64": "aarch64-manylinux_2_28",
     "glibc x86_64": "x86_64-manylinux_2_28",
 }
-# Home Assistant has these already, in versions of its own.
+# Packages that Home Assistant has already, in versions of its own.
 HOME_ASSISTANT = {"packaging", "pillow"}
 
 
 def measure(uv: str, requirement: str, platform: str) -> dict[str, object] | None:
-    """Install a requirement for a system; returns what was installed, None without a prebuilt wheel."""
+    """Install a requirement for a system and return what was installed; None if there is no prebuilt wheel."""
     with tempfile.TemporaryDirectory() as folder:
         command = [uv, "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--no-config"]
         command += ["--python-version", PYTHON, "--python-platform", platform, "--target", folder]
@@ -51,7 +52,7 @@ def measure(uv: str, requirement: str, platform: str) -> dict[str, object] | Non
 
 
 def brings(name: str) -> set[str]:
-    """Name the packages that an installed one depends on."""
+    """Return the names of the packages that an installed package depends on."""
     asked = [Requirement(text) for text in metadata(name).get_all("Requires-Dist", [])]
     return {
         canonicalize_name(one.name)
@@ -66,7 +67,7 @@ def main(uv: str) -> None:
     brought = sorted({one for name in names for one in brings(name)} - set(names) - HOME_ASSISTANT)
     found = {
         name: {
-            # The tests' versions, some of which Home Assistant determines.
+            # The versions in the tests' environment, some of which Home Assistant determines.
             system: measure(uv, f"{name}=={version(name)}", platform)
             for system, platform in SYSTEMS.items()
         }
