@@ -3,11 +3,11 @@
 #
 #   need_environment tests|demo   makes or renews .venv-tests or .venv-demo and sets $environment to its folder
 #   need_debian PACKAGE:PROBE …   installs missing packages, for root on Debian only; PROBE is a command or a file
-#   need_zbar                     installs the library that reads QR codes in pictures; succeeds without it, too
+#   need_zbar                     installs the library that reads QR codes in pictures; succeeds even if it cannot
 #
 # An installed uv or Python is used. What is missing goes into ${XDG_CACHE_HOME:-~/.cache}/lianke and into the clone;
-# only need_debian changes the system's packages. An environment that is up to date costs a few milliseconds: a stamp in
-# it is a checksum of what it was made from.
+# only need_debian changes the system's packages. An environment that is up to date costs a few milliseconds: its stamp,
+# a checksum of what it was made from, still matches.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/lianke
@@ -18,7 +18,7 @@ python_packages='python3.14-minimal libpython3.14-minimal libpython3.14-stdlib l
   libpython3.14-dev libc6 libgcc-s1 libstdc++6 libssl3t64 libsqlite3-0 libffi8 libexpat1 zlib1g libbz2-1.0 liblzma5
   libzstd1 libuuid1 libncursesw6 libtinfo6 libreadline8t64 libdb5.3t64'
 
-# Prints a program's line of scripts/requirements_tools.txt, with its version, so that everybody gets the same one.
+# Prints a program's line of scripts/requirements_tools.txt, which has its version, so that everybody gets the same.
 tool() { grep "^$1==" "$root/scripts/requirements_tools.txt"; }
 
 say() { printf '%s\n' "$*" >&2; }
@@ -93,14 +93,14 @@ END
 
 debian_suite() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 
-# Prints the Debian mirror of this machine, in whichever format its sources are written.
+# Prints the Debian mirror of this machine, whatever the format of its package sources.
 debian_mirror() {
   apt-get --print-uris update 2>/dev/null | sed -n "s|^'\(https\{0,1\}://.*\)/dists/[a-z]*/InRelease'.*|\1|p" |
     grep -v -m 1 security
 }
 
-# unpack_debian [--with-dependencies] SUITE DIR PACKAGE…: unpacks packages of a Debian suite below DIR, as any user, with
-# package lists of its own; --with-dependencies adds the dependencies that this machine lacks.
+# unpack_debian [--with-dependencies] SUITE DIR PACKAGE…: unpacks packages of a Debian suite below DIR. It works for any
+# user, since it has its own package lists. --with-dependencies adds the dependencies that this machine lacks.
 unpack_debian() (
   local suite dir work mirror keys options packages deb dependencies=''
   if [ "$1" = --with-dependencies ]; then dependencies=1 && shift; fi
@@ -129,7 +129,7 @@ unpack_debian() (
   for deb in *.deb; do dpkg-deb -x "$deb" "$dir" || return 1; done
 )
 
-# Sets $uv: the one on the path, otherwise one from the Python package index, by whichever pip there is.
+# Sets $uv to the uv on the path, otherwise to one that it installs from the Python package index with any pip it finds.
 find_uv() {
   local wheels
   uv=$(command -v uv || true)
@@ -153,14 +153,15 @@ find_uv() {
   [ -x "$uv" ] || die 'uv could not be installed. Please install uv or pip, then try again.'
 }
 
-# Prints the interpreter's path if it is new enough and has its headers, since some packages are compiled.
+# Prints the path of an interpreter if it is new enough and has its headers, since some packages are compiled.
 accept_python() {
   "$1" -c 'import os, sys, sysconfig
 ok = (3, 14, 2) <= sys.version_info[:3] < (3, 15)
 print(sys.executable) if ok and os.path.exists(sysconfig.get_path("include") + "/Python.h") else sys.exit(1)' 2>/dev/null
 }
 
-# Sets $python: one of this machine's, otherwise uv's download, otherwise the next Debian's, unpacked in the cache.
+# Sets $python to a Python of this machine, otherwise to one that uv downloads, otherwise to the Python of the next
+# Debian, unpacked in the cache.
 find_python() {
   local private=$cache/python candidate
   find_uv
@@ -202,8 +203,9 @@ unpack_python() {
   mv "$dir.new" "$dir"
 }
 
-# Sets $CXX unless there is a g++: Home Assistant's voice packages have no wheels for Python 3.14 and are compiled. Root
-# on Debian gets Debian's g++, anybody else the compiler of the ziglang package, kept in the cache.
+# Makes sure that there is a C++ compiler: Home Assistant's voice packages have no wheels for Python 3.14 and are
+# compiled. Without g++, root on Debian gets Debian's g++; for anybody else $CXX is set to the compiler of the ziglang
+# package, kept in the cache.
 find_compiler() {
   local dir=$cache/compiler
   if command -v g++ >/dev/null || [ -n "${CXX:-}" ]; then return; fi
@@ -227,7 +229,7 @@ END
   export CXX=$dir/c++
 }
 
-# install ARGUMENT…: uv pip install into $environment; compilers find the headers of the unpacked Python.
+# install ARGUMENT…: runs uv pip install for $environment. CPATH lets compilers find the headers of an unpacked Python.
 install() {
   local base
   [ -n "${uv:-}" ] || find_uv
@@ -241,7 +243,7 @@ own_requirements() {
     "$root/custom_components/lianke/manifest.json"
 }
 
-# Prints the package with the font for Chinese watermarks; the integration's code names it.
+# Prints the name of the package with the font for Chinese watermarks, as it stands in the integration's code.
 font_package() {
   sed -n 's/^FONT_PACKAGE: Final = "\(.*\)"$/\1/p' "$root/custom_components/lianke/documents/sheets.py"
 }
@@ -260,7 +262,7 @@ is_ready() {
 need_environment() {
   environment=$root/.venv-$1
   if ! is_ready; then
-    # One at a time, if flock exists: two scripts may start together.
+    # Two scripts may start together: only one of them makes the environment, if flock exists.
     (
       if command -v flock >/dev/null; then flock 9; fi
       if ! is_ready; then
@@ -273,7 +275,7 @@ need_environment() {
   use_private_zbar
 }
 
-# make_environment PURPOSE FOLDER: the folder is for temporary files.
+# make_environment PURPOSE FOLDER: makes $environment for tests or the demo; FOLDER is for temporary files.
 make_environment() {
   local purpose=$1 work=$2
   find_python
@@ -287,14 +289,14 @@ make_environment() {
     find_compiler
     set -- --default calendar history isal local_todo logbook mcp_server shopping_list todo
   fi
-  # The simulator draws documents and QR codes with these, in the tests' versions.
+  # The simulator draws documents and QR codes with these packages; they get the versions of the tests.
   grep -E '^(pypdfium2|segno)==' "$root/requirements_test.txt" >"$work/simulator"
   own_requirements >"$work/own"
   "$environment/bin/python" "$root/scripts/hass_requirements.py" "$@" >"$work/hass"
   install -r "$work/own" -r "$work/hass" -r "$work/simulator" \
     -c "$(echo "$environment"/lib/python3.*/site-packages/homeassistant/package_constraints.txt)" ||
     die "The environment for the $purpose is incomplete."
-  # Home Assistant installs it for the first Chinese watermark, but installs nothing while tests run.
+  # Home Assistant installs the font for the first Chinese watermark, but installs nothing while tests run.
   install "$(font_package)" || say 'The font for Chinese watermarks could not be brought.'
   stamp >"$environment/stamp"
 }

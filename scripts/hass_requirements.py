@@ -1,10 +1,10 @@
-"""Prints what Home Assistant's own integrations need, one requirement a line, for the environment it runs in.
+"""Prints the requirements of Home Assistant's own integrations, one per line, for the environment that it runs in.
 
 Usage: hass_requirements.py [--default] [INTEGRATION …]
 
-Home Assistant sets up its default integrations and all base platforms at every start and installs their requirements
-then. The demo and the end-to-end tests install nothing, so their environment gets them beforehand: --default stands for
-all of those. Dependencies of integrations are added.
+At every start, Home Assistant sets up its default integrations and all base platforms, and installs their requirements.
+The demo and the end-to-end tests install nothing, so their environment gets these requirements beforehand: --default
+stands for all these integrations. The dependencies of every integration are included.
 """
 
 import json
@@ -20,7 +20,7 @@ CUSTOM = Path(__file__).resolve().parents[1] / "custom_components"
 
 
 def requirements(domains: set[str]) -> list[str]:
-    """Collect the requirements of integrations and all they depend on, sorted; KeyError for an unknown name."""
+    """Return the requirements of integrations and of all their dependencies. Raises KeyError for an unknown name."""
     found: set[str] = set()
     seen: set[str] = set()
     waiting = sorted(domains)
