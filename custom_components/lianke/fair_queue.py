@@ -1,4 +1,4 @@
-"""A queue for what only a few may do at the same time; users, boxes and devices take turns."""
+"""A queue for work that only a few may do at the same time; users, boxes and devices take turns."""
 
 import asyncio
 from collections import Counter
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, Self
 
-# The queue remembers the last turns of this many owners.
+# Maximum number of owners whose last turns a queue remembers.
 MAX_OWNERS: Final = 1000
-# Seconds. The event loop may fire a shorter timer a moment too early.
+# Shortest time of the timer in seconds: the event loop may fire a shorter timer a moment too early.
 SHORTEST_WAIT: Final = 0.01
 
 
-# A user, None for all automations; or a group and one of its members.
+# The owner of some work: a user, None for all automations; or the name of a group and one of its members.
 type Owner = tuple[str | None, ...]
 
 
 def lan_owner(device: str) -> Owner:
-    """Name the owner of what a device of the home network sends. All devices together have turns like one user."""
+    """Return the owner of work for a device of the home network. All devices together get as many turns as one user."""
     return "lan", device
 
 
@@ -28,9 +28,10 @@ class NoPlaceError(Exception):
 
 
 class Turns:
-    """Remembers the order of turns. Sort owners by `last` to get the one whose turn was longest ago first.
+    """Remembers the order of turns. Sort owners by `last` to put the owner whose turn was longest ago first.
 
-    A tuple is a member of the group that its other parts name: groups take turns like owners, and so do their members.
+    An owner that is a tuple is a member of the group that all but its last part name. Groups take turns like owners,
+    and so do the members of a group.
     """
 
     def __init__(self) -> None:
@@ -45,14 +46,17 @@ class Turns:
                 del self._last[next(iter(self._last))]
 
     def last(self, owner: Hashable) -> list[int]:
-        """Return numbers that grow with time: the last turns of the owner's groups, then its own; 0 for no turn yet."""
+        """Return the numbers of the last turns of the owner's groups and the owner.
+
+        Later turns have higher numbers; 0 means that there was no turn yet.
+        """
         return [self._last.get(one, 0) for one in _with_groups(owner)]
 
 
 def _with_groups(owner: Hashable) -> list[Hashable]:
     if not isinstance(owner, tuple):
         return [owner]
-    # The largest group first.
+    # The largest group comes first.
     return [owner[:length] for length in range(1, len(owner) + 1)]
 
 
@@ -62,27 +66,28 @@ class QueuePlace:
 
     queue: FairQueue
     owner: Hashable
-    # By key: how many places may be held at a time by all that have this key.
+    # By key, how many places may be held at a time by all that have the same key.
     limits: Mapping[Hashable, int]
     rank: int
     turn: asyncio.Future[None]
     is_kept: bool = False
 
     def keep(self) -> Self:
-        """Keep the place after its block ends; the holder must then call `give_back`."""
+        """Keep the place after the `async with` block; the holder must then call `give_back`."""
         self.is_kept = True
         return self
 
     def give_back(self) -> None:
-        """Let the next one have the place. A second call does nothing."""
+        """Free the place for the next in line. A second call does nothing."""
         self.queue.give_back(self)
 
 
 class FairQueue:
-    """Hands out `places`, at most `max_per_owner` of them to one owner.
+    """Hands out places: `places` in all, at most `max_per_owner` to one owner.
 
-    The owner whose last turn was longest ago goes first; among equals, who came first. A holder never loses its place,
-    so that limit holds even while nobody else waits: whoever comes next finds the other places free.
+    The owner whose last turn was longest ago goes first; among equals, the owner who came first. A holder never loses
+    its place, so the limit of an owner applies even while nobody else waits: another owner who comes then finds free
+    places.
     """
 
     def __init__(
@@ -97,7 +102,8 @@ class FairQueue:
     ) -> None:
         """`max_waiting` is how many may wait, `max_waiting_per_owner` how many of one owner.
 
-        To limit a rate, `opens_in` returns the seconds until a free place may be taken; `on_turn` gets each taken one.
+        To limit a rate, `opens_in` returns the seconds until a free place may be taken; `on_turn` is called with each
+        place when it is taken.
         """
         self._opens_in = opens_in
         self._on_turn = on_turn
@@ -134,10 +140,10 @@ class FairQueue:
         rank: int = 0,
         max_wait: float | None = None,
     ) -> AsyncIterator[QueuePlace]:
-        """Hold a place. Raises NoPlaceError.
+        """Wait for a place, and hold it in the `async with` block. Raises NoPlaceError.
 
-        `extra_limits`, by key: how many places may be held at a time by all that name the same key. A smaller `rank`
-        goes first. `max_wait` is in seconds: 0 means not to wait, None to wait for ever.
+        `extra_limits`: by key, how many places may be held at a time by all that name the same key. A smaller `rank`
+        goes first. `max_wait`: seconds; 0 means not to wait, None to wait for ever.
         """
         turn = asyncio.get_running_loop().create_future()
         mine = QueuePlace(self, owner, {**self._limits(owner), **(extra_limits or {})}, rank, turn)
@@ -158,7 +164,7 @@ class FairQueue:
                 self.give_back(mine)
 
     def give_back(self, place: QueuePlace) -> None:
-        """Let the next one have a place; or leave the line, if it is still waiting."""
+        """Free a place for the next in line. If the place is still waited for, leave the line instead."""
         if place in self._held:
             self._held.remove(place)
             self._counts -= Counter(place.limits.keys())
@@ -186,7 +192,7 @@ class FairQueue:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        # A waiting task that was canceled just now has not left the line yet: its future is done, so it is skipped.
+        # A waiter that was canceled just now has not left the line yet: its future is done, so skip it.
         while fitting := [
             one for one in self._waiting if not one.turn.done() and self._fits(one.limits)
         ]:

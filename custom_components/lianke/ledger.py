@@ -1,13 +1,13 @@
-"""Everything that must survive a power cut, for all boxes: each record once on disk, and a queue of changes to records.
+"""The records of all boxes that must survive a power cut, and the queue of changes to them.
 
-`committed` is what is on disk: report only that to anybody outside. `latest` is what the queued changes will make of
-it: base decisions on that. A change is one function of a View of all records. It checks its precondition and writes its
-result, so nothing can come in between. Changes are made in the order in which they are asked for. Those that arrive
-while the disk is busy share the next transaction.
+`committed` has the records as they are on disk: report only these to the outside. `latest` has the records as the
+queued changes will make them: base decisions on these. A change is one function of a View of all records. It checks its
+precondition and writes its result in one step, so no other change can come in between. Changes are made in the order in
+which they are requested. Changes requested while the disk is busy share the next transaction.
 
 If the disk refuses a *decision*, the decision is dropped, and the changes made after it are made again without it. A
 *report* cannot be dropped, since what it reports has already happened: it stays queued and is tried again. In both
-cases whoever asked gets the error.
+cases the caller gets the error.
 """
 
 import asyncio
@@ -45,18 +45,18 @@ from .ledger_file import (
 
 _LOGGER = logging.getLogger(__name__)
 
-# s until a refused transaction is tried again; doubled after each refusal, up to the second number.
+# First and longest wait in seconds before a refused transaction is tried again; each refusal doubles the wait.
 RETRY_AFTER: Final = 1.0
 RETRY_AT_MOST: Final = 30.0
-# s without a change until SQLite's write-ahead log is moved into the database.
+# Seconds without a change after which SQLite's write-ahead log is moved into the database.
 IDLE: Final = 5.0
-# s that closing waits for a disk that hangs.
+# Maximum seconds that closing waits for a disk that hangs.
 CLOSE_TIME: Final = 10.0
-# A start reads what changed within this time, which is how far back the cloud's list of tasks reaches.
+# A start reads the records that changed within this time, which is as far back as the cloud's list of tasks goes.
 RECENT: Final = timedelta(hours=48)
 
 
-# The name of a kind, and a box.
+# The name of a kind of record, and the id of a box.
 type TableName = tuple[str, str]
 
 
@@ -69,39 +69,39 @@ class Table[T]:
     name: TableName = field(init=False)
 
     def __post_init__(self) -> None:
-        # A frozen dataclass allows assignment in no other way.
+        # A field of a frozen dataclass cannot be assigned in any other way.
         object.__setattr__(self, "name", (self.kind.name, self.box))
 
 
 @dataclass(frozen=True, slots=True)
 class RecordChange[T]:
-    """What one change made of one record; None where the record did not exist or no longer does."""
+    """A record before and after a change; None where it did not exist before, or does not exist afterwards."""
 
     old: T | None
     new: T | None
 
 
 class _UnreadRecord[T]:
-    """A record that the start did not read. `committed` and `latest` share it, so it is read once."""
+    """A record that the start did not read. `committed` and `latest` share it, so it is read only once."""
 
     __slots__ = ("_key", "_kind", "_unreadable", "_value", "text")
 
     def __init__(self, table: Table[T], record_id: str, text: str, unreadable: set[str]) -> None:
         self._kind = table.kind
-        # None once the record is read.
+        # The record's text; None once the record is read.
         self.text: str | None = text
         self._value: T | None = None
-        # Its id is added to the unread ones if this version cannot read the record.
+        # If this version cannot read the record, its id is added to `_unreadable`.
         self._key, self._unreadable = record_id, unreadable
 
     def read(self) -> T | None:
-        """Return the record; None where this version cannot read it."""
+        """Return the record; None if this version cannot read it."""
         if self.text is not None:
             self.settle(_read_one(self._kind, self.text))
         return self._value
 
     def settle(self, value: T | None) -> None:
-        """Store what was read; None if this version cannot read it."""
+        """Store the record that was read; None means that this version cannot read it."""
         if self.text is not None:
             self.text, self._value = None, value
             if value is None:
@@ -109,7 +109,7 @@ class _UnreadRecord[T]:
 
 
 class Records[T](Mapping[str, T]):
-    """The records of a table, oldest first. Those that the start skipped are read here at the first access."""
+    """The records of a table, oldest first. Records that the start skipped are read at the first access."""
 
     def __init__(self, known: dict[str, T | _UnreadRecord[T]]) -> None:
         self._known: dict[str, Any] = known
@@ -150,7 +150,7 @@ class Records[T](Mapping[str, T]):
 
     @property
     def already_read(self) -> Collection[T]:
-        """The records that need no reading now: those that the start read, and those changed since."""
+        """The records that need not be read any more: those that the start read, and those read or changed since."""
         if not self.unread_records:
             return self._known.values()
         return [value for key, value in self._known.items() if key not in self.unread_records]
@@ -182,11 +182,11 @@ type AllRecords = dict[TableName, Records[Any]]
 
 @dataclass(slots=True)
 class View:
-    """All records as one change finds them; the change writes here."""
+    """All records as one change finds them; the change writes its results here."""
 
     records: AllRecords
     staged: set[RowKey]
-    # When the change was first asked for; the same if it is made again after a refusal.
+    # When the change was first requested; the same if it is made again after a refusal.
     now: datetime
     written: dict[RowKey, Any] = field(default_factory=dict)
 
@@ -198,7 +198,7 @@ class View:
         return self.records[table.name].get(record_id)
 
     def all[T](self, table: Table[T]) -> Iterator[T]:
-        """Yield the records of a table, oldest first, new ones last."""
+        """Yield the records of a table, oldest first, new records last."""
         written = {
             key.record_id: value for key, value in self.written.items() if key[:2] == table.name
         }
@@ -210,7 +210,11 @@ class View:
     def put[T](
         self, table: Table[T], record_id: str, value: T, *, staged: bool | None = None
     ) -> None:
-        """Write a record. A staged one is reported to nobody and dropped by a restart; None keeps its present state."""
+        """Write a record.
+
+        `staged`: the record is reported to nobody, and a restart drops it; None leaves the record staged or not, as it
+        was.
+        """
         key = RowKey(*table.name, record_id)
         self.written[key] = value
         if staged is not None:
@@ -238,12 +242,12 @@ class _QueuedChange:
 
 
 class Ledger:
-    """The queue of changes, in the event loop. `LedgerFile` does the blocking work."""
+    """The queue of changes. It runs in the event loop; `LedgerFile` does the blocking work."""
 
     def __init__(self, hass: HomeAssistant, root: Path) -> None:
         self._hass = hass
         self._file = LedgerFile(root)
-        # Rows of tables that are not loaded yet, and the keys of those that a start can skip.
+        # Rows of tables that are not loaded yet, and the keys of the rows that a start can skip.
         self._rows: defaultdict[TableName, list[tuple[str, str]]] = defaultdict(list)
         self._not_needed: AbstractSet[RowKey] = frozenset()
         self._unreadable: dict[TableName, set[str]] = {}
@@ -251,15 +255,16 @@ class Ledger:
         self._loading = asyncio.Lock()
         self._committed: AllRecords = {}
         self._latest: AllRecords = {}
-        # Records on disk that are not reported to anybody yet, and the keys of the staged ones among the latest.
+        # The staged records on disk, which are not reported to anybody yet, and the keys of the staged records in
+        # `latest`.
         self._staged: dict[RowKey, Any] = {}
         self._latest_staged: set[RowKey] = set()
         self._queue: list[_QueuedChange] = []
         self._being_written: list[_QueuedChange] = []
         self._listeners: dict[TableName, list[tuple[Listener[Any], bool]]] = {}
-        # Changes of a table that reached the disk after the instance that listened to it was unloaded.
+        # Changes of a table that reached the disk after the instance that listened to the table was unloaded.
         self._missed: defaultdict[TableName, dict[RowKey, RecordChange[Any]]] = defaultdict(dict)
-        # A refused transaction may still come true at the next start. This ends with the first one that succeeds.
+        # A refused transaction may still take effect at the next start, until another transaction succeeds.
         self._is_tainted = False
         self._pause = RETRY_AFTER
         self._timer: asyncio.Handle | None = None
@@ -270,11 +275,11 @@ class Ledger:
         self._settled.set()
         self._work: asyncio.Future[None] | None = None
         self._is_closed = False
-        # Closed, or closing gave up: nothing more is written, not even what was asked for before.
+        # Closed, or closing gave up: nothing more is written, not even changes that were requested before.
         self._is_over = False
 
     async def async_open(self, *kinds: Kind[Any]) -> None:
-        """Open the file; records of `kinds` that a start can skip are parsed later. Raises LedgerBusyError, OSError."""
+        """Open the file; records of `kinds` that a start can skip are read later. Raises LedgerBusyError, OSError."""
         rows, self._not_needed = await self._hass.async_add_executor_job(
             _open, self._file, kinds, dt_util.utcnow() - RECENT
         )
@@ -282,7 +287,7 @@ class Ledger:
             self._rows[key[:2]].append((key.record_id, text))
 
     async def async_delete_other_boxes(self, boxes: Collection[str]) -> set[str]:
-        """Delete the rows of all other boxes and return those boxes' names. Call it before any table is loaded."""
+        """Delete the rows of all other boxes; return the names of those boxes. Call it before any table is loaded."""
         gone = {name for name in self._rows if name[1] not in boxes}
         keys = [RowKey(*name, record_id) for name in gone for record_id, _ in self._rows[name]]
         for name in gone:
@@ -296,7 +301,7 @@ class Ledger:
         return {box for _, box in gone}
 
     async def async_load[T](self, table: Table[T]) -> None:
-        """Read a table, before any change to it. After damage each record becomes what its kind salvages of it."""
+        """Read a table; call it before any change to the table. After damage, keep what the kind of record salvages."""
         name = table.name
         async with self._loading:
             if name in self._latest:
@@ -332,7 +337,10 @@ class Ledger:
         await self.commit(salvage)
 
     async def async_read_unread(self, table: Table[Any]) -> None:
-        """Read in the executor what the start skipped; an access before that reads in the event loop."""
+        """Read the records that the start skipped, in the executor.
+
+        If they are accessed before this call, they are read in the event loop.
+        """
         if not (unread := {**self._latest[table.name].unread_records}):
             return
         texts = [(key, one.text) for key, one in unread.items() if one.text is not None]
@@ -349,7 +357,7 @@ class Ledger:
         return self._latest[table.name]
 
     def unreadable(self, table: Table[Any]) -> AbstractSet[str]:
-        """Return the ids of the records that only a later version can read."""
+        """Return the ids of the records that this version cannot read, but a later version may."""
         return self._unreadable[table.name]
 
     @property
@@ -359,16 +367,17 @@ class Ledger:
 
     @property
     def is_settled(self) -> bool:
-        """Whether every change asked for is on disk or was refused for good."""
+        """Whether every requested change is on disk or was refused for good."""
         return self._settled.is_set()
 
     @callback
     def listen[T](
         self, table: Table[T], listener: Listener[T], *, publishes: bool = True
     ) -> Callable[[], None]:
-        """Call `listener` with each change of a record of a table once it is on disk. Returns a function that stops it.
+        """Call `listener` with each change of a record of a table once it is on disk.
 
-        Changes count as missed while no listener has `publishes`, which means that it passes them on to others.
+        `publishes`: the listener passes the changes on to others. While no listener does, changes count as missed (see
+        `take_missed_changes`). Returns a function that removes the listener.
         """
         listeners = self._listeners.setdefault(table.name, [])
         # A listener that fails must stop neither the other listeners nor the queue.
@@ -378,7 +387,7 @@ class Ledger:
         return lambda: listeners.remove((safe, publishes))
 
     def take_missed_changes[T](self, table: Table[T]) -> list[RecordChange[T]]:
-        """Return, only once, the changes that no listener with `publishes` received, merged into one a record."""
+        """Return the changes that no listener with `publishes` received, merged into one per record; forget them."""
         record_changes = self._missed.pop(table.name, {}).values()
         return [one for one in record_changes if one != RecordChange(None, None)]
 
@@ -386,16 +395,17 @@ class Ledger:
     def commit[R](
         self, change: Change[R], *, report: bool = False, within: float = 0
     ) -> asyncio.Future[R]:
-        """Make a change; the future has its result once that is on disk.
+        """Make a change; the future has the change's result once the change is on disk.
 
-        `latest` has it at once. `within`: seconds it may wait for others to share a transaction. What the change itself
-        raises is raised here, and then nothing is changed. The future raises LedgerRefusedError where the disk refuses;
-        nobody has to await it, and canceling it does not cancel the change.
+        `latest` shows the change at once. `report`: the change is a report, not a decision. `within`: seconds that the
+        change may wait to share a transaction with others. An error that the change itself raises is raised here, and
+        then nothing is changed. The future raises LedgerRefusedError if the disk refuses; nobody has to await the
+        future, and canceling it does not cancel the change. Raises LedgerClosedError if the ledger is closed.
         """
         if self._is_closed:
             raise LedgerClosedError("the ledger is closed")
         asked = _QueuedChange(change, report, dt_util.utcnow(), self._hass.loop.create_future())
-        # Without this, asyncio would log the error of a future that nobody awaits.
+        # Retrieve the error, which asyncio would otherwise log if nobody awaits the future.
         asked.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._apply(asked)
         self._queue.append(asked)
@@ -404,7 +414,7 @@ class Ledger:
         return asked.done
 
     def _apply(self, asked: _QueuedChange) -> None:
-        """Make a change in `latest`. Raises what the change raises, and LedgerRefusedError for a record too large."""
+        """Make a change in `latest`. Raises what the change raises, and LedgerRefusedError if a record is too large."""
         view = View(self._latest, {*self._latest_staged}, asked.now)
         asked.result = asked.change(view)
         asked.record_changes, asked.rows = {}, {}
@@ -440,7 +450,7 @@ class Ledger:
             self._timer.cancel()
         self._due = due
         loop = self._hass.loop
-        # A timer for this very moment would never fire on a clock that stands still.
+        # A timer that is due at this very moment would never fire on a clock that stands still.
         self._timer = loop.call_at(due, self._write) if seconds else loop.call_soon(self._write)
 
     def _write(self) -> None:
@@ -450,16 +460,17 @@ class Ledger:
         for asked in self._being_written:
             rows |= asked.rows
         if rows or self._is_tainted:
-            # Not `async_add_executor_job`: when Home Assistant stops, it cancels what that returns, while the thread
-            # goes on. What it writes would count as refused, and the next transaction would begin beside it.
+            # Do not use `async_add_executor_job`: when Home Assistant stops, it cancels the futures of such jobs while
+            # their threads go on. What a thread then writes would count as refused, and the next transaction would
+            # begin beside it.
             self._work = self._hass.loop.run_in_executor(None, self._file.write, rows)
             self._work.add_done_callback(self._on_done)
         else:
-            # Every change repeated what is on disk already.
+            # All changes repeated what is already on disk.
             self._on_done(None)
 
     def _on_done(self, work: asyncio.Future[None] | None) -> None:
-        """Report what reached the disk, and go on; `work` is None if there was nothing to write."""
+        """Report the changes that reached the disk, and go on; `work` is None if there was nothing to write."""
         self._work = None
         if work is not None and (work.cancelled() or work.exception() is not None):
             self._refused("canceled" if work.cancelled() else str(work.exception()))
@@ -519,17 +530,17 @@ class Ledger:
             if not asked.done.done():
                 asked.done.set_exception(LedgerRefusedError(error))
         if any(not asked.is_report for asked in self._queue):
-            # Somebody awaits a decision, so do not pause.
+            # Somebody is waiting for a decision, so do not pause.
             self._schedule_write(0)
             return
         self._schedule_write(self._pause)
         self._pause = min(self._pause * 2, RETRY_AT_MOST)
 
     def _apply_again(self, asked: _QueuedChange) -> bool:
-        """Make a change again after a refusal; False if it cannot be made any more."""
+        """Make a change again after a refusal; return False if it cannot be made any more."""
         try:
             self._apply(asked)
-        except Exception as err:  # noqa: BLE001  # what it depended on was left out
+        except Exception as err:  # noqa: BLE001  # a change that it needs was dropped
             if not asked.done.done():
                 asked.done.set_exception(err)
             return False
@@ -541,7 +552,7 @@ class Ledger:
         self._work.add_done_callback(self._on_done)
 
     async def async_close(self) -> None:
-        """Take no more changes, write within CLOSE_TIME those that wait, and close the file."""
+        """Take no more changes, write the queued ones within CLOSE_TIME, and close the file."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -551,7 +562,7 @@ class Ledger:
             async with asyncio.timeout(CLOSE_TIME):
                 await self._settled.wait()
                 if self._work is not None:
-                    # The log is being moved into the database.
+                    # The write-ahead log is being moved into the database.
                     await asyncio.wait([self._work])
         self._is_over = True
         for timer in (self._timer, self._idle_timer):
@@ -561,7 +572,7 @@ class Ledger:
             if not asked.done.done():
                 asked.done.set_exception(LedgerClosedError("the ledger is closed"))
         if self._work is not None:
-            # The disk hangs. The file stays open until it goes on, else the next ledger would find the file busy.
+            # The disk hangs. Close the file when the disk goes on; otherwise the next ledger would find the file busy.
             self._work.add_done_callback(lambda _: self._close_file())
             return
         await asyncio.wait([self._close_file()])
@@ -571,7 +582,7 @@ class Ledger:
 
 
 class Lease:
-    """A box's access to the ledger until it is unloaded: later changes by the old instance are refused."""
+    """A box's access to the ledger. It ends when the box is unloaded; later changes by the old instance are refused."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -598,7 +609,7 @@ class Lease:
             self.check()
             return change(view)
 
-        # A report holds whichever instance made it: the next instance already counts on it.
+        # A report stays valid after its instance was unloaded, since the next instance already counts on it.
         return self._ledger.commit(change if report else of_lease, report=report, within=within)
 
 
@@ -628,14 +639,14 @@ def _merged(reports: list[_QueuedChange]) -> list[_QueuedChange]:
 def _open(
     file: LedgerFile, kinds: Iterable[Kind[Any]], since: datetime
 ) -> tuple[list[tuple[RowKey, str]], set[RowKey]]:
-    """Return the rows of a ledger, and the keys of those that a start can skip; after damage it skips none."""
+    """Open a ledger's file; return its rows, and the keys of the rows that a start can skip (none after damage)."""
     rows = file.open()
     wanted = kinds if file.damaged_folder is None else ()
     return rows, {key for kind in wanted for key in file.not_needed(kind, since)}
 
 
 def _read_all[T](kind: Kind[T], rows: Iterable[tuple[str, str]]) -> dict[str, T]:
-    """Read rows; one that this version cannot read is left out, and stays on disk for a later version."""
+    """Read rows. A row that this version cannot read is left out, and stays on disk for a later version."""
     read = {record_id: _read_one(kind, text) for record_id, text in rows}
     return {record_id: value for record_id, value in read.items() if value is not None}
 
@@ -644,6 +655,6 @@ def _read_one[T](kind: Kind[T], text: str) -> T | None:
     try:
         return kind.read(text)
     except ValueError as err:
-        # The record's id may be a secret, and the error may quote it.
+        # Log neither the record's id, which may be a secret, nor the error's message, which may quote the id.
         _LOGGER.warning("A record of a %s cannot be read: %s", kind.name, type(err).__name__)
         return None

@@ -1,12 +1,13 @@
 """The ledger's file: one SQLite database. A power cut, a full disk or an old copy in its place does not go unnoticed.
 
-Everything here blocks, and one thing happens at a time. Two facts about SQLite were found by experiment:
+All calls here block; a lock keeps writes, checkpoints and closing apart. Two facts about SQLite come from experiments:
 
-- A COMMIT whose fsync fails hides its rows from this connection and shows them after a restart. So the connection is
-  never reopened after one, and the next transaction overwrites what is hidden; it changes at least the counter.
-- `quick_check` passes a database that is an older copy or has lost its rows. So each transaction adds one to a counter,
-  which is also written, without fsync, to a small file beside the database. That file may lag behind, but a file ahead
-  of the database is proof of damage.
+- A COMMIT whose fsync fails hides its rows from this connection, but shows them after a restart. So the connection is
+  never reopened after such a failure, and the next transaction overwrites the hidden rows; it is never empty, since it
+  changes at least the counter.
+- `quick_check` accepts a database that is an older copy or has lost its rows. So each transaction increments a counter,
+  which is also written, without fsync, to a small file beside the database. The file may lag behind the database, but a
+  file that is ahead of the database proves damage.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,27 +31,28 @@ _LOGGER = logging.getLogger(__name__)
 
 DATABASE_NAME: Final = "ledger.db"
 COUNTER_NAME: Final = "ledger.count"
-# The beginning of the name of a folder set aside after damage, and how many of them are kept.
+# Beginning of the name of a folder that was set aside after damage.
 DAMAGED_LEDGER_PREFIX: Final = "damaged-"
-# Damaged ledgers that are kept; the oldest are deleted.
+# Maximum number of damaged ledgers that are kept; beyond it, the oldest are deleted.
 MAX_DAMAGED_LEDGERS: Final = 3
-# A file in such a folder until what can be read of it is in the new ledger.
+# Name of a file that is in such a folder until the rows that can be read are in the new ledger.
 UNSALVAGED_NAME: Final = "unread"
-# Sequence numbers tried after one that cannot be read, before the rest is given up.
+# Maximum number of sequence numbers in a row that cannot be read; after these, the remaining rows are given up.
 MAX_UNREADABLE_ROWS: Final = 2000
-# Characters; no record is written longer.
+# Maximum length of a record in characters; a longer record is refused.
 MAX_RECORD_LENGTH: Final = 256 * 1024
-# PRAGMAs, and what SQLite answers where it obeys.
+# PRAGMAs, and what SQLite answers if it obeys; None if its answer is not checked.
 _PRAGMAS: Final = (
-    # Must come before the journal mode, so that there is no -shm file and no second process can open the database.
+    # This must come before the journal mode, so that there is no -shm file and no second process can open the database.
     ("locking_mode=EXCLUSIVE", "exclusive"),
-    # Also before it, since _prepare raises this to EXTRA where WAL is refused.
+    # This must come before the journal mode, too, since _prepare raises it to EXTRA where WAL is refused.
     ("synchronous=FULL", None),
     ("journal_mode=WAL", "wal"),
     ("wal_autocheckpoint=64", "64"),
     ("secure_delete=ON", "1"),
 )
-# `seq` is the order of the records, since clocks jump. WITHOUT ROWID, each change would write four times the bytes.
+# `seq` keeps the order of the records, since clocks jump. In a table WITHOUT ROWID, each change would write four times
+# the bytes.
 _RECORDS: Final = (
     "CREATE TABLE record(seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, box TEXT NOT NULL,"
     " id TEXT NOT NULL, staged INTEGER NOT NULL, record TEXT NOT NULL, digest TEXT NOT NULL, UNIQUE(kind, box, id))"
@@ -62,7 +64,7 @@ _TABLES: Final = (
 )
 _READ: Final = "SELECT kind, box, id, staged, record, digest FROM record"
 _READ_NEXT: Final = "SELECT seq, kind, box, id, staged, record, digest FROM record WHERE seq > ? ORDER BY seq LIMIT 1"
-# Error codes of SQLite that are about the disk and prove no damage of the file.
+# Error codes of SQLite that are about the disk and do not prove that the file is damaged.
 _OF_THE_DISK: Final = frozenset(
     {
         sqlite3.SQLITE_CANTOPEN,
@@ -80,11 +82,11 @@ _WRITE: Final = (
 
 
 class LedgerRefusedError(OSError):
-    """The disk did not take a change."""
+    """The disk refused a change."""
 
 
 class LedgerClosedError(LedgerRefusedError):
-    """No change is taken any more: Home Assistant is stopping, or the box was unloaded."""
+    """No change is accepted any more: Home Assistant is stopping, or the box was unloaded."""
 
 
 class LedgerBusyError(OSError):
@@ -103,10 +105,10 @@ class Kind[T]:
     write: Callable[[T], str]
     # Raises ValueError for text that `write` does not produce.
     read: Callable[[str], T]
-    # None means that the record is deleted.
+    # Returns what to keep of a record after damage; None means that the record is deleted.
     salvage: Callable[[T], T | None] = lambda value: value
-    # SQL on `record` with one parameter, a time: a start reads the records for which it is true, and the newest of
-    # each `topic`. Empty: it reads all.
+    # An SQL condition on `record` with one parameter, a time: a start reads the records for which it is true, and the
+    # newest record of each `topic`. If it is empty, a start reads all records.
     needed: str = ""
     topic: str = "NULL"
 
@@ -127,17 +129,18 @@ class LedgerFile:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._db: sqlite3.Connection | None = None
-        # A connection that one thread closes while another one uses it takes all of Home Assistant with it.
+        # Closing a connection in one thread while another thread uses it would crash all of Home Assistant.
         self._lock = RLock()
         self._count = 0
         self._counter: int | None = None
-        # The folder set aside at this start, None without damage; after damage no file here counts as orphaned.
+        # The folder that this start set aside; None without damage. After damage, scans without a row are moved there
+        # instead of being deleted.
         self.damaged_folder: Path | None = None
 
     def open(self) -> list[tuple[RowKey, str]]:
         """Open or create the file and return its rows, oldest first. Raises LedgerBusyError, OSError.
 
-        A damaged one is set aside with its whole folder, and the rows that can be read move to a new one.
+        A damaged file is set aside with its whole folder, and the rows that can be read are copied into a new file.
         """
         make_folder(self.root)
         try:
@@ -145,7 +148,7 @@ class LedgerFile:
                 found = self._open()
             except _DamagedError as err:
                 if self._unsalvaged():
-                    # Damage while the old rows were being moved: this new ledger was never in use.
+                    # The damage happened while old rows were being copied: this new ledger was never in use.
                     shutil.rmtree(self.root)
                 else:
                     self._set_aside(err)
@@ -156,7 +159,7 @@ class LedgerFile:
             counter = self.root / COUNTER_NAME
             self._counter = os.open(counter, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except BaseException:
-            # The next try would find the file busy.
+            # If the file stayed open, the next try would find it busy.
             self.close()
             raise
         return found
@@ -164,7 +167,8 @@ class LedgerFile:
     def _open(self) -> list[tuple[RowKey, str]]:
         path, marked = self.root / DATABASE_NAME, self._marked()
         if not path.exists():
-            # SQLite flushes its name with that of the write-ahead log, before the first transaction is taken.
+            # SQLite flushes the name of this file with that of the write-ahead log, before it accepts the first
+            # transaction.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         db = None
         try:
@@ -172,14 +176,14 @@ class LedgerFile:
             _prepare(db)
             self._count = _count_of(db)
             if marked > self._count:
-                # Also true for a ledger that was deleted, or lost its tables, and was just made anew.
+                # This is also true for a ledger that was deleted, or lost its tables, and was just made anew.
                 raise _DamagedError("it is older than it was")
             found = _read(db)
             self._db, db = db, None
         except sqlite3.ProgrammingError:
             raise
         except (sqlite3.Error, UnicodeError) as err:
-            # An error that SQLite itself does not raise has no code, for example text that is not UTF-8.
+            # An error that SQLite itself does not raise has no code; an example is text that is not UTF-8.
             code = getattr(err, "sqlite_errorcode", None) or 0
             if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise LedgerBusyError("another process has it open") from None
@@ -192,7 +196,7 @@ class LedgerFile:
         return found
 
     def not_needed(self, kind: Kind[Any], since: datetime) -> set[RowKey]:
-        """Return the rows of a kind that a start can skip; none where SQLite cannot tell."""
+        """Return the keys of the rows of a kind that a start can skip; none if SQLite cannot tell."""
         if self._db is None or not kind.needed:
             return set()
         found, topics = set(), set()
@@ -202,7 +206,7 @@ class LedgerFile:
                 f"SELECT box, id, {kind.needed}, {kind.topic} FROM record WHERE kind = ? ORDER BY seq DESC",  # noqa: S608
                 (since.isoformat(), kind.name),
             ):
-                # `is_needed` is NULL where a record lacks a value: then it is read.
+                # `is_needed` is NULL if a record lacks a value; such a record is read.
                 if is_needed == 0 and (box, topic) in topics:
                     found.add(RowKey(kind.name, box, record_id))
                 topics.add((box, topic))
@@ -230,11 +234,11 @@ class LedgerFile:
         )
         (self.root / UNSALVAGED_NAME).touch()
         sync(self.root)
-        # Its new name is flushed when the new folder is made beside it.
+        # The folder's new name is flushed when the new folder is made beside it.
         self.root.rename(aside)
 
     def _take_over(self, aside: Path, known: Mapping[RowKey, str]) -> list[tuple[RowKey, str]]:
-        """Copy what can be read of a ledger set aside, move the files of those rows back, and return the rows."""
+        """Copy and return the readable rows of a ledger that was set aside, and move the files of these rows back."""
         self.damaged_folder = aside
         found = [(key, text) for key, text in _readable(aside / DATABASE_NAME) if key not in known]
         self.write({key: Row(text, is_staged=False) for key, text in found})
@@ -246,7 +250,7 @@ class LedgerFile:
                     make_folder(target.parent)
                     path.rename(target)
         for folder in self.root.iterdir():
-            # Flush the new names: after a power cut nobody looks for these files in the old folder any more.
+            # Flush the new names: after a power cut nothing looks for these files in the old folder any more.
             if folder.is_dir():
                 sync(folder)
         for old in sorted(self.root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*"))[
@@ -256,7 +260,10 @@ class LedgerFile:
         return found
 
     def write(self, rows: Mapping[RowKey, Row | None]) -> None:
-        """Write rows, delete those that are None, and count, all in one transaction. Raises LedgerRefusedError."""
+        """Write rows, delete those that are None, and increment the counter, all in one transaction.
+
+        Raises LedgerRefusedError.
+        """
         with self._lock:
             self._write(rows)
 
@@ -291,7 +298,7 @@ class LedgerFile:
             return 0
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the database; if the disk refuses, the next checkpoint does."""
+        """Move the write-ahead log into the database; if the disk refuses, the next checkpoint tries again."""
         with self._lock:
             if self._db is not None:
                 with suppress(sqlite3.Error):
@@ -315,7 +322,7 @@ def _prepare(db: sqlite3.Connection) -> None:
             continue
         _LOGGER.debug("SQLite says %s to %s", answer, pragma)
         if pragma.startswith("journal_mode"):
-            # WAL is refused on a network drive. EXTRA also flushes the folder with each transaction.
+            # SQLite refuses WAL on a network drive. EXTRA also flushes the folder with each transaction.
             db.execute("PRAGMA synchronous=EXTRA").fetchall()
 
 
@@ -346,7 +353,7 @@ def _read(db: sqlite3.Connection) -> list[tuple[RowKey, str]]:
         if not is_staged:
             found.append((key, text))
     with suppress(sqlite3.OperationalError):
-        # A full disk may keep the staged rows; they are ignored all the same.
+        # A full disk may keep the staged rows, but they are ignored in any case.
         db.execute("DELETE FROM record WHERE staged = 1")
     return found
 
@@ -354,7 +361,7 @@ def _read(db: sqlite3.Connection) -> list[tuple[RowKey, str]]:
 def _checked(record: tuple[Any, ...]) -> tuple[RowKey, str, bool]:
     """Check a row's digest and split the row into key, text and whether it is staged. Raises _DamagedError."""
     kind, box, record_id, staged, text, digest = record
-    # Written out in place of a loop for speed: a start checks ten thousand rows.
+    # This is written out instead of a loop for speed, since a start checks ten thousand rows.
     if (
         isinstance(kind, str)
         and isinstance(box, str)
@@ -389,7 +396,7 @@ def _readable(path: Path) -> list[tuple[RowKey, str]]:
             except _DamagedError:
                 continue
             except sqlite3.Error, ValueError:
-                # Its page or one of its texts cannot be read; rows behind it may be readable.
+                # The row's page or one of its texts cannot be read; rows behind it may be readable.
                 seq, blind = seq + 1, blind + 1
     return [*found.items()]
 
@@ -402,7 +409,7 @@ def _digest(key: RowKey, text: str, *, is_staged: bool) -> str:
 
 
 def loads(text: str) -> Any:
-    """Read a record's JSON. Home Assistant's fast parser refuses half a surrogate pair, Python's reads it."""
+    """Read a record's JSON. Home Assistant's fast parser refuses half a surrogate pair, but Python's reads it."""
     try:
         return json_loads(text)
     except ValueError:
@@ -410,7 +417,10 @@ def loads(text: str) -> Any:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder that only this user can read (0700), with its parents, and flush their names. Raises OSError."""
+    """Create a folder that only Home Assistant's own user can read (0700), with its parents, and flush their names.
+
+    Raises OSError.
+    """
     if path.is_dir():
         return
     make_folder(path.parent)
