@@ -1,4 +1,4 @@
-"""The dispatcher signal for changes of print jobs that automations act on, and its data."""
+"""The dispatcher signal, with its data, for the changes of print jobs on which automations act."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,7 +19,7 @@ class JobUpdate(NamedTuple):
 
     entry: LiankeConfigEntry
     job: Job
-    # Reasons that it was held for before.
+    # Reasons for which the job was held before.
     earlier_reasons: frozenset[str]
 
 
@@ -35,17 +35,18 @@ def event_data(job: Job) -> dict[str, Any]:
         "code": job.current_delivery.code,
         "partly_printed": job.partly_printed,
         "source": job.source,
-        # The printer that the job was moved to.
+        # The name of the printer to which the job was moved.
         "to_printer": job.current_delivery.detail if job.reason == MOVED else None,
     }
 
 
 @callback
 def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Signal each change of an entry's jobs once, until the entry is unloaded.
+    """Signal once when a job of the entry ends, and once for each new reason to hold it, until the entry is unloaded.
 
-    Reasons for which jobs are held now were sent before the entry was loaded. Automations listen only once Home
-    Assistant has nearly started: jobs that end before that are sent then, and held ones with their reason by then.
+    Reasons for which jobs are already held were signaled before the entry was loaded. Automations begin to listen when
+    Home Assistant has nearly started: the end of a job before that moment is signaled at that moment, and so is the
+    reason of each job that is held then.
     """
     queue = entry.runtime_data.queue
     reasons: dict[str, frozenset[str]] = {
@@ -93,7 +94,7 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 def async_dispatch_dropped(
     hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iterable[Job]
 ) -> None:
-    """Signal jobs that end with their box: whoever removes the box cancels them."""
+    """Signal as canceled the jobs that end because their box is removed."""
     for job in jobs:
         canceled = job.changed(state=JobState.CANCELED, hold_reason=None, after=None)
         canceled = replace(canceled, spec=replace(job.spec, waits_for=()))

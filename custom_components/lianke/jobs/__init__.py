@@ -1,1 +1,1 @@
-"""The life of a print job, from the call to the paper."""
+"""Print jobs, from the request to the printed page."""

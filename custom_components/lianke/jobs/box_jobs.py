@@ -1,6 +1,7 @@
-"""The jobs of one box: as they are on disk, as they will be, and who gets to know of their changes.
+"""The jobs of one box: as they are on disk, as queued changes will make them, and the listeners to their changes.
 
-Decide by `latest`. Report by `committed`, which is what listeners, entities, the card and responses get (see `Ledger`).
+Base decisions on `latest`. Report only `committed`, which is what listeners, entities, the card and responses get (see
+`Ledger`).
 """
 
 import asyncio
@@ -34,18 +35,19 @@ from .rules import LIST_REACH, QueueReason, replaceable, to_forget
 
 _LOGGER = logging.getLogger(__name__)
 
-# s that loading waits for a disk that hangs.
+# Maximum seconds that loading waits for a disk that hangs.
 LOAD_TIME: Final = 10.0
 ALL_STATES: Final = frozenset(JobState)
-# States that not even proof changes any more.
+# Final states except UNCONFIRMED, which later proof may still change.
 _SETTLED: Final = FINAL_JOB_STATES - {JobState.UNCONFIRMED}
 
 type JobListener = Callable[[Job, JobState | None], None]
-# Computes a job's changes from all records at the time of the change; what it raises refuses the change.
+# Computes a job's changes from all records as they are when the change is made; an error that it raises refuses the
+# change.
 type Rule = Callable[[View, Job], Mapping[str, Any]]
 
 
-# SQL: the job changed lately, or its first or last delivery may still change.
+# SQL: the job changed recently, or its first or last delivery may still change.
 _ENDS: Final = ", ".join(f"'{state}'" for state in sorted(_SETTLED))
 _NEEDED: Final = " OR ".join(
     (
@@ -57,23 +59,24 @@ JOB_KIND: Final = Kind[Job](
     "job",
     Job.as_json,
     lambda text: Job.from_record(loads(text)),
-    # Nobody knows what happened to a waiting job after this row was written, so it asks a person first.
+    # What happened to a waiting job after this row was written is unknown, so the job asks a person first.
     lambda job: replace(job, copied=True) if job.waits_here else job,
     needed=_NEEDED,
     topic="record ->> '$.spec.printer_key'",
 )
 
 
-# The cloud's tasks that are ours although no job has them: those of previews and of deleted jobs
+# Tasks in the cloud that are ours although no job has them: those of previews and of deleted jobs
 
-# Tasks of previews and deleted jobs, and previews whose answer was lost; the oldest are forgotten first.
+# Maximum number of known tasks of previews and deleted jobs; the oldest are forgotten first.
 MAX_TASK_IDS: Final = 1000
+# Maximum number of known previews whose answers were lost; the oldest are forgotten first.
 MAX_LOST_UPLOADS: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnTask(Record):
-    """A task by its id, or an upload whose task nobody knows."""
+    """A task of ours, by its id, or an upload whose task is unknown."""
 
     noted_at: datetime
     task_id: str | None = None
@@ -91,13 +94,17 @@ _NOTHING: Final = Document(
 
 
 class OwnTasks:
-    """Remembers which tasks are ours without a job. A lost record costs only certainty."""
+    """Remembers which tasks are ours although no job has them.
+
+    If a record is lost, it only becomes less certain which task belongs to which job.
+    """
 
     def __init__(self, ledger: Ledger, lease: Lease, entry_id: str) -> None:
         self.table = Table(OWN_TASK_KIND, entry_id)
         self._ledger = ledger
         self._lease = lease
-        # Tokens of previews whose answers may still come; after a restart none can.
+        # Tokens of previews whose answers may still arrive. They are not stored, since no answer can arrive after a
+        # restart.
         self.pending: set[str] = set()
 
     async def async_load(self) -> None:
@@ -111,13 +118,13 @@ class OwnTasks:
 
     @property
     def lost(self) -> list[Delivery]:
-        """The uploads whose tasks will never become known."""
+        """The uploads of previews whose tasks will never become known."""
         uploads = [task.upload for task in self._known.values()]
         return [one for one in uploads if one is not None and one.token not in self.pending]
 
     async def async_begin(self, upload: Delivery) -> None:
         """Record that the last bytes of a preview's upload are about to be sent."""
-        # Keep nothing that tells what the preview showed.
+        # Store nothing that reveals what the preview shows.
         nothing = replace(_NOTHING, size=upload.document.size)
         paper = ResolvedOptions(paper_id=upload.options.paper_id)
         stored = replace(upload, document=nothing, options=paper)
@@ -128,7 +135,8 @@ class OwnTasks:
             view.put(self.table, upload.token, OwnTask(noted_at=view.now, upload=stored))
 
         try:
-            # It is sent in any case: a record that is missing after a crash only costs certainty.
+            # The preview goes on even if the disk refuses: a record that is missing after a crash only makes matching
+            # less certain.
             with suppress(LedgerRefusedError):
                 await self._lease.commit(begin, report=True)
         except BaseException:
@@ -136,7 +144,7 @@ class OwnTasks:
             raise
 
     async def async_end(self, upload: Delivery, task_id: str | None, *, is_lost: bool) -> None:
-        """Record the task of a preview; `is_lost` if there may be a task whose id is unknown."""
+        """Record a preview's task, if its id is known. `is_lost`: there may be a task whose id is unknown."""
         self.pending.discard(upload.token)
 
         def end(view: View) -> None:
@@ -153,7 +161,10 @@ class OwnTasks:
         view.put(self.table, task_id, OwnTask(noted_at=view.now, task_id=task_id))
 
     def _forget_old(self, view: View) -> None:
-        """Delete what cannot be on the cloud's list any more, and the oldest beyond the limits."""
+        """Make room for one more record.
+
+        Delete the records that are too old for the cloud's list, and the oldest records beyond the limits.
+        """
         ids, lost = list[str](), list[str]()
         for task in view.all(self.table):
             key = task.task_id if task.upload is None else task.upload.token
@@ -172,33 +183,33 @@ class BoxJobs:
         self._entry = coordinator.config_entry
         self._ledger = ledger
         self.table = Table(JOB_KIND, self._entry.entry_id)
-        # As they will be and as they are on disk, oldest first; empty before they are loaded.
+        # The jobs with all queued changes, and the jobs on disk, oldest first; both are empty before `async_load`.
         self.latest = Records[Job]({})
         self.committed = self.latest
         self.lease = Lease(ledger)
         self.files = JobFiles(self._hass, self._entry.entry_id)
         self.tasks = OwnTasks(ledger, self.lease, self._entry.entry_id)
-        # Called when a job may have to go on; the scheduler's review.
+        # Called when a job may be ready for its next step; the queue sets it to the scheduler's review.
         self.on_change: CALLBACK_TYPE = lambda: None
-        # Called with the old jobs once they are read; the scheduler counts their pages.
+        # Called with the old jobs once they are read; the scheduler sets it to count their pages.
         self.on_old_jobs_read: Callable[[Iterable[Job]], None] = lambda _jobs: None
-        # How many decisions about each job are being written.
+        # Number of decisions that are being written, by job id.
         self.deciding: Counter[str] = Counter()
-        # Held jobs that another one is about to replace.
+        # Ids of held jobs that a new job is about to replace.
         self.reserved: set[str] = set()
-        # Every job that may still change, and some that no longer can.
+        # Ids of all jobs that may still change, and of some that no longer can (see `unsettled`).
         self._open: dict[str, None] = {}
         self._by_token: dict[str, str] = {}
-        # Ids of jobs that the start skipped; emptied once their tokens are known.
+        # Ids of jobs that the start did not read; emptied once the tokens of these jobs are known.
         self._unread_ids: list[str] = []
         # Jobs on disk that are not final, oldest first.
         self.committed_open: dict[str, Job] = {}
-        # By printer; None for listeners to all printers.
+        # By printer key; listeners to the jobs of all printers are under None.
         self._listeners: defaultdict[str | None, list[tuple[JobListener, Collection[JobState]]]]
         self._listeners = defaultdict(list)
         self._watchers: defaultdict[str | None, list[CALLBACK_TYPE]] = defaultdict(list)
         self._stop_listening: CALLBACK_TYPE = lambda: None
-        # Printers whose watchers are about to be called.
+        # Keys of printers whose watchers are about to be called.
         self._stale: set[str] = set()
 
     def find(self, job_id: str) -> Job | None:
@@ -211,9 +222,9 @@ class BoxJobs:
         return self.as_reported(job)
 
     def as_reported(self, job: Job) -> Job:
-        """Return a job as on disk; but if it waits for a full disk, with that state, which the disk cannot record.
+        """Return a job as it is on disk, or as held if it waits because the disk is full.
 
-        A restart finds such a job waiting as well.
+        The full disk cannot record that state. After a restart the job waits as well.
         """
         if job.is_final:
             return job
@@ -224,7 +235,7 @@ class BoxJobs:
         return replace(job, deliveries=now.deliveries) if waits else job
 
     def reported(self, printer_key: str | None = None) -> list[Job]:
-        """List the jobs of one printer, or of all, as they are reported, newest first."""
+        """List the jobs of one printer, or of all printers if there is no key, as they are reported, newest first."""
         return self._reported(self.committed.values(), printer_key)
 
     def reported_open(self, printer_key: str | None = None) -> list[Job]:
@@ -237,19 +248,19 @@ class BoxJobs:
         ]
 
     def newest(self, printer_key: str) -> Job | None:
-        # A start reads the newest job of each printer.
+        # A start always reads the newest job of each printer, so no unread job can be newer.
         return next(iter(self._reported(self.committed.already_read, printer_key)), None)
 
     def waiting(self, printer_key: str) -> int:
         return sum(job.state in WAITING for job in self.reported_open(printer_key))
 
     def hold_reason(self, printer_key: str) -> str | None:
-        """Return why the oldest held job of a printer waits; None without one."""
+        """Return why the oldest held job of a printer waits; None if no job is held."""
         held = [job for job in self.reported_open(printer_key) if job.state is JobState.HELD]
         return held[-1].current_delivery.hold_reason if held else None
 
     async def async_load(self) -> None:
-        """Read the jobs. Raises OSError if the folder of their documents cannot be made or the disk hangs."""
+        """Read the jobs. Raises OSError if the folder of their documents cannot be created, or if the disk hangs."""
         await self._ledger.async_load(self.table)
         self.latest = self._ledger.latest(self.table)
         self.committed = self._ledger.committed(self.table)
@@ -262,14 +273,14 @@ class BoxJobs:
                 self.committed_open[job.job_id] = job
                 _LOGGER.debug("Print job %s is taken up again", job.job_id)
         self._stop_listening = self._ledger.listen(self.table, self._on_record_change)
-        # Records that only a later version can read count as known, so that their documents stay for it.
+        # Records that only a later version can read count as known, so that their documents are not deleted.
         await self.files.async_prepare(self.latest.keys() | self._ledger.unreadable(self.table))
 
     async def _async_begin(self) -> None:
-        """Wait until the disk has taken or refused everything that the previous instance decided."""
+        """Wait until the disk has accepted or refused all changes by the previous instance of this box."""
 
         def drop(view: View) -> None:
-            # The previous instance was still accepting these jobs; nobody finishes that.
+            # The previous instance was still accepting these jobs when it was unloaded, and nobody will finish that.
             for key in [*view.staged]:
                 if key[:2] == self.table.name:
                     view.delete(self.table, key.record_id)
@@ -284,7 +295,10 @@ class BoxJobs:
             _LOGGER.debug("What was decided before is left out: %s", err)
 
     async def async_read_unread(self) -> None:
-        """Read the old jobs that the start skipped, in the executor; an access before that blocks the event loop."""
+        """Read the old jobs that the start skipped, in the executor.
+
+        If they are accessed before this call, they are read in the event loop, which blocks it.
+        """
         if self._unread_ids:
             await self._ledger.async_read_unread(self.table)
             self._index_unread()
@@ -298,7 +312,7 @@ class BoxJobs:
 
     @callback
     def publish_missed(self) -> None:
-        """Report what reached the disk between two instances, such as an end that it had refused at first."""
+        """Report changes that reached the disk between two instances, such as an end that was refused at first."""
         for record_change in self._ledger.take_missed_changes(self.table):
             self._on_record_change(record_change)
 
@@ -313,7 +327,7 @@ class BoxJobs:
                 continue
             known = self.committed.get(job_id)
             if known is None or known.state in _SETTLED:
-                # Not before it is settled on disk, too: until then the disk may refuse the decision.
+                # Drop the job only once it is settled on disk as well: until then the disk may refuse the decision.
                 self._open.pop(job_id, None)
         return found
 
@@ -340,12 +354,12 @@ class BoxJobs:
         *,
         states: Collection[JobState] = ALL_STATES,
     ) -> CALLBACK_TYPE:
-        """Call `listener(job, previous state or None for a new job)` for each change once it is on disk.
+        """Call `listener(job, previous_state)` for each change once it is on disk; the state is None for a new job.
 
-        `printer_key` limits it to the jobs of one printer, `states` to jobs that enter, leave or stay in one of these
-        states. Returns a function that stops it.
+        `printer_key` limits the calls to the jobs of one printer, `states` to jobs that enter, leave or stay in one of
+        these states. Returns a function that removes the listener.
         """
-        # A listener that fails must not keep the others from being called.
+        # A listener that fails must not keep the other listeners from being called.
         safe = cast(
             JobListener, catch_log_exception(listener, lambda *_: "A listener to print jobs failed")
         )
@@ -354,10 +368,10 @@ class BoxJobs:
 
     @callback
     def watch(self, watcher: CALLBACK_TYPE, printer_key: str | None = None) -> CALLBACK_TYPE:
-        """Call `watcher()` soon after changes, once for all of the same moment.
+        """Call `watcher()` soon after changes, once for all changes made at the same moment.
 
-        `printer_key` limits it to the jobs of one printer. Listeners come first, then the watchers of all printers,
-        then those of one. Returns a function that stops it.
+        `printer_key` limits the calls to changes of one printer's jobs. Listeners are called first, then the watchers
+        of all printers, then the watchers of one printer. Returns a function that removes the watcher.
         """
         self._watchers[printer_key].append(watcher)
         return partial(self._watchers[printer_key].remove, watcher)
@@ -372,10 +386,11 @@ class BoxJobs:
         within: float = 0,
         **changes: Any,
     ) -> Job:
-        """Report what the cloud says or what time brings, which the disk cannot refuse; return the job as it is now.
+        """Record what the cloud reported, or what time brought about, and return the job as it is now.
 
-        `changes` are those of `Job.changed`; a rule adds to them. They are written `within` this many seconds, together
-        with those of other jobs.
+        What happened cannot be undone: if the disk refuses the change, it is tried again later. `changes` are those of
+        `Job.changed`; `rule` adds to them. They are written within `within` seconds, together with the changes of other
+        jobs.
         """
         if (current := self.latest.get(job.job_id)) is None:
             # A final job may have been deleted meanwhile.
@@ -390,7 +405,7 @@ class BoxJobs:
         new = self.latest[job.job_id]
         if new.current_delivery.hold_reason == QueueReason.DISK_FULL:
             self._schedule_watchers(new.spec.printer_key)
-        # While an upload only makes progress there is nothing to review; its end causes a review itself.
+        # The progress of an upload needs no review, and its end starts a review itself.
         if job.job_id not in self.deciding and not (current.is_uploading and new.is_uploading):
             self.on_change()
         return new
@@ -404,9 +419,10 @@ class BoxJobs:
         staged: bool | None = None,
         **changes: Any,
     ) -> None:
-        """Make a change once it is on disk, or not at all; cancelling the caller does not stop it.
+        """Make a change that the disk may refuse; return once it is on disk. Cancelling the caller does not stop it.
 
-        Raises LedgerRefusedError if the disk refuses, and what the rule raises; then nothing is changed.
+        `staged`: see `View.put`. Raises LedgerRefusedError if the disk refuses, and any error that the rule raises;
+        then nothing is changed.
         """
         was_uploading = self.latest.get(job.job_id, job).is_uploading
 
@@ -425,9 +441,10 @@ class BoxJobs:
 
     @callback
     def decide[R](self, change: Callable[[View], R], job_id: str) -> asyncio.Future[R]:
-        """Make a change that the disk may refuse; until it is on disk nobody moves the job on. See `Ledger.commit`.
+        """Make a change that the disk may refuse; until it is on disk, the job does not move on. See `Ledger.commit`.
 
-        Raises LedgerRefusedError at once if the box is unloaded, as its future does later. Do not cancel the future.
+        Raises LedgerRefusedError at once if the box is unloaded. If the disk refuses later, the future raises it. Do
+        not cancel the future.
         """
         done = self.lease.commit(change)
         self.deciding[job_id] += 1
@@ -456,21 +473,21 @@ class BoxJobs:
             new = begin_next(current, new, view.now + waits, again)
         view.put(self.table, new.job_id, new, staged=staged)
         if new.state not in _SETTLED:
-            # Also a job that is open again, because its end rested on weak proof such as the list of tasks.
+            # This includes a job that is open again because its end rested on weak proof, such as the list of tasks.
             self._open.setdefault(new.job_id)
 
     def existing(self, view: View, job_id: str) -> Job:
-        """Find a job within a change. Raises LedgerRefusedError if it was refused itself or deleted."""
+        """Return a job as a change finds it. Raises LedgerRefusedError if the job was deleted or was itself refused."""
         if (job := view.get(self.table, job_id)) is None:
             raise LedgerRefusedError(job_id)
         return job
 
     def is_staged(self, view: View, job_id: str) -> bool:
-        """Whether, within a change, the job is not yet reported to anybody."""
+        """Whether a job, as a change finds it, is not reported to anybody yet."""
         return RowKey(*self.table.name, job_id) in view.staged
 
     async def async_decided(self, job_id: str) -> None:
-        """Wait until no decision about a job is being written any more, whether the disk took them or not.
+        """Wait until no decision about a job is being written any more, whether the disk accepted the decisions or not.
 
         Raises LedgerClosedError once the box is unloaded.
         """
@@ -483,16 +500,16 @@ class BoxJobs:
                 continue
 
     async def async_written(self) -> None:
-        """Wait until all changes asked for so far are on disk. Raises LedgerRefusedError."""
+        """Wait until all changes made so far are on disk. Raises LedgerRefusedError if the disk refuses."""
         await self.lease.commit(lambda _view: None)
 
     async def async_written_or_refused(self) -> None:
-        """Wait until all changes asked for so far are on disk or were refused; the refused ones are reported later."""
+        """Wait until all changes made so far are on disk or were refused. Refused reports are tried again later."""
         with suppress(LedgerRefusedError):
             await self.async_written()
 
     async def async_close(self) -> None:
-        """Write what waits, then change nothing more: from now on the next instance does."""
+        """Write the changes that wait, then make no more changes: from now on the next instance makes them."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIME):
                 await self.async_written_or_refused()
@@ -500,14 +517,14 @@ class BoxJobs:
         self._stop_listening()
 
     def replace(self, job: Job, *keys: str | None) -> None:
-        """Cancel the older jobs at the same printer that `job` may replace."""
+        """Cancel the held jobs on the same printer that are older than `job` and have one of these replace keys."""
         for old in replaceable(self.unsettled, job.spec.printer_key, *keys):
             if old.job_id != job.job_id and old.created_at <= job.created_at:
                 self.change(old, state=JobState.CANCELED, reason="replaced")
 
     @callback
     def record(self, job_id: str, **changes: Any) -> None:
-        """Record something that is no change of the job itself, such as what became of its document."""
+        """Record something that is not a change of the job itself, such as that its document was deleted."""
 
         def note(view: View) -> None:
             if (job := view.get(self.table, job_id)) is not None:
@@ -518,7 +535,7 @@ class BoxJobs:
 
     @callback
     def index(self, job: Job) -> None:
-        """Make a job findable by its tokens, and list it as one that may still change."""
+        """Make a job findable by the tokens of its deliveries, and add it to the jobs that may still change."""
         for one in job.deliveries:
             self._by_token[one.token] = job.job_id
         self._open[job.job_id] = None
@@ -539,7 +556,7 @@ class BoxJobs:
                     continue
                 view.delete(self.table, job_id)
                 for one in job.deliveries:
-                    # Its task may still be on the cloud's list, and must not pass for somebody else's.
+                    # The delivery's task may still be on the cloud's list, and must not be taken for another sender's.
                     known_at = one.task_known_at or job.created_at
                     if one.task_id and view.now - known_at < LIST_REACH:
                         self.tasks.put(view, one.task_id)
@@ -579,7 +596,8 @@ class BoxJobs:
         keys, self._stale = self._stale, set()
         watchers = [watcher for key in (None, *keys) for watcher in self._watchers[key]]
         with ExitStack() as calls:
-            # Calls them all, the last one pushed first; an error of one is raised after the others.
+            # The stack calls all watchers, the last one pushed first, and raises an error only after it has called the
+            # others.
             for watcher in reversed(watchers):
                 calls.callback(watcher)
 
@@ -601,13 +619,13 @@ class JobWorker:
 
 
 def ignore_error[T](work: asyncio.Future[T]) -> asyncio.Future[T]:
-    """Keep asyncio from logging an error that nobody sees because the caller was cancelled; asyncio.shield does not."""
+    """Keep asyncio from logging an error that no caller retrieves after a cancellation; asyncio.shield would log it."""
     work.add_done_callback(lambda done: None if done.cancelled() else done.exception())
     return work
 
 
 def _log_change(job: Job, old: Job | None) -> None:
-    """Log a change of a job by ids and keys alone: titles, names and addresses are private."""
+    """Log a change of a job with ids and keys only, since titles, names and addresses are private."""
     if not _LOGGER.isEnabledFor(logging.DEBUG):
         return
 

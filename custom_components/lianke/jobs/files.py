@@ -1,6 +1,7 @@
-"""The documents of jobs on disk, one folder a job: flushed before the row that names them, deleted after it.
+"""The documents of jobs on disk, in one folder per job.
 
-They are in the cache folder, which backups leave out, so that a restored backup cannot print a job again.
+A job's documents are flushed to disk before the job is reported; its folder is deleted after its row. The folders are
+in the cache folder, which backups leave out, so that a restored backup cannot print a job again.
 """
 
 import asyncio
@@ -23,9 +24,10 @@ from .job import Job
 
 JOBS_FOLDER: Final = "jobs"
 COPY_PREFIX: Final = "copy-"
-# Before the name of a job's folder if its record, written by an earlier version, could not be read.
+# Prefix of the name of a job's folder whose record, written by an earlier version, could not be read.
 DAMAGED_PREFIX: Final = "damaged-"
-# Documents up to this size are flushed before the job's row is written, larger ones during their upload.
+# The documents of a job are flushed before its row is written if they have at most this many bytes in all, otherwise
+# during the upload.
 SMALL_BYTES: Final = 1024 * 1024
 
 
@@ -42,7 +44,7 @@ def jobs_path(hass: HomeAssistant, entry_id: str) -> Path:
 
 
 def old_path(hass: HomeAssistant, name: str) -> Path:
-    """Where 0.1.0 to 0.3.0 had a folder. An empty file in place of the jobs' folder keeps them from starting."""
+    """Return the path at which 0.1.0 to 0.3.0 had a folder. An empty file there keeps these versions from starting."""
     return Path(hass.config.cache_path(DOMAIN, name))
 
 
@@ -51,7 +53,7 @@ class JobFiles:
         self._hass = hass
         self._root = jobs_path(hass, entry_id)
         self._old = old_path(hass, entry_id)
-        # Large documents of new jobs, by job: what is to be flushed, and what is being flushed.
+        # Large documents of new jobs, by job id: the files that are still to be flushed, and the flushes under way.
         self._unflushed: dict[str, list[Path]] = {}
         self._flushing: dict[str, asyncio.Future[None]] = {}
 
@@ -59,13 +61,13 @@ class JobFiles:
         return self._root / job_id / name
 
     async def async_prepare(self, known: Collection[str]) -> None:
-        """Make the folder, and delete what no record names. Raises DocumentsError."""
+        """Create the box's folder; delete copies, and folders of jobs that are not `known`. Raises DocumentsError."""
         await self._hass.async_add_executor_job(_prepare, self._root, self._old, known)
 
     async def async_take_over(self, job: Job, spooled: Sequence[Path]) -> bool:
         """Move the documents of a new job into its folder; return whether they are flushed to disk.
 
-        Large ones are left to `async_flush`. Raises DocumentsError, leaving nothing behind.
+        Large documents are left to `async_flush`. Raises DocumentsError; then no document is left behind.
         """
         large = await self._hass.async_add_executor_job(
             _take, self._root / job.job_id, job, spooled
@@ -75,9 +77,10 @@ class JobFiles:
         return not large
 
     async def async_flush(self, job_id: str) -> None:
-        """Flush the documents of a new job to disk, once for all who wait. Raises DocumentsError.
+        """Flush the documents of a new job to disk; callers at the same time share one flush. Raises DocumentsError.
 
-        Call it once the job's row is written: flushed at the same time, the row would wait for the documents.
+        Call it after the job's row is written. If both were flushed at the same time, the row would wait for the
+        documents.
         """
         if (large := self._unflushed.pop(job_id, None)) is not None:
             flushing = self._hass.async_add_executor_job(_flush, large)
@@ -92,7 +95,7 @@ class JobFiles:
         self._flushing.pop(job_id, None)
 
     async def async_copy(self, job: Job) -> list[Document] | None:
-        """Copy the documents of a job's deliveries; None if they are gone. Raises DocumentsError."""
+        """Return copies of the documents of a job's deliveries; None if a document is gone. Raises DocumentsError."""
         return await self._hass.async_add_executor_job(_copy, self._root, job)
 
     async def async_delete_documents(self, jobs: Iterable[Job]) -> None:
@@ -114,9 +117,10 @@ def _prepare(root: Path, old: Path, known: Collection[str]) -> None:
     try:
         make_folder(root)
         root.chmod(0o700)
-        # `migration` has made this file for boxes that existed then, and not for a box added since.
+        # `migration` makes this file for the boxes that exist when the ledger is opened, not for a box that is added
+        # later.
         old.touch(mode=0o600)
-        # Compare names alone: there may be ten thousand folders, nearly all of them known.
+        # Compare only the names: there may be ten thousand folders, nearly all of them known.
         with os.scandir(root) as entries:
             found = [entry.name for entry in entries]
     except OSError as err:
@@ -129,7 +133,7 @@ def _prepare(root: Path, old: Path, known: Collection[str]) -> None:
 
 
 def _take(folder: Path, job: Job, spooled: Sequence[Path]) -> list[Path]:
-    """Return the documents that still have to be flushed."""
+    """Move a job's documents into its folder; return those that still have to be flushed. Raises DocumentsError."""
     is_small = sum(one.document.size for one in job.deliveries) <= SMALL_BYTES
     documents = []
     try:
@@ -164,7 +168,7 @@ def _copy(root: Path, job: Job) -> list[Document] | None:
     for one in job.deliveries:
         source = root / job.job_id / one.document.path
         target = root / f"{COPY_PREFIX}{ulid_now()}{source.suffix}"
-        # The ticket names a file that the service prepared for the printer and options of the old job.
+        # Drop the ticket: it names a file that the service prepared for the printer and options of the old job.
         copies.append(
             replace(one.document, path=target, title=job.spec.title, ticket=None, ticket_scope=None)
         )

@@ -1,9 +1,9 @@
 """Moves the jobs that 0.1.0 to 0.3.0 kept in folders into the ledger, once for all boxes.
 
-A box's folder moves to its new place in one step, and an empty file takes its old place: an earlier version that is put
-back then fails to set up instead of doing damage. The rows of all boxes are one transaction; after it the old records
-are deleted. A start goes on wherever the last one was cut off: it takes in each job that has an old record and no row.
-Documents stay where they are.
+The folder of a box is renamed to its new place, and an empty file takes its old place: an earlier version that is
+installed again then fails to set up instead of doing damage. The rows of all boxes are written in one transaction, and
+the old records are deleted after it. If a start is interrupted, the next start goes on: it takes in each job that has
+an old record and no row. Documents stay where they are.
 """
 
 import asyncio
@@ -47,28 +47,30 @@ _LOGGER = logging.getLogger(__name__)
 
 RECORD_NAME: Final = "job.json"
 OTHER_TASKS_NAME: Final = "other_tasks.json"
-# What 0.1.0 wrote while a preview was running, without any details: any task of the next two days may be its own.
+# What 0.1.0 wrote while a preview was running. It has no details, so any task of the next two days may be the
+# preview's: the answer to an upload of COMING_BYTES may take that long.
 COMING: Final = "coming"
 COMING_BYTES: Final = int(LIST_REACH.total_seconds() * ANSWER_BYTES_A_SECOND)
-# A folder with this prefix was being made or deleted.
+# Prefix of the name of a folder that was being made or deleted when Home Assistant stopped.
 PART_PREFIX: Final = "part-"
-# Damaged folders of a box that are kept; older ones are deleted.
+# Maximum number of damaged folders that are kept per box; older ones are deleted.
 MAX_DAMAGED: Final = 10
-# Told 0.3.0 where the folder was.
+# Name of the file in which 0.3.0 stored where the folder was.
 MARKER_NAME: Final = "home.json"
-# In 0.3.0, this file is in a job's folder until its document is on disk.
+# Name of the file that 0.3.0 left in a job's folder until the job's document was flushed to disk.
 FLUSHING_NAME: Final = "flushing"
-# This code writes no larger record.
+# Maximum size in bytes of an old record; a larger one counts as damaged.
 MAX_OLD_RECORD_BYTES: Final = 256 * 1024
 
 
 @dataclass(slots=True)
 class _Found:
-    """What is in the folder of one box."""
+    """The contents of the folder of one box."""
 
     entry_id: str
     jobs: list[Job] = field(default_factory=list)
-    # Jobs named as "<config entry>/<job>": where a job was moving, and what was retrying it.
+    # Other jobs, named as "<config entry>/<job>", by job id: the job to which the job was being moved, and the job that
+    # was to print its document again.
     moving: dict[str, str] = field(default_factory=dict)
     retrying: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, OwnTask] = field(default_factory=dict)
@@ -76,7 +78,7 @@ class _Found:
 
 
 async def async_take_in(hass: HomeAssistant, ledger: Ledger, entry_ids: Iterable[str]) -> None:
-    """Take the jobs of these boxes into the ledger, right after it was opened. Raises OSError."""
+    """Take the jobs of these boxes into the ledger; call it right after the ledger was opened. Raises OSError."""
     found = await hass.async_add_executor_job(_find_all, hass, [*entry_ids])
     for box in found:
         await ledger.async_load(Table(JOB_KIND, box.entry_id))
@@ -116,7 +118,7 @@ def _find_all(hass: HomeAssistant, entry_ids: list[str]) -> list[_Found]:
         if old.is_dir():
             _move(old, new)
         elif not old.exists():
-            # The move may have been cut off right before this step.
+            # An earlier start may have been interrupted between moving the folder and making this file.
             old.touch(mode=0o600)
             sync_path(old.parent)
         if new.is_dir():
@@ -125,20 +127,22 @@ def _find_all(hass: HomeAssistant, entry_ids: list[str]) -> list[_Found]:
 
 
 def _move(old: Path, new: Path) -> None:
-    """Move the folder of a box to its new place, and put an empty file in the old one.
+    """Move the folder of a box to its new place, and put an empty file in its old place.
 
     No system does both in one step. If the process is killed in between, the file is missing until the next start.
     """
     if not new.exists():
         old.rename(new)
     else:
-        # An earlier version has run once more. What it wrote is newer, and each job has its own name.
+        # An earlier version has run again. Its files are newer, so they replace ours; folders are named after their
+        # jobs, so other jobs are not affected.
         for path in old.iterdir():
             shutil.rmtree(target := new / path.name, ignore_errors=True)
             path.rename(target)
         sync_path(new)
         old.rmdir()
-    # Before any flush, which takes its time, so that a power cut most likely leaves both steps or none.
+    # Make the file before any flush, which takes time, so that a power cut most likely leaves both steps done or
+    # neither.
     old.touch(mode=0o600)
     sync_path(new.parent)
     sync_path(old.parent)
@@ -150,7 +154,7 @@ def _find(entry_id: str, root: Path) -> _Found:
         if folder.name.startswith(DAMAGED_PREFIX):
             damaged.append(folder)
         elif (
-            # Else the folder was being made or deleted.
+            # If this is false, the folder was still being made or deleted.
             not folder.name.startswith(PART_PREFIX)
             and (folder / RECORD_NAME).is_file()
             and not (folder / FLUSHING_NAME).exists()
@@ -171,7 +175,7 @@ def _find(entry_id: str, root: Path) -> _Found:
 
 
 def _settle(box: _Found, own: dict[str, Job], known: Mapping[str, Mapping[str, Job]]) -> None:
-    """Finish what a stop cut off between two jobs of 0.3.0; whether the new job exists decides how."""
+    """Finish the moves and retries that were interrupted in 0.3.0; each counts as done if its new job exists."""
     for job_id, text in box.retrying.items():
         entry_id, again_id = _parts(text)
         if job_id in own and entry_id in known and again_id not in known[entry_id]:
@@ -192,7 +196,7 @@ def _settle(box: _Found, own: dict[str, Job], known: Mapping[str, Mapping[str, J
                 moved_to=new_id,
             )
         else:
-            # The new job was not made and never will be. Let the review find out why this one waits.
+            # The new job does not exist and never will, so this job stays. The next review finds out why it waits.
             own[job_id] = job.changed(hold_reason=None)
 
 
@@ -225,21 +229,27 @@ def _set_aside(folder: Path, err: Exception) -> Path:
 
 
 def _delete_all(paths: Iterable[Path]) -> None:
-    """Delete records now in the ledger. Raises OSError: one left over would print again once its row is deleted."""
+    """Delete old records that are in the ledger now.
+
+    Raises OSError: a record that stays would be taken in and printed again once its row is deleted.
+    """
     for path in paths:
         path.unlink(missing_ok=True)
 
 
-# Records of version 1 (0.1.0 and 0.2.0) become those of version 2, and these become those of today: JSON in, JSON out.
-# In version 1 a job had one list of fields; those about sending belonged to the present delivery. Of a job printed on
-# both sides by hand (`by_hand`) most of the first delivery was lost once the second one waited.
+# Records of version 1 (0.1.0 and 0.2.0) are converted to version 2, and those of version 2 to today's, all as JSON. In
+# version 1 a job had one list of fields; the fields about sending belonged to the current delivery. Of a job printed on
+# both sides by hand (`by_hand`), most fields of the first delivery were lost once the second delivery waited.
 
-# The second delivery's details, which describe the sheets of both.
+# Fields of `by_hand` that become the second delivery's details; they describe the sheets of both deliveries.
 _DETAILS: Final = ("pages", "copies", "put_back", "lies", "fronts_descending", "backs_descending")
 
 
 def read_record(record: dict[str, Any], found: _Found | None = None) -> Job:
-    """Read a stored job, and note in `found` the job that was to replace it. Raises StoredError."""
+    """Read a stored job of version 1 or 2; note in `found` which jobs were to replace or retry it.
+
+    Raises StoredError.
+    """
     found = found or _Found("")
     job = Job.from_record(_as_version_3(record, found))
     text = found.moving.get(job.job_id) if job.reason == MOVED else None
@@ -256,10 +266,11 @@ def _as_version_3(record: dict[str, Any], found: _Found) -> dict[str, Any]:
         raise StoredError("not a job record of a known version")
     deliveries, spec = record.get("deliveries"), record.get("spec")
     if isinstance(spec, dict):
-        # Early versions of 0.3.0 repeated the first delivery's options here.
+        # Early versions of 0.3.0 also stored the first delivery's options here.
         spec.pop("options", None)
     if record.pop("generation", 0) == 0 and isinstance(deliveries, list):
-        # After these failures 0.1.0 took it for certain that nothing was printed; today fewer prove that.
+        # 0.1.0 was certain that nothing was printed after any of these failures; today only the codes in BEFORE_PAPER
+        # prove that.
         for one in filter(lambda one: isinstance(one, dict), deliveries):
             if one.get("state") == JobState.FAILED and one.get("code") not in BEFORE_PAPER:
                 one["partly_printed"] = one.get("partly_printed") or one.get("task_id") is not None
@@ -267,11 +278,11 @@ def _as_version_3(record: dict[str, Any], found: _Found) -> dict[str, Any]:
 
 
 def migrate(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn a record of version 1 into version 2. Raises StoredError for a malformed one."""
+    """Convert a record of version 1 to version 2. Raises StoredError if it is malformed."""
     options, name = old.get("options"), old.get("document_name")
     if not isinstance(options, dict) or not isinstance(name, str):
         raise StoredError("no job of version 1")
-    # The other fields kept their names.
+    # Fields whose names are the same in both versions.
     job, spec, delivery = (
         {item.name: old[item.name] for item in fields(kind) if item.name in old}
         for kind in (Job, JobSpec, Delivery)
@@ -308,7 +319,7 @@ def migrate(old: Mapping[str, Any]) -> dict[str, Any]:
 def _deliveries(
     present: dict[str, Any], by_hand: Mapping[str, Any], *, waits: bool
 ) -> list[dict[str, Any]]:
-    """Make both deliveries of a job of which only the present one is stored."""
+    """Return both deliveries of a job whose record describes only one of them, `present`, in full."""
     half = by_hand.get("half")
     if isinstance(half, bool) or half not in (1, 2):
         raise StoredError("a delivery that is none")
@@ -341,7 +352,7 @@ def _deliveries(
 
 
 def _read_tasks(path: Path) -> dict[str, OwnTask]:
-    """Read the tasks that were ours without a job, and the uploads of previews that were cut off."""
+    """Read the tasks that were ours although no job had them, and the uploads of interrupted previews."""
     try:
         found = to_list(json.loads(path.read_text("utf-8")))
         written_at = dt_util.utc_from_timestamp(path.stat().st_mtime)
@@ -361,7 +372,7 @@ def _read_tasks(path: Path) -> dict[str, OwnTask]:
 
 
 def _read_upload(record: object, number: int) -> Delivery | None:
-    """Read a stored preview, also of 0.2.0; None for anything else."""
+    """Read the upload of a stored preview, also in the format of 0.2.0; None for anything else."""
     if not isinstance(record, dict):
         return None
     try:
@@ -387,7 +398,7 @@ def _preview_of_0_2_0(record: dict[str, Any], number: int) -> dict[str, Any]:
     return record | {
         "document": document,
         "options": ResolvedOptions(paper_id=0).as_dict(),
-        # Not a secret, but the same at each start, which finds the row by it.
+        # The token is not secret, but it is the same at each start, so that each start finds the same row by it.
         "token": f"{record.get('handed_over_at')} {number}",
         "state": JobState.UPLOADING,
     }

@@ -1,4 +1,4 @@
-"""The ledger of this Home Assistant: opened with the first box, closed when Home Assistant stops."""
+"""The one ledger of a Home Assistant instance: opened with the first box, closed when Home Assistant stops."""
 
 import asyncio
 from collections.abc import Iterable
@@ -31,7 +31,10 @@ def _lock(hass: HomeAssistant) -> asyncio.Lock:
 
 
 async def async_get_ledger(hass: HomeAssistant, removed: str | None = None) -> Ledger:
-    """Open the ledger if needed, with what earlier versions wrote, also for a box just removed. Raises OSError."""
+    """Return the ledger; if it is not open yet, open it and take in what earlier versions wrote. Raises OSError.
+
+    `removed`: the id of a config entry that was just removed, whose jobs are taken in as well.
+    """
     async with _lock(hass):
         if (ledger := hass.data.get(DATA_LEDGER)) is None:
             ids = [entry.entry_id for entry in hass.config_entries.async_entries(DOMAIN)]
@@ -44,7 +47,8 @@ async def _async_open(hass: HomeAssistant, ids: list[str]) -> Ledger:
     ledger = Ledger(hass, ledger_path(hass))
     await ledger.async_open(JOB_KIND)
     try:
-        # The disk refused to delete these, or a version that knows no ledger removed their boxes.
+        # These boxes were removed while the disk refused to delete their rows, or by a version of the integration
+        # without a ledger.
         gone = await ledger.async_delete_other_boxes(ids)
         await hass.async_add_executor_job(_delete_left, hass, gone)
         await async_take_in(hass, ledger, ids)
@@ -66,7 +70,7 @@ async def async_close_ledger(hass: HomeAssistant) -> None:
 
 
 async def async_delete_ledger(hass: HomeAssistant) -> None:
-    """Close the ledger, and delete it with all that was set aside, unless a box exists again."""
+    """Close the ledger and delete it, with the damaged ledgers that were set aside, unless a box exists again."""
     async with _lock(hass):
         if hass.config_entries.async_entries(DOMAIN):
             return
@@ -76,19 +80,22 @@ async def async_delete_ledger(hass: HomeAssistant) -> None:
 
 
 async def async_remove_jobs(hass: HomeAssistant, entry_id: str) -> list[Job]:
-    """Delete the jobs of a removed config entry; return those that were waiting, here or in the cloud."""
+    """Delete the jobs of a removed config entry; return the jobs that were waiting, here or in the cloud."""
     own_jobs, jobs = Table(JOB_KIND, entry_id), list[Job]()
     with suppress(OSError):
         ledger = await async_get_ledger(hass, entry_id)
         await ledger.async_load(own_jobs)
-        # A start reads every job that waits.
+        # The start has read every job that waits, so the unread jobs are of no interest.
         jobs += ledger.latest(own_jobs).already_read
     await async_remove_records(hass, entry_id, own_jobs, Table(OWN_TASK_KIND, entry_id))
     return [job for job in jobs if job.waits_here or job.state is JobState.QUEUED]
 
 
 async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[Any]) -> None:
-    """Delete tables, unreadable records included, and their folder; what the disk refuses now is deleted later."""
+    """Delete tables, including records that this version cannot read, and their folder.
+
+    Rows that the disk refuses to delete now are deleted later.
+    """
     try:
         ledger = await async_get_ledger(hass)
         for table in tables:
@@ -107,11 +114,11 @@ async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[
 
 
 def _delete_files(hass: HomeAssistant, name: str) -> None:
-    """Delete a folder, its copies that were set aside, and what is left where earlier versions had it."""
+    """Delete a folder, its parts in ledgers that were set aside, and its remains where earlier versions had it."""
     root, old = ledger_path(hass), old_path(hass, name)
     remove_folders([root / name, *(aside / name for aside in _set_aside(root)), old])
     with suppress(OSError):
-        # The empty file that `migration` left.
+        # Delete the empty file that `migration` left in place of the folder.
         old.unlink()
 
 

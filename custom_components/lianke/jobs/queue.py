@@ -1,8 +1,8 @@
 """The print queue of one box: the interface that actions, entities and the card use.
 
-What it returns, and what its listeners get, is on disk (see `BoxJobs`). What concerns two jobs is one transaction, even
-if they belong to two boxes: a job that may not have come out is marked as retried together with the job that prints it
-again, and a moved job ends together with the job that replaces it.
+The jobs that it returns, and that its listeners get, are on disk (see `BoxJobs`). A change of two jobs is one
+transaction, even if the jobs belong to two boxes: a job that may not have been printed is marked as retried in the
+transaction that adds the job printing it again, and a moved job ends in the transaction that adds its replacement.
 """
 
 import asyncio
@@ -60,39 +60,40 @@ from .uploader import Uploader
 
 _LOGGER = logging.getLogger(__name__)
 
-# The queues of the boxes that have loaded their jobs, by config entry.
+# The queues of the boxes that have been started, by id of the config entry.
 DATA_QUEUES: Final[HassKey[dict[str, PrintQueue]]] = HassKey(f"{DOMAIN}_queues")
-# Seconds for an upload to stop, and at shutdown for jobs being accepted to be written.
+# Seconds to wait for a canceled upload to stop, and for jobs that are being accepted when the queue stops.
 ABORT_TIME = 5
 
 
-# Called with a printer's key, and the error if the print limits refuse a job or None if a job passes them.
+# Called with a printer's key and the error when the print limits refuse a job, and with None for the error when a job
+# passes them again.
 type LimitListener = Callable[[str, LimitError | None], None]
 
 
 class People(Protocol):
-    """What the queue asks about people who print; the room that knows it lies above this one."""
+    """What the queue has to know about people who print. `people`, which imports this package, implements it."""
 
     async def async_add_asker(self, spec: JobSpec) -> JobSpec:
-        """Add who asks, and by what means."""
+        """Return the spec with who asks for the job, and by what means."""
 
     async def async_add_reasons(
         self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, unchanged: bool = False
     ) -> JobSpec:
-        """Add the reasons for which the job waits for people, in their order.
+        """Return the spec with the reasons for which the job waits for people, in the order of asking.
 
-        `first` is its first delivery, `jobs` are those of the box; `unchanged` means that the job is only moved. Raises
-        InputError.
+        `first`: the job's first delivery. `jobs`: the other jobs of the box. `unchanged`: the job is moved without any
+        other change. Raises InputError.
         """
 
 
 class PrintQueue(JobWorker):
-    """Submits, holds, tracks and settles the jobs of one box; it owns every task and timer of the jobs."""
+    """Submits, holds, tracks and settles the jobs of one box; it owns all asyncio tasks and timers of the jobs."""
 
     def __init__(self, coordinator: LiankeCoordinator, people: People, ledger: Ledger) -> None:
         jobs = BoxJobs(coordinator, ledger)
         super().__init__(coordinator, jobs)
-        # What others may ask about the jobs, as reported.
+        # Read access to the jobs for other modules: `find` gives the latest job, the others give the jobs as reported.
         self.find = jobs.find
         self.get = jobs.get
         self.jobs = jobs.reported
@@ -116,7 +117,7 @@ class PrintQueue(JobWorker):
         self._lock = asyncio.Lock()
         self._submitting: set[asyncio.Task[Any]] = set()
         self.on_limit: LimitListener = lambda _key, _error: None
-        # Printers whose last call of `on_limit` was a refusal.
+        # Keys of printers for which the last call of `on_limit` was a refusal.
         self.limited: set[str] = set()
         self._waiters: set[asyncio.Event] = set()
         self._stopped = False
@@ -136,7 +137,7 @@ class PrintQueue(JobWorker):
         self._unsubscribe = [
             self._coordinator.async_add_listener(self._scheduler.review_soon),
             self._jobs.listen(self._scheduler.on_change),
-            # Drain before Home Assistant cancels background tasks, and uploads with them.
+            # Drain before Home Assistant cancels background tasks, since the uploads are among them.
             self._hass.async_add_shutdown_job(
                 HassJob(self.async_drain, "drain print queue"), SHUTDOWN_DRAIN_TIME
             ),
@@ -175,12 +176,14 @@ class PrintQueue(JobWorker):
     ) -> Job:
         """Accept a job, and print it as soon as its printer is ready.
 
-        Returns the job, on disk and not sent before that; or the earlier job with the same request id, whose deliveries
-        are others. `job_id` None: a new id. `moved`: the job that the new one replaces; `unchanged`: as it was asked
-        for. `also_change`: another change in the same transaction; what it raises refuses the job. The documents belong
-        to the queue from the call on. Cancelling the caller does not stop it: a restart would find a job that was half
-        accepted. Raises InputError if the job is refused (print limits, conflicting request id, printer not ready and
-        `hold` false), HomeAssistantError if it cannot be written.
+        Returns the job once it is on disk; its upload does not end before that. If an earlier job has the same request
+        id, returns that job instead, whose deliveries are not the given ones. `job_id`: the id of the new job; None
+        makes a new id. `moved`: the job that the new job replaces by a move. `unchanged`: the request is the same as
+        that of `moved`. `also_change`: another change in the same transaction; an error that it raises refuses the job.
+        The documents belong to the queue from the call on. Cancelling the caller does not stop the submission: a
+        restart would otherwise find a job that was only half accepted. Raises InputError if the job is refused (print
+        limits, conflicting request id, printer not ready and `hold` false), HomeAssistantError if the job cannot be
+        written.
         """
         new_id, paths = job_id or ulid_now(), [one.document.path for one in deliveries]
 
@@ -191,7 +194,7 @@ class PrintQueue(JobWorker):
                 if moved is None:
                     spec = await self._people.async_add_asker(spec)
                 if first.document.pages is None:
-                    # Before the lock is taken, since it may take a while.
+                    # Count before the lock is taken, since counting may take a while.
                     first = await self._async_counted(spec.printer_key, first)
                 if spec.request_id is not None and first.document.digest is None:
                     digest = await self._hass.async_add_executor_job(file_digest, paths[0])
@@ -203,8 +206,8 @@ class PrintQueue(JobWorker):
                     )
                     is_accepted = job.job_id == new_id
             finally:
-                # The upload may begin now, but does not end before the document is on disk. If the job was refused, go
-                # on with the jobs that it would have replaced.
+                # The upload may begin now, but does not end before the document is on disk. If the job was refused, the
+                # review goes on with the jobs that it would have replaced.
                 self._scheduler.review_soon()
                 if not is_accepted:
                     await self._hass.async_add_executor_job(unlink_all, paths)
@@ -216,7 +219,7 @@ class PrintQueue(JobWorker):
         return self._jobs.committed[job.job_id]
 
     async def _async_to_its_end(self, work: Coroutine[Any, Any, Job], name: str) -> Job:
-        """Run work that a cancelled caller does not stop and that the drain waits for."""
+        """Run work to its end even if the caller is cancelled; `async_drain` waits for it."""
         task = self._hass.async_create_task(work, name)
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
@@ -224,7 +227,10 @@ class PrintQueue(JobWorker):
         return task.result()
 
     async def _async_counted(self, printer_key: str, first: Delivery) -> Delivery:
-        """Have the service count the pages if the page limit depends on it; if that fails, change nothing."""
+        """Return the delivery, with its pages counted by the service if the page limit depends on the count.
+
+        If the count fails, the delivery is returned unchanged.
+        """
         limit = MAX_PAGES.of(self._entry.options)
         is_reached = self._coordinator.last_update_success and self._present_address(printer_key)
         if not is_reached or not depends_on_count(first, limit):
@@ -249,7 +255,7 @@ class PrintQueue(JobWorker):
         unchanged: bool,
         also_change: Change[None] | None,
     ) -> Job:
-        """Return the new job, on disk except for large documents; or the earlier job with the same request id."""
+        """Accept a job. Return it, on disk except for large documents, or the earlier job with the same request id."""
         now, jobs, first = dt_util.utcnow(), [*self._jobs.latest.values()], deliveries[0]
         if spec.request_id and moved is None:
             earlier = find_duplicate(jobs, spec, first, now)
@@ -271,7 +277,7 @@ class PrintQueue(JobWorker):
         if ready.reason is not None and (ready.reason in REFUSED_AT_ONCE or not spec.hold):
             raise InputError(f"not_ready_{ready.reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
-            # As reported: a job counts as waiting until its end is reported together with its page count.
+            # Use the jobs as reported: a job counts as waiting until its end is reported, together with its page count.
             told = self._jobs.committed
             others = [told.get(job.job_id, job) for job in jobs if job not in replaced]
             spec = await self._people.async_add_reasons(spec, first, others, unchanged=unchanged)
@@ -285,13 +291,13 @@ class PrintQueue(JobWorker):
             now=now,
             hold_time=timedelta(hours=HOLD_HOURS.of(self._entry.options)),
         )
-        # The old jobs stay until their replacement is safe, and are not sent meanwhile.
+        # The replaced jobs stay until their replacement is safely on disk, and are not sent meanwhile.
         self._jobs.reserved |= {old.job_id for old in replaced}
         try:
             paths = [one.document.path for one in deliveries]
             is_flushed = await self._files.async_take_over(job, paths)
             if (replaced or also_change is not None) and not is_flushed:
-                # Else a power cut before the documents are on disk would end the other jobs for nothing.
+                # Otherwise a power cut before the documents are on disk would end the other jobs for nothing.
                 await self._files.async_flush(job.job_id)
                 is_flushed = True
 
@@ -318,7 +324,10 @@ class PrintQueue(JobWorker):
             self._jobs.reserved.clear()
 
     def _end_replaced(self, view: View, job: Job, moved: Job | None) -> None:
-        """End the jobs that a new, safe job replaces, also those whose upload was refused meanwhile."""
+        """End the jobs that a new job replaces, now that it is safely on disk.
+
+        This includes jobs whose upload was refused in the meantime.
+        """
         if not job.spec.replace_key:
             return
         for old in replaced_by(view.all(self._jobs.table), job.spec, moved):
@@ -350,11 +359,11 @@ class PrintQueue(JobWorker):
                 await self._files.async_delete([job.job_id])
             if job.job_id not in self._jobs.committed:
                 raise _not_accepted(err, job.printer_name) from None
-            # Its upload has reported the job meanwhile, and goes on.
+            # Meanwhile the upload has reported the job, so the job goes on.
             self._jobs.replace(job, job.spec.replace_key)
 
     async def async_replace(self, job: Job, *keys: str | None) -> None:
-        """Cancel older jobs that wait at the same printer with one of these replace keys."""
+        """Cancel the held jobs on the same printer that are older than `job` and have one of these replace keys."""
         self._jobs.replace(job, *keys)
         await self._jobs.async_written_or_refused()
 
@@ -382,11 +391,11 @@ class PrintQueue(JobWorker):
         first: Delivery | None = None,
         replaced: Collection[Job] = (),
     ) -> None:
-        """Refuse a job that exceeds the print limits; works before its document is made. Raises LimitError, InputError.
+        """Check a new job against the print limits, even before its document is made. Raises LimitError, InputError.
 
-        Each owner has a limit: a user, or a device of the home network. `refused`: how many of its documents were
-        refused within the last hour. `first`: the first delivery, None before it is known. `replaced`: the jobs that
-        the new one replaces.
+        Each owner has an hourly limit: a user, or a device of the home network. `refused`: how many documents of the
+        owner were refused within the last hour. `first`: the job's first delivery, None before it is known. `replaced`:
+        the jobs that the new job replaces.
         """
         view = self._coordinator.data.printers.get(printer_key)
         if view is None:
@@ -420,7 +429,7 @@ class PrintQueue(JobWorker):
             if found is not None and self._jobs.as_reported(found).is_settled:
                 settled.set()
 
-        # A job that waits for a full disk changes without a change in the ledger, so watch as well.
+        # A job that waits because the disk is full changes without a change on disk, so use a watcher as well.
         unsubscribe = [self._jobs.listen(look), self._jobs.watch(look)]
         try:
             if not self._stopped and not self.get(job_id).is_settled:
@@ -434,10 +443,10 @@ class PrintQueue(JobWorker):
         return self.get(job_id)
 
     async def async_cancel(self, job_id: str) -> Job:
-        """Cancel a job: at once if it was not sent, else by asking the cloud.
+        """Cancel a job: at once if it was not sent, otherwise by asking the cloud.
 
         Returns the job as it is then; a job in the cloud stays `canceling` until the cloud reports its end. Raises
-        InputError for a job that is final, LiankeError if the cloud refuses.
+        InputError for a job that cannot be canceled any more, LiankeError if the cloud refuses.
         """
         job = self._job(job_id)
         if not job.can_cancel:
@@ -455,16 +464,17 @@ class PrintQueue(JobWorker):
         return self.get(job_id)
 
     async def async_continue(self, job_id: str, *, reason: str | None = None) -> Job:
-        """Answer the first reason for which a job waits for people; it goes on with the next reason.
+        """Say yes to the first reason for which a job waits for people; the job goes on with its next reason.
 
-        `reason` is the one that is answered; None answers any. Raises InputError for a job that does not wait (for
-        that), and if other jobs would be printed on its stack; HomeAssistantError if the disk refuses.
+        `reason`: the reason that is answered; None answers whichever reason is first. Raises InputError if the job does
+        not wait for that reason, or if other jobs might be printed on its stack; HomeAssistantError if the disk
+        refuses.
         """
         job = self._job(job_id)
         asked = reason or job.asks_for
 
         def answer(view: View, job: Job) -> Mapping[str, Any]:
-            # Other jobs take the stack into account from here on, before the change is on disk.
+            # Other jobs respect the stack from here on, even before the change is on disk.
             return changes_on_answer(job, asked, view.all(self._jobs.table), view.now)
 
         return await self._async_decide(job, answer)
@@ -472,9 +482,9 @@ class PrintQueue(JobWorker):
     async def async_reject(
         self, job_id: str, *, reason: str | None = None, detail: str = ""
     ) -> Job:
-        """Cancel a job that waits for a person who said no; `detail` says who and why.
+        """Cancel a job because a person said no to a reason for which it waits; `detail` says who and why.
 
-        For `reason` and errors see `async_continue`.
+        For `reason` and the errors see `async_continue`.
         """
         job = self._job(job_id)
         asked = reason or job.asks_for
@@ -492,9 +502,9 @@ class PrintQueue(JobWorker):
         )
 
     async def _async_decide(self, job: Job, rule: Rule | None = None, **changes: Any) -> Job:
-        """Make the change that a user decided; return the job after the review that follows.
+        """Make a change that a user decided on; return the job as it is after the next review.
 
-        Raises what the rule raises, and HomeAssistantError if the disk refuses; then nothing is changed.
+        Raises any error that the rule raises, and HomeAssistantError if the disk refuses; then nothing is changed.
         """
         try:
             await self._jobs.async_change(job, rule=rule, **changes)
@@ -502,7 +512,7 @@ class PrintQueue(JobWorker):
             raise change_not_saved(job) from None
         finally:
             self._scheduler.review()
-        # Report what follows from the decision, too.
+        # Wait, so that the changes that follow from the decision are reported as well.
         await self._jobs.async_written_or_refused()
         return self.get(job.job_id)
 
@@ -515,10 +525,11 @@ class PrintQueue(JobWorker):
         to: PrintQueue | None = None,
         unchanged: bool = False,
     ) -> Job:
-        """Print a finished job's documents again as these deliveries; a job that may not have come out only once.
+        """Print a finished job's documents again as these deliveries; return the new job.
 
-        `to` is the queue of another box's printer. A job salvaged from a damaged ledger goes on instead if `unchanged`.
-        Cancelling the caller does not stop it. Raises like `async_submit`.
+        A job that may not have been printed can be printed again only once. `to`: the queue of the box that prints,
+        None for this box. If `unchanged`, a job that was salvaged from a damaged ledger goes on itself instead.
+        Cancelling the caller does not stop the retry. Raises the errors of `async_submit`.
         """
         job = self._job(job.job_id)
         if job.copied and job.state is JobState.HELD and unchanged:
@@ -530,14 +541,14 @@ class PrintQueue(JobWorker):
             return await self._async_send_to(job, to, replace(spec, approved=False), deliveries)
 
         def check(job: Job) -> None:
-            # The job that printed it again may be in any box.
+            # The job that printed this job again may belong to any box.
             queues = (to, *self._queues.values()) if job.retried_as else ()
             found = (queue.find(job.retried_as or "") for queue in queues)
             check_retry(job, next(filter(None, found), None))
 
         def mark(view: View) -> None:
             if (current := self._held_here(view, job)) != job:
-                # Meanwhile it may have come out or been retried.
+                # Meanwhile the job may have been printed or retried.
                 check(current)
             marked = current.changed(now=view.now, retried_as=again_id)
             view.put(self._jobs.table, job.job_id, marked)
@@ -551,10 +562,11 @@ class PrintQueue(JobWorker):
     async def async_move(
         self, job: Job, spec: JobSpec, new: Delivery, entry_id: str, *, unchanged: bool
     ) -> Job:
-        """Move a held job to a printer of the box with this config entry, as this delivery; return the job there.
+        """Move a held job to a printer of the box with this config entry, as the delivery `new`; return the new job.
 
-        The old job ends as canceled in the same transaction. `unchanged`: nobody changed what is asked for. Cancelling
-        the caller does not stop it. Raises like `async_submit`, and job_not_movable; then the job stays as it was.
+        The old job ends as canceled in the same transaction. `unchanged`: the request is the same as before. Cancelling
+        the caller does not stop the move. Raises the errors of `async_submit` and InputError (job_not_movable); then
+        the old job stays as it was.
         """
         if self._stopped or (to := self._queues.get(entry_id)) is None:
             raise _getting_ready(job.printer_name)
@@ -562,7 +574,7 @@ class PrintQueue(JobWorker):
         new_id = ulid_now()
 
         def end(view: View) -> None:
-            # Meanwhile it may have been sent, answered or canceled.
+            # Meanwhile the job may have been sent, answered by a person, or canceled.
             current = check_movable(self._held_here(view, job), job.job_id)
             if job.job_id in self._jobs.reserved or current.spec != job.spec:
                 raise job_error("job_not_movable", job)
@@ -581,7 +593,7 @@ class PrintQueue(JobWorker):
         )
 
     def _held_here(self, view: View, job: Job) -> Job:
-        """Find a job of this box within a change that another box makes. Raises InputError, LedgerClosedError."""
+        """Return a job of this box as a change by another box finds it. Raises InputError, LedgerClosedError."""
         self._jobs.lease.check()
         if (current := view.get(self._jobs.table, job.job_id)) is None:
             raise InputError("job_not_found", job_id=job.job_id[:64])
@@ -590,7 +602,10 @@ class PrintQueue(JobWorker):
     async def _async_send_to(
         self, job: Job, to: PrintQueue, spec: JobSpec, deliveries: Sequence[Delivery], **how: Any
     ) -> Job:
-        """Submit copies of a job's documents as these deliveries. Raises InputError: document_gone; disk_full."""
+        """Submit copies of a job's documents as these deliveries.
+
+        Raises InputError (document_gone), HomeAssistantError (disk_full) and the errors of `async_submit`.
+        """
 
         async def send() -> Job:
             try:
@@ -627,14 +642,17 @@ class PrintQueue(JobWorker):
         return self._jobs.own_task_ids
 
     async def async_fail_waiting(self, printer_key: str) -> None:
-        """Fail the held jobs of a printer about to be removed. If the disk refuses, that is reported later."""
+        """Mark the held jobs of a printer that is about to be removed as failed.
+
+        If the disk refuses, their end is reported later.
+        """
         for job in self._jobs.unsettled:
             if job.spec.printer_key == printer_key and job.state is JobState.HELD:
                 self._jobs.change(job, state=JobState.FAILED, reason="printer_gone")
         await self._jobs.async_written_or_refused()
 
     def clear_backoff(self, printer_key: str) -> None:
-        """Try held jobs again now, because somebody says that the printer is ready."""
+        """Try held jobs again at once, because somebody says that the printer is ready."""
         self._uploader.readiness.clear_backoff(printer_key)
         self._scheduler.review()
 
@@ -644,5 +662,5 @@ def _getting_ready(printer: str) -> InputError:
 
 
 def _not_accepted(err: OSError, printer: str) -> HomeAssistantError | InputError:
-    # This box was unloaded meanwhile, or the box that the document comes from.
+    # LedgerClosedError means that this box, or the box from which the document comes, was unloaded meanwhile.
     return _getting_ready(printer) if isinstance(err, LedgerClosedError) else disk_full(err)
