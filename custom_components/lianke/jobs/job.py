@@ -1,6 +1,6 @@
-"""A print job: what was asked for, its deliveries, and what follows from them, such as the job's state.
+"""A print job: the request, its deliveries, and what is derived from them, such as the job's state.
 
-Sizes are bytes, pages are printed sides as the service counts them. A value that nobody knows is None.
+Sizes are in bytes. Pages are printed sides, as the service counts them. A value that is unknown is None.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,13 @@ from ..documents.document import Document, FileType
 from ..fair_queue import Owner, lan_owner
 from ..input_error import InputError
 
-# Reasons for which one job waits; a stored record with more is malformed.
+# Maximum number of reasons for which a job waits; a stored record with more reasons is malformed.
 MAX_REASONS: Final = 8
-# The reason of a job that a person refused to approve or release.
+# The reason of a canceled job that a person refused to approve or to release.
 REJECTED: Final = "rejected"
 
 
-# Types whose pages are only known after the service has converted them.
+# Types of documents whose page count is unknown until the service has converted them.
 CONVERTED: Final = frozenset(
     {
         FileType.DOC,
@@ -61,15 +61,15 @@ class Origin(StrEnum):
     LAN_PRINTER = "lan_printer"
 
 
-# A source besides these: as far as is known, no person started the job.
+# A source that the options have in addition to the values of `Origin`: no person is known to have started the job.
 NOBODY: Final = "nobody"
 
 
 def read_reasons(value: object) -> tuple[str, ...] | None:
-    """Read the stored reasons for which a job waits. Raises ValueError for anything else."""
+    """Read the stored reasons for which a job waits. Raises ValueError for any other value."""
     if not isinstance(value, list) or len(value) > MAX_REASONS:
         raise ValueError("not a list of reasons")
-    # A reason of a later version becomes an approval: the job must not print before anybody is asked.
+    # A reason that only a later version knows becomes an approval: the job must not print before somebody is asked.
     known = [reason if reason in PersonReason else PersonReason.APPROVAL.value for reason in value]
     return tuple(dict.fromkeys(known))
 
@@ -77,7 +77,7 @@ def read_reasons(value: object) -> tuple[str, ...] | None:
 def _read_origin(value: object) -> Origin | None:
     if value is not None and not isinstance(value, str):
         raise ValueError("not an origin")
-    # None also for an origin that only a later version knows.
+    # An origin that only a later version knows also becomes None.
     return Origin(value) if value is not None and value in Origin else None
 
 
@@ -98,49 +98,52 @@ class Asker(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobSpec(Record):
-    """What was asked for: one job on one printer. Its files and their resolved options are in the deliveries."""
+    """The request for one job on one printer. Its files and their resolved options are in the job's deliveries."""
 
     printer_key: str
     title: str
-    # The options as the caller named them; another printer may resolve them differently.
+    # The options as the caller gave them; another printer may resolve them differently.
     requested: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
     replace_key: str | None = None
-    # The job whose document this one prints again, and the job of another printer that it replaces by a move.
+    # Ids of other jobs: the job whose document this job prints again, and the job from which this job was moved.
     retry_of: str | None = None
     moved_from: str | None = None
-    # Whether the job may wait for its printer; if not, it is refused or expires.
+    # Whether the job may wait for its printer; if it may not, it is refused or expires.
     hold: bool = True
-    # None: the hold time in the entry's options.
+    # How long the job may wait; None means the hold time in the options of the config entry.
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
     asker: Asker = field(default_factory=Asker)
-    # Found by the asker's context when the job is submitted; a move keeps it (see `people.initiator`).
+    # Derived from the asker's context when the job is submitted; a move keeps it (see `people.initiator`).
     origin: Origin | None = field(default=None, metadata={READ: _read_origin})
     automated: bool = False
-    # Nobody knows any more who started the job, so the rules treat it as anybody's.
+    # It is no longer known who started the job, so the rules assume that it may have been anybody.
     forgotten: bool = False
-    # The device of the home network that sent the job, its address, and an id that stays when the address changes; the
-    # id is None in records of versions that did not know it.
+    # The device of the home network that sent the job: its name, its address, and an id that stays the same when the
+    # address changes. The id is None in records of versions that did not know it.
     sender: str | None = None
     sender_address: str | None = None
     sender_device: str | None = None
-    # A device wrote the title of the job that this one prints again, or a server wrote the title of its document.
+    # The title comes from outside: a device wrote it for the job that this job prints again, or a server wrote it for
+    # the document.
     foreign_title: bool = False
-    # The document was laid out on sheets for exactly these options.
+    # The document is already laid out on sheets, for exactly these options.
     laid_out: bool = False
-    # The reasons to ask people before anything is sent, in order. None: the options decide.
+    # The reasons to ask people before anything is sent, in the order of asking; None means that the options of the
+    # config entry decide.
     waits_for: tuple[str, ...] | None = field(default=None, metadata={READ: read_reasons})
-    # The same print was approved before.
+    # The request was already approved, perhaps for the job from which this job was moved or which it prints again.
     approved: bool = False
     # The hash of the code that releases the job at the printer.
     release_code: str | None = field(default=None, repr=False)
-    # Whoever asked does not know that code: it belongs to somebody else's job, whose document this one prints again.
+    # The person who asked for the job does not know `release_code`: it is the code of somebody else, whose job this job
+    # prints again or replaces.
     foreign_code: bool = False
 
     @property
     def owner(self) -> Owner:
-        """Whose turns and limits the job uses: a user's, those of all automations, or those of one device."""
+        """Whose turns and limits apply to the job: one user's, one device's, or those of all automations together."""
         device = self.sender_device or self.sender_address
         return (self.asker.user_id,) if device is None else lan_owner(device)
 
@@ -153,12 +156,12 @@ class JobSpec(Record):
         return Origin.AUTOMATION if self.asker.user_id is None else Origin.USER
 
 
-# Bytes of the secret in a callback address.
+# Length in bytes of the secret in a callback address.
 TOKEN_BYTES: Final = 24
 
 
 class JobState(StrEnum):
-    """The state of a delivery, and of its job. States before the final ones follow each other only in this order."""
+    """The state of a delivery, and of its job. Before a final state, the state changes only forward in this order."""
 
     HELD = "held"
     UPLOADING = "uploading"
@@ -176,33 +179,34 @@ class JobState(StrEnum):
 FINAL_JOB_STATES = frozenset(
     {JobState.COMPLETED, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED, JobState.UNCONFIRMED}
 )
-# What the user calls "waiting": held here, or READY in the cloud's queue.
+# The states that users call "waiting": held here, or READY in the cloud's queue.
 WAITING = frozenset({JobState.HELD, JobState.QUEUED})
-# The states of a job while the cloud works on its task.
+# The states of a job whose task is in the cloud and has not ended.
 IN_CLOUD = frozenset({JobState.QUEUED, JobState.PROCESSING, JobState.SENDING, JobState.CANCELING})
 RETRYABLE = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED})
-# The job ended as somebody wanted: its document can be printed again any number of times, each time as a new job.
+# The states of a job that ended as somebody wanted: its document can be printed again any number of times, each time as
+# a new job.
 REPRINTABLE = frozenset({JobState.COMPLETED, JobState.CANCELED})
 
 _ORDER = tuple(JobState)
 
 
-# Result codes that prove that nothing was printed: the file was not converted, or was refused. Codes for a box or a
-# printer that is gone are missing here, since it may have gone while it was printing.
+# Result codes that prove that nothing was printed: the task was refused, or its file could not be converted. The codes
+# for an absent box or printer are not among them, since the box or printer may have disappeared during printing.
 BEFORE_PAPER: Final = frozenset({400, 502, 11203})
 
 
 def is_valid_transition(old: JobState, new: JobState) -> bool:
-    """Allow steps forward only, with two exceptions."""
+    """Whether a delivery may change from state `old` to `new`: only forward, with two exceptions."""
     if old is JobState.UNCONFIRMED:
-        # Proof may still arrive.
+        # Proof of what happened may still arrive.
         return new in {JobState.COMPLETED, JobState.FAILED, JobState.CANCELED}
     if old in FINAL_JOB_STATES:
         return False
     if new in FINAL_JOB_STATES:
         return True
     if (old, new) == (JobState.UPLOADING, JobState.HELD):
-        # The upload certainly did not arrive.
+        # The cloud certainly did not accept the upload, so the delivery waits again.
         return True
     return _ORDER.index(new) > _ORDER.index(old)
 
@@ -212,46 +216,48 @@ new_token = partial(secrets.token_urlsafe, TOKEN_BYTES)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery(Record):
-    """One document, the options of its task, and what is known of its way to the printer.
+    """One document, the options of its task, and what is known about its way to the printer.
 
-    A preview that is running, or was cut off, is a delivery without a job.
+    The upload of a preview that is running or was interrupted is a delivery as well, but belongs to no job.
     """
 
-    # Its path is the spooled file until a job takes it over, then a name in the job's folder.
+    # The document's path is the spooled file until a job takes over the document, then a file name in the job's folder.
     document: Document
     options: ResolvedOptions
-    # The secret part of the callback address. It identifies the delivery, and is shown to nobody.
+    # The secret part of the callback address. It identifies the delivery and is never shown to anybody.
     token: str = field(default_factory=new_token, repr=False)
-    # What a person must do before the delivery is sent; None when that is done.
+    # What a person must do before the delivery is sent; None if nothing is left to do.
     after: PersonReason | None = None
     state: JobState = JobState.HELD
     hold_reason: str | None = None
-    # Set on disk before the last bytes of the upload are sent, so that a crash cannot hide it.
+    # When the last bytes of the upload were sent. This is written to disk before the bytes are sent, so that a crash
+    # cannot lose it.
     handed_over_at: datetime | None = None
-    # When the upload ended without an answer that says whether the cloud took it.
+    # When the upload ended without an answer that says whether the cloud accepted it.
     given_up_at: datetime | None = None
-    # The cloud refused an upload after its last bytes were sent.
+    # The cloud refused an upload of this delivery after the last bytes were sent.
     was_refused: bool = False
     task_id: str | None = None
     task_known_at: datetime | None = None
-    # The task was found by matching the list of tasks, which is the weakest proof.
+    # The task was found by matching the cloud's list of tasks, which is the weakest proof.
     task_from_list: bool = False
-    # Bounds of how many milliseconds the cloud's clock was ahead of ours at the upload.
+    # Lower and upper bound of how far the cloud's clock was ahead of ours at the upload, in milliseconds.
     clock_least: int | None = None
     clock_most: int | None = None
     sent_bytes: int | None = None
-    # When a callback proved that it was printed; the job completes once its page count is known, or 15 s later.
+    # When a callback proved that the delivery was printed. The job completes as soon as its page count is known, or
+    # after `tracker.PAGES_SECONDS` without it.
     proven_at: datetime | None = None
-    # The cloud is asked to cancel it because the job has expired.
+    # The cloud is asked to cancel the task because the job has expired.
     expiring: bool = False
     reason: str | None = None
     code: int | None = None
     detail: str = ""
     partly_printed: bool = False
     ended_at: datetime | None = None
-    # Pages of one copy, and copies, that the whole job counts as; set on the first of two deliveries.
+    # Pages per copy and copies of the whole job, as they are counted; set only in the first of two deliveries.
     counts_as: tuple[int, int] | None = None
-    # For the room above that makes the deliveries; `jobs` does not read them.
+    # Belongs to `manual_duplex`, which makes pairs of deliveries; `jobs` does not read it.
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -264,7 +270,7 @@ class Delivery(Record):
 
     @property
     def is_in_doubt(self) -> bool:
-        """In doubt: sent, and the cloud has not confirmed it."""
+        """Whether the delivery was sent, but the cloud has not confirmed that it arrived."""
         return self.state is JobState.UPLOADING and self.may_have_unknown_task
 
     @property
@@ -273,13 +279,13 @@ class Delivery(Record):
 
     @property
     def pages(self) -> int | None:
-        """Pages of one copy of its task; None if nobody knows."""
+        """Pages of one copy of the delivery's own task; None if unknown."""
         selection, pages = self.options.page_range, self.document.pages
         return count_selected(selection, pages) if selection else pages
 
     @property
     def job_pages(self) -> int | None:
-        """Pages of one copy of the whole job, asked of its first delivery; None if nobody knows."""
+        """Pages of one copy of the whole job, if this is its first delivery; None if unknown."""
         return self.pages if self.counts_as is None else self.counts_as[0]
 
     @property
@@ -288,12 +294,12 @@ class Delivery(Record):
 
     @property
     def is_uncounted(self) -> bool:
-        """Nobody can say how many pages the conversion makes, so a person has to let the job go on."""
+        """Whether it is unknown how many pages the conversion will make, so that a person must let the job go on."""
         return self.document.extension in CONVERTED and self.most_pages is None
 
     @property
     def most_pages(self) -> int | None:
-        """The most pages that one copy of the job can have; None if nobody knows."""
+        """The highest number of pages in one copy of the whole job, if this is its first delivery; None if unknown."""
         if self.counts_as is not None:
             return self.counts_as[0]
         known = self.document.pages_at_most if self.document.pages is None else self.document.pages
@@ -305,20 +311,20 @@ DELIVERY_FIELDS: Final = frozenset(item.name for item in fields(Delivery))
 
 
 RECORD_VERSION: Final = 3
-# The reason of a job canceled because another printer prints its document.
+# The reason of a job that was canceled because another printer prints its document instead.
 MOVED: Final = "moved"
-# Reasons of canceled jobs whose document another job prints.
+# Reasons of jobs that were canceled because another job took their place.
 HANDED_ON: Final = frozenset({"replaced", MOVED})
-# Reasons of jobs that end after their first delivery, the front sides, was printed.
+# Reasons of jobs that ended after only their first delivery, the front sides, was printed.
 FIRST_SIDES_ONLY: Final = "first_sides_only"
 NOT_TURNED: Final = "not_turned_in_time"
-# These replace reasons that would claim that nothing was printed; None is the key of a cancellation.
+# Replacements for reasons that would claim that nothing was printed. The reason of a cancellation is None.
 _AFTER_FIRST_SIDES: Final = {None: FIRST_SIDES_ONLY, "expired": NOT_TURNED}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job(Record):
-    """One document to be printed on one printer, by one delivery, or by two with a person between them."""
+    """One document to be printed on one printer: by one delivery, or by two between which a person turns the paper."""
 
     job_id: str
     spec: JobSpec
@@ -327,27 +333,29 @@ class Job(Record):
     created_at: datetime
     changed_at: datetime
     expires_at: datetime
-    # Of one copy, of the pages that the page range selects.
+    # Pages of one copy, counting only those that the page range selects; None if unknown.
     pages: int | None = None
     copies: int = 1
     pages_printed: int | None = None
     cancel_requested: bool = False
     has_document: bool = True
-    # The document is kept although the job ended as it was wanted.
+    # The document is kept so that it can be printed again, although the job ended as somebody wanted.
     document_kept: bool = False
-    # Salvaged from a damaged ledger: nobody knows what happened to the job since, so a person is asked first.
+    # The job was salvaged from a damaged ledger. What happened to it since its record was written is unknown, so it
+    # waits until a person lets it go on.
     copied: bool = False
-    # The job that prints the document again.
+    # Id of the job that prints this job's document again.
     retried_as: str | None = None
-    # The job on another printer that replaced this one.
+    # Id of the job on another printer that took this job's place by a move.
     moved_to: str | None = None
 
-    # These follow from the deliveries. They are read very often, so __post_init__ computes them once.
-    # The delivery that is under way or waits: the first one that is not completed, else the last.
+    # The fields below are derived from the deliveries. They are read very often, so __post_init__ computes them once.
+
+    # The delivery that waits or is under way: the first that is not completed, or the last if all are completed.
     current_delivery: Delivery = field(init=False, repr=False, compare=False)
     state: JobState = field(init=False, repr=False, compare=False)
     is_final: bool = field(init=False, repr=False, compare=False)
-    # The first delivery is on paper, and the second one waits, is under way, or is over.
+    # The first delivery was printed, and the second delivery waits, is under way, or has ended.
     is_at_second_delivery: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -358,7 +366,7 @@ class Job(Record):
             if one.state is not JobState.COMPLETED:
                 current = one
                 break
-        # A frozen dataclass allows assignment in no other way.
+        # A field of a frozen dataclass cannot be assigned in any other way.
         fill = object.__setattr__
         fill(self, "current_delivery", current)
         fill(self, "state", current.state)
@@ -370,10 +378,11 @@ class Job(Record):
         now = self.current_delivery
         ended = self.is_at_second_delivery and now.state in (JobState.CANCELED, JobState.EXPIRED)
         if not ended or now.partly_printed:
-            # The reason tells the truth already: second sides may have come out, too.
+            # The delivery's reason also holds for the whole job, for example because some back sides may have been
+            # printed as well.
             return now.reason
         if now.reason == "expired" and now.after is None:
-            # Somebody has turned the paper, so it was not turned too late.
+            # Somebody turned the paper in time, so NOT_TURNED would be wrong.
             return FIRST_SIDES_ONLY
         return _AFTER_FIRST_SIDES.get(now.reason, now.reason)
 
@@ -381,7 +390,8 @@ class Job(Record):
     def partly_printed(self) -> bool:
         now = self.current_delivery
         if now.state is JobState.COMPLETED:
-            # The flag was set while the delivery was in doubt; by now it has come out whole.
+            # The flag dates from the time when the delivery was in doubt; by now it is known that all of it was
+            # printed.
             return False
         return (self.is_at_second_delivery and now.is_final) or now.partly_printed
 
@@ -391,9 +401,10 @@ class Job(Record):
 
     @property
     def pages_to_count(self) -> int | None:
-        """Pages over all copies that count as printed; None if nobody can say.
+        """Pages over all copies that count as printed; None if nothing is known about their number.
 
-        The cloud may report no pages, or those of one copy. If we did not count them ourselves, assume the most.
+        The cloud may report no pages, or only those of one copy. If we did not count the pages ourselves, assume the
+        highest possible number.
         """
         told, most = self.pages_printed, self.most_pages
         if self.pages is not None:
@@ -404,13 +415,13 @@ class Job(Record):
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """The reasons to ask people, in order, as values of `PersonReason`."""
+        """The reasons for which people still have to be asked, in the order of asking, as values of `PersonReason`."""
         after = self.current_delivery.after
         return (self.spec.waits_for or ()) + (() if after is None else (after.value,))
 
     @property
     def ended_at(self) -> datetime:
-        # 0.1.0 recorded the end of failed jobs only.
+        # Version 0.1.0 recorded when a job ended only if the job failed.
         return self.current_delivery.ended_at or self.changed_at
 
     @property
@@ -423,32 +434,32 @@ class Job(Record):
 
     @property
     def ignores_quiet_hours(self) -> bool:
-        # For second sides the paper is already turned.
+        # At the second delivery, a person puts the paper back and waits for the back sides.
         return self.spec.ignore_quiet_hours or self.is_at_second_delivery
 
     @property
     def has_stack(self) -> bool:
-        """A person has put a stack for this job back into the printer's tray."""
+        """Whether a person has put the stack with the job's front sides back into the printer's tray."""
         return self.is_at_second_delivery and not self.waits_for and not self.is_final
 
     @property
     def source(self) -> str | None:
-        """Name and address of the home network's device that sent the job."""
+        """Name and address of the device of the home network that sent the job; None if no such device did."""
         if self.spec.sender_address is None:
             return None
         return " · ".join(part for part in (self.spec.sender, self.spec.sender_address) if part)
 
     @property
     def title_is_foreign(self) -> bool:
-        """A device of the home network or a web or media server wrote the title, so it may say anything.
+        """Whether a device of the home network, or a web or media server, wrote the title, so that it may say anything.
 
-        People may read it. Anything that follows instructions, such as an assistant, must not get it.
+        People may read such a title. Software that follows instructions, such as an assistant, must not get it.
         """
         return self.spec.foreign_title or self.spec.sender_address is not None
 
     @property
     def waits_here(self) -> bool:
-        """No part of the job is on its way or in doubt."""
+        """Whether the job is held, or in an upload whose last bytes were not sent yet."""
         return (
             self.state in (JobState.HELD, JobState.UPLOADING)
             and not self.current_delivery.is_in_doubt
@@ -465,13 +476,13 @@ class Job(Record):
             self.state is JobState.HELD
             and not (self.copied or self.partly_printed)
             and self.current_delivery.handed_over_at is None
-            # Two deliveries were made for this very printer.
+            # The two deliveries of a job are made for one particular printer.
             and len(self.deliveries) == 1
         )
 
     @property
     def asks_for(self) -> str | None:
-        """The reason for which the job waits for a person's answer; None if it does not."""
+        """The reason for which the job waits for a person's answer; None if it does not wait for one."""
         is_asked = self.state is JobState.HELD and bool(self.waits_for) and not self.copied
         return self.waits_for[0] if is_asked else None
 
@@ -487,7 +498,7 @@ class Job(Record):
 
     @property
     def may_keep_document(self) -> bool:
-        """The document may be kept although the job ended as it was wanted."""
+        """Whether the document may be kept for printing again, although the job ended as somebody wanted."""
         return self.state in REPRINTABLE and self.has_document and self.reason not in HANDED_ON
 
     @property
@@ -499,7 +510,7 @@ class Job(Record):
         return (
             self.state in {JobState.CANCELED, JobState.EXPIRED, JobState.FAILED}
             and not any(one.was_sent for one in self.deliveries)
-            # First sides on paper do not count here: another job may have printed them.
+            # Use the delivery's flag: the job's own flag is also set if another job printed the front sides.
             and not self.current_delivery.partly_printed
             and self.reason != MOVED
         )
@@ -511,7 +522,10 @@ class Job(Record):
     def changed(
         self, delivery: Delivery | None = None, *, now: datetime | None = None, **changes: Any
     ) -> Self:
-        """Set fields of the job. Fields of a delivery are set in `delivery`, by default the present one."""
+        """Return the job with changed fields.
+
+        Fields of a delivery are changed in `delivery`, by default in the current delivery.
+        """
         now = now or dt_util.utcnow()
         theirs = {name: changes.pop(name) for name in changes.keys() & DELIVERY_FIELDS}
         if theirs:
@@ -520,7 +534,7 @@ class Job(Record):
             if (state := theirs.get("state", old.state)) is not old.state:
                 theirs["ended_at"] = now if state in FINAL_JOB_STATES else None
             if theirs.get("task_id", old.task_id) != old.task_id:
-                # Code and detail belong to an earlier refusal.
+                # The present code and detail belong to an earlier refusal, so they do not apply to the new task.
                 theirs = {"code": None, "detail": "", **theirs}
             new = replace(old, **theirs)
             changes["deliveries"] = tuple(new if one is old else one for one in self.deliveries)
@@ -553,7 +567,7 @@ class Job(Record):
         return job
 
 
-# The second delivery's file in a job's folder; `file_name` names the first.
+# Name of the second delivery's file in a job's folder; `file_name` makes the name of the first delivery's file.
 SECOND_NAME: Final = "backs.pdf"
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,10}")
 
@@ -574,9 +588,10 @@ def new_job(
     now: datetime,
     hold_time: timedelta,
 ) -> Job:
-    """Make a job from what was asked for; if it replaces the moved job, it keeps that one's times.
+    """Make a job from a request. If it replaces the job `moved`, it keeps that job's creation and expiry times.
 
-    `reason` is why its printer cannot take it now; `hold_time` applies where `spec` has no `expires_in`.
+    `reason`: why the printer cannot take the job now, None if it can. `hold_time`: how long the job may wait if `spec`
+    has no `expires_in`.
     """
     waits_for = spec.waits_for or ()
     if PersonReason.RELEASE not in waits_for:
@@ -602,7 +617,8 @@ def new_job(
         state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
         hold_reason=waits_for[0] if waits_for else reason,
         sent_bytes=None if waits_for or reason else 0,
-        # Others still have to answer, so ask for the stack afterwards: it must not lie in the tray meanwhile.
+        # If people still have to answer, ask for the stack after their answers: it must not lie in the tray while they
+        # are asked.
         after=PersonReason.TURN_PAPER
         if job.is_at_second_delivery and waits_for
         else job.current_delivery.after,
@@ -618,11 +634,11 @@ def failed(reason: str) -> dict[str, Any]:
 
 
 def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) -> Job:
-    """Decide how a job goes on after its first delivery came out.
+    """Return `new` as it goes on after its first delivery was printed.
 
-    The second delivery waits for its person until `until` at most. A cancellation too late for the first sides still
-    stops the second ones: the job ends with its first delivery. So does a job whose document another job prints:
-    `again` is that job, None if it is no longer known.
+    The second delivery waits for a person until `until` at the latest. A cancellation or an expiry that came too late
+    for the front sides still stops the back sides: the job then ends with its first delivery. So does a job whose
+    document another job prints again; `again` is that other job, None if it is no longer known.
     """
     first = old.current_delivery
     is_retried = old.retried_as is not None and not (again and again.was_never_sent)
@@ -656,7 +672,7 @@ def already_retried(again: Job) -> InputError:
 
 
 def type_and_place(err: BaseException) -> str:
-    """Describe an error without its text, which may quote the document."""
+    """Return an error's type and place, without its message, which may quote the document."""
     place = traceback.extract_tb(err.__traceback__)[-1:]
     return type(err).__name__ + "".join(
         f" in {frame.name}, {frame.filename}:{frame.lineno}" for frame in place

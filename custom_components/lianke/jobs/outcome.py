@@ -1,4 +1,4 @@
-"""What the service's answers, callbacks and silence mean for a job, and how long a doubt lasts. Pure functions."""
+"""What the service's answers, callbacks and silence mean for a job; how long a job stays in doubt. Pure functions."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from .rules import QueueReason
 
 PRINTED_CODE = 200
 NO_TASK = {"task_id": None, "task_known_at": None, "task_from_list": False}
-# The reason of an expired job that may already have been printing when the cloud canceled it.
+# The reason of an expired job that may already have been printing when the cloud canceled its task.
 CANCELED_TOO_LATE = "expired_too_late"
 _MOVES = {
     TaskState.READY: JobState.QUEUED,
@@ -32,10 +32,10 @@ _MOVES = {
     TaskState.SENDING: JobState.SENDING,
     TaskState.SET_REVOKE: JobState.CANCELING,
 }
-# Result codes that mean the same as errors of the API.
+# Result codes of tasks that have the same meaning as error codes of the API.
 _CODES = (400, 404, 497, 500, 502, 503, 5001, 5002, 5011, 5051, 11203, 11404)
 _REASONS = {code: ERROR_BY_CODE[code].reason for code in _CODES}
-# Errors that pass by themselves, each with the reason for which the job is held meanwhile.
+# Errors after which another attempt may succeed, each with the reason for which the job is held until then.
 PASSING: dict[type[LiankeError], str] = {
     BoxOfflineError: PrinterStatus.BOX_OFFLINE,
     BoxNotProvisionedError: PrinterStatus.BOX_OFFLINE,
@@ -43,7 +43,7 @@ PASSING: dict[type[LiankeError], str] = {
     TooFrequentError: QueueReason.TOO_FREQUENT,
     ErrorLimitReachedError: QueueReason.ERROR_LIMIT,
     AuthenticationError: QueueReason.KEY_REJECTED,
-    # Only if the last bytes of the upload were not sent; else the job is in doubt.
+    # These two apply only if the last bytes of the upload were not sent; otherwise the job is in doubt.
     LiankeConnectionError: QueueReason.CLOUD_UNREACHABLE,
     LiankeResponseError: QueueReason.CLOUD_UNREACHABLE,
 }
@@ -63,20 +63,24 @@ def may_have_arrived(err: LiankeError) -> bool:
 def changes_from_upload_error(
     job: Job, delivery: Delivery, err: LiankeError, now: datetime, *, is_deciding: bool
 ) -> dict[str, Any]:
-    """Decide what follows from an upload's error: the job is in doubt, waits, is sent again, or ends."""
+    """Return the changes after an upload failed: the job is in doubt, waits, is sent again, or ends.
+
+    `is_deciding`: a decision about the job, such as a cancellation, is being written to disk.
+    """
     was_handed_over = delivery.handed_over_at is not None
     answer = {"code": err.code, "detail": err.detail}
     if was_handed_over and may_have_arrived(err):
-        # Show the service's message now; it stays if nothing more becomes known.
+        # Show the service's message now; it remains if nothing more becomes known.
         says_why = isinstance(err, LiankeRefusedError | LiankeResponseError) and err.detail
         return {"given_up_at": now, **({"reason": err.reason, **answer} if says_why else {})}
     refused = {"handed_over_at": None, "was_refused": delivery.was_refused or was_handed_over}
     if job.cancel_requested:
-        # A cancellation is being written. The review after it cancels the job, or sends it again if the disk refuses.
+        # While the cancellation is being written, leave it to the review that follows: the review cancels the job, or
+        # sends it again if the disk refused the cancellation.
         return refused if is_deciding else {**refused, "state": JobState.CANCELED}
     reason = passing_reason(err)
     if reason is None and delivery.document.ticket is not None:
-        # The file that the service kept from the preview may be gone, but we still have the document.
+        # The service may no longer have the file that it kept from the preview, so send our document instead.
         return {**refused, "document": replace(delivery.document, ticket=None)}
     if reason is None or not job.spec.hold:
         return {**refused, **answer, **failed(err.reason)}
@@ -88,8 +92,8 @@ def changes_from_state(
 ) -> dict[str, Any] | None:
     """Translate a task's state and result into changes of its job and delivery; None if they change nothing.
 
-    Printed means SUCCESS *and* result code 200: SUCCESS alone is a state of the cloud's queue, and proves nothing
-    until a result comes (lianke-api, "Job states").
+    A job is printed if its state is SUCCESS *and* its result code is 200. SUCCESS alone is a state of the cloud's queue
+    and proves nothing until a result comes (lianke-api, "Job states").
     """
     changes: dict[str, Any]
     if task_state in _MOVES:
@@ -101,7 +105,7 @@ def changes_from_state(
     elif task_state is not TaskState.SUCCESS or result is None or result.code is None:
         return None
     elif result.code == PRINTED_CODE:
-        # Clear the reason of an earlier doubt. We prefer our own page count: nobody knows whether the cloud's includes
+        # Clear the reason of an earlier doubt. Prefer our own page count: it is unknown whether the cloud's includes
         # the copies.
         total, own = result.total_page, job.pages
         changes = {
@@ -117,21 +121,21 @@ def changes_from_state(
 
 
 def _revocation(delivery: Delivery, result: TaskResult | None) -> dict[str, Any]:
-    # REVOKED alone does not tell whether paper came out, even if the task had not begun when we asked to cancel it: the
-    # request may have been late, or may never have arrived.
+    # REVOKED alone does not tell whether anything was printed, even if the task had not begun when we asked to cancel
+    # it: our request may have arrived late or not at all.
     may_be_on_paper = result is None or result.send_total != 0
     if not delivery.expiring:
         return {"state": JobState.CANCELED, "reason": None, "partly_printed": may_be_on_paper}
     if not may_be_on_paper:
         return {"state": JobState.EXPIRED, "reason": None}
-    # Not `expired`, which would claim that nothing was printed.
+    # The state `expired` would claim that nothing was printed.
     return {"state": JobState.UNCONFIRMED, "reason": CANCELED_TOO_LATE, "partly_printed": True}
 
 
 def failure(result: TaskResult | None) -> dict[str, Any]:
     if result is None:
         return {"reason": "print_failed", "code": None, "detail": "", "partly_printed": True}
-    # The bytes that the cloud sent to the printer; if unknown, the code decides.
+    # How many bytes the cloud sent to the printer; if that is unknown, the code decides.
     sent = result.send_total
     return {
         "reason": _REASONS.get(result.code or 0, "print_failed"),
@@ -142,9 +146,9 @@ def failure(result: TaskResult | None) -> dict[str, Any]:
 
 
 def changes_from_task(job: Job, delivery: Delivery, task: Task) -> dict[str, Any] | None:
-    """Give the changes that follow from asking for the delivery's task; None for none."""
+    """Return the changes that follow from reading the delivery's task by its id; None if there are none."""
     if job.state is JobState.COMPLETED or delivery.proven_at is not None:
-        # We asked only for the missing page count.
+        # The job is known to be printed, and only its page count was missing.
         doubtful = replace(delivery, state=JobState.UNCONFIRMED)
         found = changes_from_state(job, doubtful, task.state, task.result) or {}
         if job.state is not JobState.COMPLETED:
@@ -153,13 +157,13 @@ def changes_from_task(job: Job, delivery: Delivery, task: Task) -> dict[str, Any
         pages = {name: value for name, value in found.items() if name.startswith("pages")}
         return pages if pages.get("pages_printed") and job.pages_printed is None else None
     if delivery.task_from_list and has_other_pages(delivery, task.result):
-        # The list matched the wrong task: it belongs to another sender.
+        # The task that the list matched is not ours: it belongs to another sender.
         return {"state": JobState.UNCONFIRMED, "reason": "no_answer", **NO_TASK}
     return changes_from_state(job, delivery, task.state, task.result)
 
 
 def changes_from_proof(job: Job, delivery: Delivery) -> dict[str, Any] | None:
-    """Complete a job that is proven to be printed although its pages remain unknown."""
+    """Complete a job that has been proven to be printed, even though its page count is unknown."""
     return changes_from_state(job, delivery, TaskState.SUCCESS, TaskResult(code=PRINTED_CODE))
 
 
@@ -176,15 +180,15 @@ def changes_from_callback(
     result: TaskResult | None,
     now: datetime,
 ) -> dict[str, Any] | None:
-    """Give the changes that follow from a callback with this delivery's token; None if it proves nothing.
+    """Return the changes that follow from a callback with this delivery's token; None if the callback proves nothing.
 
-    The token outranks both the list of tasks and an answer that refused the upload.
+    The token is stronger proof than the list of tasks, and than an answer that refused the upload.
     """
     was_sent = delivery.was_sent
     if not was_sent and not delivery.was_refused:
         return None
     if delivery is not job.current_delivery:
-        # An end that only the list showed can still be corrected, as long as the next delivery has not begun.
+        # An end that only the list showed can still be corrected, unless the next delivery has begun.
         if not delivery.task_from_list or job.state is not JobState.HELD:
             return {}
         doubtful = replace(delivery, state=JobState.UNCONFIRMED)
@@ -195,29 +199,29 @@ def changes_from_callback(
     changes: dict[str, Any] = {}
     if moved := delivery.task_id != task_id:
         if delivery.task_id is not None and not delivery.task_from_list:
-            # But the answer to the upload named another task.
+            # The delivery's task is already known for certain, and it is not the task of this callback.
             return None
         changes = {"task_id": task_id, "task_known_at": now}
     before = delivery
     if delivery.task_from_list or not was_sent:
         changes["task_from_list"] = False
         if delivery.is_final:
-            # The end rests only on the list or on a refusal, so it may be corrected.
+            # The end rests only on the list or on a refusal, so it can be corrected.
             before = replace(delivery, state=JobState.UNCONFIRMED)
             if moved:
                 changes |= {"state": JobState.UNCONFIRMED, "reason": "no_outcome"}
         elif not was_sent:
             changes["state"] = JobState.QUEUED
     if state is TaskState.REVOKED and (result is None or result.send_total is None):
-        # Ask the task itself, which may know whether bytes were sent.
+        # Do not end the job yet: the task itself, which is polled next, may know whether bytes were sent.
         state = TaskState.SET_REVOKE
     ended = changes_from_state(job, before, state, result) or {}
     is_printed = ended.get("state") is JobState.COMPLETED
     if is_printed and delivery.is_final and delivery.state is not JobState.UNCONFIRMED:
-        # The wrong end was already reported, so correct it now; its page count may be known.
+        # A wrong end was already reported, so correct it at once, with the page count if the job has one.
         ended["pages_printed"] = ended["pages_printed"] or job.pages_printed
     elif is_printed and ended["pages_printed"] is None and delivery is job.deliveries[-1]:
-        # Write the proof now, and report the end with its page count if that becomes known soon.
+        # Write the proof now. The end is reported together with the page count if that becomes known soon.
         ended = {} if delivery.proven_at else {"proven_at": now}
         if is_valid_transition(before.state, JobState.SENDING):
             ended["state"] = JobState.SENDING
@@ -227,7 +231,7 @@ def changes_from_callback(
 
 
 def changes_without_task(delivery: Delivery) -> dict[str, Any]:
-    """Put a delivery back in doubt, because the task that the list gave it belongs to another one."""
+    """Return the changes that put a delivery back in doubt, because the task from the list is another delivery's."""
     if delivery.is_final:
         return {**NO_TASK, "state": JobState.UNCONFIRMED, "reason": "no_answer"}
     return {**NO_TASK, "state": JobState.UPLOADING}
@@ -241,16 +245,17 @@ def has_other_pages(delivery: Delivery, result: TaskResult | None) -> bool:
     return result.code == PRINTED_CODE and result.total_page not in printed
 
 
-# How long a doubt lasts
+# How long a delivery stays in doubt
 
-# A doubt lasts at least this long, and until a list was read that would have to contain the task.
+# A delivery stays in doubt at least this long after it was sent and after our start, and until a list has been read
+# that must contain its task if there is one.
 DOUBT_TIME = timedelta(minutes=5)
 DOUBT_AFTER_START = timedelta(seconds=150)
-# If the service answers for this long but gives no list, the doubt ends without one. If it does not answer at all, the
-# doubt lasts until GIVE_UP_TIME.
+# If the service keeps answering for this long but never returns a list, the doubt ends without a list. If the service
+# does not answer at all, the doubt lasts for GIVE_UP_TIME.
 WITHOUT_LIST = timedelta(hours=1)
 GIVE_UP_TIME = timedelta(hours=24)
-# A job may wait in the cloud until it expires. It is then canceled within this time, counted from when we saw that it
+# How long the cloud may take to report that an expired job's task is canceled, counted from when we saw that the job
 # had expired, since Home Assistant may have been off.
 TAKEN_BACK = timedelta(hours=1)
 
@@ -265,9 +270,9 @@ def is_doubt_over(
 ) -> bool:
     """Whether nothing more will become known about a delivery in doubt.
 
-    `age` is the time since it was sent, `up` the time since we started. `is_searched`: a list was read that is late
-    enough to have its task. `without_list`: how long the service has answered without a list; None if it gave one or
-    did not answer.
+    `age`: time since the delivery was sent. `up`: time since our start. `is_searched`: a list was read that is late
+    enough to contain the delivery's task. `is_undecided`: see `Matches.undecided`. `without_list`: how long the service
+    has answered without returning a list; None if it returned one or does not answer.
     """
     if age < DOUBT_TIME or up < DOUBT_AFTER_START:
         return False
@@ -296,29 +301,30 @@ def is_followed(job: Job, now: datetime, *, is_uploading: bool) -> bool:
     if delivery.proven_at is not None:
         return delivery.state is not JobState.COMPLETED
     if delivery.task_id is None:
-        # In doubt, and no answer to the upload can come any more.
+        # A delivery in doubt is followed once no answer to its upload can come any more.
         return delivery.is_in_doubt and not is_uploading
     if delivery.state is JobState.UNCONFIRMED:
-        # The cloud has reported the task as canceled, and will report nothing more about the paper.
+        # After CANCELED_TOO_LATE the cloud reports nothing more: it has already reported the task as canceled.
         return delivery.reason != CANCELED_TOO_LATE and now - job.ended_at < GIVE_UP_TIME
     return not delivery.is_final
 
 
-# How often the cloud is asked
+# How often the cloud is polled
 
-# "every 10 s" is the vendor's own advice (lianke-api, "Ground rules").
+# Time between two requests: polling "every 10 s" is the vendor's own advice (lianke-api, "Ground rules").
 POLL_SPACING = timedelta(seconds=10)
 SLOW_POLL = timedelta(seconds=60)
-# A job that waits in the cloud for a printer to be switched on is polled less often.
+# Older jobs are polled less often, since they may wait in the cloud until a printer is switched on: pairs of a job's
+# age and the pause between polls.
 _SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), SLOW_POLL))
 
 
 def poll_pause(job: Job, age: timedelta, *, are_callbacks_proven: bool) -> timedelta:
-    """How long to wait before asking about a job again; `age` is since its task is known, or since it was sent."""
+    """Return the pause before polling a job again; `age` is the time since its task became known or it was sent."""
     if job.current_delivery.is_in_doubt and age < DOUBT_TIME * 2:
         return POLL_SPACING
     if job.state is JobState.CANCELING and age > _SLOWER[-1][0]:
-        # Somebody waits for the cancellation.
+        # Somebody is waiting for the cancellation.
         return SLOW_POLL
     for older, pause in _SLOWER:
         if age > older:

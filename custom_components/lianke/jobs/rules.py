@@ -1,7 +1,7 @@
-"""The rules for jobs, each with its numbers beside it. Pure functions: workers ask here and act on the answer.
+"""The rules for jobs, each beside the numbers that it uses. Pure functions: workers call them and act on the results.
 
-`job` has what follows from one job alone, `outcome` has what the service's answers prove and how long a doubt lasts,
-and `task_matching` decides which of the service's tasks belongs to which job.
+What follows from one job alone is in `job`; what the service's answers prove, and how long a job stays in doubt, in
+`outcome`; which of the service's tasks belongs to which job, in `task_matching`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -40,27 +40,27 @@ from .job import (
 # How many pages and jobs are accepted
 
 RATE_PERIOD = timedelta(hours=1)
-# This many jobs an hour may be withdrawn before the cloud makes a task, without counting towards the limit.
+# Number of jobs per hour that may be withdrawn without counting towards the limit, if the cloud made no task for them.
 FREE_WITHDRAWALS = 10
-# All devices of the home network together may send this many times what one of them may.
+# The limit of all devices of the home network together is this many times the limit of one device.
 LAN_SHARES = 2
 _WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
 
 
 class LimitError(InputError):
-    """A job exceeds a print limit; `key` says which one."""
+    """A job exceeds a print limit; `key` says which limit."""
 
     def __init__(self, key: str, *, limit: int, printer: str, text: str | None = None) -> None:
         self.key = key
-        # `text` is the translation key if that differs from `key`.
+        # `text` is the translation key if it differs from `key`.
         super().__init__(text or key, limit=str(limit), printer=printer)
 
 
 def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
-    """Check by a job's first delivery that its selected pages times copies cannot exceed the limit.
+    """Check, by its first delivery, that a job's selected pages times its copies cannot exceed the limit.
 
-    They are counted by the document's pages, else by the most it can have, else by the page range alone. Raw printer
-    data has no pages. Raises LimitError, InputError.
+    The pages are those of the document if they are known, otherwise the most that it can have, otherwise the most that
+    the page range allows. Raw printer data has no pages and is not checked. Raises LimitError, InputError.
     """
     document = first.document
     if document.extension == FileType.RAW:
@@ -68,7 +68,7 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
     check_range(document, first.options.page_range)
     if first.most_pages is None:
         if first.is_uncounted and first.job_copies == 1:
-            # A person is asked before it is sent.
+            # A person will be asked before the job is sent.
             return
         raise LimitError("too_many_pages", limit=limit, printer=printer, text="pages_unknown")
     if first.most_pages * first.job_copies > limit:
@@ -77,7 +77,7 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
 
 
 def depends_on_count(first: Delivery, limit: int) -> bool:
-    """Whether only a count by the service can show that the job is within the limit."""
+    """Whether only a page count by the service can show that the job is within the limit."""
     document, copies, most = first.document, first.options.copies, first.most_pages
     is_within = most is not None and most * copies <= limit
     countable = document.extension != FileType.RAW and document.size <= MAX_COUNTED_BYTES
@@ -89,7 +89,11 @@ def max_document_bytes(options: Mapping[str, Any]) -> int:
 
 
 def check_range(document: Document, page_range: str) -> None:
-    """Check that a page range selects a page of a document, by its count or its most pages. Raises InputError."""
+    """Check that a page range selects at least one page of a document.
+
+    It is checked by the document's page count or, if that is unknown, by its highest possible page count. Raises
+    InputError.
+    """
     if count_selected(page_range, document.pages) == 0:
         raise InputError("pages_not_in_document", count=str(document.pages))
     if document.pages is None and count_selected(page_range, document.pages_at_most) == 0:
@@ -97,7 +101,7 @@ def check_range(document: Document, page_range: str) -> None:
 
 
 def waits_uncounted(job: Job) -> bool:
-    """Whether the job waits to be released and nobody can say how many pages it has."""
+    """Whether the job waits to be released and its number of pages is unknown."""
     asked = job.asks_for == PersonReason.RELEASE
     return asked and job.pages is None and job.current_delivery.is_uncounted
 
@@ -111,11 +115,12 @@ def check_rates(
     printer: str,
     refused: int = 0,
 ) -> None:
-    """Check the rate of the owner, and that of all devices together if the owner is a device. Raises LimitError."""
+    """Check the hourly limit of the owner and, if the owner is a device, that of all devices. Raises LimitError."""
     own = [job for job in jobs if job.spec.owner == owner]
     check_rate(own, now, limit=limit, printer=printer, refused=refused)
     if group := owner[:-1]:
-        # One device may have several addresses, and not every system can tell which ones.
+        # A device with several addresses may count as several owners, since not every system can tell that they are one
+        # device.
         sent = [job for job in jobs if job.spec.owner[:-1] == group]
         check_rate(sent, now, limit=LAN_SHARES * limit, printer=printer)
 
@@ -125,11 +130,12 @@ def check_rate(
 ) -> None:
     """Check a printer's jobs against the hourly limit. Raises LimitError.
 
-    `refused`: further documents refused within the hour. A withdrawn job counts if it had a task. Of those without one,
-    replaced jobs never count, and the others only beyond FREE_WITHDRAWALS.
+    `refused`: number of documents that were refused within the hour, which count as well. A withdrawn job counts if it
+    had a task. Of the withdrawn jobs without a task, replaced jobs never count, and the others count only beyond
+    FREE_WITHDRAWALS.
     """
-    # Waiting jobs count at any age: an automation that loops all night against a printer that is off must not empty
-    # the tray in the morning.
+    # Jobs that wait count at any age: an automation that prints in a loop all night while the printer is off must not
+    # empty the tray in the morning.
     counted = [job for job in jobs if not job.is_final or now - job.created_at < RATE_PERIOD]
     withdrawn = [job for job in counted if job.state in _WITHDRAWN and not job.has_task]
     replaced = sum(job.reason in HANDED_ON for job in withdrawn)
@@ -138,26 +144,26 @@ def check_rate(
         raise LimitError("too_many_jobs", limit=limit, printer=printer)
 
 
-# Which requests are the same, and which jobs a newer one replaces
+# Which requests are the same, and which jobs a newer job replaces
 
 REQUEST_ID_LIFE = timedelta(hours=24)
-# The job was not printed as a whole; `partly_printed` says whether in part.
+# The states of a job that was not printed completely; `partly_printed` says whether some of it may have been printed.
 _NOT_PRINTED = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 
 
 def find_duplicate(
     jobs: Iterable[Job], spec: JobSpec, first: Delivery, now: datetime
 ) -> Job | None:
-    """Find the newest job with the same request id that may have been printed.
+    """Find the newest job with the same request id that was or may still be printed; None if there is none.
 
-    Raises InputError if its printer, document or options differ.
+    Raises InputError if that job's printer, document or options differ.
     """
     known = {job.job_id: job for job in jobs if job.spec.request_id == spec.request_id}
     for job in sorted(known.values(), key=lambda job: job.created_at, reverse=True):
         last = job
         while (moved := known.get(last.moved_to or "")) is not None:
             last = moved
-        # Skip a job that was moved here: the job that it was first asked for as stands for both.
+        # Skip a job that was made by a move: the original job stands for both.
         if (
             job.spec.moved_from in known
             or frees_request_id(last)
@@ -175,7 +181,7 @@ def find_duplicate(
 
 
 def frees_request_id(job: Job) -> bool:
-    """Whether no paper has come or can still come from a job. A task reported as canceled may still print."""
+    """Whether it is certain that nothing of a job was or will be printed. A task that was canceled may still print."""
     if job.state not in _NOT_PRINTED or job.partly_printed or job.reason == MOVED:
         return False
     if not job.has_task:
@@ -196,9 +202,9 @@ def replaceable(jobs: Iterable[Job], printer_key: str, *keys: str | None) -> lis
 
 
 def replaced_by(jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[Job]:
-    """List the held jobs that a new job replaces; `moved` is the job that it continues.
+    """List the held jobs that a new job replaces; `moved` is the job from which the new job was moved.
 
-    Raises InputError if a newer job with the same replace key already waits there.
+    Raises InputError if a newer job with the same replace key already waits at the new job's printer.
     """
     others = (job for job in jobs if moved is None or job.job_id != moved.job_id)
     waiting = replaceable(others, spec.printer_key, spec.replace_key)
@@ -208,7 +214,7 @@ def replaced_by(jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[J
 
 
 def is_replaced(job: Job, others: Iterable[Job]) -> bool:
-    """Whether one of `others` arrived while the job was being sent, and replaces it now that it must wait again."""
+    """Whether one of `others`, submitted while the job was being sent, replaces it now that the job must wait again."""
     key = None if job.has_stack else job.spec.replace_key
     return key is not None and any(
         (other.spec.replace_key, other.spec.printer_key) == (key, job.spec.printer_key)
@@ -238,9 +244,9 @@ class QueueReason(StrEnum):
     PAPER_TURNED = "paper_turned"
 
 
-# These apply to every printer of the box.
+# Reasons that apply to every printer of the box.
 REASONS_OF_THE_BOX = frozenset({PrinterStatus.BOX_OFFLINE, QueueReason.DISK_FULL})
-# For these a job is refused instead of held.
+# Reasons for which a job is refused instead of held.
 REFUSED_AT_ONCE = frozenset({PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED})
 HOLD_REASONS: tuple[str, ...] = (
     "none",
@@ -248,18 +254,18 @@ HOLD_REASONS: tuple[str, ...] = (
     *(reason.value for reason in QueueReason),
     *(reason.value for reason in PersonReason),
 )
-# A printer that was just switched on must be ready for this long.
+# How long a printer that was just switched on must be ready before a job is sent to it.
 STEADY_TIME = timedelta(seconds=60)
-# The pause after a refusal, doubled after each further one in a row.
+# The pause after a first refusal, and the longest pause: each further refusal in a row doubles the pause.
 REFUSAL_PAUSE_START = timedelta(seconds=60)
 REFUSAL_PAUSE_LIMIT = timedelta(minutes=30)
 ERROR_LIMIT_PAUSE = timedelta(minutes=30)
 
 
 class Verdict(NamedTuple):
-    # None: the job may be sent.
+    # Why the job must wait; None if it may be sent.
     reason: str | None
-    # When to check again; None if unknown.
+    # When to check again; None if that is unknown.
     until: datetime | None = None
 
 
@@ -271,10 +277,11 @@ def verdict(
     quiet_end: datetime | None = None,
     ready_for: timedelta = STEADY_TIME,
 ) -> Verdict:
-    """Decide whether a printer may be sent a job; reasons that the user can act on come first.
+    """Decide whether a job may be sent to a printer; reasons on which the user can act come first.
 
-    `state`: why the service or the printer takes no job. `backoffs`: time left of the pauses after refusals, the box's
-    first. `quiet_end`: when the quiet hours end, if they apply to the job. `ready_for`: how long the printer is ready.
+    `state`: why the service or the printer takes no job; None if they take jobs. `backoffs`: reason and remaining time
+    of the pauses after refusals, the box's pause first. `quiet_end`: when the quiet hours end; None if they do not
+    apply. `ready_for`: how long the printer has been ready.
     """
     if state is not None:
         return Verdict(state)
@@ -289,14 +296,17 @@ def verdict(
 
 
 def pause_after_refusal(reason: str, last: timedelta | None) -> timedelta:
-    """Compute the pause after a refusal; `last` is the one before, None after a success."""
+    """Return the pause after a refusal; `last` is the previous pause, None if there was none since the last success."""
     if reason == QueueReason.ERROR_LIMIT:
         return ERROR_LIMIT_PAUSE
     return min(last * 2, REFUSAL_PAUSE_LIMIT) if last else REFUSAL_PAUSE_START
 
 
 def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
-    """Compute when the quiet hours end by local time; None outside them, or if their ends are equal or missing."""
+    """Return when the quiet hours end; None outside quiet hours.
+
+    The options set them in local time. If one of the two times is missing, or both are equal, there are no quiet hours.
+    """
     begin = dt_util.parse_time(options.get(CONF_QUIET_FROM) or "")
     end = dt_util.parse_time(options.get(CONF_QUIET_TO) or "")
     if begin is None or end is None or begin == end:
@@ -310,19 +320,19 @@ def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
         return None
     today = dt_util.as_local(now)
     days = (today.date() + timedelta(days=number) for number in range(3))
-    # At the end of summer time a time may come twice.
+    # At the end of daylight saving time, the same time of day may come twice.
     ends = [
         dt_util.as_utc(datetime.combine(day, end.replace(fold=fold), today.tzinfo))
         for day in days
         for fold in (0, 1)
     ]
-    # At its beginning or end the clock itself may jump out of the quiet hours.
+    # When daylight saving time begins or ends, the clock itself may jump out of the quiet hours.
     ends += _clock_change(now, max(ends))
     return min(moment for moment in ends if moment > now and not is_quiet(moment))
 
 
 def _clock_change(first: datetime, last: datetime) -> list[datetime]:
-    """Find the second in which the clocks change between two moments."""
+    """Return the second at which the clocks change between two moments, as a list that may be empty."""
 
     def offset(moment: datetime) -> timedelta | None:
         return dt_util.as_local(moment).utcoffset()
@@ -340,17 +350,17 @@ def _clock_change(first: datetime, last: datetime) -> list[datetime]:
     return [dt_util.utc_from_timestamp(late)]
 
 
-# What time alone does to a job, and a crash
+# What happens to a job by time alone, and after a crash
 
-# The pause after a request to cancel failed for a reason that may pass.
+# The pause after a request to cancel a task failed for a reason that may pass.
 CANCEL_RETRY = timedelta(minutes=2)
-# A printer is polled often while a job of ours has changed there within this time. A job that lies in the cloud for
-# hours waits for a person to act, and nobody looks at the card every fifteen seconds for that.
+# A printer is polled often while a job of ours in the cloud has changed within this time. A job that stays unchanged
+# for longer usually waits for a person to act, which needs no frequent polling.
 WATCHED_TIME = timedelta(minutes=30)
 
 
 def changes_to_end_here(job: Job, now: datetime, *, has_printer: bool) -> dict[str, Any] | None:
-    """Give the changes that end a job waiting here or for its turn; None if it goes on."""
+    """Return the changes that end a job that is held or waits for its upload; None if the job goes on."""
     if job.cancel_requested:
         return {"state": JobState.CANCELED}
     if now >= job.expires_at:
@@ -359,19 +369,19 @@ def changes_to_end_here(job: Job, now: datetime, *, has_printer: bool) -> dict[s
 
 
 def reason_to_ask(job: Job) -> str | None:
-    """Give the reason to wait for a person, whatever the printer's state; None if there is none."""
+    """Return why a job waits for a person, whatever the printer's state is; None if it waits for nobody."""
     if job.copied:
         return QueueReason.COPIED
     return job.waits_for[0] if job.waits_for else None
 
 
 def cancel_due(job: Job, now: datetime) -> datetime | None:
-    """When to ask the cloud to cancel a job's task; None if not at all."""
+    """Return when to ask the cloud to cancel a job's task; None if it need not be asked."""
     if job.current_delivery.task_id is None or not job.can_cancel:
         return None
     if job.cancel_requested:
         return now
-    # A job is not stopped while it prints.
+    # An expired job is not stopped while it is being printed.
     return job.expires_at if job.state is JobState.QUEUED else None
 
 
@@ -380,15 +390,15 @@ def is_watched(job: Job, now: datetime) -> bool:
 
 
 def changes_after_start(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
-    """Give the changes that open jobs need after a start, by job id: a crash may have interrupted them.
+    """Return the changes that open jobs need after a start, by job id, since a crash may have interrupted the jobs.
 
-    `jobs` come oldest first. Interrupted uploads wait again. Of jobs that replace each other the newest stays.
+    `jobs` come oldest first. Interrupted uploads wait again. Of jobs that replace each other, the newest stays.
     """
     found: dict[str, dict[str, Any]] = {}
     newest: set[tuple[str, str]] = set()
     for job in reversed([*jobs]):
         if job.state is JobState.UPLOADING and not job.current_delivery.is_in_doubt:
-            # It was never sent, and a job that may not wait ends: its printer may no longer be ready.
+            # The job was not sent. If it may not wait, end it, since its printer may no longer be ready.
             if not (job.spec.hold or job.copied or job.is_at_second_delivery):
                 found[job.job_id] = {
                     "state": JobState.EXPIRED,
@@ -401,7 +411,7 @@ def changes_after_start(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
             continue
         key = (job.spec.printer_key, job.spec.replace_key or job.job_id)
         if job.has_stack:
-            # A newer job must not replace it: that job would be printed on this one's sheets.
+            # A newer job must not replace this job, since the newer job would be printed on the sheets of this one.
             continue
         if key in newest:
             found[job.job_id] = {
@@ -413,20 +423,20 @@ def changes_after_start(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
     return found
 
 
-# Whose stack lies in a tray: nothing else may be printed on it
+# Which job's stack is in a tray: nothing else may be printed on it
 
-# How long after its end a job whose outcome nobody knows may still be coming out of the printer.
+# How long after its end a job whose outcome is unknown may still be coming out of the printer.
 STILL_PRINTING: Final = timedelta(minutes=30)
 
 
 def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
-    """Find the job whose stack lies in the tray, by printer key."""
-    # The first of several, which only an earlier version allowed.
+    """Return the job whose stack is in the tray, by printer key."""
+    # If a tray has several stacks, which only an earlier version allowed, the first stack counts.
     return {job.spec.printer_key: job for job in reversed([*jobs]) if job.has_stack}
 
 
 def checked_against_others(job: Job, jobs: Collection[Job], now: datetime) -> Job:
-    """Check a new job against all others; hold it if another job's stack lies in its tray. Raises InputError."""
+    """Check a new job against all others. Return it, held if another job's stack is in the tray. Raises InputError."""
     spec = job.spec
     for other in jobs:
         if spec.retry_of and other.spec.retry_of == spec.retry_of and not other.was_never_sent:
@@ -441,7 +451,7 @@ def checked_against_others(job: Job, jobs: Collection[Job], now: datetime) -> Jo
 
 
 def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
-    """Check that none of `jobs` can be printed on the stack that is about to lie in the tray for `job`.
+    """Check that none of `jobs` can be printed on the stack that is about to be put into the tray for `job`.
 
     Raises InputError: tray_busy, tray_taken.
     """
@@ -457,7 +467,7 @@ def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
 
 
 def _may_be_printed(job: Job, now: datetime) -> bool:
-    """Count also jobs in doubt, and jobs that have ended for the user although the printer may still be printing."""
+    """Whether a job may still come out of the printer, perhaps after it ended as canceled, expired or unconfirmed."""
     if job.state in IN_CLOUD or job.state is JobState.UPLOADING:
         return True
     return (
@@ -468,14 +478,15 @@ def _may_be_printed(job: Job, now: datetime) -> bool:
     )
 
 
-# What a person's decision does to a job. A decision that the disk refuses is dropped, and later ones are made again
-# without it. So each rule looks at the job as it is then: releasing a job does not approve it.
+# What a person's decision does to a job. A decision that the disk refuses is dropped, and later decisions are made
+# again without it. So each rule checks the job as it is at that moment: the answer to one question must not count for
+# another question.
 
 
 def changes_on_answer(
     job: Job, reason: str | None, jobs: Iterable[Job], now: datetime
 ) -> dict[str, Any]:
-    """Give the changes after a person said yes to the job's first reason to wait. Raises InputError."""
+    """Return the changes after a person said yes to the first reason for which a job waits. Raises InputError."""
     _check_asked(job, reason)
     first, *left = job.waits_for
     changes: dict[str, Any]
@@ -510,26 +521,26 @@ def changes_on_cancellation(job: Job) -> dict[str, Any]:
 
 
 def changes_on_resume(job: Job) -> dict[str, Any]:
-    """Let a job salvaged from a damaged ledger go on. Raises InputError for any other job."""
+    """Return the changes that let a job salvaged from a damaged ledger go on. Raises InputError for any other job."""
     if not job.copied or job.state is not JobState.HELD:
         raise job_error("job_not_retryable", job)
     return {"copied": False, "hold_reason": None}
 
 
 def changes_on_confirmation(job: Job) -> dict[str, Any]:
-    """Complete an unconfirmed job that somebody has seen printed. Raises InputError for any other job."""
+    """Return the changes after somebody has seen an unconfirmed job printed. Raises InputError for any other job."""
     if job.state is not JobState.UNCONFIRMED:
         raise job_error("job_not_unconfirmed", job)
     return {
         "state": JobState.COMPLETED,
         "reason": None,
-        # The list of tasks is no longer the proof.
+        # From now on the proof is what that person saw, not the list of tasks.
         "task_from_list": False,
         "pages_printed": None if job.pages is None else job.pages * job.copies,
     }
 
 
-# What may be moved to another printer, and printed again
+# Which jobs may be moved to another printer, and which may be printed again
 
 
 def check_movable(job: Job | None, job_id: str) -> Job:
@@ -549,7 +560,7 @@ def with_options(old: Delivery, options: ResolvedOptions) -> Delivery:
 
 
 def asks_for_more(job: Job, new: Delivery) -> bool:
-    """Whether a job as the new delivery may print more pages than now, over all copies."""
+    """Whether a job may print more pages, over all copies, with the delivery `new` than it would now."""
     old = job.current_delivery
     before, after = old.most_pages, new.most_pages
     if before is not None and after is not None:
@@ -558,7 +569,7 @@ def asks_for_more(job: Job, new: Delivery) -> bool:
 
 
 def check_retry(job: Job, again: Job | None) -> None:
-    """Check that a job can be printed again; `again` is the job that did so before, None if it is unknown.
+    """Check that a job can be retried; `again` is the job that has retried it before, None if that job is unknown.
 
     Raises InputError.
     """
@@ -572,19 +583,19 @@ def check_retry(job: Job, again: Job | None) -> None:
 
 # How long finished jobs and their documents are kept
 
-# Records of a box; beyond it, the oldest finished jobs that nothing needs are deleted.
+# Maximum number of records per box; beyond it, the oldest finished jobs that are not needed any more are deleted.
 MAX_RECORDS = 200
-# Bounds beyond which even needed records are deleted: of jobs canceled before they were sent, and of all jobs. Beyond
-# them only jobs stay that may have an unknown task or count for the print limits.
+# Maximum number of records of jobs canceled before they were sent, and of all finished jobs. Beyond either number, even
+# needed records are deleted, unless their jobs may have an unknown task or count for the print limits.
 MAX_WITHDRAWN = 100
 MAX_FINISHED_RECORDS = 1000
-# Older records are deleted.
+# Maximum age of a record; older records are deleted unless they are needed.
 MAX_AGE = timedelta(days=30)
-# The cloud's list of tasks goes back this far.
+# How far back the cloud's list of tasks goes at most.
 LIST_REACH = timedelta(hours=48)
-# Bytes a box may keep of documents whose jobs ended as wanted; beyond it the oldest are deleted.
+# Maximum bytes of documents that a box keeps of jobs that ended as wanted; beyond it, the oldest are deleted.
 MAX_KEPT_DOCUMENT_BYTES = 1024 * 1024 * 1024
-# How long removing a box waits for the cloud to cancel what waits there.
+# Seconds that the removal of a box waits for the cloud to cancel the jobs that wait there.
 REMOVAL_SECONDS = 30
 
 _ended_at = attrgetter("ended_at")
@@ -593,9 +604,10 @@ _ended_at = attrgetter("ended_at")
 def documents_to_keep(
     jobs: Iterable[Job], now: datetime, *, failed: timedelta, wanted: timedelta
 ) -> frozenset[str]:
-    """Choose the finished jobs whose documents are kept, by id.
+    """Return the ids of the finished jobs whose documents are kept.
 
-    `failed` is how long they are kept for jobs that may be retried, `wanted` for jobs printed or canceled.
+    `failed`: how long to keep the documents of jobs that may be retried. `wanted`: how long to keep the documents of
+    jobs that were printed or canceled.
     """
     kept = set()
     left = MAX_KEPT_DOCUMENT_BYTES
@@ -611,8 +623,8 @@ def documents_to_keep(
 
 
 def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
-    """Choose the finished jobs beyond the limits, by id, in the order of their ends."""
-    # By their ends: a job that waited for days has just ended, and people have yet to see how.
+    """Return the ids of the finished jobs whose records are beyond the limits."""
+    # Sort by end: a job that waited for days may have just ended, and people have yet to see how.
     finished = sorted((job for job in jobs if job.is_final), key=_ended_at)
     free = [job for job in finished if not _is_needed(job, now)]
     surplus = max(0, len(jobs) - MAX_RECORDS)
@@ -626,7 +638,7 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
         for job in finished
         if job.state is JobState.CANCELED
         and job.was_never_sent
-        # Jobs within the rate period stay, since the limit counts them; it also bounds their number.
+        # Keep jobs within the rate period: they count for the hourly limit, which also bounds their number.
         and (job.reason in HANDED_ON or now - job.created_at >= RATE_PERIOD)
     ]
     gone |= dict.fromkeys(job.job_id for job in withdrawn[:-MAX_WITHDRAWN])

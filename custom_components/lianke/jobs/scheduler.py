@@ -1,6 +1,7 @@
-"""Moves jobs on: a single timer, and a review of all open jobs whenever it fires.
+"""Moves jobs on: a single timer, and a review of all open jobs each time it fires.
 
-Updates of the coordinator, ends of uploads and callbacks start a review as well, so their order does not matter.
+Updates of the coordinator, ends of uploads and callbacks start a review as well. Each review looks at everything, so
+the order of these events does not matter.
 """
 
 import asyncio
@@ -36,13 +37,13 @@ from .uploader import Uploader
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds for uploads to end before the queue stops; Home Assistant gives 20 at shutdown.
+# Seconds that uploads have to end before the queue stops: in general, and at shutdown, where Home Assistant allows 20.
 DRAIN_TIME = 30
 SHUTDOWN_DRAIN_TIME = 12
-# Seconds after which the jobs are reviewed in any case, since the wall clock may have been set forward.
+# Maximum seconds that the timer waits before the next review, since the wall clock may be set forward meanwhile.
 LONGEST_WAIT = 900
 CLEANUP_INTERVAL = timedelta(minutes=15)
-# After a job's end, so that one cleanup serves all jobs that end together.
+# Delay of the cleanup after a job's end, so that one cleanup serves all jobs that end together.
 CLEANUP_DELAY = timedelta(seconds=1)
 
 
@@ -59,14 +60,15 @@ class JobScheduler(JobWorker):
         self._uploader = uploader
         jobs.on_old_jobs_read = self.count_missed
         self._task: asyncio.Task[None] | None = None
-        # By the monotonic clock.
+        # When the next cleanup is due, by the monotonic clock.
         self._cleanup_at = 0.0
-        # When to ask the cloud again to cancel a job, by the monotonic clock; None once the cloud has answered.
+        # By job id, when to ask the cloud again to cancel the job, by the monotonic clock; None if it is not asked
+        # again.
         self._cancel_retry_at: dict[str, float | None] = {}
         self._stop_timer: CALLBACK_TYPE = lambda: None
-        # None while the timer does not run.
+        # When the timer is due; None while it does not run.
         self._timer_due: datetime | None = None
-        # Running requests to cancel a job, by its id and whether it has expired.
+        # Running requests to cancel a job, by the job's id and whether the reason is that the job has expired.
         self._cancels: dict[tuple[str, bool], asyncio.Task[None]] = {}
         self._reviewing = False
         self._review_is_due = False
@@ -80,7 +82,7 @@ class JobScheduler(JobWorker):
         if (task := self._task) is not None and not task.done():
             task.cancel()
             await asyncio.wait([task])
-        # Whoever waits for these jobs gets no later answer, so complete them without their page counts.
+        # Complete printed jobs now, without their page counts: callers that wait for these jobs get no later answer.
         self._tracker.end_proven(dt_util.utcnow(), at_once=True)
         await self._jobs.async_close()
 
@@ -88,7 +90,7 @@ class JobScheduler(JobWorker):
     def on_change(self, job: Job, old: JobState | None) -> None:
         """React to the end of a job or of its first delivery."""
         if job.is_final:
-            # Again after the end, since the page count may come later.
+            # Also call this for changes after the end, since the page count may come later.
             self.count_pages(job)
         first_is_out = job.is_at_second_delivery and job.state is JobState.HELD
         if job.state is old or not (job.is_final or first_is_out):
@@ -100,7 +102,8 @@ class JobScheduler(JobWorker):
             self._cleanup_at = min(self._cleanup_at or soon, soon)
         if job.state is JobState.FAILED and job.current_delivery.task_id:
             coordinator.async_refresh_soon("a job failed", key)
-        # A printed page ends the printer's faults, but a job in doubt may have come out before the fault.
+        # A printed page proves that the printer's faults are over. A job in doubt does not: it may have been printed
+        # before the fault.
         if old is not JobState.UNCONFIRMED and job.state in (JobState.COMPLETED, JobState.HELD):
             coordinator.async_on_page_printed(key)
         if (job.current_delivery.task_id or first_is_out) and not any(
@@ -111,7 +114,7 @@ class JobScheduler(JobWorker):
         self.review_soon()
 
     def count_pages(self, job: Job) -> None:
-        """Count the pages of a job that was certainly printed; a second call changes nothing."""
+        """Count the pages of a job that was certainly printed; a second count of the same job changes nothing."""
         if job.state is JobState.COMPLETED and (pages := job.pages_to_count) is not None:
             self._storage.count_pages(
                 job.spec.printer_key,
@@ -127,7 +130,8 @@ class JobScheduler(JobWorker):
         """Count the pages of stored jobs that a power cut left uncounted."""
         month = month_of(dt_util.now())
         for job in jobs:
-            # Of earlier months skip jobs without a page count from the cloud, which earlier versions did not count.
+            # Skip jobs of earlier months without a page count from the cloud, since earlier versions did not count
+            # them.
             if job.pages_printed is not None or month_of(dt_util.as_local(job.ended_at)) == month:
                 self.count_pages(job)
 
@@ -139,11 +143,11 @@ class JobScheduler(JobWorker):
 
     @callback
     def review(self) -> None:
-        """Review every open job, start what is due, and set the timer for what comes next."""
+        """Review every open job, start the work that is due, and set the timer for what is due next."""
         if self._closing:
             return
         if self._reviewing:
-            # A change made by this review asks for another one.
+            # A change that this review makes asks for another review.
             self.review_soon()
             return
         self._reviewing, self._review_is_due = True, False
@@ -156,7 +160,8 @@ class JobScheduler(JobWorker):
             dues += [
                 self._review_job(job, now, stacks.get(job.spec.printer_key))
                 for job in open_jobs
-                # The disk may still refuse a decision about a job; the job is reviewed afterwards.
+                # While a decision about a job is being written, the disk may still refuse it; the job is reviewed
+                # afterwards.
                 if job.current_delivery.task_id is None and job.job_id not in self._jobs.deciding
             ]
             if not self._is_working:
@@ -178,9 +183,9 @@ class JobScheduler(JobWorker):
         self._set_timer(min((due for due in dues if due is not None), default=None))
 
     def _review_job(self, job: Job, now: datetime, stack_of: Job | None) -> datetime | None:
-        """Move an open job without a task on; return when to review it again.
+        """Take the next step with an open job that has no task; return when the timer must review the job again.
 
-        `stack_of` is the job whose stack lies in the printer's tray.
+        `stack_of` is the job whose stack is in the printer's tray.
         """
         if not job.waits_here or self._uploader.is_uploading(job.current_delivery):
             return None
@@ -192,7 +197,7 @@ class JobScheduler(JobWorker):
             self._uploader.start(job.spec.printer_key)
             return job.expires_at
         if job.job_id in self._jobs.reserved:
-            # The job that is about to replace it must not print beside it.
+            # Another job is about to replace this job, and must not be printed in addition to it.
             return None
         verdict = Verdict(reason_to_ask(job))
         if verdict.reason is None:
@@ -204,7 +209,7 @@ class JobScheduler(JobWorker):
             self._jobs.change(job, state=JobState.UPLOADING, hold_reason=None, sent_bytes=0)
             self._uploader.start(job.spec.printer_key)
             return None
-        # Right after a start it keeps its old reason until the service has answered or failed to.
+        # Right after a start the job keeps its old reason until the first poll of the service has succeeded or failed.
         unknown = verdict.reason == QueueReason.CLOUD_UNREACHABLE and self._coordinator.is_starting
         if not unknown and verdict.reason != job.current_delivery.hold_reason:
             self._jobs.change(job, hold_reason=verdict.reason)
@@ -243,7 +248,7 @@ class JobScheduler(JobWorker):
     def _cancel_due(self, job: Job, now: datetime) -> datetime | None:
         due = cancel_due(job, now)
         if due is None or job.job_id in self._jobs.deciding:
-            # The disk may still refuse the cancellation; the job is reviewed afterwards.
+            # While a decision is being written, the disk may still refuse it; the job is reviewed afterwards.
             return None
         if job.job_id not in self._cancel_retry_at:
             return due
@@ -253,13 +258,14 @@ class JobScheduler(JobWorker):
         )
 
     async def async_cancel_in_cloud(self, job: Job, *, expiring: bool = False) -> None:
-        """Ask the cloud to cancel; the job stays `canceling` until the cloud reports its end.
+        """Ask the cloud to cancel a job; the job stays `canceling` until the cloud reports its end.
 
-        Concurrent calls for a job share one request. Raises LiankeError; then nothing was canceled.
+        Concurrent calls for a job share one request. Raises LiankeError if the cloud did not accept the request.
         """
         key = (job.job_id, expiring)
         if (request := self._cancels.get(key)) is None:
-            # A task of Home Assistant, so that the caller gets an answer even while the box is unloaded.
+            # A task of Home Assistant rather than of the config entry, so that the caller gets an answer even if the
+            # box is unloaded.
             request = self._hass.async_create_task(
                 self._async_ask_to_cancel(job, expiring=expiring), "cancel print job"
             )
@@ -269,7 +275,10 @@ class JobScheduler(JobWorker):
         request.result()
 
     async def _async_ask_to_cancel(self, job: Job, *, expiring: bool) -> None:
-        """Ask for the task's state; cancel it unless it has ended, or has expired but prints. Raises LiankeError."""
+        """Read a task's state; cancel the task unless it has ended, or belongs to an expired job that is printing.
+
+        Raises LiankeError.
+        """
         token, task_id = job.current_delivery.token, job.current_delivery.task_id
         if task_id is None:
             return
@@ -294,7 +303,8 @@ class JobScheduler(JobWorker):
                 if not expiring:
                     self._jobs.change(*found, cancel_requested=True)
                 return
-        # It ended while we asked to cancel it. If only the first of two deliveries ended, cancel the second one here.
+        # The task has ended meanwhile, or was being canceled already. If only the first of two deliveries ended, cancel
+        # the second one here.
         now = self._jobs.latest.get(job.job_id)
         if (
             now is not None
@@ -303,12 +313,12 @@ class JobScheduler(JobWorker):
             and not expiring
         ):
             self._jobs.change(now, state=JobState.CANCELED)
-        # The end is reported once it is on disk.
+        # Wait until the job's end is on disk and thereby reported.
         await self._jobs.async_written_or_refused()
 
     def _next_cleanup(self, now: datetime) -> datetime:
         if self._hass.state is not CoreState.running:
-            # The cleanup reads the old jobs, which must not slow the start down.
+            # Wait for the start to end: the cleanup reads the old jobs, which must not slow down the start.
             return now + CLEANUP_DELAY
         return now + timedelta(seconds=max(0, self._cleanup_at - time.monotonic()))
 
@@ -337,8 +347,8 @@ class JobScheduler(JobWorker):
         self._stop_timer()
         self._timer_due = due
         if due is not None:
-            # At least a second, so that a moment in the past does not fire again and again. The wait uses the monotonic
-            # clock: setting the wall clock back does not prolong it.
+            # Wait for at least a second, so that a moment in the past does not fire the timer again and again. The
+            # timer uses the monotonic clock, so setting the wall clock back does not prolong the wait.
             wait = (due - dt_util.utcnow()).total_seconds()
             self._stop_timer = async_call_later(
                 self._hass,

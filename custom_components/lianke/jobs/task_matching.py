@@ -1,20 +1,21 @@
-"""Matches jobs in doubt with tasks on the list of the last 24 hours. Pure functions.
+"""Matches jobs in doubt with tasks on the cloud's list of the last 24 hours. Pure functions.
 
-The best proof is a callback with a job's token, then the task itself by its id, then this list. The list names no
-senders. So a task on it is taken for a job's only if nothing else is possible: there is no foreign task on the list,
-none was seen on this box for a day, and the task can come from the upload of only one job in doubt. A job is matched
-once the time of its upload and the list's lag are over, since a second task may show up until then, and only if the
-difference between the cloud's clock and ours is known. A missing task proves nothing.
+The best proof is a callback with a job's token, the next best is the task itself, read by its id, and the weakest is
+this list, which does not name senders. So a task on the list is assigned to a job only if nothing else is possible: no
+foreign task is on the list, none was seen on this box for a day, and the task can come from the upload of only one job
+in doubt. A job is matched only after the time that its upload may take plus the list's lag, since a second task may
+appear until then, and only if the difference between the cloud's clock and ours is known. A missing task proves
+nothing.
 
-A preview whose answer was lost is an upload in doubt as well. A task that may be its own is not foreign, and settles no
-job. Several jobs in doubt may match as many tasks only as a group. They are settled as a group if all the tasks ended
-alike: then it does not matter which task belongs to which job.
+A preview whose answer was lost is an upload in doubt as well. A task that may be the preview's is not foreign, but
+settles no job. Several jobs in doubt may match as many tasks only as a group. The group is settled if all its tasks
+ended alike: then it does not matter which task belongs to which job.
 
-One error remains possible: the very first foreign task of a day, printing as many pages, falls into the window of an
-upload that never arrived. The window lasts until the upload ended: at most the time that its answer may take (half a
-minute for a small document) and the few seconds by which the clocks' difference is uncertain. If a preview was lost
-before, and never arrived either, the first foreign task may pass for its own, and the second one for the job's. A task
-that falls into the windows of both settles neither.
+One error remains possible: the very first foreign task of a day may print as many pages as a job, and fall into the
+window of that job's upload, which never arrived. The window lasts until the upload ended: at most the time that its
+answer may take (half a minute for a small document), plus the few seconds by which the difference between the clocks is
+uncertain. If the upload of a preview was lost before, and never arrived either, the first foreign task may be taken for
+the preview's, and the second for the job's. A task that falls into the windows of both settles neither.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,15 +26,15 @@ from ..api.tasks import DayTask, TaskState
 from ..api.transport import answer_seconds
 from .job import Delivery
 
-# How far the clocks here and in the cloud may differ if no answer has shown the difference.
+# How far our clock and the cloud's may differ if no answer has shown the difference.
 CLOCK_SKEW = timedelta(minutes=5)
-# Answers and tasks may get their times from different clocks.
+# Tolerance of a measured difference, since answers and tasks may get their times from different clocks.
 CLOCK_SLACK = timedelta(seconds=2)
-# If the difference is less certain than this, no task of the list is matched.
+# Maximum uncertainty of the difference between the clocks; beyond it, no task of the list is matched.
 MAX_UNCERTAINTY = timedelta(minutes=1)
-# The list's times are whole seconds.
+# The list gives times in whole seconds.
 ROUNDING = timedelta(seconds=1)
-# A cloud that hangs may make a task this long after we gave the upload up.
+# How long after we gave up an upload a cloud that hangs may still make the task.
 LATE = timedelta(minutes=5)
 # How long a new task may be missing from the list.
 LIST_LAG = timedelta(minutes=2)
@@ -43,7 +44,7 @@ _ENDED = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED})
 
 
 class ClockOffset(NamedTuple):
-    """Bounds of how far the cloud's clock is ahead of ours."""
+    """Lower and upper bound of how far the cloud's clock is ahead of ours."""
 
     least: timedelta = -CLOCK_SKEW
     most: timedelta = CLOCK_SKEW
@@ -54,17 +55,18 @@ class ClockOffset(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """What the list of tasks shows; deliveries are named by their tokens."""
+    """What the list of tasks shows; deliveries are identified by their tokens."""
 
-    # The task of each delivery that can have only this one.
+    # By delivery, the only task that it can have.
     tasks: Mapping[str, DayTask] = {}
-    # Others print on this box as well.
+    # Somebody else prints on this box as well.
     foreign: bool = False
     # One possible task for each delivery of a group whose tasks all ended alike.
     alike: Mapping[str, DayTask] = {}
     # Deliveries of a group whose tasks have not all ended.
     undecided: frozenset[str] = frozenset()
-    # Deliveries whose task is not known, since a group's tasks ended differently or a preview may own it.
+    # Deliveries whose task remains unknown, because the tasks of their group ended differently, or because the task may
+    # belong to a preview.
     ambiguous: frozenset[str] = frozenset()
 
 
@@ -80,9 +82,10 @@ def match_tasks(
 ) -> Matches:
     """Match the box's deliveries in doubt with the tasks of the list.
 
-    `ages`: how long before the list was asked for each delivery in doubt was sent. `own`: deliveries with known tasks.
-    `known_ids`: all tasks known to be ours. `doubtful` must hold every delivery of a job that may have an unknown task,
-    `lost` every preview. `foreign_seen_at`: when a foreign task was last seen on this box.
+    `ages`: for each delivery in doubt, the time from its sending to the request for the list. `own`: deliveries with
+    known tasks. `known_ids`: ids of all tasks known to be ours. `doubtful` must contain each job's delivery that may
+    have an unknown task, and `lost` each preview whose answer was lost. `foreign_seen_at`: when a foreign task was last
+    seen on this box.
     """
     unknown = {task.task_id: task for task in tasks if task.task_id not in known_ids}
     uploads = {upload.token: upload for upload in (*doubtful, *lost)}
@@ -115,7 +118,7 @@ def match_tasks(
         for upload in doubtful
         if ages[upload.token] >= search_after(upload)
         and offsets[upload.token].is_known
-        # Not if a foreign task was seen within a day before the upload, or since.
+        # No foreign task was seen within a day before the upload, or after it.
         and not (foreign_seen_at and handed_over(upload) - foreign_seen_at < FOREIGN_MEMORY)
     }
     hidden = {key for key, task_id in found.items() if task_id in maybe_previews}
@@ -137,15 +140,16 @@ def match_tasks(
 
 
 def search_after(upload: Delivery) -> timedelta:
-    """How long after an upload's end the list certainly has its task, if there is one."""
+    """Return how long after an upload was sent the list certainly contains its task, if there is one."""
     return _answer_time(upload) + LIST_LAG
 
 
 def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
-    """Find the task of each upload as far as there is only one way; None if there is no way at all.
+    """Find the task of each upload as far as only one assignment is possible; None if no assignment is possible.
 
-    `possible` has the uploads that each task may belong to; what is left in it is undecided. If only one upload can
-    have a task, it gets that task and no other. A task without an upload is foreign.
+    `possible` has, for each task, the uploads to which it may belong; the tasks left in it afterwards are undecided. If
+    a task can belong to only one upload, that upload gets this task and no other. A task without a possible upload is
+    foreign.
     """
     found: dict[str, str] = {}
     while possible:
@@ -165,7 +169,7 @@ def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
 def _pair(
     uploads: Mapping[str, Delivery], tasks: Sequence[DayTask], fits: _Fits
 ) -> dict[str, DayTask] | None:
-    """Give each upload a task of its own in the order of time; None if that does not fit, so that all stay in doubt."""
+    """Assign a task to each upload in the order of time; None if a task does not fit: then all stay in doubt."""
     if len(uploads) != len(tasks):
         return None
     by_time = sorted(uploads, key=lambda key: handed_over(uploads[key]))
@@ -177,10 +181,10 @@ def _pair(
 
 
 def clock_offset(upload: Delivery, measured: ClockOffset | None) -> ClockOffset:
-    """Bound the difference between the clocks when a delivery was sent.
+    """Return bounds of the difference between the clocks when a delivery was sent.
 
-    The answer before its upload shows it, and so do tasks of known deliveries (`measured`). If these contradict each
-    other, either may be right.
+    The answer before its upload shows the difference, and so do tasks of known deliveries (`measured`). If the two
+    contradict each other, either may be right, so the bounds include both.
     """
     if upload.clock_least is None or upload.clock_most is None:
         known = ClockOffset()
@@ -200,9 +204,9 @@ def clock_offset(upload: Delivery, measured: ClockOffset | None) -> ClockOffset:
 
 
 def _measured(tasks: Sequence[DayTask], own: Sequence[Delivery]) -> ClockOffset | None:
-    """Bound the difference between the clocks by tasks of known deliveries; None without any.
+    """Return bounds of the difference between the clocks, shown by tasks of known deliveries; None if there are none.
 
-    The cloud makes a task after its upload ended and before we know its id.
+    The cloud makes a task after its upload has ended and before we know the task's id.
     """
     made = {task.task_id: task.created_at for task in tasks}
     bounds = [
@@ -216,7 +220,7 @@ def _measured(tasks: Sequence[DayTask], own: Sequence[Delivery]) -> ClockOffset 
     if not bounds:
         return None
     least, most = max(low for low, _ in bounds), min(high for _, high in bounds)
-    # None, too, if one of the clocks was set in the meantime.
+    # The bounds contradict each other if one of the clocks was set in the meantime; return None then as well.
     return ClockOffset(least=least, most=most) if least <= most else None
 
 
@@ -226,10 +230,10 @@ def handed_over(upload: Delivery) -> datetime:
 
 
 def window(upload: Delivery, offset: ClockOffset) -> tuple[datetime, datetime]:
-    """When the cloud may have made the task of an upload, by the cloud's clock."""
+    """Return the first and the last moment at which the cloud may have made an upload's task, by the cloud's clock."""
     begin = handed_over(upload)
     end = begin + _answer_time(upload)
-    # It ends before it begins only if our clock was corrected meanwhile.
+    # If an upload seems to end before it begins, our clock was corrected meanwhile: ignore that end.
     if upload.given_up_at is not None and begin <= upload.given_up_at < end:
         end = upload.given_up_at
     return begin + offset.least - ROUNDING, end + offset.most + ROUNDING

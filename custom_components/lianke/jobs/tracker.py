@@ -1,13 +1,13 @@
 """Follows the jobs of one box in the cloud, by polling and by callbacks, until each is settled.
 
-*Polling*: one request in ten seconds at most. With one open job it asks for the task itself; with several, or with one
-in doubt, for the list of tasks. If the list cannot be read or lacks a job, it polls the tasks one after the other. All
-waits use the monotonic clock.
+*Polling*: at most one request in ten seconds. With one open job, the request is for its task; with several open jobs,
+or with a job in doubt, it is for the list of tasks. If the list cannot be read or lacks a job's task, the tasks are
+polled one after the other. All waits use the monotonic clock.
 
-*Callbacks*: one with a job's own token proves everything it says, one without proves nothing. The token outranks the
-list of tasks and an answer that refused the upload. If one of those led to another task or outcome, the job is
-corrected, although its wrong state was reported. The list is believed so late and so seldom that this should never
-happen.
+*Callbacks*: a callback with a job's own token proves everything that it says; a callback without it proves nothing. The
+token is stronger proof than the list of tasks, and than an answer that refused the upload. If the list or such an
+answer led to another task or outcome, the job is corrected, although its wrong state was reported. The list is trusted
+so late and so rarely that this should never happen.
 """
 
 import asyncio
@@ -49,39 +49,40 @@ from .uploader import Uploader
 _LOGGER = logging.getLogger(__name__)
 
 FIRST_TASK_POLL = timedelta(seconds=5)
-# Tasks polled before the list is read again, while jobs are in doubt.
+# Number of tasks that are polled before the list is read again, while jobs are in doubt or missing from the list.
 POLLS_BETWEEN_LISTS = 3
-# Callbacks without a token cause at most one poll of a task in this time.
+# Callbacks without a token cause at most one poll of a task within this time.
 HINT_SPACING = timedelta(seconds=60)
-# When the list shows a job's outcome, ask for the task this many times for details that the list lacks.
+# After this many failed polls of its task, a job ends as the list shows, without the details that the list lacks.
 DETAIL_POLLS = 2
-# A success without a result counts as a failure after this time.
+# A task in state SUCCESS without a result counts as failed after this time.
 RESULT_WAIT = timedelta(minutes=2)
-# Stands for a time that the record lacks.
+# Used in place of a time that a delivery's record lacks.
 _UNKNOWN_TIME = datetime(2020, 1, 1, tzinfo=UTC)
-# Up to this many open jobs it pays to ask for each task, whose answer has the page count.
+# Up to this many open jobs, the task of a printed job with unknown pages is polled for its page count, which the list
+# lacks.
 FEW_OPEN_JOBS = 3
-# s: the tracker may wait this long for its turn and for an answer with the page count.
+# Maximum seconds that a printed job waits for its page count, including the wait for the tracker's turn to ask for it.
 PAGES_SECONDS = 15
-# Previews of a box at the same time; the others wait.
+# Maximum number of previews of a box at the same time; further previews wait.
 MAX_PREVIEWS = 2
 
 
 @dataclass(slots=True)
 class _Tracking:
-    """What is remembered of one delivery; times are seconds of the monotonic clock."""
+    """What the tracker remembers of one delivery; times are seconds of the monotonic clock."""
 
     next_poll: float | None = None
     polled_at: float | None = None
-    # Poll its task before the list is read again.
+    # Poll the delivery's task before the list is read again.
     wants_poll: bool = False
     failed_polls: int = 0
     no_result_since: float | None = None
-    # Since when a job that is proven to be printed lacks only its page count.
+    # Since when the job has been known to be printed and has lacked only its page count.
     proven_since: float | None = None
-    # Since when we know that it has expired and that the cloud should cancel it.
+    # Since when we have known that the job has expired and that the cloud should cancel its task.
     expired_since: float | None = None
-    # When it was sent or its task became known: by the wall clock, and by the monotonic clock.
+    # When the delivery was sent or its task became known: by the wall clock, and by the monotonic clock.
     since: tuple[datetime, float] | None = None
 
 
@@ -90,17 +91,18 @@ class TaskTracker(JobWorker):
         super().__init__(coordinator, jobs)
         self._uploader = uploader
         self._started = monotonic()
-        # When the last request was made. Previews share the spacing.
+        # When the last request was made. Requests for previews share the spacing.
         self._last_request: float | None = None
-        # By the tokens of deliveries.
+        # What is remembered of each delivery, by its token.
         self._trackings: defaultdict[str, _Tracking] = defaultdict(_Tracking)
-        # Previews, made by a room above, by token; set when a callback reports the end, or when the queue stops.
+        # Running previews, by token; `printing` adds them. Their events are set when a callback reports the end, or
+        # when the queue stops.
         self.previews: dict[str, asyncio.Event] = {}
         self.preview_places = FairQueue(MAX_PREVIEWS)
         self.is_stopped = False
-        # Since when the service has answered without giving a list.
+        # Since when the service has answered without returning a list.
         self._without_list: float | None = None
-        # Tokens of deliveries whose task a list read late enough would have shown.
+        # Tokens of deliveries for which a list was read late enough to contain their tasks.
         self._searched: set[str] = set()
         # See `Matches`.
         self._undecided: frozenset[str] = frozenset()
@@ -109,7 +111,7 @@ class TaskTracker(JobWorker):
     def tracked(self) -> list[Job]:
         now = dt_util.utcnow()
         jobs = [job for job in self._jobs.unsettled if self._is_followed(job, now)]
-        # Completed jobs that lack only their page count.
+        # Add the completed jobs that lack only their page count.
         wanted = [token for token, tracking in self._trackings.items() if tracking.wants_poll]
         found = [known for token in wanted if (known := self._jobs.by_token(token))]
         return jobs + [job for job, _ in found if job.state is JobState.COMPLETED]
@@ -121,7 +123,7 @@ class TaskTracker(JobWorker):
         return is_followed(job, now, is_uploading=self._uploader.is_uploading(job.current_delivery))
 
     def next_due(self, now: datetime) -> datetime | None:
-        """Compute when the next request is due; None if there is nothing to track."""
+        """Return when the next request is due; None if there is nothing to track."""
         jobs = self.tracked()
         tokens = {job.current_delivery.token for job in jobs}
         for gone in self._trackings.keys() - tokens:
@@ -138,7 +140,7 @@ class TaskTracker(JobWorker):
         return max(0.0, self._last_request + POLL_SPACING.total_seconds() - monotonic())
 
     def take_slot(self) -> float:
-        """Take the turn for a request, also for a preview's; return 0, or the seconds until there is a turn."""
+        """Take the slot for a request of a job or preview and return 0, or return the seconds until the next slot."""
         if (wait := self.until_slot()) == 0:
             self._last_request = monotonic()
         return wait
@@ -172,7 +174,7 @@ class TaskTracker(JobWorker):
             elif jobs:
                 await self._async_read_list()
         except LiankeError as err:
-            # An error tells nothing about the jobs.
+            # An error says nothing about the jobs.
             _LOGGER.debug("Polling print jobs failed: %s", err)
             if single is not None:
                 tracking = self._tracking(single)
@@ -186,14 +188,15 @@ class TaskTracker(JobWorker):
                     self._without_list = None
                 elif self._without_list is None:
                     self._without_list = monotonic()
-                # Without a list, poll the tasks; with a doubt only some of them before trying the list again.
+                # Without a list, poll the tasks. While a job is in doubt, poll only some of them before the list is
+                # tried again.
                 in_doubt = any(job.current_delivery.is_in_doubt for job in jobs)
                 for job in self._in_turn(jobs)[: POLLS_BETWEEN_LISTS if in_doubt else len(jobs)]:
                     self.poll_soon(job)
         self._give_up()
 
     def _in_turn(self, jobs: list[Job]) -> list[Job]:
-        """Sort the jobs whose tasks can be polled by their last poll, the oldest first."""
+        """Return the jobs whose tasks can be polled, the job polled longest ago first."""
 
         def last_poll(job: Job) -> float:
             polled_at = self._tracking(job).polled_at
@@ -202,7 +205,7 @@ class TaskTracker(JobWorker):
         return sorted((job for job in jobs if job.current_delivery.task_id), key=last_poll)
 
     def _age(self, delivery: Delivery) -> timedelta:
-        """Compute the time since a delivery was sent or its task became known, unharmed by setting the clock later."""
+        """Return the time since a delivery was sent or its task became known; setting the clock later has no effect."""
         tracking = self._trackings[delivery.token]
         sent_at = delivery.task_known_at or delivery.handed_over_at or _UNKNOWN_TIME
         if tracking.since is None or tracking.since[0] != sent_at:
@@ -214,7 +217,7 @@ class TaskTracker(JobWorker):
         tracking = self._tracking(job)
         if tracking.next_poll is None:
             since = monotonic() - self._age(job.current_delivery).total_seconds()
-            # A callback that came before the start does not come again.
+            # A callback that came before our start does not come again.
             missed = since < self._started
             proven = self._storage.callbacks_proven_for(self._account.fingerprint)
             pause = SLOW_POLL if proven and not missed else FIRST_TASK_POLL
@@ -231,7 +234,7 @@ class TaskTracker(JobWorker):
         return None
 
     async def async_ask(self, job: Job) -> None:
-        """Ask for the task of a job's present delivery and apply the answer. Raises LiankeError."""
+        """Ask for the task of a job's current delivery and apply the answer. Raises LiankeError."""
         delivery = job.current_delivery
         if delivery.task_id is None:
             return
@@ -264,11 +267,14 @@ class TaskTracker(JobWorker):
             self._jobs.change(job, delivery, **changes)
 
     def end_proven(self, now: datetime, *, at_once: bool = False) -> datetime | None:
-        """Complete printed jobs whose page count did not come in time; return when the next one is due."""
+        """Complete printed jobs whose page counts did not come in time; return when the next job is due.
+
+        `at_once`: do not wait for the page counts any longer.
+        """
         dues = []
         for job in self.tracked():
             if job.current_delivery.proven_at is None or job.state is JobState.COMPLETED:
-                # A completed job may still be asked for its page count.
+                # A completed job may still be tracked for its page count.
                 continue
             tracking = self._tracking(job)
             if tracking.proven_since is None:
@@ -297,7 +303,8 @@ class TaskTracker(JobWorker):
             for job in self._in_turn(overdue)[:POLLS_BETWEEN_LISTS]:
                 self.poll_soon(job)
         elif missing and not any(tracking.wants_poll for tracking in self._trackings.values()):
-            # The list lags. Poll one of the missing tasks, then read the list again: by then it may have the others.
+            # The list lags behind. Poll one of the missing tasks, then read the list again: by then it may have the
+            # others.
             self._tracking(self._in_turn(missing)[0]).wants_poll = True
 
     def _on_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
@@ -306,7 +313,7 @@ class TaskTracker(JobWorker):
             if task.state is TaskState.SUCCESS and not job.is_final:
                 tracking.wants_poll = True
             return
-        # Ask the task: the list has no page counts, and not what was sent of a failed or canceled job.
+        # Poll the task: the list has no page counts, and does not show how much of a failed or canceled job was sent.
         is_printed = changes.get("state") is JobState.COMPLETED
         better = (
             changes.get("state") is JobState.FAILED
@@ -333,7 +340,7 @@ class TaskTracker(JobWorker):
                     is_undecided=delivery.token in self._undecided,
                     without_list=None if without is None else timedelta(seconds=clock - without),
                 ):
-                    # A delivery with a reason got an answer from the service, though an unclear one.
+                    # A delivery with a reason did get an answer from the service, though an unclear one.
                     reason = "no_answer" if delivery.reason is None else "unclear_answer"
                     if delivery.token in self._ambiguous:
                         reason = "several_unanswered"
@@ -348,15 +355,15 @@ class TaskTracker(JobWorker):
                 self._jobs.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
 
     def _match(self, tasks: tuple[DayTask, ...], asked_at: float) -> None:
-        """Give deliveries in doubt their tasks where the list proves them, and record foreign tasks.
+        """Assign tasks to deliveries in doubt where the list proves them, and record foreign tasks.
 
-        `asked_at`: when the list was asked for, by the monotonic clock.
+        `asked_at`: when the list was requested, by the monotonic clock.
         """
         self._without_list = None
         since = timedelta(seconds=monotonic() - asked_at)
         others = self._jobs.tasks
         all_of_ours = [(job, one) for job in self._jobs.latest.values() for one in job.deliveries]
-        # Including those that a user has settled since.
+        # This includes deliveries that a user has settled meanwhile.
         doubtful = [(job, one) for job, one in all_of_ours if one.may_have_unknown_task]
         ages = {one.token: self._age(one) - since for _, one in doubtful}
         matches = match_tasks(
@@ -375,7 +382,8 @@ class TaskTracker(JobWorker):
             self._storage.record_foreign_task()
         self._undecided, self._ambiguous = matches.undecided, matches.ambiguous
         for job, one in doubtful:
-            # By the monotonic clock: setting the wall clock forward makes nothing late.
+            # Ages are measured by the monotonic clock, so setting the wall clock forward does not make a list late
+            # enough.
             if ages[one.token] < search_after(one):
                 continue
             self._searched.add(one.token)
@@ -383,7 +391,7 @@ class TaskTracker(JobWorker):
             if (task := matches.tasks.get(one.token)) is not None:
                 changes = {} if one.is_final else {"state": JobState.QUEUED}
             elif (task := matches.alike.get(one.token)) is not None:
-                # The job ended as this task did, although the task may be another job's.
+                # The job ended as this task did, although the task may be that of another job in the group.
                 changes = changes_from_list(job, one, task) or {}
             if task is None or self._uploader.is_uploading(one):
                 continue
@@ -400,20 +408,20 @@ class TaskTracker(JobWorker):
     async def async_on_callback(self, token: str | None, report: Callback) -> bool:
         """Apply a callback, and return once it is on disk; False if it belongs to no job or preview of this box.
 
-        A job's own token proves its task even if the upload was never answered. Without it a callback is only a hint to
-        poll. Raises LedgerRefusedError if the disk refuses: the cloud must then repeat the callback.
+        A job's own token proves its task even if the upload was never answered. Without the token a callback is only a
+        hint to poll. Raises LedgerRefusedError if the disk refuses: the cloud must then repeat the callback.
         """
         if token in self.previews:
-            # Only a hint to poll.
+            # A callback of a preview is only a hint to poll its task.
             if report.state in (TaskState.SUCCESS, TaskState.FAILURE):
                 self.previews[token].set()
             return True
         found = self._jobs.by_token(token) if token else None
         if found is not None and found[0].state is not JobState.UPLOADING:
-            # A decision that is not on disk yet may be refused, and until then it would hide the report.
+            # A decision that is not on disk yet may be refused, and until then it would hide what the callback reports.
             await self._jobs.async_decided(found[0].job_id)
         if (job := self._on_report(token, report)) is None:
-            # Anybody who has seen a task's id can send this, so ask the cloud.
+            # Anybody who has seen the task's id can send such a callback, so ask the cloud.
             self._on_hint(report.task_id)
             return False
         is_printed = job.current_delivery.proven_at is not None or job.state is JobState.COMPLETED
@@ -427,7 +435,7 @@ class TaskTracker(JobWorker):
         return True
 
     def _on_hint(self, task_id: str) -> None:
-        """Poll a task soon, unless it is not followed, waits for a poll already, or was polled just now."""
+        """Poll a task soon, unless it is not followed, is already waiting for a poll, or was polled just now."""
         found = self._jobs.by_task(task_id)
         if found is None or found[1] is not found[0].current_delivery:
             return
@@ -439,12 +447,15 @@ class TaskTracker(JobWorker):
             self._jobs.on_change()
 
     def _on_report(self, token: str | None, report: Callback) -> Job | None:
-        """Apply a callback to the delivery with its token; None if there is none. Repeats change nothing."""
+        """Apply a callback to the delivery with its token and return the job; None if the callback proves nothing.
+
+        A repeated callback changes nothing.
+        """
         found = self._jobs.by_token(token) if token else None
         if found is None:
             return None
         job, delivery = found
-        # With our secrets removed.
+        # The service's message may contain our secrets.
         result = self._client.without_secrets(report.result)
         now = dt_util.utcnow()
         changes = changes_from_callback(job, delivery, report.task_id, report.state, result, now)
@@ -460,14 +471,17 @@ class TaskTracker(JobWorker):
         return self._jobs.change(job, delivery, **changes) if changes else job
 
     def _release(self, task_id: str, wanted_by: Delivery) -> bool:
-        """Free a task for `wanted_by` if only the list matched it to a delivery; False if it belongs to another one."""
+        """Take a task from the delivery with which only the list matched it, so that `wanted_by` can have the task.
+
+        Returns False if the task certainly belongs to another delivery.
+        """
         if (found := self._jobs.by_task(task_id)) is None:
             return task_id not in self._jobs.own_task_ids
         job, other = found
         if not other.task_from_list or other is not job.current_delivery:
             return False
         if wanted_by.task_id is not None and wanted_by.state is other.state:
-            # Both were matched as a group, and each got the other's task.
+            # The list matched both deliveries as a group, so they can swap their tasks.
             self._jobs.change(job, other, task_id=wanted_by.task_id)
         else:
             self._jobs.change(job, other, **changes_without_task(other))

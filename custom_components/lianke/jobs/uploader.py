@@ -1,4 +1,4 @@
-"""Uploads jobs: one at a time per printer, in order, and never twice by accident."""
+"""Uploads jobs: one at a time per printer, with fair turns, and never twice by accident."""
 
 import asyncio
 from dataclasses import replace
@@ -34,11 +34,12 @@ from .rules import (
 
 _LOGGER = logging.getLogger(__name__)
 
-# While more jobs are sent, a job's task is written this many seconds after the answer that named it, and before the
-# next upload ends. So one write serves several jobs. A crash in between leaves one job in doubt, as does a crash before
-# the answer.
+# Seconds from the answer that names a job's task to the write of the task while other jobs are being sent: one write
+# then serves several jobs. The task is written before the next upload ends, so a crash in between leaves one job in
+# doubt, just as a crash before the answer does.
 TASK_DELAY = 0.2
-# How long after a job was made we assume that the service keeps the file of its preview. The service does not say.
+# Seconds after a job was made during which we assume that the service keeps the file of the job's preview. The service
+# does not say how long it does.
 TICKET_SECONDS = 600
 PROGRESS_EVERY = timedelta(seconds=1)
 _READY_ALL_ALONG = float("-inf")
@@ -46,19 +47,19 @@ _READY_ALL_ALONG = float("-inf")
 
 class _Backoff(NamedTuple):
     reason: str
-    # By the monotonic clock, as all pauses: setting the wall clock back must not prolong them.
+    # When the pause ends, by the monotonic clock: setting the wall clock back must not prolong it.
     until: float
     pause: timedelta
 
 
 class Readiness:
-    """How long the printers of a box have been ready, and the pauses after refusals."""
+    """Knows how long the printers of a box have been ready, and keeps the pauses after refusals."""
 
     def __init__(self, coordinator: LiankeCoordinator) -> None:
         self._coordinator = coordinator
         self._ready_since: dict[str, float] = {}
         self._seen = False
-        # By printer; None for the whole box.
+        # By printer key; the pause of the whole box is under None.
         self._backoffs: dict[str | None, _Backoff] = {}
 
     def observe(self) -> None:
@@ -70,7 +71,7 @@ class Readiness:
             if self._coordinator.hold_reason(key) is not None:
                 self._ready_since.pop(key, None)
             elif key not in self._ready_since:
-                # A printer that is ready at the first look counts as ready all along.
+                # A printer that is ready when it is first observed counts as ready for a long time.
                 self._ready_since[key] = time.monotonic() if self._seen else _READY_ALL_ALONG
         self._seen = True
 
@@ -93,7 +94,7 @@ class Readiness:
             backoffs=[
                 (one.reason, timedelta(seconds=one.until - clock))
                 for one in backoffs
-                # A pause for a rejected key ends once a key works.
+                # A pause because of a rejected key ends once the service has accepted a key.
                 if one.reason != QueueReason.KEY_REJECTED
                 or coordinator.key_accepted_at <= one.until - one.pause.total_seconds()
             ],
@@ -104,7 +105,7 @@ class Readiness:
         )
 
     def back_off(self, key: str, reason: str) -> None:
-        """Pause a printer, or its box, after a refusal; longer each time in a row."""
+        """Pause a printer, or its whole box, after a refusal; each further refusal in a row makes the pause longer."""
         whose = None if reason in REASONS_OF_THE_BOX else key
         last = self._backoffs.get(whose)
         pause = pause_after_refusal(reason, last.pause if last else None)
@@ -112,36 +113,40 @@ class Readiness:
         self._backoffs[whose] = _Backoff(reason=reason, until=until, pause=pause)
 
     def clear_backoff(self, key: str) -> None:
-        """Forget past refusals: the printer accepted a job, or a user says that it is ready."""
+        """Forget past refusals, because the printer accepted a job or a user says that it is ready."""
         for whose in (key, None):
             self._backoffs.pop(whose, None)
 
 
 class _StoppedError(Exception):
-    """Stops an upload before its last bytes; `reason` is why the job is held, None leaves that to the next review."""
+    """Stops an upload before its last bytes are sent.
+
+    `reason` is why the job is held; None leaves that to the next review.
+    """
 
     def __init__(self, reason: str | None = None) -> None:
         self.reason = reason
 
 
 class Uploader(JobWorker):
-    """Owns the uploads of one box. An answer counts for the delivery whose upload it answers."""
+    """Owns the uploads of one box. An answer applies to the delivery that was uploaded, even if the job moved on."""
 
     def __init__(self, coordinator: LiankeCoordinator, jobs: BoxJobs) -> None:
         super().__init__(coordinator, jobs)
         self.readiness = Readiness(coordinator)
-        # Held by one upload at a time, from its last byte to its answer. Its task is on disk before, or together with,
-        # the mark that the next upload is about to end. So a crash or a lost answer leaves at most one job of the box
-        # in doubt.
+        # An upload holds this lock from before its last bytes until its answer is handled. The task in the answer is on
+        # disk before, or together with, the mark that the next upload is about to end. So a crash or a lost answer
+        # leaves at most one job of the box in doubt.
         self._handover = asyncio.Lock()
-        # Uploads that wait for the lock also hold places of the account. One place stays free for the other boxes.
+        # Uploads that wait for the lock also hold some of the account's MAX_UPLOADS places. One of these stays free for
+        # the other boxes.
         self._places = FairQueue(MAX_UPLOADS - 1)
-        # The upload that holds the lock.
+        # The upload that holds the lock `_handover`.
         self._handing_over: asyncio.Task[Any] | None = None
         self._workers: dict[str, asyncio.Task[None]] = {}
-        # By printer and owner.
+        # The turns of owners at each printer.
         self._turns = Turns()
-        # By the tokens of deliveries.
+        # Running uploads, by delivery token.
         self._uploads: dict[str, asyncio.Task[Any]] = {}
         self._closing = False
 
@@ -155,11 +160,11 @@ class Uploader(JobWorker):
         )
 
     def is_uploading(self, delivery: Delivery) -> bool:
-        """Whether an answer to its upload may still come."""
+        """Whether an answer to the delivery's upload may still come."""
         return delivery.token in self._uploads
 
     def abort(self, job: Job) -> None:
-        """Stop an upload unless its last bytes were already sent."""
+        """Stop a job's upload unless its last bytes were already sent."""
         upload = self._uploads.get(job.current_delivery.token)
         if job.current_delivery.handed_over_at is None and upload is not None:
             upload.cancel()
@@ -183,20 +188,21 @@ class Uploader(JobWorker):
                 and job.is_uploading
                 and job.current_delivery.handed_over_at is None
                 and job.current_delivery.task_id is None
-                # Nothing is sent of a job that is not on disk.
+                # A job that is not on disk yet is not sent.
                 and job.job_id not in self._jobs.deciding
             ]
             if not waiting:
                 return
-            # The oldest job of the owner whose last turn was longest ago, so that nobody's many jobs hold up others.
+            # Take the oldest job of the owner whose last turn was longest ago, so that the many jobs of one owner do
+            # not hold up others.
             job = min(waiting, key=lambda job: self._turns.last((printer_key, *job.spec.owner)))
             delivery = job.current_delivery
             if dt_util.utcnow() >= job.expires_at:
-                # It expired while it waited for its turn.
+                # The job expired while it waited for its turn.
                 self._jobs.change(job, state=JobState.EXPIRED, reason="expired")
                 continue
             if self._must_wait(job):
-                # Quiet hours began while it waited for its turn.
+                # Quiet hours began while the job waited for its turn.
                 self._end(job, delivery, held(QueueReason.QUIET_HOURS))
                 continue
             self._turns.note((printer_key, *job.spec.owner))
@@ -213,12 +219,13 @@ class Uploader(JobWorker):
                     raise
                 finally:
                     del self._uploads[delivery.token]
-                # A user or a closing queue has cancelled it; the review handles both.
+                # A canceled upload was stopped by a user or a closing queue; the review handles both cases.
                 if not upload.cancelled() and (err := upload.exception()) is not None:
                     self._on_error(delivery, err)
             finally:
                 if self._handing_over is upload:
-                    # Only now, so that the next upload respects a refusal that concerns the whole box.
+                    # Release the lock only after the error was handled, so that the next upload respects a refusal of
+                    # the whole box.
                     self._handing_over = None
                     self._handover.release()
             self._jobs.on_change()
@@ -237,16 +244,17 @@ class Uploader(JobWorker):
         def check() -> None:
             found = self._jobs.by_token(delivery.token)
             if found is None or found[0].cancel_requested or found[1].task_id is not None:
-                # A callback may have shown that an earlier upload was accepted although it was refused.
+                # If there is a task, a callback has shown that an earlier upload was accepted although its answer was a
+                # refusal.
                 raise _StoppedError
             if self._must_wait(job):
                 raise _StoppedError(QueueReason.QUIET_HOURS)
             now, view = dt_util.utcnow(), self._coordinator.data.printers.get(key)
             if job.spec.hold and self.readiness.check(key, now).reason == PrinterStatus.BOX_OFFLINE:
-                # The cloud would refuse it, and a power cut now would leave it in doubt.
+                # The cloud would refuse the job, and a power cut at this moment would leave the job in doubt.
                 raise _StoppedError(PrinterStatus.BOX_OFFLINE)
             if view is None or view.printer.address != address or now >= job.expires_at:
-                # Another printer may be at the old address by now, so send the job again.
+                # Another printer may be at the old address by now, so stop, and let the review decide about the job.
                 raise _StoppedError
 
         async def before_end() -> None:
@@ -263,23 +271,23 @@ class Uploader(JobWorker):
                 await self._jobs.async_change(
                     job,
                     delivery,
-                    # Its document is on disk by now: whoever asked for it may be told.
+                    # The document is on disk by now, so the job may be reported.
                     staged=False,
                     handed_over_at=dt_util.utcnow(),
                     sent_bytes=delivery.document.size,
                     clock_least=least,
                     clock_most=most,
-                    # Code and detail of an earlier refusal are obsolete.
+                    # The code and detail of an earlier refusal are obsolete.
                     code=None,
                     detail="",
                 )
             except asyncio.CancelledError:
-                # The queue stopped while the disk was slow: the last bytes are never sent.
+                # The queue stopped before the disk had finished, so the last bytes are never sent.
                 self._jobs.change(job, delivery, handed_over_at=None)
                 raise
             found = self._jobs.by_token(delivery.token)
             if found is None or found[1].task_id is not None:
-                # A callback named its task while the disk was slow.
+                # A callback named the delivery's task before the disk had finished.
                 raise _StoppedError
 
         @callback
@@ -313,7 +321,7 @@ class Uploader(JobWorker):
         job, delivery = found
         if delivery.task_id is None:
             if delivery.handed_over_at is None or task_id in self._jobs.own_task_ids:
-                # That is no answer to this upload: the job stays in doubt.
+                # This cannot be the answer to this upload, so the job stays in doubt.
                 _LOGGER.warning("Print job %s was answered with another job's task", job.job_id)
                 return
             others = (one for one in self._jobs.unsettled if one is not job)
@@ -328,16 +336,16 @@ class Uploader(JobWorker):
         self.readiness.clear_backoff(job.spec.printer_key)
 
     def _on_error(self, delivery: Delivery, err: BaseException) -> None:
-        """Decide what follows from an upload's error, for all kinds of errors."""
+        """Apply what follows from an error of an upload, whatever kind of error it is."""
         if (found := self._jobs.by_token(delivery.token)) is None:
-            # Discarded before anybody knew of it, since its document did not reach the disk.
+            # The job was discarded before it was reported, since its document did not reach the disk.
             return
         job, delivery = found
         now, changes = dt_util.utcnow(), dict[str, Any]()
         if isinstance(err, _StoppedError):
             changes = {} if err.reason is None else held(err.reason)
         elif delivery.task_id is not None:
-            # A callback named its task although the answer was lost or only the write failed.
+            # A callback named the delivery's task, although the answer was lost or the write failed.
             _LOGGER.debug("Print job %s goes on in spite of: %s", job.job_id, type(err).__name__)
         elif isinstance(err, LiankeError):
             is_deciding = job.job_id in self._jobs.deciding
@@ -353,7 +361,7 @@ class Uploader(JobWorker):
             changes = held(full) if job.spec.hold else failed(full)
         else:
             _LOGGER.error("Print job %s met an unexpected %s", job.job_id, type_and_place(err))
-            # After its last bytes the job may have arrived, as with a lost connection.
+            # If the last bytes were sent, the job may have arrived, just as after a lost connection.
             may_have_arrived = delivery.handed_over_at is not None
             changes = {"given_up_at": now} if may_have_arrived else failed("internal_error")
         if changes:
@@ -364,7 +372,7 @@ class Uploader(JobWorker):
         key = None if job.has_stack else job.spec.replace_key
 
         def replaced(view: View, current: Job) -> dict[str, Any]:
-            # A job that came to replace this one while it was sent must be safe first; until then this one stays.
+            # A newer job that replaces this job must be safely on disk first; until then this job stays.
             others = view.all(self._jobs.table)
             safe = (other for other in others if not self._jobs.is_staged(view, other.job_id))
             if "hold_reason" not in changes or not is_replaced(current, safe):
@@ -373,7 +381,7 @@ class Uploader(JobWorker):
 
         new = self._jobs.change(job, delivery, rule=replaced, **changes)
         if new.state is JobState.HELD and job.job_id in self._jobs.committed:
-            # Also replace the jobs that were moved here while it was sent.
+            # Also replace older jobs that were moved here while this job was being sent.
             self._jobs.replace(job, key)
         elif new.state is JobState.FAILED:
             self._coordinator.async_refresh_soon("a job failed")
