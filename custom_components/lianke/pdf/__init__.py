@@ -1,1 +1,1 @@
-"""The PDF worker: a process of its own with PDFium and Pillow, without Home Assistant."""
+"""The PDF worker: a separate process with PDFium and Pillow that does not import Home Assistant."""

@@ -1,4 +1,4 @@
-"""Start the worker process: `python __main__.py SITE_PACKAGES`."""
+"""Start the worker process: `python __main__.py SITE_PACKAGES`, the folder that contains PDFium's package."""
 
 import importlib
 import importlib.util
@@ -9,7 +9,7 @@ NAME = "pdf"
 
 
 def start() -> None:
-    """Import this folder as a package of its own, without the integration around it, and run it."""
+    """Import this folder as a top-level package, without the integration around it, and run the worker."""
     folder = Path(__file__).resolve().parent
     spec = importlib.util.spec_from_file_location(
         NAME, folder / "__init__.py", submodule_search_locations=[str(folder)]

@@ -1,4 +1,7 @@
-"""Draw annotations and form fields into their page as they are printed, also those without an appearance."""
+"""Draw annotations and form fields into the page content as they are printed.
+
+Annotations that lack an appearance get one.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,29 +17,29 @@ from .pdf_files import opened, opened_page, render_page, save, structure, tempor
 from .plan import Size
 from .process import TaskError
 
-# Points; a PDF page cannot be larger.
+# Maximum side of a PDF page in points.
 LARGEST: Final = 14_400
-# Points; what is smaller is no page.
+# Points that both sides of a page must exceed; otherwise the page counts as damaged.
 SMALLEST: Final = 0.01
 _DEFAULT_BOX: Final = (0.0, 0.0, 612.0, 792.0)
 _HIDDEN: Final = 2
-# What stays of the catalog; of an unwanted page only /Type does.
+# Keys of the catalog that are kept when a file is reduced to the chosen pages. Any other page keeps only /Type.
 _KEPT_OF_CATALOG: Final = frozenset({"/Type", "/Pages", "/AcroForm", "/OCProperties", "/Version"})
 
 type PageBox = tuple[float, float, float, float]
 
 
 class PageView(NamedTuple):
-    # The visible part, in the page's own units.
+    # The visible part of the page, in the page's own units.
     box: PageBox
-    # Degrees, clockwise.
+    # Degrees by which the page is turned clockwise.
     turn: int
-    # In points, after the turn.
+    # Size in points, after the turn.
     size: Size
 
 
 def page_view(page: Page) -> PageView:
-    """Raise TaskError: damaged, for a page with nothing to see."""
+    """Return the visible part of a page. Raises TaskError: damaged, if that part has no area."""
     media = _page_box(page.obj.get(Name.MediaBox)) or _DEFAULT_BOX
     crop = _page_box(page.obj.get(Name.CropBox)) or media
     left, bottom = max(media[0], crop[0]), max(media[1], crop[1])
@@ -70,7 +73,7 @@ def _numbers(found: Any) -> list[float]:
 
 
 def _page_box(found: Any) -> PageBox | None:
-    """Return left, bottom, right and top; None where they make no sense."""
+    """Return left, bottom, right and top of a PDF rectangle; None if it is malformed or empty."""
     corners = _numbers(found)
     if len(corners) != 4 or not all(map(math.isfinite, corners)):
         return None
@@ -80,9 +83,10 @@ def _page_box(found: Any) -> PageBox | None:
 
 @contextmanager
 def printable(path: str, numbers: Sequence[int], folder: str) -> Iterator[tuple[Pdf, list[Page]]]:
-    """Open pages of a PDF file, by their numbers from 0, with annotations that are printed as part of their content.
+    """Open pages of a PDF file; annotations that are printed become part of the pages' content.
 
-    Temporary files are in `folder`. Raises TaskError: password, certificate, damaged, disk.
+    `numbers` are page numbers from 0; the document and its pages in this order are yielded. Temporary files are created
+    in `folder`. Raises TaskError: password, certificate, damaged, memory, disk.
     """
     with structure(path) as pdf, ExitStack() as stack:
         chosen = _prepare(pdf, numbers)
@@ -97,7 +101,10 @@ def printable(path: str, numbers: Sequence[int], folder: str) -> Iterator[tuple[
 
 @contextmanager
 def drawable(path: str, number: int, folder: str) -> Iterator[tuple[Any, Any, Size]]:
-    """Open a page as it is printed: its PDFium document, the page and its size in points. Raises as `printable`."""
+    """Open a page as it is printed, and yield its PDFium document, the page and its size in points.
+
+    Raises the same errors as `printable`.
+    """
     with structure(path) as pdf, ExitStack() as stack:
         chosen = _prepare(pdf, [number])
         size = page_view(Page(chosen.pages[0])).size
@@ -121,7 +128,7 @@ class _ChosenPages(NamedTuple):
 
 
 def _prepare(pdf: Pdf, numbers: Sequence[int]) -> _ChosenPages:
-    """Decide which layers are printed, hide the annotations on others and give appearances to lines."""
+    """Decide which layers are printed, hide annotations on the other layers, and give lines an appearance."""
     if not numbers or min(numbers) < 0 or max(numbers) >= len(pdf.pages):
         raise TaskError("damaged")
     layers = Layers(pdf)
@@ -144,7 +151,7 @@ _LINE_KINDS: Final = (Name.Line, Name.PolyLine, Name.Polygon)
 
 
 def _give_line_appearance(pdf: Pdf, note: Any) -> None:
-    """Give a plain appearance to lines, polylines and polygons, for which PDFium makes none."""
+    """Give a line, polyline or polygon a plain appearance, since PDFium creates none for these annotations."""
     kind = note.get(Name.Subtype)
     if kind not in _LINE_KINDS or Name.AP in note:
         return
@@ -162,7 +169,7 @@ def _give_line_appearance(pdf: Pdf, note: Any) -> None:
     drawn.append(f"{width:.2f} w")
     drawn += [f"{x:.2f} {y:.2f} {'l' if place else 'm'}" for place, (x, y) in enumerate(corners)]
     drawn.append("s" if kind == Name.Polygon else "S")
-    # The whole line must show: the file's own rectangle may be too small, or empty.
+    # The file's own rectangle may be too small or empty, which would hide parts of the line.
     across, up = zip(*corners, strict=True)
     box = Array([min(across) - width, min(up) - width, max(across) + width, max(up) + width])
     note.Rect = box
@@ -172,11 +179,14 @@ def _give_line_appearance(pdf: Pdf, note: Any) -> None:
 
 @contextmanager
 def _reduced(chosen: _ChosenPages, folder: str) -> Iterator[Any]:
-    """Open only these pages in PDFium, with a form: without one it makes no appearances for free texts."""
+    """Open only the chosen pages in PDFium, in a document that has a form.
+
+    Without a form, PDFium creates no appearance for free text annotations.
+    """
     pdf = chosen.pdf
     kept = {page.objgen for page in chosen.pages}
     for other in pdf.pages:
-        # It stays as an empty object, since form fields still refer to it.
+        # Any other page stays as an empty object, since form fields may still refer to it.
         if other.obj.objgen not in kept:
             _keep_only(other.obj, frozenset({"/Type"}))
     tree = pdf.make_indirect(
@@ -226,6 +236,6 @@ def _flattened(chosen: _ChosenPages, folder: str) -> Iterator[Pdf]:
 def _flatten(document: Any, page: Any) -> None:
     raw = pypdfium2.raw
     if raw.FPDFPage_GetAnnotCount(page) > 0:
-        # PDFium makes missing appearances only when it draws a page, so it draws this one outside of a tiny bitmap.
+        # PDFium creates missing appearances only while it draws a page, so the page is drawn outside a tiny bitmap.
         render_page(document, page, (1, 1), (2, 2, 1, 1))
         raw.FPDFPage_Flatten(page, raw.FLAT_PRINT)

@@ -1,4 +1,4 @@
-"""Draw a page as it will lie on paper, as a JPEG file."""
+"""Draw a page as it will appear on paper, as a JPEG file."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from .pdf_files import folder_of, new_file, render_page
 from .pictures import as_jpeg, read_picture
 from .plan import Rect, Size, aligned, mm, scaled
 
-# Pixels of the longer side: 150 dpi on A4, enough to read the small print when zoomed.
+# Pixels along the longer side of a preview: 150 dpi on A4, enough to read small print when zoomed in.
 PREVIEW_PIXELS: Final = 1754
 LEAST_PREVIEW_PIXELS: Final = 16
 PREVIEW_QUALITY: Final = 85
@@ -19,7 +19,7 @@ def draw(request: dict[str, Any]) -> None:
     """Draw page `page` (from 0) of the PDF or picture `path` to the new file `target`.
 
     `paper` is width and height in mm, None for the page's own size. `scale`, `align` (1 to 9) and `rotate` (turn the
-    paper to the page's orientation) place the page on it; `mono` draws in grey.
+    paper to the page's orientation) place the page on the paper; `mono` draws in gray.
     """
     picture = (_draw_page if request["is_pdf"] else _draw_picture)(request)
     if request["mono"]:
@@ -41,7 +41,7 @@ def _draw_picture(request: dict[str, Any]) -> Image.Image:
     canvas, place = _canvas(size, request)
     x, y, width, height = _pixels(place, canvas)
     paper = Image.new("RGB", (round(canvas.width), round(canvas.height)), "white")
-    # Only what lies on the paper is resized: the rest could become of any size.
+    # Resize only the part that lies on the paper: at a large scale, the whole picture could need any amount of memory.
     box = (max(x, 0), max(y, 0), min(x + width, paper.width), min(y + height, paper.height))
     if box[0] < box[2] and box[1] < box[3]:
         across, down = picture.width / width, picture.height / height
@@ -57,7 +57,7 @@ def _draw_picture(request: dict[str, Any]) -> Image.Image:
 
 
 def _canvas(size: Size, request: dict[str, Any]) -> tuple[Size, Rect]:
-    """Return the drawing's size in pixels, and the page's place on it, y upwards."""
+    """Return the size of the drawing in pixels, and the rectangle of the page on it, with y upwards."""
     if (paper_mm := request["paper"]) is None:
         paper = size
     else:

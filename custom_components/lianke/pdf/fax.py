@@ -1,11 +1,11 @@
-"""Check that a fax-coded picture (CCITT Group 3 or 4) has all its rows: decoders skip what is missing."""
+"""Check that a fax-coded picture (CCITT Group 3 or 4) has all its rows: decoders silently skip missing rows."""
 
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 from typing import Final, NamedTuple
 
-# Codes of run lengths 0 to 63, then in steps of 64 up to 1728.
+# Codes of the run lengths 0 to 63, then of 64 to 1728 in steps of 64.
 _WHITE_CODES: Final = """
 00110101 000111 0111 1000 1011 1100 1110 1111 10011 10100 00111 01000 001000 000011 110100 110101
 101010 101011 0100111 0001100 0001000 0010111 0000011 0000100 0101000 0101011 0010011 0100100 0011000 00000010 00000011
@@ -25,12 +25,13 @@ _BLACK_CODES: Final = """
 000000110101 0000001101100 0000001101101 0000001001010 0000001001011 0000001001100 0000001001101 0000001110010
 0000001110011 0000001110100 0000001110101 0000001110110 0000001110111 0000001010010 0000001010011 0000001010100
 0000001010101 0000001011010 0000001011011 0000001100100 0000001100101"""
-# Codes of both colours, from 1792 on.
+# Codes of the run lengths 1792 to 2560 in steps of 64, for both colors.
 _LONG_CODES: Final = """
 00000001000 00000001100 00000001101 000000010010 000000010011 000000010100 000000010101 000000010110
 000000010111 000000011100 000000011101 000000011110 000000011111"""
 _LONGEST: Final = 13
-# Codes for how far a change of colour is from the one above it; two of them say that it is coded otherwise.
+# Codes of the distance between a color change and the color change above it, in pixels. `_PASS` and `_RUNS` are no
+# distances: they say that the change is coded in another way.
 _PASS, _RUNS = 8, 9
 _ABOVE: Final = {
     "1": 0,
@@ -45,14 +46,14 @@ _ABOVE: Final = {
 }
 _LONGEST_ABOVE: Final = 7
 _END_BITS: Final = 12
-# Bits that may follow the last row without an end mark.
+# Number of bits, of any content, that may follow the last row instead of an end mark.
 _PADDING_BITS: Final = 64
 
 
 class Coding(NamedTuple):
     columns: int
     rows: int
-    # As in PDF: below 0 for Group 4, 0 if each row is coded by itself, above 0 if only some are.
+    # The parameter K of PDF: below 0 for Group 4, 0 if every row is coded by itself, above 0 if only some rows are.
     k: int
     is_aligned: bool = False
 
@@ -62,19 +63,22 @@ class _DamagedError(Exception):
 
 
 def is_whole(data: bytes, coding: Coding) -> bool:
-    """Check that all rows are there, each as long as it should be, and nothing more; one may be missing."""
+    """Check that all rows are there, each of the right length, and nothing after them; one row may be missing."""
     rows = _Rows(data, coding)
     try:
         count = sum(1 for _ in islice(rows, coding.rows))
     except _DamagedError:
         return False
-    # Some programs count one row too many.
+    # Some programs declare one row too many.
     return count >= coding.rows - 1 and rows.is_at_end()
 
 
 @cache
 def _table(codes: tuple[tuple[str, int], ...], longest: int) -> list[tuple[int, int]]:
-    """List, for each number of `longest` bits, value and length of the code that it begins with; length 0 for none."""
+    """Return a table with the value and length of the code that each number of `longest` bits begins with.
+
+    The length is 0 where the number begins with no code.
+    """
     table = [(0, 0)] * (1 << longest)
     for code, value in codes:
         left = longest - len(code)
@@ -92,14 +96,14 @@ def _runs(codes: str) -> list[tuple[int, int]]:
 
 
 class _Rows:
-    """Reads the rows of a picture, each as the places where its colour changes, beginning with white."""
+    """Reads the rows of a picture. A row is a list of the columns where its color changes; it begins with white."""
 
     def __init__(self, data: bytes, coding: Coding) -> None:
         self._data = data + bytes(4)
         self._bits = len(data) * 8
         self._coding = coding
         self._at = 0
-        # The next row is coded by itself, unless a mark before it says otherwise.
+        # Whether the next row is coded by itself; if k is above 0, a bit after the mark before the row decides.
         self._is_single = True
         self._above = _table(tuple(_ABOVE.items()), _LONGEST_ABOVE)
         self._colors = (_runs(_WHITE_CODES), _runs(_BLACK_CODES))
@@ -110,7 +114,7 @@ class _Rows:
             if self._coding.is_aligned:
                 self._at += -self._at % 8
             ends = self._skip_ends()
-            # One mark may stand before each row, except in Group 4; more of them end the picture.
+            # In Group 3, one mark may stand before each row, and several end the picture; in Group 4, one mark ends it.
             if ends > (self._coding.k >= 0) or self._at >= self._bits:
                 return
             if self._coding.k < 0 or (self._coding.k > 0 and not self._is_single):
@@ -133,7 +137,7 @@ class _Rows:
         return window >> (32 - (self._at & 7) - count) & ((1 << count) - 1)
 
     def _skip_ends(self) -> int:
-        """Skip end marks, and zeros before them; return the number of marks."""
+        """Skip end marks and the zeros before them; return the number of marks."""
         count = 0
         while self._at < self._bits and not self._peek(_END_BITS - 1):
             while self._at < self._bits and not self._peek(8):
@@ -172,13 +176,13 @@ class _Rows:
         return row
 
     def _built_on(self, above: list[int]) -> list[int]:
-        """Read a row that is coded by how it differs from the one above."""
+        """Read a row that is coded by its differences from the row above."""
         columns = self._coding.columns
         row: list[int] = []
         last = len(above)
         at, color, place = -1, 0, 0
         while at < columns:
-            # The first change above that is further on and to the other colour.
+            # Find the first change in the row above that is right of `at` and to the opposite color.
             while place < last and above[place] <= at:
                 place += 2
             value, used = self._above[self._peek(_LONGEST_ABOVE)]

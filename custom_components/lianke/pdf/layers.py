@@ -1,11 +1,11 @@
-"""Decide which layers of a PDF (optional content) are printed, whatever a screen shows."""
+"""Decide which layers of a PDF (optional content) are printed, no matter which layers a screen shows."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from pikepdf import Array, Dictionary, Name, Pdf
 
-# Parts of a visibility rule that are followed: a rule may contain itself.
+# Maximum number of parts of a visibility rule that are evaluated, since a rule may contain itself.
 MAX_RULE_PARTS: Final = 200
 
 
@@ -18,7 +18,7 @@ def _dictionaries(found: Any) -> Iterator[Any]:
 
 class Layers:
     def __init__(self, pdf: Pdf) -> None:
-        """Fill `hidden` with the layers that are not printed, by object number."""
+        """Fill `hidden` with the layers that are not printed, keyed by object number."""
         properties = pdf.Root.get(Name.OCProperties)
         self._properties = properties if isinstance(properties, Dictionary) else None
         self._all: dict[Any, Any] = {}
@@ -37,7 +37,7 @@ class Layers:
             number: number not in off if number in off or not is_off else number in on
             for number in self._all
         }
-        # The file's rules for printing come before the state on a screen.
+        # The file's rules for printing take precedence over the state on a screen.
         wishes: dict[Any, bool] = {}
         for rule in _dictionaries(state.get(Name.AS)):
             if rule.get(Name.Event) == Name.Print:
@@ -46,12 +46,12 @@ class Layers:
                     for wish in _wishes(one, categories):
                         wishes[one.objgen] = wishes.get(one.objgen, True) and wish
         for number, one in self._all.items():
-            # Without the intent View, a layer is printed whatever its state.
+            # A layer that lacks the intent View is printed whatever its state is.
             if _is_for_view(one) and not wishes.get(number, shown[number]):
                 self.hidden[number] = one
 
     def settle(self) -> None:
-        """Write the print state into the file as its only one, so that all programs show the same."""
+        """Make the print state the only state in the file, so that all programs show what is printed."""
         if self._properties is None:
             return
         for one in self._all.values():
@@ -63,7 +63,7 @@ class Layers:
             del self._properties.Configs
 
     def shows(self, layer: Any) -> bool:
-        """Check what is printed; `layer` may also be a membership of several layers."""
+        """Return whether `layer` is printed; it may also be a membership dictionary, which names several layers."""
         return self._shows(layer, [MAX_RULE_PARTS])
 
     def _shows(self, layer: Any, left: list[int]) -> bool:
@@ -87,7 +87,7 @@ class Layers:
         return any(states)
 
     def _holds(self, rule: Any, left: list[int]) -> bool:
-        """Evaluate a visibility rule, whose parts may be rules, too."""
+        """Evaluate a visibility rule, whose parts may be rules themselves."""
         if not isinstance(rule, Array) or left[0] <= 0:
             return self._shows(rule, left)
         left[0] -= 1
@@ -104,7 +104,7 @@ class Layers:
 
 
 def _wishes(layer: Any, categories: Any) -> Iterable[bool]:
-    """Yield for each of the categories whether the layer's usage wants it shown."""
+    """Yield, for each category that the layer's usage dictionary has, whether the layer is to be shown."""
     usage = layer.get(Name.Usage)
     if not isinstance(usage, Dictionary) or not isinstance(categories, Array):
         return
@@ -127,7 +127,7 @@ def _is_for_view(layer: Any) -> bool:
 
 
 def hide_layers(target: Pdf, hidden: list[Any]) -> None:
-    """Hide layers in a document that they were copied to."""
+    """Hide layers in the document `target`, to which they have been copied."""
     if hidden:
         target.Root.OCProperties = target.make_indirect(
             Dictionary(OCGs=Array(hidden), D=Dictionary(OFF=Array(hidden)))

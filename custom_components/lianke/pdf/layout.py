@@ -1,4 +1,4 @@
-"""Lay out documents on sheets of paper: gather their pages, then impose them; or split them over files."""
+"""Lay out documents on sheets of paper, by gathering their pages and imposing them; split documents into files."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,17 +17,18 @@ from .plan import CARD, Item, Rect, Sheet, SheetPaper, Size, mm
 from .process import MAX_SOURCE_PAGES, TaskError
 from .sheet_marks import STAMP_ROOM, Stamps, Watermark, lettering, lines
 
-# Dots per inch of a photo, and pixels of any picture's longer side, which is as sharp on A4. More cannot be seen.
+# Maximum dots per inch of a photo, and maximum pixels along the longer side of any picture, about 340 dpi on A4. The
+# eye sees no more.
 PHOTO_DPI: Final = 340
 MAX_SHEET_PICTURE_PIXELS: Final = 4000
 
 
 @dataclass(slots=True)
 class SourcePages:
-    """Pages of several files, as they are printed."""
+    """The pages of several files, as they are printed."""
 
     pages: list[tuple[Pdf, Page, PageView]] = field(default_factory=list)
-    # The place of each file's first page in `pages`.
+    # The index in `pages` of each file's first page.
     starts: list[int] = field(default_factory=list)
 
     @property
@@ -42,10 +43,10 @@ def gather(
     crop: Crop | None = None,
     most: int = MAX_SHEET_PICTURE_PIXELS,
 ) -> Iterator[SourcePages]:
-    """Open the pages of files; temporary files are in `folder`.
+    """Open the chosen pages of files; temporary files are created in `folder`.
 
-    Each file has `path`, `is_pdf` and `pages`, their numbers from 0; a picture may have `cut`, the fields of a Cut.
-    Pictures get at most `most` pixels on their longer sides. Raises TaskError.
+    Each file has `path`, `is_pdf` and `pages`, the page numbers from 0. A picture may have `cut`, the fields of a Cut.
+    Pictures are reduced to `most` pixels along the longer side, with `crop` to `crop.pixels`. Raises TaskError.
     """
     sources = SourcePages()
     with ExitStack() as stack:
@@ -64,11 +65,11 @@ def gather(
 
 
 def _picture(pdf: Pdf, file: dict[str, Any], frame: int, crop: Crop | None, most: int) -> Page:
-    """Make a page that the picture fills."""
+    """Make a page that a frame of a picture fills."""
     picture, size = read_picture(file["path"], frame, most)
     cut = Cut(**file["cut"]) if file.get("cut") else None
     if cut is not None:
-        # Reduced first: turned, it may take twice the memory.
+        # Reduce the picture before it is turned, since a slanted picture may take twice the memory.
         picture.thumbnail((most, most), Image.Resampling.LANCZOS)
         picture, size = cut.apply(picture, size)
     if crop is not None:
@@ -109,7 +110,7 @@ def _new_page(pdf: Pdf, size: Size) -> Page:
     return pdf.pages[-1]
 
 
-# What is copied of a page: all that can be seen.
+# Keys of a page that are copied: those on which its look depends.
 _VISIBLE_KEYS: Final = (
     Name.MediaBox,
     Name.CropBox,
@@ -124,7 +125,7 @@ _CODING: Final = frozenset(
 
 
 class _Copies:
-    """Copies gathered pages to a new document: what they share once, and what they hide stays hidden."""
+    """Copies gathered pages to a new document. Shared objects are copied once, and hidden layers stay hidden."""
 
     def __init__(self, target: Pdf) -> None:
         self._target = target
@@ -136,10 +137,10 @@ class _Copies:
         if isinstance(contents, Array) and len(contents) == 1:
             contents = contents[0]
         if not isinstance(contents, Stream):
-            # In several parts, or missing.
+            # The content is in several parts, or missing.
             contents = page.as_form_xobject(handle_transformations=False)
         part = self.part(source, page, Contents=contents)
-        # Compressed content stays so, as unpacked it may be large. A copy, as two pages may share one content.
+        # The content stays compressed, since it may be large, and is copied, since two pages may share it.
         form = part.Contents.copy()
         for name in {*form.keys()} - _CODING:
             del form[name]
@@ -150,7 +151,7 @@ class _Copies:
         return form
 
     def part(self, source: Pdf, page: Page, **changes: Any) -> Any:
-        """Copy a page, but only what can be seen of it."""
+        """Copy a page with only the keys in _VISIBLE_KEYS; `changes` replaces some of their values."""
         seen = {str(name)[1:]: page.obj[name] for name in _VISIBLE_KEYS if name in page.obj}
         part = source.make_indirect(Dictionary(Type=Name.Page, **seen | changes))
         if id(source) not in self._hidden:
@@ -166,7 +167,7 @@ class _Copies:
 def impose(sources: SourcePages, sheets: Sequence[Sheet]) -> Pdf:
     """Make a document with a page for each sheet.
 
-    Each page becomes a form: its changes to the graphics state end with it, and nothing outside of its box is seen.
+    Each page becomes a form, so that its changes to the graphics state end with it, and nothing outside its box shows.
     """
     target, forms = Pdf.new(), dict[int, Any]()
     copies = _Copies(target)
@@ -188,7 +189,7 @@ def impose(sources: SourcePages, sheets: Sequence[Sheet]) -> Pdf:
 
 
 def _matrix(view: PageView, item: Item) -> tuple[float, ...]:
-    """Return the matrix that brings the visible part of a page to its place on a sheet."""
+    """Return the matrix that moves the visible part of a page to its place on a sheet."""
     left, bottom, right, top = view.box
     turn, place = (view.turn - 90 * item.turns) % 360, item.place
     wide, high = (right - left, top - bottom) if turn % 180 == 0 else (top - bottom, right - left)
@@ -207,10 +208,12 @@ PAGES_PER_SHEET: Final = {"2_up": 2, "4_up": 4, "6_up": 6, "9_up": 9}
 def lay_out(request: dict[str, Any]) -> dict[str, Any]:
     """Lay out the pages of `files` (see `gather`) on sheets, in the new PDF file `target` of at most `limit` bytes.
 
-    Lengths are in mm. `paper` and `margin` are pairs, `sheet` is the layout: one of SEVERAL, booklet, invoices,
-    id_card, photos, poster, or None for sheets of the pages' own sizes. `landscape`, `by_column`, `frame`, `side`,
-    `columns` and `rows`, `photo`, `fill`, `upright` and `count` belong to the layouts. With `new_sheet`, each file
-    begins on a new sheet (of paper, if `two_sided`). `watermark` with `opacity`, `date` and `numbers` go on each sheet.
+    Lengths are in mm. `paper` and `margin` are pairs. `sheet` is the layout: a key of PAGES_PER_SHEET, booklet,
+    invoices, id_card, photos, poster, or None for sheets of the pages' own sizes. `landscape`, `by_column`, `frame`,
+    `side`, `columns`, `rows`, `photo`, `fill`, `upright` and `count` are settings of the layouts (see `plan`). With
+    `new_sheet`, each file begins on a new page, or with `two_sided` on the front of a new sheet of paper. `watermark`
+    (with `opacity`), `date` and `numbers` are drawn on every page. The answer has the number of `pages`, and whether
+    the first page is `landscape`. Raises TaskError.
     """
     stamped = bool(request["date"] or request["numbers"])
     paper = SheetPaper(
@@ -219,7 +222,7 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
         STAMP_ROOM if stamped else 0.0,
     )
     crop, folder = _crop(request, paper), folder_of(request["target"])
-    # A picture on a poster gets as many times more pixels as it is larger.
+    # Along its longer side, a picture on a poster may have MAX_SHEET_PICTURE_PIXELS for each sheet.
     larger = max(request["columns"], request["rows"]) if request["sheet"] == "poster" else 1
     most = MAX_SHEET_PICTURE_PIXELS * larger
     with gather(request["files"], folder, crop, most) as sources:
@@ -293,10 +296,10 @@ def _plan(sources: SourcePages, request: dict[str, Any], paper: SheetPaper) -> I
 def split(request: dict[str, Any]) -> dict[str, Any]:
     """Write pages of `file` (see `gather`) to new PDF files, one for each of `parts`.
 
-    A part has its `target` and its `pages`: numbers from 0 in printing order, None for a blank page as large as the
-    last one. `upright` turns landscape pages so that their left edge becomes the top; those of a part that is `turned`
-    are turned upside down. No file has more than `limit` bytes. The answer's `lies` says whether the first page of all
-    was landscape and so was turned.
+    A part has its `target` and its `pages` in printing order: places from 0 in the `pages` of `file`, or None for a
+    blank page as large as the file's last page. `upright` turns landscape pages so that their left edge becomes the
+    top. The pages of a `turned` part are turned upside down. Each new file has at most `limit` bytes. The answer's
+    `lies` says whether the first page of `file` is landscape and was turned. Raises TaskError.
     """
     if sum(len(part["pages"]) for part in request["parts"]) > MAX_SOURCE_PAGES:
         raise TaskError("too_many_pages")

@@ -1,4 +1,4 @@
-"""Check that a PDF of a scan is complete: its last part, its streams, its pages, and the pictures on them."""
+"""Check that the PDF of a scan is complete: its end, its streams, its pages, and the pictures on the pages."""
 
 import base64
 import binascii
@@ -21,13 +21,13 @@ from .picture_completeness import MAX_DECODING_BYTES, is_jpeg_sure
 from .pictures import DECODER_ERRORS
 from .process import WORKER_TURN_SECONDS, TaskError
 
-# Decompressed bytes of all streams in a turn, and of a picture.
+# Bytes that all streams checked in one turn may have after decompression, and that one picture may have.
 MAX_UNPACKED_STREAMS: Final = 128 * 1024 * 1024
-# Objects of a file, each of which may be a stream.
+# Maximum number of objects in a file, each of which may be a stream.
 MAX_STREAMS: Final = 100_000
-# Bytes of a fax-coded picture, whose codes are read one by one.
+# Maximum size of a fax-coded picture, since decoding its codes one by one is slow.
 MAX_FAX_BYTES: Final = 4 * 1024 * 1024
-# Bytes of a picture in a coding for pictures.
+# Bytes that a picture in JPEG, JPEG 2000 or JBIG2 may have.
 MAX_EMBEDDED: Final = 64 * 1024 * 1024
 _BLOCK: Final = 1024 * 1024
 _JPX_SAMPLE_BYTES: Final = 8
@@ -37,10 +37,11 @@ _PACKED: Final = _ASCII | {"FlateDecode", "LZWDecode", "RunLengthDecode"}
 
 
 def check_pdf(request: dict[str, Any]) -> dict[str, Any]:
-    """Check the streams and pages of the PDF `path` from `start`, at first 0, for as long as a turn lasts.
+    """Check the streams and pages of the PDF `path`, from `start` (0 at first) until the turn is over.
 
-    The answer's `next` is where to go on: above 0 a page, below 0 a place among the streams, None at the end. `sure` is
-    false for what is too large to decode, or in an unknown coding. Raises TaskError: incomplete, password, damaged.
+    The answer's `next` is the next turn's `start`: a page number if it is above 0, an object's negated index if it is
+    below 0, None at the end. `sure` is false if something is too large to decode, or in an unknown coding.
+    Raises TaskError: incomplete, password, damaged, and the other errors of `count`.
     """
     path, start = request["path"], request["start"]
     if not start:
@@ -71,17 +72,17 @@ def check_pdf(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
-    """Check the compressed and fax-coded streams from the object at a place, until the time `until` (time.monotonic).
+    """Check compressed and fax-coded streams, from the object with the index `at`, until the monotonic time `until`.
 
-    PDFium skips what is missing of them. Return whether all could be checked, and the object to go on from, None at the
-    end. Raises TaskError: incomplete.
+    This is needed since PDFium skips missing data. Return whether all streams could be checked, and the index of the
+    object to continue with, None at the end. Raises TaskError: incomplete.
     """
     try:
         pdf = pikepdf.open(path)
     except PikepdfError:
         return False, None
     with pdf:
-        # No scanner encrypts, and nobody has tried what a hole does to what is encrypted.
+        # No scanner encrypts its files, and nobody has tested how missing data affects an encrypted stream.
         if pdf.is_encrypted or len(pdf.objects) > MAX_STREAMS:
             return False, None
         objects, left = list(pdf.objects), MAX_UNPACKED_STREAMS
@@ -107,7 +108,7 @@ def _check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
             elif data:
                 room, left = left, left - _unpacked_size(data, left)
                 if left < 0:
-                    # The next turn has room for this stream, unless it is too large by itself.
+                    # The next turn has room for this stream, unless the stream alone is too large.
                     return (False, None) if room == MAX_UNPACKED_STREAMS else (True, number)
             if time.monotonic() > until:
                 return True, number + 1
@@ -115,7 +116,10 @@ def _check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
 
 
 def _unpacked_size(data: bytes, most: int) -> int:
-    """Decompress to the end and verify the checksum, or stop beyond `most` bytes. Raises TaskError: incomplete."""
+    """Decompress to the end, which verifies the checksum, or until more than `most` bytes; return the size.
+
+    Raises TaskError: incomplete.
+    """
     inflater, size = zlib.decompressobj(), 0
     for start in range(0, len(data), _BLOCK):
         packed = data[start : start + _BLOCK]
@@ -133,9 +137,9 @@ def _unpacked_size(data: bytes, most: int) -> int:
 
 
 def _fax(picture: Any) -> Coding | None:
-    """Read a picture's coding from its dictionary; None where something is missing or makes no sense."""
+    """Read a picture's coding from its dictionary; None if a value is missing or makes no sense."""
     given = picture.get(Name.DecodeParms, Dictionary())
-    # One for each filter, of which only the first matters here.
+    # A list has the parameters of each filter, of which only the first filter matters here.
     given = given[0] if isinstance(given, Array) and len(given) else given
     if not isinstance(given, Dictionary):
         return None
@@ -148,9 +152,9 @@ def _fax(picture: Any) -> Coding | None:
 
 
 def _unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
-    """Undo the filters of a stream; None if it has more than MAX_UNPACKED_STREAMS bytes.
+    """Undo the filters of a stream; None if the result would exceed MAX_UNPACKED_STREAMS bytes.
 
-    Raises TaskError: incomplete; LookupError for another filter.
+    Raises TaskError: incomplete; LookupError for any filter but Flate, ASCII85 and ASCIIHex.
     """
     for name in filters:
         try:
@@ -162,7 +166,7 @@ def _unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
                         if len(data) == MAX_UNPACKED_STREAMS:
                             return None
                         raise TaskError("incomplete")
-                # Some lack their end mark.
+                # Some programs omit the end mark.
                 case "ASCII85Decode":
                     data = base64.a85decode(data.partition(b"~")[0].strip().removeprefix(b"<~"))
                 case "ASCIIHexDecode":
@@ -176,10 +180,10 @@ def _unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
 
 
 def _is_sure(picture: Any) -> bool:
-    """Check a picture on a page; False for codings that cannot be checked. Raises TaskError: incomplete, and others."""
+    """Check a picture on a page; False if it cannot be checked. Raises TaskError: incomplete; DECODER_ERRORS."""
     filters = picture.get_filters()
     if filters == ["CCITTFaxDecode"]:
-        # `_check_streams` has checked it.
+        # `_check_streams` has already checked this picture.
         return True
     coding = filters.pop() if filters and filters[-1] in _CODINGS else None
     if not _PACKED.issuperset(filters):
@@ -202,17 +206,18 @@ def _is_sure(picture: Any) -> bool:
 
 
 def _is_packed_whole(picture: Any, filters: list[str]) -> bool:
-    """Check that a compressed picture has all rows. Raises TaskError: incomplete."""
+    """Check that a compressed picture has all rows; False if it cannot be checked. Raises TaskError: incomplete."""
     head = picture.get_metadata()
     row = (head.width * head.bits_per_pixel + 7) // 8
     if row * head.height > MAX_UNPACKED_STREAMS:
         return False
-    # PDFium reports pixels as it shows them, those of 2 or 4 bits as 8. So where there is a checksum, that must do.
+    # PDFium reports pixels as it renders them: those of 2 or 4 bits as 8 bits. The size is therefore not compared where
+    # the data has a checksum.
     if "FlateDecode" not in filters and (
         pypdfium2.raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < row * head.height
     ):
         raise TaskError("incomplete")
-    # `_check_streams` has verified the checksum, unless the data is coded in letters.
+    # `_check_streams` has verified the checksum, unless the compressed data is encoded as ASCII: decode that here.
     return (
         _ASCII.isdisjoint(filters)
         or not (_ASCII | {"FlateDecode"}).issuperset(filters)
@@ -226,7 +231,7 @@ def _is_jpx_sure(data: bytes) -> bool:
     try:
         picture = Image.open(BytesIO(data), formats=("JPEG2000",))
     except DECODER_ERRORS:
-        # A kind of JPEG 2000 that only other programs know.
+        # A variant of JPEG 2000 that Pillow does not know.
         return False
     with picture:
         samples = picture.width * picture.height * len(picture.getbands())
@@ -243,20 +248,20 @@ def _is_jbig2_sure(picture: Any, data: bytes) -> bool:
     has_segments = _has_segments(data)
     if has_segments is False:
         raise TaskError("incomplete")
-    # PDFium raises for a picture that ends too early.
+    # PDFium raises an error for a picture that ends too early.
     picture.get_bitmap().close()
     return has_segments is not None
 
 
 _UNKNOWN_LENGTH: Final = 0xFFFFFFFF
-# Bytes of a segment, a part of a picture in JBIG2.
+# Bytes of the shortest segment; a JBIG2 picture consists of segments.
 _SHORTEST_SEGMENT: Final = 11
 
 
 def _has_segments(data: bytes) -> bool | None:
-    """Check that all segments of a JBIG2 picture are as long as their headers say; None where one does not say."""
+    """Check that all segments of a JBIG2 picture are as long as their headers say; None if a header gives no length."""
     at = 0
-    # A line break may follow the last one.
+    # A line break may follow the last segment.
     while len(data) - at >= _SHORTEST_SEGMENT:
         number, flags, count = struct.unpack_from(">IBB", data, at)
         at += 5

@@ -23,7 +23,7 @@ _REASONS: Final = {
 
 @contextmanager
 def opened(file: Any, password: str | None = None) -> Iterator[Any]:
-    """Open a PDF file, by its path or as an open file, as a `pypdfium2.PdfDocument` to be drawn.
+    """Open a PDF file, given by its path or as an open file, as a `pypdfium2.PdfDocument` for drawing.
 
     Raises TaskError: password, certificate, damaged.
     """
@@ -37,7 +37,7 @@ def opened(file: Any, password: str | None = None) -> Iterator[Any]:
 
 @contextmanager
 def opened_page(document: Any, number: int) -> Iterator[Any]:
-    """Count pages from 0. Raises TaskError: damaged."""
+    """Open page `number`, counted from 0. Raises TaskError: damaged."""
     try:
         page = document[number]
     except pypdfium2.PdfiumError:
@@ -48,9 +48,9 @@ def opened_page(document: Any, number: int) -> Iterator[Any]:
 
 @contextmanager
 def new_file(target: str, limit: int | None = None) -> Iterator[BinaryIO]:
-    """Open a new file that only its owner may read, and that is deleted on failure.
+    """Create a file that only its owner may read; it is deleted on failure.
 
-    Raises TaskError: disk; too_large, if it has more than `limit` bytes.
+    Raises TaskError: disk; too_large, if the file has more than `limit` bytes at the end.
     """
     try:
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -58,10 +58,10 @@ def new_file(target: str, limit: int | None = None) -> Iterator[BinaryIO]:
                 yield file
                 if limit is not None and file.tell() > limit:
                     raise TaskError("too_large")
-                # The disk may have no room for what is still in the buffer.
+                # Flush inside the try, which deletes the file if the disk has no room for the buffered data.
                 file.flush()
             except BaseException:
-                os.unlink(target)  # noqa: PTH108  # a process that starts fast
+                os.unlink(target)  # noqa: PTH108  # the path is a str
                 raise
     except OSError:
         raise TaskError("disk") from None
@@ -69,7 +69,7 @@ def new_file(target: str, limit: int | None = None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def temporary(folder: str) -> Iterator[Any]:
-    """Open a file without a name, which disappears with the process whatever happens. Raises TaskError: disk."""
+    """Open a file without a name, which disappears with the process even after a crash. Raises TaskError: disk."""
     try:
         with TemporaryFile(dir=folder) as file:
             yield file
@@ -78,18 +78,18 @@ def temporary(folder: str) -> Iterator[Any]:
 
 
 def folder_of(target: str) -> str:
-    return os.path.dirname(target)  # noqa: PTH120  # a process that starts fast
+    return os.path.dirname(target)  # noqa: PTH120  # the path is a str
 
 
 class _Limited:
-    """A file that takes at most `limit` bytes."""
+    """A file to which at most `limit` bytes can be written."""
 
     def __init__(self, file: BinaryIO, limit: int) -> None:
         self._file = file
         self._left = limit
 
     def write(self, data: bytes) -> int:
-        """Raise TaskError: too_large, beyond the limit."""
+        """Raise TaskError: too_large, if the limit is exceeded."""
         self._left -= len(data)
         if self._left < 0:
             raise TaskError("too_large")
@@ -112,10 +112,10 @@ def save_new(pdf: Pdf, target: str, limit: int) -> None:
 
 @contextmanager
 def structure(path: str, password: str | None = None) -> Iterator[Pdf]:
-    """Open a PDF file for work on its objects; its pages have all that they inherit.
+    """Open a PDF file to read or change its objects; attributes that pages inherit are set on the pages themselves.
 
-    A damaged file is read as PDFium understands it: PDFium forgives more, and shows what other programs print.
-    Raises TaskError: password, certificate, damaged, memory, also for what is found while the file is open.
+    A damaged file is first saved by PDFium, which tolerates more damage than qpdf and shows what other programs print.
+    Raises TaskError: password, certificate, damaged, memory, disk; errors of the `with` block are translated, too.
     """
     try:
         with ExitStack() as stack:
@@ -129,19 +129,19 @@ def structure(path: str, password: str | None = None) -> Iterator[Pdf]:
                 raise TaskError("damaged")
             yield pdf
     except PikepdfError as err:
-        # qpdf catches a lack of memory itself: it only says that it cannot copy the stream that it copies.
+        # qpdf catches a lack of memory itself, and reports only that it could not copy a stream.
         reason = "memory" if "getting raw stream data" in str(err) else "damaged"
         raise TaskError(reason) from None
     except TypeError, ValueError, KeyError, AttributeError:
-        # An object is of the wrong kind.
+        # An object of the file has the wrong type.
         raise TaskError("damaged") from None
 
 
 def _undamaged(path: str, password: str) -> Pdf | None:
-    """None for a file in which something has to be repaired."""
+    """Open a file with qpdf; None if anything in the file needs repair."""
     try:
         pdf = pikepdf.open(path, password=password)
-        # This reads the whole page tree, whatever number of pages it claims.
+        # This reads the whole page tree instead of trusting the number of pages that the file claims.
         len(pdf.pages)
     except PikepdfError:
         return None
@@ -152,11 +152,11 @@ def _undamaged(path: str, password: str) -> Pdf | None:
 
 
 def count(request: dict[str, Any]) -> dict[str, Any]:
-    """Count the pages that are in the file `path`, opened with `password`, whatever number it claims.
+    """Count the pages that the file `path` really has, whatever number it claims; `password` opens the file.
 
-    With `target`, also write a copy without password, of at most `limit` bytes. Refuses a form drawn by a program
-    inside it (XFA) and a collection of files, whose pages only say that they are one.
-    Raises TaskError: incomplete, password, certificate, damaged, dynamic_form, collection, too_large, disk.
+    With `target`, also write a copy without password, of at most `limit` bytes. Forms drawn by a program inside the
+    file (XFA) and collections of files are refused: their pages hold only a notice that says what the file is.
+    Raises TaskError: incomplete, password, certificate, damaged, dynamic_form, collection, too_large, memory, disk.
     """
     check_end(request["path"])
     with structure(request["path"], request.get("password")) as pdf:
@@ -173,12 +173,12 @@ def count(request: dict[str, Any]) -> dict[str, Any]:
 def render_page(
     document: Any, page: Any, size: tuple[int, int], place: tuple[int, int, int, int]
 ) -> Image.Image:
-    """Draw a page into an RGBX picture of that size in pixels, at a place in it: left, top, width, height.
+    """Draw a page into an RGBX picture of `size` pixels, at `place` in it: left, top, width, height.
 
-    The document's forms must be initialized before its page is opened.
+    Form fields are drawn only if the document's forms were initialized before the page was opened.
     """
     raw = pypdfium2.raw
-    # The format of Pillow's own pixels, so that they are not copied.
+    # Pillow's own pixel format, so that the pixels need not be copied.
     bitmap = pypdfium2.PdfBitmap.new_native(*size, raw.FPDFBitmap_BGRx, rev_byteorder=True)
     bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
     where = (*place, 0, raw.FPDF_ANNOT | raw.FPDF_PRINTING | raw.FPDF_REVERSE_BYTE_ORDER)

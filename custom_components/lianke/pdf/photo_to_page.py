@@ -1,11 +1,11 @@
-"""Make a page of a photo of one: find its corners, remove the perspective, make the paper white.
+"""Turn a photo of a page into a clean page: find its corners, remove the perspective, make the paper white.
 
-Of the lines that a Hough transform finds, four are chosen by the edges along their sides, and the page's proportion
-follows from its corners (Z. Zhang and L.-W. He, "Whiteboard scanning and image enhancement", Digital Signal Processing
-17, 2007); an edge votes only for lines of its own direction (F. O'Gorman and M. B. Clowes, "Finding picture edges
-through collinearity of feature points", 1976). The perspective is removed by mapping a square to a quadrilateral
-(P. Heckbert, "Fundamentals of texture mapping and image warping", 1989), shadows by dividing by the brightness of the
-paper between the ink.
+A Hough transform finds lines, in which an edge votes only for lines of its own direction (F. O'Gorman and M. B. Clowes,
+"Finding picture edges through collinearity of feature points", 1976). Four lines are chosen by the edges along the
+sides that they form, and the page's proportion follows from its corners (Z. Zhang and L.-W. He, "Whiteboard scanning
+and image enhancement", Digital Signal Processing 17, 2007). The perspective is removed by mapping a square to
+a quadrilateral (P. Heckbert, "Fundamentals of texture mapping and image warping", 1989). Shadows are removed by
+dividing by the brightness of the paper between the ink.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,15 +23,16 @@ from .plan import MM_PER_INCH
 # x and y of four points: top left, top right, bottom right, bottom left of the page as it is read.
 type Corners = Sequence[Sequence[float]]
 _WHOLE_PICTURE: Final[Corners] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-# Pixels of a page's longer side: 300 dpi on A4.
+# Maximum pixels along the longer side of a page: 300 dpi on A4.
 PAGE_PIXELS: Final = 3508
 
 
 def find_corners(request: dict[str, Any]) -> dict[str, Any]:
-    """Find the page in frame `page`, from 0, of the picture `path`.
+    """Find the page in frame `page` (from 0) of the picture `path`.
 
-    The answer has `found`, `corners` as parts of the upright picture's width and height (those of the whole picture if
-    no page is found), and `width` and `height` in its proportion. Raises TaskError: image_damaged, image_too_large.
+    The answer has `found`, `corners` as fractions of the upright picture's width and height (the picture's own corners
+    if no page is found), and `width` and `height` in the proportion of the upright picture.
+    Raises TaskError: image_damaged, image_too_large.
     """
     picture, _ = read_picture(request["path"], request["page"], _FIND_SIDE * 2)
     corners = find(picture)
@@ -46,7 +47,7 @@ def find_corners(request: dict[str, Any]) -> dict[str, Any]:
 def clean_page(request: dict[str, Any]) -> None:
     """Write the page in frame `page` of the picture `path` to the new JPEG file `target`, of at most `limit` bytes.
 
-    `corners` are parts of the upright picture's width and height, None to have them found.
+    `corners` are fractions of the upright picture's width and height; None means that they are to be found.
     Raises TaskError: image_damaged, image_too_large, too_large, disk.
     """
     picture, _ = read_picture(request["path"], request["page"], PAGE_PIXELS)
@@ -58,59 +59,67 @@ def clean_page(request: dict[str, Any]) -> None:
         file.write(data)
 
 
-# Where the page is
+# Finding the page
 
-# Pixels of the longer side while searching: letters are hardly seen, and it takes a fraction of a second.
+# Pixels along the longer side of the picture that is searched: letters almost vanish, and the search takes a fraction
+# of a second.
 _FIND_SIDE: Final = 400
-# Dark details that are no wider, in pixels, are no edges of a page, but letters and lines of tables.
+# Dark details narrower than this many pixels are letters and lines of tables, not edges of a page.
 _INK: Final = 7
-# Ink is so much darker, of 255; on a printed area it has at least this share.
+# By how much, of 255, ink is darker than paper, and the least share of a printed area that is ink.
 _INK_STEP: Final = 40
 _INKED: Final = 0.003
-# This share of the pixels, those that differ most from their neighbours, are edges if they differ by so much at all.
+# Maximum share of the pixels that are edges, those that differ most from their neighbors, and the least difference of
+# an edge, of 255.
 _EDGES: Final = 0.10
 _LEAST_STEP: Final = 4
-# Directions of lines; those that an edge votes for to each side of its own; pixels between parallel lines.
+# Number of line directions; number of directions on each side of its own for which an edge votes; pixels between
+# parallel lines.
 _TURNS: Final = 90
 _SPREAD: Final = 2
 _STEP: Final = 3.0
-# Lines that are considered, those with most edges; none is so near to another, in sine of the angle and pixels.
+# Maximum number of lines that are considered, those with most edges. Two lines count as one if both the sine of their
+# angle and their distance in pixels are smaller than _APART.
 _LINES_TRIED: Final = 28
 _APART: Final = (math.sin(math.radians(7)), 10.0)
-# How far from a line, in pixels, an edge that belongs to it may be, and how far it may differ in direction.
+# How far, in pixels, an edge may be from the line that it belongs to, and the cosine of the largest angle between them.
 _NEAR: Final = 2.5
 _ALIKE: Final = math.cos(math.radians(16))
-# How far a side may lean, and the least angle of a corner, in a photo taken from the side.
+# The cosine of the largest angle by which a side may lean, and the sine of the smallest angle of a corner, in a photo
+# taken from the side.
 _UPRIGHT: Final = math.cos(math.radians(46))
 _SQUARE: Final = math.sin(math.radians(50))
-# As parts of the picture: the least area of a page, and how far outside a corner may lie.
+# As fractions of the picture: the least area of a page, and how far outside the picture a corner may lie.
 _LEAST_AREA: Final = 0.12
 _BEYOND: Final = 0.06
-# The part of a side along which edges must be seen: on average, and of each; hands may cover the rest. Of lines that
-# only meet by chance, less is seen.
+# The fraction of a side along which edges must be visible: on average, and on each side. Hands may cover the rest;
+# lines that meet by chance have fewer visible edges.
 _LEAST_SEEN: Final = 0.78
 _LEAST_SEEN_EACH: Final = 0.45
-# Nobody holds a camera so straight that two opposite sides are parallel to the picture's: such sides are drawn.
+# Two opposite sides that deviate from the direction of the picture's edges by less than this angle (its sine) count as
+# drawn, not as those of a page: nobody holds a camera that straight.
 _DRAWN: Final = math.sin(math.radians(0.3))
-# By how much, of 255, a coloured page may be darker than what it lies on, and how wide a rim of both is compared.
+# By how much, of 255, a colored page may be darker than its surroundings, and the width of the bands inside and
+# outside its outline that are compared, as a fraction of the distance from its center.
 _DARKER: Final = 40
 _RIM: Final = 0.1
-# What counts as seen of a side that the picture's own edge cuts off.
+# The visible fraction that is assumed for a side where the picture's own edge cuts off the page.
 _CUT_OFF: Final = 0.35
-# The part of the page that is cut off, so that no strip of the table is left.
+# Corners are moved toward the center by this fraction of their distance, so that no strip of the table is left.
 _INSET: Final = 0.004
 
-# x and y from the middle of the picture, and the direction in which it becomes brighter.
+# x and y from the center of the picture, and the direction (across, down) in which the picture becomes brighter.
 type _Edge = tuple[float, float, float, float]
 type _Corner = tuple[float, float]
 
 
 class _Line(NamedTuple):
-    # Its normal, which points to the right or down, and its distance from the picture's middle along that.
+    # The line's normal, which points right or down, and its distance from the picture's center along the normal.
     across: float
     down: float
     distance: float
-    # Running count of edges, pixel by pixel along it, the normal's foot in the middle; empty for the picture's edge.
+    # Running count of edges, pixel by pixel along the line, with the foot of the normal in the middle. Empty for a line
+    # that is the picture's own edge.
     seen: Sequence[int] = ()
 
     def is_near(self, other: _Line) -> bool:
@@ -120,7 +129,7 @@ class _Line(NamedTuple):
         )
 
     def owns(self, edge: _Edge, near: float) -> bool:
-        """Check that the edge is on the line, and has about its direction."""
+        """Return whether the edge is on the line, within `near` pixels, and has about the same direction."""
         x, y, right, below = edge
         return (
             abs(x * self.across + y * self.down - self.distance) <= near
@@ -128,7 +137,7 @@ class _Line(NamedTuple):
         )
 
     def crossing(self, other: _Line, size: tuple[int, int]) -> _Corner | None:
-        """None at an angle that no page has, or far outside of the picture."""
+        """Return where two lines cross; None at an angle that no page has, or at a point far outside the picture."""
         across = self.across * other.down - self.down * other.across
         if abs(across) < _SQUARE:
             return None
@@ -138,7 +147,7 @@ class _Line(NamedTuple):
         return (x, y) if abs(x) <= size[0] * most and abs(y) <= size[1] * most else None
 
     def seen_between(self, begin: _Corner, end: _Corner) -> float:
-        """Return the part of the way between two of its points that has edges, from 0 to 1."""
+        """Return the fraction of the distance between two points on the line that has edges, from 0 to 1."""
         middle = len(self.seen) // 2
         first, last = sorted(
             round(y * self.across - x * self.down) + middle for x, y in (begin, end)
@@ -147,7 +156,7 @@ class _Line(NamedTuple):
 
 
 def find(picture: Image.Image) -> Corners | None:
-    """Return the page's corners as parts of the picture's width and height; None when unsure."""
+    """Return the page's corners as fractions of the picture's width and height; None if they are uncertain."""
     factor = _FIND_SIDE / max(picture.size)
     size = (max(16, round(picture.width * factor)), max(16, round(picture.height * factor)))
     white, paper = _darkest_channel(picture, size)
@@ -179,14 +188,17 @@ def find(picture: Image.Image) -> Corners | None:
 def _darkest_channel(
     picture: Image.Image, size: tuple[int, int]
 ) -> tuple[Image.Image, Image.Image]:
-    """Take the darkest channel of a small picture, with ink and without: wood and skin become darker than they look."""
+    """Return the darkest channel of the picture, reduced to `size`, with ink and without.
+
+    In this channel, wood and skin are darker than they look, so that paper stands out.
+    """
     small = picture.convert("RGB").resize(size, Image.Resampling.BOX)
     white = reduce(ImageChops.darker, small.split())
     return white, white.filter(ImageFilter.MaxFilter(_INK)).filter(ImageFilter.MinFilter(_INK))
 
 
 def _is_part(white: Image.Image, paper: Image.Image, corners: list[_Corner]) -> bool:
-    """Check for something printed on a page: around it there is whiter paper, with ink."""
+    """Return whether the corners are those of something printed on a page: whiter paper with ink surrounds it."""
     outside = Image.new("L", white.size, 255)
     places = [(x + white.width / 2, y + white.height / 2) for x, y in corners]
     ImageDraw.Draw(outside).polygon(places, 0)
@@ -199,14 +211,14 @@ def _is_part(white: Image.Image, paper: Image.Image, corners: list[_Corner]) -> 
 
 
 def _has_level_sides(corners: list[_Corner], size: tuple[int, int]) -> bool:
-    """Check for two opposite sides parallel to the picture's: a frame, a window, or part of a drawing."""
+    """Return whether two opposite sides are parallel to the picture's, as those of a frame, window or drawing are."""
     sides = [*pairwise([*corners, corners[0]])]
     for along, extent in enumerate(size[::-1]):
         across = 1 - along
         pair = sides[along::2]
         if all(
             abs(end[across] - begin[across]) < _DRAWN * math.dist(begin, end)
-            # The picture's own edge is a side of a page that it cuts off.
+            # A side on the picture's own edge does not count: there the picture cuts off a page.
             and max(abs(end[across]), abs(begin[across])) < extent / 2 - 1
             for begin, end in pair
         ):
@@ -215,7 +227,7 @@ def _has_level_sides(corners: list[_Corner], size: tuple[int, int]) -> bool:
 
 
 def _is_dark(picture: Image.Image, corners: list[_Corner], size: tuple[int, int]) -> bool:
-    """Check for something much darker than what is around it: no paper on a table."""
+    """Return whether the corners enclose something much darker than its surroundings, unlike paper on a table."""
     gray = picture.convert("L").resize(size, Image.Resampling.BOX)
     middle = [sum(corner[axis] for corner in corners) / 4 for axis in (0, 1)]
 
@@ -282,7 +294,7 @@ def _hough(edges: list[_Edge], size: tuple[int, int]) -> list[_Line]:
 
 
 def _fitted(line: _Line, edges: list[_Edge], size: tuple[int, int]) -> _Line:
-    """Fit a line to the edges near it, and note where along it they are."""
+    """Fit a line to the edges near it, and record where along the line these edges are."""
     around = [edge for edge in edges if line.owns(edge, _NEAR * 4)]
     for factor in (2.0, 1.5, 1.0, 1.0, 1.0):
         mine = [edge for edge in around if line.owns(edge, _NEAR * factor)]
@@ -301,18 +313,18 @@ def _fitted(line: _Line, edges: list[_Edge], size: tuple[int, int]) -> _Line:
     for edge in around:
         if line.owns(edge, _NEAR):
             place = round(edge[1] * line.across - edge[0] * line.down) + half
-            # A slanting edge does not have a pixel in each place.
+            # A slanted line does not have an edge at each pixel, so each edge also marks its neighbors.
             marks[place - 1 : place + 2] = b"\1\1\1"
     return line._replace(seen=[0, *accumulate(marks)])
 
 
 def _quads(lines: list[_Line], size: tuple[int, int]) -> Iterator[tuple[float, list[_Corner]]]:
-    """Yield each quadrilateral that may be a page: how likely it is one, and its corners."""
+    """Yield for each quadrilateral that may be a page how likely that is, and its corners."""
     levels = [line for line in lines if line.down >= _UPRIGHT]
     levels.sort(key=lambda line: line.distance / line.down)
     uprights = [line for line in lines if line.across >= _UPRIGHT]
     uprights.sort(key=lambda line: line.distance / line.across)
-    # On each level line, where the upright ones cross it.
+    # For each level line, where the upright lines cross it.
     crossed = [[level.crossing(upright, size) for upright in uprights] for level in levels]
     for (top, above), (bottom, below) in combinations(zip(levels, crossed, strict=True), 2):
         both = [
@@ -329,7 +341,7 @@ def _quads(lines: list[_Line], size: tuple[int, int]) -> Iterator[tuple[float, l
 
 
 def _likely(sides: Sequence[_Line], corners: list[_Corner], size: tuple[int, int]) -> float:
-    """Return 0 for what cannot be a page, and more the likelier it is."""
+    """Return how likely it is that the sides are those of a page; 0 if that is impossible."""
     ways = list(pairwise([*corners, corners[0]]))
     area = sum(x * below - y * right for (x, y), (right, below) in ways) / 2 / (size[0] * size[1])
     if area < _LEAST_AREA:
@@ -341,14 +353,14 @@ def _likely(sides: Sequence[_Line], corners: list[_Corner], size: tuple[int, int
     return float(math.sqrt(area) * (total / 4) ** 2)
 
 
-# Its shape
+# The shape of the page
 
 _A4_MM: Final = (210.0, 297.0)
 _LETTER_MM: Final = (215.9, 279.4)
-# Proportions, as measured, of pages that are A4, and of those that are Letter.
+# Measured proportions with which a page counts as A4, and with which it counts as Letter.
 _A4_RATIOS: Final = (1.34, 1.50)
 _LETTER_RATIOS: Final = (1.25, 1.34)
-# Focal lengths as parts of the picture's longer side: the least and the most, and that of most phones.
+# Focal lengths as fractions of the picture's longer side: the plausible range, and the length in most phones.
 _FOCAL_LENGTHS: Final = (0.5, 2.5)
 _USUAL_FOCAL_LENGTH: Final = 0.73
 
@@ -356,15 +368,16 @@ _USUAL_FOCAL_LENGTH: Final = 0.73
 def flat(
     picture: Image.Image, corners: Corners, *, is_page: bool = True
 ) -> tuple[Image.Image, int]:
-    """Return the page between corners, without perspective, and its dots per inch.
+    """Return the page between the corners, without perspective, and its dots per inch.
 
-    If it `is_page` and like A4 or Letter, it is as large as that; any other keeps its proportions.
+    If `is_page` and the proportions are about those of A4 or Letter, the page gets exactly that size; otherwise it
+    keeps its proportions.
     """
     points = [(x * picture.width, y * picture.height) for x, y in corners]
     width_mm, height_mm = _page_size(points, picture.size, is_page=is_page)
     sides = [math.dist(one, other) for one, other in pairwise([*points, points[0]])]
     inches = width_mm / MM_PER_INCH, height_mm / MM_PER_INCH
-    # No side loses pixels, unless the longer one has more than SIDE.
+    # No side loses pixels, unless the longer side would have more than PAGE_PIXELS.
     dpi = max(*sides[0::2], 1.0) / inches[0], max(*sides[1::2], 1.0) / inches[1]
     made_dpi = max(20, math.ceil(min(*(PAGE_PIXELS / side for side in inches), max(dpi))))
     size = (max(1, round(inches[0] * made_dpi)), max(1, round(inches[1] * made_dpi)))
@@ -379,7 +392,7 @@ def flat(
 
 
 def _page_size(points: Corners, size: tuple[int, int], *, is_page: bool) -> tuple[float, float]:
-    """Return width and height of a page in mm: A4 or Letter if it is near, else as large as fits on A4."""
+    """Return a page's width and height in mm: A4 or Letter if the proportion is near, otherwise what fits on A4."""
     ratio = _ratio(points, size)
     upright = max(ratio, 1 / ratio)
     short, long = _A4_MM[0], _A4_MM[0] * upright
@@ -395,7 +408,7 @@ def _page_size(points: Corners, size: tuple[int, int], *, is_page: bool) -> tupl
 def _ratio(points: Corners, size: tuple[int, int]) -> float:
     """Return the page's height divided by its width (Zhang and He, 2007, section 4)."""
     unit = max(size)
-    # From the middle of the picture, to which the lens is assumed to point.
+    # Coordinates from the center of the picture, at which the lens is assumed to point.
     top_left, top_right, bottom_right, bottom_left = (
         ((x - size[0] / 2) / unit, (y - size[1] / 2) / unit) for x, y in points
     )
@@ -420,13 +433,13 @@ def _ratio(points: Corners, size: tuple[int, int]) -> float:
 
 
 def _cross(one: Sequence[float], two: Sequence[float], three: Sequence[float]) -> float:
-    """Return twice the area of a triangle, never 0."""
+    """Return twice the signed area of a triangle; instead of 0 a tiny number, by which callers can divide."""
     area = (two[0] - one[0]) * (three[1] - one[1]) - (three[0] - one[0]) * (two[1] - one[1])
     return area or 1e-9
 
 
 def _mapping(points: Corners, size: tuple[int, int]) -> tuple[float, ...]:
-    """Return Pillow's coefficients, which map pixels of the page to the picture (Heckbert, 1989, section 2.2.3)."""
+    """Return the coefficients by which Pillow maps the page's pixels to the picture (Heckbert, 1989, section 2.2.3)."""
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points
     sum_x, sum_y = x0 - x1 + x2 - x3, y0 - y1 + y2 - y3
     right_x, right_y, left_x, left_y = x1 - x2, y1 - y2, x3 - x2, y3 - y2
@@ -446,27 +459,28 @@ def _mapping(points: Corners, size: tuple[int, int]) -> tuple[float, ...]:
     )
 
 
-# Its paper
+# The paper of the page
 
-# Places along the longer side at which the paper's brightness is measured, and pixels of each.
+# Number of places along the longer side at which the paper's brightness is measured, and pixels along each place.
 _PLACES: Final = 100
 _PLACE: Final = 8
-# A place is no paper if it is much darker than the places around it, or of another colour.
+# A place shows no paper if its brightness is below the fraction _DARK of the _AROUND x _AROUND places around it, or if
+# its color differs from theirs by more than _TINT.
 _AROUND: Final = 25
 _DARK: Final = 0.35
 _TINT: Final = 0.05
-# As parts of the paper's brightness: what is white, and the brightest that may count as black.
+# As fractions of the paper's brightness: from where on ink becomes white, and the brightest ink that becomes black.
 _PAPER_WHITE: Final = 0.88
 _BLACKEST: Final = 0.3
-# Above 1 makes ink darker.
+# Exponent of the brightness; above 1 it makes ink darker.
 _GAMMA: Final = 1.3
-# As parts of the paper's brightness: pencil up to the first becomes no paler, and from the second on all is white.
-# Between them is the grain of paper in the shade.
+# As fractions of the paper's brightness: up to the first, pencil becomes no paler; from the second on, everything
+# becomes white. Between the two lies the grain of shaded paper.
 _PENCIL: Final = (0.84, 0.9)
 
 
 def whitened(page: Image.Image) -> Image.Image:
-    """Make paper white and ink dark; what is in colour stays so."""
+    """Make the paper white and the ink dark; colored parts keep their color."""
     paper = _background(page)
     step = paper.height / page.height
     made = Image.new(page.mode, page.size)
@@ -485,7 +499,7 @@ def whitened(page: Image.Image) -> Image.Image:
 
 
 def _inked(bright: float, black: float) -> float:
-    """Return the new brightness for one beside the paper's, both from 0 to 1; `black` is that of the darkest ink."""
+    """Return the new brightness, from 0 to 1; `bright` and `black` (the darkest ink) are fractions of the paper's."""
     spread: float = min(1.0, max(0.0, (bright - black) / (_PAPER_WHITE - black))) ** _GAMMA
     pencil, white = _PENCIL
     rise = max(0.0, bright - pencil) * (1 - pencil) / (white - pencil)
@@ -507,7 +521,7 @@ def _divided(part: Image.Image, light: Image.Image) -> Image.Image:
 
 
 def _darkest(page: Image.Image) -> float:
-    """Return the brightness of the darkest ink, from 0 to 1; colours do not count."""
+    """Return the brightness of the darkest ink, from 0 to 1; colored ink does not count."""
     counts = reduce(ImageChops.lighter, page.split()).histogram()
     few = page.width * page.height * _INKED
     return next(value for value, count in enumerate(accumulate(counts)) if count >= few) / 255
@@ -517,10 +531,10 @@ type _Colour = tuple[int, int, int]
 
 
 def _background(page: Image.Image) -> Image.Image:
-    """Return a small picture of only the paper, as it is lit.
+    """Return a small picture of the lit paper alone, without ink.
 
-    Each place takes its brightest pixels. A place that is much darker than the paper around it, or of another colour,
-    is printed: there the paper is assumed to be as bright as beside it.
+    Each place gets the color of its brightest pixels. A place that is much darker than the paper around it, or of
+    another color, counts as printed: its paper is assumed to look like that of the neighboring places.
     """
     factor = _PLACES / max(page.size)
     size = (max(1, round(page.width * factor)), max(1, round(page.height * factor)))
@@ -530,7 +544,7 @@ def _background(page: Image.Image) -> Image.Image:
         .filter(ImageFilter.MaxFilter(_PLACE - 1))
         .resize(size, Image.Resampling.BOX)
     )
-    # Paper is brighter than most of what is printed.
+    # The brighter ones of the surrounding places are paper, since most of what is printed on paper is darker.
     usual = bright.filter(ImageFilter.RankFilter(_AROUND, _AROUND**2 * 7 // 10))
     pixels: list[_Colour | None] = []
     for here, around in zip(_places(bright), _places(usual), strict=True):

@@ -1,4 +1,4 @@
-"""Check that a picture is complete: it is decoded to its end."""
+"""Check that a picture is complete, by decoding it to its end."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,27 +15,29 @@ from PIL import Image, JpegImagePlugin, TiffImagePlugin
 from .pictures import DECODER_ERRORS
 from .process import TaskError
 
-# Pixels to which a JPEG is reduced, if it can be, when it is decoded twice to be compared.
+# A plain JPEG is decoded twice to be compared, each time reduced to about this many pixels, by a factor of at most
+# _WEAKEST.
 _SMALL: Final = 4_000_000
 _WEAKEST: Final = 8
-# Bytes for decoding a JPEG or a page of a TIFF. The decoder keeps a progressive JPEG in blocks of 8 x 8 numbers of two
-# bytes until its last scan: 40 million pixels in full colours take 240 MB, besides the picture.
+# Bytes of memory for decoding a JPEG or a page of a TIFF. Until the last scan, the decoder keeps a progressive JPEG in
+# blocks of 8 x 8 two-byte numbers: 40 million pixels in full color take 240 MB, in addition to the picture.
 MAX_DECODING_BYTES: Final = 300 * 1024 * 1024
 _BLOCK_BYTES: Final = 128
-# Rows that are compared at once.
+# Number of rows that are compared at once.
 _COMPARED_ROWS: Final = 64
-# Pixels of pictures of other kinds, which are decoded at full size.
+# Maximum pixels of a picture of any other type, which is decoded at full size.
 MAX_DECODED_PIXELS: Final = 30_000_000
-# Bytes of a PNG, unpacked; a larger one cannot be checked.
+# Bytes that a PNG may have once decompressed; a larger PNG cannot be checked.
 MAX_UNPACKED_PNG: Final = 1024**3
 _BLOCK: Final = 4 * 1024 * 1024
-# Pages of a TIFF; one with more cannot be checked.
+# Maximum number of pages of a TIFF; a TIFF with more pages cannot be checked.
 MAX_TIFF_PAGES: Final = 2000
-# Of a progressive JPEG: programs write about ten, but a few bytes may make one that costs as much as a picture.
+# Maximum number of scans in a JPEG: programs write about ten, but a scan of a few bytes may cost as much time as a
+# whole picture.
 MAX_JPEG_SCANS: Final = 500
-# Strips of a page of a TIFF.
+# Maximum number of strips in a page of a TIFF.
 MAX_TIFF_STRIPS: Final = 1_000_000
-# Bytes of a JPEG with restarts or several scans, which is copied to be decoded once more.
+# Bytes that a JPEG with restarts or several scans may have, since it is copied with filler and decoded once more.
 MAX_FILLED_JPEG: Final = 64 * 1024 * 1024
 
 _END: Final = b"\xff\xd9"
@@ -45,19 +47,19 @@ _INTERVAL: Final = 0xDD
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PLAIN: Final = frozenset({0xC0, 0xC1})
 _PROGRESSIVE: Final = 0xC2
-# In coded data, FF comes before 0 or in restart markers. Any number of FF may come before a marker; a pattern that
-# matches them all would try each as often as there are.
+# In coded data, FF occurs only before 0 and in restart markers. Any number of FF may precede a marker; a pattern that
+# matched all of them would take time that grows with the square of their number.
 _MARKER: Final = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 _RESTART: Final = re.compile(rb"\xff[\xd0-\xd7]")
-# Put where data may be missing: bits that give other pixels than missing data does.
+# Filler for places where data may be missing: bits that decode to other pixels than missing data does.
 _SHORT_FILLER: Final = bytes.fromhex("a955f3cc3ce7b19d6a4ef0d72b95c3f8") * 2
 _FILLER: Final = _SHORT_FILLER * 8
 
 
 def check_picture(request: dict[str, Any]) -> dict[str, Any]:
-    """Check that the picture `path` of the `type` (its extension) is complete.
+    """Check that the picture `path` is complete; `type` is its extension.
 
-    The answer's `sure` is false for what cannot be decoded here. Raises TaskError: incomplete, image_damaged.
+    The answer's `sure` is false if the picture cannot be checked here. Raises TaskError: incomplete, image_damaged.
     """
     path, kind = request["path"], request["type"]
     checks: dict[str, Callable[[str], bool]] = {
@@ -76,7 +78,7 @@ def check_picture(request: dict[str, Any]) -> dict[str, Any]:
 
 
 class _FilePart:
-    """The first `end` bytes of data, and `tail` behind them: as much of a file as Pillow's decoder uses."""
+    """A file of the first `end` bytes of data followed by `tail`, with the methods that Pillow's decoder uses."""
 
     def __init__(self, data: mmap.mmap | bytes, end: int, tail: bytes) -> None:
         self._data, self._end, self._tail = data, end, tail
@@ -110,36 +112,36 @@ def _check_jpeg(path: str) -> bool:
 
 @dataclass(slots=True)
 class _Jpeg:
-    """The first picture in a JPEG file, by its markers."""
+    """The structure of the first picture in a JPEG file, as its markers describe it."""
 
-    # Where its end marker is, or where it is cut off.
+    # The position of the picture's end marker, or where the file is cut off.
     end: int = 0
-    # The marker of its frame header.
+    # The marker of the frame header.
     frame: int | None = None
     size: tuple[int, int] = (0, 0)
-    # By the number of a colour, its blocks across and down in each unit.
+    # The blocks across and down of each color in a unit (MCU), by the number of the color.
     parts: dict[int, tuple[int, int]] = field(default_factory=dict)
-    # The colours in each scan.
+    # The numbers of the colors in each scan.
     scans: list[bytes] = field(default_factory=list)
-    # Units between restarts.
+    # Number of units between restart markers; 0 if there are none.
     interval: int = 0
-    # What is coded of each scan is between its place in `starts` and that in `ends`.
+    # The positions at which the coded data of each scan begins and ends.
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
 
     @property
     def is_plain(self) -> bool:
-        """Each block is coded in one place, with all its details."""
+        """Whether each block is coded in one place with all its details, unlike in a progressive JPEG."""
         return self.frame in _PLAIN
 
     @property
     def is_kept(self) -> bool:
-        """The decoder keeps all of it in memory, as the colours of a pixel are in several scans."""
+        """Whether the decoder keeps the whole picture in memory, since the data of a pixel is in several scans."""
         return not self.is_plain or len(self.scans[0]) < len(self.parts)
 
     @property
     def kept(self) -> int:
-        """Bytes that the decoder needs for that."""
+        """Bytes of memory that the decoder additionally needs if `is_kept`."""
         return self._units * sum(part[0] * part[1] for part in self.parts.values()) * _BLOCK_BYTES
 
     @property
@@ -150,30 +152,30 @@ class _Jpeg:
 
     @property
     def restarts(self) -> int:
-        """Least number of restarts if there is one scan, else 0."""
+        """The least number of restart markers if there is one scan; 0 if there are several."""
         if not self.interval or len(self.scans) > 1:
             return 0
-        # A colour by itself is coded block by block, and there are no fewer blocks than units.
+        # A scan of one color is coded in blocks, not in units; there are at least as many blocks as units.
         return -(-self._units // self.interval) - 1
 
     def in_gray(self, picture: Image.Image) -> bool:
-        """Check that the picture decoded in grey still shows what is missing of the last scan."""
+        """Return whether missing data of the last scan still shows if the picture is decoded in gray."""
         return (
             picture.mode == "RGB"
             and len(self.parts) == 3
             and min(self.scans[-1]) == min(self.parts)
-            # In red, green and blue, no part is the lightness.
+            # A JPEG in red, green and blue has no channel for the lightness.
             and picture.info.get("adobe_transform") != 0
             and bytes(self.parts) != b"RGB"
         )
 
 
 def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
-    """Check the first picture in a JPEG file, in `room` bytes of memory; False if nobody can tell.
+    """Check the first picture in a JPEG file, in `room` bytes of memory; False if it cannot be checked.
 
-    A JPEG may have all rows but no end, or an end but not all rows: the decoder accepts both, and fills what is missing
-    with grey. So it is decoded once more with other bytes before the end, which are read only where rows are missing.
-    Raises TaskError: incomplete, image_damaged.
+    A JPEG may have all rows but no end, or an end but not all rows: the decoder accepts both, and fills missing rows
+    with gray. The JPEG is therefore decoded once more with other bytes before the end. The decoder reads these bytes
+    only if rows are missing, and then the two results differ. Raises TaskError: incomplete, image_damaged.
     """
     jpeg = _markers(data)
     has_end = data[jpeg.end : jpeg.end + 2] == _END
@@ -185,10 +187,10 @@ def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
         raise TaskError("incomplete")
     if len(jpeg.scans) > MAX_JPEG_SCANS or not all(jpeg.scans) or not jpeg.parts:
         raise TaskError("image_damaged")
-    # An FF left there would form a marker with what is put behind it.
+    # An FF left at the end would form a marker with the bytes that are put after it.
     end = _written_end(data, jpeg.end, b"\xff" if has_end else b"\0\xff")
     first = _digest_of_decoded(jpeg, _opened_jpeg(data, end, _END), room)
-    # Arithmetic coding leaves out zeros at its end, so other bytes there prove nothing.
+    # Arithmetic coding leaves out zeros at its end, so other bytes there change the picture even if it is complete.
     if first is None or not (jpeg.is_plain or jpeg.frame == _PROGRESSIVE):
         return False
     if first != _digest_of_decoded(jpeg, _opened_jpeg(data, end, _FILLER + _END), room):
@@ -207,9 +209,10 @@ def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
 
 
 def _with_filler(jpeg: _Jpeg, data: mmap.mmap | bytes, end: int) -> bytes:
-    """Put other bytes before each restart marker, and at the end of each scan but the last.
+    """Return the JPEG with filler before each restart marker, and at the end of each scan but the last.
 
-    Decoders go on there as if nothing were missing. Raises TaskError: incomplete, for a restart marker that is missing.
+    At these places, decoders continue even if data is missing. Raises TaskError: incomplete, if a restart marker is
+    missing.
     """
     parts, at = [], 0
     for start, last in zip(jpeg.starts, [*jpeg.ends, end], strict=False):
@@ -262,21 +265,21 @@ def _markers(data: mmap.mmap | bytes) -> _Jpeg:
 
 
 def _written_end(data: mmap.mmap | bytes, end: int, unwritten: bytes) -> int:
-    """Return the end without the bytes that stand for data never written, or that are half a marker."""
+    """Return the end of the data before any last `unwritten` bytes, which stand for missing data or half a marker."""
     while end and not (block := data[max(0, end - _BLOCK) : end].rstrip(unwritten)):
         end = max(0, end - _BLOCK)
     return max(0, end - _BLOCK) + len(block) if end else 0
 
 
 def _opened_jpeg(data: mmap.mmap | bytes, end: int, tail: bytes) -> Image.Image:
-    # Not by Image.open, which also reads the pictures that phones put behind a photo.
+    # Image.open is not used, since it would also read the further pictures that phones append to a photo.
     return JpegImagePlugin.JpegImageFile(cast(IO[bytes], _FilePart(data, end, tail)))
 
 
 def _digest_of_decoded(jpeg: _Jpeg, picture: Image.Image, room: int) -> bytes | None:
-    """Return a digest of the decoded picture, None where there is not the memory to decode it.
+    """Return a digest of the decoded picture; None if decoding takes more than `room` bytes of memory.
 
-    A plain one is made small first. The last scan of a progressive one may hold only the finest details.
+    A plain JPEG is decoded at a reduced size, but not a progressive JPEG, whose last scan may hold only fine details.
     """
     factor = 1
     if jpeg.is_plain:
@@ -285,7 +288,7 @@ def _digest_of_decoded(jpeg: _Jpeg, picture: Image.Image, room: int) -> bytes | 
     size = max(1, picture.width // factor), max(1, picture.height // factor)
     picture.draft("L" if jpeg.in_gray(picture) else None, size)
     needed = picture.width * picture.height * (1 if picture.mode == "L" else 4)
-    # The decoder does not report a lack of memory.
+    # The decoder would not report a lack of memory.
     if needed + (jpeg.kept if jpeg.is_kept else 0) > room:
         return None
     picture.load()
@@ -301,15 +304,16 @@ def _is_moderate(size: tuple[int, int]) -> bool:
 
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-# Samples of a pixel, by the header's type of colour.
+# Samples per pixel, by the color type in the header of a PNG.
 SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _READ_BYTES: Final = 64 * 1024
 
 
 def _png_header(file: BinaryIO) -> bytes:
-    """Read up to the length of the first chunk of pixels; return the header.
+    """Read up to the first chunk of pixels, and return the header.
 
-    Raises zlib.error where it or a palette fails its checksum; in other chunks, such as notes, that is no matter.
+    Raises zlib.error if the checksum of the header or of a palette is wrong; wrong checksums of other chunks, such as
+    comments, are ignored.
     """
     if file.read(len(SIGNATURE)) != SIGNATURE:
         raise OSError("no PNG")
@@ -323,14 +327,14 @@ def _png_header(file: BinaryIO) -> bytes:
         if data and file.read(4) != struct.pack(">I", zlib.crc32(name + data)):
             raise zlib.error("a chunk differs from its sum")
         if not data:
-            # The checksum, too.
+            # Skip the chunk and its checksum.
             file.seek(length + 4, 1)
         if name == b"IHDR":
             header = data
 
 
 def _png_data(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the compressed rows; `file` is at the first chunk of pixels."""
+    """Yield the compressed rows; `file` must be at the first chunk of pixels."""
     while len(head := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", head)
         if name != b"IDAT":
@@ -345,7 +349,10 @@ def _png_data(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _check_png(path: str) -> bool:
-    """Decompress all rows and verify the checksum, which reveals zeros among them; what follows does not count."""
+    """Decompress all rows and verify their checksum, which reveals zeros in place of missing data.
+
+    Chunks after the rows are ignored.
+    """
     with Path(path).open("rb") as file:
         try:
             header = _png_header(file)
@@ -365,7 +372,7 @@ def _check_png(path: str) -> bool:
             while packed and not inflater.eof:
                 unpacked += len(inflater.decompress(packed, _BLOCK))
                 packed = inflater.unconsumed_tail
-                # Some have more rows than they say.
+                # A PNG may have more rows than its header says.
                 if unpacked > MAX_UNPACKED_PNG:
                     return False
             if inflater.eof:
@@ -408,7 +415,7 @@ def _check_bmp(path: str) -> bool:
 
 
 def _check_tiff(path: str) -> bool:
-    """Check that strips and tiles of all pages are within the file; decode what Pillow can."""
+    """Check that strips and tiles of all pages are within the file, and decode the pages; False if Pillow cannot."""
     with Path(path).open("rb") as file:
         for strips in _strips(file):
             size = file.seek(0, 2)
@@ -417,7 +424,7 @@ def _check_tiff(path: str) -> bool:
     try:
         pages = Image.open(path, formats=("TIFF",))
     except DECODER_ERRORS:
-        # A kind of TIFF that only other programs know.
+        # A variant of TIFF that Pillow does not know.
         return False
     with pages:
         for number in range(MAX_TIFF_PAGES):
@@ -430,15 +437,15 @@ def _check_tiff(path: str) -> bool:
     return False
 
 
-# Bytes that a pixel of a TIFF takes: decoded by Pillow, and again for a page in one strip.
+# Bytes of memory for a pixel of a TIFF, by Pillow's mode: once decoded, and once more for a page that is one strip.
 _PIXEL_BYTES: Final = {"1": 1.2, "L": 2.0, "P": 2.0, "LA": 6.0, "I;16": 4.0, "I;16B": 4.0}
 _USUAL_BYTES: Final = 8.0
-# Of a page that may stay in memory beside the next one.
+# Bytes of a page that may stay in memory while the next page is decoded.
 _FEW_BYTES: Final = 32 * 1024 * 1024
 
 
 def _can_decode(pages: Image.Image, number: int, path: str) -> bool:
-    """Decode the page that a TIFF is at; return whether that went well."""
+    """Decode page `number`, which `pages` is at; return whether Pillow could decode it."""
     needed = pages.width * pages.height * _PIXEL_BYTES.get(pages.mode, _USUAL_BYTES)
     if needed > MAX_DECODING_BYTES:
         return False
@@ -460,7 +467,7 @@ _UNITS: Final = {3: "H", 4: "I"}
 
 
 def _strips(file: BinaryIO) -> Iterator[list[tuple[int, int]]]:
-    """Yield for each page of a TIFF where its data starts and how long it is. Raises TaskError: incomplete."""
+    """Yield for each page of a TIFF the start and length of each strip or tile. Raises TaskError: incomplete."""
 
     def read(count: int) -> bytes:
         data = file.read(count)

@@ -1,4 +1,4 @@
-"""Read pictures with Pillow: upright, in sRGB or grey, on white, cropped."""
+"""Read pictures with Pillow: upright, in sRGB or gray, on a white background, cropped."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,20 +12,20 @@ from PIL import Image, ImageCms, ImageOps
 from .plan import Rect, Size
 from .process import TaskError
 
-# Decoded, turned and converted, a pixel takes up to ten bytes of the process's memory.
+# Maximum pixels of a decoded picture: while it is turned and converted, a pixel takes up to ten bytes of memory.
 MAX_PICTURE_PIXELS: Final = 30_000_000
-# Of a JPEG that is put on a page.
+# Quality of a JPEG that is put on a page.
 PAGE_QUALITY: Final = 92
-# Rows that are worked on at a time, so that a page is not in memory twice.
+# Rows that are processed at a time, so that a page is not in memory twice.
 BAND_ROWS: Final = 256
-# JPEG can be decoded at a smaller size.
+# Maximum pixels of a JPEG, which can be decoded at a reduced size.
 MAX_REDUCIBLE_PIXELS: Final = 250_000_000
 STRONGEST_REDUCTION: Final = 8
 ASSUMED_DPI: Final = 96
-# By how many times dots may be denser across than down, or down than across.
+# Maximum ratio of the resolutions across and down, in either direction.
 OBLONG: Final = 4
 NEARLY_SQUARE: Final = 0.02
-# What decoders raise for damaged pictures, beyond what they document.
+# Errors that decoders raise for damaged pictures, many of them undocumented.
 DECODER_ERRORS: Final = (
     OSError,
     ValueError,
@@ -44,7 +44,7 @@ DECODER_ERRORS: Final = (
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Turn what Pillow raises into TaskError: image_damaged, image_too_large."""
+    """Turn the errors of Pillow into TaskError: image_damaged, image_too_large."""
     try:
         yield
     except FileNotFoundError:
@@ -56,19 +56,19 @@ def reading() -> Iterator[None]:
 
 
 def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Image.Image, Size]:
-    """Read a picture, or a frame of one, and its natural size in points, both upright.
+    """Return a frame of a picture, and its natural size in points, both upright.
 
-    `most` is how many pixels its longer side needs to be sharp enough: many more are thrown away. Raises TaskError:
-    image_damaged, image_too_large.
+    `most` is the number of pixels that the longer side needs to look sharp; a picture with far more pixels is reduced.
+    Raises TaskError: image_damaged, image_too_large.
     """
     Image.MAX_IMAGE_PIXELS = None
     with reading(), Image.open(path) as opened:
         if frame:
             opened.seek(frame)
             if opened.mode not in ("P", "PA"):
-                # Pillow would apply the palette of the first page to this one.
+                # Pillow would apply the palette of the first frame to this frame.
                 opened.palette = None
-        # Phones put further pictures behind the photo; Pillow calls such a file MPO.
+        # Phones append further pictures to a photo; Pillow calls such a file MPO.
         is_jpeg = opened.format in ("JPEG", "MPO")
         full, pixels = opened.size, opened.width * opened.height
         factor = reduction(full, most or max(full), MAX_PICTURE_PIXELS)
@@ -91,16 +91,16 @@ def read_picture(path: str, frame: int = 0, most: int | None = None) -> tuple[Im
 
 
 def as_jpeg(picture: Image.Image, quality: int, dpi: int = 0) -> bytes:
-    """Leave out the dots per inch if they are 0."""
+    """Encode a picture as JPEG, without a resolution if `dpi` is 0."""
     out = BytesIO()
     picture.save(out, "JPEG", quality=quality, subsampling=0, dpi=(dpi, dpi))
     return out.getvalue()
 
 
 def reduction(full: tuple[int, int], most: float, max_pixels: int) -> int:
-    """Return the factor, 1, 2, 4 or 8, by which a picture can be made smaller while it is decoded.
+    """Return the factor (1, 2, 4 or 8) by which a picture can be reduced while it is decoded.
 
-    `most` is how many pixels its longer side needs, `max_pixels` how many it may have in all.
+    `most` is the number of pixels that the longer side needs, `max_pixels` the number that the picture may have.
     """
     factor = 1
     while factor < STRONGEST_REDUCTION and (
@@ -111,17 +111,17 @@ def reduction(full: tuple[int, int], most: float, max_pixels: int) -> int:
 
 
 def _named_resolution(opened: Image.Image) -> tuple[float, float]:
-    """Return the dots per inch across and down that the picture names, if they make sense, else DEFAULT_DPI."""
+    """Return the dots per inch across and down that the file names if they make sense, otherwise ASSUMED_DPI."""
     found: Any = opened.info.get("dpi", (ASSUMED_DPI,))
     across, down = float(found[0]), float(found[-1])
     if not (20 <= across <= 10_000 and 20 <= down <= 10_000):
         return ASSUMED_DPI, ASSUMED_DPI
-    # Faxes have twice as many dots across; a much larger difference is a mistake.
+    # Faxes have twice as many dots per inch across as down; a much larger difference is a mistake.
     return (across, down) if 1 / OBLONG <= across / down <= OBLONG else (across, across)
 
 
 def _square(picture: Image.Image, oblong: float) -> Image.Image:
-    """Make pixels as wide as high; `oblong` is how many times higher they are."""
+    """Resize a picture so that its pixels become square; `oblong` is the height of a pixel divided by its width."""
     width, height = picture.size
     if abs(oblong - 1) < NEARLY_SQUARE:
         return picture
@@ -144,7 +144,7 @@ _PROFILE_ERRORS: Final = (ImageCms.PyCMSError, OSError, ValueError, TypeError, I
 
 
 def srgb(picture: Image.Image) -> Image.Image:
-    """Convert colours to sRGB by the profile that the picture carries; it may be changed itself."""
+    """Return the picture with its colors converted from its embedded profile to sRGB; the original may be changed."""
     profile = picture.info.get("icc_profile")
     if not profile:
         return picture
@@ -160,11 +160,11 @@ def srgb(picture: Image.Image) -> Image.Image:
             source,
             ImageCms.createProfile("sRGB"),
             outputMode=mode,
-            # So a large one is not in memory twice.
+            # Convert in place if possible, so that a large picture is not in memory twice.
             inPlace=mode == picture.mode,
         )
     except _PROFILE_ERRORS:
-        # The profile does not fit, or Pillow has no LittleCMS: the colours stay as they are.
+        # The profile does not fit, or Pillow has no LittleCMS: the colors stay as they are.
         return picture
     converted = converted or picture
     converted.info.pop("icc_profile", None)
@@ -172,7 +172,7 @@ def srgb(picture: Image.Image) -> Image.Image:
 
 
 def has_other_colors(picture: Image.Image) -> bool:
-    """Check for a profile of colours that look different as sRGB."""
+    """Return whether the picture has a color profile other than sRGB."""
     if not (profile := picture.info.get("icc_profile")):
         return False
     try:
@@ -183,11 +183,11 @@ def has_other_colors(picture: Image.Image) -> bool:
 
 
 def flatten(picture: Image.Image) -> Image.Image:
-    """Convert to grey or colour, white where the picture is transparent."""
+    """Convert to gray or RGB, with white where the picture is transparent."""
     if picture.mode in ("L", "RGB"):
         return picture
     if picture.mode == "F":
-        # The values go up to 1, 255 or 65,535.
+        # Depending on the file, the values go up to 1, 255 or 65,535.
         extrema: Any = picture.getextrema()
         unit = 255.0 if extrema[1] <= 1 else 1.0 if extrema[1] <= 255 else 1 / 256
         return picture.point(lambda value: value * unit).convert("L")
@@ -201,8 +201,8 @@ def flatten(picture: Image.Image) -> Image.Image:
     return flat
 
 
-# A chosen part that differs from the shape by no more than this, as in a photo taken slightly from the side, is
-# stretched to it; of any other the middle is kept.
+# A part chosen by hand whose proportion differs from the wanted shape by at most this, as in a photo taken slightly
+# from the side, is stretched to the shape. Any other picture is cropped to its middle.
 STRETCHABLE = 0.1
 
 
@@ -210,17 +210,17 @@ class Crop(NamedTuple):
     """The shape that pictures are cropped to."""
 
     shape: Size
-    # The shape is turned to each picture's orientation.
+    # Whether the shape is turned to each picture's orientation.
     turns: bool
-    # The most that the longer side of a picture keeps.
+    # Maximum pixels that the longer side of a picture keeps.
     pixels: int
 
 
 class Cut(NamedTuple):
     """The part of a picture that was chosen by hand.
 
-    The picture is turned clockwise first, by `turn` degrees, in a frame that holds all of it; the edges are
-    parts of that frame's width and height.
+    The picture is first turned clockwise by `turn` degrees, in a frame that holds the whole picture. The edges are
+    fractions of the frame's width and height.
     """
 
     left: float
@@ -230,7 +230,7 @@ class Cut(NamedTuple):
     turn: float
 
     def apply(self, picture: Image.Image, size: Size) -> tuple[Image.Image, Size]:
-        """Return the part and its size; `size` is the whole picture's in points."""
+        """Return the part and its size in points; `size` is that of the whole picture."""
         turned = self._turned(picture)
         # Each pixel keeps its size in points.
         unit = size.width / picture.width, size.height / picture.height
@@ -261,9 +261,9 @@ class Cut(NamedTuple):
 def cropped(
     picture: Image.Image, size: Size, crop: Crop, *, chosen: bool = False
 ) -> tuple[Image.Image, Size]:
-    """Keep the middle, or all of a `chosen` picture that has almost this shape already."""
+    """Return the middle of a picture, or all of a `chosen` picture that almost has the shape, and the size of that."""
     shape = crop.shape
-    # A square is neither landscape nor portrait.
+    # A square picture is neither landscape nor portrait, so the shape stays as it is.
     if crop.turns and size.width != size.height and size.is_landscape != shape.is_landscape:
         shape = shape.turned
     factor = min(size.width / shape.width, size.height / shape.height)
@@ -279,7 +279,7 @@ def cropped(
 def _pixel_box(
     picture: Image.Image, first: tuple[float, float], last: tuple[float, float]
 ) -> tuple[int, int, int, int]:
-    """Round to a box of at least one pixel within the picture."""
+    """Round two corners to a box of at least one pixel within the picture."""
     left = min(round(first[0]), picture.width - 1)
     top = min(round(first[1]), picture.height - 1)
     return left, top, max(left + 1, round(last[0])), max(top + 1, round(last[1]))

@@ -1,4 +1,4 @@
-"""Place pages and pictures on sheets of paper, with lines around them, for each layout.
+"""Place pages and pictures on sheets of paper, with frames and cutting lines, for each layout.
 
 Lengths are in points (1/72 inch), y upwards from the bottom left corner.
 """
@@ -29,7 +29,7 @@ class Size(NamedTuple):
 
 
 class Rect(NamedTuple):
-    """x and y are those of the lower left corner."""
+    """A rectangle; x and y are those of its lower left corner."""
 
     x: float
     y: float
@@ -46,7 +46,7 @@ def mm(length: float) -> float:
 
 
 def scaled(size: Size, area: Size, scale: str) -> Size:
-    """`scale` is one of the service's words (fit, fitw, fith, fill, cover, none) or a percentage."""
+    """Return the size of a page in an area; `scale` is fit, fitw, fith, fill, cover, none or a percentage."""
     across, down = area.width / size.width, area.height / size.height
     if scale == "fill":
         return area
@@ -60,21 +60,21 @@ def scaled(size: Size, area: Size, scale: str) -> Size:
 
 
 def aligned(size: Size, area: Rect, align: int = 5) -> Rect:
-    """`align` is 1 to 9, rows from top left to bottom right; 5 is the middle."""
+    """Place a page in an area; `align` counts from 1 (top left) to 9 (bottom right), row by row; 5 is the middle."""
     row, column = divmod(align - 1, 3)
     x = area.x + (area.width - size.width) * column / 2
     y = area.y + (area.height - size.height) * (2 - row) / 2
     return Rect(x, y, size.width, size.height)
 
 
-# The number of a page, from 0, or an empty place.
+# The number of a page, from 0; None for an empty place.
 type Slot = int | None
 
 
 class Item(NamedTuple):
     page: int
     place: Rect
-    # Quarters, counter-clockwise.
+    # Number of quarter turns, counterclockwise.
     turns: int = 0
 
 
@@ -88,13 +88,13 @@ class Grid(NamedTuple):
 
     @property
     def cell_step(self) -> Size:
-        """From one cell to the next."""
+        """The distance from one cell to the next, across and up."""
         return Size(
             (self.area.width + self.gap) / self.columns, (self.area.height + self.gap) / self.rows
         )
 
     def cells(self, *, by_column: bool = False) -> list[Rect]:
-        """In reading order: by rows from the top left, or by columns."""
+        """Return the cells from the top left, row by row or column by column."""
         across, up = self.cell_step
         places = [(row, column) for row in range(self.rows) for column in range(self.columns)]
         if by_column:
@@ -110,7 +110,7 @@ class Grid(NamedTuple):
         ]
 
     def cell_of(self, place: Rect) -> int:
-        """Return the number, from 0 by rows, of the cell that the middle of `place` is in."""
+        """Return the number, from 0 and row by row, of the cell that contains the middle of `place`."""
         if self.columns * self.rows == 1:
             return 0
         column = int((place.x + place.width / 2 - self.area.x) / self.cell_step.width)
@@ -123,24 +123,24 @@ class Sheet:
     """One side of a sheet of paper."""
 
     size: Size
-    # Each is in a cell of `grid`; without one, a single item is anywhere.
+    # Each item is in a cell of `grid`; on a sheet without a grid, a single item may be anywhere.
     items: list[Item] = field(default_factory=list)
     grid: Grid | None = None
-    # Nothing of the items is seen outside of it.
+    # The area in which the items are visible; None for the whole sheet.
     window: Rect | None = None
-    # Thin lines.
+    # Rectangles that are drawn with thin lines.
     frames: list[Rect] = field(default_factory=list)
-    # Dashed lines from a point to another.
+    # Dashed lines, each from one point (x, y) to another.
     cuts: list[tuple[float, float, float, float]] = field(default_factory=list)
-    # Areas with a watermark each; without any, it goes across the sheet.
+    # Areas that get a watermark each; if there are none, one watermark goes across the sheet.
     marked: list[Rect] = field(default_factory=list)
 
 
 class SheetPaper(NamedTuple):
     size: Size
-    # Free at the left and right, and at the top and bottom, of the paper as it is defined.
+    # Margins at the left and right, and at the top and bottom, of the paper as it is defined.
     margin: Size
-    # Free besides at the top and bottom, whatever way the paper lies.
+    # Additional margin for stamps at the top and bottom of the paper as it lies.
     stamped: float = 0.0
 
     def oriented(self, landscape: bool) -> tuple[Size, Rect]:
@@ -153,7 +153,7 @@ class SheetPaper(NamedTuple):
 
 
 def check_room(area: Rect) -> None:
-    """Raise TaskError: paper_too_small, if margins and gaps leave nothing of a paper."""
+    """Raise TaskError: paper_too_small, if margins and gaps leave no room on the paper."""
     if min(area.size) <= 0:
         raise TaskError("paper_too_small")
 
@@ -169,9 +169,10 @@ def _sheet_of_cells(
     upright: bool = False,
     frame: bool = False,
 ) -> Sheet:
-    """Make a sheet with pages as large as they can be in the cells of its grid, turned only if they may be.
+    """Make a sheet with each page as large as its cell of the grid allows; pages are turned only if `may_turn`.
 
-    What is `upright` is turned with its cell, whatever its own shape. Raises TaskError: paper_too_small.
+    If `upright`, pages are turned only where the cell is landscape, whatever their own shape.
+    Raises TaskError: paper_too_small.
     """
     items: list[Item] = []
     for page, cell in zip(pages, grid.cells(by_column=by_column), strict=False):
@@ -185,7 +186,10 @@ def _sheet_of_cells(
 
 
 def padded(starts: list[int], count: int, multiple: int) -> list[Slot]:
-    """Add empty places so that each document begins after a multiple of so many; `starts` are their first pages."""
+    """Return the pages with empty places between them, so that each document begins at a multiple of `multiple`.
+
+    `starts` are the first pages of the documents.
+    """
     slots: list[Slot] = []
     for page in range(count):
         if page in starts:
@@ -195,7 +199,7 @@ def padded(starts: list[int], count: int, multiple: int) -> list[Slot]:
 
 
 GAP: Final = mm(4)
-# For each number of pages on a sheet, columns and rows of the grids to choose from.
+# Columns and rows of the possible grids, by the number of pages on a sheet.
 GRIDS: Final = {
     2: ((1, 2), (2, 1)),
     4: ((2, 2),),
@@ -216,7 +220,7 @@ def several(
 ) -> list[Sheet]:
     """Lay out several pages on each sheet, in the grid in which the first page is largest.
 
-    With None for `landscape`, the pages decide how the sheet lies.
+    If `landscape` is None, the orientation in which the first page is largest is chosen, too.
     """
     choices = [
         (*paper.oriented(is_landscape), columns, rows)
@@ -234,10 +238,10 @@ def several(
 def booklet(sizes: Sequence[Size], *, paper: SheetPaper, side: str, frame: bool) -> Iterator[Sheet]:
     """Lay out a booklet: two pages on each side, to be folded in the middle.
 
-    `side` is front, back or both, which then alternate.
+    `side` is front, back or both; with both, fronts and backs alternate.
     """
     size, area = paper.oriented(landscape=True)
-    # The fold gets the margins of two edges.
+    # At the fold, each page gets the margin of an edge.
     grid = Grid(area, 2, 1, 2 * area.x)
     last = len(sizes) + -len(sizes) % 4 - 1
     for number in range((last + 1) // 2):
@@ -250,7 +254,7 @@ def booklet(sizes: Sequence[Size], *, paper: SheetPaper, side: str, frame: bool)
 
 
 def invoices(sizes: Sequence[Size], *, paper: SheetPaper, frame: bool) -> Iterator[Sheet]:
-    """Lay out two vouchers of any size on each sheet, each filling its half, with a line to cut."""
+    """Lay out two vouchers of any size on each sheet, each filling its half, with a cutting line between them."""
     size, area = paper.oriented(landscape=False)
     grid = Grid(area, 1, 2, 2 * area.y)
     middle = size.height / 2
@@ -269,9 +273,9 @@ def poster(
     landscape: bool | None,
     frame: bool,
 ) -> Iterator[Sheet]:
-    """Spread each page over columns × rows sheets, row by row; only their margins stay free.
+    """Spread each page over columns × rows sheets, row by row; only the sheets' margins stay free.
 
-    All sheets have the orientation that is best for the first page, as a job can have only one.
+    All sheets have the orientation that is best for the first page, since a job can have only one orientation.
     """
     ways = _orientations(landscape)
     for page, shape in enumerate(sizes):
@@ -307,23 +311,23 @@ def single(sizes: Sequence[Size], slots: Sequence[Slot]) -> Iterator[Sheet]:
         yield Sheet(size, items=items)
 
 
-def _orientations(landscape: bool | None) -> tuple[bool, ...]:  # how a sheet may lie
+def _orientations(landscape: bool | None) -> tuple[bool, ...]:  # the values of is_landscape to try
     return (False, True) if landscape is None else (landscape,)
 
 
 def _enlargement(shape: Size, area: Rect, columns: int, rows: int) -> float:
-    """Return the enlargement of a page in a cell of a grid."""
+    """Return the factor by which a page is enlarged in a cell of a grid."""
     cell = Grid(area, columns, rows, GAP).cells()[0]
     return scaled(shape, cell.size, "fit").width / shape.width
 
 
-# ISO/IEC 7810 ID-1, which ID and bank cards have.
+# ISO/IEC 7810 ID-1, the size of ID and bank cards.
 CARD: Final = Size(mm(85.6), mm(54))
 CARD_GAP: Final = mm(20)
 PHOTO_GAP: Final = mm(3)
-# A photo fills a paper that differs from its size by no more than this.
+# A photo whose size differs from the size of the paper by at most this fills the paper.
 SAME_SIZE: Final = mm(2)
-# Most photos with which a sheet is filled; nobody cuts out more.
+# Maximum number of copies of a photo that fill a sheet; nobody cuts out more.
 FULL: Final = 100
 
 
@@ -345,7 +349,7 @@ def cards(sizes: Sequence[Size], *, paper: SheetPaper, frame: bool) -> Iterator[
 
 
 def photo_shape(photo: Size | None, paper: SheetPaper) -> Size:
-    """Return the upright size of a photo; with None it is what the margins leave of the paper.
+    """Return the portrait size of a photo; None stands for the area that the margins leave of the paper.
 
     Raises TaskError: paper_too_small.
     """
@@ -365,10 +369,10 @@ def photos(
     paper: SheetPaper,
     frame: bool,
 ) -> Iterator[Sheet]:
-    """Lay out each photo `count` times, as many on a sheet as have room; 0 fills a sheet with each.
+    """Lay out each photo `count` times, as many on a sheet as fit; if `count` is 0, each photo fills a sheet.
 
-    With None for `photo`, each is as large as the paper. Sheets of `upright` ones are landscape if more of them fit so.
-    Raises TaskError: paper_too_small, too_many_pages.
+    If `photo` is None, each photo is as large as the paper within its margins. If `upright`, photos are not turned, and
+    sheets are landscape if more photos fit on landscape sheets. Raises TaskError: paper_too_small, too_many_pages.
     """
     size, area = paper.oriented(landscape=False)
     shape = photo_shape(photo, paper)
@@ -376,7 +380,7 @@ def photos(
     if photo is None or off <= SAME_SIZE:
         grid = Grid(aligned(shape, Rect(0, 0, *size)), 1, 1, 0.0)
     else:
-        # Photos that are turned on a portrait sheet are upright on a landscape one.
+        # Upright photos are not turned on a portrait sheet; a landscape sheet is tried instead.
         ways = [(*paper.oriented(landscape), shape) for landscape in (False, True)]
         ways = ways if upright else [(size, area, shape), (size, area, shape.turned)]
         choices = [(sheet, _grid(room, turned)) for sheet, room, turned in ways]
@@ -394,8 +398,8 @@ def photos(
 
 
 def _grid(area: Rect, shape: Size) -> Grid:
-    """Center as many cells of this shape as an area has room for; a grid without columns if it has none."""
-    # A rounding error must not cost a place.
+    """Return a centered grid of as many cells of this shape as fit into an area; 0 columns if no cell fits."""
+    # The 0.01 keeps a rounding error from losing a column or row.
     columns = int((area.width + PHOTO_GAP + 0.01) / (shape.width + PHOTO_GAP))
     rows = int((area.height + PHOTO_GAP + 0.01) / (shape.height + PHOTO_GAP))
     if columns < 1 or rows < 1:

@@ -1,8 +1,8 @@
-"""Run tasks on PDF files in a process of its own, which a bad file may crash.
+"""Run tasks on PDF files and pictures in a process of its own, so that a bad file can crash only this process.
 
-Requests come on stdin and answers go to stdout, each a JSON object after its length (4 bytes,
-big-endian). A request names its `task`; the answer has the task's result, or `error`.
-The process ends when stdin does, and when a limit of memory or time is reached.
+Requests arrive on stdin and answers go to stdout; each is a JSON object after its length (4 bytes, big-endian). A
+request names its `task`; the answer has the task's result, or `error`. The process ends when stdin is closed, when a
+task takes ALARM_SECONDS, and if a library crashes because MEMORY is used up.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 
 
 class TaskError(Exception):
-    """A task that cannot be done; `reason` becomes the answer's `error`."""
+    """The task cannot be done; `reason` becomes the answer's `error`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -25,23 +25,24 @@ class TaskError(Exception):
 
 
 MESSAGE_LENGTH: Final = struct.Struct(">I")
-# Bytes of a request; the process ends on a longer one.
+# Bytes that a request may have; a longer request ends the process.
 MAX_REQUEST: Final = 64 * 1024
-# Private memory of the process in bytes, far above what a document usually takes.
+# Bytes of private memory that the process may take, far more than a document usually needs.
 MEMORY: Final = 384 * 1024 * 1024
-# The client gives up earlier; this ends a process whose client was killed.
+# Seconds that a task may take before the process ends. Clients give up earlier: this is for a client that was killed.
 ALARM_SECONDS: Final = 60
-# After this a long task answers how far it is, so that others get their turn; a page that was begun is finished.
+# Seconds after which a long task finishes its current page and answers how far it is, so that other tasks get their
+# turn.
 WORKER_TURN_SECONDS: Final = 5.0
-# Twenty documents may be laid out together, each with some temporary files.
+# Maximum number of open files: twenty documents may be laid out together, each with a few temporary files.
 OPEN_FILES: Final = 128
-# Pages of all documents that are laid out together, and sheets made of them.
+# Maximum number of pages of all documents that are laid out together, and of the sheets made of them.
 MAX_SOURCE_PAGES: Final = 2000
-# Pixels of a scanned page, read or made: A4 at 600 dpi has 35 million, which take 140 MB in colour.
+# Maximum pixels of a scanned page, before and after it is changed: A4 at 600 dpi has 35 million, 140 MB in color.
 MAX_SCAN_PIXELS: Final = 36_000_000
 FONT_SUFFIXES: Final = (".ttf", ".ttc", ".otf")
 
-# By task, its module beside this one and the function there.
+# The module of this package and the function in it, by the name of the task.
 TASKS: Final = {
     "check": ("picture_completeness", "check_picture"),
     "check_pdf": ("pdf_completeness", "check_pdf"),
@@ -58,13 +59,13 @@ TASKS: Final = {
 
 
 def main(site: str) -> None:
-    """Answer requests until stdin ends; `site` is the folder with PDFium's package."""
+    """Answer requests until stdin is closed; `site` is the folder that contains PDFium's package."""
     _limit()
     sys.path.append(site)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    # What a library prints must not get between the answers.
+    # Output of a library must not mix with the answers.
     os.dup2(2, 1)
-    # Where PDFium does not run, pictures can be checked all the same.
+    # Even where PDFium does not run, pictures can be checked.
     write_answer(answers, {"ready": True, "pdfium": _task("count") is not None})
     while (request := read_request(requests)) is not None:
         signal.alarm(ALARM_SECONDS)
@@ -100,7 +101,10 @@ def write_answer(file: BinaryIO, answer: dict[str, Any]) -> None:
 
 
 def _task(name: str) -> Callable[[dict[str, Any]], dict[str, Any] | None] | None:
-    """Import a task's module only now: a preview does not wait for the others. None where a library does not run."""
+    """Return the function of a task; None if a library that it needs does not run on this system.
+
+    The task's module is imported only now, so that a preview does not wait for the other modules.
+    """
     module, function = TASKS[name]
     try:
         return getattr(importlib.import_module(f"{__package__}.{module}"), function)  # type: ignore[no-any-return]

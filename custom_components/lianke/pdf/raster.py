@@ -1,7 +1,7 @@
 """Decode the raster formats of printers, PWG Raster (PWG 5102.4) and Apple's URF, page by page.
 
-Memory is bounded by a window of the file and some rows. Every function raises TaskError: damaged when
-the file ends too early or contradicts itself, unsupported for colours and sizes that are not taken.
+Only a window of the file and some rows are in memory. Every function raises TaskError: damaged if the file ends too
+early or contradicts itself, unsupported for colors and sizes that are not accepted.
 """
 
 from collections.abc import Iterator
@@ -16,20 +16,20 @@ from .writer import OBJECTS_A_PAGE, PagePicture, PdfWriter, packed
 
 PWG_SYNC: Final = b"RaS2"
 URF_SYNC: Final = b"UNIRAST\0"
-# A2 at 600 dpi has 9,921 × 14,031.
+# Maximum pixels along each side of a page; A2 at 600 dpi has 9,921 × 14,031.
 MAX_SIDE_PIXELS: Final = 20_000
-# Dots per inch of a page.
+# Minimum and maximum dots per inch of a page.
 MIN_RASTER_DPI: Final = 72
 MAX_RASTER_DPI: Final = 1200
-# Bytes of the file that are in memory, besides a row.
+# Bytes of the file that are in memory, in addition to one row.
 WINDOW: Final = 1024 * 1024
-# Bytes of rows that are handed over together.
+# Bytes of rows that are yielded together.
 BATCH: Final = 256 * 1024
 
 _PWG_HEADER: Final = 1796
 _PWG_RESOLUTION: Final = struct.Struct(">II")
 _PWG_NUMBERS: Final = struct.Struct(">IIIIIIII")
-# By the bits of a pixel, the numbers of the colour spaces that are read: grey, then colours.
+# The numbers of the accepted color spaces, by the bits of a pixel: 8 for gray, 24 for color.
 _PWG_SPACES: Final = {8: (18,), 24: (1, 19, 20)}
 _URF_HEADER: Final = 32
 _URF_NUMBERS: Final = struct.Struct(">III")
@@ -39,10 +39,10 @@ _END_OF_LINE: Final = 128
 
 
 class RasterReader:
-    """Reads the pages of a raster file in order; each page's rows are read before the next page."""
+    """Reads the pages of a raster file in order; the rows of a page must be read before the next page."""
 
     def __init__(self, file: BinaryIO, position: int = 0) -> None:
-        """`position` is an earlier reader's, to go on after its last page; 0 begins with the file's mark."""
+        """`position` is that of an earlier reader, to continue after its last page; 0 is the beginning of the file."""
         self._file = file
         file.seek(0)
         mark = file.read(len(URF_SYNC))
@@ -63,7 +63,7 @@ class RasterReader:
         return self._start + self._at
 
     def next_page(self) -> PagePicture | None:
-        """None behind the last one."""
+        """Return the next page; None after the last page."""
         length = _URF_HEADER if self._is_urf else _PWG_HEADER
         self._fill(length)
         if self._at == len(self._window):
@@ -77,7 +77,7 @@ class RasterReader:
     def rows(self, page: PagePicture) -> Iterator[bytes]:
         """Yield the pixels of a page, some rows at a time."""
         size = page.width * page.pixel_bytes
-        # The longest encoding of a row has a byte for each pixel, besides the pixel.
+        # The longest encoding of a row has one more byte for each pixel.
         most = size + page.width + 2
         left = page.height
         batch = bytearray()
@@ -101,7 +101,7 @@ class RasterReader:
             yield bytes(batch)
 
     def _row(self, at: int, page: PagePicture) -> bytes:
-        """Decode the row that begins at a place in the window."""
+        """Decode the row that begins at position `at` of the window."""
         data, step = self._window, page.pixel_bytes
         size = page.width * step
         row = bytearray()
@@ -126,7 +126,7 @@ class RasterReader:
         return bytes(row)
 
     def _fill(self, wanted: int) -> None:
-        """Read until the window has so many bytes left, or all that there are."""
+        """Read until the window has `wanted` bytes left, or until the end of the file."""
         if len(self._window) - self._at >= wanted:
             return
         self._start += self._at
@@ -167,21 +167,22 @@ def _bounded_page(
     )
 
 
-# Pages of a job.
+# Maximum number of pages of a job.
 MAX_RASTER_PAGES: Final = 500
-# 280 pages of A4 at 600 dpi, each of which may take only a few bytes of the file.
+# Maximum pixels of all pages of a job: 280 pages of A4 at 600 dpi. A page may take only a few bytes of the file.
 MAX_JOB_PIXELS: Final = 10_000_000_000
-# In 0.01 mm; devices round up, or draw a little beyond the edge.
+# In 0.01 mm: an inch, and by how much a page may exceed its paper, since devices round up or draw beyond the edge.
 _INCH: Final = 2540
 _SLACK: Final = 500
 
 
 def convert(request: dict[str, Any]) -> dict[str, Any]:
-    """Add pages of the raster file `path` to the PDF file `target`, which has at most `limit` bytes.
+    """Add pages of the raster file `path` to the PDF file `target` of at most `limit` bytes, until the turn is over.
 
-    `position` is where to go on in the raster file, `objects` are the places of the PDF's objects written so far,
-    `pixels` is how many its pages have: 0, [] and 0 at first, then as in the last answer. Each page must fit on one of
-    `papers`, widths and heights in 0.01 mm. The answer also has `pages` once the PDF is complete.
+    `position` is where to continue in the raster file, `objects` are the positions of the objects written to the PDF so
+    far, and `pixels` is the number of pixels of its pages. They are 0, [] and 0 at first, then as in the last answer.
+    Each page must fit on one of `papers`, pairs of width and height in 0.01 mm. Once the PDF is complete, the answer
+    also has the number of its `pages`.
     Raises TaskError: damaged, unsupported, too_large, raster_too_large, disk.
     """
     papers: list[list[int]] = request["papers"]
@@ -214,7 +215,7 @@ def convert(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fits(page: PagePicture, papers: list[list[int]]) -> bool:
-    """Compare with papers in 0.01 mm, upright and turned."""
+    """Return whether a page fits on one of the papers (in 0.01 mm), upright or turned."""
     width, height = (
         pixels / dpi * _INCH
         for pixels, dpi in ((page.width, page.across_dpi), (page.height, page.along_dpi))

@@ -1,6 +1,6 @@
-"""Straighten, cut, resize and decolour pages of scans, and join them to one PDF.
+"""Straighten, cut and resize pages of scans, make them gray or black and white, and join them into one PDF.
 
-A page is decoded once, and drawn anew a band at a time: nothing as large as these two is in memory besides.
+A page is decoded once and redrawn band by band, so that no third picture of its size is in memory.
 """
 
 from io import BytesIO
@@ -26,17 +26,17 @@ from .plan import MM_PER_INCH, Size
 from .process import MAX_SCAN_PIXELS, TaskError
 from .writer import PagePicture, PdfWriter, packed
 
-# Pages of a PDF.
+# Maximum number of pages that are joined into one PDF.
 MAX_JOINED: Final = 500
 SCAN_QUALITY: Final = 90
-# Of a PDF's pages, which have none.
+# Dots per inch at which pages of a PDF are drawn by default, since they have no resolution of their own.
 PDF_SCAN_DPI: Final = 300
-# Of pages whose width nobody knows.
+# Assumed width in mm of pages whose width is unknown.
 WIDTH_MM: Final = 210
 _PART_BYTES: Final = 256 * 1024
-# A picture's resolution is believed if the page is then between these parts of the scanner's width wide.
+# A resolution that a picture names is believed if the page is then between these fractions of the scanner's width wide.
 _BELIEVED: Final = (0.6, 1.1)
-# Comment in pictures made here, also of parts of pages: their resolution is true.
+# JPEG comment in pictures that are made here: their resolution is always believed, even for a part of a page.
 _MADE_HERE: Final = b"true size"
 _USUAL_DPI: Final = (75, 100, 150, 200, 240, 300, 400, 600, 1200)
 _NEARLY: Final = 0.05
@@ -48,10 +48,11 @@ _BLACK_BELOW: Final = 128
 def scan_page(request: dict[str, Any]) -> None:
     """Write a page of a scan to the new JPEG file `target`, of at most `limit` bytes.
 
-    It is page `page`, from 0, of `path`, a PDF with `is_pdf`, else a picture. A picture without a credible resolution
-    counts as wide as the scanner: `width` in mm, by default A4. The page is straightened with `straighten`, then cut by
-    `cut`, the fields of a Cut; of that, `region` is left: left, top, width and height in mm. `dpi` is the resolution
-    wanted, by default the page's own; `color` is color, gray, or mono, which is black and white.
+    The page has the number `page`, from 0, in the file `path`: a PDF if `is_pdf`, otherwise a picture. A picture
+    without a credible resolution is assumed to be as wide as the scanner: `width` in mm, by default A4. With
+    `straighten`, the page is straightened; then it is cut to `cut`, the fields of a Cut. `region` selects a part of the
+    result: left, top, width and height in mm. `dpi` is the wanted resolution, by default the page's own. `color` is
+    color, gray, or mono (black and white).
     Raises TaskError: damaged, image_damaged, image_too_large, too_large, disk.
     """
     mode = _MODES[request["color"]]
@@ -85,7 +86,7 @@ def _read_page(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
         full = found.width
         dpi = _believed_resolution(found, found.width, request.get("width") or WIDTH_MM)
         if _is_plain(found):
-            # Decode no more pixels than are wanted, and no colour for grey.
+            # Decode no more pixels than needed, and no color if gray is wanted.
             most = max(found.size) * (dpi_wanted or dpi) / dpi
             factor = reduction(found.size, most, MAX_SCAN_PIXELS)
             found.draft(
@@ -115,9 +116,9 @@ def _read_pdf(
 
 
 def _is_plain(found: Image.Image) -> bool:
-    """Check for an upright JPEG in grey or the usual colours.
+    """Return whether a picture is an upright JPEG in gray or sRGB.
 
-    One that is too large to have its colours changed passes with any.
+    A JPEG that is too large to be converted to sRGB may have any colors.
     """
     plain = found.format == "JPEG" and found.mode in ("L", "RGB")
     is_large = found.width * found.height > MAX_PICTURE_PIXELS
@@ -129,16 +130,16 @@ def _is_plain(found: Image.Image) -> bool:
 
 
 def _believed_resolution(found: Image.Image, pixels: int, width_mm: float) -> float:
-    """Return the dots per inch that the picture names if they make sense, else those of one as wide as the scanner.
+    """Return the dots per inch that the picture names if they make sense, otherwise those of a page `width_mm` wide.
 
-    `pixels` is its width once it is upright.
+    `pixels` is the width of the upright picture.
     """
     said = found.info.get("dpi", (0,))[0]
     width = pixels / (width_mm / MM_PER_INCH)
     least, most = _BELIEVED
     if said and (found.info.get("comment") == _MADE_HERE or least <= width / said <= most):
         return float(said)
-    # The glass is a little wider than the paper that a scanner is made for.
+    # The glass is slightly wider than the paper that a scanner is made for, so take a usual resolution that is near.
     usual = min(_USUAL_DPI, key=lambda dpi: abs(width - dpi))
     return usual if abs(width / usual - 1) <= _NEARLY else width
 
@@ -149,7 +150,7 @@ def _drawn(
     size: tuple[int, int],
     mode: str,
 ) -> Image.Image:
-    """Resize a part of a picture; what is beyond the picture becomes white."""
+    """Resize a part of a picture; the area beyond the picture becomes white."""
     if size[0] * size[1] > MAX_SCAN_PIXELS:
         raise TaskError("image_too_large")
     across, down = size[0] / (part[2] - part[0]), size[1] / (part[3] - part[1])
@@ -170,21 +171,21 @@ def _drawn(
     return made
 
 
-# Degrees by which a page may lie askew; what seems more is no mistake.
+# Maximum degrees by which a page is straightened; a larger slant is assumed to be intended.
 STEEPEST: Final = 5.0
 _SKEW_PIXELS: Final = 800
-# How much better lines must stand out for a page to be turned at all.
+# The factor by which lines must stand out better after turning for the page to be turned at all.
 _BETTER: Final = 1.05
 
 
 def skew(picture: Image.Image) -> float:
-    """Return the degrees, clockwise, by which a page must be turned for its lines to be level; 0 where it has none."""
+    """Return the degrees by which a page must be turned clockwise to make its lines level; 0 if it has no lines."""
     factor = max(1.0, max(picture.size) / _SKEW_PIXELS)
     size = (max(1, round(picture.width / factor)), max(1, round(picture.height / factor)))
     small = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L")
 
     def clarity(degrees: float) -> int:
-        """Return how much rows differ from their neighbours."""
+        """Return how much rows differ from their neighbors after such a turn."""
         rows = _turned(small, degrees).resize((1, size[1]), Image.Resampling.BOX).tobytes()
         return sum((one - other) ** 2 for one, other in pairwise(rows))
 
@@ -201,10 +202,11 @@ def _turned(picture: Image.Image, degrees: float) -> Image.Image:
 
 
 def join_scans(request: dict[str, Any]) -> None:
-    """Join the JPEG and PNG files `paths`, each a page, to the new PDF file `target`, of at most `limit` bytes.
+    """Join the JPEG and PNG files `paths`, one page each, into the new PDF file `target`, of at most `limit` bytes.
 
-    Upright JPEGs in grey or colour stay as they are, others become such. A page's size follows from its resolution if
-    that makes sense; with `mono` it becomes black and white, which takes a tenth of the space.
+    Upright JPEGs in gray or sRGB are copied as they are; other pictures are converted to such JPEGs. A page's size
+    follows from the picture's resolution if that makes sense. With `mono`, pages become black and white, which takes a
+    tenth of the space.
     Raises TaskError: image_damaged, image_too_large, too_many_pages, too_large, disk.
     """
     if not 0 < len(request["paths"]) <= MAX_JOINED:

@@ -1,4 +1,4 @@
-"""Draw on sheets: frames, lines to cut, stamps, and watermarks as outlines of their letters."""
+"""Draw marks on sheets: frames, cutting lines, stamps, and watermarks as outlines of their letters."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,22 +19,22 @@ import pypdfium2
 from .plan import Rect, Sheet, Size, mm
 from .process import FONT_SUFFIXES, TaskError
 
-# Fonts for a watermark: bytes of one, how many are looked at, and how many of them are opened.
+# Fonts for a watermark: maximum bytes of a font, number of fonts that are ranked, and number of those that are opened.
 MAX_FONT_BYTES: Final = 64 * 1024 * 1024
 MAX_FONTS: Final = 2000
 MAX_FONTS_TRIED: Final = 5
-# Parts of fonts' file names, the best first: fonts with Chinese characters, and fonts with many others.
+# Parts of the file names of fonts, the best first: fonts with Chinese characters, and fonts with many other characters.
 _FONTS: Final = json.loads(Path(__file__).with_name("fonts.json").read_text("utf-8"))
 _CHINESE_FONT_FILES: Final[list[str]] = _FONTS["chinese"]
 _OTHER_FONT_FILES: Final[list[str]] = _FONTS["others"]
-# The first code of Chinese, Japanese and Korean.
+# The first code point of Chinese, Japanese and Korean characters.
 FIRST_EASTERN: Final = 0x2E80
-# No font has this character, so a font draws for it what it draws for every missing one.
+# No font has this character, so each font draws its sign for missing characters.
 NO_CHARACTER: Final = 0xFFFE
 CAP_HEIGHT: Final = 0.72
-# Unicode's direction of letters that are written from right to left, but not joined.
+# Unicode's bidirectional class of letters that are written from right to left and are not joined.
 RIGHT_TO_LEFT: Final = "R"
-# Categories of characters that are drawn upon another, as in Arabic, Thai and Devanagari, or that show nothing.
+# Categories of characters that are drawn on another character, as in Arabic, Thai and Devanagari, or are invisible.
 JOINED: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Cc", "Cs", "Co", "Cn"})
 BRACKETS: Final = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
@@ -47,7 +47,7 @@ class _Point(NamedTuple):
 
 
 class Lettering:
-    """A text as outlines, at a font size of 1."""
+    """The outlines of a text at a font size of 1."""
 
     def __init__(self, text: str, font: Any) -> None:
         self.width = 0.0
@@ -64,7 +64,7 @@ class Lettering:
             raise TaskError("no_font")
 
     def path(self) -> bytes:
-        """Write the outlines as path operators of PDF."""
+        """Return the outlines as path operators of PDF."""
         raw = pypdfium2.raw
         drawn: list[bytes] = []
         curve: list[float] = []
@@ -85,12 +85,12 @@ class Lettering:
 
 @lru_cache(maxsize=8)
 def lettering(text: str, folders: tuple[str, ...]) -> Lettering:
-    """Draw a text as outlines, with a font from these folders and their subfolders.
+    """Return the outlines of a text, in Helvetica or in a font from these folders and their subfolders.
 
-    Raises TaskError: no_font where none has all characters, no_letters for emoji and for letters that are joined.
+    Raises TaskError: no_font if no font has all characters, no_letters for emoji and for letters that are joined.
     """
     text = left_to_right(unicodedata.normalize("NFC", " ".join(text.split())))
-    # PDFium loads a font into a document, so this one is only for that.
+    # PDFium loads fonts only into a document, so an empty document is made for them.
     with pypdfium2.PdfDocument.new() as scratch:
         standard = pypdfium2.raw.FPDFText_LoadStandardFont(scratch, b"Helvetica-Bold")
         with _closed(standard) as font:
@@ -108,7 +108,7 @@ def lettering(text: str, folders: tuple[str, ...]) -> Lettering:
 
 
 def _is_western(text: str) -> bool:
-    """Check for the characters that the fonts of every PDF program have."""
+    """Return whether the text has only characters that the standard fonts of every PDF program have."""
     try:
         text.encode("cp1252")
     except UnicodeEncodeError:
@@ -117,20 +117,21 @@ def _is_western(text: str) -> bool:
 
 
 def left_to_right(text: str) -> str:
-    """Put the characters in order from left to right, as they are seen. Raises TaskError: no_letters."""
+    """Return the characters in the order in which they appear from left to right. Raises TaskError: no_letters."""
     for letter in text:
         kind = unicodedata.category(letter)
         if (
             kind in JOINED
             or unicodedata.bidirectional(letter) == "AL"
-            # Emoji: their fonts have pictures.
+            # Fonts have pictures of emoji instead of outlines.
             or (ord(letter) > 0xFFFF and kind != "Lo")
         ):
             raise TaskError("no_letters")
     kinds = [unicodedata.bidirectional(letter) for letter in text]
     if RIGHT_TO_LEFT not in kinds:
         return text
-    # Runs of one direction. A sign without one joins its neighbours if both have the same, else the base direction.
+    # Split the text into runs of one direction. A sign without a direction takes that of its neighbors if they agree,
+    # otherwise the base direction.
     strong = [kind for kind in kinds if kind in ("L", RIGHT_TO_LEFT)]
     base = strong[0]
     ways = [kind if kind in ("L", RIGHT_TO_LEFT) else "L" if kind == "EN" else "" for kind in kinds]
@@ -152,7 +153,7 @@ def left_to_right(text: str) -> str:
 
 @contextmanager
 def _closed(font: Any) -> Iterator[Any]:
-    """Close an open font at the end, as it takes more memory than its file; it may be None."""
+    """Close a font at the end, since an open font takes more memory than its file; `font` may be None."""
     try:
         yield font
     finally:
@@ -161,19 +162,19 @@ def _closed(font: Any) -> Iterator[Any]:
 
 
 def _load(document: Any, data: bytes) -> Any:
-    """None if the data is no font."""
+    """Load a font into a document; None if the data is no font."""
     raw = pypdfium2.raw
     return raw.FPDFText_LoadFont(
         document,
         (ctypes.c_uint8 * len(data)).from_buffer_copy(data),
         len(data),
         raw.FPDF_FONT_TRUETYPE,
-        True,  # PDFium's own signature
+        True,  # a CID font: not limited to 256 characters
     )
 
 
 def likely_fonts(folders: tuple[str, ...], text: str) -> list[Path]:
-    """List the fonts, the likeliest to have the characters of a text first."""
+    """List the fonts in these folders, those most likely to have the characters of a text first."""
     preferred = (
         _CHINESE_FONT_FILES if any(ord(one) >= FIRST_EASTERN for one in text) else _OTHER_FONT_FILES
     )
@@ -191,7 +192,7 @@ def _walk(folders: tuple[str, ...]) -> Iterator[Path]:
         for parent, _, names in os.walk(folder):
             for name in names:
                 path = Path(parent, name)
-                # A link may lead nowhere.
+                # A link may be broken.
                 if path.suffix.lower() not in FONT_SUFFIXES or not path.is_file():
                     continue
                 if path.stat().st_size <= MAX_FONT_BYTES:
@@ -203,9 +204,10 @@ def _has_all(font: Any, text: str) -> bool:
 
 
 def _code(font: Any, letter: str) -> int:
-    """Choose the code by which PDFium finds a character in a font.
+    """Return the code point by which PDFium finds a character in a font.
 
-    Of characters that share a glyph it finds only the last: in Noto Sans CJK not 北, but its twin for old Korean texts.
+    Of several characters that share a glyph, PDFium finds only the last. In Noto Sans CJK it does not find 北 (U+5317),
+    but the compatibility character U+F963.
     """
     codes = [ord(letter), *_twins().get(letter, [])]
     return next((code for code in codes if _is_drawn(font, code)), codes[0])
@@ -218,7 +220,7 @@ def _is_drawn(font: Any, code: int) -> bool:
 
 @lru_cache(maxsize=1)
 def _twins() -> dict[str, list[int]]:
-    """Map characters to those that Unicode has only for compatibility with them."""
+    """Map each character to the code points of its compatibility characters."""
     twins: dict[str, list[int]] = {}
     for code in (*range(0x2E80, 0x2FE0), *range(0xF900, 0xFB00), *range(0x2F800, 0x2FA20)):
         if (letter := unicodedata.normalize("NFKC", chr(code))) != chr(code):
@@ -227,7 +229,7 @@ def _twins() -> dict[str, list[int]]:
 
 
 def _outline(font: Any, letter: int) -> list[_Point]:
-    """Return nothing where the font has no outline of the character."""
+    """Return the outline of a character; empty if the font has none."""
     raw = pypdfium2.raw
     glyph = raw.FPDFFont_GetGlyphPath(font, letter, 1.0)
     if not glyph:
@@ -253,23 +255,23 @@ LINE_GREY: Final = 150 / 255
 WATERMARK_GREY: Final = 90 / 255
 DASH_LENGTH: Final = 4.0
 STAMP_SIZE: Final = 9.0
-# Widths of a stamp's characters in Helvetica, as parts of their height.
+# Widths of a stamp's characters in Helvetica, as fractions of the font size.
 _DIGIT: Final = 0.556
 _WIDTHS: Final = {" ": 0.278, "/": 0.278, "-": 0.333}
-# Smaller letters cannot be read.
+# Minimum font size of a stamp in points: smaller letters cannot be read.
 SMALLEST_STAMP: Final = 6.0
 STAMP_MARGIN: Final = mm(6)
-# What stamps take at the top and the bottom of a sheet, besides its margins.
+# Height that stamps take at the top and at the bottom of a sheet, in addition to its margins.
 STAMP_ROOM: Final = mm(7)
 # Height in points of a page on which stamps have STAMP_SIZE: A4.
 USUAL_HEIGHT: Final = 842
-# A watermark is this part of its area's diagonal long, and at most this part of its height high.
+# The length of a watermark as a fraction of its area's diagonal, and its maximum height as a fraction of the area's.
 WATERMARK_PART: Final = 0.8
 WATERMARK_HEIGHT: Final = 0.22
 
 
 def lines(sheet: Sheet) -> bytes:
-    """Return operators that draw the frames and cuts of a sheet."""
+    """Return operators that draw the frames and cutting lines of a sheet."""
     drawn = [b"%f %f %f %f re S" % frame for frame in sheet.frames]
     cuts = [b"%f %f m %f %f l" % cut for cut in sheet.cuts]
     cuts = [b"[%f %f] 0 d" % (DASH_LENGTH, DASH_LENGTH), *cuts, b"S"] if cuts else []
@@ -281,22 +283,22 @@ def lines(sheet: Sheet) -> bytes:
 
 
 class Watermark:
-    """A text across areas of sheets, which the document contains once."""
+    """A text that is drawn across areas of sheets; the document contains its outlines once."""
 
     def __init__(self, pdf: Pdf, letters: Lettering, opacity: int) -> None:
         """`opacity` is in percent."""
         self._width = letters.width
         self._look = pdf.make_indirect(Dictionary(Type=Name.ExtGState, ca=opacity / 100))
         content = b"%f %f %f rg\n" % ((WATERMARK_GREY,) * 3) + letters.path() + b"f"
-        # Letters may reach beyond their width, and below the line.
+        # Letters may reach beyond their width, and below the baseline.
         box = Array([-2, -2, letters.width + 2, 3])
         self._form = Stream(pdf, content, Type=Name.XObject, Subtype=Name.Form, BBox=box)
 
     def drawn(self, page: Page, area: Rect) -> bytes:
-        """Return operators that draw it from the lower left to the upper right of an area of a page."""
+        """Return operators that draw the watermark from the lower left to the upper right of an area of a page."""
         angle = math.atan2(area.height, area.width)
         length = math.hypot(area.width, area.height) * WATERMARK_PART
-        # The height is limited, since a line of letters is as high at its ends, in the corners, as in the middle.
+        # The height is limited, since the text is as high at its ends, in the area's corners, as in the middle.
         size = min(length / self._width, area.height * WATERMARK_HEIGHT)
         cos, sin = math.cos(angle) * size, math.sin(angle) * size
         middle = (self._width / 2, CAP_HEIGHT / 2)
@@ -310,10 +312,10 @@ class Watermark:
 
 
 class Stamps:
-    """Writes the date and the number of the page on sheets, as text."""
+    """Writes the date and the page number on sheets, as text."""
 
     def __init__(self, pdf: Pdf, *, date: str | None, of: int | None) -> None:
-        """`date` is digits and dashes, `of` the number of pages; None leaves either out."""
+        """`date` has only digits and dashes, `of` is the number of pages; None leaves out the stamp."""
         self._font = pdf.make_indirect(
             Dictionary(
                 Type=Name.Font,
@@ -326,14 +328,14 @@ class Stamps:
         self._of = of
 
     def drawn(self, page: Page, size: Size, number: int) -> bytes:
-        """Return operators that write `number`, counted from 0, at the bottom, and the date at the top right."""
+        """Return operators that write the page number, `number` + 1, at the bottom, and the date at the top right."""
         factor = size.height / USUAL_HEIGHT
         margin = STAMP_MARGIN * factor
         room = size.width - 2 * margin
         font = str(page.add_resource(self._font, Name.Font))
 
         def fitting(text: str) -> tuple[float, float]:
-            """Return the height of the letters and the width of the text."""
+            """Return the font size with which a text fits, and the width of the text."""
             width = sum(_WIDTHS.get(letter, _DIGIT) for letter in text)
             height = min(max(STAMP_SIZE * factor, SMALLEST_STAMP), room / width)
             return height, width * height

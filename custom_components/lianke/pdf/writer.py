@@ -1,4 +1,4 @@
-"""Write PDF files whose pages are pictures, piece by piece, without a whole one in memory."""
+"""Write PDF files whose pages are pictures, piece by piece, so that no whole picture is in memory."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,21 +9,22 @@ import zlib
 from .process import TaskError
 
 _HEAD: Final = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
-# Objects: 1 is the catalog, 2 the page tree; then for each page a picture, its length, its content and the page.
+# Object 1 is the catalog, object 2 the page tree. Each page then has four objects: a picture, the picture's length, the
+# content and the page.
 _FIRST: Final = 3
 OBJECTS_A_PAGE: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PagePicture:
-    # In pixels.
+    # Size in pixels.
     width: int
     height: int
     across_dpi: float
     along_dpi: float
     is_color: bool
     bits: int = 8
-    # The PDF filter of its data.
+    # The PDF filter that decodes the data.
     packing: bytes = b"FlateDecode"
 
     @property
@@ -43,7 +44,7 @@ class PdfWriter:
     """Appends to a PDF file of at most `limit` bytes. Raises TaskError: too_large, and OSError."""
 
     def __init__(self, file: BinaryIO, objects: list[int], limit: int) -> None:
-        """`objects` are the places of the objects in the file; new ones are added to it."""
+        """`objects` are the positions of the pages' objects in the file; those of new objects are appended."""
         self._file = file
         self._objects = objects
         self._limit = limit
@@ -52,11 +53,11 @@ class PdfWriter:
             self._write(_HEAD)
 
     def add_page(self, page: PagePicture, data: Iterable[bytes]) -> None:
-        """Write a page that a picture fills; `data` is its data, packed as `page` says."""
+        """Write a page that a picture fills; `data` is the picture's data, encoded for the filter `page.packing`."""
         width, height = page.width * 72 / page.across_dpi, page.height * 72 / page.along_dpi
         space = b"DeviceRGB" if page.is_color else b"DeviceGray"
         picture = self._begin()
-        # The length is known only after the picture, so it is an object of its own.
+        # The length is known only once the picture is written, so it is an object of its own.
         self._write(
             b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/%b/BitsPerComponent %d"
             b"/Filter/%b/Length %d 0 R>>\nstream\n"
