@@ -1,7 +1,7 @@
-"""Printing on both sides by hand: one document for each side of the sheets, and a person between the two.
+"""Printing on both sides by hand: one document for each side of the sheets; in between, a person turns the stack over.
 
-Such a job has two deliveries. The second one waits until somebody has turned the stack over. What describes the sheets
-of both is in its `details`, which `jobs` stores without reading them.
+Such a job has two deliveries. The second delivery waits until somebody has turned the stack over. Its `details` contain
+the Plan of both deliveries; `jobs` stores them without reading them.
 """
 
 from collections.abc import Mapping
@@ -26,19 +26,19 @@ from ..jobs.job import Delivery, Job, JobState, PersonReason, job_error
 from ..jobs.rules import max_document_bytes
 from ..pdf.process import MAX_SOURCE_PAGES
 
-# The option of an entry that holds each printer's setup by its key.
+# The option of a config entry that holds the setup of each printer, by the printer's key.
 CONF_MANUAL_DUPLEX: Final = "by_hand"
 FACE_UP: Final = "face_up"
 FACE_DOWN: Final = "face_down"
 FACES: Final = (FACE_UP, FACE_DOWN)
 SHORT_EDGE: Final = "short_edge"
-# For making both files, including the start of the process.
+# Seconds for making both files, once the PDF process has started.
 SPLIT_SECONDS: Final = 30
 TYPES: Final = IMAGES | {FileType.PDF}
 
 # Page numbers from 0 in the order of printing; None is a blank page.
 type Side = list[int | None]
-# The first and the last page of a file, from 1.
+# The first and the last page of a part of a file, counted from 1.
 type Span = tuple[int, int]
 
 
@@ -48,18 +48,18 @@ def _face(value: object) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setup(Stored):
-    """How sheets come out of a printer, and how they must be put back; the defaults suit most small lasers."""
+    """How sheets come out of a printer, and how they must be put back; the defaults suit most small laser printers."""
 
-    # Where the printed side is when sheets come out, and where it must be when they are put back. By default the
-    # printer prints next on what faces up in the tray.
+    # Which way the printed side faces when sheets come out, and which way it must face when they are put back. By
+    # default the printer prints on the side that faces up in the tray.
     comes_out: str = field(default=FACE_DOWN, metadata={READ: _face})
     put_back: str = field(default=FACE_DOWN, metadata={READ: _face})
-    # The second side comes out upside down if the top edge of the first one goes into the printer first.
+    # Whether the second side comes out upside down if the top edge of the first side goes into the printer first.
     turned: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any], printer_key: str) -> Self:
-        """Read a printer's setup from the options of its entry; what cannot be read gets its default."""
+        """Read a printer's setup from the options of its entry; a value that cannot be read gets its default."""
         return cls.from_dict(to_mapping(options.get(CONF_MANUAL_DUPLEX, {}).get(printer_key)))
 
     @property
@@ -71,7 +71,8 @@ class Setup(Stored):
     def fronts_descending(self) -> bool:
         """Whether the last sheet's first side is printed first.
 
-        If the stack is put back another way up than it came out, it is turned over with its first sheet on top.
+        Sheets must lie in the tray in the order of their second sides. That order is reversed if the stack is put back
+        the other way up than it came out.
         """
         return self.backs_descending == (self.comes_out != self.put_back)
 
@@ -82,18 +83,18 @@ def is_set_up(options: Mapping[str, Any], printer_key: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan(Record):
-    """How two files, each with one page a sheet in the order of printing, make one print."""
+    """How two files, each with one page per sheet in the order of printing, make one two-sided print."""
 
-    # Of one copy.
+    # Number of pages of one copy.
     pages: int
     copies: int
-    # Where the printed side must be when the stack is put back.
+    # Which way the printed side must face when the stack is put back.
     put_back: str
-    # The left edge of a page takes the place of its top edge.
+    # Whether landscape pages were turned, so that their left edge is where the top edge would be.
     lies: bool = False
     fronts_descending: bool = False
     backs_descending: bool = False
-    # Somebody has tried `put_back` on this printer.
+    # Whether somebody has tried `put_back` on this printer.
     tested: bool = False
 
     @property
@@ -119,9 +120,9 @@ class Plan(Record):
         front_span: Span | None,
         back_span: Span,
     ) -> tuple[Delivery, Delivery]:
-        """Make deliveries that print these sheets of both files; `front_span` None prints second sides alone.
+        """Make deliveries that print these parts of both files; if `front_span` is None, only second sides are printed.
 
-        Whoever asks for second sides alone has already turned the stack over.
+        In that case nobody is asked to turn the stack over: somebody has already done so.
         """
         first, last = back_span
         left = sum(page is not None for page in self.sides[1][first - 1 : last])
@@ -150,7 +151,7 @@ class Plan(Record):
 
 
 def _plan_of(job: Job) -> Plan | None:
-    """Read the plan of a job's two deliveries; None for any other job, and for a plan that cannot be read."""
+    """Return the plan of a manual duplex job; None for any other job, and if the plan cannot be read."""
     if len(job.deliveries) < 2:
         return None
     try:
@@ -165,7 +166,7 @@ def _plan_of(job: Job) -> Plan | None:
 
 
 def public_dict(job: Job) -> dict[str, JsonValueType] | None:
-    """Give what screens show: which side, how many sheets, how to put them back; None for any other job."""
+    """Return what screens show of a manual duplex job: side, sheets, how to put them back; None for any other job."""
     if (plan := _plan_of(job)) is None:
         return None
     first, last = plan.span(job.deliveries[1])
@@ -174,13 +175,13 @@ def public_dict(job: Job) -> dict[str, JsonValueType] | None:
         "sheets": last - first + 1,
         "put_back": plan.put_back,
         "edge_first": "left" if plan.lies else "top",
-        # Plans written before 0.4 lack `tested`. A value other than the default shows that somebody has set it.
+        # Plans written before 0.4 lack `tested`. If `put_back` is not the default, somebody has set it.
         "tested": plan.tested or plan.put_back != Setup().put_back,
     }
 
 
 def how_to_turn(job: Job) -> tuple[str, dict[str, str]] | None:
-    """Give key and placeholders of the text that says how to put the stack back; None for any other job."""
+    """Return key and placeholders of the text on putting back a manual duplex job's stack; None for any other job."""
     shown = public_dict(job)
     if shown is None:
         return None
@@ -189,11 +190,12 @@ def how_to_turn(job: Job) -> tuple[str, dict[str, str]] | None:
 
 
 def rest_of(job: Job, *, from_sheet: int, backs_only: bool) -> tuple[Delivery, Delivery]:
-    """Make deliveries that print a finished job again from one sheet on, with the documents of the job.
+    """Make deliveries that print the rest of an ended job, from one sheet on, with the documents of the job.
 
-    Sheets count from 1 as they came out on the unfinished side. If that is the first side, the sheets before are kept
-    and get their second sides with the others; if it is the second side, they are finished. `backs_only` prints no
-    first sides. Raises InputError: not_manual_duplex, no_such_sheet.
+    Sheets count from 1 in the order in which the unfinished side came out. If that is the first side, the earlier
+    sheets are kept and get their second sides together with the others. If it is the second side, the earlier sheets
+    are finished. With `backs_only`, only second sides are printed.
+    Raises InputError: not_manual_duplex, no_such_sheet.
     """
     if (plan := _plan_of(job)) is None:
         raise job_error("not_manual_duplex", job)
@@ -226,11 +228,11 @@ async def async_split(
     by_default: bool,
     user: str | None,
 ) -> tuple[Delivery, ...]:
-    """Split a document for printing on both sides by hand into one delivery a side; one page needs one delivery.
+    """Split a document for manual duplex into one delivery for each side; a single page needs only one delivery.
 
-    The document is used up. `by_default`: only a default option asks for both sides, so a document that cannot be split
-    is printed on one side. Raises InputError: manual_duplex_type, manual_duplex_not_available, pages_not_in_document,
-    sheet_too_many_pages, and what is wrong with the file; HomeAssistantError: disk_full. Then the document stays.
+    The document's own file is not changed. With `by_default`, both sides were not asked for explicitly, so a document
+    that cannot be split is printed on one side. Raises InputError: manual_duplex_type, manual_duplex_not_available,
+    pages_not_in_document, sheet_too_many_pages, and what is wrong with the file; HomeAssistantError: disk_full.
     """
     one_sided = (Delivery(document=document, options=replace(options, by_hand=None)),)
     if by_default and (document.extension not in TYPES or document.pages is None):
@@ -283,13 +285,13 @@ async def async_split(
     except PdfError as err:
         raise sheet_error(err, document.name, limit_bytes=limit_bytes) from None
     plan = replace(plan, lies=bool(answer["lies"]))
-    # Without the paper's size: what we know of it may grow before the same print is asked for again.
+    # The digest leaves out the paper's size, which may become known before the same print is requested again.
     asked = (options.form_fields(), options.by_hand, setup.as_dict())
     digest = digest_of("two sides", fronts.digest, *asked)
     printed = _printed(options, upright=upright)
     align = options.align
     if turned and align is not None:
-        # The place on a page that is upside down: z1 to z9 count row by row.
+        # The page is upside down, so its place on the paper is, too: z1 to z9 count row by row.
         align = f"z{10 - int(align[1:])}"
     everything = (1, plan.sheets)
     return plan.deliveries(
@@ -301,7 +303,7 @@ async def async_split(
 
 
 def _stands(options: ResolvedOptions) -> bool:
-    """Whether landscape pages are turned upright here, since the service would turn them either way."""
+    """Whether landscape pages are turned upright here, since the service might turn them in either direction."""
     paper = options.paper
     if paper is not None and paper.width > paper.height:
         return False
@@ -309,7 +311,7 @@ def _stands(options: ResolvedOptions) -> bool:
 
 
 def _printed(options: ResolvedOptions, *, upright: bool) -> ResolvedOptions:
-    """Make the options of one side, without those that were applied here."""
+    """Return the options for printing one side, without the options that were applied here."""
     return replace(
         options,
         copies=1,
@@ -323,7 +325,7 @@ def _printed(options: ResolvedOptions, *, upright: bool) -> ResolvedOptions:
 
 
 def _made(paths: list[Path], document: Document, sheets: int) -> tuple[Document, Document]:
-    """Make the documents of both sides, the first one with the source's digest; blocks."""
+    """Make the documents of both sides, the first with the digest of the source document; blocks."""
     fronts, backs = (
         make_document(path, document.name, title=document.title, kind=FileType.PDF, pages=sheets)
         for path in paths

@@ -1,4 +1,4 @@
-"""Steps of the options flow: how a printer's paper is turned over between its two sides."""
+"""Steps of the options flow that set how a printer's paper is turned over for manual duplex."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -25,7 +25,7 @@ COMES_OUT: Final = "comes_out"
 PUT_BACK: Final = "put_back"
 SECOND_SIDE: Final = "second_side"
 ARROWS: Final = "arrows"
-# Where the 2 is, and how the arrows point once the sheet is turned like the page of a book.
+# Answers: which side the 2 is on, and how the arrows of both sides point when the sheet is turned like a book's page.
 BACK: Final = "back"
 FRONT: Final = "front"
 SAME: Final = "same"
@@ -42,7 +42,7 @@ ONE_SIDED: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
 
 
 class ManualDuplexSteps(BoxOptionsFlow):
-    """A test sheet and three questions, or the answers right away."""
+    """A test sheet with three questions, or the answers without a test sheet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
     async def async_step_manual_duplex_printer(
         self, user_input: UserInput = None
     ) -> ConfigFlowResult:
-        """Offer the test sheet, the answers without it, and deleting them."""
+        """Offer the test sheet, the answers without a test sheet, and deleting the answers."""
         steps = ["manual_duplex_test", "manual_duplex_answers"]
         if self._target in self.config_entry.options.get(CONF_MANUAL_DUPLEX, {}):
             steps.append("manual_duplex_forget")
@@ -82,7 +82,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
     async def async_step_manual_duplex_first(
         self, user_input: UserInput = None
     ) -> ConfigFlowResult:
-        """Ask how the sheet came out, and print its second side."""
+        """Ask how the test sheet came out, and print its second side."""
         refused = None
         if user_input is not None:
             self._comes_out = user_input[COMES_OUT]
@@ -94,10 +94,10 @@ class ManualDuplexSteps(BoxOptionsFlow):
     async def async_step_manual_duplex_second(
         self, user_input: UserInput = None
     ) -> ConfigFlowResult:
-        """Ask where the second side is and how it lies; from that follows how paper is turned."""
+        """Ask where the second side is and how it lies, and save how paper is turned over."""
         if user_input is None:
             return self._ask("manual_duplex_second", SECOND_SIDE, ARROWS)
-        # The sheet was put back face down. If the printer printed on the same side again, face up is right.
+        # The sheet was put back face down. If the printer printed on the same side again, face up would be right.
         put_back = FACE_DOWN if user_input[SECOND_SIDE] == BACK else FACE_UP
         return self._save_setup(self._comes_out, put_back, user_input[ARROWS])
 
@@ -105,7 +105,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
     async def async_step_manual_duplex_answers(
         self, user_input: UserInput = None
     ) -> ConfigFlowResult:
-        """Show the present answers and change them without a test sheet."""
+        """Show the current answers, and change them without a test sheet."""
         if user_input is not None:
             return self._save_setup(**user_input)
         setup = Setup.of(self.config_entry.options, self._target)
@@ -128,11 +128,11 @@ class ManualDuplexSteps(BoxOptionsFlow):
         return self._save_for_target(CONF_MANUAL_DUPLEX, {})
 
     async def async_print_page(self, write: WritePage) -> None:
-        """Print a page on the chosen printer, now or not at all; a subclass does it. Raises HomeAssistantError."""
+        """Print a page on the chosen printer, now or not at all; subclasses implement it. Raises HomeAssistantError."""
         raise NotImplementedError
 
     async def _async_refusal(self, side: int) -> str | None:
-        """Print a side of the test sheet; return the message of a refusal, None if it was printed."""
+        """Print a side of the test sheet; return the message of a refusal, None if there was no refusal."""
 
         async def write(spool: Spool, paper: Paper | None) -> Document:
             title = f"{await async_page_text(self.hass, 'page_turn')} {side}"
@@ -154,7 +154,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         refused: str | None = None,
         answers: Mapping[str, str] | None = None,
     ) -> ConfigFlowResult:
-        """Show a form with these questions and the message of a refusal; its description has the pictures."""
+        """Show a form with these questions, its pictures, and the message of a refusal if there was one."""
         fields = {
             vol.Required(name, default=(answers or {}).get(name, vol.UNDEFINED)): choice(
                 QUESTIONS[name], key=f"manual_duplex_{name}", listed=True
@@ -164,7 +164,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         return self.async_show_form(
             step_id=step,
             data_schema=vol.Schema(fields),
-            # Home Assistant shows an error that is no translation key as it is.
+            # An error that is no translation key is shown as it is.
             errors={} if refused is None else {"base": refused},
             description_placeholders={
                 "name": self._target_name(),
@@ -175,9 +175,9 @@ class ManualDuplexSteps(BoxOptionsFlow):
 
 
 def _sheets(known: StoredPrinter) -> int:
-    """Rank printers: none for labels or receipts, last those that can print on both sides by themselves.
+    """Return the rank of a printer in the list; 0 leaves out printers of labels or receipts.
 
-    A printer's duplex unit may be broken, or the paper too thick for it.
+    Printers with a duplex unit come last. They are offered since the unit may be broken, or the paper too thick for it.
     """
     if known.printer.species in ONE_SIDED:
         return 0

@@ -1,1 +1,1 @@
-"""Text, Markdown, tables and lists as an HTML page of one paper size; needs no Home Assistant."""
+"""HTML pages of one paper size, made of text, Markdown, tables and lists; imports no Home Assistant."""

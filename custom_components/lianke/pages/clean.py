@@ -1,6 +1,6 @@
 """Sanitize HTML and CSS as browsers read them, draw `qr:` images as QR codes, and escape text for Markdown.
 
-Blocks, except `escape_markdown`: run it in the executor.
+All functions but `escape_markdown` block: run them in the executor.
 """
 
 from base64 import b64encode
@@ -21,7 +21,7 @@ from ..input_error import InputError
 from .page import MAX_TEXT_BYTES
 
 SCHEME = "qr:"
-# QR codes in one document; drawing one takes up to a tenth of a second.
+# Maximum number of QR codes in one document; drawing a QR code takes up to a tenth of a second.
 MAX_QR_CODES = 50
 
 
@@ -31,9 +31,9 @@ def check_codes(count: int) -> None:
 
 
 def qr_image(address: str, alt: str = "") -> str:
-    """Draw a code as an img element that contains its data.
+    """Return an img element that contains the drawing of a QR code.
 
-    `address` is `qr:` and the content, percent-encoded where the surrounding text needs it.
+    `address` is `qr:` and the content of the code, percent-encoded where the surrounding text needs it.
     Raises InputError: qr_empty, qr_too_long.
     """
     content = unquote(address[len(SCHEME) :])
@@ -46,17 +46,17 @@ def qr_image(address: str, alt: str = "") -> str:
     picture = BytesIO()
     code.save(picture, kind="svg", border=4, omitsize=True, xmldecl=False, svgns=True)
     data = b64encode(picture.getvalue()).decode("ascii")
-    # The page estimate knows by data-qr that this is our own code, a square; no HTML from outside can contain it.
+    # The page estimate recognizes our own square QR codes by data-qr; no HTML from outside can contain this attribute.
     return f'<img data-qr class="qr" alt="{escape(alt)}" src="data:image/svg+xml;base64,{data}">'
 
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-# A CSS escape, which may hide a letter, a digit or a sign in a function's name.
+# A CSS escape, which may disguise a letter, a digit or a sign in a function's name.
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\r\n\f])?|([^\n\r\f0-9a-fA-F]))")
 # The start of a tag, which valid CSS does not contain.
 _TAG = re.compile(r"<(?=[a-zA-Z/!?])")
 _HIDDEN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@(:")
-# What loads something. Looking for the first letter alone is ten times as fast as for all words at each place.
+# CSS that loads something. Searching for a first letter alone is ten times as fast as trying all words at each place.
 _LOADS = re.compile(
     r"""[uUiIcCeEsSpPbB@-](?i:
     (?<=u)rl\(\s*(?P<quote>["']?)data:(?:image/|font/|application/(?:x-)?font-)[^"'()\\<]*(?P=quote)\s*\)
@@ -67,18 +67,18 @@ _LOADS = re.compile(
 
 
 def clean_css(css: str) -> str:
-    """Make CSS load nothing; pictures and fonts given as data stay.
+    """Return CSS that loads nothing; pictures and fonts given as data stay.
 
-    Functions and rules that load are renamed, so browsers skip only that declaration.
+    Functions and rules that load something are renamed, so that browsers skip only the declaration that contains them.
     """
     css = _ESCAPE.sub(_unhide, _COMMENT.sub(" ", css))
-    # Unescaping may have revealed a comment, or something to rename.
+    # Unescaping may have revealed a comment, or a function to rename.
     css = _LOADS.sub(_rename, _COMMENT.sub(" ", css))
     return _TAG.sub("< ", css)
 
 
 def _unhide(found: re.Match[str]) -> str:
-    """Undo the escape of a letter, digit or sign of a name; other escapes are text and stay."""
+    """Undo the escape of a character that a name may contain; other escapes are text and stay."""
     if found[1] is None:
         return found[2] if found[2] in _HIDDEN else found[0]
     number = int(found[1], 16)
@@ -87,27 +87,28 @@ def _unhide(found: re.Match[str]) -> str:
 
 
 def _rename(found: re.Match[str]) -> str:
-    """Leave data as it is."""
+    """Rename a function or rule so that it loads nothing; a `url()` with data stays."""
     text = found[0]
     if text.lower().startswith("url(") and len(text) > len("url("):
         return text
     return f"x-{text.lstrip('@')}"
 
 
-# Browsers stop nesting at 512 themselves; the parser's time grows with the square of the depth.
+# Maximum depth of nested elements: the parser's time grows with the square of the depth, and browsers stop at 512.
 MAX_HTML_DEPTH: Final = 500
-# For each one the parser copies a growing text: a megabyte of them takes it nine seconds.
+# Maximum number of ampersands in HTML. For each ampersand the parser copies a growing text, which takes nine seconds
+# for a megabyte of ampersands.
 MAX_AMPERSANDS: Final = 300_000
 
 
 _HTML: Final = json.loads(Path(__file__).with_name("html.json").read_text("utf-8"))
 TAGS: Final = frozenset(_HTML["tags"])
-# Elements dropped with their content; other forbidden elements leave their text.
+# Elements that are dropped with their content; the text in other forbidden elements stays.
 DROPPED_WITH_CONTENT: Final = frozenset(_HTML["dropped_with_content"])
 ATTRIBUTES: Final = {name: frozenset(some) for name, some in _HTML["attributes"].items()}
 EVERYWHERE: Final = ATTRIBUTES["*"]
 LINK_SCHEMES: Final = ("http:", "https:", "mailto:", "tel:")
-# Elements that nest nothing: void ones, and those that the next sibling closes.
+# Elements that add no depth: void elements, and elements that the next sibling closes.
 _FLAT: Final = frozenset(_HTML["flat"])
 _STYLE = re.compile(r"(<style[^>]*>)(.*?)(</style>)", re.DOTALL)
 _IMAGE = re.compile(r"<img [^>]*>")
@@ -117,7 +118,7 @@ _ATTRIBUTE = re.compile(r'(?<![a-z])([a-z]+)="([^"]*)"')
 class HtmlFrame(HTMLParser):
     """Finds the depth of HTML, and the attributes of its html and body elements.
 
-    The attributes are sanitized before use, so it need not agree with browsers.
+    The attributes are sanitized before use, so this parser need not agree with browsers.
     """
 
     def __init__(self) -> None:
@@ -141,7 +142,7 @@ class HtmlFrame(HTMLParser):
 
     @override
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        # The slash means nothing in HTML.
+        # HTML ignores the slash at the end of a start tag.
         self.handle_starttag(tag, attrs)
 
     @override
@@ -151,7 +152,7 @@ class HtmlFrame(HTMLParser):
             self._depth -= 1
 
     def kept_attributes(self, tag: str) -> str:
-        """Return the allowed attributes of the html or body element, sanitized, as they are written in a tag."""
+        """Return the allowed attributes of the html or body element, sanitized and written as in a tag."""
         return "".join(
             f' {name}="{escape(clean)}"'
             for name, value in self.attributes[tag].items()
@@ -170,10 +171,10 @@ def read_frame(source: str) -> HtmlFrame:
 
 
 def clean_html(source: str) -> str:
-    """Keep the allowed elements and attributes of HTML, and draw its QR codes.
+    """Return HTML with only the allowed elements and attributes, and with its QR codes drawn.
 
-    The result loads nothing, runs nothing, redirects nowhere and sends nothing: no scripts, SVG, MathML, forms, frames,
-    meta or base elements; pictures only as data or QR codes.
+    The result loads nothing, runs nothing, redirects nowhere and sends nothing: it has no scripts, SVG, MathML, forms,
+    frames, meta or base elements, and pictures only as data or QR codes.
     Raises InputError: html_too_large, qr_empty, qr_too_long, too_many_codes.
     """
     if source.count("&") > MAX_AMPERSANDS:
@@ -215,20 +216,20 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
     return value
 
 
-# Characters of a name from outside in a rendered text.
+# Maximum number of characters of a name from outside that are shown in a rendered text.
 MAX_ESCAPED_LENGTH: Final = 300
 
-# All that a backslash may escape in CommonMark.
+# All characters that a backslash may escape in CommonMark.
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-# Control characters, and those that change the direction of the text around them.
+# Control characters, and characters that change the direction of the text around them.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def escape_markdown(text: str) -> str:
-    """Make one line that Markdown shows literally.
+    """Return a text as one line that Markdown shows literally.
 
-    Names of printers, addresses, titles and the service's messages come from devices, users and
-    servers. Unescaped they could load a foreign picture or make a link in a repair or a form.
+    Names of printers, addresses, titles and the service's messages come from devices, users and servers. Unescaped,
+    they could load a foreign picture or make a link in a repair or a form.
     """
     shown = " ".join(_UNSEEN.sub(" ", text).split())
     if len(shown) > MAX_ESCAPED_LENGTH:

@@ -1,6 +1,6 @@
 """Compose self-contained HTML pages from text, Markdown, HTML and tables.
 
-Pure, but slow for a long text: run it in the executor.
+All functions are pure, but slow for a long text: run them in the executor.
 """
 
 from collections.abc import Iterable
@@ -14,27 +14,27 @@ from ..input_error import InputError
 from .clean import clean_html, read_frame
 from .page import WRAP, PageStyle, has_long_words, is_blank, page, table_style
 
-# Columns of a table; one with more is refused.
+# Maximum number of columns of a table; a table with more columns is refused.
 MAX_COLUMNS = 60
-# In all rows together, with the empty cells that fill up short rows.
+# Maximum number of cells of a table, including the empty cells that fill up short rows.
 MAX_CELLS = 50_000
 _SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
 
 
 def text_page(text: str, style: PageStyle, *, title: str) -> str:
-    """Show text as it is written; long lines wrap."""
+    """Compose a page that shows text as it is written; long lines wrap."""
     body = f'<div class="plain">{escape(text.expandtabs(4))}</div>'
     return page(style, body, title=title)
 
 
 def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = True) -> str:
-    """Compose Markdown: CommonMark with tables and strike-through.
+    """Compose a page of Markdown: CommonMark with tables and strikethrough.
 
-    `breaks` keeps the ends of lines; files are often wrapped by hand, so they flow without it. HTML is escaped. Images
-    are QR codes (`qr:`) or given as data; others become their description.
-    Raises InputError: text_empty, qr_empty, qr_too_long.
+    `breaks` keeps line breaks; False joins lines, as is right for files, which are often wrapped by hand. HTML is
+    escaped. Images must be QR codes (`qr:`) or given as data; other images are replaced by their descriptions.
+    Raises InputError: text_empty, and what `render_markdown` raises.
     """
-    # Imported only when needed: the parser is a quarter of all modules that the integration would load.
+    # Imported only when needed: the parser would be a quarter of all modules that the integration loads.
     from .markdown import render_markdown  # noqa: PLC0415
 
     body = render_markdown(text, style, breaks=breaks)
@@ -44,7 +44,10 @@ def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = Tru
 
 
 def csv_page(text: str, style: PageStyle, *, title: str) -> str:
-    """Detect the delimiter of CSV text. Raises InputError: too_many_columns, too_many_cells."""
+    """Compose a page with a table of CSV text, whose delimiter is detected.
+
+    Raises InputError: too_many_columns, too_many_cells.
+    """
     rows = _csv_rows(text)
     columns = max((len(row) for row in rows), default=0)
     if columns > MAX_COLUMNS:
@@ -64,7 +67,7 @@ def csv_page(text: str, style: PageStyle, *, title: str) -> str:
     if columns > 12:
         css += " th, td { padding: 0.1em; }"
     fitted = table_style(rows, style) or (f"font-size: {size:g}em" if size < 1 else "")
-    # Cell by cell: without blanks after its commas, a whole row looks like one word.
+    # Check cell by cell: a row without blanks after its delimiters would look like one long word.
     if WRAP not in fitted and any(has_long_words(cell) for row in rows for cell in row):
         fitted += f"; {WRAP}"
     table = f'<table dir="auto" style="{fitted.lstrip("; ")}">' if fitted else '<table dir="auto">'
@@ -73,10 +76,11 @@ def csv_page(text: str, style: PageStyle, *, title: str) -> str:
 
 
 def html_page(source: str, style: PageStyle, *, title: str) -> str:
-    """Compose HTML, a whole document or a part, so that it loads and runs nothing.
+    """Compose a page of HTML, a whole document or a part of one, that loads and runs nothing.
 
-    Paper size, margins and fonts come first, so the source may change them. Images with a `qr:` address become QR
-    codes. Raises InputError: text_empty, html_too_deep, html_too_large, qr_empty, qr_too_long.
+    Our styles for paper size, margins and fonts come first, so that the source can override them. Images with a `qr:`
+    address become QR codes.
+    Raises InputError: text_empty, html_too_deep, html_too_large, qr_empty, qr_too_long, too_many_codes.
     """
     frame = read_frame(source)
     body = clean_html(source)
@@ -110,7 +114,7 @@ def _csv_rows(text: str) -> list[list[str]]:
             csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
         )
     except csv.Error:
-        # A field exceeds the reader's limit, so this is text rather than a table.
+        # A field exceeds the reader's limit, so the file is text rather than a table.
         return _bounded([line] for line in text.splitlines())
 
 

@@ -1,4 +1,4 @@
-"""Pages for to-do lists and calendars. Pure: run long ones in the executor."""
+"""Pages for to-do lists and calendars. All functions are pure; run them in the executor for long lists."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from .page import PageStyle, page, style_sheet
 
-# Items of a list, or events of a calendar.
+# Maximum number of items of a to-do list, or of events of a calendar.
 MAX_LIST_ENTRIES = 2000
 TWO_COLUMNS_ENTRIES = 22
 WEEK_DAYS = 7
@@ -30,7 +30,7 @@ class TodoEntry:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any], zone: tzinfo) -> Self:
-        """Read an item as the action `todo.get_items` returns it; `zone` is that of the home."""
+        """Read an item as the action `todo.get_items` returns it; `zone` is the time zone of the home."""
         return cls(
             text=str(item.get("summary") or ""),
             done=item.get("status") == COMPLETED,
@@ -41,7 +41,7 @@ class TodoEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgendaEntry:
-    """An event's start and end are dates for whole days (without the last one), else local times."""
+    """An event. `start` and `end` are dates for an all-day event (`end` is the day after it), otherwise local times."""
 
     start: date | datetime
     end: date | datetime
@@ -50,7 +50,10 @@ class AgendaEntry:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any], zone: tzinfo) -> Self | None:
-        """Read an event as `calendar.get_events` returns it; `zone` is that of the home. None without a start."""
+        """Read an event as the action `calendar.get_events` returns it; None if it has no start.
+
+        `zone` is the time zone of the home.
+        """
         start = _read_time(event.get("start"), zone)
         if start is None:
             return None
@@ -70,7 +73,7 @@ class AgendaEntry:
 
 
 def todo_page(entries: Sequence[TodoEntry], style: PageStyle, *, title: str) -> str:
-    """Make tick boxes in large type, grouped by due date where there is one, done items last.
+    """Compose a list of tick boxes in large type, grouped by due date if items have one, with done items last.
 
     A long list on wide paper has two columns, unless `style.columns` is set.
     """
@@ -94,14 +97,14 @@ def todo_page(entries: Sequence[TodoEntry], style: PageStyle, *, title: str) -> 
 def agenda_page(
     entries: Sequence[AgendaEntry], first: date, days: int, style: PageStyle, *, title: str
 ) -> str:
-    """List the events of `days` days from `first`; of more than a week, only days with an event."""
+    """Compose a list of the events of `days` days from `first`; beyond a week, days without an event are left out."""
     nothing = f'<p class="none">{escape(style.text("page_nothing_planned"))}</p>'
     parts = []
     for offset in range(days):
         day = first + timedelta(days=offset)
         todays = sorted(
             (entry for entry in entries if entry.falls_on(day)),
-            # Events of the whole day come first.
+            # All-day events come first.
             key=lambda one: (isinstance(one.start, datetime), _start_on(one, day), one.text),
         )
         if not todays and days > WEEK_DAYS:
@@ -193,7 +196,7 @@ def _day(moment: date | datetime) -> date:
 
 
 def _read_time(value: object, zone: tzinfo) -> date | datetime | None:
-    """Parse an ISO day, or an ISO time into the time zone of the home; None for anything else."""
+    """Parse an ISO date, or an ISO date and time, which becomes a time in `zone`; None for anything else."""
     if not isinstance(value, str):
         return None
     with suppress(ValueError):

@@ -1,4 +1,4 @@
-"""Render Markdown. HTML in it is escaped; images are QR codes or given as data."""
+"""Render Markdown. HTML in the text is escaped; images must be QR codes or given as data."""
 
 from collections.abc import MutableMapping, Sequence
 from functools import partial
@@ -17,7 +17,7 @@ from ..input_error import InputError
 from .clean import SCHEME, check_codes, qr_image
 from .page import MAX_MADE_BYTES, PageStyle, break_long_words, page_too_large, table_style
 
-# The parser needs 500 times a text's size in memory.
+# Maximum size of a Markdown text, since the parser needs 500 times as much memory.
 MAX_MARKDOWN_BYTES: Final = 96 * 1024
 QR_COUNT: Final = "lianke_codes"
 
@@ -42,15 +42,15 @@ def _check_size(state: StateCore) -> None:
     size = 0
     for token in state.tokens:
         for part in (token, *(token.children or [])):
-            # An escaped character may take six, as &quot; does.
+            # A character may become six when it is escaped, as in &quot;.
             size += 6 * sum(len(str(value)) for value in part.attrs.values())
         if size > MAX_MADE_BYTES:
             raise page_too_large()
 
 
-# What follows `qr:` is the code's exact content: CommonMark would interpret backslashes, which Wi-Fi names and
-# passwords may contain, and allow no blanks. A Wi-Fi code ends at its ";;", whatever brackets its password has; any
-# other code ends at the first bracket without a partner.
+# The text after `qr:` is the exact content of the code. CommonMark would interpret backslashes, which Wi-Fi names and
+# passwords may contain, and would allow no blanks. A Wi-Fi code ends at its ";;", whatever brackets its password has;
+# any other code ends at the first closing bracket without a partner.
 _QR_CODE = re.compile(
     r"""!\[([^\]\n]{0,200})\]\(\s*(?:
         <(?P<framed>qr:[^<>\n]{1,3000})>
@@ -63,7 +63,7 @@ _ESCAPED_BRACKET = re.compile(r"\\([()<>])")
 
 
 def _qr_code(state: StateInline, silent: bool) -> bool:
-    """Read an image with a `qr:` address, and leave the address as it is written."""
+    """Parse an image with a `qr:` address, and keep the address as it is written."""
     found = _QR_CODE.match(state.src, state.pos, state.posMax)
     if found is None or (found["plain"] or "").endswith(('"', "'")):
         return False  # an image with a title is left to CommonMark
@@ -78,14 +78,14 @@ def _qr_code(state: StateInline, silent: bool) -> bool:
 
 
 def _directions(state: StateCore) -> None:
-    """Let lists, quotes and tables begin at the side where their first word does."""
+    """Let lists, quotes and tables have the direction of their first word."""
     for token in state.tokens:
         if token.tag in ("ul", "ol", "blockquote", "table") and token.nesting == 1:
             token.attrSet("dir", "auto")
 
 
 def _tick_boxes(state: StateCore) -> None:
-    """Replace `[ ]` and `[x]` at the start of a list item by boxes."""
+    """Replace `[ ]` and `[x]` at the start of a list item with tick boxes."""
     tokens = state.tokens
     for index, token in enumerate(tokens):
         if token.type != "inline" or index < 2 or tokens[index - 2].type != "list_item_open":
@@ -100,7 +100,7 @@ def _tick_boxes(state: StateCore) -> None:
 
 
 def _fit_tables(state: StateCore, style: PageStyle) -> None:
-    """Make the type of each table small enough for its words."""
+    """Give each table a style with which it fits on the page, and allow breaks in very long words."""
     rows: list[list[str]] = []
     table: Token | None = None
     for token in state.tokens:
@@ -112,7 +112,7 @@ def _fit_tables(state: StateCore, style: PageStyle) -> None:
             rows[-1].append(token.content)
             for child in token.children or []:
                 if child.type in ("text", "code_inline"):
-                    # No column can hold a very long word.
+                    # No column is wide enough for a very long word.
                     child.content = break_long_words(child.content)
         elif token.type == "table_close" and table is not None:
             if css := table_style(rows, style):

@@ -1,4 +1,4 @@
-"""Layout of composed pages: paper, margins, fonts, head, and how tables fit."""
+"""Layout of composed pages: paper, margins, fonts, header, and how tables are made to fit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ import unicodedata
 from ..api.capabilities import Paper
 from ..input_error import InputError
 
-# Of text, Markdown, HTML or a table that is composed into a page.
+# Maximum size of the text, Markdown, HTML or table from which a page is composed.
 MAX_TEXT_BYTES: Final = 1024 * 1024
-# Of a composed page.
+# Maximum size of a composed page.
 MAX_MADE_BYTES: Final = 12 * 1024 * 1024
 
 MM_A_POINT: Final = 25.4 / 72
@@ -24,7 +24,7 @@ A4_HEIGHT: Final = 297.0
 # Below this width (mm) a paper is a receipt or a label.
 RECEIPT_WIDTH: Final = 120.0
 SMALL_TYPE_WIDTH: Final = 62.0
-# Below this height (mm) it is a label.
+# Below this height (mm) a paper is a label.
 LABEL_HEIGHT: Final = 150.0
 
 CHINESE_FAMILIES: Final = (
@@ -39,15 +39,15 @@ CHINESE_FAMILIES: Final = (
     "SimSun-ExtB",
 )
 LATIN_FAMILIES: Final = ("Noto Sans", "DejaVu Sans", "Arial")
-# In Chinese text the Chinese fonts come first, or its punctuation would come from Latin fonts. In other text they come
-# last: they have wide quotes and lack many accented letters.
+# In Chinese text the Chinese fonts come first; otherwise its punctuation would be taken from Latin fonts. In other text
+# the Chinese fonts come last, since they have wide quotation marks and lack many accented letters.
 FONTS: Final = (*CHINESE_FAMILIES, *LATIN_FAMILIES)
-# A text with a larger share of Chinese letters is Chinese.
+# A text counts as Chinese if more than this share of its letters are Chinese.
 CHINESE_SHARE: Final = 0.1
 EMOJI_FONTS: Final = ("Noto Color Emoji", "Noto Emoji", "Segoe UI Emoji", "Apple Color Emoji")
 MONO_FONTS: Final = ("Noto Sans Mono CJK SC", "DejaVu Sans Mono", "Consolas", "Menlo")
 
-# The service renders the page: it must not load or run anything.
+# The page must not load or run anything when the service renders it.
 CONTENT_POLICY: Final = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
     "base-uri 'none'; form-action 'none'"
@@ -70,7 +70,7 @@ _KANA = re.compile("[\u3040-\u30ff]")
 
 
 def is_chinese(html: str, style: PageStyle) -> bool:
-    """Check the share of Chinese characters; one is enough if Home Assistant is in Chinese."""
+    """Return whether HTML counts as Chinese; if Home Assistant is in Chinese, one Chinese character is enough."""
     text = _TAG.sub("", html)
     han = len(_HAN.findall(text))
     if style.chinese:
@@ -83,7 +83,7 @@ _SHOWN = re.compile(r"<(?:img|hr|table|style)\b|\sstyle=|\sbgcolor=", re.IGNOREC
 
 
 def is_visible(text: str) -> bool:
-    """Check for a character that leaves ink on paper."""
+    """Return whether any character leaves ink on paper."""
     return any(unicodedata.category(letter)[0] not in "CZM" for letter in text)
 
 
@@ -92,7 +92,7 @@ def is_blank(body: str) -> bool:
 
 
 def font_stack(families: tuple[str, ...], generic: str) -> str:
-    """Make a CSS font-family value: families, emoji fonts, then the generic family."""
+    """Return a CSS font-family value: families, emoji fonts, then the generic family."""
     names = (*families, *EMOJI_FONTS)
     return ", ".join([*(f'"{name}"' for name in names), generic])
 
@@ -103,7 +103,7 @@ def page_too_large() -> InputError:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageStyle:
-    """Lengths are in mm; width and height are those of the page as it is read."""
+    """Lengths are in mm; width and height are those of the page as the reader sees it."""
 
     width: float = A4_WIDTH
     height: float = A4_HEIGHT
@@ -111,28 +111,28 @@ class PageStyle:
     margin_top: float = 14.0
     language: str = "en"
     now: datetime = field(default_factory=datetime.now)
-    # The page's own texts by their keys, in `language`.
+    # The page's own texts in `language`, by their keys.
     texts: Mapping[str, str] = field(default_factory=dict)
     header: str | None = None
     columns: int | None = None
 
     @property
     def narrow(self) -> bool:
-        """This is a receipt or a label."""
+        """Whether the paper is a receipt or a label."""
         return self.width < RECEIPT_WIDTH
 
     @property
     def short(self) -> bool:
-        """This is a label."""
+        """Whether the paper is a label."""
         return self.height < LABEL_HEIGHT
 
     @property
     def chinese(self) -> bool:
-        """Dates are written the Chinese way."""
+        """Whether dates are written as in Chinese."""
         return self.language.lower().startswith("zh")
 
     def text(self, key: str) -> str:
-        """Return the key itself where it is not translated."""
+        """Return the text of a key, or the key itself if it is not translated."""
         return self.texts.get(key, key)
 
     def date(self, day: date) -> str:
@@ -150,8 +150,8 @@ def paper_size(
 ) -> tuple[float, float, float, float]:
     """Return width, height, side margin and top margin in mm.
 
-    The margins cover the unprintable edges, and leave room to hold a sheet by hand.
-    Without a paper, or with one of unknown size, it is A4.
+    The margins cover the unprintable edges, and leave room to hold a sheet by hand. If the paper or its size is
+    unknown, A4 is assumed.
     """
     if paper is None or paper.width <= 0 or paper.height <= 0:
         width, height, side, top = A4_WIDTH, A4_HEIGHT, 0.0, 0.0
@@ -165,7 +165,7 @@ def paper_size(
 
 
 def _edge(whole: int, printable: int) -> float:
-    """Return the unprintable edge on one side in mm, from lengths in 0.1 mm; at most a fifth of the paper."""
+    """Return the unprintable edge at each end in mm, from lengths in 0.1 mm; at most a fifth of the whole."""
     if not 0 < printable <= whole:
         return 0.0
     return min((whole - printable) / 20, whole / 50)
@@ -180,7 +180,7 @@ def page(
     html_attributes: str = "",
     body_attributes: str = "",
 ) -> str:
-    """Body and attributes must be escaped already."""
+    """Return the HTML document of a page; `body` and the attributes must be escaped already."""
     head = ""
     if style.header is not None:
         head = (
@@ -201,7 +201,7 @@ def page(
 
 
 def base_size(style: PageStyle) -> float:
-    """In points."""
+    """Return the font size in points."""
     return (
         8.5 if style.width < SMALL_TYPE_WIDTH else 10 if style.narrow or style.width < 180 else 11.5
     )
@@ -218,7 +218,7 @@ def base_css(style: PageStyle, *, chinese: bool) -> str:
         "size": base_size(style),
         "inner": inner,
         "qr": min(qr, inner),
-        # On a label QR codes are beside the text, and never higher than it.
+        # The width of a QR code on a label: beside text, and alone. It fits within the height of the label.
         "beside": min(qr, inner * 0.6),
         "alone": min(qr, inner * 0.97),
     }
@@ -230,20 +230,21 @@ def base_css(style: PageStyle, *, chinese: bool) -> str:
 
 
 LEAST_SCALE: Final = 0.5
-# Allows breaks anywhere in the words of a table.
+# CSS that allows breaks anywhere in the words of a table.
 WRAP: Final = "--wrap: anywhere"
-# In em, measured with Noto Sans: the mean of letters and digits, and the padding and lines of a cell.
+# Widths in em, measured with Noto Sans: the mean of letters and digits, a Chinese character, and the padding and
+# borders of a cell.
 LETTER_WIDTH: Final = 0.6
 WIDE_LETTER_WIDTH: Final = 1.0
 CELL_WIDTH: Final = 0.9
-# Longer words, such as addresses, may be broken.
+# Number of characters above which a word, such as a URL, may be broken.
 LONGEST_WORD: Final = 24
 _WORD: Final = re.compile(r"\S+")
 _LONG_WORD: Final = re.compile(rf"[!-~]{{{LONGEST_WORD // 2}}}(?=[!-~]{{{LONGEST_WORD // 2}}})")
 
 
 def table_style(rows: Iterable[Sequence[str]], style: PageStyle) -> str:
-    """Return CSS with which a table of these texts fits; empty when it fits as it is."""
+    """Return CSS with which a table of these texts fits on the page; empty if it fits without CSS."""
     widths: list[float] = []
     for row in rows:
         widths += [0.0] * (len(row) - len(widths))
@@ -271,12 +272,12 @@ def has_long_words(text: str) -> bool:
 
 
 def break_long_words(text: str) -> str:
-    """Allow breaks in words that are longer than a column can hold."""
+    """Insert places for breaks into words that are longer than a column can hold."""
     return _LONG_WORD.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
 
 
 def _longest(text: str) -> float:
-    """Return the width in em of the longest part that a browser does not break."""
+    """Return the width in em of the longest part of a text that a browser does not break."""
     longest = 0.0
     for word in _WORD.findall(text):
         width = 0.0

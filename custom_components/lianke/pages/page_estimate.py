@@ -1,7 +1,7 @@
-"""Bound the number of pages that HTML takes, without a browser.
+"""Find an upper bound for the number of pages that HTML takes, without a browser.
 
-The bound holds for pages in our own style (`page`), whatever fonts the browser has. HTML with its own styles, sizes or
-frames has no bound. Blocks: run it in the executor.
+The bound holds for pages in our own style (`page`), whatever fonts the browser has. There is no bound for HTML that
+sets styles or sizes itself. All functions block: run them in the executor.
 """
 
 from functools import cache
@@ -14,32 +14,34 @@ from .page import MM_A_POINT, WRAP, PageStyle, base_size
 
 _BLANKS: Final = " \t\n\r\f"
 _IDEOGRAPHS: Final = "\u3400-\u9fff\U00020000-\U0003ffff"
-# Browsers break lines only between two of these: at blanks, and between Chinese characters. It never goes back: a word
-# of a million characters would take 150 bytes for each.
+# A piece of text within which browsers break no line: they break only at blanks and between Chinese characters. The
+# pattern never backtracks, since a word of a million characters would then take 150 bytes of memory per character.
 _UNBROKEN: Final = re.compile(
     rf"[{_BLANKS}]++|(?:[^{_BLANKS}{_IDEOGRAPHS}]++|[{_IDEOGRAPHS}](?![{_IDEOGRAPHS}]))++[{_IDEOGRAPHS}]?|[{_IDEOGRAPHS}]"
 )
 _BLANK_RUN: Final = re.compile(f"[{_BLANKS}]+")
-# Runs that no browser breaks at all, and every other character by itself.
+# A run of letters and digits, which no browser breaks at all, or any other single character.
 _ATOM: Final = re.compile(rf"[0-9A-Za-z]+|[^0-9A-Za-z{_BLANKS}]")
 _EAST_ASIAN: Final = re.compile(
     f"[{_IDEOGRAPHS}\u2e80-\u33ff\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe6f\uff00-\uffef]"
 )
-# Height of a line in em. Code is set in another font, whose baseline is at another height.
+# Height of a line of text, and of a line of code, in em: code is set in another font, which makes its lines higher.
 _LINE, _CODE_LINE = 1.45, 1.65
-# Lines of a block that stay on one page: all of a short block, or the first and last two.
+# Number of lines of a block that stay together on a page, since browsers do not separate its first two lines, nor its
+# last two.
 _TOGETHER: Final = 3
-# In mm.
+# The gap between columns and the width of a QR code, in mm.
 _COLUMN_GAP, _QR_WIDTH = 8.0, 40.0
 
 
 class _Element(NamedTuple):
-    # Type size, in that of the element around it.
+    # Font size, relative to that of the element around it.
     size: float = 1.0
-    # Above and below together, and at the sides; in em of the element: ours, or those of a browser's own style.
+    # Margins above and below together, and indents at both sides, in em of the element: those of our style, or of a
+    # browser's own.
     margin: float = 0.0
     indent: float = 0.0
-    # It stays on the page of what follows it, or as a whole on one page, or keeps the ends of lines.
+    # Whether the element stays on the page of what follows it, stays on one page as a whole, and keeps line breaks.
     is_heading: bool = False
     is_whole: bool = False
     keeps_lines: bool = False
@@ -71,7 +73,7 @@ _INLINE: Final = {
 }
 _ROWS: Final = frozenset({"thead", "tbody", "tr"})
 _CELLS: Final = frozenset({"td", "th"})
-# Elements whose end tag is ignored: they hold nothing, or everything.
+# Elements whose end tag is ignored, since they contain nothing or everything.
 _OUTSIDE: Final = frozenset({"br", "hr", "img", "body", "html"})
 # The attribute that only QR codes drawn here have.
 _QR_MARK: Final = "data-qr"
@@ -88,11 +90,11 @@ _COLUMN_COUNT: Final = re.compile(r"column-count: (\d)")
 
 
 class _UnknownError(Exception):
-    """Something whose size is unknown."""
+    """The HTML contains something whose size is unknown."""
 
 
 def pages_at_most(html: str, style: PageStyle) -> int | None:
-    """None if there is no bound."""
+    """Return an upper bound for the number of pages; None if there is no bound."""
     head, mark, body = html.partition("<body>\n")
     if not mark or not _PLAIN_FRAME.match(head):
         # Attributes of the html or body element may change any size.
@@ -109,7 +111,7 @@ def pages_at_most(html: str, style: PageStyle) -> int | None:
 
 @cache
 def _em(letter: str) -> float:
-    """Return the greatest width in em: bold DejaVu Sans is the widest of the usual fonts."""
+    """Return the greatest width of a character in em, as in bold DejaVu Sans, the widest of the usual fonts."""
     code = ord(letter)
     if letter in "\t\u200b":
         return 5.5 if letter == "\t" else 0.0
@@ -124,7 +126,7 @@ def _em(letter: str) -> float:
         return 1.45
     if 0x2010 <= code < 0x2028 or 0x1F000 <= code < 0x20000:
         return 1.7
-    # Ligatures of whole sentences, and ancient scripts.
+    # The widest characters are ancient scripts, and ligatures of whole sentences.
     return 12.0 if code >= 0x10000 or 0xFDF0 <= code < 0xFE00 else 3.0
 
 
@@ -134,11 +136,11 @@ def _widths(line: str) -> list[float]:
 
 
 def _fill(pieces: list[float], room: float) -> int:
-    """Bound how many lines (or pages) of size `room` hold the pieces, put there in order and unbroken.
+    """Return an upper bound for the number of lines (or pages) of size `room` that hold the pieces in order, unbroken.
 
-    A piece that does not fit begins the next line. So each line has less room left than the largest piece needs, and
-    two lines in a row hold more than one could. A piece larger than a line is broken, and may leave the line before it
-    part empty.
+    A piece that does not fit begins the next line. Each line therefore has less room left than the largest piece needs,
+    and two consecutive lines together hold more than `room`. A piece larger than a line is broken, and may leave the
+    line before it partly empty.
     """
     total = sum(pieces)
     if total <= room:
@@ -148,10 +150,11 @@ def _fill(pieces: list[float], room: float) -> int:
 
 
 def _row_lines(rows: list[list[str]], room: float, *, breaks_words: bool) -> list[int]:
-    """Bound the lines of each row of a table, in a width of `room` em.
+    """Return an upper bound for the number of lines of each row of a table that is `room` em wide.
 
-    A browser gives each column its longest word, and divides the rest in proportion to the columns' longest texts.
-    If these together are n times as wide as that rest, no text has more than 2 n lines; nor more lines than words.
+    A browser makes each column as wide as its longest word, and divides the remaining width in proportion to the
+    columns' longest texts. If these texts together are n times as wide as the remaining width, no text has more than
+    2 n lines. No text has more lines than words, either.
     """
     columns = max(map(len, rows), default=0)
     texts, words = [0.0] * columns, [0.0] * columns
@@ -173,7 +176,7 @@ def _row_lines(rows: list[list[str]], room: float, *, breaks_words: bool) -> lis
 
 
 class _Measure(HTMLParser):
-    """Collects what a body puts onto its pages, in mm."""
+    """Collects the heights, in mm, of what a body puts onto its pages."""
 
     def __init__(self, style: PageStyle, columns: int) -> None:
         super().__init__(convert_charrefs=True)
@@ -183,17 +186,17 @@ class _Measure(HTMLParser):
         self._column = (self._width - _COLUMN_GAP * (columns - 1)) / columns
         self._qr = min(_QR_WIDTH, style.width / 2)
         self._open: list[_Element] = []
-        # Since the last block, or cell of a table.
+        # The text since the last block or the last cell of a table.
         self._text: list[str] = []
         self._line = _LINE
-        # Heights of pieces that no page end divides, since the last change between upright and sideways.
+        # Heights of pieces that no page end divides, since the last change between upright and sideways pages.
         self._pieces: list[float] = []
-        # Height that stays with the next piece: headings, margins, the start of an element that stays whole.
+        # Height that stays on the page of the next piece: headings, margins, the start of an element that stays whole.
         self._kept = 0.0
-        # The highest head of a table, which each page repeats, and the rows of the open table's head.
+        # Height of the highest table head, which each page repeats, and number of rows in the head of the open table.
         self._head, self._head_rows = 0.0, 0
         self._pages = 0
-        # The table that is open, by its style and rows.
+        # The style and the rows of the open table.
         self._table: re.Match[str] | None = None
         self._rows: list[list[str]] = []
 
@@ -228,7 +231,7 @@ class _Measure(HTMLParser):
             self._table, self._rows, self._head_rows = known, [], 0
             return
         elif is_qr and tag == "img":
-            # It may take a line of its own, and divide the text around it.
+            # The QR code may take a line of its own, and divide the text around it.
             self._flush()
             self._put([self._qr + _TOGETHER * _CODE_LINE * self._size()])
             return
@@ -281,14 +284,14 @@ class _Measure(HTMLParser):
         return self._em * math.prod(element.size for element in self._open)
 
     def _room(self, width: float) -> float:
-        """Return what the open elements' indents leave of a width, in em."""
+        """Return the width in em that the indents of the open elements leave of `width`, which is in mm."""
         room = width / self._size() - sum(element.indent for element in self._open)
         if room <= 0:
             raise _UnknownError
         return room
 
     def _flush(self) -> None:
-        """Put the text since the last block."""
+        """Put the text since the last block onto the pages."""
         text = "".join(self._text)
         if not self._keeps_lines():
             text = text.strip(" ")
@@ -310,10 +313,10 @@ class _Measure(HTMLParser):
             self._kept = 0.0
 
     def _turn(self, height: float) -> None:
-        """Count the pages of this height so far; what follows begins a new page."""
+        """Count the pages of this height that the pieces so far take; what follows begins a new page."""
         self._pieces.append(self._kept)
         if any(self._pieces):
-            # Browsers do not repeat a head that is higher than a quarter of a page.
+            # Browsers do not repeat a table head that is higher than a quarter of a page.
             self._pages += _fill(self._pieces, height - min(self._head, height / 4))
         self._pieces, self._kept, self._head = [], 0.0, 0.0
 

@@ -1,4 +1,4 @@
-"""The test page and the page that keeps ink from drying. Pure."""
+"""The test page, the page that keeps ink from drying, and the sheet that shows how paper is turned over."""
 
 from collections.abc import Mapping
 from html import escape
@@ -18,11 +18,11 @@ from .page import (
 SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"
 EMOJI_SAMPLE = "🖨️ ✅ 🛒 🎂 🌧️ ❤️"
 BAR_COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d2088", "#808080")
-# Names of a kind on a test page; an ellipsis stands for the others.
+# Maximum number of papers, of trays or of media types on a test page; an ellipsis stands for the others.
 MAX_TEST_PAGE_NAMES = 40
-# Height in mm within the margins below which a label gets a shorter page.
+# Height in mm within the margins, below which a label gets lower color bars and no gray ramp.
 FLAT_HEIGHT = 24.0
-# As in short.css.
+# Line height in em, as in short.css.
 LINE_HEIGHT = 1.3
 # The smallest type (pt) that a label printer of 203 dpi prints clearly.
 LEAST_TYPE = 6.0
@@ -43,9 +43,9 @@ def test_page(
     paper_name: str | None,
     style: PageStyle,
 ) -> str:
-    """Show name, model and abilities, a line in each font and of emoji, a frame at the margins and bars of each colour.
+    """Show name, model and abilities, a line in each font and of emoji, a frame at the margins, and color bars.
 
-    A label shows less, so that one is enough.
+    A label shows less, so that a single label is enough.
     """
     rows = [
         ("page_printer", printer_name),
@@ -75,10 +75,10 @@ def test_page(
 
 
 def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
-    """Show as many lines as fit on a label in a type that can be read."""
+    """Compose the test page of a label, with as many lines as fit in a readable font size."""
     inner = style.height - 2 * style.margin_top
     flat = inner < FLAT_HEIGHT
-    # What the bars, their margins and the padding leave.
+    # Height in mm that the bars, their margins and the padding leave for text.
     room = inner - (5.0 if flat else 10.0)
     line = base_size(style) * MM_A_POINT * LINE_HEIGHT
     lines = [
@@ -95,13 +95,13 @@ def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
     ramp = "" if flat else '<div class="ramp"></div>'
     body = f'<div class="frame"></div><main>{_bars()}{ramp}{text}</main>'
     css = CSS + NARROW_CSS + SHORT_CSS + (FLAT_CSS if flat else "")
-    # Hidden: what does not fit would take another label.
+    # Hide what does not fit: it would take another label.
     css += f"main {{ height: {inner:g}mm; overflow: hidden; font-size: {scale:.3f}em; }}"
     return page(style, body, title=style.text("page_test"), css=css)
 
 
 def color_page(style: PageStyle) -> str:
-    """Show a little of every ink, and why the page was printed."""
+    """Compose a page that uses a little of every ink and says why it was printed."""
     why = escape(style.text("page_keep_alive"))
     when = escape(style.date_time(style.now))
     body = f"{_bars()}<p>{why}<br>{when}</p>"
@@ -109,7 +109,7 @@ def color_page(style: PageStyle) -> str:
 
 
 def turn_page(style: PageStyle, side: int) -> str:
-    """Make a side of the sheet that shows how a printer's paper is turned over."""
+    """Compose a side of the sheet that shows how a printer's paper is turned over."""
     hint = escape(style.text("page_turn_hint"))
     body = (
         f'<main class="turn"><svg viewBox="0 0 100 120"><path d="M50 118V20M18 50L50 8L82 50"/></svg>'
