@@ -40,7 +40,7 @@ COMMANDS: dict[str, Command] = {
     "walk_begin": walks.async_begin,
     "walk_end": walks.async_end,
     "walk_idle": walks.async_idle,
-    "walk_ask": walks.async_ask,
+    "walk_ask": walks.async_poll_task,
 }
 
 
@@ -71,7 +71,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
     """Add entities that do nothing; for one kind of entry also read a file and ask a server."""
     if asks := entry.data.get("asks"):
         await Store[dict[str, Any]](hass, 1, asks["stored"]).async_load()
-        await bare.async_ask(hass, asks)
+        await bare.async_poll_task(hass, asks)
     await hass.config_entries.async_forward_entry_setups(entry, registered.PLATFORMS)
     return True
 

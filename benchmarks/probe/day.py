@@ -373,11 +373,11 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     from custom_components.lianke.jobs.migration import _as_version_3, _Found
     from custom_components.lianke.jobs.opening import async_get_ledger
     from custom_components.lianke.ledger import Table, View
-    from custom_components.lianke.printing.builder import async_resolve
+    from custom_components.lianke.printing.builder import async_resolve_options
 
     printers = list(entry.runtime_data.coordinator.data.printers.values())
     options = {
-        view.key: (await async_resolve(Target("", entry, view.key), {})).as_dict()
+        view.key: (await async_resolve_options(Target("", entry, view.key), {})).as_dict()
         for view in printers
     }
     await hass.config_entries.async_unload(entry.entry_id)

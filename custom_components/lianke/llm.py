@@ -34,8 +34,8 @@ from .documents.page_documents import AGENDAS, SNAPSHOT_DOMAINS
 from .documents.sources import entity_of
 from .input_error import InputError
 from .jobs.job import FINAL_JOB_STATES, JobState, PersonReason
-from .people.initiator import asked_by_tool
-from .people.release_code import MAX_CODE
+from .people.initiator import tool_context_id
+from .people.release_code import MAX_CODE_LENGTH
 from .printing.assistant_access import (
     IdsByName,
     exposed_devices,
@@ -95,7 +95,7 @@ class _ToolCall(NamedTuple):
 
     async def act(self, action: str, **data: Any) -> dict[str, Any]:
         context = self.llm_context.context or Context()
-        asks = asked_by_tool.set(context.id)
+        asks = tool_context_id.set(context.id)
         try:
             response = await ACTIONS[action].call(
                 self.hass, {ATTR_DEVICE_ID: self.target.device_id, **data}, context
@@ -118,7 +118,7 @@ class _ToolCall(NamedTuple):
                 translation_placeholders=shown | dict.fromkeys(hidden, FOREIGN_TITLE),
             ) from None
         finally:
-            asked_by_tool.reset(asks)
+            tool_context_id.reset(asks)
         assert isinstance(response, dict)
         return response
 
@@ -437,7 +437,7 @@ class AnswerJobTool(_PrinterTool):
             return call.shown((await call.act("reject_job", **data))["job"])
         data["reason"] = call.data["hold_reason"]
         if code := call.data.get("code"):
-            data["code"] = code[:MAX_CODE]
+            data["code"] = code[:MAX_CODE_LENGTH]
         return call.shown((await call.act("continue_job", **data))["job"])
 
 

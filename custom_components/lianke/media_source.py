@@ -33,7 +33,7 @@ from .documents.media import KEPT_SCANS, local_media_path, resolved_for
 from .documents.page_documents import async_page_text
 from .frontend import DOCUMENT_URL
 from .input_error import InputError
-from .scanner.hub import is_enabled
+from .scanner.hub import is_scanning_enabled
 from .scanner.scan_job import ScanJob, content_type as type_of_scan, local_time
 from .scanner.scan_view import find_file, picture_paths, visible_scans
 
@@ -88,7 +88,7 @@ class PrintableSource(MediaSource):
         identifier = item.identifier or ""
         if identifier == SCANS_FOLDER:
             return self._scans()
-        with_scans = is_enabled(self._hass)
+        with_scans = is_scanning_enabled(self._hass)
         if not identifier and len(folders) == 1 and not with_scans:
             identifier = next(iter(folders))
         if not identifier:

@@ -8,7 +8,7 @@ from homeassistant.components.notify.const import NotifyEntityFeature
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .documents.page_documents import async_notification
+from .documents.page_documents import async_notification_page
 from .entity import QueueEntity, async_add_printers
 from .printing.builtin_pages import async_print_page
 from .runtime import LiankeConfigEntry
@@ -36,7 +36,7 @@ class PrinterNotify(QueueEntity, NotifyEntity):
     @override
     async def async_send_message(self, message: str, title: str | None = None) -> None:
         """Print a message. Its job waits at most an hour for the printer. Raises Unauthorized, HomeAssistantError."""
-        page = partial(async_notification, self.hass, message=message, title=title)
+        page = partial(async_notification_page, self.hass, message=message, title=title)
         context = self._context or Context()
         await async_print_page(
             self.hass, self.entry, self.printer_key, page, context, entity_id=self.entity_id

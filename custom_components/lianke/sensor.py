@@ -210,7 +210,7 @@ class ScannerStatusSensor(ScannerEntity, SensorEntity):
         scanner = self.scans.hub.scanners.get(self.scanner_id)
         if self.coordinator.data.online is False or scanner is None or not scanner.present:
             return "offline"
-        job = self.scans.open_job(self.scanner_id)
+        job = self.scans.unfinished_job(self.scanner_id)
         if job is not None and job.is_waiting:
             return "waiting"
         return "scanning" if job or self.scans.hub.is_in_use(self.scanner_id) else "idle"

@@ -13,10 +13,10 @@ from custom_components.lianke.api.capabilities import (
 )
 from custom_components.lianke.api.coerce import to_int, to_json, to_message, to_text, to_time
 from custom_components.lianke.api.errors import (
-    CredentialsError,
     LiankeError,
     LiankeResponseError,
     OptionError,
+    UnreadableCredentialsError,
     error_for_code,
 )
 from custom_components.lianke.api.models import (
@@ -154,7 +154,7 @@ def test_markers(value: object) -> None:
 def test_any_text_is_credentials_or_one_error(text: str) -> None:
     try:
         found = parse_credentials(text)
-    except CredentialsError:
+    except UnreadableCredentialsError:
         assert rank_code(text) == 0
         return
     assert found.device_id.isascii()

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from custom_components.lianke.api.errors import CredentialsError
+from custom_components.lianke.api.errors import UnreadableCredentialsError
 from custom_components.lianke.api.models import Credentials
 from custom_components.lianke.api.sticker import parse_credentials, rank_code
 
@@ -75,7 +75,7 @@ def test_a_token_that_was_cut_in_two(around: str, blank: str) -> None:
         try:
             assert parse_credentials(text) == BOX
             read += 1
-        except CredentialsError:
+        except UnreadableCredentialsError:
             continue
     if "谢谢" not in around:
         assert read == len(BARE) - 1
@@ -129,7 +129,7 @@ def test_unusual_shapes_are_taken() -> None:
     ],
 )
 def test_anything_else_is_refused_without_repeating_it(text: str) -> None:
-    with pytest.raises(CredentialsError, match=r"^invalid_qr_code$"):
+    with pytest.raises(UnreadableCredentialsError, match=r"^invalid_qr_code$"):
         parse_credentials(text)
     assert rank_code(text) == 0
 

@@ -13,7 +13,7 @@ import pytest
 
 from custom_components.lianke.api import sticker
 from custom_components.lianke.api.errors import (
-    CredentialsError,
+    UnreadableCredentialsError,
 )
 from custom_components.lianke.api.sticker import read_photo
 from custom_components.lianke.input_error import InputError
@@ -147,7 +147,7 @@ def test_drawn_on_nothing(tmp_path: Path) -> None:
 
 
 def test_somebody_elses_code(save: Callable[..., Path]) -> None:
-    with pytest.raises(CredentialsError, match="invalid_qr_code"):
+    with pytest.raises(UnreadableCredentialsError, match="invalid_qr_code"):
         read_photo(save(photo("https://example.com/", size=(1200, 900), side=500)))
 
 

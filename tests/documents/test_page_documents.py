@@ -5,7 +5,7 @@ from homeassistant.core import HomeAssistant
 from custom_components.lianke.api.capabilities import Capabilities
 from custom_components.lianke.documents.page_documents import (
     async_color_page,
-    async_notification,
+    async_notification_page,
     async_test_page,
 )
 from custom_components.lianke.documents.spool import Spool
@@ -16,7 +16,9 @@ LABEL = paper(600, 400, 10, name="60 x 40")
 
 
 async def test_a_notification_with_half_a_character(hass: HomeAssistant, spool: Spool) -> None:
-    document = await async_notification(hass, spool, None, message="a\ud83d", title="b \n" * 1000)
+    document = await async_notification_page(
+        hass, spool, None, message="a\ud83d", title="b \n" * 1000
+    )
     page = document.path.read_text("utf-8")
     assert "a\ufffd" in page
     assert f"<h1>{'b ' * 99}b</h1>" in page

@@ -26,7 +26,7 @@ from custom_components.lianke.documents.pdf_client import (
     IDLE_SECONDS,
     PdfError,
     PdfWorker,
-    lan_user,
+    lan_queue_user,
 )
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.input_error import InputError
@@ -289,7 +289,7 @@ async def test_the_tasks_of_many_devices_hold_a_user_up_by_one(
         await worker.async_count(path, user=user)
         ended.append(user)
 
-    devices = [lan_user(f"192.168.1.{number}") for number in range(6)]
+    devices = [lan_queue_user(f"192.168.1.{number}") for number in range(6)]
     tasks = [asyncio.create_task(count(device)) for device in devices]
     await asyncio.sleep(0)
     tasks += [asyncio.create_task(count("anna")) for _ in range(2)]

@@ -94,7 +94,7 @@ def test_a_malformed_message(data: bytes) -> None:
     ("data", "status"),
     [
         (
-            message(attribute(Tag.NAME, b"x" * (codec.MAX_IPP_NAME_BYTES + 1), b"")),
+            message(attribute(Tag.NAME, b"x" * (codec.MAX_ATTRIBUTE_NAME_BYTES + 1), b"")),
             Status.VALUE_TOO_LONG,
         ),
         (
@@ -138,7 +138,9 @@ def test_a_message_beyond_a_bound(data: bytes, status: Status) -> None:
 def test_as_much_as_a_bound_allows() -> None:
     decode(
         message(
-            attribute(Tag.NAME, b"x" * codec.MAX_IPP_NAME_BYTES, b"y" * codec.MAX_IPP_VALUE_BYTES)
+            attribute(
+                Tag.NAME, b"x" * codec.MAX_ATTRIBUTE_NAME_BYTES, b"y" * codec.MAX_IPP_VALUE_BYTES
+            )
         )
     )
     decode(

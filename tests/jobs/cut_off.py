@@ -52,7 +52,7 @@ def snapshots(shop: Shop, folder: Path) -> Iterator[Snapshots]:
         patch.object(LedgerFile, "write", taken.before(LedgerFile.write)),
         patch.object(files, "SMALL_BYTES", 0),
         patch.object(files, "link_or_copy", taken.before(spool.link_or_copy)),
-        patch.object(files, "sync_path", taken.before(spool.sync_path)),
+        patch.object(files, "flush_to_disk", taken.before(spool.flush_to_disk)),
         patch.object(files, "unlink_all", taken.before(spool.unlink_all)),
         patch.object(files, "_flush", taken.before(files._flush)),
         patch.object(files, "remove_folders", taken.before(files.remove_folders)),

@@ -130,7 +130,7 @@ def cut_off_anywhere(hass: HomeAssistant, folder: Path) -> Iterator[CutOff]:
 
     with (
         ExitStack() as steps,
-        patch.object(migration, "sync_path", taken.before(spool.sync_path)),
+        patch.object(migration, "flush_to_disk", taken.before(spool.flush_to_disk)),
         patch.object(LedgerFile, "write", taken.before(LedgerFile.write)),
         patch("os.pwrite", count_on),
     ):

@@ -191,7 +191,7 @@ async def test_a_refused_upload_waits_until_its_successor_is_safe(
         assert (await shop.uploaded(new)).state is JobState.HELD
         assert shop.queue.get(old.job_id).reason == "replaced"
         return
-    monkeypatch.setattr(files, "sync_path", full)
+    monkeypatch.setattr(files, "flush_to_disk", full)
     flushing.set()
     with pytest.raises(HomeAssistantError, match="disk_full"):
         await submitting

@@ -98,7 +98,7 @@ async def test_what_the_other_printer_refuses_stays(open_shop: OpenShop) -> None
         job = await held(shop)
         assert await refusal(move(shop, job, other=other, port=HOME)) == "too_many_pages"
         stays = shop.queue.get(job.job_id)
-        assert (stays.state, stays.moved_to, stays.can_reroute) == (JobState.HELD, None, True)
+        assert (stays.state, stays.moved_to, stays.can_move) == (JobState.HELD, None, True)
         assert documents(shop) == 1
         assert documents(other) == 0
         await shop.switch(online=True)
@@ -107,7 +107,7 @@ async def test_what_the_other_printer_refuses_stays(open_shop: OpenShop) -> None
         assert document.device_id == shop.box.device_id
 
 
-@pytest.mark.parametrize("refused", ["link_or_copy", "sync_path", "the ledger"])
+@pytest.mark.parametrize("refused", ["link_or_copy", "flush_to_disk", "the ledger"])
 async def test_a_disk_that_refuses_moves_nothing(open_shop: OpenShop, refused: str) -> None:
     """Nothing of the new job is left, and the old one is as it was."""
     async with open_shop() as shop, open_shop(number=1) as other:

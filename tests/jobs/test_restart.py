@@ -14,7 +14,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.lianke.documents.spool import sync_path
+from custom_components.lianke.documents.spool import flush_to_disk
 from custom_components.lianke.jobs import files, rules
 from custom_components.lianke.jobs.files import JobFiles
 from custom_components.lianke.jobs.job import Job, JobState
@@ -256,14 +256,14 @@ async def test_a_small_document_is_on_disk_before_its_record(shop: Shop) -> None
     write = LedgerFile.write
 
     def flush(path: Path) -> None:
-        sync_path(path)
+        flush_to_disk(path)
         written.append(path.name)
 
     def note(self: LedgerFile, rows: Mapping[RowKey, Row | None]) -> None:
         write(self, rows)
         written.extend(f"the row of {key.record_id}" for key in rows)
 
-    with patch.object(files, "sync_path", flush), patch.object(LedgerFile, "write", note):
+    with patch.object(files, "flush_to_disk", flush), patch.object(LedgerFile, "write", note):
         job = await shop.submit()
     row = f"the row of {job.job_id}"
     assert written[:4] == ["document.pdf", job.job_id, shop.folder.name, row]

@@ -672,14 +672,14 @@ def test_the_first_of_two_stacks() -> None:
 )
 def test_what_would_be_printed_on_a_stack(values: dict[str, Any], key: str | None) -> None:
     other = make_job(**{"job_id": "other", "ended_at": NOW} | values)
-    assert refused(lambda: rules.check_tray(two_sided(), [other], NOW)) == key
+    assert refused(lambda: rules.check_tray_free(two_sided(), [other], NOW)) == key
 
 
 def test_a_tray_that_is_taken_and_a_job_beside_itself() -> None:
     job = two_sided()
-    assert refused(lambda: rules.check_tray(job, [job], NOW)) is None
+    assert refused(lambda: rules.check_tray_free(job, [job], NOW)) is None
     other = replace(job, job_id="other")
-    assert refused(lambda: rules.check_tray(job, [other], NOW)) == "tray_taken"
+    assert refused(lambda: rules.check_tray_free(job, [other], NOW)) == "tray_taken"
 
 
 # What people decide

@@ -26,7 +26,7 @@ from custom_components.lianke.ipp.model import (
 )
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import HOLD_REASONS
-from custom_components.lianke.lan.printer.query_operations import state_of
+from custom_components.lianke.lan.printer.ipp_job_states import state_of
 from custom_components.lianke.printing.print_action import job_dict
 from tests.clock import Clock
 from tests.documents.rasters import (

@@ -12,7 +12,7 @@ import pytest
 from custom_components.lianke.pages.compose import csv_page, markdown_page, text_page
 from custom_components.lianke.pages.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.pages.page import PageStyle
-from custom_components.lianke.pages.testpage import color_page, test_page as make_test_page
+from custom_components.lianke.pages.testpage import ink_care_page, test_page as make_test_page
 from tests import needs
 from tests.documents.browser import draw
 from tests.pages.styles import ABLE, NOW, style_for
@@ -104,7 +104,7 @@ PAGES: dict[str, Callable[[PageStyle], str]] = {
     "markdown": lambda style: markdown_page(MARKDOWN, style, title="t"),
     "table": lambda style: csv_page(TABLE, style, title="t"),
     "test": lambda style: make_test_page("京瓷", "Kyocera MA2000w", ABLE, "A4", style),
-    "color": color_page,
+    "color": ink_care_page,
 }
 
 

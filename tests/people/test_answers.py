@@ -19,7 +19,7 @@ from custom_components.lianke.devices import async_target_of_job
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.job import Delivery, JobSpec, JobState, Origin
 from custom_components.lianke.people.approval import PrintPolicy
-from custom_components.lianke.people.notifications import ButtonAnswer, answer_button
+from custom_components.lianke.people.notifications import ButtonAnswer, answer_action
 from tests.clock import until
 from tests.documents.samples import zipped
 from tests.household import LASER, OTHER_LASER, House, follow, make_media, refusal
@@ -204,7 +204,7 @@ async def by_notification(
     house: House, user: User, job_id: str, _client: MockHAClientWebSocket
 ) -> None:
     _, job = async_target_of_job(house.hass, job_id)
-    action = {"action": answer_button(job, ButtonAnswer.APPROVE)}
+    action = {"action": answer_action(job, ButtonAnswer.APPROVE)}
     house.hass.bus.async_fire("mobile_app_notification_action", action, context=acting(user))
 
 

@@ -14,7 +14,7 @@ from custom_components.lianke.button import RELEASE_JOBS
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.input_error import InputError
 from custom_components.lianke.people import release_code
-from custom_components.lianke.people.initiator import asked_by_tool
+from custom_components.lianke.people.initiator import tool_context_id
 from custom_components.lianke.people.release_code import (
     CodeChecker,
     async_get_code_checker,
@@ -102,7 +102,7 @@ async def test_a_users_code(anna: User, house: House) -> None:
     await house.came_out(2)
     # An assistant that knows no user speaks for anybody; an automation is an administrator's.
     context = Context()
-    asked_by_tool.set(context.id)
+    tool_context_id.set(context.id)
     with pytest.raises(ServiceValidationError, match="Enter the code"):
         await house.ask("continue_job", context, job_id=other["job_id"], reason="release")
     await release(house, None, other)

@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import async_target
 from custom_components.lianke.documents.document import Document
-from custom_components.lianke.documents.page_documents import async_notification
+from custom_components.lianke.documents.page_documents import async_notification_page
 from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import async_get_spool, write_bytes
 from custom_components.lianke.input_error import InputError
@@ -282,7 +282,7 @@ async def test_an_entry_that_is_unloaded_while_the_document_is_made(
 
     asked: Awaitable[Any]
     if action == "notify":
-        make = unloading(partial(async_notification, house.hass, message="x", title=None))
+        make = unloading(partial(async_notification_page, house.hass, message="x", title=None))
         asked = async_print_page(house.hass, house.entry, printer_key, make, Context())
     else:
         asked = house.ask(action, device_id=house.device(), text="x")

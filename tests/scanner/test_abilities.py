@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.lianke.const import ScanColor, ScanSource
 from custom_components.lianke.input_error import InputError
-from custom_components.lianke.scanner.hub import Abilities
+from custom_components.lianke.scanner.hub import ScannerAbilities
 from custom_components.lianke.scanner.scan_job import ScanRequest
 
 LISTS: dict[str, list[Any]] = {
@@ -30,7 +30,7 @@ FED = ScanSource.FEEDER
     ],
 )
 def test_abilities_are_read_wherever_they_are(params: dict[str, Any]) -> None:
-    assert Abilities.from_params(params) == Abilities(
+    assert ScannerAbilities.from_params(params) == ScannerAbilities(
         colors={ScanColor.COLOR: "RGB24", ScanColor.GRAY: "Grayscale8"},
         sources=frozenset(ScanSource),
         duplex=True,
@@ -40,8 +40,8 @@ def test_abilities_are_read_wherever_they_are(params: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("params", [{}, {"data": None}, {"x": [1, 2, {"y": "z"}]}, {"duplex": "?"}])
 def test_unknown_stays_unknown_and_is_not_refused(params: dict[str, Any]) -> None:
-    abilities = Abilities.from_params(params)
-    assert abilities == Abilities()
+    abilities = ScannerAbilities.from_params(params)
+    assert abilities == ScannerAbilities()
     request = ScanRequest(color=ScanColor.MONO, source=FED, duplex=True, size="B4")
     assert abilities.fields(request) == {
         "colorMode": "BlackAndWhite1",
@@ -62,14 +62,14 @@ def test_unknown_stays_unknown_and_is_not_refused(params: dict[str, Any]) -> Non
     ],
 )
 def test_what_is_known_not_to_work_is_refused(request_: ScanRequest, reason: str) -> None:
-    abilities = Abilities.from_params(LISTS | {"inputSource": ["Platen"], "duplex": [0]})
+    abilities = ScannerAbilities.from_params(LISTS | {"inputSource": ["Platen"], "duplex": [0]})
     with pytest.raises(InputError) as caught:
         abilities.fields(request_)
     assert caught.value.reason == reason
 
 
 def test_a_feeder_that_scans_one_side() -> None:
-    abilities = Abilities.from_params(LISTS | {"duplex": [0]})
+    abilities = ScannerAbilities.from_params(LISTS | {"duplex": [0]})
     with pytest.raises(InputError) as caught:
         abilities.fields(ScanRequest(source=FED, duplex=True))
     assert caught.value.reason == "scan_no_duplex"
@@ -77,9 +77,12 @@ def test_a_feeder_that_scans_one_side() -> None:
 
 def test_abilities_are_bounded() -> None:
     many: list[Any] = [f"A{number % 100}" for number in range(60)]
-    assert len(Abilities.from_params({"size": many}).sizes or ()) == 40
-    assert Abilities.from_params({"x": [f"?{n}" for n in range(500)], "size": ["A4"]}).sizes is None
+    assert len(ScannerAbilities.from_params({"size": many}).sizes or ()) == 40
+    assert (
+        ScannerAbilities.from_params({"x": [f"?{n}" for n in range(500)], "size": ["A4"]}).sizes
+        is None
+    )
     deep: Any = ["A4"]
     for _ in range(6):
         deep = {"x": deep}
-    assert Abilities.from_params(deep).sizes is None
+    assert ScannerAbilities.from_params(deep).sizes is None

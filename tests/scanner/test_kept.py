@@ -46,7 +46,7 @@ async def test_whoever_asks_for_a_scan_goes(house: House, laser: Printer) -> Non
     """As an automation that is started anew: what was begun comes to its end, and the scanner is free again."""
     scans = async_get_scan_jobs(house.hass, house.entry)
     asking = house.hass.async_create_task(do(house, laser))
-    await until(lambda: scans.open_job(str(laser.id)))
+    await until(lambda: scans.unfinished_job(str(laser.id)))
     asking.cancel()
     await over(house)
     assert (last(house).state, len(laser.scanned)) == ("completed", 1)

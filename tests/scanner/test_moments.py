@@ -258,7 +258,7 @@ async def once(case: Case, story: Story, way: str, at: int) -> str:
         if told != after or len(house.printed) - printed != paper:
             problems.append(f"otherwise after a start: {told} {after}")
     jobs_now = async_get_scan_jobs(hass, house.entry)
-    if jobs_now.open_job(str(case.laser.id)) or jobs_now.hub.is_in_use(str(case.laser.id)):
+    if jobs_now.unfinished_job(str(case.laser.id)) or jobs_now.hub.is_in_use(str(case.laser.id)):
         problems.append("the scanner is not free")
     await jobs_now.async_delete([job.job_id for job in jobs_now.all])
     return f"{', '.join(problems)}: {said}" if problems else ""

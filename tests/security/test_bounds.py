@@ -87,7 +87,7 @@ def encoded(times: int) -> str:
 def credentials(text: str) -> Credentials | None:
     try:
         return sticker.parse_credentials(text)
-    except errors.CredentialsError:
+    except errors.UnreadableCredentialsError:
         return None
 
 

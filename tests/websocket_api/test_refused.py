@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
 from custom_components.lianke.input_error import InputError
-from custom_components.lianke.printing.handlers import SIGNAL_REFUSED, Refusal
+from custom_components.lianke.printing.refusals import SIGNAL_REFUSED, Refusal
 from custom_components.lianke.runtime import translated
 from tests.household import device_of
 from tests.simulator import Simulator

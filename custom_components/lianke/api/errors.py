@@ -245,7 +245,7 @@ class UnknownCodeError(_NoAnswerToUploadsError):
     """An undocumented code, whatever message comes with it."""
 
 
-class CredentialsError(InputError):
+class UnreadableCredentialsError(InputError):
     """The text or QR code holds no box id and key."""
 
     reason = "invalid_qr_code"

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from ..input_error import InputError
-from .errors import CredentialsError
+from .errors import UnreadableCredentialsError
 from .models import Credentials
 
 # Characters of a pasted text; the rest is ignored.
@@ -95,7 +95,7 @@ def rank_code(text: str) -> int:
     """
     try:
         found = parse_credentials(text)
-    except CredentialsError:
+    except UnreadableCredentialsError:
         return 0
     if _VENDOR.match(text.lstrip()):
         return 3
@@ -114,11 +114,11 @@ def _from_link(link: str) -> Credentials:
         for found in _TOKEN.finditer(text):
             try:
                 return _from_token(found[1])
-            except CredentialsError:
+            except UnreadableCredentialsError:
                 continue
         # The whole link may be percent-encoded, as the parameter of another one.
         text = unquote(text)
-    raise CredentialsError
+    raise UnreadableCredentialsError
 
 
 def _from_token(token: str) -> Credentials:
@@ -134,7 +134,7 @@ def _from_token(token: str) -> Credentials:
             continue
         if (pair := _PAIR.fullmatch(decoded.strip())) is not None:
             return Credentials(device_id=pair[1], device_key=pair[2])
-    raise CredentialsError
+    raise UnreadableCredentialsError
 
 
 def read_photo(path: Path) -> Credentials:

@@ -24,7 +24,7 @@ _COPYING: Final = threading.Lock()
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def find_folder(hass: HomeAssistant, text: str) -> str:
+def find_or_create_folder(hass: HomeAssistant, text: str) -> str:
     """Resolve a folder, given as a path that begins with a media folder's name, or as another allowed path; blocks.
 
     A folder that is missing directly in the local media folder is created. A folder on a share is not: if the share is

@@ -32,7 +32,7 @@ from ..pages.lists import (
     todo_page,
 )
 from ..pages.page import MAX_TEXT_BYTES, PageStyle, is_visible, paper_size
-from ..pages.testpage import color_page, test_page
+from ..pages.testpage import ink_care_page, test_page
 from .conversion import async_make_document, clean_title, make_page_document
 from .document import Document, SourceKind, digest_of, too_large
 from .local_files import async_check_entity
@@ -169,7 +169,7 @@ def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
     return text
 
 
-async def async_notification(
+async def async_notification_page(
     hass: HomeAssistant, spool: Spool, paper: Paper | None, *, message: str, title: str | None
 ) -> Document:
     """Make the page of a notification; the document's title quotes nothing of the message.
@@ -212,7 +212,7 @@ async def async_color_page(hass: HomeAssistant, spool: Spool, paper: Paper | Non
     """Make a page with a little of every ink, which keeps nozzles from drying up."""
     title = await async_page_text(hass, "page_keep_alive_title")
     return await async_write_page(
-        hass, spool, color_page, paper, title=title, at_most=BUILTIN_SHEETS
+        hass, spool, ink_care_page, paper, title=title, at_most=BUILTIN_SHEETS
     )
 
 

@@ -59,7 +59,7 @@ def pdf_error(
 LAID_OUT_MB: Final = 100
 
 
-def sheet_error(err: PdfError, name: str, *, limit_bytes: int) -> InputError | HomeAssistantError:
+def layout_error(err: PdfError, name: str, *, limit_bytes: int) -> InputError | HomeAssistantError:
     if err.reason == "memory":
         return InputError("sheet_needs_memory", name=name, limit=str(LAID_OUT_MB))
     return pdf_error(err, name, limit_bytes=limit_bytes)

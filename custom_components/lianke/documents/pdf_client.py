@@ -44,7 +44,7 @@ MAX_WAITING_A_USER: Final = 200
 WAIT_SECONDS: Final = 60
 
 
-def lan_user(device: str) -> str:
+def lan_queue_user(device: str) -> str:
     """Return a device's name in the queue, where all devices of the home network together get the turns of one user."""
     return f"lan {device}"
 

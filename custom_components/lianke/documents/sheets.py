@@ -32,7 +32,7 @@ from ..pages.page import A4_HEIGHT, A4_WIDTH
 from ..pdf.process import FONT_SUFFIXES, MAX_SOURCE_PAGES
 from .conversion import make_document
 from .document import IMAGES, Document, FileType, digest_of, file_digest
-from .pdf import DEFAULT_ALIGN, pdf_error, sheet_error
+from .pdf import DEFAULT_ALIGN, layout_error, pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker, package_folder
 from .spool import Spool
 
@@ -252,7 +252,7 @@ def font_folders(hass: HomeAssistant) -> list[str]:
     return folders
 
 
-async def async_bring_font(hass: HomeAssistant, text: str) -> None:
+async def async_install_font(hass: HomeAssistant, text: str) -> None:
     """Install a font for a Chinese text if possible; `font_folders` then includes its folder.
 
     Raises InputError: watermark_font_coming if the installation takes long.
@@ -355,7 +355,7 @@ async def async_lay_out(
     except PdfUnavailableError:
         raise InputError("sheet_not_available") from None
     except PdfError as err:
-        raise sheet_error(err, title, limit_bytes=limit_bytes) from None
+        raise layout_error(err, title, limit_bytes=limit_bytes) from None
     digest = digest_of("sheets", digests, asdict(sheets), options.page_range)
     snapshot = any(document.snapshot for document in documents)
     return (
@@ -430,7 +430,7 @@ async def _async_run(
     except PdfError as err:
         if err.reason != "no_font":
             raise
-        await async_bring_font(hass, request["watermark"])
+        await async_install_font(hass, request["watermark"])
         if (more := font_folders(hass)) == fonts:
             raise
     return await run(request | {"fonts": more})

@@ -376,7 +376,7 @@ _RASTER_ERRORS: Final = {
 }
 
 
-async def async_received_document(
+async def async_lan_document(
     hass: HomeAssistant,
     spool: Spool,
     path: Path,

@@ -181,7 +181,7 @@ class Spool:
                 if self._kept.get(handle) is kept:
                     del self._kept[handle]
             except OSError as err:
-                raise disk_full(err) from None
+                raise disk_full_error(err) from None
             else:
                 return replace(kept.document, path=path)
         raise InputError("document_gone")
@@ -324,10 +324,10 @@ def translate_disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as err:
-        raise disk_full(err) from None
+        raise disk_full_error(err) from None
 
 
-def disk_full(err: OSError) -> HomeAssistantError:
+def disk_full_error(err: OSError) -> HomeAssistantError:
     """Log the reason, and return the error to raise."""
     _LOGGER.warning("A document cannot be written to disk: %s", err.__cause__ or err)
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
@@ -339,7 +339,7 @@ def open_private(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "wb")
 
 
-def sync_path(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     """Flush a file, or the names in a folder, to disk. Raises OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:

@@ -30,7 +30,7 @@ DEFAULT_SCAN_DPI: Final = 300
 SCAN_RESOLUTIONS: Final = (75, 100, 150, 200, 300, 400, 600)
 SCAN_FORMATS: Final = (JPEG_TYPE, PDF_TYPE)
 # The smallest width and height of a region that we announce.
-LEAST_SIDE: Final = 16
+MIN_REGION_SIDE: Final = 16
 ESCL_VERSION: Final = "2.63"
 _SCAN: Final = "http://schemas.hp.com/imaging/escl/2011/05/03"
 _PWG: Final = "http://www.pwg.org/schemas/2010/12/sm"
@@ -263,9 +263,9 @@ def _source(able: ScannerCapabilities, area: Area) -> list[Node]:
         ("scan:SupportedResolutions", [("scan:DiscreteResolutions", each)]),
     ]
     return [
-        ("scan:MinWidth", LEAST_SIDE),
+        ("scan:MinWidth", MIN_REGION_SIDE),
         ("scan:MaxWidth", area.width),
-        ("scan:MinHeight", LEAST_SIDE),
+        ("scan:MinHeight", MIN_REGION_SIDE),
         ("scan:MaxHeight", area.height),
         ("scan:MaxScanRegions", 1),
         ("scan:SettingProfiles", [("scan:SettingProfile", profile)]),

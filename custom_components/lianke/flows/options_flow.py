@@ -45,7 +45,7 @@ from ..printing.builtin_pages import async_print_page
 from ..printing.fallback_printer import FallbackSteps
 from ..printing.nozzle_care import NozzleCareSteps
 from ..runtime import async_account_entries, worded_placeholders
-from ..scanner.hub import is_enabled
+from ..scanner.hub import is_scanning_enabled
 from .blueprints import BLUEPRINTS, async_copy, async_listed
 
 # Seconds that the dialog waits for a push message.
@@ -114,7 +114,7 @@ class LiankeOptionsFlow(
             errors = settings_errors(user_input)
             if not errors:
                 return self.async_create_entry(data=settings_from(user_input, options))
-        schema = settings_schema(options, scans=is_enabled(self.hass))
+        schema = settings_schema(options, scans=is_scanning_enabled(self.hass))
         if user_input is not None:
             schema = self.add_suggested_values_to_schema(schema, user_input)
         return self.async_show_form(step_id="settings", data_schema=schema, errors=errors)

@@ -29,7 +29,7 @@ MAX_COLLECTION_DEPTH: Final = 5
 # Maximum bytes of a string value: the limit for texts and URIs (RFC 8011, section 5.1).
 MAX_IPP_VALUE_BYTES: Final = 1023
 # Maximum bytes of an attribute's name.
-MAX_IPP_NAME_BYTES: Final = 255
+MAX_ATTRIBUTE_NAME_BYTES: Final = 255
 
 _HEADER: Final = struct.Struct(">BBHI")
 _INTEGER: Final = struct.Struct(">i")
@@ -119,7 +119,7 @@ class _MessageReader:
 
     def _name(self) -> str:
         field = self._field()
-        if len(field) > MAX_IPP_NAME_BYTES:
+        if len(field) > MAX_ATTRIBUTE_NAME_BYTES:
             raise IppError(Status.VALUE_TOO_LONG, "a name is too long")
         return field.decode("utf-8", "replace")
 

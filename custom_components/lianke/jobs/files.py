@@ -18,7 +18,7 @@ from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
 from ..documents.document import Document
-from ..documents.spool import link_or_copy, sync_path, unlink_all
+from ..documents.spool import flush_to_disk, link_or_copy, unlink_all
 from ..ledger_file import make_folder
 from .job import Job
 
@@ -147,7 +147,7 @@ def _take(folder: Path, job: Job, spooled: Sequence[Path]) -> list[Path]:
             documents.append(target)
         if is_small:
             _flush(documents)
-        sync_path(folder.parent)
+        flush_to_disk(folder.parent)
     except OSError as err:
         remove_folders([folder])
         unlink_all(spooled)
@@ -159,8 +159,8 @@ def _flush(documents: list[Path]) -> None:
     """Flush a job's documents, unless the job was deleted meanwhile. Raises OSError."""
     with suppress(FileNotFoundError):
         for document in documents:
-            sync_path(document)
-        sync_path(documents[0].parent)
+            flush_to_disk(document)
+        flush_to_disk(documents[0].parent)
 
 
 def _copy(root: Path, job: Job) -> list[Document] | None:

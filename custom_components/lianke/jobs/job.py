@@ -471,7 +471,7 @@ class Job(Record):
         return not (self.is_final or ends)
 
     @property
-    def can_reroute(self) -> bool:
+    def can_move(self) -> bool:
         return (
             self.state is JobState.HELD
             and not (self.copied or self.partly_printed)

@@ -24,7 +24,7 @@ from ..api.coerce import to_list
 from ..api.options import ResolvedOptions
 from ..api.stored import StoredError
 from ..api.transport import ANSWER_BYTES_A_SECOND
-from ..documents.spool import sync_path
+from ..documents.spool import flush_to_disk
 from ..ledger import Ledger, Table, View
 from .box_jobs import JOB_KIND, OWN_TASK_KIND, OwnTask
 from .files import DAMAGED_PREFIX, jobs_path, old_path
@@ -120,7 +120,7 @@ def _find_all(hass: HomeAssistant, entry_ids: list[str]) -> list[_Found]:
         elif not old.exists():
             # An earlier start may have been interrupted between moving the folder and making this file.
             old.touch(mode=0o600)
-            sync_path(old.parent)
+            flush_to_disk(old.parent)
         if new.is_dir():
             found.append(_find(entry_id, new))
     return found
@@ -139,13 +139,13 @@ def _move(old: Path, new: Path) -> None:
         for path in old.iterdir():
             shutil.rmtree(target := new / path.name, ignore_errors=True)
             path.rename(target)
-        sync_path(new)
+        flush_to_disk(new)
         old.rmdir()
     # Make the file before any flush, which takes time, so that a power cut most likely leaves both steps done or
     # neither.
     old.touch(mode=0o600)
-    sync_path(new.parent)
-    sync_path(old.parent)
+    flush_to_disk(new.parent)
+    flush_to_disk(old.parent)
 
 
 def _find(entry_id: str, root: Path) -> _Found:

@@ -253,11 +253,11 @@ DOUBT_TIME = timedelta(minutes=5)
 DOUBT_AFTER_START = timedelta(seconds=150)
 # If the service keeps answering for this long but never returns a list, the doubt ends without a list. If the service
 # does not answer at all, the doubt lasts for GIVE_UP_TIME.
-WITHOUT_LIST = timedelta(hours=1)
+WITHOUT_LIST_TIME = timedelta(hours=1)
 GIVE_UP_TIME = timedelta(hours=24)
 # How long the cloud may take to report that an expired job's task is canceled, counted from when we saw that the job
 # had expired, since Home Assistant may have been off.
-TAKEN_BACK = timedelta(hours=1)
+CANCEL_REPORT_TIME = timedelta(hours=1)
 
 
 def is_doubt_over(
@@ -280,7 +280,7 @@ def is_doubt_over(
         return True
     if is_searched:
         return not is_undecided
-    return without_list is not None and without_list >= WITHOUT_LIST
+    return without_list is not None and without_list >= WITHOUT_LIST_TIME
 
 
 def has_no_outcome(job: Job, now: datetime, *, age: timedelta, expired_for: timedelta) -> bool:
@@ -293,7 +293,7 @@ def has_no_outcome(job: Job, now: datetime, *, age: timedelta, expired_for: time
         return False
     # The task may still wait in the cloud, or the cloud may still report that it was canceled.
     waits = delivery.state is JobState.QUEUED or delivery.expiring
-    return not waits or (now >= job.expires_at and expired_for >= TAKEN_BACK)
+    return not waits or (now >= job.expires_at and expired_for >= CANCEL_REPORT_TIME)
 
 
 def is_followed(job: Job, now: datetime, *, is_uploading: bool) -> bool:

@@ -28,7 +28,7 @@ from ..const import DOMAIN, HOLD_HOURS, MAX_JOBS_PER_HOUR, MAX_PAGES
 from ..coordinator import LiankeCoordinator, printer_identifier
 from ..documents.document import file_digest
 from ..documents.page_count import PageCounter
-from ..documents.spool import disk_full, unlink_all
+from ..documents.spool import disk_full_error, unlink_all
 from ..fair_queue import Owner
 from ..input_error import InputError
 from ..ledger import Change, Ledger, View
@@ -617,7 +617,7 @@ class PrintQueue(JobWorker):
                 ]
                 return await to.async_submit(spec, copies, **how)
             except DocumentsError as err:
-                raise disk_full(err) from None
+                raise disk_full_error(err) from None
             finally:
                 self._jobs.on_change()
 
@@ -663,4 +663,4 @@ def _getting_ready(printer: str) -> InputError:
 
 def _not_accepted(err: OSError, printer: str) -> HomeAssistantError | InputError:
     # LedgerClosedError means that this box, or the box from which the document comes, was unloaded meanwhile.
-    return _getting_ready(printer) if isinstance(err, LedgerClosedError) else disk_full(err)
+    return _getting_ready(printer) if isinstance(err, LedgerClosedError) else disk_full_error(err)

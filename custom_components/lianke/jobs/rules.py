@@ -442,7 +442,7 @@ def checked_against_others(job: Job, jobs: Collection[Job], now: datetime) -> Jo
         if spec.retry_of and other.spec.retry_of == spec.retry_of and not other.was_never_sent:
             raise already_retried(other)
     if job.has_stack:
-        check_tray(job, jobs, now)
+        check_tray_free(job, jobs, now)
     if job.state is JobState.HELD or spec.printer_key not in stacks_in_trays(jobs):
         return job
     if not spec.hold:
@@ -450,7 +450,7 @@ def checked_against_others(job: Job, jobs: Collection[Job], now: datetime) -> Jo
     return job.changed(now=now, **held(QueueReason.PAPER_TURNED))
 
 
-def check_tray(job: Job, jobs: Iterable[Job], now: datetime) -> None:
+def check_tray_free(job: Job, jobs: Iterable[Job], now: datetime) -> None:
     """Check that none of `jobs` can be printed on the stack that is about to be put into the tray for `job`.
 
     Raises InputError: tray_busy, tray_taken.
@@ -500,7 +500,7 @@ def changes_on_answer(
         )
         changes = {"spec": spec, "hold_reason": left[0] if left else None}
     if (turned := job.changed(now=now, **changes)).has_stack:
-        check_tray(turned, jobs, now)
+        check_tray_free(turned, jobs, now)
     return changes
 
 
@@ -546,7 +546,7 @@ def changes_on_confirmation(job: Job) -> dict[str, Any]:
 def check_movable(job: Job | None, job_id: str) -> Job:
     if job is None:
         raise InputError("job_not_found", job_id=job_id[:64])
-    if not job.can_reroute:
+    if not job.can_move:
         raise job_error("job_not_movable", job)
     return job
 

@@ -289,7 +289,7 @@ class JobScheduler(JobWorker):
             return None if is_over else found
 
         try:
-            await self._tracker.async_ask(job)
+            await self._tracker.async_poll_task(job)
         except LiankeError as err:
             _LOGGER.debug("Print job %s is canceled in an unknown state: %s", job.job_id, err)
         if (found := asked()) is not None and found[1].state is not JobState.CANCELING:

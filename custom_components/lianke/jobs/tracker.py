@@ -170,7 +170,7 @@ class TaskTracker(JobWorker):
                 tracking = self._tracking(single)
                 tracking.wants_poll = False
                 tracking.polled_at = monotonic()
-                await self.async_ask(single)
+                await self.async_poll_task(single)
             elif jobs:
                 await self._async_read_list()
         except LiankeError as err:
@@ -233,7 +233,7 @@ class TaskTracker(JobWorker):
             return jobs[0] if self._tracking(jobs[0]).failed_polls < DETAIL_POLLS else None
         return None
 
-    async def async_ask(self, job: Job) -> None:
+    async def async_poll_task(self, job: Job) -> None:
         """Ask for the task of a job's current delivery and apply the answer. Raises LiankeError."""
         delivery = job.current_delivery
         if delivery.task_id is None:

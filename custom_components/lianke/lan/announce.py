@@ -26,7 +26,7 @@ from ..const import DOMAIN, ScanColor, ScanSource
 from ..escl.messages import ESCL_VERSION, SCAN_FORMATS
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
-from ..scanner.hub import SIGNAL_SCANNERS, Abilities, async_get_hub, scanner_device
+from ..scanner.hub import SIGNAL_SCANNERS, ScannerAbilities, async_get_hub, scanner_device
 from .printer.printer_attributes import ANY_FORMAT, DOCUMENT_FORMATS, MOPRIA_VERSION, urf_keywords
 from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
 from .printer.server import ICON_NAME, OfferedPrinter, async_get_server, offered_printers
@@ -303,7 +303,7 @@ def printer_announcement(
 def scanner_announcement(
     offered: OfferedScanner,
     model: str,
-    able: Abilities,
+    able: ScannerAbilities,
     place: WebServerAddress,
     *,
     name: str,

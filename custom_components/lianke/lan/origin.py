@@ -47,7 +47,7 @@ def is_from_home(hass: HomeAssistant, request: web.Request) -> bool:
         return False
     if not is_local(address) or any(address in network for network in hass.http.trusted_proxies):
         return False
-    return is_asked_by_home_name(hass, request.host)
+    return is_home_host(hass, request.host)
 
 
 def address_of(request: web.Request) -> IPv4Address | IPv6Address | None:
@@ -59,7 +59,7 @@ def address_of(request: web.Request) -> IPv4Address | IPv6Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def is_asked_by_home_name(hass: HomeAssistant, host: str) -> bool:
+def is_home_host(hass: HomeAssistant, host: str) -> bool:
     """Whether a request's host is an IP address, or a name that only the home network knows.
 
     This prevents DNS rebinding: a website can point its own host name at a device at home, so that browsers at home

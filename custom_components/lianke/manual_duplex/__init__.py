@@ -18,7 +18,7 @@ from ..api.stored import READ, Record, Stored, StoredError
 from ..devices import Target
 from ..documents.conversion import make_document
 from ..documents.document import IMAGES, Document, FileType, digest_of, file_digest
-from ..documents.pdf import sheet_error
+from ..documents.pdf import layout_error
 from ..documents.pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from ..documents.spool import async_get_spool
 from ..input_error import InputError
@@ -283,7 +283,7 @@ async def async_split(
     except PdfUnavailableError:
         raise InputError("manual_duplex_not_available") from None
     except PdfError as err:
-        raise sheet_error(err, document.name, limit_bytes=limit_bytes) from None
+        raise layout_error(err, document.name, limit_bytes=limit_bytes) from None
     plan = replace(plan, lies=bool(answer["lies"]))
     # The digest leaves out the paper's size, which may become known before the same print is requested again.
     asked = (options.form_fields(), options.by_hand, setup.as_dict())

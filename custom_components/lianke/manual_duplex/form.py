@@ -17,7 +17,7 @@ from ..documents.document import Document
 from ..documents.page_documents import WritePage, async_page_text, async_write_page
 from ..documents.spool import Spool
 from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, choice, fitting, needs_box
-from ..pages.testpage import turn_page
+from ..pages.testpage import turn_test_page
 from ..runtime import async_error_message, async_error_text
 from . import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
 
@@ -137,7 +137,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         async def write(spool: Spool, paper: Paper | None) -> Document:
             title = f"{await async_page_text(self.hass, 'page_turn')} {side}"
             return await async_write_page(
-                self.hass, spool, partial(turn_page, side=side), paper, title=title, at_most=1
+                self.hass, spool, partial(turn_test_page, side=side), paper, title=title, at_most=1
             )
 
         try:

@@ -100,7 +100,7 @@ def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
     return page(style, body, title=style.text("page_test"), css=css)
 
 
-def color_page(style: PageStyle) -> str:
+def ink_care_page(style: PageStyle) -> str:
     """Compose a page that uses a little of every ink and says why it was printed."""
     why = escape(style.text("page_keep_alive"))
     when = escape(style.date_time(style.now))
@@ -108,7 +108,7 @@ def color_page(style: PageStyle) -> str:
     return page(style, body, title=style.text("page_keep_alive_title"), css=CSS)
 
 
-def turn_page(style: PageStyle, side: int) -> str:
+def turn_test_page(style: PageStyle, side: int) -> str:
     """Compose a side of the sheet that shows how a printer's paper is turned over."""
     hint = escape(style.text("page_turn_hint"))
     body = (

@@ -16,7 +16,7 @@ from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job
 from ..jobs.queue import People
 from .initiator import async_find_initiator
 from .release_code import async_get_code_checker
-from .rights import async_check_job, async_is_not_for_all, async_may_approve
+from .rights import async_check_job, async_is_restricted, async_may_approve
 
 # Options that may demand an approval; if no option is set, the rules need no check.
 _ASKING: Final = (
@@ -42,7 +42,7 @@ class PrintPolicy(People):
             # A device of the home network sent the job, so no user of Home Assistant began it.
             return replace(spec, origin=spec.origin or Origin.LAN_PRINTER, automated=True)
         initiator = await async_find_initiator(self._hass, spec.asker.context)
-        if initiator.forgotten and await self._async_is_not_for_all(spec):
+        if initiator.forgotten and await self._async_is_restricted(spec):
             # Nobody knows who asks. The job itself has to wait for an approval: do not let it replace other jobs.
             spec = replace(spec, replace_key=None)
         return replace(
@@ -77,7 +77,7 @@ class PrintPolicy(People):
                 or (uncounted and by_person)
                 or (
                     # Nobody knows who asked: it may have been somebody who may not use the printer.
-                    spec.forgotten and await self._async_is_not_for_all(spec)
+                    spec.forgotten and await self._async_is_restricted(spec)
                 )
             )
             and not spec.approved
@@ -99,9 +99,9 @@ class PrintPolicy(People):
             release_code=spec.release_code or codes.get(spec.asker.user_id or ""),
         )
 
-    async def _async_is_not_for_all(self, spec: JobSpec) -> bool:
+    async def _async_is_restricted(self, spec: JobSpec) -> bool:
         status = status_entity(self._hass, self._entry, spec.printer_key)
-        return await async_is_not_for_all(self._hass, status)
+        return await async_is_restricted(self._hass, status)
 
     def _is_to_be_approved(self, spec: JobSpec, first: Delivery, jobs: Collection[Job]) -> bool:
         """Whether the options demand an approval, or the user's pages for the month are used up.

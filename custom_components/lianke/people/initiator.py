@@ -101,7 +101,7 @@ ASSISTANT_PATHS: Final = ("/api/mcp", "/mcp_server/", "/api/google_assistant", "
 SETTINGS_PATH: Final = "/api/config/"
 # The id of the context in which an assistant's tool makes a call. Code that the call sets off inherits this variable,
 # but runs in other contexts.
-asked_by_tool: ContextVar[str | None] = ContextVar("asked_by_tool", default=None)
+tool_context_id: ContextVar[str | None] = ContextVar("asked_by_tool", default=None)
 
 
 class _KnownContext(NamedTuple):
@@ -570,7 +570,7 @@ async def async_find_initiator(hass: HomeAssistant, context: Context) -> Initiat
         if user_id is not None
         and not ((user := await hass.auth.async_get_user(user_id)) and user.system_generated)
     }
-    in_person, by_tool = context.user_id in people, asked_by_tool.get() == context.id
+    in_person, by_tool = context.user_id in people, tool_context_id.get() == context.id
     by = Origin.USER if in_person else Origin.AUTOMATION
     return Initiator(
         user_id=known.user_id if known.user_id in people else None,

@@ -68,7 +68,7 @@ class ButtonAnswer(StrEnum):
     REJECT = "REJECT"
 
 
-def answer_button(job: Job, answer: ButtonAnswer) -> str:
+def answer_action(job: Job, answer: ButtonAnswer) -> str:
     """Make the action of a button that gives this answer for a job.
 
     The action is signed with the job's secret, so that it stays valid across restarts and cannot be guessed.
@@ -105,7 +105,7 @@ async def _async_answer(
             message = await async_error_text(hass, "approval_not_found")
             await async_tell_user(hass, user_id, title, message)
         return
-    if user_id is None or not hmac.compare_digest(button, answer_button(job, answer)):
+    if user_id is None or not hmac.compare_digest(button, answer_action(job, answer)):
         _LOGGER.warning("A button to answer for a print job was not one of ours")
         return
     try:
@@ -299,7 +299,7 @@ async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
 
 async def _async_phone_data(hass: HomeAssistant, job: Job) -> dict[str, Any]:
     buttons = [
-        {"action": answer_button(job, answer), "title": await async_error_text(hass, key), **more}
+        {"action": answer_action(job, answer), "title": await async_error_text(hass, key), **more}
         for answer, key, more in (
             (ButtonAnswer.APPROVE, "approval_approve", {"authenticationRequired": True}),
             (ButtonAnswer.REJECT, "approval_reject", {"destructive": True}),

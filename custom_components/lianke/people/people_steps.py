@@ -22,7 +22,7 @@ from ..jobs.job import NOBODY, Origin
 from ..options_frame import BoxOptionsFlow, UserInput, choice, needs_box, number_field
 from ..pages.clean import escape_markdown
 from .notifications import IN_SIDEBAR, phones_of
-from .release_code import MAX_CODE, MIN_CODE, async_hash_code
+from .release_code import MAX_CODE_LENGTH, MIN_CODE_LENGTH, async_hash_code
 from .rights import is_approver
 
 # The form fields that set a user's code.
@@ -104,7 +104,7 @@ class PeopleSteps(BoxOptionsFlow):
             user_id = user_input.get(RELEASE_CODE_USER)
             if code and user_id is None:
                 errors[RELEASE_CODE_USER] = "code_needs_user"
-            elif code and not MIN_CODE <= len(code) <= MAX_CODE:
+            elif code and not MIN_CODE_LENGTH <= len(code) <= MAX_CODE_LENGTH:
                 errors[RELEASE_CODE] = "code_length"
             else:
                 # An empty code removes the user's code.

@@ -15,8 +15,8 @@ from ..fair_queue import FairQueue
 from ..input_error import InputError
 
 # Minimum and maximum number of characters of a code.
-MIN_CODE: Final = 4
-MAX_CODE: Final = 64
+MIN_CODE_LENGTH: Final = 4
+MAX_CODE_LENGTH: Final = 64
 # Number of wrong guesses in a row after which the next guess must wait.
 MAX_WRONG: Final = 5
 # Seconds of the first pause after wrong guesses; each further wrong guess doubles the pause.

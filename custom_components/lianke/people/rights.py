@@ -78,7 +78,7 @@ async def async_check_change(
     only change what every user controls. Raises as `async_check_caller` does, and InputError: beginning_forgotten_here.
     """
     who = await async_check_caller(hass, context, entity_id, POLICY_CONTROL)
-    if who.forgotten and await async_is_not_for_all(hass, entity_id):
+    if who.forgotten and await async_is_restricted(hass, entity_id):
         raise InputError("beginning_forgotten_here", title=title)
     return who
 
@@ -91,7 +91,7 @@ async def async_check_job(
     return await async_check_change(hass, context, entity_id, job.spec.title)
 
 
-async def async_is_not_for_all(hass: HomeAssistant, entity_id: str | None) -> bool:
+async def async_is_restricted(hass: HomeAssistant, entity_id: str | None) -> bool:
     """Whether some active user has no control of an entity. For None, only administrators have control."""
     return any(
         user.is_active

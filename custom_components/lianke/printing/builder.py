@@ -35,7 +35,7 @@ from ..api.options import (
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..devices import Target, status_entity
 from ..documents.document import Document
-from ..documents.pdf_client import lan_user
+from ..documents.pdf_client import lan_queue_user
 from ..documents.sheets import (
     BOOKLET,
     LAYOUT_OPTIONS,
@@ -149,7 +149,7 @@ async def async_job_builder(
                 # be read. Run by its own trigger, an automation may read what the administrator who wrote it wants.
                 reading = Context(user_id=asker, parent_id=request.context.id)
         else:
-            user = asker = lan_user(sender.device)
+            user = asker = lan_queue_user(sender.device)
             owner = lan_owner(sender.device)
         if prints and request_id is None and request.replace_key is None:
             # This is certainly a new job: refuse it beyond its limits before making its documents.
@@ -194,7 +194,7 @@ class JobBuilder:
         disk_full.
         """
         request, sheets = self._request, self._request.sheets
-        options = await async_resolve(
+        options = await async_resolve_options(
             request.target, request.options, raw=request.raw, sheets=sheets
         )
         limit_bytes = max_document_bytes(request.target.entry.options)
@@ -313,7 +313,7 @@ def _requested_anew(
     return kept
 
 
-async def async_resolve(
+async def async_resolve_options(
     target: Target,
     asked: Mapping[str, Any],
     *,
@@ -384,7 +384,7 @@ class ReprintChanges:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mover:
+class MoveRequester:
     """The person who changes the options of a job that is moved."""
 
     asker: Asker
@@ -435,7 +435,11 @@ async def async_print_again(
 
 
 async def async_move_to(
-    queue: PrintQueue, job: Job, changes: ReprintChanges, entry_id: str, mover: Mover | None = None
+    queue: PrintQueue,
+    job: Job,
+    changes: ReprintChanges,
+    entry_id: str,
+    mover: MoveRequester | None = None,
 ) -> Job:
     """Move a waiting job to a printer of the box with this config entry; return the job there.
 

@@ -12,7 +12,7 @@ from ..documents.spool import Spool
 from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry
 from .builder import PrintRequest, async_print_one
-from .handlers import reporting_refusals
+from .refusals import reporting_refusals
 
 # How long a built-in page waits: it is of no use on a printer that is switched on tomorrow.
 BUILTIN_PAGE_EXPIRY = timedelta(hours=1)

@@ -117,7 +117,7 @@ class FaultWatch:
         waiting = [
             job
             for job in reversed(queue.jobs(key))
-            if job.can_reroute
+            if job.can_move
             and not job.waits_for
             and job.spec.moved_from is None
             and job.current_delivery.hold_reason in FALLBACK_FAULTS

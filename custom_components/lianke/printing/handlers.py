@@ -4,8 +4,7 @@ If an action is refused within an automation or a script, the open cards of the 
 Home Assistant itself only logs it: by then, it has already answered the person who pressed the button.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -17,15 +16,10 @@ from homeassistant.core import (
     ServiceResponse,
     SupportsResponse,
 )
-from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.dispatcher import async_dispatcher_send
-from homeassistant.helpers.script import script_stack_cv
 from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
-from homeassistant.util.signal_type import SignalType
 import voluptuous as vol
 
-from ..api.errors import LiankeError
 from ..api.options import options_in
 from ..box.storage import async_delete_all_kept
 from ..const import DOMAIN
@@ -37,9 +31,8 @@ from ..devices import (
     async_target_of_job,
 )
 from ..input_error import InputError
-from ..jobs.job import Asker, Job, Origin
+from ..jobs.job import Asker, Job
 from ..people.approval import async_answer
-from ..people.initiator import async_find_initiator
 from ..people.page_statistics import async_export_pages
 from ..people.rights import (
     async_check_caller,
@@ -51,46 +44,12 @@ from ..people.rights import (
 )
 from ..runtime import translated
 from . import schemas
-from .builder import Mover, async_print_again
+from .builder import MoveRequester, async_print_again
 from .preview import async_count_pages, async_preview
 from .print_action import async_job_response, async_print
 from .queries import async_cloud_tasks, async_describe_capabilities, async_search_models
+from .refusals import reporting_refusals
 from .reprint import async_check_changes, async_move
-
-
-class Refusal(NamedTuple):
-    """An error of one of our actions, which ran because of something that a user did."""
-
-    user_id: str
-    # The id of the call's context.
-    context_id: str
-    error: HomeAssistantError
-    # The id of the context in which the user acted, for example pressed a button; None if it is unknown.
-    began_in: str | None
-
-
-SIGNAL_REFUSED: Final[SignalType[Refusal]] = SignalType(f"{DOMAIN}_refused")
-
-
-@asynccontextmanager
-async def reporting_refusals(hass: HomeAssistant, context: Context) -> AsyncIterator[None]:
-    """Raise our errors as Home Assistant shows them; notify the open cards of errors within automations and scripts.
-
-    Cards are not notified of an error after a spoken command, since the assistant itself reports it.
-    """
-    try:
-        yield
-    except (InputError, LiankeError, HomeAssistantError) as err:
-        shown = err if isinstance(err, HomeAssistantError) else translated(err)
-        # A direct call gets the error as its answer.
-        if script_stack_cv.get():
-            who = await async_find_initiator(hass, context)
-            if who.user_id is not None and who.origin is not Origin.ASSISTANT:
-                refusal = Refusal(who.user_id, context.id, shown, who.first_context)
-                async_dispatcher_send(hass, SIGNAL_REFUSED, refusal)
-        if shown is err:
-            raise
-        raise shown from None
 
 
 class Action(NamedTuple):
@@ -179,7 +138,7 @@ async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
         other,
         options_in(call.data),
         without=call.data.get("without", ()),
-        mover=Mover(
+        mover=MoveRequester(
             asker=replace(Asker.of(call.context), user_id=who.user_id),
             who=who,
             approves=who.independent

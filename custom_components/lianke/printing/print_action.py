@@ -233,7 +233,7 @@ def job_dict(job: Job) -> dict[str, JsonValueType]:
         "needs_code": job.needs_code,
         "user_id": job.spec.asker.user_id,
         "can_cancel": job.can_cancel,
-        "can_move": job.can_reroute,
+        "can_move": job.can_move,
         "moved_from": spec.moved_from,
         "moved_to": job.moved_to,
         "can_retry": job.can_retry,

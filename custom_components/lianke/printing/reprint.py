@@ -28,12 +28,12 @@ from ..documents.document import FileType
 from ..documents.sheets import BORDERLESS, FIT_SCALE, LAYOUT_OPTIONS
 from ..input_error import InputError
 from ..jobs.job import Job
-from .builder import Mover, ReprintChanges, async_move_to, async_resolve
+from .builder import MoveRequester, ReprintChanges, async_move_to, async_resolve_options
 
 NOTHING_CHOSEN: Final[PrintOptions] = {}
 _PAPER: Final = frozenset(PAPER_OPTIONS)
 # Drivers themselves define the meaning of numbers from here on (DMPAPER_USER, DMBIN_USER, DMMEDIA_USER).
-FIRST_OWN_NUMBER: Final = 256
+FIRST_DRIVER_NUMBER: Final = 256
 
 
 async def async_check_changes(
@@ -104,7 +104,7 @@ async def _async_compared(
     # A driver without an option for one-sided printing can also print sheets that were laid out for one side.
     one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
     try:
-        options = await async_resolve(
+        options = await async_resolve_options(
             target, requested, raw=is_raw(job), laid_out=job.spec.laid_out, one_sided=one_sided
         )
     except OptionError as err:
@@ -162,7 +162,7 @@ def _as_named(source: Target, job: Job) -> PrintOptions:
     blocks = (("paper", able.papers), ("tray", able.trays), ("media_type", able.media_types))
     for option, block in ((option, block or {}) for option, block in blocks):
         number = to_int(asked.get(option))
-        if number is not None and number >= FIRST_OWN_NUMBER and asked[option] not in block:
+        if number is not None and number >= FIRST_DRIVER_NUMBER and asked[option] not in block:
             # A number without a name becomes "#300", which no other printer offers.
             asked[option] = option_name(block, number) or f"#{number}"
     return options_in(asked)
@@ -181,7 +181,7 @@ async def async_move(
     chosen: PrintOptions = NOTHING_CHOSEN,
     *,
     without: Collection[str] = (),
-    mover: Mover | None = None,
+    mover: MoveRequester | None = None,
 ) -> Job:
     """Move a job to another printer with the `chosen` options changed; return the new job.
 

@@ -32,7 +32,7 @@ from ..documents.sheets import (
 from ..input_error import InputError
 from ..jobs.job import JobState, PersonReason
 from ..pdf.process import MAX_SOURCE_PAGES
-from ..people.release_code import MAX_CODE, MIN_CODE
+from ..people.release_code import MAX_CODE_LENGTH, MIN_CODE_LENGTH
 
 BY_HERE: Final = "here"
 BY_HERE_ONLY: Final = "here_only"
@@ -348,7 +348,9 @@ JOB_FIELDS: Final = {
     vol.Optional("if_not_ready"): OneOf((HOLD, FAIL)),
     vol.Optional("expires_in"): vol.All(_PERIOD, _within(MAX_EXPIRY, MIN_EXPIRY)),
     vol.Optional("ignore_quiet_hours"): cv.boolean,
-    vol.Optional("release_code"): vol.All(_line(MAX_CODE), str.strip, vol.Length(min=MIN_CODE)),
+    vol.Optional("release_code"): vol.All(
+        _line(MAX_CODE_LENGTH), str.strip, vol.Length(min=MIN_CODE_LENGTH)
+    ),
 }
 
 _DOCUMENT: Final[dict[Any, Any]] = {**TARGET_FIELDS, **SOURCE_FIELDS, **PAGE_FIELDS, **SHEET_FIELDS}
@@ -371,7 +373,7 @@ CONTINUE_JOB_SCHEMA: Final = vol.Schema(
     {
         **_ONE_JOB,
         vol.Optional("reason"): OneOf([reason.value for reason in PersonReason]),
-        vol.Optional("code"): _line(MAX_CODE),
+        vol.Optional("code"): _line(MAX_CODE_LENGTH),
     }
 )
 REJECT_JOB_SCHEMA: Final = vol.Schema(

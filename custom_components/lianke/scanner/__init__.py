@@ -16,18 +16,18 @@ from homeassistant.helpers.event import async_track_time_interval
 from ..const import DOMAIN
 from ..devices import box_identifier
 from ..runtime import LiankeConfigEntry
-from .actions import async_follow_waiting
 from .hub import (
     FEATURE,
-    FORGET_PAUSE,
     HUBS,
     SIGNAL_SCANNERS,
     ScannerHub,
-    is_enabled,
+    is_scanning_enabled,
     scanner_devices,
     scanner_identifier,
 )
 from .scan_jobs import SCAN_JOBS, ScanJobs, async_get_scan_jobs
+from .scan_questions import async_follow_waiting
+from .scan_rules import FORGET_PAUSE
 from .scan_view import ScanPictureView, ScanView
 
 # Time between two refreshes of the list of scanners, and between two deletions of old scans.
@@ -59,7 +59,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
     @callback
     def look(_now: datetime | None = None) -> None:
         nonlocal looked_at
-        if not is_enabled(hass):
+        if not is_scanning_enabled(hass):
             return
         if entry.state is ConfigEntryState.LOADED and not jobs.is_resumed:
             # Resume even while the box is offline: this needs only the printers and files of the loaded entry.
@@ -87,7 +87,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
     async def on_switch(_data: labs.EventLabsUpdatedData) -> None:
         nonlocal looked_at
         looked_at = -LOOK_SPACING
-        if is_enabled(hass):
+        if is_scanning_enabled(hass):
             look()
         else:
             hub.clear()
@@ -100,7 +100,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
     entry.async_on_unload(async_track_time_interval(hass, look, INTERVAL))
     entry.async_on_unload(async_track_time_interval(hass, prune, INTERVAL))
     entry.async_on_unload(labs.async_subscribe_preview_feature(hass, DOMAIN, FEATURE, on_switch))
-    if is_enabled(hass):
+    if is_scanning_enabled(hass):
         look()
     else:
         _remove_devices(hass, entry)

@@ -1,16 +1,13 @@
-"""The actions that scan and copy, and the notifications that ask for the next page."""
+"""The actions that scan and copy, and what their responses and the card report of a scan."""
 
 import asyncio
 from collections.abc import Iterable
-from datetime import timedelta
-import re
 from typing import Any, Final
 
 from homeassistant.auth.models import User
-from homeassistant.core import Context, Event, HomeAssistant, ServiceCall, ServiceResponse, callback
+from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, entity_registry as er
-from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
@@ -19,17 +16,10 @@ from ..api.coerce import to_mapping, to_text
 from ..box.printer_status import PrinterSnapshot
 from ..const import CONF_SCAN_SCRIPT, DOMAIN, ScanColor, ScanSource
 from ..devices import async_printer_device, async_target, async_targeted_devices
-from ..documents.folders import find_folder
+from ..documents.folders import find_or_create_folder
 from ..documents.sheets import WHOLE_PICTURE
 from ..input_error import MAX_QUOTED, InputError
-from ..people.notifications import (
-    CLEAR_NOTIFICATION,
-    EVENT_ACTION,
-    async_send,
-    async_tell_user,
-    phones_of,
-)
-from ..people.rights import async_check_change, async_check_printer, async_proven_path
+from ..people.rights import async_check_change, async_check_printer
 from ..printing.handlers import Action
 from ..printing.schemas import (
     DEFAULT_WAIT,
@@ -43,14 +33,18 @@ from ..printing.schemas import (
 )
 from ..runtime import (
     LiankeConfigEntry,
-    async_error_message,
     async_error_text,
     async_loaded_entries,
     async_whole_error,
     error_text,
-    translating,
 )
-from .hub import Abilities, async_get_hub, is_enabled, scanner_device, scanner_status_entity
+from .hub import (
+    ScannerAbilities,
+    async_get_hub,
+    is_scanning_enabled,
+    scanner_device,
+    scanner_status_entity,
+)
 from .scan_job import (
     ID_CARD,
     NOT_PRINTED,
@@ -59,22 +53,17 @@ from .scan_job import (
     ScanJob,
     ScanRequest,
     ScanState,
-    ScanUpdate,
     content_type,
     media_id,
 )
-from .scan_jobs import GLASS_SECONDS, MAX_SCAN_PAGES, SIGNAL_SCAN, async_get_scan_jobs
+from .scan_jobs import async_get_scan_jobs
+from .scan_rules import MAX_SCAN_PAGES
 from .scan_view import file_path, may_use, picture_paths
 
 SERVICE_SCAN: Final = "scan"
 SCRIPT_DOMAIN: Final = "script"
 # Seconds to wait for the end of the script that receives a scan; a slower script goes on, but its response is ignored.
 SEND_TO_SECONDS: Final = 60
-# States that can follow `waiting`.
-_AFTER: Final = (ScanState.SCANNING, ScanState.FINISHING, ScanState.CANCELED)
-_ANSWERS: Final = (ScanAnswer.NEXT, ScanAnswer.AGAIN, ScanAnswer.FINISH)
-# The scan's id in a button need not be secret, because only users who may control the scanner can answer.
-_SCAN_BUTTON: Final = re.compile(r"LIANKE_SCAN_(NEXT|AGAIN|FINISH)_([0-9A-Z]{26})")
 # Print options that the action `copy` accepts.
 _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
 
@@ -127,7 +116,7 @@ def _resolve(hass: HomeAssistant, data: dict[str, Any]) -> tuple[LiankeConfigEnt
 
     Raises InputError: scanning_off, scanner_missing, target_several_scanners.
     """
-    if not is_enabled(hass):
+    if not is_scanning_enabled(hass):
         raise InputError("scanning_off")
     devices = async_targeted_devices(hass, TargetSelection(dict(data)))
     found = [
@@ -156,7 +145,7 @@ async def _async_scanner(hass: HomeAssistant, call: ServiceCall) -> tuple[Lianke
     return entry, scanner_id
 
 
-async def _async_check(
+async def async_check_scan(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, context: Context
 ) -> None:
     """Check that the caller and the person behind the call may control a scan's scanner.
@@ -182,7 +171,7 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
     entry, scanner_id = await _async_scanner(hass, call)
     folder = None
     if "folder" in call.data:
-        folder = await hass.async_add_executor_job(find_folder, hass, call.data["folder"])
+        folder = await hass.async_add_executor_job(find_or_create_folder, hass, call.data["folder"])
     job = await async_get_scan_jobs(hass, entry).async_start(
         scanner_id,
         _scan_request(call.data, ScanFormat(call.data["format"])),
@@ -266,10 +255,10 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
         entry, scanner_id = _resolve(hass, call.data)
         jobs = async_get_scan_jobs(hass, entry)
         await jobs.hub.async_listed()
-        if (found := jobs.open_job(scanner_id)) is None:
+        if (found := jobs.unfinished_job(scanner_id)) is None:
             raise InputError("scan_not_waiting")
         job = found
-    await _async_check(hass, entry, job, call.context)
+    await async_check_scan(hass, entry, job, call.context)
     answer = ScanAnswer(call.data["answer"])
     if answer is ScanAnswer.SEND_TO:
         await _async_send_to(hass, entry, job, call.context)
@@ -316,7 +305,7 @@ async def _async_send_to(
 
 async def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConfigEntry, ScanJob]:
     """Find a scan of any loaded box by its id. Raises InputError: scanning_off, scan_gone."""
-    if not is_enabled(hass):
+    if not is_scanning_enabled(hass):
         raise InputError("scanning_off")
     for entry in async_loaded_entries(hass):
         await async_get_hub(hass, entry).async_listed()
@@ -392,7 +381,7 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
             device = scanner_device(hass, entry, scanner.scanner_id)
             if device is None or not may_use(hass, user, entry, scanner.scanner_id):
                 continue
-            abilities = scanner.abilities or Abilities()
+            abilities = scanner.abilities or ScannerAbilities()
             job = next((one for one in jobs.all if one.scanner_id == scanner.scanner_id), None)
             found.append(
                 {
@@ -449,56 +438,3 @@ SCAN_ACTIONS: Final = {
         Action("continue_scan", _async_continue, CONTINUE_SCAN_SCHEMA),
     )
 }
-
-
-@callback
-def async_follow_waiting(hass: HomeAssistant) -> None:
-    """While a scan waits for its next page, ask on the phones of the person who scans; handle the buttons there."""
-
-    @callback
-    def on_scan(update: ScanUpdate) -> None:
-        if update.job.is_waiting or (update.job.most and update.job.state in _AFTER):
-            update.entry.async_create_background_task(
-                hass, _async_tell(hass, update), "notify of a scan"
-            )
-
-    async_dispatcher_connect(hass, SIGNAL_SCAN, on_scan)
-
-    async def on_action(event: Event[dict[str, Any]]) -> None:
-        found = _SCAN_BUTTON.fullmatch(str(event.data.get("action")))
-        user_id = event.context.user_id
-        if found is None or user_id is None:
-            return
-        try:
-            with translating():
-                entry, job = await async_find_scan(hass, found[2])
-                await _async_check(hass, entry, job, event.context)
-                jobs = async_get_scan_jobs(hass, entry)
-                await jobs.async_answer(job.job_id, ScanAnswer(found[1].lower()))
-        except HomeAssistantError as err:
-            title = await async_error_text(hass, "scan_waits_title")
-            await async_tell_user(hass, user_id, title, await async_error_message(hass, err))
-
-    hass.bus.async_listen(EVENT_ACTION, on_action)
-
-
-async def _async_tell(hass: HomeAssistant, update: ScanUpdate) -> None:
-    """Ask on the phones of the person who scans what to do next; if the scan no longer waits, clear the question."""
-    entry, job = update
-    message, title = CLEAR_NOTIFICATION, None
-    data: dict[str, Any] = {"tag": f"{DOMAIN}_{job.job_id}"}
-    if job.is_waiting:
-        title = await async_error_text(hass, "scan_waits_title")
-        facts = {"scanner": job.title, "count": str(len(job.pages))}
-        message = await async_error_text(hass, "scan_waits", facts)
-        data["actions"] = [
-            {
-                "action": f"LIANKE_SCAN_{answer.name}_{job.job_id}",
-                "title": await async_error_text(hass, f"scan_button_{answer}"),
-            }
-            for answer in _ANSWERS
-        ]
-        path, lasts = picture_paths(entry, job)[-1], timedelta(seconds=GLASS_SECONDS)
-        data["image"] = async_proven_path(hass, path, lasts)
-    for phone in phones_of(hass, {job.asker.user_id}):
-        await async_send(hass, phone, message, title=title, data=data)

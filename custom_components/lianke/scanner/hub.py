@@ -20,39 +20,32 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 
-from ..account.request_limits import MINUTE
 from ..api.coerce import JsonValue, to_bool, to_text
 from ..api.errors import LiankeError
 from ..api.scanning import Scanner
 from ..const import DOMAIN, ScanColor, ScanSource
-from ..documents.spool import disk_full
+from ..documents.spool import disk_full_error
 from ..fair_queue import FairQueue, NoPlaceError, QueuePlace
 from ..input_error import InputError
 from ..ledger import Table, View
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
 from ..runtime import LiankeConfigEntry
 from .scan_job import ScanRequest
+from .scan_rules import (
+    FORGET_PAUSE,
+    FORGET_TRIES,
+    MAX_LAN_STARTS,
+    MAX_STARTS,
+    SCANNER_TURN_SECONDS,
+    seconds_until_free,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
 # The preview feature of Home Assistant Labs that enables scanning.
 FEATURE: Final = "scanning"
-# Maximum number of scans per scanner and minute that the house (its people and automations) may begin. A scan that runs
-# to its end takes so long that nobody needs more.
-MAX_STARTS: Final = 12
-# Maximum number of scans per scanner and minute that all devices of the home network together may begin.
-MAX_LAN_STARTS: Final = 10
-# Maximum number of scans per scanner and minute that one device of the home network may begin.
-MAX_LAN_STARTS_A_DEVICE: Final = 8
-# Seconds that a new scan waits while others use the scanner; then it is refused with `scanner_busy`.
-SCANNER_TURN_SECONDS: Final = 20.0
 # Seconds that a call waits after a start for the first list of scanners; then it goes on without the list.
 SCANNER_LIST_SECONDS: Final = 20.0
-# Seconds after the end of a feeder's scan before the service is asked to forget it, since late pages may come; also the
-# seconds between two tries.
-FORGET_PAUSE: Final = 120.0
-# How many times the service is asked to forget a scan if it does not answer.
-FORGET_TRIES: Final = 5
 # Records of the scans that the service must still forget, by task id. A record is the shape of the scan's last answer:
 # the service must forget the scan only while its answer has this shape. If the record is "", the shape does not matter.
 TO_FORGET: Final = Kind[str]("scan_task", json.dumps, json.loads)
@@ -119,12 +112,12 @@ def scanner_devices(
 
 
 @callback
-def is_enabled(hass: HomeAssistant) -> bool:
+def is_scanning_enabled(hass: HomeAssistant) -> bool:
     return labs.async_is_preview_feature_enabled(hass, DOMAIN, FEATURE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Abilities:
+class ScannerAbilities:
     """What a scanner can do. A field is None if that is unknown; then it is no reason to refuse a scan."""
 
     colors: Mapping[ScanColor, str] | None = None  # The scanner's word for each color mode.
@@ -133,7 +126,7 @@ class Abilities:
     sizes: tuple[str, ...] | None = None
 
     @classmethod
-    def from_params(cls, params: Mapping[str, object]) -> Abilities:
+    def from_params(cls, params: Mapping[str, object]) -> ScannerAbilities:
         """Read the answer of `scanner_params`. Its fields are undocumented, so look for known words anywhere in it."""
         fields = [*_ability_fields(params)]
         words = dict.fromkeys(islice(_ability_words(fields), MAX_WORDS))
@@ -220,7 +213,7 @@ class KnownScanner:
     service_id: str  # The scanner's present id at the service.
     name: str
     present: bool = True  # Whether the scanner is on the service's last list.
-    abilities: Abilities | None = None
+    abilities: ScannerAbilities | None = None
 
 
 class ScannerHub:
@@ -238,7 +231,9 @@ class ScannerHub:
                 service_id=scanner_id,
                 name=names.get(scanner_id) or device.name or scanner_id,
             )
-            for scanner_id, device in (scanner_devices(hass, entry) if is_enabled(hass) else ())
+            for scanner_id, device in (
+                scanner_devices(hass, entry) if is_scanning_enabled(hass) else ()
+            )
         }
         self._places: defaultdict[str, FairQueue] = defaultdict(lambda: FairQueue(1))
         # By scanner: when its latest scans began (the loop's clock), and for which device (None: the house).
@@ -265,7 +260,7 @@ class ScannerHub:
         try:
             await self._ledger.commit(lambda view: view.put(self._to_forget, task_id, ""))
         except LedgerRefusedError as err:
-            raise disk_full(err) from None
+            raise disk_full_error(err) from None
 
     @callback
     def report_to_forget(self, task_id: str, ended: str | None) -> None:
@@ -336,7 +331,7 @@ class ScannerHub:
     async def _async_list(self) -> None:
         client = self._entry.runtime_data.client
         listed = self._match(await client.scanners.all())
-        if not is_enabled(self._hass):
+        if not is_scanning_enabled(self._hass):
             return
         known = {key: replace(one, present=key in listed) for key, one in self.scanners.items()}
         for key, one in listed.items():
@@ -388,7 +383,7 @@ class ScannerHub:
         try:
             # A scanner's status is undocumented. Fetch it only so that its shape gets into the report of unknown parts.
             await scanners.status(service_id)
-            abilities = Abilities.from_params(await scanners.params(service_id))
+            abilities = ScannerAbilities.from_params(await scanners.params(service_id))
         except LiankeError as err:
             _LOGGER.debug("A scanner does not say what it can do: %s", err)
             return
@@ -404,9 +399,9 @@ class ScannerHub:
             raise InputError("scanner_gone")
         return known
 
-    def abilities(self, scanner_id: str) -> Abilities:
+    def abilities(self, scanner_id: str) -> ScannerAbilities:
         known = self.scanners.get(scanner_id)
-        return (known and known.abilities) or Abilities()
+        return (known and known.abilities) or ScannerAbilities()
 
     def is_in_use(self, scanner_id: str) -> bool:
         return self._places[scanner_id].taken > 0
@@ -416,17 +411,8 @@ class ScannerHub:
         return self._places[scanner_id].is_wanted_by(None)
 
     def seconds_until_free(self, scanner_id: str, device: str | None = None) -> float:
-        """Return the seconds until a device (None: the house) may begin another scan; 0 or less means now.
-
-        There is a limit because scans that are begun and canceled all the time would use up the account's requests.
-        """
-        begun = self._begun[scanner_id]
-        own = [at for at, by in begun if by == device]
-        counted = [(own, MAX_STARTS if device is None else MAX_LAN_STARTS_A_DEVICE)]
-        if device is not None:
-            counted.append(([at for at, by in begun if by is not None], MAX_LAN_STARTS))
-        full = [times[-most] for times, most in counted if len(times) >= most]
-        return max(full) + MINUTE - self._hass.loop.time() if full else 0
+        """Return the seconds until a device (None: the house) may begin another scan; 0 or less means now."""
+        return seconds_until_free(self._begun[scanner_id], device, self._hass.loop.time())
 
     @asynccontextmanager
     async def using(

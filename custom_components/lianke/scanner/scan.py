@@ -36,8 +36,9 @@ from ..input_error import InputError
 from ..jobs.outcome import may_have_arrived
 from ..jobs.rules import max_document_bytes
 from ..runtime import LiankeConfigEntry
-from .hub import FORGET_PAUSE, async_get_hub
+from .hub import async_get_hub
 from .scan_job import ScanRequest
+from .scan_rules import FORGET_PAUSE
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class _OtherError(_NoPageError):
     """The data is a file of a known type, but not a page: an error in place of a page, or an extra beside the pages."""
 
 
-class Scanned(NamedTuple):
+class ScanResult(NamedTuple):
     files: tuple[ScannedFile, ...]  # In the order of the pages.
     failure: ScanError | None  # Why pages are missing, None if all came.
 
@@ -136,7 +137,7 @@ async def async_scan_page(
     device: str | None = None,
     task_id: str | None = None,
     on_started: Callable[[str], Awaitable[None]] | None = None,
-) -> AsyncIterator[Scanned]:
+) -> AsyncIterator[ScanResult]:
     """Scan the page on the glass, or all pages in the feeder, for a device (None: the house); yield at least one file.
 
     `on_started` is called with the task id once the service has accepted the scan. With the `task_id` of an accepted
@@ -207,7 +208,7 @@ class _Task:
     request: ScanRequest
     task_id: str
 
-    async def async_follow(self) -> tuple[Scanned, str | None]:
+    async def async_follow(self) -> tuple[ScanResult, str | None]:
         """Wait for the end of the scan, fetch its pages, and return them with the task's shape.
 
         The shape is None if the service must not be asked to forget the scan. Raises ScanError if there is no page;
@@ -236,7 +237,7 @@ class _Task:
             and not any(map(_is_named_beside, task.places))
             and not (self.request.duplex and _is_odd(files))
         )
-        return Scanned(files, failure), task.shape if is_sure else None
+        return ScanResult(files, failure), task.shape if is_sure else None
 
     async def _async_end(self) -> tuple[ScanTask, bool]:
         """Poll until the scan has ended and its pages are there; return the last answer, and False if time ran out."""
@@ -426,7 +427,7 @@ class _AnswerParts:
             )
         ]
 
-    def scanned(self) -> Scanned:
+    def scanned(self) -> ScanResult:
         task, pages = self.task, self.pages
         files: list[ScannedFile] = []
         missing: dict[str, InputError] = {}
@@ -454,7 +455,7 @@ class _AnswerParts:
                     # The order may have changed, so one of the two equal files may stand for a page that did not come.
                     lacks(_IncompleteError())
         if is_too_large:
-            return Scanned(tuple(files), ScanError("scan_too_large"))
+            return ScanResult(tuple(files), ScanError("scan_too_large"))
         if not files and all(isinstance(e, _NoPageError) for e in self.errors.values()):
             # No page came, so it is unknown which parts should be pages.
             missing.clear()
@@ -462,14 +463,14 @@ class _AnswerParts:
             # Each sheet has two sides, even if one of them is blank.
             lacks(_IncompleteError())
         if not missing:
-            return Scanned(tuple(files), None)
+            return ScanResult(tuple(files), None)
         reasons = {_SCAN_REASONS.get(one.reason, "scan_fetch_failed") for one in missing.values()}
         if files and "scan_fetch_failed" in reasons:
             # Other pages came, so it is known which pages are missing.
             reasons.add(_INCOMPLETE)
             reasons.discard("scan_fetch_failed")
         # `min` compares alphabetically; this prefers reasons that scanning again may fix.
-        return Scanned(tuple(files), ScanError(min(reasons), ", ".join(missing)))
+        return ScanResult(tuple(files), ScanError(min(reasons), ", ".join(missing)))
 
     def _lacks_side(self, files: Sequence[ScannedFile]) -> bool:
         sides = Counter(side_of_sheet(self.task.places[one]) for one in self.pages)

@@ -18,7 +18,7 @@ from ..documents.conversion import async_make_document, document_file_name
 from ..documents.document import Document, FileType
 from ..documents.pdf_client import PdfError, async_get_pdf_worker
 from ..documents.sources import DocumentRequest, async_open_document
-from ..documents.spool import copy_opened, sync_path, translate_disk_errors, unlink_all
+from ..documents.spool import copy_opened, flush_to_disk, translate_disk_errors, unlink_all
 from ..jobs.files import DAMAGED_PREFIX
 from ..jobs.migration import MAX_DAMAGED
 from ..ledger import Ledger, Table, View
@@ -140,7 +140,7 @@ def flush(folder: Path, names: Iterable[str]) -> None:
     """Flush a scan's files to disk; do this before the ledger names them. Raises HomeAssistantError: disk_full."""
     with translate_disk_errors():
         for path in (*(folder / name for name in names), folder):
-            sync_path(path)
+            flush_to_disk(path)
 
 
 def move(source: Path, target: Path) -> None:

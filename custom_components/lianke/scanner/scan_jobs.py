@@ -33,7 +33,7 @@ from ..documents.folders import async_copy_into_folder, delete_copies, free_name
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
 from ..documents.sheets import WHOLE_PICTURE, SheetOptions
-from ..documents.spool import disk_full, unlink_all
+from ..documents.spool import disk_full_error, unlink_all
 from ..input_error import MAX_QUOTED, InputError
 from ..jobs.box_jobs import ignore_error
 from ..jobs.job import Asker
@@ -42,7 +42,7 @@ from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
 from ..ledger import CLOSE_TIME, Lease, RecordChange, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
 from ..printing.builder import JobBuilder, PreparedJob, PrintRequest, async_job_builder
-from ..printing.handlers import reporting_refusals
+from ..printing.refusals import reporting_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry, async_error_message
 from .hub import HUBS, TO_FORGET, ScannerHub
@@ -72,18 +72,12 @@ from .scan_job import (
     ScanUpdate,
     local_time,
 )
+from .scan_rules import GLASS_SECONDS, scans_to_delete
 
 _LOGGER = logging.getLogger(__name__)
 
-# Maximum number of pages of a scan; with this many pages it no longer waits for the next page.
-MAX_SCAN_PAGES: Final = 200
-# Maximum number of kept scans per box; the oldest are deleted first.
-MAX_KEPT_SCANS: Final = 500
 # Maximum number of tries to copy files under free names: another program may take a name before our file is there.
 MAX_NAME_TRIES: Final = 5
-KEEP_COPIES: Final = timedelta(days=1)
-# Seconds that a scan waits for a person at the scanner; then it ends with the pages that it has.
-GLASS_SECONDS: Final = 3600.0
 # Seconds to wait until the box of a copy's printer is set up.
 BOX_SECONDS: Final = 20
 CARD_MM: Final = (85.6, 54.0)
@@ -133,7 +127,7 @@ class ScanJobs:
             raise InputError("scan_gone")
         return job
 
-    def open_job(self, scanner_id: str, view: View | None = None) -> ScanJob | None:
+    def unfinished_job(self, scanner_id: str, view: View | None = None) -> ScanJob | None:
         """Return a scanner's unfinished scan. Within a change of the ledger, pass the view of that change."""
         known = view.all(self.table) if view else self._ledger.latest(self.table).values()
         jobs = [one for one in known if one.scanner_id == scanner_id and not one.is_final]
@@ -210,7 +204,7 @@ class ScanJobs:
 
         def begin(view: View) -> None:
             if (
-                self.open_job(job.scanner_id, view)
+                self.unfinished_job(job.scanner_id, view)
                 or self.hub.seconds_until_free(job.scanner_id) > 0
             ):
                 raise InputError("scanner_busy")
@@ -220,7 +214,7 @@ class ScanJobs:
             await self._hass.async_add_executor_job(make_folder, folder)
             await self._async_decide(begin)
         except OSError as err:
-            raise disk_full(err) from None
+            raise disk_full_error(err) from None
         except InputError, HomeAssistantError:
             await self._hass.async_add_executor_job(remove_all, [folder])
             raise
@@ -367,7 +361,7 @@ class ScanJobs:
             # The box was unloaded: its next setup resumes the scan.
             raise InputError("box_unloaded") from None
         except LedgerRefusedError as err:
-            raise disk_full(err) from None
+            raise disk_full_error(err) from None
 
     def _change(
         self, job_id: str, change: Callable[[ScanJob], ScanJob]
@@ -616,26 +610,17 @@ class ScanJobs:
         return async_target(self._hass, device_id)
 
     async def async_prune(self) -> None:
-        """Delete the oldest scans beyond the limits of age, number and total size.
-
-        The newest scan is never deleted because of its size. Before `resume`, unfinished scans may be deleted too.
-        """
+        """Delete the scans beyond the limits; before `resume`, unfinished ones may be deleted too."""
         options = self._entry.options
-        keep = timedelta(days=KEEP_SCANS_DAYS.of(options))
-        most = KEEP_SCANS_MB.of(options) * 1024 * 1024
         known = [job.job_id for job in self.all]
         sizes = await self._hass.async_add_executor_job(sizes_of, self._root, known)
-        total = sum(sizes.values())
-        finished = [one for one in reversed(self.all) if one.is_final or not self.is_resumed]
-        gone: list[str] = []
-        for number, job in enumerate(finished):
-            copies = job.printing and job.state is ScanState.COMPLETED
-            is_old = dt_util.utcnow() - job.created_at > (KEEP_COPIES if copies else keep)
-            newer = len(finished) - number - 1
-            if not (is_old or newer >= MAX_KEPT_SCANS or (total > most and newer)):
-                continue
-            total -= sizes.get(job.job_id, 0)
-            gone.append(job.job_id)
+        gone = scans_to_delete(
+            [one for one in reversed(self.all) if one.is_final or not self.is_resumed],
+            sizes,
+            dt_util.utcnow(),
+            keep=timedelta(days=KEEP_SCANS_DAYS.of(options)),
+            most_bytes=KEEP_SCANS_MB.of(options) * 1024 * 1024,
+        )
         if gone:
             await self.async_delete(gone)
 

@@ -18,7 +18,7 @@ from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
 from ..people.rights import is_proven
 from ..runtime import LiankeConfigEntry, async_loaded_entries
-from .hub import is_enabled, scanner_status_entity
+from .hub import is_scanning_enabled, scanner_status_entity
 from .scan_files import async_draw_page
 from .scan_job import ScanJob, content_type
 from .scan_jobs import async_get_scan_jobs
@@ -46,7 +46,7 @@ def visible_scans(
     """List the scans that a user may see, the newest of each box first. None is Home Assistant itself and sees all."""
     return [
         (entry, job)
-        for entry in (async_loaded_entries(hass) if is_enabled(hass) else ())
+        for entry in (async_loaded_entries(hass) if is_scanning_enabled(hass) else ())
         for job in async_get_scan_jobs(hass, entry).all
         if user is None or may_use(hass, user, entry, job.scanner_id)
     ]

@@ -44,8 +44,8 @@ from ..people.rights import (
     may_see_document,
     picture_url,
 )
-from ..printing.handlers import SIGNAL_REFUSED, Refusal
 from ..printing.print_action import job_dict, reason_key
+from ..printing.refusals import SIGNAL_REFUSED, Refusal
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from ..scanner.actions import scanners_by_printer
 from ..scanner.hub import SIGNAL_SCANS

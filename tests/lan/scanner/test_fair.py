@@ -12,14 +12,14 @@ from custom_components.lianke.lan.printer import server
 from custom_components.lianke.lan.printer.server import async_get_server
 from custom_components.lianke.lan.scanner import network_scanner
 from custom_components.lianke.scanner import hub
-from custom_components.lianke.scanner.hub import (
+from custom_components.lianke.scanner.hub import scanner_device
+from custom_components.lianke.scanner.scan import ScanError, async_scan_page
+from custom_components.lianke.scanner.scan_job import ScanRequest
+from custom_components.lianke.scanner.scan_rules import (
     MAX_LAN_STARTS,
     MAX_LAN_STARTS_A_DEVICE,
     MAX_STARTS,
-    scanner_device,
 )
-from custom_components.lianke.scanner.scan import ScanError, async_scan_page
-from custom_components.lianke.scanner.scan_job import ScanRequest
 from tests.clock import until
 from tests.household import ask, refusal
 from tests.lan.scanner.conftest import Device, LanScanner, ask_slowly, dpi, freed, settings, states

@@ -21,7 +21,7 @@ from custom_components.lianke.lan.scanner.network_scanner import (
     area_of,
     resolutions_of,
 )
-from custom_components.lianke.scanner.hub import FEATURE, Abilities, scanner_identifier
+from custom_components.lianke.scanner.hub import FEATURE, ScannerAbilities, scanner_identifier
 from tests.clock import until
 from tests.flows.options import answer, go, shown
 from tests.household import LASER, key_of
@@ -155,7 +155,7 @@ async def test_airscan_discover_lists_it(network: Network, lan: LanScanner, tmp_
 def test_a_scanner_of_which_little_is_known(entry: object) -> None:
     """A4 on the glass in all colours: what nobody knows of is not promised."""
     offered = OfferedScanner(entry, "1", TOKEN)  # type: ignore[arg-type]
-    able = Abilities()
+    able = ScannerAbilities()
     record = scanner_announcement(
         offered,
         "x" * 300,
@@ -169,7 +169,7 @@ def test_a_scanner_of_which_little_is_known(entry: object) -> None:
     assert (text["is"], text["duplex"], text["cs"]) == ("platen", "F", "color,grayscale,binary")
     assert text["adminurl"].startswith("https://[fd00::1]:443/")
     assert max(len(value.encode()) for value in text.values()) <= announce.MAX_TXT_VALUE_BYTES
-    only_fed = Abilities(sources=frozenset({ScanSource.FEEDER}), sizes=("A5", "Legal"))
+    only_fed = ScannerAbilities(sources=frozenset({ScanSource.FEEDER}), sizes=("A5", "Legal"))
     record = scanner_announcement(
         offered,
         "x",
@@ -181,6 +181,6 @@ def test_a_scanner_of_which_little_is_known(entry: object) -> None:
     assert dict(record.text)["is"] == "adf"
     assert area_of(able) == (2480, 3507)
     assert area_of(only_fed) == (2550, 4200)
-    assert area_of(Abilities(sizes=("A3", "A4"))) == (3507, 4960)
+    assert area_of(ScannerAbilities(sizes=("A3", "A4"))) == (3507, 4960)
     assert resolutions_of(area_of(able))[-1] == 600
-    assert resolutions_of(area_of(Abilities(sizes=("A3",))))[-1] == 400
+    assert resolutions_of(area_of(ScannerAbilities(sizes=("A3",))))[-1] == 400

@@ -18,7 +18,7 @@ from custom_components.lianke.const import CONF_LAN_SCANNERS, DOMAIN
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.escl.messages import MAX_SETTINGS_BYTES
 from custom_components.lianke.lan.printer import lan_jobs
-from custom_components.lianke.lan.printer.lan_jobs import async_deliver
+from custom_components.lianke.lan.printer.lan_jobs import async_send_acknowledged
 from custom_components.lianke.lan.scanner import escl_endpoint, network_scanner
 from custom_components.lianke.scanner import scan as scanning
 from custom_components.lianke.scanner.hub import FEATURE
@@ -321,9 +321,9 @@ async def test_a_client_that_falls_asleep(lan: LanScanner, monkeypatch: pytest.M
         line = request.transport.get_extra_info("socket")
         # Else the system takes a page over that is to be sent.
         line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        await async_deliver(request, *what)
+        await async_send_acknowledged(request, *what)
 
-    monkeypatch.setattr(escl_endpoint, "async_deliver", with_little_room)
+    monkeypatch.setattr(escl_endpoint, "async_send_acknowledged", with_little_room)
     place = await lan.order(dpi(300))
     reader, writer = await ask_slowly(lan, place)
     assert b" 200 " in await reader.readline()

@@ -29,7 +29,7 @@ from .ipp_requests import (
     check_request,
     response_message,
 )
-from .lan_jobs import async_deliver
+from .lan_jobs import async_send_acknowledged
 from .server import ICON_NAME, ICON_PATH, async_find_printer, async_get_server
 
 _LOGGER = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class LanPrinterView(HomeAssistantView):
             reply = response_message(answer, request_id, version, hass.config.language.lower())
             response = web.Response(body=encode(reply), content_type=IPP_TYPE)
             if answer.on_arrival is not None:
-                await async_deliver(request, response, answer.on_arrival)
+                await async_send_acknowledged(request, response, answer.on_arrival)
         return response
 
 

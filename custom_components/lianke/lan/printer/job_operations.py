@@ -16,15 +16,22 @@ from ...api.errors import LiankeError
 from ...api.options import ORIENTATIONS, options_in
 from ...documents.conversion import clean_title
 from ...documents.document import Document, file_digest
-from ...documents.sources import DocumentRequest, async_received_document
+from ...documents.sources import DocumentRequest, async_lan_document
 from ...fair_queue import NoPlaceError, lan_owner
 from ...input_error import InputError
 from ...ipp.model import IppError, Status, Tag
 from ...jobs.job import Job
 from ...jobs.rules import max_document_bytes
-from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE, PLAIN, async_hash_code
+from ...people.release_code import (
+    ENCRYPTIONS,
+    MAX_CODE_LENGTH,
+    MIN_CODE_LENGTH,
+    PLAIN,
+    async_hash_code,
+)
 from ...printing.builder import LanSender, PrintRequest, async_print_one
 from . import server
+from .ipp_job_states import JOB_CANCELED, state_of
 from .ipp_requests import IppRequest, IppResponse, async_receive, is_senders_fault
 from .job_options import JobOptions, read_job_options
 from .lan_jobs import (
@@ -37,14 +44,12 @@ from .lan_jobs import (
 )
 from .printer_attributes import APPLE_RASTER, COMPRESSIONS, DOCUMENT_FORMATS, PWG_RASTER
 from .query_operations import (
-    JOB_CANCELED,
     RESPONSE_ATTRIBUTES,
     AnyJob,
     async_describe_lan_job,
-    find_job,
+    find_own_job,
     lan_jobs,
     profile_of,
-    state_of,
 )
 
 _NO_NAME: Final = "document"
@@ -95,11 +100,11 @@ async def async_send_document(request: IppRequest) -> IppResponse:
     if request.flag("last-document") is None:
         raise IppError(Status.BAD_REQUEST, "last-document is missing")
     _check_document(request)
-    find_job(request)
+    find_own_job(request)
     first = await request.document.read()
     request.document.unread(first)
     # While this request waited, the job may have been canceled, or another request may have brought its document.
-    job = find_job(request)
+    job = find_own_job(request)
     if not isinstance(job, PendingJob) or job.is_receiving:
         if first:
             raise IppError(Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED)
@@ -144,7 +149,7 @@ async def _async_print_pending(
 
 async def async_close_job(request: IppRequest) -> IppResponse:
     """End a job that got no document; a job with a document needs nothing more."""
-    job = find_job(request)
+    job = find_own_job(request)
     if isinstance(job, PendingJob) and job.ended is None and not job.is_receiving:
         request.pending.end(job, "aborted-by-system")
     return IppResponse()
@@ -184,9 +189,9 @@ def _checked_code(request: IppRequest) -> bytes:
     """Return the release code. Raises IppError if it cannot be used: without its code, the job would print at once."""
     code = request.first("job-password")
     encryption = request.text("job-password-encryption", PLAIN)
-    least = MIN_CODE if encryption == PLAIN else 1
+    least = MIN_CODE_LENGTH if encryption == PLAIN else 1
     if encryption not in ENCRYPTIONS or not (
-        isinstance(code, bytes) and least <= len(code) <= MAX_CODE
+        isinstance(code, bytes) and least <= len(code) <= MAX_CODE_LENGTH
     ):
         names = ("job-password", "job-password-encryption")
         found = {name: request.operation[name] for name in names if name in request.operation}
@@ -316,7 +321,7 @@ async def _async_print(
         return [(item.width, item.height) for item in profile_of(request).media]
 
     async def make(needs: DocumentRequest) -> Document:
-        return await async_received_document(
+        return await async_lan_document(
             request.hass,
             needs.spool,
             path,
@@ -359,7 +364,7 @@ def _document_name(request: IppRequest, title: str) -> str:
 
 async def async_cancel_job(request: IppRequest) -> IppResponse:
     """Cancel a job that was sent from the same address under the same name."""
-    job = find_job(request)
+    job = find_own_job(request)
     if not is_own(job, request.sender):
         raise IppError(Status.NOT_AUTHORIZED, "the job is somebody else's")
     if not _can_cancel(job):

@@ -228,7 +228,7 @@ def _is_repeated_by(job: Job, sent: SentDocument) -> bool:
     return asked == (sent.sender, sent.digest, sent.options)
 
 
-async def async_deliver(
+async def async_send_acknowledged(
     request: web.Request,
     response: web.Response,
     on_arrival: Callable[[], None],

@@ -10,7 +10,7 @@ from ...box.printer_status import PrinterStatus
 from ...const import DOMAIN, JPEG_TYPE, PDF_TYPE
 from ...ipp import model as values
 from ...ipp.model import Attributes, IppCollection, IppValue, Operation, Tag
-from ...people.release_code import ENCRYPTIONS, MAX_CODE, MIN_CODE
+from ...people.release_code import ENCRYPTIONS, MAX_CODE_LENGTH, MIN_CODE_LENGTH
 from .profile import IPP_QUALITIES, RASTER_RESOLUTIONS, Media, Profile, source_of_size
 
 PWG_RASTER: Final = "image/pwg-raster"
@@ -91,9 +91,9 @@ def describe_printer(profile: Profile) -> Attributes:
             "job-password",
             "job-password-encryption",
         ),
-        "job-password-supported": values.integer(MAX_CODE),
+        "job-password-supported": values.integer(MAX_CODE_LENGTH),
         "job-password-encryption-supported": values.keyword(*ENCRYPTIONS),
-        "job-password-length-supported": values.number_range(MIN_CODE, MAX_CODE),
+        "job-password-length-supported": values.number_range(MIN_CODE_LENGTH, MAX_CODE_LENGTH),
         **_media(profile),
         **_job_template(profile),
         **_supplies(profile),

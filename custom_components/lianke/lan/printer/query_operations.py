@@ -8,30 +8,19 @@ from typing import Final
 from homeassistant.helpers.translation import async_translate_state
 from homeassistant.loader import async_get_integration
 
-from ...box.printer_status import HOLDING
 from ...const import DOMAIN
 from ...ipp import model as values
 from ...ipp.model import Attributes, IppError, IppGroup, IppValue, Status, Tag
-from ...jobs.job import MOVED, Job, JobState, PersonReason
-from ...jobs.rules import QueueReason, max_document_bytes
+from ...jobs.job import Job, JobState
+from ...jobs.rules import max_document_bytes
 from ...printing.print_action import async_reason
 from . import printer_attributes
+from .ipp_job_states import JOB_CANCELED, state_of
 from .ipp_requests import IppRequest, IppResponse
 from .lan_jobs import PendingJob, is_own, job_number, sender_of
 from .printer_attributes import JOB_TEMPLATE, up_time
 from .profile import Profile, make_profile
 from .server import ICON_NAME
-
-# Values of `job-state`. No job is reported as `pending-held`: CUPS takes that for the end of its own job, which it then
-# cannot cancel any more.
-JOB_PENDING, JOB_PROCESSING, JOB_STOPPED, JOB_CANCELED, JOB_ABORTED, JOB_COMPLETED = (
-    3,
-    5,
-    6,
-    7,
-    8,
-    9,
-)
 
 # The attributes of each job that Get-Jobs returns unless the client requests others.
 LIST_ATTRIBUTES: Final = ("job-id", "job-uri")
@@ -43,48 +32,6 @@ RESPONSE_ATTRIBUTES: Final = (
     "job-state-reasons",
     "job-state-message",
 )
-
-_STATES: Final[dict[JobState, tuple[int, str]]] = {
-    JobState.UPLOADING: (JOB_PROCESSING, "job-spooling"),
-    JobState.QUEUED: (JOB_PROCESSING, "job-queued"),
-    JobState.PROCESSING: (JOB_PROCESSING, "job-transforming"),
-    JobState.SENDING: (JOB_PROCESSING, "job-printing"),
-    JobState.CANCELING: (JOB_PROCESSING, "processing-to-stop-point"),
-    JobState.COMPLETED: (JOB_COMPLETED, "job-completed-successfully"),
-    # Nobody knows whether the job was printed: report no success, but give devices no reason to send it again.
-    JobState.UNCONFIRMED: (JOB_COMPLETED, "job-completed-with-warnings"),
-    JobState.FAILED: (JOB_ABORTED, "aborted-by-system"),
-    JobState.EXPIRED: (JOB_ABORTED, "aborted-by-system"),
-    JobState.CANCELED: (JOB_CANCELED, "job-canceled-by-user"),
-}
-_PRINTER_STOPPED: Final = (JOB_PENDING, "printer-stopped")
-_HELD: Final[dict[str | None, tuple[int, str]]] = {
-    None: (JOB_PENDING, "none"),
-    **dict.fromkeys(HOLDING, _PRINTER_STOPPED),
-    QueueReason.GETTING_READY: _PRINTER_STOPPED,
-    QueueReason.QUIET_HOURS: (JOB_PENDING, "job-hold-until-specified"),
-    PersonReason.APPROVAL: (JOB_PENDING, "job-held-for-authorization"),
-    PersonReason.RELEASE: (JOB_PENDING, "job-release-wait"),
-    # The job's first sides are printed.
-    PersonReason.TURN_PAPER: (JOB_STOPPED, "job-suspended"),
-}
-# The state of a job that waits not for the printer, but for the service, this machine's disk, or somebody's decision.
-_HELD_OTHERWISE: Final = (JOB_PENDING, "resources-are-not-ready")
-
-
-def state_of(job: Job | PendingJob) -> tuple[int, str]:
-    """Return IPP's job-state and job-state-reasons."""
-    if isinstance(job, PendingJob):
-        if job.ended is None:
-            return JOB_PENDING, "job-incoming" if job.is_receiving else "job-data-insufficient"
-        canceled = job.ended == "job-canceled-by-user"
-        return JOB_CANCELED if canceled else JOB_ABORTED, job.ended
-    if job.reason == MOVED:
-        # Another printer has the job by now, so this printer cannot report on it.
-        return JOB_COMPLETED, "queued-in-device"
-    if job.state is not JobState.HELD:
-        return _STATES[job.state]
-    return _HELD.get(job.current_delivery.hold_reason, _HELD_OTHERWISE)
 
 
 def _size(job: Job) -> Attributes:
@@ -166,7 +113,7 @@ def lan_jobs(request: IppRequest) -> list[AnyJob]:
     return sorted(found, key=lambda job: job.created_at)
 
 
-def find_job(request: IppRequest) -> AnyJob:
+def find_own_job(request: IppRequest) -> AnyJob:
     """Find the job that a request names. Raises IppError if there is none that came from the client's address."""
     if (named := _job_number(request)) is None:
         raise IppError(Status.BAD_REQUEST, "job-id is missing")
@@ -292,7 +239,7 @@ async def async_get_lan_jobs(request: IppRequest) -> IppResponse:
 
 
 async def async_get_job_attributes(request: IppRequest) -> IppResponse:
-    job = await async_describe_lan_job(request, find_job(request), _wanted_of_job(request))
+    job = await async_describe_lan_job(request, find_own_job(request), _wanted_of_job(request))
     return IppResponse(groups=(job,))
 
 

@@ -25,7 +25,7 @@ from ...escl.messages import (
 )
 from ...fair_queue import NoPlaceError
 from ..origin import LanClient
-from ..printer.lan_jobs import async_deliver
+from ..printer.lan_jobs import async_send_acknowledged
 from ..printer.server import ICON_NAME, ICON_PATH, async_get_server
 from .network_scanner import (
     NetworkScan,
@@ -223,7 +223,7 @@ async def _async_send(
         try:
             async with asyncio.timeout(SCAN_DELIVERY_SECONDS), asyncio.timeout_at(until):
                 # Over a slow connection, the end of a page arrives long after the server has written it.
-                await async_deliver(request, response, taken, SCAN_DELIVERY_SECONDS)
+                await async_send_acknowledged(request, response, taken, SCAN_DELIVERY_SECONDS)
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()

@@ -18,7 +18,7 @@ from homeassistant.util.hass_dict import HassKey
 from ...api.errors import LiankeError
 from ...const import CONF_LAN_SCANNERS, DOMAIN, JPEG_TYPE, LAN_SCANNER_PATH, ScanColor, ScanSource
 from ...documents.document import FileType
-from ...documents.pdf_client import PdfError, async_get_pdf_worker, lan_user
+from ...documents.pdf_client import PdfError, async_get_pdf_worker, lan_queue_user
 from ...documents.spool import Spool, async_get_spool, unlink_all
 from ...escl.messages import (
     SCAN_RESOLUTIONS,
@@ -35,7 +35,7 @@ from ...input_error import InputError
 from ...jobs.rules import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
-from ...scanner.hub import Abilities, async_get_hub
+from ...scanner.hub import ScannerAbilities, async_get_hub
 from ...scanner.scan import ScannedFile, async_scan_page
 from ...scanner.scan_files import async_draw_page, async_join_pages
 from ...scanner.scan_job import ScanRequest
@@ -119,7 +119,7 @@ def async_find_scanner(hass: HomeAssistant, token: str) -> NetworkScanner | None
 
 
 @callback
-def area_of(abilities: Abilities) -> Area:
+def area_of(abilities: ScannerAbilities) -> Area:
     """Return the largest width and height among the scanner's sizes, those of A4 if no size is known."""
     words = [word.casefold() for word in abilities.sizes or ()]
     sizes = [_SIZES[word] for word in words if word in _SIZES] or [_SIZES["a4"]]
@@ -133,7 +133,7 @@ def resolutions_of(area: Area) -> tuple[int, ...]:
     return tuple(dpi for dpi in SCAN_RESOLUTIONS if inches * dpi**2 <= MAX_SCAN_PIXELS)
 
 
-def colors_of(abilities: Abilities) -> tuple[ScanColor, ...]:
+def colors_of(abilities: ScannerAbilities) -> tuple[ScanColor, ...]:
     given = abilities.colors
     return tuple(
         one
@@ -142,7 +142,7 @@ def colors_of(abilities: Abilities) -> tuple[ScanColor, ...]:
     )
 
 
-def has_source(abilities: Abilities, source: ScanSource) -> bool:
+def has_source(abilities: ScannerAbilities, source: ScanSource) -> bool:
     """Whether a scanner has a source. A scanner whose sources are unknown is assumed to have only the glass."""
     return source in (abilities.sources or (ScanSource.GLASS,))
 
@@ -195,7 +195,7 @@ class NetworkScanner:
         self._ended: deque[NetworkScan] = deque(maxlen=MAX_ENDED_SCANS)
 
     @property
-    def abilities(self) -> Abilities:
+    def abilities(self) -> ScannerAbilities:
         return self.hub.abilities(self.offered.scanner_id)
 
     def is_busy(self, device: str) -> bool:
@@ -282,7 +282,7 @@ class NetworkScanner:
         self, scan: NetworkScan, files: Iterable[ScannedFile], region: Region
     ) -> None:
         hass, spool = self._hass, await async_get_spool(self._hass)
-        user, color = lan_user(scan.device), scan.settings.color
+        user, color = lan_queue_user(scan.device), scan.settings.color
         limit = max_document_bytes(self.offered.entry.options)
         how: dict[str, Any] = {
             "width": area_of(self.abilities).width * MM_PER_UNIT,

@@ -1,0 +1,84 @@
+"""The question for the next page of a scan, on the phones of the person who scans, and the buttons that answer it."""
+
+from datetime import timedelta
+import re
+from typing import Any, Final
+
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+
+from ..const import DOMAIN
+from ..people.notifications import (
+    CLEAR_NOTIFICATION,
+    EVENT_ACTION,
+    async_send,
+    async_tell_user,
+    phones_of,
+)
+from ..people.rights import async_proven_path
+from ..runtime import async_error_message, async_error_text, translating
+from .actions import async_check_scan, async_find_scan
+from .scan_job import ScanAnswer, ScanState, ScanUpdate
+from .scan_jobs import SIGNAL_SCAN, async_get_scan_jobs
+from .scan_rules import GLASS_SECONDS
+from .scan_view import picture_paths
+
+# States that can follow `waiting`.
+_AFTER: Final = (ScanState.SCANNING, ScanState.FINISHING, ScanState.CANCELED)
+_ANSWERS: Final = (ScanAnswer.NEXT, ScanAnswer.AGAIN, ScanAnswer.FINISH)
+# The scan's id in a button need not be secret, because only users who may control the scanner can answer.
+_SCAN_BUTTON: Final = re.compile(r"LIANKE_SCAN_(NEXT|AGAIN|FINISH)_([0-9A-Z]{26})")
+
+
+@callback
+def async_follow_waiting(hass: HomeAssistant) -> None:
+    """While a scan waits for its next page, ask on the phones of the person who scans; handle the buttons there."""
+
+    @callback
+    def on_scan(update: ScanUpdate) -> None:
+        if update.job.is_waiting or (update.job.most and update.job.state in _AFTER):
+            update.entry.async_create_background_task(
+                hass, _async_ask(hass, update), "notify of a scan"
+            )
+
+    async_dispatcher_connect(hass, SIGNAL_SCAN, on_scan)
+
+    async def on_action(event: Event[dict[str, Any]]) -> None:
+        found = _SCAN_BUTTON.fullmatch(str(event.data.get("action")))
+        user_id = event.context.user_id
+        if found is None or user_id is None:
+            return
+        try:
+            with translating():
+                entry, job = await async_find_scan(hass, found[2])
+                await async_check_scan(hass, entry, job, event.context)
+                jobs = async_get_scan_jobs(hass, entry)
+                await jobs.async_answer(job.job_id, ScanAnswer(found[1].lower()))
+        except HomeAssistantError as err:
+            title = await async_error_text(hass, "scan_waits_title")
+            await async_tell_user(hass, user_id, title, await async_error_message(hass, err))
+
+    hass.bus.async_listen(EVENT_ACTION, on_action)
+
+
+async def _async_ask(hass: HomeAssistant, update: ScanUpdate) -> None:
+    """Ask on the phones of the person who scans what to do next; if the scan no longer waits, clear the question."""
+    entry, job = update
+    message, title = CLEAR_NOTIFICATION, None
+    data: dict[str, Any] = {"tag": f"{DOMAIN}_{job.job_id}"}
+    if job.is_waiting:
+        title = await async_error_text(hass, "scan_waits_title")
+        facts = {"scanner": job.title, "count": str(len(job.pages))}
+        message = await async_error_text(hass, "scan_waits", facts)
+        data["actions"] = [
+            {
+                "action": f"LIANKE_SCAN_{answer.name}_{job.job_id}",
+                "title": await async_error_text(hass, f"scan_button_{answer}"),
+            }
+            for answer in _ANSWERS
+        ]
+        path, lasts = picture_paths(entry, job)[-1], timedelta(seconds=GLASS_SECONDS)
+        data["image"] = async_proven_path(hass, path, lasts)
+    for phone in phones_of(hass, {job.asker.user_id}):
+        await async_send(hass, phone, message, title=title, data=data)
