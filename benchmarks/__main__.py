@@ -21,22 +21,24 @@ from . import callbacks, card, hours, kept, previews, printing, pushes, set_up, 
 from .figures import Figure, table
 from .house import House, house
 
-# IN_MEMORY is a folder in memory where there is one. STALL is the longest allowed stall of the event loop in ms.
+# A folder in memory; without /dev/shm, one on disk.
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else "/var/tmp"
+# Maximum milliseconds for which the event loop may stall.
 STALL = 50
+# How many times faster than real time the simulator works.
 FAST = 50.0
 
 
 class Bench:
     def __init__(self, wanted: Sequence[str]) -> None:
-        """`wanted` has beginnings of figures' names; empty for all figures."""
+        """`wanted` has the beginnings of the names of the figures to measure; if it is empty, all are measured."""
         self._wanted = wanted
         self._began = time.perf_counter()
         self._stalls: list[tuple[float, str]] = []
         self._longest_collection = 0.0
         self.figures: list[Figure] = []
         self.walks: list[walks.Walk] = []
-        # What could not be measured, and why: something is missing, or measuring failed.
+        # Names of figures without a value, each with the reason: the machine lacks something, or measuring failed.
         self.left_out: list[str] = []
         self.failed: list[str] = []
 
@@ -55,7 +57,7 @@ class Bench:
     async def attempt(
         self, name: str, measuring: Coroutine[Any, Any, Figure | Sequence[Figure] | None]
     ) -> None:
-        """Take what is measured. A failure is printed and does not stop the other figures."""
+        """Measure and take the figures. An error is printed and does not stop the other measurements."""
         results = await asyncio.gather(measuring, return_exceptions=True)
         got = results[0]
         if isinstance(got, BaseException):
@@ -65,7 +67,7 @@ class Bench:
             self.take(*([got] if isinstance(got, Figure) else got))
 
     def leave(self, left: House) -> None:
-        """Keep the longest stalls of a house, and print the first problems in its log."""
+        """Keep the longest stall and garbage collection of a house, and print the first problems in its log."""
         self._stalls.append((left.longest_stall, left.stalled_at))
         self._longest_collection = max(self._longest_collection, left.longest_collection)
         if problems := left.hass.problems("custom_components.lianke]"):
@@ -101,7 +103,7 @@ class Bench:
             )
 
     async def _now(self, folder: Path) -> None:
-        """Measure what takes only moments, by the real clock."""
+        """Measure the figures that take only moments, under the real clock."""
         if not self.wants(
             *("print_overhead", "print_memory", "preview_first_page", "lan_overhead", "small_jobs"),
             *("setup_cost", "push_latency", "callback"),
@@ -111,7 +113,7 @@ class Bench:
             boxes = await now.boxes()
             (first,) = await now.add_boxes(boxes[:1])
             if self.wants("preview_first_page"):
-                # First, since it starts the process that draws pages.
+                # This figure comes first because it includes the start of the process that draws pages.
                 await self.attempt("preview_first_page", previews.measure(now, rounds=6))
             if self.wants("print_memory"):
                 await self.attempt("print_memory", printing.measure_memory(now, first))
@@ -138,7 +140,7 @@ class Bench:
             self.leave(now)
 
     async def _walk(self, folder: Path) -> None:
-        """Count what prints go through, in a house of its own, since it asks for approvals."""
+        """Count the functions that prints pass through, in a separate house, because one walk turns approvals on."""
         if not self.wants(*walks.GOALS):
             return
         async with house(folder, scenario="fleet-keys", speed=FAST) as walked:
@@ -164,7 +166,7 @@ class Bench:
     async def _idle(self, folder: Path) -> None:
         """Measure an hour without jobs.
 
-        It has a house of its own: every 15 minutes Home Assistant also writes down the states of removed entities.
+        The house is a separate one: every 15 minutes Home Assistant also stores the states of removed entities.
         """
         if not self.wants("idle"):
             return
@@ -183,7 +185,7 @@ class Bench:
     async def _day(self) -> None:
         """Measure a day of a hundred boxes of one account.
 
-        In memory where possible: the day flushes forty thousand files, which takes too long on a slow disk.
+        The files are in memory where possible: the day flushes forty thousand of them, too many for a slow disk.
         """
         if not self.wants("fleet_day"):
             return

@@ -1,4 +1,4 @@
-"""Callbacks: how long until one is seen, and how many a second are handled."""
+"""Callbacks: the time until a callback's news is shown, and how many callbacks are handled per second."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,10 +14,10 @@ from .house import BARE, STATE_HOOK, House, Poster, Watcher, webhook_of
 
 # Mean seconds between callbacks.
 PAUSE = 0.005
-# Seconds in which states changed by a callback are counted.
+# Seconds for which state changes are counted, to learn how many a single callback causes.
 COUNTED = 1.0
 CONNECTIONS = 8
-# ms: one callback in a hundred may take longer.
+# Milliseconds within which 99 of 100 callbacks must be shown.
 OUTLIER = 15.0
 
 
@@ -40,7 +40,7 @@ def path_of(job: dict[str, Any], hooks: dict[str, str]) -> str:
 
 
 async def measure(house: House, entry_ids: list[str], *, samples: int, flood: int) -> list[Figure]:
-    """Measure both figures with real jobs that the cloud has accepted and does not finish."""
+    """Measure latency and rate with real jobs that the cloud has accepted and never finishes."""
     hooks = {box["device_id"]: webhook_of(box) for box in await house.boxes()}
     jobs = await _jobs(house, entry_ids, samples + flood)
     figures = await _latency(house, jobs[:samples], hooks)
@@ -67,10 +67,10 @@ async def _jobs(house: House, entry_ids: list[str], wanted: int) -> list[dict[st
 
 
 async def _latency(house: House, jobs: list[dict[str, Any]], hooks: dict[str, str]) -> list[Figure]:
-    """Compare ends of jobs with bare callbacks, which set one state or as many as a job's end changes.
+    """Compare callbacks that end a job with bare ones, which set one state or as many states as a job's end changes.
 
-    Order and pauses are random. Otherwise what Home Assistant does some seconds after each job would always delay the
-    same kind.
+    The order and the pauses are random. Otherwise the work that Home Assistant does some seconds after each job would
+    always delay the same kind of callback.
     """
     chance = Random(6)
     entities = sorted({BARE, *(job["event"] for job in jobs)})
@@ -140,7 +140,7 @@ async def _latency(house: House, jobs: list[dict[str, Any]], hooks: dict[str, st
 async def _rate(
     house: House, jobs: list[dict[str, Any]], hooks: dict[str, str], entry_ids: list[str]
 ) -> Figure:
-    """Send three states of every job as fast as Home Assistant accepts them."""
+    """Measure the rate: send a callback for each of three states of every job, as fast as Home Assistant answers."""
     before = await house.run("settled", entry_ids=entry_ids)
     parts = 4
     bare: list[float] = []
@@ -169,7 +169,7 @@ async def _rate(
     after = await house.run("settled", entry_ids=entry_ids)
     text = json.dumps(jobs[0]) * 3
     spent = (await house.run("write", times=len(jobs), text=text))["seconds"]
-    # As if one free processor handled the bare callbacks and wrote the files one after the other.
+    # The best possible rate: a processor that only handles the bare callbacks and writes one file after the other.
     best = 1 / (1 / middle(bare) + spent / len(jobs) / 3)
     lost = len(jobs) - (after.get("completed", 0) - before.get("completed", 0))
     return Figure(

@@ -22,8 +22,8 @@ FRONTEND = ROOT / "custom_components" / "lianke" / "frontend"
 BOARD = "bench-card"
 JOBS = 20
 SIZE = 22_000  # bytes, compressed
-PAINT = 300  # ms after a card of Home Assistant's own
-LONG = 50  # ms
+PAINT = 300  # ms after Home Assistant's own tile card
+LONG = 50  # ms, for the longest task of the page
 PATIENCE = 120_000  # ms
 
 # Records when Home Assistant's tile and our card are drawn, and every long task.
@@ -125,7 +125,7 @@ async def _open(house: House, browser: Browser) -> Page:
 
 
 async def _change_jobs(house: House, page: Page, device_id: str) -> float:
-    """Print many documents at once; return the page's longest task in ms, 0 where none was long."""
+    """Print many documents at once; return the page's longest task in ms, 0 if there was no long task."""
     await page.wait_for_load_state("networkidle")
     path = house.hass.documents / "bench.pdf"
     await asyncio.to_thread(path.write_bytes, make_pdf(1))

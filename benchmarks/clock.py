@@ -1,11 +1,11 @@
 """A clock that jumps, shared by two processes, so that no time is spent waiting.
 
-Real sockets cannot be sped up, but while everybody sleeps nothing needs to happen. So the event loops of Home Assistant
-(the leader) and of the simulated cloud (the follower) run as usual. Only when neither has anything to read, compute or
-write do both clocks jump to the next timer of either. A day passes in the time that its work takes; all time-outs,
-pauses and intervals keep their length.
+Real sockets cannot be sped up, but waiting can be skipped while neither process has work. So the event loops of Home
+Assistant (the leader) and of the simulated cloud (the follower) run as usual. Only when neither has anything to read,
+compute or write do both clocks jump to the next timer of either process. A day passes in the time that its work takes;
+all time-outs, pauses and intervals keep their length.
 
-The processes share a small file in memory that has the seconds by which the clocks are ahead. The leader asks over a
+The processes share a small file in memory that holds the seconds by which the clocks are ahead. The leader asks over a
 socket when the follower's next timer is due, and the follower answers only once it has nothing left to do. By then
 everything they have sent to each other is readable: a loopback connection delivers within the call that sends.
 """
@@ -78,7 +78,7 @@ class _Jumper:
         self._selector = loop._selector  # type: ignore[attr-defined]  # no public way to it
         self._real_select = self._selector.select
         self._selector.select = self.select  # type: ignore[method-assign]
-        # Home Assistant has given its loop the machine's clock, past the time module.
+        # Home Assistant has set `loop.time` to the real `monotonic`, so replacing `time.monotonic` is not enough.
         loop.time = self.clock.monotonic  # type: ignore[method-assign]
         run_in_executor = loop.run_in_executor
 
@@ -157,7 +157,7 @@ class Leader(_Jumper):
                 is_asked = False
 
     def _answer(self) -> float | None:
-        """Read when the follower's next timer is due; None for an answer to an older question."""
+        """Return when the follower's next timer is due; None if it has only answered older questions."""
         assert self._socket is not None
         other = None
         with suppress(BlockingIOError):
@@ -217,7 +217,7 @@ class Follower(_Jumper):
                     return events
 
     def _hear(self) -> None:
-        """Read one message of the leader."""
+        """Accept the leader's connection, or read one message from it."""
         if self._connection is None:
             with suppress(BlockingIOError):
                 self._connection, _ = self._listener.accept()

@@ -18,7 +18,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def main() -> None:
-    """Run the simulator with the rest of the command line."""
+    """Run the simulator with the remaining arguments of the command line."""
     clock = Clock(Path(sys.argv[1]))
     clock.install()
     follower = Follower(clock, Path(sys.argv[2]))

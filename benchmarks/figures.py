@@ -6,7 +6,7 @@ import json
 from statistics import median
 from typing import Final, Self
 
-# Milliseconds that a person notices when something waits for a job.
+# Milliseconds from which a person notices that something waits for a job.
 FELT: Final = 40.0
 
 
@@ -18,13 +18,13 @@ class Figure:
     value: float
     unit: str
     baseline: float | None
-    # The most that `value` may be; None where nobody would notice.
+    # Maximum of `value`; None if nobody would notice a higher one.
     goal: float | None = None
     # The goal as a multiple of the baseline, if it was given as one.
     factor: float | None = None
     # For people only.
     note: str = ""
-    # Something besides the value is wrong; the note says what.
+    # Whether something other than the value is wrong, such as a lost callback.
     failed: bool = False
 
     @classmethod

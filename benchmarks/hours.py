@@ -14,9 +14,9 @@ from .house import House, webhook_of
 
 JOBS_A_BOX = 50
 HOURS = 24
-# From this hour on memory and disk may not grow. A replaced state of Home Assistant is part of a reference cycle with
-# its context, so it stays until Python collects garbage: about every six hours in such a fleet. Later states use that
-# memory again; until the first collection it grows whoever changes states.
+# Hour from which memory and disk use may not grow. A state that Home Assistant has replaced is part of a reference
+# cycle with its context, so it stays in memory until Python collects garbage: about every six hours in such a fleet.
+# Later states reuse that memory, but until the first collection every change of a state adds to it.
 SETTLED = 8
 # The design allows this many polling requests a minute for each ApiKey.
 POLLS_A_MINUTE = 30
@@ -39,7 +39,7 @@ async def _scene(house: House, folder: Path, scene: str, timeout: float, **field
         **fields,
     )
     async with asyncio.timeout(timeout):
-        while not result.exists():  # another process sets no event here
+        while not result.exists():  # another process writes it, so there is no event to wait for
             await asyncio.sleep(0.2)
     found = json.loads(await asyncio.to_thread(result.read_text))
     if "error" in found:
@@ -48,7 +48,7 @@ async def _scene(house: House, folder: Path, scene: str, timeout: float, **field
 
 
 async def measure_idle(house: House, folder: Path, boxes: list[dict[str, Any]]) -> list[Figure]:
-    """Count the requests in an hour without jobs, of a box without push and of one with it."""
+    """Count the requests of an hour without jobs, for a box without push messages and for a box with them."""
     quiet, push, naive = boxes
     await house.add_boxes([quiet, push])
     await house.cloud.post(
@@ -84,7 +84,7 @@ async def measure_idle(house: House, folder: Path, boxes: list[dict[str, Any]]) 
 
 
 def _documents(folder: Path, count: int) -> list[str]:
-    """Write small documents of one to four pages, each with a name of its own."""
+    """Make `count` small documents of one to four pages, each with a name of its own; returns their paths."""
     masters = []
     for pages in range(1, 5):
         master = folder / f"master-{pages}.pdf"
@@ -138,7 +138,7 @@ def _judge(found: dict[str, Any], hours: int) -> list[Figure]:
     states = Counter(job["state"] for job in found["jobs"].values())
     lost = [name for name, job in found["jobs"].items() if job["state"] == "lost"]
     twice = [name for name, times in whole.items() if times > 1]
-    # A job reported as printed must have been printed; one reported as not printed must not, not even in part.
+    # A job reported as printed must have been printed; a job reported as not even partly printed must not be complete.
     wrong = [
         name
         for name, job in found["jobs"].items()

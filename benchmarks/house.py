@@ -1,4 +1,4 @@
-"""The parts of a measurement, each a process of its own: the cloud, Home Assistant, and what talks to them."""
+"""The cloud and the Home Assistant of a measurement, each in a process of its own, and clients of Home Assistant."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from tests.e2e.hass import ROOT, RealHomeAssistant
 STATE_HOOK = "bench-state-0123456789abcdef"
 POLL_HOOK = "bench-poll-0123456789abcdef"
 BARE = "sensor.bench_bare"
-# Options under which many jobs pass.
+# Options of a box with limits that no measurement reaches.
 WIDE = {"max_jobs_per_hour": 100_000, "max_document_mb": 1000, "max_pages": 100_000}
 
 
@@ -37,19 +37,19 @@ class House:
         )
 
     async def stalls(self, figure: str | None = None) -> None:
-        """Count the stalls since the last call as the integration's, at this figure; None drops them."""
+        """Attribute the stalls since the last call to the integration, at `figure`; None discards them."""
         found = await self.hass.command("lianke_bench/stalls")
         if figure is not None:
             self.note_stall(found, figure)
 
     def note_stall(self, found: dict[str, float], figure: str) -> None:
-        """Count a meter's longest stall as the integration's."""
+        """Keep the longest stall and garbage collection that a meter found, if they are the longest so far."""
         self.longest_collection = max(self.longest_collection, found["collection"])
         if found["longest"] > self.longest_stall:
             self.longest_stall, self.stalled_at = found["longest"], figure
 
     async def boxes(self) -> list[dict[str, Any]]:
-        """Boxes of the cloud, each with its ApiKey."""
+        """Return the boxes of the cloud, each with its ApiKey."""
         overview = await self.cloud.get("")
         keys = {account["name"]: account["api_key"] for account in overview["accounts"]}
         return [{**box, "api_key": keys[box["account"]]} for box in overview["boxes"]]
@@ -71,7 +71,7 @@ class House:
         }
 
     async def add_boxes(self, boxes: list[dict[str, Any]], **options: Any) -> list[str]:
-        """Set boxes up; returns the ids of their entries."""
+        """Set boxes up; returns the ids of their config entries."""
         entries = [self.entry(box, **options) for box in boxes]
         answer = await self.run("add_entries", entries=entries)
         return list(answer["entry_ids"])
@@ -128,7 +128,7 @@ def link_components(components: Path) -> None:
 
 
 class Poster:
-    """A kept HTTP connection that does as little work of its own as possible."""
+    """A persistent HTTP connection that sends POST requests with as little work of its own as possible."""
 
     def __init__(self, url: str) -> None:
         """`url` is Home Assistant's address."""
@@ -145,7 +145,7 @@ class Poster:
         self._writer.close()
 
     def request(self, path: str, body: bytes) -> bytes:
-        """Build the bytes of a POST of JSON."""
+        """Build the bytes of a POST request with a JSON body."""
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -165,10 +165,10 @@ class Poster:
 
 
 class Watcher:
-    """States of some entities as a dashboard receives them, with the time of each."""
+    """States of some entities as a dashboard receives them, with the time at which each arrived."""
 
     def __init__(self, subscription: Any) -> None:
-        """`subscription` is one of `subscribe_entities`."""
+        """`subscription` is to Home Assistant's WebSocket command `subscribe_entities`."""
         self._subscription = subscription
         self._attributes: dict[str, dict[str, Any]] = {}
         self._states: dict[str, str] = {}

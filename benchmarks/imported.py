@@ -1,9 +1,9 @@
 """`python -m benchmarks.imported ROUNDS MODULE…`: import integrations as Home Assistant does, many times.
 
-Imports once what a running Home Assistant has loaded anyway. Then forked children each import one integration, ours and
-core's `ipp` in turn. Prints JSON for each: the seconds, the number of modules, those of the named modules that were
-loaded, the number of data classes and the seconds that making them took, and the seconds for finding modules and
-reading their code.
+First imports what a running Home Assistant has loaded anyway. Then each forked child imports one integration: ours and
+core's `ipp` in turn. Prints JSON with the results of every round for each integration: the seconds, the number of
+modules, which of the named modules were loaded, the number of data classes, the seconds that making them took, and the
+seconds that finding modules and reading their code took.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from typing import Any
 from homeassistant import bootstrap
 from homeassistant.loader import BASE_PRELOAD_PLATFORMS
 
-# Loaded when the first config entry is set up: the core, the frontend and all base platforms.
+# Components that are loaded by the time the first config entry is set up.
 PRESENT = (
     *("binary_sensor", "button", "event", "file_upload", "frontend", "http", "image", "labs"),
     *("lovelace", "media_source", "notify", "repairs", "sensor", "system_health", "webhook"),
@@ -33,10 +33,10 @@ PACKAGES = {"lianke": "custom_components.lianke", "ipp": "homeassistant.componen
 
 
 class Maker:
-    """Makes data classes as the standard library does, and measures the seconds."""
+    """Makes data classes as the standard library does, and counts and times them."""
 
     def __init__(self) -> None:
-        """Replace the decorator for modules that are imported later."""
+        """Replace the decorator `dataclass` for all modules imported from now on."""
         self._make: Callable[..., Any] = dataclasses.dataclass
         self.made = 0
         self.seconds = 0.0
@@ -53,10 +53,10 @@ class Maker:
 
 
 class Reader:
-    """Finds modules and reads compiled code as Python does, and measures the seconds."""
+    """Finds modules and reads compiled code as Python does, and times it."""
 
     def __init__(self) -> None:
-        """Replace both functions for modules that are imported later."""
+        """Replace the functions for both steps, for all modules imported from now on."""
         self.seconds = 0.0
         for owner, name in ((FileFinder, "find_spec"), (SourceFileLoader, "get_code")):
             setattr(owner, name, self._timed(getattr(owner, name)))

@@ -88,7 +88,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 @asynccontextmanager
 async def ipp_printer() -> AsyncIterator[int]:
-    """Serve on a free port of 127.0.0.1 and yield it."""
+    """Run the printer on a free port of 127.0.0.1 and yield the port."""
     server = await asyncio.start_server(_serve, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]

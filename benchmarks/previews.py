@@ -1,7 +1,7 @@
-"""Previews: from dropping a file until its first page can be seen.
+"""Previews: the time from dropping a file until its first page can be seen.
 
-The baseline is the cloud's preview of the same file. The simulated cloud converts as fast as it can, so that is the
-least that the transfer takes; the real cloud needs 3 to 6 s.
+The baseline is the cloud's preview of the same file. The simulated cloud converts as fast as it can, so the baseline is
+hardly more than the transfer; the real cloud needs 3 to 6 s.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from .figures import Figure
 from .house import House
 
 PAGES = 20
-# ms
+# Milliseconds.
 GOAL = 500
 
 
 async def measure(house: House, *, rounds: int) -> Figure:
     """Upload a PDF, ask for its preview and fetch the first picture, as the card does.
 
-    The first round starts the process that draws pages; later ones find it running.
+    The first round starts the process that draws pages; in later rounds it already runs.
     """
     path = house.hass.documents / "dropped.pdf"
     await asyncio.to_thread(path.write_bytes, make_pdf(PAGES))
@@ -65,6 +65,6 @@ async def _first_page(house: House, path: Path, device: str, **fields: str) -> f
 
 
 async def _sent(house: House) -> int:
-    """Count the jobs and previews that the cloud was sent."""
+    """Return the number of jobs and previews that the cloud has received."""
     overview = await house.cloud.get("")
     return int(overview["requests"].get("POST /print/job", 0))

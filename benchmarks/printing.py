@@ -1,4 +1,4 @@
-"""Large documents: how much longer printing takes than a bare upload, and how much memory."""
+"""Printing large and small documents: how much longer it takes than a bare upload, and how much memory it needs."""
 
 import asyncio
 import os
@@ -13,11 +13,11 @@ from .house import House
 
 KB = 1024
 MB = 1024 * KB
-# bytes
+# Bytes of a small document.
 SMALL = 200 * KB
-# ms of processor time that a small job may take.
+# Maximum milliseconds of processor time for a small job.
 SMALL_CPU = 8
-# bytes; more than all copies of one measurement.
+# Bytes: more than all copies made during one measurement.
 WARM = 3000 * MB
 
 
@@ -59,9 +59,9 @@ class Peak:
 
 
 async def warm_memory() -> None:
-    """Use some memory and free it: on a virtual machine its first use takes several times as long.
+    """Use some memory and free it: on a virtual machine the first use of memory takes several times as long.
 
-    Otherwise chance would decide which side's copies are the first to use it.
+    Otherwise chance would decide whether the copies of the baseline or of the integration come first.
     """
     available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     size = min(WARM, available // 4)
@@ -70,7 +70,7 @@ async def warm_memory() -> None:
 
 
 async def measure_overhead(house: House, entry_id: str, *, rounds: int) -> Figure:
-    """Print 20 MB until the cloud has the job; the baseline is the fastest safe upload (see `_upload_safely`)."""
+    """Time printing 20 MB until the cloud has the job; the baseline is the fastest safe upload (`_upload_safely`)."""
     path = house.hass.documents / "large.pdf"
     await asyncio.to_thread(write_pdf, path, 20 * MB)
     await warm_memory()
@@ -90,7 +90,7 @@ async def measure_overhead(house: House, entry_id: str, *, rounds: int) -> Figur
 
 
 async def measure_lan(house: House, entry_id: str, *, rounds: int) -> Figure:
-    """Print 20 MB as a device of the home network, timed from its last byte on; the baseline is the action."""
+    """Time printing 20 MB from a device of the home network, from its last byte on; the baseline is the action."""
     path = house.hass.documents / "lan.pdf"
     await asyncio.to_thread(write_pdf, path, 20 * MB)
     await house.run("lan_rounds", entry_id=entry_id, path=str(path), rounds=1)
@@ -104,11 +104,11 @@ async def measure_lan(house: House, entry_id: str, *, rounds: int) -> Figure:
 
 
 async def measure_small(house: House, *, jobs: int, rounds: int) -> list[Figure]:
-    """Print many small files until the cloud has them; the baseline uploads flushed copies of the same bare.
+    """Time printing many small files until the cloud has them; the baseline is a bare upload of a flushed copy of each.
 
-    Each round has a box of its own whose printer is slow, so that no job ends meanwhile, and an account of its own,
-    since an account's jobs a minute are limited. The first round does not count: it imports modules and starts
-    processes.
+    Each round has a box of its own with a slow printer, so that no job ends meanwhile. It also has an account of its
+    own, because the number of jobs per minute is limited for each account. The first round does not count: it imports
+    modules and starts processes.
     """
     paths = [house.hass.documents / f"small-{number}.pdf" for number in range(jobs)]
     for path in paths:
@@ -151,7 +151,7 @@ async def measure_small(house: House, *, jobs: int, rounds: int) -> list[Figure]
 
 
 async def measure_memory(house: House, entry_id: str) -> list[Figure]:
-    """Print 200 MB from a path and 95 MB from an upload."""
+    """Measure the memory for printing 200 MB from a path and 95 MB from an upload."""
     await house.cloud.post("settings", {"job_limit": 400 * MB})
     small = house.hass.documents / "first.pdf"
     await asyncio.to_thread(small.write_bytes, make_pdf(1))

@@ -1,4 +1,4 @@
-"""Pushes: how long until an unplugged printer is shown as unplugged."""
+"""Push messages: the time until a printer that was unplugged is shown as unplugged."""
 
 import asyncio
 import json
@@ -9,12 +9,12 @@ from typing import Any
 from .figures import FELT, Figure, middle
 from .house import BARE, POLL_HOOK, House, Poster, Watcher, webhook_of
 
-# Seconds between a poll of a box and the next push about it, since the integration keeps polls apart.
+# Seconds between a poll of a box and the next push about it: the integration would delay a poll that follows sooner.
 SPACING = 5.5
 # Mean seconds between pushes.
 PAUSE = 0.015
 PORT = 2
-# Seconds in which states changed by a push are counted.
+# Seconds for which state changes are counted, to learn how many a single push causes.
 COUNTED = 1.0
 
 
@@ -23,12 +23,12 @@ async def measure(
 ) -> Figure:
     """Unplug a printer and plug it in again, box after box, with a push for each change.
 
-    The baseline sends the requests of a poll one after the other and sets one state, or as many as a push changes.
-    Order and pauses are random. Otherwise what follows after one kind would always delay the same other.
+    The baseline sends the requests of a poll one after the other and sets one state, or as many as a push changes. The
+    order and the pauses are random. Otherwise the work that follows one kind would always delay the same other kind.
     """
     status = await house.run("status_entities", port=PORT)
     chance = Random(6)
-    # No push at once: each box was polled when it was set up.
+    # The first push has to wait as well, because each box was polled when it was set up.
     free_at = dict.fromkeys((box["device_id"] for box in boxes), time.perf_counter() + SPACING)
     entities = [BARE, *status.values()]
     await house.stalls()
@@ -39,7 +39,7 @@ async def measure(
         watcher = Watcher(subscription)
 
         async def poll_bare(box: dict[str, Any], task: str, states: int) -> float:
-            """Return the seconds until `states` bare states are seen that are set after a poll's requests."""
+            """Return the seconds until `states` bare states are seen, which are set after the requests of a poll."""
             message = {"task_id": task, "server": house.cloud.url, "api_key": box["api_key"]}
             body = json.dumps({**message, "paths": poll_paths(box), "states": states}).encode()
             began = time.perf_counter()
@@ -47,7 +47,7 @@ async def measure(
             return await watcher.until(BARE, task=task) - began
 
         async def push(box: dict[str, Any], wanted: str) -> float:
-            """Return the seconds until the change is seen."""
+            """Send a push message; return the seconds until the change is seen."""
             body = json.dumps({"device_id": box["device_id"], "event": "printer"}).encode()
             began = time.perf_counter()
             await poster.send(poster.request(f"/api/webhook/{webhook_of(box)}", body))
@@ -56,7 +56,7 @@ async def measure(
             return seen - began
 
         async def change(box: dict[str, Any], *, plugged: bool) -> str:
-            """Change the plug as soon as a push may report it; returns the status that will be shown."""
+            """Plug the printer in or out as soon as the next push may follow; returns the status that will be shown."""
             await asyncio.sleep(max(0.0, free_at[box["device_id"]] - time.perf_counter()))
             await house.cloud.change_printer(box["device_id"], PORT, plugged=plugged)
             return "idle" if plugged else "disconnected"
@@ -99,7 +99,7 @@ async def measure(
 
 
 def poll_paths(box: dict[str, Any]) -> list[str]:
-    """Paths that a poll of a box requests."""
+    """Return the paths that a poll of a box requests."""
     who = f"deviceId={box['device_id']}&deviceKey={box['device_key']}"
     return [
         f"/device/device_info?{who}",

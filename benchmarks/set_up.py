@@ -13,9 +13,9 @@ from .house import House
 from .ipp import ipp_entry, ipp_printer
 from .pushes import poll_paths
 
-# Most modules that the integration may import.
+# Maximum number of modules that the integration may import.
 MOST_MODULES = 220
-# None of these may be imported merely because the integration is there.
+# Modules that must not be imported together with the integration, but only where they are needed.
 UNWANTED = (
     "PIL",
     "hass_nabucasa",
@@ -31,12 +31,12 @@ UNWANTED = (
 
 
 async def measure_import(rounds: int) -> list[Figure]:
-    """Import the integration and core's `ipp`, each time in a process that has neither."""
+    """Time importing the integration and core's `ipp`, each time in a process that has loaded neither."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.imported", str(rounds), *UNWANTED),
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
-        # Compiled code is kept, as in every Home Assistant.
+        # Compiled code is kept on disk, as in every Home Assistant.
         env={
             name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
         },
@@ -74,7 +74,7 @@ async def measure_import(rounds: int) -> list[Figure]:
 
 
 async def measure_set_up(house: House, *, rounds: int) -> Figure:
-    """Set up a box with one printer, which was set up before, and core's `ipp` in turn."""
+    """Time setting up a box with one printer, which has been set up before, and core's `ipp` in turn."""
     made = await house.cloud.post("boxes", {"count": 1, "printers": 1})
     device_id = made[0]["device_id"]
     box = next(box for box in await house.boxes() if box["device_id"] == device_id)
@@ -117,7 +117,7 @@ async def measure_set_up(house: House, *, rounds: int) -> Figure:
 
 
 def _bare_entry(name: str, entities: dict[str, list[bool]], **more: Any) -> dict[str, Any]:
-    """Make the data of a config entry with such entities, enabled or not, that do nothing."""
+    """Make the data of a config entry whose entities do nothing; `entities` says by domain which are enabled."""
     return {
         "domain": "lianke_bench",
         "title": name,
@@ -129,9 +129,9 @@ def _bare_entry(name: str, entities: dict[str, list[bool]], **more: Any) -> dict
 async def measure_scale(
     house: House, boxes: list[dict[str, Any]], *, few: int, rounds: int
 ) -> list[Figure]:
-    """Set up a hundred boxes and compare the cost of each with that of the first few."""
-    # Home Assistant looks for a free entity id by trying number after number: with printers of one name that alone
-    # grows with the square of their number.
+    """Set up all boxes and compare the cost per box with that of the first few."""
+    # Each printer gets a name of its own. Home Assistant finds a free entity id by trying number after number: with
+    # printers of the same name, the time for this alone would grow with the square of their number.
     for number, box in enumerate(boxes):
         for printer in box["printers"]:
             name = f"{printer['name']} {number}"
@@ -141,7 +141,7 @@ async def measure_scale(
     fields: dict[str, Any] = {"entries": entries, "marks": [few, many]}
     times: list[list[float]] = [[], []]
     first: list[dict[str, float]] = []
-    # The first box imports modules and fills caches for all, so it is not counted.
+    # The first box imports modules and fills caches for all boxes, so it does not count.
     warm = await house.run("scale", memory=False, entries=entries[:1], marks=[1])
     await house.run("remove_entries", entry_ids=warm["entry_ids"])
     for number in range(rounds + 1):

@@ -12,27 +12,27 @@ from custom_components.lianke.people import initiator
 from .figures import Figure
 
 CHANGES = 2_000
-# µs by which a state change may take longer.
+# Maximum µs by which a state change may take longer with our listener.
 MOST = 3.0
 
 
 async def measure(rounds: int) -> list[Figure]:
-    """Change states in turn in a Home Assistant with our listener and in one without.
+    """Time state changes in turn in a Home Assistant with our listener and in another without it.
 
-    The first figure is for changes that nobody began, as nearly all are. The second is for changes of an automation
-    that a person triggered: each has a new context, for which the oldest known one is forgotten.
+    The first figure is for changes that no person began, as nearly all are. The second is for changes by an automation
+    that a person triggered: each has a new context, and the oldest known context is forgotten for it.
     """
     figures = []
     for name, led in (("state_cost", False), ("state_cost_led", True)):
         with tempfile.TemporaryDirectory() as folder:
             bare, ours = HomeAssistant(folder), HomeAssistant(folder)
             for hass in (bare, ours):
-                # Every home has somebody who listens to states; without one, no event would be created.
+                # Every home has listeners for state changes; without any, Home Assistant would create no event.
                 hass.bus.async_listen(EVENT_STATE_CHANGED, _ignore)
             initiator.async_get_context_history(ours)
             person = Context(user_id="person")
             for _ in range(initiator.MAX_CONTEXTS):
-                # The list of known contexts is full, so each new one displaces one.
+                # Fill the list of known contexts, so that each new context displaces an old one.
                 _change(ours, Context(user_id="person"), 0)
             spent: dict[HomeAssistant, list[float]] = {bare: [], ours: []}
             for number in range(rounds * 2):
@@ -46,7 +46,7 @@ async def measure(rounds: int) -> list[Figure]:
             known = len(initiator.async_get_context_history(ours)._known)
             for hass in (bare, ours):
                 await hass.async_stop(force=True)
-        # Other work of the machine only adds to the times.
+        # The least time counts, because other work of the machine only adds to it.
         without, with_it = min(spent[bare]), min(spent[ours])
         figures.append(
             Figure(
@@ -63,7 +63,7 @@ async def measure(rounds: int) -> list[Figure]:
 
 @callback
 def _ignore(_event: Event[Any]) -> None:
-    """Listen to states."""
+    """Do nothing about a state change."""
 
 
 def _change(hass: HomeAssistant, context: Context, state: int) -> None:

@@ -1,23 +1,22 @@
-"""Counts the functions and files of ours that a print goes through: how much there is to understand, not its speed.
+"""Counts the functions and files of ours that a print passes through: how much there is to understand, not how fast.
 
 Four prints run in a real Home Assistant, each started from outside as a user starts it: by the action, by a phone of
 the home network (IPP Print-Job), by a copy (one page from the glass), and by the button on an approver's phone. A walk
 begins with the request. It ends when the event entity has reported a completed print and for half a second no function
-of ours has begun; later tidying up does not count.
+of ours has begun; cleaning up later does not count.
 
 What counts:
 
-- Every function below custom_components/lianke that begins during the walk, in the event loop and in all threads,
-  properties as well; not in the PDF process. A coroutine begins once, however often it is resumed.
-- An inner function is part of the function around it. Lambdas, generator expressions and functions generated for data
-  classes do not count.
-- Functions that also begin in an equally long time of rest just before, or in a poll of the box, do not count: a timer
-  would have them in one walk and not in the next.
-- No card is open; it would receive updates, too.
-- Each walk runs once before it is counted: what only the first one does, such as imports, is not part of the others.
+- Every function below custom_components/lianke that begins during the walk, including properties, in the event loop and
+  in all threads, but not in the PDF process. A coroutine begins once, however often it is resumed.
+- An inner function counts as part of the enclosing function. Lambdas, generator expressions and functions generated for
+  data classes do not count.
+- Functions that also begin during an equally long rest just before, or during a poll of the box, do not count: timers
+  would run them in one walk and not in the next.
+- No card is open; a card would receive updates, which would count as well.
+- Each walk runs twice and the second run counts: work that is done only the first time, such as imports, does not.
 
-`scripts/bench walk --list` names the functions by file, files with the most first; each with the number of times it
-began.
+`scripts/bench walk --list` lists the functions by file, files with the most functions first, and how often each began.
 """
 
 import asyncio
@@ -37,7 +36,7 @@ from tests.simulator.samples import make_pdf
 from .figures import Figure
 from .house import House
 
-# The most functions and files that each walk may have.
+# Maximum number of functions and of files for each walk.
 GOALS: Final = {
     "walk_print": 200,
     "walk_print_files": 38,
@@ -48,7 +47,7 @@ GOALS: Final = {
     "walk_approval": 130,
     "walk_approval_files": 28,
 }
-# Walks with a goal that is not judged yet.
+# Walks whose goal is marked as one for later.
 LATER: Final = ("walk_approval",)
 
 type Step = tuple[str, str]
@@ -64,7 +63,7 @@ class Walk:
 
     @classmethod
     def of(cls, name: str, steps: Iterable[Sequence[str]], idle: Iterable[Sequence[str]]) -> Walk:
-        """Make a walk from all steps, without functions that also begin at rest."""
+        """Make a walk of all steps except functions that also begin at rest."""
         rest = {(file, function) for file, function in idle}
         found = ((file, function) for file, function in steps)
         return cls(name=name, steps=[step for step in found if step not in rest])
@@ -104,7 +103,7 @@ class Walk:
 
 
 async def measure(now: House, box: dict[str, Any], entry_id: str) -> list[Walk]:
-    """Walk all four ways, each twice, and count the second time."""
+    """Run each of the four walks twice, and return the second run of each."""
     hass = now.hass
     device = await printer_device(hass, box["device_id"], PRINTER)
     about = {"entry_id": entry_id, "device_id": device["id"]}

@@ -1,4 +1,4 @@
-"""The lines of Home Assistant's page *Activity*, filtered by its own rules."""
+"""Lines of Home Assistant's page *Activity*, filtered by Home Assistant's own rules."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from custom_components.lianke.const import DOMAIN
 
 @dataclass(frozen=True)
 class Line:
-    """A line about one of our entities; `user_id` is the person it names as the cause."""
+    """A line about one of our entities; `user_id` is the person whom the line names as the cause."""
 
     entity: str
     says: str
@@ -21,10 +21,10 @@ class Line:
 
 
 class Activity:
-    """The lines of all our devices since the last take(), also those of a print or scan that began before."""
+    """The lines about all our devices since the last take(), including those of prints and scans that began earlier."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Collect from now on; entities have their default settings, as at a new box."""
+        """Collect lines from now on, about entities with their default settings, as a new box has them."""
         self._registry = er.async_get(hass)
         self._lines: list[Line] = []
         subscriptions: list[CALLBACK_TYPE] = []
@@ -49,10 +49,10 @@ class Activity:
         return lines
 
     def said(self, entity: str) -> list[str]:
-        """Take the lines and return what `entity` says; no other may say anything but the printer's status."""
+        """Take the lines and return what those of `entity` say; the only other lines may be of the printer's status."""
         lines = self.take()
         status = [line for line in lines if line.entity == "sensor.status"]
-        # Home Assistant always writes that a printer turns to printing and idle, the latter often after take().
+        # Home Assistant always shows the printer's changes to printing and to idle; the latter often after take().
         assert len(status) <= 2, lines
         assert {line.says for line in status} <= {"printing", "idle"}, lines
         others = [line for line in lines if line not in status]

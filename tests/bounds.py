@@ -1,7 +1,7 @@
 """The bounds of the integration, as .github/BOUNDS.md lists them: `python -m tests.bounds` writes that page.
 
-A bound is a number or a time in a constant whose name says so, or that `bounds.toml` names. Its words are the comment
-above the constant, or above the group of constants that it stands in; `bounds.toml` says which test goes beyond it.
+A bound is a constant with a number or a time whose name marks it as a bound, or which `bounds.toml` names. The comment
+above the constant, or above its group of constants, describes it; `bounds.toml` says which test goes beyond it.
 """
 
 import ast
@@ -31,7 +31,7 @@ comments above them, and from `tests/bounds.toml`, which names the test that goe
 kB and MB are 1,024 and 1,024² bytes; the names of tests begin in `tests/`.
 """
 _NAME = re.compile(r"(^|_)(MAX|MOST|LIMIT|SECONDS|TIMEOUT)(_|$)")
-# The width up to which a paper is narrow, and times of the service's own limit of errors: they bound nothing of ours.
+# Constants that bound nothing of ours: the width up to which a paper is narrow, and times of the service's error limit.
 _NO_BOUNDS = {"MAX_NARROW", "ERROR_LIMIT_TIME", "ERROR_LIMIT_PAUSE"}
 _TIMES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SIZES = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"), (1, "bytes"))
@@ -49,7 +49,7 @@ class Bound(NamedTuple):
 
 
 def proofs() -> dict[str, list[str]]:
-    """Return for each test (path::name) the bounds that it goes beyond: names, with their modules if need be.
+    """Return, for each test (path::name), the names of the bounds it goes beyond, with modules if names are not unique.
 
     In bounds.toml, `table = "NAME"` stands for the keys of a table in the file of the test.
     """
@@ -96,7 +96,7 @@ def bounds() -> Iterator[Bound]:
 
 
 def _comment_above(lines: list[str], constant: int) -> tuple[str, str]:
-    """Return the comment above a constant or its group, and its first word if it is the constant's own."""
+    """Return the comment above a constant or its group; and the comment's first word, "" if it is the group's."""
     last = constant
     while last and lines[last - 1].strip() and not lines[last - 1].startswith("#"):
         last -= 1
@@ -108,7 +108,7 @@ def _comment_above(lines: list[str], constant: int) -> tuple[str, str]:
 
 
 def _how_much(value: object, hint: str) -> str | None:
-    """Return a value with the unit that a hint names; None for one that is no number or time."""
+    """Return a value with the unit that the hint names; None if the value is neither a number nor a time."""
     if isinstance(value, Setting):
         return f"{value.default:,} {value.unit}, unless set otherwise"
     if isinstance(value, ClientTimeout):

@@ -1,4 +1,4 @@
-"""The bench's part inside Home Assistant: its baselines, its clocks, and commands to use them."""
+"""The part of the bench that runs inside Home Assistant: baselines, a clock that jumps, and commands to use them."""
 
 from collections.abc import Awaitable, Callable
 import cProfile
@@ -68,7 +68,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
-    """Add entities that do nothing; for one kind of entry also read a file and ask a server."""
+    """Add entities that do nothing; for an entry with `asks`, first read a file and send requests to a server."""
     if asks := entry.data.get("asks"):
         await Store[dict[str, Any]](hass, 1, asks["stored"]).async_load()
         await bare.async_poll_task(hass, asks)
@@ -90,7 +90,7 @@ async def _ws_run(hass: HomeAssistant, connection: ActiveConnection, msg: dict[s
 @websocket_command({"type": f"{DOMAIN}/stalls"})
 @callback
 def _ws_stalls(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
-    """Send the longest stall since the last call in seconds, and start anew."""
+    """Send the longest stall and garbage collection since the last call, in seconds, and reset the meter."""
     meter = hass.data[DATA_STALLS]
     result = meter.found
     meter.reset()

@@ -14,9 +14,9 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util.file import write_utf8_file_atomic
 
-# Accepts a message and sets one state, or as many as the message asks for.
+# A webhook that sets one state; if the message asks for several states, also those of all ENTITIES.
 STATE_HOOK = "bench-state-0123456789abcdef"
-# Sends the cloud a poll's requests, one after the other, then sets one state.
+# A webhook that sends the cloud the requests of a poll, one after the other, and then sets states in the same way.
 POLL_HOOK = "bench-poll-0123456789abcdef"
 ENTITY = "sensor.bench_bare"
 
@@ -50,7 +50,7 @@ class BareEvent(EventEntity):
         self.async_write_ha_state()
 
 
-# As many entities, of the same kinds, as those of the integration that change.
+# As many bare entities, of the same kinds, as the integration's entities that a message changes.
 ENTITIES: list[BareSensor | BareEvent] = []
 
 
@@ -76,9 +76,9 @@ async def _handle_poll(hass: HomeAssistant, _webhook_id: str, request: web.Reque
 
 
 async def async_count_states(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Count the states of the integration's entities that change in so many seconds.
+    """Count the state changes of the integration's entities within `seconds`.
 
-    From then on there are as many bare entities of the same kinds.
+    Then create as many bare entities of the same kinds.
     """
     registry = er.async_get(hass)
     changed: list[str] = []
@@ -101,7 +101,7 @@ async def async_count_states(hass: HomeAssistant, msg: dict[str, Any]) -> dict[s
 
 
 async def async_write(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Write a file so many times as safely as the record of a job; returns the seconds."""
+    """Write a file `times` times, each time as safely as the record of a job; returns the seconds in total."""
     path = hass.config.cache_path("lianke_bench_record")
 
     def write() -> float:
@@ -114,12 +114,12 @@ async def async_write(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
 
 
 async def _poll(hass: HomeAssistant, message: dict[str, Any]) -> None:
-    await async_poll_task(hass, message)
+    await async_ask(hass, message)
     _set_states(hass, {**message, "task_state": "polled"})
 
 
-async def async_poll_task(hass: HomeAssistant, message: dict[str, Any]) -> None:
-    """Request paths from a server one after the other, with as little work around as possible."""
+async def async_ask(hass: HomeAssistant, message: dict[str, Any]) -> None:
+    """Request paths from a server one after the other, with as little other work as possible."""
     session = async_get_clientsession(hass)
     for path in message["paths"]:
         async with session.get(

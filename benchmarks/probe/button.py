@@ -7,7 +7,7 @@ from .registered import RegisteredEntity, setup_of
 
 
 class Registered(RegisteredEntity, ButtonEntity):
-    """The least of its kind."""
+    """The simplest button."""
 
 
 async_setup_entry = setup_of(Platform.BUTTON, lambda _hass: Registered())

@@ -4,4 +4,4 @@ from homeassistant.config_entries import ConfigFlow
 
 
 class BareFlow(ConfigFlow, domain="lianke_bench"):
-    """Makes nothing."""
+    """Has no steps."""

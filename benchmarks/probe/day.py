@@ -1,4 +1,4 @@
-"""What happens over hours, by a clock that jumps (see moved.py)."""
+"""Scenes that last for hours, under a clock that jumps (see moved.py)."""
 
 import asyncio
 from collections import Counter
@@ -32,12 +32,13 @@ from .moved import moving
 from .stalls import DATA_STALLS
 
 HOUR = 3600
-# No jobs at the end of the day, so that the last ones can end in time.
+# Seconds into the day after which no job and no trouble begins, so that the last jobs can end in time.
 LAST_JOB = 20 * HOUR
 LAST_TROUBLE = 21 * HOUR
+# Finished jobs of each box before the day begins.
 EARLIER_JOBS = 200
 
-# Faults of requests: endpoint and fault. A "timeout" is shorter than all time limits but its own.
+# Faults of requests: the endpoint and the fault. The "timeout" is longer than the integration waits for an answer.
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("POST /print/job", {"kind": "reset_before"}),
     ("POST /print/job", {"kind": "reset_mid_body"}),
@@ -96,7 +97,7 @@ async def async_start(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
             with moving(hass) as leader:
                 result = await scenes[msg["scene"]](hass, msg)
             result["jumps"] = leader.jumps
-        except Exception:  # noqa: BLE001  # the bench's other process tells of it
+        except Exception:  # noqa: BLE001  # the bench's other process reports it
             result = {"error": traceback.format_exc()}
         result["seconds"] = time.perf_counter() - began
         result["cpu"] = time.process_time() - began_cpu
@@ -116,15 +117,15 @@ def _write(path: Path, result: Any) -> None:
 
 
 async def _idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Let an hour without prints pass; returns the cloud's requests and the writes to disk.
+    """Let an hour without prints pass; returns the requests to the cloud, the state changes and the changed files.
 
-    The box `push` has proved before that its pushes can be trusted. For the box `naive` a loop of the bench requests
-    everything each minute.
+    Before that hour, the box `push` has proved that its push messages can be trusted. For the box `naive`, a loop of
+    the bench requests everything each minute.
     """
     cloud = _Cloud(hass, msg["admin"])
     push: dict[str, Any] = msg["push"]
     for plugged in (False, True):
-        # The cloud itself reports both changes by a push.
+        # The cloud reports each of the two changes by a push message.
         await asyncio.sleep(400)
         await cloud.ask("POST", f"boxes/{push['device_id']}/printers/2", {"plugged": plugged})
     await asyncio.sleep(HOUR)
@@ -164,7 +165,7 @@ async def _idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _ask_everything(hass: HomeAssistant, box: dict[str, Any], server: str) -> None:
-    """Request a box, its printers, and the condition of those that report it, each minute."""
+    """Request a box, its printers, and the condition of each printer that reports it, once a minute."""
     session = async_get_clientsession(hass)
     who = {"deviceId": box["device_id"], "deviceKey": box["device_key"]}
 
@@ -185,7 +186,7 @@ async def _ask_everything(hass: HomeAssistant, box: dict[str, Any], server: str)
 
 
 def _files(hass: HomeAssistant) -> dict[str, tuple[int, int]]:
-    """Map each file of the integration to its size and time of change."""
+    """Map the path of each file of the integration to its size and modification time."""
     storage = Path(hass.config.path(".storage")).glob("lianke.*")
     kept = Path(hass.config.cache_path("lianke")).rglob("*")
     found = {}
@@ -198,7 +199,7 @@ def _files(hass: HomeAssistant) -> dict[str, tuple[int, int]]:
 def _disk(hass: HomeAssistant) -> tuple[int, int]:
     """Return the integration's bytes on disk and the number of its files.
 
-    Keeps no list of them, which would be most of the memory that is measured at the same time.
+    It does not list the files: the list would be most of the memory that is measured at the same time.
     """
     size = count = 0
     storage = Path(hass.config.path(".storage")).glob("lianke.*")
@@ -279,12 +280,12 @@ class _Day:
         self.hass.async_create_background_task(run(), "bench trouble")
 
     async def sample_at(self, hour: float) -> None:
-        """Record memory and disk once at this hour."""
+        """Record the use of memory and disk once, at this hour."""
         await asyncio.sleep(hour * HOUR)
         await self.take_sample()
 
     async def take_sample(self) -> None:
-        """Record memory and disk, and the hour as it was before: the clock does not wait for the disk."""
+        """Record the use of memory and disk. The hour is read first: the clock goes on while files are read."""
         hour = (time.time() - self.began) / HOUR
         gc.collect()
         self.hass.data[DATA_STALLS].forgive()
@@ -308,14 +309,13 @@ class _Day:
 
 
 def _memory() -> float:
-    """Return this process's own memory in MB."""
+    """Return the memory that belongs to this process alone, in MB."""
     lines = Path("/proc/self/smaps_rollup").read_text("ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:")) / 1024
 
 
 async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Let a fleet print for a day, while things go wrong."""
-    # Boxes of one key are polled one after the other, which takes minutes.
     added = await async_add(hass, {"entries": msg["entries"]})
     entries = [
         hass.config_entries.async_get_known_entry(entry_id) for entry_id in added["entry_ids"]
@@ -323,7 +323,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     cloud = _Cloud(hass, msg["admin"])
     for entry in entries:
         await _fill_book(hass, entry)
-    # Every box is polled once before the day begins.
+    # Every box is polled once before the day begins; boxes with the same key take turns, so this takes minutes.
     await asyncio.sleep(1200)
     await cloud.ask("DELETE", "requests")
     hass.data[DATA_STALLS].reset()
@@ -366,7 +366,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Give a box as many finished jobs as are ever kept, as if it had printed for weeks."""
+    """Give a box as many finished jobs as it keeps at most, as if it had printed for weeks."""
     from custom_components.lianke.devices import Target  # loaded by now
     from custom_components.lianke.jobs.box_jobs import JOB_KIND
     from custom_components.lianke.jobs.job import Job
@@ -387,9 +387,9 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
         for number in range(EARLIER_JOBS):
             moment = dt_util.utcnow() - timedelta(hours=2 * (EARLIER_JOBS - number))
             printer = printers[number % len(printers)]
-            # As long as the records of the day, which replace these.
+            # This record is as long as those of the day, which replace it later.
             job_id, at = ulid_at_time(moment.timestamp()), moment.isoformat()
-            # The record as version 0.1.0 wrote it, which all later versions read; it is stored in today's form.
+            # The record has the form that version 0.1.0 wrote and all later versions read; it is stored in today's.
             record = {
                 "version": 1,
                 "job_id": job_id,

@@ -1,4 +1,4 @@
-"""Setting up many config entries, and its cost."""
+"""Sets up config entries and measures what that costs."""
 
 import asyncio
 import gc
@@ -19,7 +19,7 @@ from .stalls import DATA_STALLS
 if TYPE_CHECKING:
     from custom_components.lianke.runtime import LiankeData
 
-# Seconds after which everything that adding an entry delays, such as writing files, has been done.
+# Seconds after which all work that adding an entry puts off, such as writing files, is done.
 PUT_OFF = 2.0
 
 
@@ -27,7 +27,7 @@ def _make(data: dict[str, Any]) -> ConfigEntry:
     """Make a config entry as a finished flow does."""
     return ConfigEntry(
         data=data["data"],
-        discovery_keys={},  # type: ignore[arg-type]  # an empty one of its own kind
+        discovery_keys={},  # type: ignore[arg-type]  # an empty dict does here
         domain=data["domain"],
         entry_id=ulid_now(),
         minor_version=1,
@@ -65,9 +65,9 @@ async def async_remove(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 
 async def async_set_up_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Set entries up in turn, many times; returns the processor and wall time of each in s.
+    """Set entries up in turn, many times; returns the processor and wall time of each set-up in s.
 
-    The other side is another process, so its time does not count.
+    The servers are other processes, so their processor time does not count.
     """
     names: dict[str, str] = msg["entry_ids"]
     cpu: dict[str, list[float]] = {name: [] for name in names}
@@ -77,7 +77,7 @@ async def async_set_up_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[
     for _ in range(msg["rounds"]):
         for name, entry_id in names.items():
             if name == "lianke":
-                # As if the last round had been a while ago.
+                # Forget the requests of the last round, as if it had been a while ago.
                 entry = hass.config_entries.async_get_known_entry(entry_id)
                 entry.runtime_data.account._admitted_until = float("-inf")
                 entry.runtime_data.account.requests._sent.clear()
@@ -115,7 +115,7 @@ async def async_set_up_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[
 
 
 def _kinds(entities: list[er.RegistryEntry]) -> dict[str, list[bool]]:
-    """Map each domain of entities to a list of whether they are enabled."""
+    """Map each domain to a list that says for each of its entities whether it is enabled."""
     kinds: dict[str, list[bool]] = {}
     for entity in entities:
         kinds.setdefault(entity.domain, []).append(entity.disabled_by is None)
@@ -123,7 +123,7 @@ def _kinds(entities: list[er.RegistryEntry]) -> dict[str, list[bool]]:
 
 
 async def _first_poll(hass: HomeAssistant, entry_id: str) -> None:
-    """Wait for the first poll of a box set up from memory: core's `ipp` polls before it is set up."""
+    """Wait for the first poll of a box, which comes after its set-up; core's `ipp` polls during its own."""
     coordinator = hass.config_entries.async_get_known_entry(entry_id).runtime_data.coordinator
     polled = asyncio.Event()
     unsubscribe = coordinator.async_add_listener(polled.set)
@@ -135,7 +135,7 @@ async def _first_poll(hass: HomeAssistant, entry_id: str) -> None:
 
 
 async def async_status_entities(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, str]:
-    """Map each box to the main entity of the printer at a port."""
+    """Map each box to the status sensor of its printer at `port`."""
     registry = er.async_get(hass)
     found = {}
     for entry in hass.config_entries.async_loaded_entries("lianke"):
@@ -151,9 +151,9 @@ async def async_status_entities(hass: HomeAssistant, msg: dict[str, Any]) -> dic
 
 
 async def async_read(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Handle a poll's answers again, with pauses; returns the seconds of each.
+    """Handle the answers of a poll once more for each box; returns the seconds for each.
 
-    That is reading them, comparing them with what is known, and asking each entity whether it has changed.
+    Handling means parsing the answers, comparing them with the known data, and letting each entity check for changes.
     """
     spent = []
     for entry_id in msg["entry_ids"]:
@@ -173,10 +173,10 @@ async def async_read(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
 
 
 async def async_scale(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Add entries one after the other; returns time, memory and entities at some of the counts.
+    """Add entries one after the other; returns time, memory and entities whenever their number reaches a mark.
 
-    Delayed work is waited for at each of these counts: adding many entries takes longer than its delay, adding few does
-    not. With `memory` the time means nothing, since every allocation is recorded.
+    Each mark waits for delayed work. Otherwise it would be included only after many entries, because adding these takes
+    longer than the delay. With `memory` the time means nothing, because every allocation is recorded.
     """
     marks: dict[int, dict[str, float]] = {int(mark): {} for mark in msg["marks"]}
     registry = er.async_get(hass)
@@ -197,7 +197,7 @@ async def async_scale(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
         if number in marks:
             with moving(hass):
                 await asyncio.sleep(PUT_OFF)
-        # Without garbage collections, which take longer the more Home Assistant holds in memory.
+        # Garbage collections do not count: they take longer the more Home Assistant holds in memory.
         spent += time.process_time() - meter.collecting - began
         if entry.state is not ConfigEntryState.LOADED:
             raise RuntimeError(f"{entry.title} is {entry.state}")

@@ -7,7 +7,7 @@ from .registered import RegisteredEntity, setup_of
 
 
 class Registered(RegisteredEntity, ImageEntity):
-    """The least of its kind."""
+    """The simplest image entity."""
 
 
 async_setup_entry = setup_of(Platform.IMAGE, Registered)

@@ -52,10 +52,7 @@ async def async_print(
 
 
 async def async_submit(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Print a document so many times on each printer of some boxes; returns the jobs.
-
-    Waits until the cloud has taken every job.
-    """
+    """Print a document `each` times on every printer of some boxes; returns the jobs once the cloud has all of them."""
     found: list[dict[str, str]] = []
 
     async def fill(entry_id: str) -> None:
@@ -81,7 +78,7 @@ async def async_submit(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 
 async def async_settled(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Wait until everything is written; returns how many jobs are in each state."""
+    """Wait until all changes of jobs are on disk; returns how many jobs are in each state."""
     queues = [
         hass.config_entries.async_get_known_entry(entry_id).runtime_data.queue
         for entry_id in msg["entry_ids"]

@@ -18,7 +18,7 @@ from custom_components.lianke.documents import pdf_client
 
 
 def _load_clock() -> Any:
-    """Load the module that the cloud's process uses, too; it is not on this process's path."""
+    """Load benchmarks/clock.py, which the cloud's process uses as well; it is not on this process's import path."""
     path = Path(__file__).resolve().parent.parent / "clock.py"
     spec = spec_from_file_location("lianke_bench_clock", path)
     assert spec is not None
@@ -34,7 +34,7 @@ DATA_LEADER: HassKey[Any] = HassKey("lianke_bench_leader")
 
 
 def install(hass: HomeAssistant, clock_path: str, socket_path: str) -> None:
-    """Use the shared clock from now on; it runs as usual until `moving`."""
+    """Use the shared clock from now on; outside `moving` it runs like the real clock."""
     clocks = _load_clock()
     clock = clocks.Clock(Path(clock_path))
     clock.install()
@@ -47,7 +47,7 @@ def install(hass: HomeAssistant, clock_path: str, socket_path: str) -> None:
     def now(time_zone: tzinfo | None = None) -> datetime:
         return datetime.fromtimestamp(time.time(), time_zone or dt_util.get_default_time_zone())
 
-    # These bypass the time module, or have kept functions of it.
+    # These functions bypass the time module or use functions that were imported from it.
     replacements: tuple[tuple[Any, str, Any], ...] = (
         (dt_util, "utcnow", utcnow),
         (dt_util, "now", now),
@@ -68,7 +68,7 @@ def install(hass: HomeAssistant, clock_path: str, socket_path: str) -> None:
 
 
 def _wait_for_pdf_work(leader: Any) -> None:
-    """Let the clock stand still while the PDF process works, which does not use it."""
+    """Keep the clock from jumping while the PDF process works, because that process does not use it."""
     ask = pdf_client.PdfWorker._async_ask
 
     async def counted(*args: Any) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _wait_for_pdf_work(leader: Any) -> None:
 
 @contextmanager
 def moving(hass: HomeAssistant) -> Iterator[Any]:
-    """Let the clocks jump while everybody waits."""
+    """Let the clocks jump, within the context, whenever both processes only wait."""
     leader = hass.data[DATA_LEADER]
     leader.begin()
     try:

@@ -7,7 +7,7 @@ from .registered import RegisteredEntity, setup_of
 
 
 class Registered(RegisteredEntity, NotifyEntity):
-    """The least of its kind."""
+    """The simplest notify entity."""
 
 
 async_setup_entry = setup_of(Platform.NOTIFY, lambda _hass: Registered())

@@ -1,4 +1,4 @@
-"""Prints of one large document, and bare uploads of the same bytes to the same server for comparison."""
+"""Prints of large and small documents, and bare uploads of the same bytes to the same server for comparison."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -54,10 +54,10 @@ async def async_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 
 async def _upload_safely(hass: HomeAssistant, entry: ConfigEntry, path: Path) -> float:
-    """Send a file bare, with the least that surviving a power cut needs; returns the seconds.
+    """Send a file bare, with only what is needed to survive a power cut; returns the seconds.
 
-    The file may change or go, so a copy is sent. Paper may come out once its last byte leaves. Before that, the copy
-    must be on disk (it is flushed during the upload), and so must one row about the job.
+    The file may be changed or deleted, so a copy is sent. Paper may come out once the last byte is sent. Before that,
+    the copy must be on disk (it is flushed during the upload), and so must one row about the job.
     """
     copy = Path(hass.config.cache_path("lianke_bench_copy"))
     ledger = await hass.async_add_executor_job(_open_ledger, copy.with_suffix(".db"))
@@ -78,7 +78,7 @@ async def _upload_safely(hass: HomeAssistant, entry: ConfigEntry, path: Path) ->
 
 
 class _Watched(io.BufferedReader):
-    """A file that calls `before_last` before its last bytes are used, in the thread that reads it."""
+    """A file that calls `before_last` before it returns its last bytes, in the thread that reads them."""
 
     def __init__(self, path: Path, before_last: Callable[[], None]) -> None:
         super().__init__(io.FileIO(path))
@@ -152,7 +152,7 @@ async def _upload(
 
 
 async def _print(hass: HomeAssistant, entry: ConfigEntry, source: dict[str, Any]) -> float:
-    """Print on the first printer; returns the seconds until the cloud had taken the job."""
+    """Print on the first printer; returns the seconds until the cloud has taken the job."""
     key, device_id = next(iter(printers_of(hass, entry.entry_id).items()))
 
     async def start() -> float:
@@ -166,7 +166,7 @@ async def _print(hass: HomeAssistant, entry: ConfigEntry, source: dict[str, Any]
 async def _until_taken(
     entry: ConfigEntry, key: str, start: Callable[[], Awaitable[float]]
 ) -> float:
-    """Return the seconds from the time that `start` returns until the cloud had taken the job that it made."""
+    """Return the seconds from the time that `start` returns until the cloud has taken the job made by `start`."""
     taken = asyncio.Event()
     ended: list[float] = []
     queue = entry.runtime_data.queue
@@ -194,9 +194,9 @@ async def _until_taken(
 
 
 async def async_small(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Print files, and copy, flush and upload the same bare; returns wall and processor time of each in s.
+    """Copy, flush and upload files bare, then print the same files; returns the wall and processor time of both in s.
 
-    Both do one file after the other. Printing ends once the cloud has taken them all.
+    Both handle one file after the other. Printing ends once the cloud has taken all jobs.
     """
     entry = hass.config_entries.async_get_known_entry(msg["entry_id"])
     _, device_id = next(iter(printers_of(hass, entry.entry_id).items()))
@@ -259,7 +259,7 @@ def print_job(title: str) -> bytes:
 
 
 def offer_to_phones(hass: HomeAssistant, entry_id: str) -> str:
-    """Offer the first printer of a box to the home network; returns its key."""
+    """Offer the first printer of a box to the home network; returns the printer's key."""
     entry = hass.config_entries.async_get_known_entry(entry_id)
     key = next(iter(printers_of(hass, entry_id)))
     options = {**entry.options, CONF_LAN_PRINTERS: {key: LAN_TOKEN}}
@@ -273,9 +273,9 @@ def lan_address(hass: HomeAssistant) -> str:
 
 
 async def async_lan_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Print a file by the action and as a device of the home network, in turn; returns the seconds of each.
+    """Print a file by the action and from a device of the home network, in turn; returns the seconds of each print.
 
-    Those of the device count from its last byte on.
+    Prints of the device are timed from the last byte that it sends.
     """
     entry = hass.config_entries.async_get_entry(msg["entry_id"])
     assert entry is not None

@@ -1,4 +1,4 @@
-"""A config entry with entities that do nothing: the cost of so many of such kinds to Home Assistant itself."""
+"""A config entry whose entities do nothing: what as many entities of the same kinds cost Home Assistant itself."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -19,7 +19,7 @@ type Setup = Callable[[HomeAssistant, ConfigEntry, AddConfigEntryEntitiesCallbac
 
 
 class RegisteredEntity(Entity):
-    """The least that an entity of a device can be."""
+    """The simplest entity of a device."""
 
     _attr_has_entity_name = True
     _attr_should_poll = False
@@ -34,7 +34,7 @@ class RegisteredEntity(Entity):
 
 
 def setup_of(platform: Platform, make: Callable[[HomeAssistant], RegisteredEntity]) -> Setup:
-    """Return a platform's set-up function, which adds the entities that the entry lists, enabled or not."""
+    """Return a platform's set-up function, which adds the entities listed in the config entry, enabled or not."""
 
     async def async_setup_entry(
         hass: HomeAssistant, entry: ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback

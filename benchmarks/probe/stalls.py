@@ -12,16 +12,16 @@ from typing import Any
 
 from homeassistant.util.hass_dict import HassKey
 
-# Seconds; only from longer turns of the loop the time without a processor is subtracted.
+# Seconds: only turns of the loop that take longer are corrected for time without a processor and for collections.
 NOTED = 0.02
 
 
 class StallMeter:
-    """Measures the longest turns of a loop, without the time its thread waited for a processor.
+    """Measures the longest turn of a loop, without the time for which its thread waited for a processor.
 
-    Processor time that other processes take is no stall of ours; the kernel measures it. Nor is Python's garbage
-    collection, which walks all of Home Assistant's memory whoever triggers it; it is measured separately. Waiting for a
-    lock, for the disk or for another thread does count.
+    The time that other processes use the processor is not our stall; the kernel measures it. Neither is Python's
+    garbage collection, which walks all of Home Assistant's memory no matter who triggers it; it is measured separately.
+    Waiting for a lock, for the disk or for another thread does count.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -35,9 +35,10 @@ class StallMeter:
         self._woken_at: float | None = None
         self._waited_at = 0.0
         self._collecting_since = 0.0
-        # Seconds of processor time that collections took, in all and at most.
+        # Seconds of processor time: of all garbage collections, and of the longest.
         self.collecting = 0.0
         self.longest_collection = 0.0
+        # Seconds of the longest turn.
         self.longest = 0.0
         # Seconds for which collections have held the loop up (see `_held_up`).
         self._held = 0.0
@@ -71,14 +72,14 @@ class StallMeter:
     def _held_up(self) -> float:
         """Return the seconds for which collections have held the loop up.
 
-        A collection in another thread does so while the loop's thread sleeps. The loop may go on before the end of that
-        collection is reported.
+        A collection in another thread holds the loop up for as long as the loop's thread sleeps meanwhile. The loop may
+        continue before the end of that collection is reported.
         """
         before = self._slept_before
         return self._held if before is None else self._held + self._slept() - before
 
     def _slept(self) -> float:
-        """Seconds since some fixed time in which the loop's thread neither ran nor was ready to run."""
+        """Return how many seconds since a fixed moment the loop's thread has neither run nor been ready to run."""
         return time.perf_counter() - time.clock_gettime(self._clock) - self._waited()
 
     def _waited(self) -> float:
@@ -102,7 +103,7 @@ class StallMeter:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Do not watch for a while: watching takes some of the processor time that is measured."""
+        """Do not watch the loop within the context: watching takes some of the processor time that is measured."""
         self._selector.select = self._select
         try:
             yield
@@ -111,7 +112,7 @@ class StallMeter:
             self._selector.select = self._on_select
 
     def forgive(self) -> None:
-        """Do not count the present turn, in which the bench itself did something long."""
+        """Do not count the present turn of the loop, in which the bench itself did something that takes long."""
         self._woken_at = None
 
 

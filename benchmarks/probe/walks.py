@@ -27,11 +27,12 @@ from custom_components.lianke.const import CONF_APPROVAL_NOTIFY, CONF_APPROVAL_P
 from .jobs import async_print, event_entity, printers_of
 
 PACKAGE: Final = "custom_components.lianke"
-# Seconds for a walk, for everything to come to rest, and for the phone to be asked.
+# Maximum seconds for each of these: a walk, the rest before it, and the question to the phone.
 PATIENCE: Final = 60
-# Seconds without a function of ours after which all listeners are done; a document is deleted a second after its print.
+# Seconds without a function of ours after which a walk is over. All listeners are done by then; only the document is
+# deleted later, a second after its print.
 STILL: Final = 0.5
-# The same for the rest before a walk, which must include what the last walk left to do.
+# Seconds without a function of ours before a walk begins; long enough for what the last walk left to do.
 REST: Final = 5.0
 # The approver's phone, named like a notify action of the companion app.
 PHONE: Final = "mobile_app_bench"
@@ -42,13 +43,13 @@ type Step = tuple[str, str]
 
 
 class Recorder:
-    """Records in their order the functions of a folder that begin, in all threads."""
+    """Records which functions of a folder begin, in order and in all threads."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is the package's."""
+        """`folder` is that of the package."""
         self._folder = f"{folder}/"
         self._last_at = time.monotonic()
-        # File below the folder, and function. An inner function counts as the one around it.
+        # Each step is a file, relative to the folder, and a function. An inner function counts as the enclosing one.
         self.steps: list[Step] = []
 
     @contextmanager
@@ -66,7 +67,7 @@ class Recorder:
             monitoring.free_tool_id(tool)
 
     async def still(self, seconds: float) -> None:
-        """Wait until no function has begun for this long."""
+        """Wait until no function has begun for this many seconds."""
         self._last_at = time.monotonic()
         while (left := self._last_at + seconds - time.monotonic()) > 0:
             await asyncio.sleep(left)
@@ -91,7 +92,7 @@ def _key_of(hass: HomeAssistant, msg: dict[str, Any]) -> str:
 
 
 async def _async_walk(hass: HomeAssistant, entity_id: str, begun: asyncio.Event) -> dict[str, Any]:
-    """Record from now on until an entity has reported a completed print and no function of ours begins any more."""
+    """Record steps until an entity has reported a completed print and no function of ours begins any more."""
     recorder, completed = _recorder(), asyncio.Event()
 
     @callback
@@ -121,7 +122,7 @@ DATA_WALK: HassKey[asyncio.Task[dict[str, Any]]] = HassKey("lianke_bench_walk")
 
 
 async def async_begin(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Start recording a walk that ends with a print of a printer."""
+    """Start recording a walk, which ends after the printer has completed a print."""
     begun, entity_id = asyncio.Event(), event_entity(hass, msg["entry_id"], _key_of(hass, msg))
     hass.data[DATA_WALK] = hass.async_create_background_task(
         _async_walk(hass, entity_id, begun), "lianke_bench walk"
@@ -136,7 +137,7 @@ async def async_end(hass: HomeAssistant, _msg: dict[str, Any]) -> dict[str, Any]
 
 
 async def async_idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Return the steps of so many seconds in which nobody asks for anything, and of a poll of the box.
+    """Return the steps of a poll of the box and of `seconds` in which nobody asks for anything.
 
     The box is polled now, so that neither these seconds nor the walk after them contain a scheduled poll by chance.
     """
@@ -151,8 +152,8 @@ async def async_idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
     return {"steps": recorder.steps}
 
 
-async def async_poll_task(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Have somebody print who needs an approval; returns the action of the button on the approver's phone."""
+async def async_ask(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
+    """Print as a user who needs an approval; returns the action of the first button on the approver's phone."""
     asked: asyncio.Queue[str] = asyncio.Queue()
 
     async def on_message(call: ServiceCall) -> None:

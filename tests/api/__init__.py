@@ -1,1 +1,1 @@
-"""Tests of the service's own package: plain functions, and the client against the simulator."""
+"""Tests of the package for the service's API: plain functions, and the client against the simulator."""

@@ -1,4 +1,4 @@
-"""Every endpoint as a call of the client, and clients of servers that a test makes."""
+"""Every endpoint as a call of the client, and clients for the servers that a test starts."""
 
 from collections.abc import Awaitable, Callable
 
@@ -51,10 +51,10 @@ CALLS: dict[str, Call] = {
     "GET /scanning/job": lambda api, _: api.scanners.task("t"),
     "DELETE /scanning/job": lambda api, _: api.scanners.cancel("t"),
 }
-# One of each kind: its answer is read, or needed for nothing, or it is an upload. That none of the others differs from
-# these is proved where a user sees it (tests/proof/test_fault_table.py).
+# One endpoint of each kind: its answer is used, its answer is not used, it is an upload. What a user sees of faults at
+# all other endpoints is tested in tests/proof/test_fault_table.py.
 FEW = ("GET /device/device_info", "POST /print/flush_jobs", "POST /print/job")
-# Those that have a limit of time of their own.
+# Endpoints with a time limit of their own.
 SLOW = (
     "GET /device/printer_status",
     "GET /external_api/printer_list",
@@ -92,6 +92,6 @@ def client_of(server: RawServer, session: ClientSession) -> LiankeClient:
 
 
 async def length_of(server: RawServer) -> int:
-    """Return the length the last request promised."""
+    """Return the Content-Length of the last request."""
     (line,) = [one for one in server.heads[-1].split(b"\r\n") if one.startswith(b"Content-Length")]
     return int(line.split(b":")[1])

@@ -1,4 +1,4 @@
-"""A simulator, a session and a client for the tests of the service's own package."""
+"""A simulator, a session and a client for the tests of the package for the service's API."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.simulator import Account, Box, Simulator, make_pdf
 
 @pytest.fixture
 async def sim(tmp_path: Path, socket_enabled: None) -> AsyncIterator[Simulator]:
-    """Run the default cast, in a hurry, without the limit on requests: fault tables ask a lot."""
+    """Run the default cast at high speed, without the limit on requests: fault tables send many."""
     async with Simulator(out=tmp_path / "out", speed=400, rate_limit=None, chromium="") as running:
         yield running
         assert running.cloud.violations == []
@@ -23,7 +23,7 @@ async def sim(tmp_path: Path, socket_enabled: None) -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 async def session(socket_enabled: None) -> AsyncIterator[ClientSession]:
-    """Open a session without any setting of its own."""
+    """Open a session with aiohttp's default settings."""
     async with ClientSession(connector=TCPConnector(resolver=ThreadedResolver())) as opened:
         yield opened
 
@@ -45,14 +45,14 @@ def client(sim: Simulator, session: ClientSession, account: Account, box: Box) -
 
 @pytest.fixture
 def small(tmp_path: Path) -> UploadFile:
-    """Give a real document of one page."""
+    """Return a real document of one page."""
     path = tmp_path / "small"
     path.write_bytes(make_pdf(1))
     return upload_file(path)
 
 
 def upload_file(path: Path, *, name: str = "x.pdf", size: int | None = None) -> UploadFile:
-    """Describe a file, which is made of so many zeros if a size is given."""
+    """Describe a file for an upload; with `size`, first create the file from that many zero bytes."""
     if size is not None:
         with path.open("wb") as file:
             file.truncate(size)

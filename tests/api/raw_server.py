@@ -1,4 +1,4 @@
-"""A server that says exactly what a test wants, byte for byte, and keeps what it was sent."""
+"""A server that sends exactly the bytes that a test wants, and keeps the heads of the requests it received."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +11,7 @@ type Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[N
 
 @dataclass
 class RawServer:
-    """What came in, connection by connection, and where the server listens."""
+    """The address of a server, and the head of the request on each of its connections."""
 
     url: str = ""
     heads: list[bytes] = field(default_factory=list)
@@ -42,7 +42,7 @@ async def raw_server(script: Script) -> AsyncIterator[RawServer]:
             running.discard(task)
 
     listener = socket.create_server(("127.0.0.1", 0))
-    # The system must not swallow a whole upload before anybody reads it.
+    # A small buffer, so that the system cannot accept a whole upload before the script reads it.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
     server = await asyncio.start_server(serve, sock=listener, limit=1 << 16)
     known.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
@@ -56,7 +56,7 @@ async def raw_server(script: Script) -> AsyncIterator[RawServer]:
 
 
 def saying(*pieces: bytes) -> Script:
-    """Read nothing of a body and say this."""
+    """Return a script that sends these pieces and reads nothing of the request's body."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for piece in pieces:

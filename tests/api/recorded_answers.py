@@ -24,7 +24,7 @@ READERS: Mapping[str, Callable[[object], object]] = {
 
 
 def check_answer(path: Path) -> str | None:
-    """Read a recorded answer; return its endpoint, None for a refusal, which must have a known code."""
+    """Read a recorded answer; return its endpoint, or None if it is a refusal, which must have a known code."""
     recorded = json.loads(path.read_text("utf-8"))
     where = f"{recorded['method']} {recorded['path']}"
     answer = recorded["answer"]

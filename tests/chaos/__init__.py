@@ -1,1 +1,1 @@
-"""Broken lines, killed processes and full disks at random, and a judge who sees the paper."""
+"""Random broken connections, killed processes and full disks, and a judge who compares words with paper."""

@@ -1,7 +1,7 @@
-"""`python -m tests.chaos --rounds 200 --jobs 2 --seed 1`: random rounds, a table of what came of them.
+"""`python -m tests.chaos --rounds 200 --jobs 2 --seed 1`: run random rounds and print a table of their outcomes.
 
-Each round is made of its seed alone: `--rounds 1 --seed N --story` tells one again, with everything that happened.
-`--keep DIR` leaves its folder behind.
+A round depends on nothing but its seed: `--rounds 1 --seed N --story` repeats one and prints everything that happened.
+`--keep DIR` keeps the folder of each round.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def _live_one(
             "unconfirmed": found.unconfirmed,
             "faults": found.faults,
         }
-    except Exception:  # noqa: BLE001  # the others are to run as well
+    except Exception:  # noqa: BLE001  # the other rounds must run all the same
         result["error"] = traceback.format_exc()
     result["seconds"] = round(real_time() - began, 1)
     if arguments.story and worlds:
@@ -101,7 +101,7 @@ def _live_one(
 
 
 def _side_by_side(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Share the rounds out among processes."""
+    """Run the rounds in several processes at once, each with its share of the rounds."""
     share = -(-arguments.rounds // arguments.jobs)
     running = []
     for number in range(arguments.jobs):
@@ -139,7 +139,7 @@ def _show_one(result: dict[str, Any]) -> None:
 
 
 def _show(results: list[dict[str, Any]]) -> None:
-    """Print the table."""
+    """Print a table of the outcomes of all rounds."""
     for title in ("outcomes", "unconfirmed", "faults"):
         total: Counter[str] = Counter()
         for result in results:

@@ -1,4 +1,4 @@
-"""Cases of full disks and killed processes: what is told is kept."""
+"""Cases of full disks and killed processes: whatever users were told is kept."""
 
 import asyncio
 from collections import Counter
@@ -13,7 +13,7 @@ from .world import World
 
 
 def _disk(mode: str) -> None:
-    # A flush that failed says nothing of what is on disk: a change that was refused comes true if the power goes then.
+    # A failed flush leaves it open what is on disk: if the power goes then, a refused change may turn out to be stored.
     comes_true = mode == "fsync_fails"
 
     async def restart(home: Home) -> None:
@@ -55,7 +55,7 @@ def _disk(mode: str) -> None:
 
     async def accepted(world: World) -> Judgement:
         home, box = await one_home(world)
-        # Else what is spooled would be refused before.
+        # Only the ledger meets the fault. Otherwise the document would already be refused when it is spooled.
         await home.set_disk(f"ledger_{mode}")
         refused = await print_paper(home, box, 1, world.paper(home))
         assert refused.error == "disk_full"
@@ -103,7 +103,7 @@ async def starts_on_a_read_only_disk(world: World) -> Judgement:
     box.online = False
     await asyncio.sleep(400)
     asked = await print_paper(home, box, 1, world.paper(home))
-    # Other files are in the way before the ledger is.
+    # Other files of the integration meet the fault before the ledger does.
     await home.set_disk("read_only", meets="lianke/")
     await home.kill()
     await home.start()
@@ -165,10 +165,10 @@ async def ended_while_unloading(world: World) -> Judgement:
     (entry_id,) = home.entries.values()
     asked = await print_paper(home, box, 1, world.paper(home, 1))
     await until_told(world, home, asked, "queued")
-    # The answer about this job comes late, and another one's upload keeps the queue from ending.
+    # The answer about this job comes late, and the upload of another job keeps the queue from ending.
     faults = {"GET /print/job": Fault(kind="late_request", seconds=8), UPLOAD: Fault(kind="hang")}
     home.proxy.policy = lambda exchange: faults.get(exchange.endpoint)
-    # While the other one is on its way, the list of the day would be read in its place.
+    # The other job comes only after this request: during its upload, the day's list would be read instead.
     assert await world.until(
         lambda: any(one.endpoint == "GET /print/job" for one in home.proxy.exchanges), 60, 0.1
     )
@@ -182,7 +182,7 @@ async def ended_while_unloading(world: World) -> Judgement:
     return found
 
 
-# More than the buffers of all sockets on the way hold.
+# Bytes: more than the buffers of all sockets on the way hold together.
 LARGE = 4_000_000
 CODE = "at the printer"
 
@@ -194,13 +194,13 @@ async def power_goes_in_large_uploads(world: World) -> Judgement:
     home, box = await one_home(world, callbacks="each_state")
     orders = [(world.paper(home, 2, LARGE), port) for port in (1, 2, 3) for _ in range(3)]
     released: set[str] = set()
-    # How far it gets by a number of steps depends on how large the pieces are that the sockets take.
+    # How far a home gets in a number of steps depends on the size of the pieces that the sockets take.
     for times in range(12):
         if times >= 4 and len(released) == len(orders) / 3:
             break
         home.steps_to_live = world.random.randint(40, 400)
         for path, port in orders:
-            # Whoever got no answer asks again, and is told of the same job.
+            # A user who got no answer asks again, and the answer names the same job.
             code = {"release_code": CODE} if port == 2 else {}
             if home.runs:
                 asked = await print_paper(home, box, port, path, request_id=path.stem, **code)
@@ -210,11 +210,11 @@ async def power_goes_in_large_uploads(world: World) -> Judgement:
             assert not (asked.job_id in released and waits), "told as released, and forgotten"
             with suppress(CallError):
                 await home.call("continue_job", job_id=asked.job_id, reason="release", code=CODE)
-            # Also where the answer was lost.
+            # The job may have been released even if the answer was lost.
             if home.runs and not record_of(home, asked)["waits_for"]:
                 released.add(asked.job_id)
         if not await world.until(lambda: not home.runs, 3600):
-            # Too little was left to do.
+            # So little was left to do that the home ended all jobs before its last step.
             assert all(one["state"] in FINAL for one in home.records())
             await home.kill()
         await asyncio.sleep(20)

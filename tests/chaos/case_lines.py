@@ -1,4 +1,4 @@
-"""Cases of broken lines: answers of somebody else, doubts and what settles them."""
+"""Cases of broken connections: answers from somebody else, jobs in doubt, and what settles the doubt."""
 
 import asyncio
 from contextlib import suppress
@@ -58,7 +58,7 @@ async def a_strangers_task_and_our_own_callback(world: World) -> Judgement:
 
 
 def _stranger(name: str, fault: Literal["swallow", "hang"], state: str, text: str) -> None:
-    """Add a case of somebody who prints 12 s after an upload of ours that never arrived."""
+    """Add a case in which somebody else prints 12 s after an upload of ours that never arrives."""
 
     async def script(world: World) -> Judgement:
         home, box = await one_home(world, callbacks="never")

@@ -1,7 +1,8 @@
-"""Cases of prints in a home whose power goes in the midst of what it writes: whatever is left, paper comes out once.
+"""Cases of prints in a home whose power goes while it writes: whatever is left on disk, paper comes out once.
 
-The process ends before one of the operations that `tests/disk` notes below SQLite and Python, some later each time; in
-the place of what the integration kept comes what a power cut may leave of it at that moment, drawn by the seed.
+The process ends before one of the file operations that `tests/disk` records below SQLite and Python, some operations
+later each time. Then the integration's files are replaced by what a power cut may leave of them at that moment; the
+seed decides which of the possible states it is.
 """
 
 import asyncio
@@ -18,20 +19,20 @@ from .scene import case, end, one_home
 from .user import print_paper, retry
 from .world import World
 
-# The most operations from one power cut to the next.
+# Maximum number of operations by which each power cut comes later than the one before.
 STRIDE: Final = 12
-# Far fewer than there are.
+# Minimum number of power cuts in a case; there are far more.
 FEWEST: Final = 6
-# More than is flushed before the job's row is written.
+# Bytes: more than is flushed before the job's row is written.
 LARGE: Final = 1_500_000
 
 type Act = Callable[[World, Home, Box, Any], Awaitable[Any]]
 
 
 async def power_goes_anywhere(world: World, home: Home, prepare: Act | None, act: Act) -> list[str]:
-    """Do the same again and again with a power cut some operations later each time, until it is done before.
+    """Repeat `act` with a power cut some operations later each time, until everything is done before the cut.
 
-    Returns what was wrong.
+    Returns the problems found.
     """
     cloud, (box,) = world.sim.cloud, home.boxes
     problems: list[str] = []
@@ -51,7 +52,7 @@ async def power_goes_anywhere(world: World, home: Home, prepare: Act | None, act
         except CallError as err:
             world.note(f"{type(err).__name__}: {err}")
         await world.until(lambda: not home.runs or at_rest(), 900, 5)
-        # The log is moved into the database while nothing happens.
+        # SQLite's log is moved into the database when nothing else happens; the power may go then.
         await world.until(lambda: not home.runs, 15)
         if died := not home.runs:
             world.note(f"step {step}, left: {home.disk.cut_power(world.random)}")
@@ -84,7 +85,7 @@ def _case(text: str, name: str, act: Act, prepare: Act | None = None) -> None:
         await asyncio.sleep(120)
         problems = await power_goes_anywhere(world, home, prepare, act)
         found = await end(world)
-        # One at least got through; of the others the judge knows.
+        # At least one job was completed; the judge checks the others.
         assert any(one["state"] == "completed" for one in home.records())
         assert box.tasks
         found.problems += problems

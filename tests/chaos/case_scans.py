@@ -1,4 +1,4 @@
-"""Cases of scans and copies in a home whose power goes at every step of them."""
+"""Cases of scans and copies in a home whose power goes at each of their steps in turn."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -10,16 +10,16 @@ from .scan_rounds import home_that_scans
 from .scene import case, end
 from .world import World
 
-# Far fewer than there are.
+# Minimum number of attempts in a case; there are far more.
 FEWEST_STEPS: Final = 12
-# The most operations from one death to the next, of those that are noted of what the integration keeps.
+# Maximum number of operations on the integration's files by which each power cut comes later than the one before.
 STRIDE: Final = 9
 
 type Act = Callable[[], Awaitable[Any]]
 
 
 async def _at_each_step(world: World, home: Home, by: str, ask: Act, pages: int) -> list[str]:
-    """Ask for the same with a power cut some steps later each time, until it is done before; return what was wrong."""
+    """Repeat `ask` with a power cut some steps later each time, until it ends before the cut; return the problems."""
     problems: list[str] = []
     died = True
     step = rounds = 1
@@ -33,7 +33,7 @@ async def _at_each_step(world: World, home: Home, by: str, ask: Act, pages: int)
         try:
             await ask()
             await world.until(lambda: not home.runs or at_rest(world, home), 1200, 10)
-            # The log is moved into the database while nothing happens.
+            # SQLite's log is moved into the database when nothing else happens; the power may go then.
             await world.until(lambda: not home.runs, 15)
         except GoneError:
             pass

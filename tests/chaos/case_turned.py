@@ -1,4 +1,4 @@
-"""Cases of paper that somebody has turned over: it gets the second sides it was turned for, and nothing else."""
+"""Cases of paper that somebody has turned over: only the second sides for which it was turned are printed on it."""
 
 import asyncio
 from pathlib import Path
@@ -16,7 +16,7 @@ from .world import World
 
 
 async def _waiting(world: World, home: Home, box: Box, port: int = 1, **data: Any) -> Asked:
-    """Print first sides, and return the job that waits for its paper."""
+    """Print first sides, and return the job once it waits for its paper to be turned."""
     asked = await print_paper(
         home, box, port, world.paper(home, 6), duplex="manual_long_edge", **data
     )
@@ -88,7 +88,7 @@ async def turned_and_printed_at_once(world: World) -> Judgement:
     stacks = [await _waiting(world, home, box, port) for port in (1, 2, 3)]
     await home.set_disk("slow")
     others = []
-    # Real time, within the write by which the other job is accepted.
+    # Pauses in real seconds, so that the paper is turned during the write that accepts the other job.
     for port, pause in ((1, 0.0), (2, 0.05), (3, 0.1)):
         before = _folders(home)
 
@@ -114,7 +114,7 @@ def _folders(home: Home) -> set[Path]:
 async def turned_for_a_retry(world: World) -> Judgement:
     home, box = await one_home(world)
     first, second = [await _waiting(world, home, box, expires_in={"seconds": 60}) for _ in range(2)]
-    # They wait for their paper for as long as jobs usually may.
+    # Jobs whose paper is to be turned ignore `expires_in` and wait for as long as jobs usually may.
     await asyncio.sleep(13 * 3600)
     assert {record_of(home, one)["state"] for one in (first, second)} == {"expired"}
     box.printer(1).seconds_per_page = 20

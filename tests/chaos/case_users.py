@@ -1,4 +1,4 @@
-"""Cases of people who take back, ask again and retry."""
+"""Cases of people who cancel jobs, ask for them again and retry them."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ from .world import World
 def _taken_back(name: str, text: str, *, expires: bool, cancel_variant: str, again: bool) -> None:
     async def script(world: World) -> Judgement:
         home, box = await one_home(world, cancel=cancel_variant)
-        # Callbacks are known to arrive, so that the job is not asked for all the time.
+        # After this print, callbacks are known to arrive, so that the next job is not polled all the time.
         await print_paper(home, box, 1, world.paper(home, 1), wait=True)
         printer = box.printer(1)
         printer.seconds_per_page = 3.0

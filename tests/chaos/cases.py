@@ -1,7 +1,7 @@
-"""All scripted cases: each is one way in which somebody was told wrongly, or paper was wasted.
+"""All scripted cases: each is one way in which somebody was once told something wrong, or paper was wasted.
 
-A case happens in a world of its own; then all is put in order and the judge looks at words and paper. What a case
-expects beyond that it says itself.
+A case runs in a world of its own. Then everything is put in order, and the judge compares what users were told with the
+paper. A case itself checks what it expects beyond that.
 """
 
 from . import case_disks, case_lines, case_power, case_scans, case_turned, case_users

@@ -1,7 +1,7 @@
 """A Home Assistant with the integration and what it needs, in a process that may be killed at any moment.
 
-It is told what to do over a socket, a line of JSON each, and tells over the same socket whatever its
-users would get to know: events, states, answers. What it has told is out of the process at once.
+It receives commands over a socket, one line of JSON each, and reports over the same socket whatever its users would
+learn: events and answers. A report leaves the process at once.
 """
 
 import asyncio
@@ -47,13 +47,13 @@ _TIME: Final = time.time
 DOMAIN: Final = "lianke"
 LINE_LIMIT: Final = 1 << 24
 TOKEN_NAME: Final = "chaos"
-# Seconds.
+# Maximum age of an event in seconds at which it counts as fired just now.
 FIRED_JUST_NOW: Final = 0.4
 
 
 @dataclass(kw_only=True)
 class Order:
-    """How a Home Assistant is to be started."""
+    """How to start a Home Assistant."""
 
     name: str
     config: str
@@ -62,7 +62,7 @@ class Order:
     control: str
     port: int
     internal_url: str
-    # The folder that is recorded, and that of the log.
+    # The folder whose file operations are recorded, and the folder for the log of them.
     watched: str
     log: str
     skew: float = 0.0
@@ -77,9 +77,9 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 def run(order: Order) -> None:
-    """Live until told to stop, or killed."""
+    """Run a Home Assistant until it is ordered to stop, or killed."""
     watch(Path(order.watched), Path(order.log))
-    # And the process that reads PDF files, which writes some.
+    # The process that reads PDF files is recorded as well, because it also writes files.
     names = (*pdf_client.ENVIRONMENT, *WATCHED)
     setattr(pdf_client, "ENVIRONMENT", names)  # noqa: B010  # it is a constant
     clock = ChaosClock(Path(order.clock))
@@ -93,7 +93,7 @@ def run(order: Order) -> None:
 
 
 def _replace_clocks(clock: ChaosClock) -> None:
-    """Replace what asks the machine past the time module, or has kept what it asks."""
+    """Replace functions that read the clock without the time module, and names imported from that module earlier."""
 
     def utcnow() -> datetime:
         return datetime.fromtimestamp(time.time(), UTC)
@@ -108,7 +108,7 @@ def _replace_clocks(clock: ChaosClock) -> None:
         (event, "time_tracker_timestamp", clock.time),
         (update_coordinator, "utcnow", utcnow),
         (ulid, "ulid_now", lambda: ulid.ulid_at_time(time.time())),
-        # Every ten seconds it would wake the world, to look after names that nobody has.
+        # Every ten seconds zeroconf would wake the world to clean up a cache of names, which is empty.
         (_engine, "_CACHE_CLEANUP_INTERVAL", 3600),
     )
     for module, name, replacement in replacements:
@@ -134,11 +134,11 @@ def _count_pdf_work(follower: Follower) -> None:
         finally:
             follower.busy_threads -= 1
 
-    setattr(PdfWorker, "_async_ask", counted)  # noqa: B010  # a method is no variable
+    setattr(PdfWorker, "_async_ask", counted)  # noqa: B010  # mypy: a method is not assignable
 
 
 class Child:
-    """One Home Assistant, and the line to the world."""
+    """One Home Assistant, and its connection to the world process."""
 
     def __init__(self, order: Order, clock: ChaosClock) -> None:
         self._order = order
@@ -146,7 +146,7 @@ class Child:
         self._writer: asyncio.StreamWriter
         self._hass: HomeAssistant
         self._under_way: set[asyncio.Task[None]] = set()
-        # What each event entity fired last, and when.
+        # Time, job and type of the last event that each event entity fired.
         self._fired: dict[str, str] = {}
         self._commands: dict[str, Callable[..., Awaitable[Any]]] = {
             "add_entry": self._add_entry,
@@ -160,7 +160,7 @@ class Child:
         }
 
     async def run(self) -> None:
-        """Start, do as told, stop."""
+        """Start Home Assistant, carry out commands, and stop it."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _show_tasks)
         reader, self._writer = await asyncio.open_unix_connection(
             self._order.control, limit=LINE_LIMIT
@@ -179,7 +179,7 @@ class Child:
         await hass.async_stop(force=True)
         self._report(kind="stopped")
         self._writer.close()
-        # Threads of the core must not keep the process.
+        # Threads of Home Assistant must not keep the process alive.
         os._exit(0)
 
     async def _start(self, hass: HomeAssistant) -> None:
@@ -201,7 +201,7 @@ class Child:
         await hass.async_start()
 
     async def _token(self, hass: HomeAssistant) -> str:
-        """Return what lets the card's connection in; a signed token would not survive the clock."""
+        """Return an access token for the card's connection; a signed one would expire when the clock jumps."""
         user = await hass.auth.async_create_user(TOKEN_NAME, group_ids=[GROUP_ID_ADMIN])
         made = await hass.auth.async_create_refresh_token(
             user, client_name=TOKEN_NAME, token_type=TOKEN_TYPE_LONG_LIVED_ACCESS_TOKEN
@@ -214,7 +214,7 @@ class Child:
         return made.token
 
     def _report(self, **message: Any) -> None:
-        """Say something; the system has it before this returns."""
+        """Report something; the operating system has it before this returns."""
         message["time"] = self._clock.monotonic()
         self._writer.write(json.dumps(message, default=str).encode() + b"\n")
 
@@ -229,7 +229,7 @@ class Child:
             return
         self._fired[entity_id] = key
         fired = dt_util.parse_datetime(new.state)
-        # What was fired before is shown again after a start.
+        # After a start, an event entity shows its last event again, which is not to be reported twice.
         if fired is not None and fired.timestamp() > self._clock.time() - FIRED_JUST_NOW:
             self._report(kind="event", entity=entity_id, **_of_event(dict(new.attributes)))
 
@@ -238,7 +238,7 @@ class Child:
         try:
             result = await self._commands[message["do"]](**message.get("with", {}))
             answer = {"ok": True, "result": result}
-        except Exception as err:  # whatever a caller would be told
+        except Exception as err:  # a caller would get any error
             answer = {
                 "ok": False,
                 "error": f"{type(err).__name__}: {err}"[:500],
@@ -269,7 +269,7 @@ class Child:
         return entry.entry_id
 
     async def _devices(self) -> list[tuple[str, str, str]]:
-        """Return the printers and scanners: what identifies each, its name, its device."""
+        """Return identifier, name and device id of each printer and scanner."""
         registry = dr.async_get(self._hass)
         entities = er.async_get(self._hass)
         printers = {
@@ -285,7 +285,7 @@ class Child:
         ]
 
     async def _pages(self) -> dict[str, float]:
-        """Return how many pages each printer's device is shown to have printed."""
+        """Return the number of printed pages that each printer's sensor shows, by device id."""
         entities = er.async_get(self._hass).entities.values()
         shown = {
             one.device_id: one.entity_id
@@ -317,13 +317,13 @@ class Child:
 
 
 def _show_tasks() -> None:
-    """Write down where everything waits."""
+    """Print where each task waits."""
     for task in asyncio.all_tasks():
         task.print_stack()
 
 
 def _key_of(state: State) -> str:
-    """Return what tells one firing of an event from others."""
+    """Return a key that tells apart the events that an entity fires."""
     return f"{state.state} {state.attributes.get('job_id')} {state.attributes.get('event_type')}"
 
 
@@ -333,7 +333,7 @@ def _of_event(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def quiet() -> None:
-    """Let warnings and errors of this process go to its console."""
+    """Print only warnings and errors of this process; CHAOS_LOG sets another level for the integration."""
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )

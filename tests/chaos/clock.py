@@ -1,8 +1,8 @@
 """Simulated time for one world process and any number of Home Assistant processes.
 
-The world (the cloud, the proxies and the script of a round) leads. Whenever neither it nor any Home
-Assistant has anything to read, to compute or to write, all clocks move forward to the next timer of
-any of them, so that no moment is spent waiting. A process that is killed drops out; the others go on.
+The world (the cloud, the proxies and the script of a round) leads. Whenever neither the world nor any Home Assistant
+has anything to read, compute or write, all clocks move forward to the next timer of any process, so that no time is
+spent waiting. A process that is killed drops out; the others go on.
 """
 
 from contextlib import suppress
@@ -19,18 +19,19 @@ from benchmarks.clock import GLANCE, NEVER, Clock, _Jumper
 
 _FORMAT: Final = struct.Struct("=Qd")
 START: Final = 1_795_651_200.0  # midnight in London, 2026-11-26
+# Seconds that the clock moves in each real second.
 SLOWNESS: Final = 0.01
 
 
 def real_time() -> float:
-    """Return the wall's seconds, which no jump moves."""
+    """Return real seconds, which no jump of a clock changes."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class ChaosClock(Clock):
-    """The clock of one process; the time of day of a Home Assistant may be set wrong.
+    """The clock of one process; `skew` sets a Home Assistant's time of day wrong.
 
-    The wall's time hardly counts, so that a round is the same on a machine with much to do.
+    Real time hardly moves this clock, so that a round takes the same course on a busy machine.
     """
 
     def __init__(self, path: Path, *, begin: float | None = None) -> None:
@@ -55,7 +56,7 @@ class ChaosClock(Clock):
 
 
 class Leader(_Jumper):
-    """The world's side: asks every follower for its next timer, and moves the clock."""
+    """The world's side, which asks every follower for its next timer and moves the clock."""
 
     def __init__(self, clock: Clock, path: Path) -> None:
         super().__init__(clock)
@@ -65,7 +66,7 @@ class Leader(_Jumper):
         self._listener.setblocking(False)
         self._followers: dict[socket.socket, float | None] = {}
         self._asked = 0
-        # While above zero, time passes as on the wall: a process starts or ends.
+        # While this is above zero, the clock does not jump, because a process is starting or ending.
         self.holds = 0
         self.jumps = 0
 
@@ -75,7 +76,7 @@ class Leader(_Jumper):
         self._selector.register(self._listener, selectors.EVENT_READ, self)
 
     def close(self) -> None:
-        """Let go of all followers."""
+        """Close the connections to all followers, and accept no more."""
         for follower in list(self._followers):
             self._drop(follower)
         self._selector.unregister(self._listener)
@@ -125,14 +126,14 @@ class Leader(_Jumper):
 
     def _jump(self, moment: float) -> None:
         if moment == NEVER:
-            # Nobody has a timer: something from outside must come.
+            # No process has a timer, so only something from outside can make anything happen.
             self._real_select(GLANCE)
             return
         self.clock.advance(max(0.0, moment - self.clock.monotonic()))
         self.jumps += 1
         for follower in list(self._followers):
             with suppress(OSError):
-                # Number 0: the time has changed.
+                # Number 0 tells the follower that the time has changed.
                 follower.send(_FORMAT.pack(0, 0.0))
 
     def _hear(self) -> None:
@@ -166,7 +167,7 @@ class Leader(_Jumper):
 
 
 class Follower(_Jumper):
-    """A Home Assistant's side: tells when its next timer is due, once it has nothing left to do."""
+    """A Home Assistant's side, which reports when its next timer is due, once it has nothing left to do."""
 
     def __init__(self, clock: Clock, path: Path) -> None:
         super().__init__(clock)
@@ -206,7 +207,7 @@ class Follower(_Jumper):
             while True:
                 word = self._leader.recv(_FORMAT.size)
                 if not word:
-                    # The world is gone.
+                    # The world process has ended.
                     os._exit(3)
                 number, _ = _FORMAT.unpack(word)
                 if number:

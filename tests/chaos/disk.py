@@ -1,7 +1,8 @@
-"""A disk that is full, read-only, slow or broken, or whose power goes, below every library of one home (`tests/disk`).
+"""The disk of one home, full, read-only, slow, broken or without power, below all libraries (`tests/disk`).
 
-Each life of a home has a recorder, which notes what SQLite does as well as Python: whether a fault met the ledger is
-known, and what a power cut leaves of it can be laid out.
+Each life of a home, from a start to the end of the process, has a recorder. It notes the file operations of SQLite as
+well as of Python. So it is known whether a fault met the ledger, and its files can be replaced by what a power cut
+leaves of them.
 """
 
 from collections import Counter
@@ -16,12 +17,12 @@ from tests.disk.recorder import Recorder
 from tests.disk.recording import Fault, FaultKind, Met
 from tests.ledgers import rows
 
-# Milliseconds that each write and each flush takes.
+# Milliseconds that each write and each flush of a slow disk takes.
 SLOW: Final = 30
 LEDGER: Final = "ledger.db"
 KEPT: Final = "*lianke/*"
 _KINDS: Final[tuple[FaultKind, ...]] = ("full", "read_only", "fsync_fails", "write_fails")
-# What may go wrong, by name. Home Assistant's own files are on a disk as well that is full or read-only.
+# Faults by name. A disk that is full, read-only or slow also affects Home Assistant's own files.
 FAULTS: Final = {
     "full": Fault(kind="full"),
     "read_only": Fault(kind="read_only"),
@@ -31,7 +32,7 @@ FAULTS: Final = {
     **{f"ledger_{kind}": Fault(kind=kind, only=f"*{LEDGER}*") for kind in _KINDS},
 }
 MODES: Final[tuple[Metadata, ...]] = ("ordered", "unordered")
-# Of each kind that a power cut may leave, at one moment.
+# Maximum number of states of each kind, of those that a power cut may leave at one moment.
 STATES: Final = 6
 
 
@@ -42,16 +43,16 @@ class Disk:
         self.folder = folder
         self.watched = folder
         self.mode = "ok"
-        # How often each fault was ordered, and how often one met the ledger.
+        # How often each fault was ordered, and how often it met the ledger.
         self.ordered: Counter[str] = Counter()
         self.met: Counter[str] = Counter()
-        # What was named by rows, and was not as it had been seen.
+        # Files that are missing or damaged after a power cut, although a row of the ledger names them.
         self.damage: list[str] = []
-        # How many states power cuts could have left where one was laid out.
+        # Number of states from which those left by all power cuts so far were chosen.
         self.states = 0
         self._logs = logs
         self._lives = 0
-        # The number of orders at each of which the ledger was not met yet, by what was ordered.
+        # Faults that were ordered earlier and never met the ledger.
         self._unmet: list[str] = []
         self._recorder: Recorder | None = None
         self._present: str | None = None
@@ -59,7 +60,7 @@ class Disk:
         self._seen = 0
 
     def begin(self) -> tuple[str, str]:
-        """Record another life; return what its process is told: the folder, and that of the log."""
+        """Record another life; return the folder to record and the folder for the log."""
         self._look()
         self._lives += 1
         log = self._logs / f"{self.folder.name}-disk-{self._lives}"
@@ -71,7 +72,7 @@ class Disk:
         return str(self.watched), str(log)
 
     def set(self, mode: str, meets: str = LEDGER) -> None:
-        """Begin another time, from the next operation on; something with this in its path has to meet it."""
+        """Change the mode, from the next operation on; the fault has to meet a path that contains `meets`."""
         self._look()
         self._meets = meets
         if self._present is not None:
@@ -84,27 +85,27 @@ class Disk:
             self._recorder.order(None if mode == "ok" else self._fault(mode))
 
     def _fault(self, mode: str) -> Fault:
-        """Return what is to go wrong: where what the integration keeps is all that is recorded, anywhere in there."""
+        """Return the fault of a mode; it needs no pattern of paths if only the integration's files are recorded."""
         fault = FAULTS[mode]
         is_all = fault.only == KEPT and self.watched != self.folder
         return replace(fault, only="") if is_all else fault
 
     def watch_kept(self) -> None:
-        """Record what the integration keeps, from the next life on: only of that a power cut can be laid out."""
+        """Record only the integration's files, from the next life on; cut_power() replaces only recorded files."""
         self.watched = self.folder / ".cache" / "lianke"
 
     def die_at(self, operation: int) -> None:
-        """Let the process end before it has done so many more things to what is watched."""
+        """Let the process end just before an operation on the watched folder; 1 is the next operation."""
         assert self._recorder is not None
         self._recorder.order(Fault(kind="dies_before", at=operation))
 
     @property
     def has_died(self) -> bool:
-        """Whether the process of this life was ended so."""
+        """Whether die_at() has ended the process of this life."""
         return any(one.fault.kind.startswith("dies") for one in self._all_met())
 
     def cut_power(self, random: Random) -> str:
-        """Leave what a power cut may leave of what is watched as the process ended; return which state."""
+        """Replace the watched files by what a power cut may leave when the process ends; return the state's name."""
         assert self._recorder is not None
         recording = self._recorder.recording()
         last = len(recording.operations)
@@ -126,7 +127,7 @@ class Disk:
         return state.name
 
     def _damaged(self, state: State, seen: State) -> Iterator[str]:
-        """Give the files that are named by rows a power cut has left, and that are not as they were seen before it."""
+        """Yield the files named by rows that a power cut has left, if they are missing or not as before the cut."""
         ledger = self.watched / "jobs"
         named = [
             (job["job_id"], one["document"]["path"])
@@ -137,7 +138,7 @@ class Disk:
         named += [
             (scan["job_id"], name)
             for scan in rows(ledger, "scan")
-            # Once there are files, pages may go.
+            # Once a scan has files, its pages may be deleted.
             for name in scan["files"] or scan["pages"]
         ]
         for job_id, name in named:
@@ -146,12 +147,12 @@ class Disk:
             if not paths:
                 yield f"{end} is gone"
             for path in paths:
-                # It may have been deleted meanwhile, for which the row was written first.
+                # Only files that still existed before the cut have to be whole.
                 if path in seen.files and state.files.get(path) != seen.files[path]:
                     yield f"{path} is not whole"
 
     def never_met(self) -> Iterator[str]:
-        """Give the faults that were ordered and did not happen to the ledger."""
+        """Yield the faults that were ordered and did not meet the ledger."""
         self._look()
         yield from self._unmet
         if self._present is not None:
@@ -161,7 +162,7 @@ class Disk:
         return [] if self._recorder is None else self._recorder.met()
 
     def _look(self) -> None:
-        """Take note of what the ledger has met."""
+        """Note whether the ledger has met the present fault."""
         met = self._all_met()
         new, self._seen = met[self._seen :], len(met)
         number = sum(self._meets in one.path for one in new)

@@ -1,4 +1,4 @@
-"""One Home Assistant as the world sees it: its process, what it is asked to do, and all it tells."""
+"""One Home Assistant as the world sees it: its process, the commands it gets, and everything it reports."""
 
 import asyncio
 from contextlib import suppress
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from .world import World
 
 FINAL: Final = frozenset({"completed", "failed", "canceled", "expired", "unconfirmed"})
-# Seconds, by the world's clock.
+# Seconds of the world's clock within which a command must be answered.
 ANSWER_TIME: Final = 4000.0
-# Options that let a round print as much as it likes.
+# Options with limits that no round reaches.
 WIDE: Final = {"max_jobs_per_hour": 1000, "max_pages": 1000}
 
 
 class CallError(Exception):
-    """Home Assistant said no; `key` names the text it said it with."""
+    """Home Assistant refused a call; `key` is the translation key of its error."""
 
     def __init__(self, text: str, key: str | None = None) -> None:
         super().__init__(text)
@@ -47,10 +47,10 @@ class GoneError(CallError):
 
 @dataclass(kw_only=True)
 class Reported:
-    """Something that its user got to know."""
+    """A state of a job that a user learned of."""
 
     time: float
-    # Number of starts before it.
+    # How often the home had been started by then.
     life: int
     how: Literal["event", "screen", "answer", "error"]
     job_id: str
@@ -70,18 +70,18 @@ class Home:
     disk: Disk = field(init=False)
     reported: list[Reported] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
-    # When processes ended without a goodbye, and how long no Home Assistant ran.
+    # When processes were killed, and from when to when no Home Assistant ran.
     deaths: list[float] = field(default_factory=list)
     absences: list[tuple[float, float]] = field(default_factory=list)
     entries: dict[str, str] = field(default_factory=dict)
-    # By box and name of the printer.
+    # Device ids, by box and name of the printer.
     devices: dict[tuple[str, str], str] = field(default_factory=dict)
     skew: float = 0.0
     lives: int = 0
     pid: int | None = None
-    # Dies by itself after so many steps of its messages.
+    # After this many steps of its messages the process is killed.
     steps_to_live: int | None = None
-    # No power cut, please.
+    # Whether the process must not be killed now.
     is_spared: bool = False
     _is_starting: bool = False
     _is_ending: bool = False
@@ -94,12 +94,12 @@ class Home:
     _left: float = 0.0
     _screen: asyncio.Task[None] | None = None
     _shown: dict[str, tuple[str, bool, str | None]] = field(default_factory=dict)
-    # What the ledger said, and what tells it from later.
+    # The records read last, and the versions of the ledger's files at that time.
     _records: list[dict[str, Any]] = field(default_factory=list)
     _seen: dict[str, tuple[int, int, int]] = field(default_factory=dict)
-    # Faults that were ordered and have not happened.
+    # Faults that were ordered and have not happened yet.
     planned: list[Fault] = field(default_factory=list)
-    # Jobs whose turned paper was put on top of another's.
+    # Pairs of jobs: turned paper of the first was put on top of the second's.
     piled: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -116,11 +116,11 @@ class Home:
 
     @property
     def runs(self) -> bool:
-        """Whether a process is there."""
+        """Whether a process runs or is being started."""
         return self.pid is not None or self._is_starting
 
     async def set_up(self) -> None:
-        """Start for the first time and bind the boxes."""
+        """Start for the first time and add the config entries of the boxes."""
         self.documents.mkdir(parents=True)
         storage = self.config / ".storage"
         storage.mkdir()
@@ -152,7 +152,7 @@ class Home:
             (identifier.partition("_")[0], name): device
             for identifier, name, device in await self.ask("devices")
         }
-        # All that is known by now is to be on disk.
+        # Wait until everything known by now is on disk.
         await asyncio.sleep(120)
 
     # Process
@@ -220,7 +220,7 @@ class Home:
             self.world.leader.holds -= 1
 
     def die(self) -> None:
-        """End the process this very moment."""
+        """Kill the process at once."""
         if self.pid is not None:
             self.deaths.append(self.world.now)
             self._hold()
@@ -233,7 +233,7 @@ class Home:
             self.world.leader.holds += 1
 
     def on_step(self) -> None:
-        """Die if it is time to."""
+        """Count a step, and kill the process if it was its last."""
         if self.steps_to_live is None or self.pid is None or self.is_spared:
             return
         self.steps_to_live -= 1
@@ -242,7 +242,7 @@ class Home:
             self.die()
 
     async def stop(self) -> None:
-        """Let Home Assistant stop in order."""
+        """Let Home Assistant shut down normally."""
         await self.world.until(lambda: not self._is_starting, step=0.1)
         if self.pid is not None:
             with suppress(GoneError):
@@ -250,11 +250,11 @@ class Home:
             await self._ended.wait()
 
     def note_started(self, pid: int) -> None:
-        """Learn of the process."""
+        """Keep the id of the process that has been started."""
         self.pid = pid
 
     def note_ended(self) -> None:
-        """Learn of the end of the process."""
+        """Clean up after the end of the process; unanswered calls raise GoneError."""
         self.pid = None
         self._writer = None
         if self._is_ending:
@@ -272,7 +272,7 @@ class Home:
     # Words
 
     async def listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hear what the process tells, until it ends."""
+        """Read the reports of the process until it ends."""
         self._writer = writer
         self._heard.set()
         with suppress(OSError):
@@ -302,7 +302,7 @@ class Home:
 
     def _note(self, how: Any, reported: dict[str, Any], state: str) -> None:
         if state in FINAL:
-            # Whoever has put paper back for it takes away what is left.
+            # Whoever has put paper back for this job takes the remaining sheets away.
             for box in self.boxes:
                 for printer in box.printers:
                     printer.take_out(reported["job_id"])
@@ -324,7 +324,7 @@ class Home:
         self._writer.write(json.dumps(message).encode() + b"\n")
 
     async def ask(self, do: str, **fields: Any) -> Any:
-        """Have something done and return what comes of it. Raises CallError."""
+        """Send a command to the process and return its result. Raises CallError."""
         self._number += 1
         answer = asyncio.get_running_loop().create_future()
         self._answers[self._number] = answer
@@ -334,24 +334,24 @@ class Home:
                 return await answer
         except TimeoutError:
             if self.pid is not None:
-                # It tells on its console where it hangs.
+                # On this signal, the process prints where its tasks wait.
                 os.kill(self.pid, signal.SIGUSR1)
                 await asyncio.to_thread(time.sleep, 1)
             raise AssertionError(f"{do} {fields} was never answered") from None
 
     async def call(self, service: str, **data: Any) -> Any:
-        """Call an action; what its answer says of jobs is noted as told."""
+        """Call an action and return its answer; the states of jobs in it are noted as reported."""
         answer = await self.ask("call", service=service, data=data)
         for job in _jobs_in(answer):
             self._note("answer", job, job["state"])
         return answer
 
     def device(self, box: Box, port: int) -> str:
-        """Return the device of the printer in a port of a box."""
+        """Return the device id of the printer at a port of a box."""
         return self.devices[box.device_id, box.printer(port).name]
 
     def device_named(self, name: str) -> str:
-        """Return the device of a printer of this name."""
+        """Return the device id of a printer with this name."""
         return next(device for (_, printer), device in self.devices.items() if printer == name)
 
     def records(self) -> list[dict[str, Any]]:
@@ -363,15 +363,15 @@ class Home:
 
     @property
     def ledger(self) -> Path:
-        """The folder of what it keeps of jobs and scans."""
+        """The folder of the ledger, which holds jobs and scans."""
         return self.config / ".cache" / DOMAIN / "jobs"
 
     async def set_disk(self, mode: str, *, meets: str = LEDGER) -> None:
-        """Fill the disk, make it read-only or slow, or put it in order; what `meets` it is a part of a path."""
+        """Fill the disk, make it read-only, slow or broken, or repair it; `meets` is in a path that must be affected."""
         self.disk.set(mode, meets)
 
     async def set_skew(self, seconds: float) -> None:
-        """Set the time of day wrong by so many seconds."""
+        """Set the time of day wrong by this many seconds."""
         self.skew = seconds
         if self.runs:
             await self.ask("skew", seconds=seconds)
@@ -419,10 +419,10 @@ def _jobs_in(answer: Any) -> list[dict[str, Any]]:
 
 @lru_cache(1000)
 def _read(text: str) -> dict[str, Any]:
-    """Return the job of a record; who waits for a change looks at the same one a thousand times."""
+    """Return the job of a record; cached, because waiting for a change means reading the same records many times."""
     return flat(json.loads(text))
 
 
 def as_line(reported: Reported) -> str:
-    """Return a line about something told."""
+    """Return a report as a line of JSON."""
     return json.dumps({key: value for key, value in asdict(reported).items() if value is not None})

@@ -1,4 +1,4 @@
-"""Compares all that was told, and when, with what lies in the out tray, byte by byte."""
+"""Compares everything users were told, and when, with the paper in the out tray, byte by byte."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ from .world import World
 # States after which nobody expects paper any more.
 NOT_PRINTED = frozenset({"failed", "canceled", "expired"})
 FIRST_STRANGER = "by the first stranger of a day, whom nobody can tell from it"
-# Seconds within which two channels may be read in another order than they were written.
+# Seconds within which reports on two channels may be read in another order than they were sent.
 SAME_MOMENT = 1.0
 
 
 @dataclass(eq=False, kw_only=True)
 class Story:
-    """One job: its record, what was told of it, its tasks in the cloud and its paper."""
+    """One job: its record, what was reported about it, its tasks in the cloud and its paper."""
 
     home: Home
     job_id: str
@@ -34,28 +34,28 @@ class Story:
     reported: list[Reported]
     tasks: list[Task] = field(default_factory=list)
     papers: list[PrintedJob] = field(default_factory=list)
-    # Those of the tasks that print second sides by hand.
+    # Ids of the tasks that print second sides in manual duplex.
     second: set[str] = field(default_factory=set)
 
     @property
     def by_hand(self) -> dict[str, Any] | None:
-        """What the record says of two halves."""
+        """The record's part about manual duplex; None for other jobs."""
         return self.record and self.record.get("by_hand")
 
     @property
     def parts(self) -> list[list[PrintedJob]]:
-        """The papers of each half, of a usual job all of them."""
+        """The papers of each half in manual duplex; for other jobs, one list of all papers."""
         if self.by_hand is None:
             return [self.papers]
         parts: list[list[PrintedJob]] = [[], []]
         for paper in self.papers:
             parts[paper.task_id in self.second].append(paper)
-        # First sides that another job has printed are not this one's.
+        # First sides that another job has printed are not part of this job.
         return parts if self.by_hand["half"] == 1 or self.by_hand["first_token"] else parts[1:]
 
     @property
     def present(self) -> list[Task]:
-        """The tasks of the half that the record is about."""
+        """The tasks of the record's present delivery: in manual duplex, those of one half."""
         assert self.record is not None
         return [
             one for one in self.tasks if token_of(one.callback_url or "") == self.record["token"]
@@ -63,7 +63,7 @@ class Story:
 
     @property
     def state(self) -> str:
-        """The last word."""
+        """The state in the record; without a record, the state reported last."""
         if self.record is not None:
             return str(self.record["state"])
         return self.reported[-1].state if self.reported else "unknown"
@@ -71,21 +71,21 @@ class Story:
 
 @dataclass(kw_only=True)
 class Judgement:
-    """What a round came to."""
+    """The result of a round."""
 
     problems: list[str] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
-    # Why nobody could know.
+    # Reasons for which nobody could know what became of a job, with the number of jobs.
     unconfirmed: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
 
     def add(self, kind: str, story: Story, text: str) -> None:
-        """Note that something is not as it should be."""
+        """Add a problem with a job."""
         self.problems.append(f"{kind}: {story.home.name} {story.job_id[-6:]} {text}")
 
 
 def judge(world: World) -> Judgement:
-    """Judge a round that has come to rest."""
+    """Judge a round in which nothing happens any more."""
     found = Judgement()
     stories = _stories(world, found)
     for home in world.homes.values():
@@ -112,7 +112,7 @@ def judge(world: World) -> Judgement:
 
 
 def _stories(world: World, found: Judgement) -> dict[str, Story]:
-    """Return all jobs by id, and note tasks that are nobody's: no round lasts until records are forgotten."""
+    """Return all jobs by id, and note tasks that belong to no job: no round lasts until records are deleted."""
     stories: dict[str, Story] = {}
     by_token: dict[str, Story] = {}
     for home in world.homes.values():
@@ -163,21 +163,21 @@ def _outcome(story: Story) -> str:
 
 
 def _judge_record(story: Story, found: Judgement) -> None:
-    """See that what was told of is kept and has an end, and that its own document came out, whoever got an answer."""
+    """Check that a reported job has a record and has ended, and that no document but its own came out."""
     if story.record is None:
         found.add("lost", story, "was told of and has no record")
         return
     if story.state not in FINAL:
         found.add("open", story, f"is still {story.state}")
     name = story.record["document_name"]
-    # Nobody asks for what a copy prints.
+    # A copy prints pages that no call names.
     asked = next((one for one in story.home.asked if one.path.name == name), None)
     if asked is not None and not all(_is_of(paper, story, asked) for paper in story.papers):
         found.add("altered", story, "another document came out")
 
 
 def _judge_refusals(home: Home, stories: dict[str, Story], found: Judgement) -> None:
-    """See that what was refused never prints."""
+    """Check that a refused document is never printed."""
     for asked in home.asked:
         if asked.refused:
             same = [one for one in home.asked if one.digest == asked.digest and one is not asked]
@@ -190,10 +190,10 @@ def _judge_refusals(home: Home, stories: dict[str, Story], found: Judgement) -> 
 
 
 def _is_of(paper: PrintedJob, story: Story, asked: Asked) -> bool:
-    """Return whether a paper is what was asked for; of two halves, the sides that are its own."""
+    """Return whether a paper shows the requested document; in manual duplex, only the sides of its half."""
     if story.by_hand is None:
         return hashlib.sha256(paper.path.read_bytes()).hexdigest() == asked.digest
-    # Document and number of each page; a blank one is the second side of a last page.
+    # Document and number of each page. A blank page is the second side of the last sheet.
     pages = [image.text.split() for image in images(paper.path)]
     odd = paper.task_id not in story.second
     return all(
@@ -203,7 +203,7 @@ def _is_of(paper: PrintedJob, story: Story, asked: Asked) -> bool:
 
 
 def _judge_paper(story: Story, found: Judgement) -> None:
-    """See that paper came out once or not at all, and that it was told which."""
+    """Check that a job was printed once or not at all, and that reports say which."""
     for part in story.parts:
         if len({paper.task_id for paper in part}) > 1:
             found.add("doubled", story, f"{len(part)} papers, state {story.state}")
@@ -220,9 +220,9 @@ def _judge_paper(story: Story, found: Judgement) -> None:
 
 
 def _is_first_strangers(world: World, story: Story) -> bool:
-    """Return whether a job that never arrived was told as what the first foreign task of the box became.
+    """Return whether a job that never arrived was reported with the outcome of the box's first foreign task.
 
-    The one error that `jobs/task_matching.py` leaves, and only if the task fell into the upload's window.
+    This is the one error that `jobs/task_matching.py` can make, and only if the task fell into the upload's window.
     """
     if story.record is None or story.tasks or story.by_hand is not None:
         return False
@@ -237,7 +237,7 @@ def _is_first_strangers(world: World, story: Story) -> bool:
 
 
 def _judge_turned(story: Story, stories: dict[str, Story], found: Judgement) -> None:
-    """See that paper that was turned over for a job got its second sides, and no other job of its home's."""
+    """Check that paper turned over for a job got its second sides, and nothing of another job of the same home."""
     for task in story.tasks:
         for whose in task.printed_on:
             if stories[whose] is story and task.task_id in story.second:
@@ -252,7 +252,7 @@ def _judge_turned(story: Story, stories: dict[str, Story], found: Judgement) -> 
 
 
 def _moment(cloud_time: float) -> float:
-    """Return the moment of a time of the cloud's by the clock that words are stamped with."""
+    """Convert a time of the cloud to the clock by which reports are stamped."""
     return cloud_time - (time.time() - time.monotonic())
 
 
@@ -270,12 +270,12 @@ def _of(one: Reported) -> str:
 
 
 def _judge_words(story: Story, found: Judgement) -> None:
-    """See that no last word was followed by another."""
+    """Check that no final state was followed by another state."""
     finals: list[Reported] = []
     turned = story.by_hand is None
     for one in story.reported:
         if one.state == "held" and finals and not turned:
-            # Its first half was in doubt, once, and was printed after all.
+            # The first half had been in doubt and turned out to be printed.
             turned = True
             finals = [final for final in finals if final.state != "unconfirmed"]
         for final in finals:
@@ -294,10 +294,10 @@ def _judge_words(story: Story, found: Judgement) -> None:
 
 
 def _judge_events(story: Story, found: Judgement) -> None:
-    """See that each event was fired once, and the last one at all."""
+    """Check that no event was fired twice, and that the event of the final state was fired."""
     events = [one for one in story.reported if one.how == "event"]
     for state, times in Counter(one.state for one in events).items():
-        # Each half of a job is sent, and may be in doubt.
+        # In manual duplex, each half is sent by itself and may be in doubt.
         halved = story.by_hand is not None and state not in FINAL - {"unconfirmed"}
         halves = 2 if halved else 1
         if state != "held" and times > halves:
@@ -305,7 +305,7 @@ def _judge_events(story: Story, found: Judgement) -> None:
     final = story.record and story.record["state"]
     if final not in FINAL or any(one.state == final for one in events):
         return
-    # An end in doubt is one before: the proof may come, and the process die, long after that.
+    # A report of `unconfirmed` counts as earlier: the proof may come, and the process die, long after it.
     begin = max((one.time for one in story.reported if one.state != final), default=0.0)
     after = [one.time for one in story.reported if one.state == final]
     end = min((one for one in after if one > begin), default=float("inf"))
@@ -314,7 +314,7 @@ def _judge_events(story: Story, found: Judgement) -> None:
 
 
 def _judge_repeats(world: World, stories: dict[str, Story], found: Judgement) -> None:
-    """See that one request id, and one job that is retried, lead to one paper."""
+    """Check that all jobs with one request id, and all retries of one job, print at most once."""
     for home in world.homes.values():
         mine = [one for one in stories.values() if one.home is home and one.record and one.papers]
         for field_name in ("request_id", "retry_of"):
@@ -330,7 +330,7 @@ def _judge_repeats(world: World, stories: dict[str, Story], found: Judgement) ->
 
 
 def _judge_doubt(world: World, story: Story, stories: dict[str, Story], found: Judgement) -> None:
-    """See that nobody could have known, and say why."""
+    """Check that nobody could have known the outcome of an unconfirmed job, and count the reason."""
     record = story.record
     assert record is not None
     exchanges = story.home.proxy.exchanges
@@ -340,7 +340,7 @@ def _judge_doubt(world: World, story: Story, stories: dict[str, Story], found: J
             continue
         if one.way == "callback" and token_of(one.target) == record["token"]:
             if not isinstance(one.answer, dict):
-                # Home Assistant itself says 200 for an integration that is disabled, or starts.
+                # Home Assistant itself answers 200 for an integration that is disabled or still starting.
                 continue
             body = one.body if isinstance(one.body, dict) else {}
             if _is_proof(body) and body.get("task_id") in task_ids:
@@ -359,7 +359,7 @@ def _judge_doubt(world: World, story: Story, stories: dict[str, Story], found: J
 
 
 def _is_proof(report: dict[str, Any]) -> bool:
-    """Return whether a report about a task says what became of it; REVOKED says nothing of sheets."""
+    """Return whether a report about a task proves its outcome; REVOKED does not prove that no sheet was printed."""
     result = report.get("task_result") or {}
     return report.get("task_state") == "FAILURE" or (
         report.get("task_state") == "SUCCESS" and result.get("code") is not None
@@ -367,7 +367,7 @@ def _is_proof(report: dict[str, Any]) -> bool:
 
 
 def _why(world: World, story: Story, stories: dict[str, Story]) -> str | None:
-    """Return why nobody could know what became of a job, None without a reason."""
+    """Return why nobody could know what became of a job, None if there is no reason."""
     record = story.record
     assert record is not None
     if not story.present:
@@ -378,7 +378,7 @@ def _why(world: World, story: Story, stories: dict[str, Story]) -> str | None:
     if record["task_id"]:
         ends = [{"task_state": one.state, "task_result": one.result} for one in story.present]
         if is_revoked or any(map(_is_proof, ends)):
-            # It is asked about for longer than a round lasts.
+            # The integration requests the task for longer than a round lasts.
             return None
         return "its task never had an end that could be read"
     box = story.present[0].box
@@ -403,7 +403,7 @@ def _why(world: World, story: Story, stories: dict[str, Story]) -> str | None:
 
 
 def _why_not_matched(world: World, story: Story) -> str | None:
-    """Return why the only task on the list could not be taken for a job's, None if it could."""
+    """Return why the only task on the list could not be matched to a job, None if it could."""
     assert story.record is not None
     job = Job.from_record(story.record["record"]).current_delivery
     offset = task_matching.clock_offset(job, None)

@@ -1,7 +1,7 @@
-"""Stands between one Home Assistant and the cloud, both ways, and spoils what it is told to spoil.
+"""A proxy between one Home Assistant and the cloud, in both directions, that spoils messages.
 
-Requests go through the upper port, callbacks and pushes through the lower one. A policy sees each message
-before it goes on and may return a `Fault` for it.
+Requests go through `port`, callbacks and pushes through `callback_port`. A policy sees each message before it is passed
+on, and may return a `Fault` for it.
 """
 
 import asyncio
@@ -19,25 +19,25 @@ CHUNK: Final = 1 << 16
 HEAD_LIMIT: Final = 1 << 20
 
 type Kind = Literal[
-    "cut_head",  # broken once the head is known
-    "cut_body",  # in the middle of the body
-    "cut_end",  # before the closing boundary
-    "swallow",  # read whole, never passed on, broken
-    "hang",  # read whole, never passed on, never answered
-    "late_request",  # read whole, passed on `seconds` later, whether or not anybody still waits
-    "cut_answer",  # passed on whole, the answer is thrown away
-    "hang_answer",  # passed on whole, never answered
+    "cut_head",  # connection reset after the head
+    "cut_body",  # connection reset in the middle of the body
+    "cut_end",  # connection reset before the closing boundary
+    "swallow",  # read completely, not passed on, connection reset
+    "hang",  # read completely, not passed on, never answered
+    "late_request",  # read completely, passed on `seconds` later, even if the client no longer waits
+    "cut_answer",  # passed on completely, answer discarded, connection reset
+    "hang_answer",  # passed on completely, never answered
     "late_answer",  # the answer comes `seconds` later
-    "double_answer",  # the answer comes again `seconds` later; 0: with the connection's next request for the same
-    "early_answer",  # the answer comes `seconds` before the end of the body, from nobody
-    "truncate",  # half of the answer
-    "replace",  # another answer instead; passed on first unless `accepted` is false
+    "double_answer",  # the answer comes again `seconds` later; 0: when the connection repeats the request
+    "early_answer",  # a made-up answer before the end of the body; connection reset `seconds` later
+    "truncate",  # half of the answer's body, then connection reset
+    "replace",  # another answer; the request is passed on first unless `accepted` is false
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """How one message fares."""
+    """What goes wrong with one message."""
 
     kind: Kind
     seconds: float = 0.0
@@ -47,7 +47,7 @@ class Fault:
     body: bytes = b"<html><body><center><h1>nginx</h1></center></body></html>"
 
     def answer(self) -> bytes:
-        """Return the answer that takes the place of the right one."""
+        """Return the answer that replaces the right one."""
         return answer(self.status, self.body, self.content_type)
 
 
@@ -71,7 +71,7 @@ class Exchange:
     fault: str | None = None
     body: Any = None
     answer: Any = None
-    # Whether the receiver's own answer went back whole.
+    # Whether the receiver's own answer was sent back completely.
     answered: bool = False
     status: int | None = None
 
@@ -85,18 +85,18 @@ type Policy = Callable[[Exchange], Fault | None]
 
 
 def no_faults(_exchange: Exchange) -> Fault | None:
-    """Let all go well."""
+    """Spoil nothing."""
     return None
 
 
 @dataclass(eq=False, kw_only=True)
 class Proxy:
-    """Both ways of one Home Assistant."""
+    """The proxy of one Home Assistant, in both directions."""
 
     cloud_port: int
     hass_port: int
     policy: Policy = no_faults
-    # While False every connection is broken at once.
+    # While this is False, every connection is reset instead of passing a message on.
     is_up: bool = True
     # Called at each step of each message: a place where a process may die.
     on_step: Callable[[], None] = lambda: None
@@ -118,11 +118,11 @@ class Proxy:
                 self.callback_port = port
 
     def port_of(self, way: str) -> int:
-        """Return the port of one way, 0 before the start."""
+        """Return the port for one direction, 0 before the start."""
         return self.port if way == "request" else self.callback_port
 
     async def stop(self) -> None:
-        """End all."""
+        """Stop listening, and end all connections."""
         for server in self._servers:
             server.close()
         for task in list(self._tasks):
@@ -147,7 +147,7 @@ class Proxy:
 
 
 class _Connection:
-    """One connection of a client, with as many messages as it likes to send."""
+    """One connection of a client, with any number of messages."""
 
     def __init__(
         self, proxy: Proxy, way: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -156,7 +156,7 @@ class _Connection:
         self._way = way
         self._reader = reader
         self._writer = writer
-        # An answer that is to come once more.
+        # An answer to send once more, and the beginning of the request that makes it come.
         self._second = b""
         self._second_for = b""
         self._exchange: Exchange
@@ -174,7 +174,7 @@ class _Connection:
                 return
 
     async def _pass(self, head: bytes) -> bool:
-        """Pass one message on; return whether the connection lives."""
+        """Pass one message on; return whether the connection stays open."""
         proxy = self._proxy
         method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
         exchange = self._exchange = Exchange(
@@ -224,7 +224,7 @@ class _Connection:
     async def _forward(
         self, head: bytes, length: int, up: asyncio.StreamWriter, fault: Fault | None
     ) -> bool:
-        """Send head and body on, as far as the fault allows; return whether all went."""
+        """Pass head and body on, up to where the fault cuts them off; return whether all of it was passed on."""
         up.write(head)
         stop = length
         if fault is not None and fault.kind == "cut_body":
@@ -273,7 +273,7 @@ class _Connection:
         return head + body
 
     async def _finish(self, got: bytes, fault: Fault | None) -> bool:
-        """Send the answer back as the fault wants it."""
+        """Send the answer back, spoiled by the fault if there is one; return whether the connection stays open."""
         match fault:
             case Fault(kind="cut_answer"):
                 return False
@@ -320,7 +320,7 @@ def _length(head: bytes) -> int:
 
 
 def _closing(head: bytes) -> int:
-    """Return the bytes of a form's closing boundary, or of half of any other body."""
+    """Return the length of a form's closing boundary in bytes; 1 for any other body."""
     found = re.search(rb'(?i)boundary="?([^"\r\n;]+)', head)
     return len(found[1]) + 8 if found else 1
 

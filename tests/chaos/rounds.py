@@ -1,4 +1,4 @@
-"""One random round: people print, cancel and retry while everything breaks, then all is put in order."""
+"""One random round: people print, cancel and retry while everything breaks; then everything is put in order."""
 
 import asyncio
 from random import Random
@@ -13,13 +13,14 @@ from .user import print_paper
 from .weather import Weather, bad_weather
 from .world import World
 
-# Seconds, by the world's clock.
+# Possible lengths of a round, in seconds of the world's clock.
 LENGTHS: Final = (240.0, 600.0, 1500.0)
+# Possible shares of spoiled messages.
 SHARES: Final = (0.0, 0.05, 0.15, 0.3, 0.5)
 
 
 async def random_round(world: World) -> Judgement:
-    """Let a round happen and judge it. All that is random comes from the seed."""
+    """Run a round and judge it. All its random choices come from the seed."""
     random = world.random
     variants = _variants(random)
     world.note(f"variants {variants}")
@@ -61,7 +62,7 @@ def _variants(random: Random) -> dict[str, Any]:
 
 
 async def _happen(world: World, homes: list[Home]) -> None:
-    """Let the people print and the weather be bad for a while."""
+    """Let people print for a while, with random faults of messages and homes."""
     random = world.random
     length = random.choice(LENGTHS)
     share = random.choice(SHARES)
@@ -82,7 +83,7 @@ async def _happen(world: World, homes: list[Home]) -> None:
 
 
 def _plan(random: Random, box: Box) -> None:
-    """Let some tasks end badly, with some of their pages out."""
+    """Plan failures of some tasks, for some of them after a few pages."""
     for printer in box.printers:
         printer.seconds_per_page = random.choice((0.5, 3.0, 8.0))
         for _ in range(random.randint(0, 4)):
@@ -97,7 +98,7 @@ def _plan(random: Random, box: Box) -> None:
 
 
 async def _people(world: World, home: Home, random: Random, length: float) -> None:
-    """Ask for some dozen documents."""
+    """Print 8 to 28 times; some of these prints repeat an earlier request id."""
     calls: list[asyncio.Task[Any]] = []
     box = home.boxes[0]
     earlier: list[tuple[int, Any, dict[str, Any]]] = []
@@ -146,7 +147,7 @@ def _options(random: Random, number: int) -> dict[str, Any]:
 
 
 async def _troubles(world: World, home: Home, random: Random, length: float) -> None:
-    """Let things happen to a home, one after the other or at once."""
+    """Let random things happen to a home, one after the other or several at once."""
     weather = Weather(world, home, random)
     under_way: list[asyncio.Task[None]] = []
     end = world.now + length

@@ -1,4 +1,4 @@
-"""What is said of scans and copies, compared with what lay on the glass and what came out."""
+"""Compares what is reported about scans and copies with the scanned pages and the printed paper."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from tests.simulator.models import Printer
 from .home import FINAL, Home
 from .world import World
 
-# Seconds, by the world's clock, after which a scanner that a dead home has set off has ended by itself.
+# Seconds of the world's clock after which a scanner has ended a scan that was started by a home that has died.
 AFTERWARDS: Final = 120.0
-# What a scan may fail for of which nobody knows whether the paper was scanned, or that was surely not begun.
+# Reasons of failed scans without pages: nobody knows whether paper was scanned, or the scan certainly did not begin.
 NOTHING_CAME: Final = frozenset({"scan_in_doubt", "scan_not_begun"})
 
 
@@ -30,7 +30,7 @@ def at_rest(world: World, home: Home) -> bool:
 
 @dataclass(kw_only=True)
 class Attempt:
-    """One scan or copy that is asked for. `pages` lie on the glass and in the feeder, each with a text of its own."""
+    """One requested scan or copy. A page lies on the glass and `pages` pages in the feeder, each with its own text."""
 
     world: World
     home: Home
@@ -51,7 +51,7 @@ class Attempt:
     async def judge(
         self, *, undisturbed: bool, reasons: frozenset[str] | None = NOTHING_CAME
     ) -> list[str]:
-        """Wait for the end of all, and return what is wrong. `reasons` for which it may have failed; None for any."""
+        """Wait until everything has ended; return the problems. `reasons`: why a scan may fail, None for any reason."""
         problems: list[str] = []
         if not await self.world.until(lambda: at_rest(self.world, self.home), 3600, 10):
             problems.append("open")
@@ -82,14 +82,14 @@ class Attempt:
             files = {path.name for path in folders if path.stat().st_size}
             jobs = {one["job_id"]: one["state"] for one in self.home.records()}
             prints = [jobs.get(job_id) for job_id in scan["print_jobs"]]
-            # Whether it is on paper is what its job says.
+            # The state of the print job must agree with the paper.
             says_so = len(prints) == bool(scan["printing"]) and (
                 (prints == ["completed"]) == bool(printed) or prints == ["unconfirmed"]
             )
             is_whole = len(scan["pages"]) == made == self.pages
             return says_so and {*scan["files"]} <= files and (is_whole or reasons is None)
         if reasons is None:
-            # Of what failed nothing is on paper, and what came of it is kept.
+            # A failed scan has printed nothing, and has kept no pages that were not scanned.
             return not printed and len(scan["pages"]) <= made
         expected = reasons if not made else reasons - {"scan_not_begun"}
         return scan["reason"] in expected and not printed and not scan["pages"]

@@ -1,4 +1,4 @@
-"""One random round of scanning and copying: people scan and copy while lines break and the power goes."""
+"""One random round of scanning and copying: people scan and copy while connections break and the power goes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,16 +15,16 @@ from .scene import end, one_home
 from .weather import bad_weather
 from .world import World
 
-# How many things are asked for in a round.
+# Minimum and maximum number of scans and copies in a round.
 FEWEST, MOST = 5, 9
-# Seconds, by the world's clock.
+# Seconds of the world's clock within which a scan or copy should end.
 PATIENCE: Final = 1200.0
 
 type Trouble = Callable[[World, Home, Random], Awaitable[None]]
 
 
 async def home_that_scans(world: World, **variants: Any) -> tuple[Home, str]:
-    """Give a home whose first printer scans, with the feature on, and the scanner's device."""
+    """Return a home whose first printer can scan, with the feature `scanning` enabled, and the scanner's device id."""
     variants = {"scan_result": "base64", "scan_dpi": 75} | variants
     home, box = await one_home(world, **variants)
     box.printer(1).scanner, box.printer(1).feeder = True, []
@@ -34,14 +34,14 @@ async def home_that_scans(world: World, **variants: Any) -> tuple[Home, str]:
     labs = {"key": "core.labs", "version": 1, "minor_version": 1, "data": status}
     (home.config / ".storage" / "core.labs").write_text(json.dumps(labs))
     await home.start()
-    # All that is known by then is on disk: what a start finds is written late.
+    # Wait until everything known is on disk: what a start finds is written late.
     await asyncio.sleep(300)
     [scanner] = [one for name, _, one in await home.ask("devices") if "/scanner/" in name]
     return home, scanner
 
 
 async def _nothing(world: World, home: Home, random: Random) -> None:
-    """Let all go well."""
+    """Cause no trouble."""
 
 
 async def _dies_at_message(world: World, home: Home, random: Random) -> None:
@@ -83,14 +83,14 @@ TROUBLES: Final[tuple[Trouble, ...]] = (
 
 
 async def scan_round(world: World) -> Judgement:
-    """Let a round happen and judge it. All that is random comes from the seed."""
+    """Run a round and judge it. All its random choices come from the seed."""
     random = world.random
     home, scanner = await home_that_scans(world, callbacks=random.choice(("end", "each_state")))
     problems: list[str] = []
     for number in range(random.randint(FEWEST, MOST)):
         problems += await _ask_once(world, home, scanner, f"{number}", random)
     found = await end(world)
-    # A trouble that came too late, or was over too early, is none.
+    # A random trouble may come too late or end too early to have any effect, which is no problem.
     found.problems = [one for one in found.problems if not one.startswith("never met")]
     found.problems += problems
     found.outcomes["scan of it"] += number + 1
@@ -98,7 +98,7 @@ async def scan_round(world: World) -> Judgement:
 
 
 async def _ask_once(world: World, home: Home, scanner: str, name: str, random: Random) -> list[str]:
-    """Have somebody scan or copy once, while something goes wrong; return what the judge has to say."""
+    """Let somebody scan or copy once, while something goes wrong; return the problems found."""
     (box,) = home.boxes
     action, data, pages = random.choice(
         (
@@ -120,7 +120,7 @@ async def _ask_once(world: World, home: Home, scanner: str, name: str, random: R
         world.note(f"{name}: {err.key or err}")
     await happening
     await world.until(lambda: not home.runs or at_rest(world, home), PATIENCE, 10)
-    # The log is moved into the database while nothing happens.
+    # SQLite's log is moved into the database when nothing else happens; the power may go then.
     await world.until(lambda: not home.runs, 15)
     home.proxy.policy = lambda _exchange: None
     home.steps_to_live = None

@@ -16,7 +16,7 @@ UPLOAD: Final = "POST /print/job"
 
 
 class Case(NamedTuple):
-    """A script, and what it shows in one sentence."""
+    """A script, and a sentence that says what it shows."""
 
     text: str
     script: Script
@@ -26,7 +26,7 @@ CASES: Final[dict[str, Case]] = {}
 
 
 def case(text: str, name: str | None = None) -> Callable[[Script], Script]:
-    """Make a script a case; its name is the function's unless given."""
+    """Register a script as a case, by default under the name of its function."""
 
     def add(script: Script) -> Script:
         CASES[name or script.__name__] = Case(text, script)
@@ -36,14 +36,14 @@ def case(text: str, name: str | None = None) -> Callable[[Script], Script]:
 
 
 async def one_home(world: World, **variants: Any) -> tuple[Home, Box]:
-    """Give the usual scene: one home with one box of three printers."""
+    """Set up the usual scene: one home with one box of three printers."""
     world.sim.cloud.variants.update(**variants)
     box = world.add_box()
     return await world.add_home(box), box
 
 
 def spoil(home: Home, endpoint: str, *faults: Fault) -> None:
-    """Have these faults happen to the next messages of an endpoint, one each; a case in which one does not is wrong."""
+    """Spoil the next messages of an endpoint, each with one of these faults; the case fails if a fault is left over."""
     left = home.planned = list(faults)
 
     def policy(exchange: Exchange) -> Fault | None:
@@ -53,7 +53,7 @@ def spoil(home: Home, endpoint: str, *faults: Fault) -> None:
 
 
 async def end(world: World, **expected: Asked) -> Judgement:
-    """Wait for the faults that were ordered, settle and judge; each job is expected to end as its name begins."""
+    """Wait for the ordered faults, settle and judge; each keyword begins with the state in which its job must end."""
     await world.until(lambda: not any(home.planned for home in world.homes.values()), step=0.1)
     await world.settle()
     found = judge(world)
@@ -79,7 +79,7 @@ def record_of(home: Home, asked: Asked) -> dict[str, Any]:
 async def until_told(
     world: World, home: Home, asked: Asked, state: str, seconds: float = 600
 ) -> None:
-    """Let time pass until a job was told to be in a state."""
+    """Wait until a job has been reported to be in a state."""
     assert await world.until(
         lambda: any(one.job_id == asked.job_id and one.state == state for one in home.reported),
         seconds,

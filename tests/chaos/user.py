@@ -1,4 +1,4 @@
-"""What the people of a home ask for, written down with what they were answered."""
+"""What the people of a home do, recorded together with the answers they get."""
 
 from dataclasses import dataclass
 import hashlib
@@ -14,7 +14,7 @@ from .home import CallError, GoneError, Home
 
 @dataclass(eq=False, kw_only=True)
 class Asked:
-    """One call that asks for paper."""
+    """One call that prints a document, or prints it again."""
 
     home: str
     time: float
@@ -24,13 +24,13 @@ class Asked:
     retry_of: str | None = None
     job_id: str | None = None
     duplicate: bool = False
-    # Whether Home Assistant said no; None while it has said nothing, as when it died.
+    # Whether Home Assistant refused the call; None without an answer, as when it died.
     refused: bool | None = None
     error: str | None = None
 
 
 async def print_paper(home: Home, box: Box, port: int, path: Path, **data: Any) -> Asked:
-    """Ask for a document on a printer."""
+    """Print a document on a printer."""
     asked = Asked(
         home=home.name,
         time=home.world.now,
@@ -44,7 +44,7 @@ async def print_paper(home: Home, box: Box, port: int, path: Path, **data: Any) 
 
 
 async def retry(home: Home, job_id: str, device: str, **data: Any) -> Asked:
-    """Ask for a job once more."""
+    """Retry a job."""
     first = next(one for one in home.asked if one.job_id == job_id)
     asked = Asked(
         home=home.name,
@@ -59,7 +59,7 @@ async def retry(home: Home, job_id: str, device: str, **data: Any) -> Asked:
 
 
 async def retry_backs(home: Home, job_id: str, device: str) -> Asked:
-    """Put back the paper of a job that ended before its second sides, and ask for these."""
+    """Retry only the second sides of a job that ended before them, and put its paper back."""
     asked = await retry(home, job_id, device, backs_only=True)
     if asked.job_id is not None:
         _put_back(home, asked.job_id)
@@ -67,7 +67,7 @@ async def retry_backs(home: Home, job_id: str, device: str) -> Asked:
 
 
 async def turn_paper(home: Home, job_id: str, device: str) -> None:
-    """Put a job's paper back and say so; whoever is told no takes it out again."""
+    """Report that a job's paper is turned, and put the paper back unless Home Assistant refuses."""
     home.world.note(f"{home.name} turn {job_id[-6:]}")
     try:
         await home.call("continue_job", device_id=device, job_id=job_id, reason="turn_paper")
@@ -76,7 +76,7 @@ async def turn_paper(home: Home, job_id: str, device: str) -> None:
     except CallError as err:
         home.world.note(f"{home.name} turn {job_id[-6:]}: {err.key or err}")
         return
-    # Whether it goes on, it will say itself.
+    # Without an answer, the record tells whether the job goes on.
     _put_back(home, job_id)
 
 
@@ -90,7 +90,7 @@ async def release(home: Home, job_id: str, device: str) -> None:
 
 
 async def answer_all(home: Home) -> None:
-    """Say yes to every job that waits for a person."""
+    """Continue every job that waits for a person."""
     for record in home.records():
         if record["state"] == "held" and record["waits_for"]:
             device = home.device_named(record["printer_name"])
@@ -99,7 +99,7 @@ async def answer_all(home: Home) -> None:
 
 
 def _put_back(home: Home, job_id: str) -> None:
-    """Put paper into the tray if the job's second sides are to be printed without further words."""
+    """Put a job's paper into the tray if its second sides will be printed without another question."""
     record = next((one for one in home.records() if one["job_id"] == job_id), None)
     if record is None or record["finished_at"] or record["waits_for"] or not record["by_hand"]:
         return
@@ -114,7 +114,7 @@ def _put_back(home: Home, job_id: str) -> None:
 
 
 async def cancel(home: Home, job_id: str, device: str) -> dict[str, Any] | None:
-    """Ask for a job back; return how it stands then, None if the answer was no, or none."""
+    """Cancel a job; return the job as answered, None if Home Assistant refused or did not answer."""
     home.world.note(f"{home.name} cancel {job_id[-6:]}")
     try:
         answer = await home.call("cancel_job", device_id=device, job_id=job_id)

@@ -1,4 +1,4 @@
-"""Faults at random: what may happen to any message, and what else may happen to a home."""
+"""Random faults: those of messages, and everything else that may happen to a home."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,12 +19,12 @@ from .user import answer_all, cancel, print_paper, retry, retry_backs, turn_pape
 from .world import World
 
 PORTAL: Final = b"<html><body>Please log in to the network</body></html>"
-# What somebody on the way answers who is not the service, and how often.
+# HTTP statuses of answers that come from somebody on the way, such as a firewall, and not from the service.
 STRANGERS_ANSWERS: Final = (403, 429, 502, 503, 504, 200, 302, 413, 401, 500)
 
 
 def bad_weather(random: Random, share: float) -> Policy:
-    """Spoil this share of all messages."""
+    """Return a policy that spoils this share of all messages."""
 
     def policy(exchange: Exchange) -> Fault | None:
         if random.random() >= share:
@@ -65,7 +65,7 @@ def _request_fault(random: Random) -> Fault:
 
 
 def _altered(random: Random) -> Fault:
-    """Return an answer of the service's that says nothing of what it did."""
+    """Return a fault whose answer comes from the service but does not tell what it did with the request."""
     code = random.choice((500, 503, 10021, "abc", None))
     return Fault(
         kind="replace",
@@ -154,8 +154,8 @@ class Weather:
         await self._with_entry("reload")
 
     async def disable(self) -> None:
-        # Home Assistant writes its registry ten seconds later, once: if it dies before, or the disk takes nothing just
-        # then, the entities stay disabled after the next start, and tell of nothing.
+        # Home Assistant writes its registry once, ten seconds later. If it dies before, or the disk refuses that write,
+        # the entities stay disabled after the next start and report nothing.
         if self._home.disk.mode != "ok":
             return
         self._home.is_spared = True
@@ -228,14 +228,14 @@ class Weather:
     # People
 
     def _some_job(self, *, final: bool) -> tuple[str, str] | None:
-        """Return a job and its printer's device."""
+        """Return a job that has ended without success (`final`) or is open, and its printer's device id."""
         states = {"failed", "expired", "unconfirmed"}
         return self._one_of(
             lambda one: one["state"] in states if final else one["finished_at"] is None
         )
 
     def _one_of(self, is_meant: Callable[[dict[str, Any]], bool]) -> tuple[str, str] | None:
-        """Return one of the jobs that were asked for and are so, and its printer's device."""
+        """Return one of the jobs that users asked for and `is_meant` accepts, and its printer's device id."""
         records = {one["job_id"]: one for one in self._home.records() if is_meant(one)}
         asked = [one for one in self._home.asked if one.job_id in records]
         if not asked:
@@ -257,7 +257,7 @@ class Weather:
             await asyncio.gather(retry(self._home, *found), retry(self._home, *found))
 
     async def turn_paper(self) -> None:
-        """Put paper back; often somebody prints at the same moment."""
+        """Put turned paper back; in half of the cases somebody prints at the same moment."""
         if self._home.runs and (found := self._one_of(_waits_for_paper)):
             works = [turn_paper(self._home, *found)]
             if self._random.random() < 0.5:
@@ -299,7 +299,7 @@ class Weather:
     # Forgers
 
     async def forge(self) -> None:
-        """Send messages that nobody should believe."""
+        """Send a message that Home Assistant must not believe."""
         tasks = [one for one in self._world.sim.cloud.tasks.values() if one.callback_url]
         if not tasks:
             return
@@ -309,7 +309,7 @@ class Weather:
         url = str(task.callback_url)
         token = token_of(url)
         choices: list[tuple[str, dict[str, Any]]] = [
-            # The right task with a wrong secret, or none; and made-up ones.
+            # The right task with a wrong secret or none, and a made-up task with a made-up secret.
             (url.replace(token, token[::-1]), body),
             (url.split("?", maxsplit=1)[0], body),
             (url.replace(token, "x" * 20), body | {"task_id": "0" * 32}),
@@ -331,7 +331,7 @@ def _waits_for_paper(record: dict[str, Any]) -> bool:
 
 
 def _misses_backs(record: dict[str, Any]) -> bool:
-    """Return whether a job ended before anything of its second sides was sent."""
+    """Return whether a manual duplex job expired before any of its second sides was sent."""
     return bool(
         record["by_hand"]
         and record["by_hand"]["half"] == 2
