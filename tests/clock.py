@@ -19,13 +19,13 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 
 START = "2026-11-24 10:00:00+00:00"
-# Most seconds by which one turn of the event loop moves its clock. A busy machine may hold a turn up for longer; that
+# Maximum seconds by which one turn of the event loop moves its clock. A turn may take longer on a busy machine, which
 # must not make timers due.
 TURN = 0.02
 # Turns of the event loop (a millisecond each on an idle machine) for which rest() waits for requests and short pauses.
-# Then it goes on without them, since a fault may hold a request up for ever.
+# After that it no longer waits for them, because a fault may hold a request up forever.
 PATIENCE = 400
-# Seconds: a pause shorter than this is waited for, since the event loop's clock gets there by itself.
+# Seconds: rest() waits for shorter pauses, because the event loop's clock gets to their end by itself.
 SOON = 0.5
 # Seconds of real time after which a test fails because it does not come to rest.
 LONGEST = 120.0
@@ -37,20 +37,20 @@ freezegun_api._get_module_attributes_hash = lambda module: (
     f"{id(module)}-{len(getattr(module, '__dict__', ()))}"
 )
 _waiting_since: WeakKeyDictionary[ThreadPoolExecutor, float] = WeakKeyDictionary()
-# Pools besides the event loop's whose work a test waits for: those of a running simulator.
+# Thread pools other than the event loop's whose work rest() waits for as well: those of a running simulator.
 pools_of_others: set[ThreadPoolExecutor] = set()
-# So many looks in a row must find nothing under way before everything counts as done.
+# Number of looks in a row that must find nothing under way before everything counts as done.
 CALM = 4
 
 
 def real_time() -> float:
-    """Seconds of a clock that is never frozen or moved."""
+    """Return the seconds of a clock that is never frozen or moved."""
     # Called by its module: freezegun would replace a name imported into this one.
     return freezegun_api.real_monotonic()
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait in real time for a condition that sets no event, whatever the event loop's clock does."""
+    """Wait until a condition is true that no event announces; in real time, independent of the event loop's clock."""
     began = real_time()
     while not condition():
         assert real_time() - began < LONGEST, "it does not come true"
@@ -58,10 +58,10 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class Clock:
-    """Stands still until a test moves it.
+    """A clock that stands still until a test moves it.
 
-    The event loop's clock runs on, since sockets need it. tick() puts both clocks forward, so that timers are due. The
-    loop's clock runs only while the loop does: time that a busy machine takes away does not count.
+    The event loop's clock keeps running, because sockets need it. tick() puts both clocks forward, so that timers
+    become due. The loop's clock runs only while the loop does: time for which a busy machine stops it does not count.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Clock:
         self._looked_at = self._time = real_time()
 
     def loop_time(self) -> float:
-        """Seconds of the event loop's clock."""
+        """Return the seconds of the event loop's clock."""
         before, self._looked_at = self._looked_at, real_time()
         self._time += min(self._looked_at - before, TURN)
         return self._time
@@ -92,7 +92,7 @@ async def moved_by_hand() -> AsyncGenerator[Clock]:
         select = selector.select
 
         def look(timeout: float | None = None) -> list[Any]:
-            """Wait at most TURN at a time, so that the clock runs on by no more than that."""
+            """Wait for TURN seconds at most, so that the clock moves by no more than that."""
             return list(select(TURN if timeout is None else min(timeout, TURN)))
 
         with patch.object(loop, "time", clock.loop_time), patch.object(selector, "select", look):
@@ -100,9 +100,9 @@ async def moved_by_hand() -> AsyncGenerator[Clock]:
 
 
 def threads_work(*pools: ThreadPoolExecutor) -> bool:
-    """Whether a thread of the event loop's pool or of another one has work.
+    """Return whether a thread of the event loop's pool or of one of `pools` has work.
 
-    On a busy machine such a thread may have to wait for long; the clock must not move meanwhile.
+    On a busy machine such a thread may wait long for a processor; the clock must not move meanwhile.
     """
     own: ThreadPoolExecutor | None = asyncio.get_running_loop()._default_executor  # type: ignore[attr-defined] # no other way
     return any(_works(pool) for pool in (*pools, *([own] if own else [])))
@@ -111,7 +111,7 @@ def threads_work(*pools: ThreadPoolExecutor) -> bool:
 def _submit[**P, R](
     self: ThreadPoolExecutor, work: Callable[P, R], /, *args: P.args, **more: P.kwargs
 ) -> Future[R]:
-    """Remember the work given to a pool: a thread may have taken it, but not begun yet on a busy machine."""
+    """Remember the work given to a pool: on a busy machine, a thread may have taken it but not begun it yet."""
     future = _real_submit(self, work, *args, **more)
     with _submitting:
         _submitted.setdefault(self, WeakSet()).add(future)
@@ -125,13 +125,13 @@ ThreadPoolExecutor.submit = _submit  # type: ignore[assignment, method-assign]
 
 
 def _works(pool: ThreadPoolExecutor) -> bool:
-    """Whether a pool has work.
+    """Return whether a pool has work.
 
     The pool's own count of idle threads can stay one too low: a thread that has just finished may take work meant for
-    one that waits. So a pool counts as idle, too, once all its threads have waited for WAITING seconds.
+    a waiting thread. So a pool also counts as idle once all its threads have waited for WAITING seconds.
     """
     if pool._shutdown:
-        # The pool of a simulator that a test stopped; its queue keeps the item that ends its threads.
+        # A test has stopped the simulator that owns this pool; the queue keeps the item that ends the threads.
         return False
     with _submitting:
         given = [*_submitted.get(pool, ())]
@@ -145,14 +145,14 @@ def _works(pool: ThreadPoolExecutor) -> bool:
 
 
 def _all_wait(pool: ThreadPoolExecutor) -> bool:
-    """Whether each thread is in the function in which a pool's threads wait for work."""
+    """Return whether each thread is in the function in which a pool's threads wait for work."""
     frames = sys._current_frames()
     ours = (frames.get(thread.ident or 0) for thread in [*pool._threads])
     return all(frame is None or frame.f_code.co_name == "_worker" for frame in ours)
 
 
 def has_requests(hass: HomeAssistant) -> bool:
-    """Whether a request to the cloud is under way; a fault may hold it up for ever."""
+    """Return whether a request to the cloud is under way; a fault may hold it up forever."""
     return any(
         entry.runtime_data.account.requests.taken
         for entry in hass.config_entries.async_loaded_entries(DOMAIN)
@@ -160,12 +160,12 @@ def has_requests(hass: HomeAssistant) -> bool:
 
 
 def others_work(hass: HomeAssistant) -> bool:
-    """Whether anything outside the event loop is under way: a thread, or the PDF process."""
+    """Return whether anything outside the event loop is under way: a thread, or the PDF process."""
     return threads_work(*pools_of_others) or async_get_pdf_worker(hass).is_busy
 
 
 def pauses(seconds: float) -> bool:
-    """Whether a timer is due within so many seconds."""
+    """Return whether a timer is due within this many seconds."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     return any(
@@ -175,7 +175,7 @@ def pauses(seconds: float) -> bool:
 
 
 async def rest(hass: HomeAssistant) -> None:
-    """Wait until everything that has begun is done, except what waits for the clock."""
+    """Wait until everything that has begun is done, except work that waits for the clock."""
     began, calm, waited = real_time(), 0, 0
     while calm < CALM:
         assert real_time() - began < LONGEST, "it does not come to rest"
@@ -196,7 +196,7 @@ async def rest(hass: HomeAssistant) -> None:
 
 
 async def elapse(hass: HomeAssistant, clock: Clock, seconds: float, step: float = 5) -> None:
-    """Move the clock in steps and let everything that is due happen after each."""
+    """Move the clock in steps; after each step, wait until everything that has become due is done."""
     passed = 0.0
     while passed < seconds:
         clock.tick(step)

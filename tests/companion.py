@@ -1,6 +1,7 @@
 """A companion app on somebody's phone, and a media player that signs the addresses it plays.
 
-The tests have not all that Home Assistant's component for the app needs. Its webhook calls actions as this one does.
+The tests lack packages that Home Assistant's component for the app needs. This webhook calls actions as the component's
+webhook does.
 """
 
 from dataclasses import dataclass, field
@@ -19,11 +20,11 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 @dataclass
 class Companion:
-    """The app, which calls a webhook, and the player beside it."""
+    """The app, which calls a webhook, and a media player."""
 
     client: Any
     webhook: str
-    # Addresses from which the player would fetch media; None for media it was refused.
+    # URLs from which the player would fetch media; None where Home Assistant refused the media.
     played: list[str | None] = field(default_factory=list)
 
     async def call(self, domain: str, service: str, **data: Any) -> None:
@@ -40,7 +41,7 @@ class Companion:
         assert answer.status == 200
 
     async def play(self, media: str) -> int:
-        """Have the player play media; returns the HTTP status of its request, 0 where it sent none."""
+        """Have the player play media; returns the HTTP status of the player's request, 0 if it sent none."""
         data = {"media_content_id": media, "media_content_type": "image/jpeg"}
         await self.call("media_player", "play_media", entity_id="media_player.tv", **data)
         url = self.played[-1]
@@ -50,7 +51,7 @@ class Companion:
 async def phone_of(
     hass: HomeAssistant, user: User, hass_client_no_auth: ClientSessionGenerator
 ) -> Companion:
-    """Give a user a phone with the app, and the house a player."""
+    """Give a user a phone with the app, and Home Assistant a media player."""
     for component in ("webhook", "media_source"):
         assert await async_setup_component(hass, component, {})
 

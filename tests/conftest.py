@@ -38,7 +38,7 @@ from tests.simulator import Box, Simulator
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
 LOGGER = f"custom_components.{DOMAIN}"
 LANGUAGES = ("en", "zh-Hans")
-# Times faster than life, as fast as a test can follow: a slow printer's 8 s take 80 ms.
+# How many times faster than real time the simulator works. Tests can just follow: a slow printer's 8 s take 80 ms.
 SPEED = 100
 
 # All Home Assistants on a machine share one folder for uploads, and each deletes it when it starts and stops.
@@ -48,19 +48,19 @@ file_upload.TEMP_DIR_NAME = f"{file_upload.TEMP_DIR_NAME}-{os.getpid()}"
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 
-# Seconds in which a test's threads must end. After a part of a second Home Assistant interrupts a thread, which on a
-# busy machine may be about to end: it would stay in the list of threads and count as left behind.
+# Seconds within which a test's threads must end. By default, Home Assistant interrupts a thread after a part of a
+# second. On a busy machine that thread may be about to end; it would stay in the list of threads as a leftover.
 executor.EXECUTOR_SHUTDOWN_TIMEOUT = 60
 executor._JOIN_ATTEMPTS = 1
 
-# Home Assistant's log of every event takes a tenth of the tests' time. pytest keeps the other
-# records, so no second handler has to.
+# Logging every event would take Home Assistant a tenth of the tests' time. pytest keeps the other records, so the usual
+# handler is not needed.
 logging.getLogger("homeassistant").setLevel(logging.WARNING)
 for _handler in [*logging.getLogger().handlers]:
     if type(_handler) is logging.StreamHandler:
         logging.getLogger().removeHandler(_handler)
 
-# A test with more than LONG_TABLE cases runs one in ONE_CASE_OF of them in the short form.
+# In the short form, a test with more than LONG_TABLE cases runs one in ONE_CASE_OF of them.
 LONG_TABLE = 4
 ONE_CASE_OF = 4
 # A parameter longer than this many characters does not appear in the test's name.
@@ -80,7 +80,7 @@ def texts(language: str) -> dict[str, Any]:
 
 
 def _group(item: pytest.Item) -> str:
-    """Name the group of tests that must run in one process: by default the test alone."""
+    """Return the name of the group of tests that must run in one process; by default a group is one test."""
     mark = item.get_closest_marker("xdist_group")
     return str(mark.args[0]) if mark else item.nodeid
 
@@ -111,7 +111,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         is_long = cases[item.nodeid.partition("[")[0]] > LONG_TABLE
         is_long = is_long and item.get_closest_marker("whole") is None
-        # A hash chooses the same cases every time, and not every fourth one, which could be a column of the table.
+        # A hash chooses the same cases every time. Every fourth case could be a column of the table.
         if is_long and crc32(item.nodeid.encode()) % ONE_CASE_OF:
             item.add_marker("further")
 
@@ -133,7 +133,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="module", autouse=True)
 def _measured_pdf_process(request: pytest.FixtureRequest) -> Generator[None]:
-    """Measure the coverage of the PDF process in its own rooms alone, since it then takes twice as long to start."""
+    """Measure the coverage of the PDF process in ROOMS_OF_PDF only: measured, it takes twice as long to start."""
     if Coverage.current() is None or request.path.parent.name not in ROOMS_OF_PDF:
         yield
         return
@@ -164,10 +164,7 @@ def hass_config_dir(tmp_path: Path) -> str:
 
 @pytest.fixture
 def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """Leave out debug messages of other packages.
-
-    An installation does so, too, and a hostile document can cause thousands of them.
-    """
+    """Leave out debug messages of other packages, as an installation does: a hostile document can cause thousands."""
     caplog.set_level(logging.INFO)
     return caplog
 
@@ -188,14 +185,14 @@ def _clean_log(
     if "hass" not in request.fixturenames:
         yield
         return
-    # Requested first, so that they still exist when this fixture checks the log.
+    # These fixtures are requested first, so that they still exist when this one checks the log.
     hass: HomeAssistant = request.getfixturevalue("hass")
     clouds: list[Simulator] = [
         request.getfixturevalue(name)
         for name in ("simulator", "sim")
         if name in request.fixturenames
     ]
-    # Recorded when they are made, since nothing of an entry's jobs is left after an unload.
+    # Tokens are recorded when they are made, because an entry's jobs are gone after it is unloaded.
     tokens: set[str] = set()
     make = secrets.token_urlsafe
 
@@ -218,7 +215,7 @@ def _clean_log(
 
 
 def _secrets(hass: HomeAssistant, clouds: list[Simulator]) -> set[str]:
-    """Values that no log may contain: keys, webhooks, and addresses in the home network."""
+    """Return values that no log may contain: keys, webhook ids, and tokens of addresses in the home network."""
     entries = hass.config_entries.async_entries(DOMAIN)
     found = {account.api_key for one in clouds for account in one.cloud.accounts}
     found |= {box.device_key for one in clouds for box in one.cloud.boxes.values()}
@@ -278,9 +275,9 @@ async def hurried(clock: Clock, hass: HomeAssistant) -> AsyncGenerator[None]:
 
 @pytest.fixture
 async def simulator(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simulator]:
-    """Run the simulated cloud; a test that asks it too often fails."""
+    """Run the simulated cloud; a test that sends it too many requests fails."""
     async with Simulator(tmp_path / "out", speed=SPEED, chromium="") as cloud:
-        # Its threads read and write documents, so rest() waits for them.
+        # The simulator's threads read and write documents, so rest() waits for them.
         pools = {cloud.cloud.executor, cloud.cloud.renderer._executor}
         pools_of_others.update(pools)
         yield cloud
@@ -332,7 +329,7 @@ async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
 
 @pytest.fixture
 async def setup(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncGenerator[MockConfigEntry]:
-    """Set the office box's entry up; it is unloaded at the end, so that nothing of it keeps running."""
+    """Set up the office box's entry; it is unloaded at the end, so that nothing keeps running."""
     assert await set_up(hass, entry)
     yield entry
     await tear_down(hass)
@@ -370,7 +367,7 @@ def all_entities() -> Generator[None]:
 
 @pytest.fixture
 def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Make a media folder that may be read, with a PDF of three pages."""
+    """Make a media folder that Home Assistant may read, with a PDF of three pages."""
     return make_media(hass, tmp_path / "media")
 
 

@@ -367,7 +367,7 @@ class Home:
         return self.config / ".cache" / DOMAIN / "jobs"
 
     async def set_disk(self, mode: str, *, meets: str = LEDGER) -> None:
-        """Fill the disk, make it read-only, slow or broken, or repair it; `meets` is in a path that must be affected."""
+        """Fill the disk, make it read-only, slow or broken, or repair it; the fault must hit a path with `meets`."""
         self.disk.set(mode, meets)
 
     async def set_skew(self, seconds: float) -> None:

@@ -26,15 +26,17 @@ from .user import answer_all
 
 MODEL: Final = "HP LaserJet 1020"
 PRINTERS: Final = 3
-# Seconds, by the world's clock: until everything should have an end, and a look at it from time to time.
+# Seconds of the world's clock within which everything should have ended, and seconds between two looks at it.
 SETTLE_TIME: Final = 26 * 3600.0
 LOOK: Final = 60.0
+# Seconds within which everything should have ended that only a restart has brought to light.
 LATE_TIME: Final = 2 * 3600.0
+# Seconds of rest before the restart and after it.
 AFTERWARDS: Final = 400.0
 
 
 class Zygote:
-    """The process that Home Assistants are forked from; serves any number of worlds, one at a time."""
+    """The process from which Home Assistants are forked; it serves any number of worlds, one at a time."""
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
@@ -50,7 +52,7 @@ class Zygote:
                 *(sys.executable, "-m", "tests.chaos.zygote", str(self._theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=ROOT,
-                # Its Home Assistants are recorded once they say which folder.
+                # The recorder's library watches each of its Home Assistants once that names its folder.
                 env={**os.environ, "LD_PRELOAD": preloaded()},
                 pass_fds=[self._theirs.fileno()],
             )
@@ -59,7 +61,7 @@ class Zygote:
         self._reader = asyncio.create_task(self._read())
 
     async def end(self) -> None:
-        """Serve that world no more."""
+        """Stop serving the world."""
         if self._reader is not None:
             self._reader.cancel()
             with suppress(asyncio.CancelledError):
@@ -71,7 +73,7 @@ class Zygote:
         self._ours.close()
 
     async def send(self, order: Order) -> None:
-        """Ask for a Home Assistant."""
+        """Have a Home Assistant forked."""
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(self._ours, json.dumps(asdict(order)).encode() + b"\n")
 
@@ -94,7 +96,7 @@ CHUNK: Final = 1 << 16
 
 
 class World:
-    """Everything of one round."""
+    """Everything that belongs to one round."""
 
     def __init__(self, folder: Path, seed: int, leader: Leader, zygote: Zygote) -> None:
         self.folder = folder
@@ -114,19 +116,19 @@ class World:
 
     @property
     def now(self) -> float:
-        """Seconds by the world's clock, which nobody sets."""
+        """Seconds of the world's clock, which is never set wrong."""
         return asyncio.get_running_loop().time()
 
     def note(self, text: str) -> None:
-        """Write a line of the round's story."""
+        """Add a line to the round's story, with the time."""
         self.story.append(f"{self.now - self.began:9.2f} {text}")
 
     async def order(self, order: Order) -> None:
-        """Have a Home Assistant started."""
+        """Start a Home Assistant."""
         await self._zygote.send(order)
 
     def add_box(self, printers: int = PRINTERS) -> Box:
-        """Add a box with so many laser printers, Printer 1 and so on."""
+        """Add a box with this many laser printers, named Printer 1, Printer 2 and so on."""
         box = self.sim.cloud.add_box(printers=0)
         for port in range(1, printers + 1):
             self.sim.cloud.add_printer(box, MODEL, port, name=f"Printer {port}")
@@ -140,7 +142,7 @@ class World:
         return home
 
     def paper(self, home: Home, pages: int = 2, padding: int = 0) -> Path:
-        """Write a document that no other is equal to."""
+        """Write a document that differs from all others; return its path."""
         self._made += 1
         path = home.documents / f"doc{self._made:03}.pdf"
         path.write_bytes(unlike_any(self.random, pages, path.stem, padding))
@@ -149,7 +151,7 @@ class World:
     async def until(
         self, condition: Callable[[], bool], seconds: float = 600.0, step: float = 1.0
     ) -> bool:
-        """Let time pass until something is so; return whether it is."""
+        """Wait until a condition is true, for `seconds` at most; return whether it became true."""
         end = self.now + seconds
         while not condition():
             if self.now >= end:
@@ -158,7 +160,7 @@ class World:
         return True
 
     async def settle(self) -> None:
-        """Put all in order, wait until every job has an end, and look once more after a restart."""
+        """Put everything in order, wait until every job has ended, restart all homes and wait once more."""
         cloud = self.sim.cloud
         for box in cloud.boxes.values():
             box.online = True
@@ -184,7 +186,7 @@ class World:
             await asyncio.sleep(1)
             await home.start()
         await asyncio.sleep(AFTERWARDS)
-        # What only the restart has shown.
+        # The restart may have brought more to light.
         await self._answer(LATE_TIME)
         for home in self.homes.values():
             for device in home.devices.values():
@@ -193,7 +195,7 @@ class World:
             await home.stop()
 
     async def _answer(self, seconds: float) -> None:
-        """Have people say yes to whatever waits for them, until all is settled, for so long at most."""
+        """Continue all jobs that wait for a person, until everything is settled, for `seconds` at most."""
         end = self.now + seconds
         while not self._is_settled() and self.now < end:
             for home in self.homes.values():
@@ -210,7 +212,7 @@ class World:
         await self.homes[hello["name"]].listen(reader, writer)
 
     async def run[T](self, script: Callable[[World], Awaitable[T]]) -> T:
-        """Let a script happen in this world."""
+        """Run a script in this world, and return its result."""
         server = await asyncio.start_unix_server(
             self._take_line, self.control_path, limit=LINE_LIMIT
         )
@@ -228,7 +230,7 @@ class World:
             await self.sim.stop()
             server.close()
             await self._zygote.end()
-            # The end of threads is waited for on the wall's clock.
+            # The clock must not jump any more: the end of threads is awaited in real time.
             self.leader.holds += 1
 
 
@@ -249,14 +251,14 @@ def live[T](
     *,
     keep: Path | None = None,
 ) -> T:
-    """Make a world, let a script happen in it, and return what comes of it.
+    """Make a world, run a script in it, and return the script's result.
 
-    The clocks of this process are the world's from now on. `keep` is a folder to leave behind.
+    This process uses the world's clock from now on. `keep` is a folder for the world that is not deleted.
     """
     folder = keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        # At any time of the day, also about midnight in China, where the service keeps its lists.
+        # A round begins at any time of the day, also around midnight in China, by which the service keeps its lists.
         clock = ChaosClock(folder / "clock", begin=1000 + Random(seed).uniform(0, 86400))
         clock.install()
         leader = Leader(clock, folder / "leader")

@@ -1,4 +1,4 @@
-"""Keeps everything imported and forks Home Assistants from it, so that a start takes no second.
+"""A process that has imported everything and forks Home Assistants, so that each starts in less than a second.
 
 `python -m tests.chaos.zygote FD`: reads orders on the socket FD, a line of JSON each, and answers with
 `{"started": pid, "name": …}` and, when one has ended, `{"ended": pid, "name": …}`.
@@ -37,7 +37,7 @@ COMPONENTS = (
 
 
 def main() -> None:
-    """Import, then fork on demand until the world is gone."""
+    """Import everything, then fork on demand until the world process has ended."""
     for name in COMPONENTS:
         importlib.import_module(name)
     for module in pkgutil.walk_packages(
@@ -89,7 +89,7 @@ def _fork(order: Order, line: socket.socket, selector: selectors.BaseSelector) -
         os.dup2(console, 2)
         quiet()
         run(order)
-    except BaseException:  # noqa: BLE001  # it must not go on as a second zygote
+    except BaseException:  # noqa: BLE001  # the child must not go on as a second zygote
         sys.excepthook(*sys.exc_info())
         sys.stderr.flush()
     os._exit(1)

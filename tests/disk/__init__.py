@@ -1,6 +1,6 @@
-"""What reaches the disk, noted below every library, and what a power cut makes of it.
+"""Records what reaches the disk, below every library, and works out what a power cut may leave of it.
 
-`recorder.py` starts a process and notes all that it does to the files of one folder, SQLite's writes included;
-`crashes.py` makes of the notes what may lie in the folder after a power cut at any moment. The tests show that both see
-what they should, with writers (`writers.py`) that are safe, and some that are not.
+`recorder.py` runs a process and notes everything it does to the files of one folder, including SQLite's writes. From
+these notes, `crashes.py` makes all that may be in the folder after a power cut at any moment. The tests check both with
+writers (`writers.py`), some of which are safe and some not.
 """

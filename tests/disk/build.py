@@ -1,4 +1,4 @@
-"""Compiles shim.c where the tests run, once for each of its versions."""
+"""Compiles shim.c on the machine that runs the tests, once for each version of it."""
 
 from functools import cache
 import hashlib
@@ -15,16 +15,16 @@ HERE: Final = Path(__file__).parent
 SOURCES: Final = ("shim.c", "noting.h")
 FLAGS: Final = ("-x", "c", "-std=gnu11", "-O2", "-Wall", "-shared", "-fPIC", "-pthread")
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lianke"
-# The last one is what scripts/environment.sh brings where a machine has no compiler.
+# The last of these is installed by scripts/environment.sh on a machine without a compiler.
 COMPILERS: Final = ("cc", "gcc", "clang", "c++", "g++", "clang++", str(CACHE / "compiler" / "c++"))
 
 
 class NoCompilerError(Exception):
-    """Nothing on this machine compiles C."""
+    """This machine has no C compiler."""
 
 
 def compiler() -> list[str]:
-    """Return the command of a C compiler; $CC and $CXX go first."""
+    """Return the command of a C compiler; $CC and $CXX come first. Raises NoCompilerError."""
     for name in ("CC", "CXX"):
         if command := shlex.split(os.environ.get(name, "")):
             return command
@@ -36,7 +36,7 @@ def compiler() -> list[str]:
 
 @cache
 def library() -> Path:
-    """Return the compiled library."""
+    """Return the path of the compiled library; compile it if this version is not in the cache."""
     command = [*compiler(), *FLAGS]
     made_of = repr((command, platform.machine(), platform.libc_ver())).encode()
     made_of += b"".join((HERE / name).read_bytes() for name in SOURCES)

@@ -1,4 +1,4 @@
-"""A recorder of a folder."""
+"""A folder, its recorder, and a folder for the states made from the recording."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +9,13 @@ import pytest
 
 from .recorder import Recorder
 
-# Where thousands of states are laid out and opened: there is nothing to wait for when they are flushed.
+# A folder in memory for thousands of states, so that flushing them takes no time.
 IN_MEMORY: Final = Path("/dev/shm")
 
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder for states."""
+    """Provide a path for the folder of a state."""
     with TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else tmp_path) as folder:
         yield Path(folder) / "state"
 
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recorder(tmp_path: Path, folder: Path) -> Recorder:
-    """Return a recorder of that folder."""
+    """Return a recorder of the watched folder."""
     log = tmp_path / "log"
     log.mkdir()
     return Recorder(folder, log)

@@ -1,4 +1,4 @@
-"""What may lie in a folder after a crash: made from the log of a recorder, state by state.
+"""Makes from a recorder's log what may be in a folder after a crash, state by state.
 
     for state in power_cuts(recording, metadata="unordered"):
         state.write_to(empty)    # then open it, migrate it, judge it against state.marks
@@ -6,29 +6,30 @@
     check_all(power_cuts(recording), scratch, check)    # the same; an error names its state
     named(recording, "ordered@17:12,14-15,16[0.3]")     # that state alone, again
 
-A *killed* process (`kills`) leaves all that it had asked for. After a *power cut* at a moment, this is assumed:
+A *killed* process (`kills`) leaves everything that it had asked for. After a *power cut*, this is assumed:
 
-- What was flushed (fsync, fdatasync) before that moment is there: a file's bytes and length, a folder's names.
-- Of a file's bytes that were not flushed, any part may be there, sector by sector (512 bytes): a sector is whole,
-  and as it was at some moment since the last flush. A write that is there in one sector need not be in the next (a
-  *tear*), and later writes may be there without earlier ones to other sectors. Where only the length is there, or a
-  gap, there are zeros.
-- Cutting a file off is whole, and there before anything is that was written later where it had cut.
-- A rename is atomic: the old name is gone if and only if the new one is there, also across folders, and what had the
-  new name before is gone as well. No change of a name is there without every earlier one of the same name; a folder is
-  gone only if all that was taken out of it is.
-- `metadata="ordered"`, a journal as of ext4 or XFS: changes of names are there up to some moment, and none that came
-  later. Flushing a file, or a folder, ensures those up to the last that concerns it. Bytes have no place in that
-  order: a file may have its name without its bytes (ext4 by default is kinder to a rename; nobody should count on it).
-- `metadata="unordered"`, what POSIX promises: each change of a name by itself, ensured only by flushing the folder
-  that the (new) name is in; flushing a file ensures no name.
-- A flush that fails promises nothing, and what it was to write may be there or not whatever is flushed later (Linux
-  takes the pages for written): only writing to the same page of 4096 bytes again has it written again.
+- Everything that was flushed (fsync, fdatasync) before the power cut is on disk: a file's bytes and length, or the
+  names in a folder.
+- Of a file's bytes that were not flushed, any part may be on disk, sector by sector (512 bytes): a sector is never
+  mixed, but as it was at some moment since the last flush. A write may be on disk in one sector and not in the next
+  (a *tear*), and later writes may be there without earlier writes to other sectors. Where only the length is on disk,
+  or the file has a gap, there are zeros.
+- Truncating a file is all or nothing. It is on disk if anything is that was written later to the part it removed.
+- A rename is atomic, also across folders: the old name is gone if and only if the new name is there, and the file that
+  had the new name before is gone as well. A change of a name is on disk only with all earlier changes of the same name.
+  A folder is gone only if everything that was removed from it is gone.
+- `metadata="ordered"` is a journal as in ext4 or XFS: all changes of names up to some moment are on disk, and no later
+  ones. Flushing a file or a folder ensures the changes up to the last one that concerns it. Bytes are not part of that
+  order: a file may have its name without its bytes (by default ext4 prevents this for a rename; do not rely on it).
+- `metadata="unordered"` is what POSIX promises: each change of a name is on disk or not, independently of the others.
+  Only flushing the folder that the (new) name is in ensures it; flushing a file ensures no name.
+- A flush that fails ensures nothing. What it should have written may be on disk or not, no matter what is flushed later
+  (Linux treats the pages as written): it is written only after another write to the same page of 4096 bytes.
 
-Modes and times of files are not part of a state, nor what SQLite maps (*-shm, zeros), nor a disk's cache that lies.
-O_SYNC and sync() count for nothing.
-All subsets are tried where that takes no more than `bound` states a moment, else as many random ones; a seed always
-gives the same.
+Modes and times of files are not part of a state, nor are the files that SQLite maps (*-shm, zeros). Disks with a cache
+that lies are not covered. O_SYNC and sync() are ignored.
+All subsets are tried if there are at most `bound` of them at a moment, otherwise `bound` random ones; the same seed
+always gives the same subsets.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -56,26 +57,26 @@ from .recording import Recording
 type Metadata = Literal["ordered", "unordered"]
 
 SECTORS_A_PAGE: Final = 8
-# Changes that are tried apart from those before them: some files are never flushed.
+# Number of the last changes that are also varied alone, with all earlier ones or none: some files are never flushed.
 RECENT: Final = 8
-# What is there of the changes that are not ensured: the number of each, with its sectors unless it is whole.
+# The pending changes that are on disk, by number: the sectors of a write that is torn, None for a complete change.
 type Choice = dict[int, frozenset[int] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What lies in the folder after a crash; the name makes it again from the same recording."""
+    """What is in the folder after a crash; `named` makes it again from its name and the same recording."""
 
     name: str
-    # So many operations had been asked for.
+    # Number of operations that the process had asked for.
     point: int
-    # What had been said by then.
+    # Texts of the marks that the process had set.
     marks: tuple[str, ...]
-    # By path below the folder, None for a folder.
+    # Each file's content by its path below the folder; None for a folder.
     files: Mapping[str, bytes | None] = field(repr=False)
 
     def write_to(self, folder: Path) -> None:
-        """Lay it out in a folder, in the place of what is there."""
+        """Replace a folder by this state."""
         shutil.rmtree(folder, ignore_errors=True)
         for path, data in sorted(self.files.items()):
             if data is None:
@@ -85,7 +86,7 @@ class State:
 
 
 def kills(recording: Recording) -> Iterator[State]:
-    """Give what a killed process leaves, after each operation."""
+    """Yield what a killed process leaves, after each operation."""
     files = Files(recording.before)
     yield _state(recording, "killed@0", 0, files.written_out())
     for operation in recording.operations:
@@ -103,9 +104,9 @@ def power_cuts(
     seed: int = 0,
     points: range | None = None,
 ) -> Iterator[State]:
-    """Give what a power cut may leave, after each operation: up to `bound` states and `torn` with tears, each once.
+    """Yield what a power cut may leave, after each operation: up to `bound` states and `torn` with tears, each once.
 
-    Two that differ only in what had been said are two. `points`: after these operations only; 0 is before all.
+    States that differ only in their marks are different. `points` selects the operations; 0 is before the first.
     """
     seen: set[tuple[int, int]] = set()
     disk = Disk(recording, metadata)
@@ -128,7 +129,7 @@ def power_cuts(
 
 
 def named(recording: Recording, name: str) -> State:
-    """Return the state of that name."""
+    """Return the state with this name."""
     kind, _, rest = name.partition("@")
     number, _, spelt = rest.partition(":")
     if kind == "killed":
@@ -139,7 +140,7 @@ def named(recording: Recording, name: str) -> State:
 
 
 def check_all(states: Iterable[State], folder: Path, check: Callable[[Path, State], object]) -> int:
-    """Lay each state out and have it checked; return how many there were. An error tells the state's name."""
+    """Write each state to a folder and check it; return how many there were. An error gets a note with the name."""
     number = 0
     for state in states:
         number += 1
@@ -159,19 +160,19 @@ def _state(recording: Recording, name: str, point: int, files: Mapping[str, byte
 
 @dataclass(slots=True)
 class Content:
-    """A file's bytes on the disk: what is ensured, and what may be there as well."""
+    """A file's bytes on disk: the ensured ones, and the changes that may be there as well."""
 
     ensured: bytes
-    # In order.
+    # The changes that may be there as well, in order.
     pending: list[Writing] = field(default_factory=list)
-    # Those of them that a failed flush was to write.
+    # Numbers of the pending changes that a failed flush should have written.
     spoiled: set[int] = field(default_factory=set)
-    # Up to which change a sector is ensured, where something spoiled is left; and the length.
+    # Number of the change up to which each sector is ensured, while spoiled changes are left; the same for the length.
     levels: dict[int, int] = field(default_factory=dict)
     length_level: int = 0
 
     def flush(self, number: int, as_seen: bytes) -> None:
-        """Ensure all but what is spoiled and was not written again."""
+        """Ensure all changes except spoiled ones whose pages were not written again."""
         again: dict[int, int] = {}
         for one in self.pending:
             if one.number not in self.spoiled:
@@ -194,11 +195,11 @@ class Content:
             self.levels.clear()
 
     def fail(self) -> None:
-        """Take note of a flush that failed."""
+        """Mark all pending changes as spoiled, because a flush has failed."""
         self.spoiled |= {one.number for one in self.pending}
 
     def complete(self, choice: Choice) -> None:
-        """Add the cuts without which what is chosen cannot be there."""
+        """Add the truncations without which the chosen changes cannot be on disk."""
         later: set[int] = set()
         for one in reversed(self.pending):
             if one.cuts and any(sector >= one.sectors.start for sector in later):
@@ -208,7 +209,7 @@ class Content:
                 later.update(one.sectors if sectors is None else sectors)
 
     def with_choice(self, choice: Choice) -> bytes:
-        """Return the file's bytes if that is there of what is pending."""
+        """Return the file's bytes if the chosen changes are on disk."""
         levels: dict[int, int] = {}
         length = len(self.ensured)
         for one in self.pending:
@@ -224,7 +225,7 @@ class Content:
         return self._put_together(levels, length)
 
     def _put_together(self, levels: Mapping[int, int], length: int) -> bytes:
-        """Return the bytes with each sector as after the change of that number."""
+        """Return the file's bytes, with each sector as it was after the change whose number `levels` gives."""
         data = bytearray(self.ensured)
         for one in self.pending:
             for sector in one.sectors:
@@ -241,16 +242,16 @@ class Content:
 
 
 def _pages(sectors: range) -> tuple[int, int]:
-    """Return the sectors of the pages in which sectors lie: the first, and the one after the last."""
+    """Extend sectors to whole pages; return the first sector, and the one after the last."""
     first = sectors.start // SECTORS_A_PAGE * SECTORS_A_PAGE
     return first, -(-sectors.stop // SECTORS_A_PAGE) * SECTORS_A_PAGE if sectors else first
 
 
 class Disk:
-    """What is ensured, and what may be there as well."""
+    """The files and names on disk: the ensured ones, and the changes that may be there as well."""
 
     def __init__(self, recording: Recording, metadata: Metadata) -> None:
-        """Begin with what was there before, which is ensured."""
+        """Begin with what was in the folder before the recording; it is ensured."""
         self._files = Files(recording.before)
         self._is_ordered = metadata == "ordered"
         self._names: dict[Slot, Node] = dict(self._files.names)
@@ -259,7 +260,7 @@ class Disk:
         self._contents = {node: Content(bytes(node.data)) for node in nodes}
 
     def moments(self, recording: Recording) -> Iterator[int]:
-        """Go on by each operation; give its number, and 0 before all."""
+        """Apply the operations one by one; yield 0 before the first, and the number of each after it."""
         yield 0
         for operation in recording.operations:
             change = self._files.apply(operation)
@@ -282,7 +283,7 @@ class Disk:
                 self._ensure_names(change.node)
 
     def written_out(self, choice: Choice) -> dict[str, bytes | None]:
-        """Return what lies where if that is there of what is pending."""
+        """Return all files and folders by path, if the chosen changes are on disk."""
         names = dict(self._names)
         for one in self._pending:
             if one.number in choice:
@@ -292,7 +293,7 @@ class Disk:
         )
 
     def choices(self, chance: random.Random, bound: int, torn: int) -> Iterator[Choice]:
-        """Give what may be there: all, nothing, then every subset or some, then tears."""
+        """Yield choices of pending changes: all, none, then every subset or random ones, then tears."""
         numbers, writes = self._open_changes()
         whole: Choice = dict.fromkeys(numbers)
         yield dict(whole)
@@ -311,13 +312,13 @@ class Disk:
         for _ in range(torn):
             begun: list[Choice] = [dict(whole), _some(numbers, chance), {}]
             choice = chance.choice(begun)
-            # The last ones more often: what was torn earlier was seen at its own moment.
+            # The last writes are torn more often: tears of earlier writes were tried at earlier moments.
             for one in (chance.choice(tearable), chance.choice(tearable[-4:])):
                 choice[one.number] = _tear(one.sectors, chance)
             yield choice
 
     def complete(self, choice: Choice) -> None:
-        """Add that without which what is chosen cannot be there."""
+        """Add the changes without which the chosen ones cannot be on disk."""
         for content in self._contents.values():
             content.complete(choice)
         needed: set[Slot] = set()
@@ -333,7 +334,7 @@ class Disk:
                 emptied.update(one.gone)
 
     def spell(self, choice: Choice) -> str:
-        """Return a choice as a part of a name."""
+        """Return a choice as part of a state's name."""
         parts: list[str] = []
         run: list[int] = []
         for number in [*self._open_changes()[0], 0]:
@@ -349,7 +350,7 @@ class Disk:
         return ",".join(parts)
 
     def read(self, spelt: str) -> Choice:
-        """Return the choice that is spelt so."""
+        """Return the choice from its part of a state's name."""
         numbers, _ = self._open_changes()
         choice: Choice = {}
         for part in filter(None, spelt.split(",")):
@@ -366,7 +367,7 @@ class Disk:
         return self._contents.setdefault(node, Content(b""))
 
     def _open_changes(self) -> tuple[list[int], list[Writing]]:
-        """Return the numbers of what is pending, and the writes among it, of files that may have a name."""
+        """Return the numbers of all pending changes, and the writes among them, except to files that have no name."""
         nodes = set(self._names.values())
         nodes.update(node for one in self._pending for _, node in one.sets if node is not None)
         writes = [
@@ -380,7 +381,7 @@ class Disk:
         return sorted(numbers), writes
 
     def _ensure_names(self, node: Node) -> None:
-        """Put down the changes of names that a flush of this node ensures."""
+        """Apply the changes of names that a flush of this node ensures."""
         choice: Choice = {one.number: None for one in self._pending if self._ensures(node, one)}
         self.complete(choice)
         for one in self._pending:
@@ -398,7 +399,7 @@ class Disk:
 
 
 def _some(numbers: list[int], chance: random.Random) -> Choice:
-    """Return some of them: about half, nearly none, nearly all, or all but one; of all, or of the last alone."""
+    """Return some changes: about half, nearly none, nearly all, or all but one; of all changes or only the last."""
     last = chance.choice((len(numbers), RECENT))
     earlier, late = numbers[:-last], numbers[-last:]
     kept = earlier if chance.random() < 0.5 else []
@@ -412,7 +413,7 @@ def _some(numbers: list[int], chance: random.Random) -> Choice:
 
 
 def _tear(sectors: range, chance: random.Random) -> frozenset[int]:
-    """Return some of the sectors: its beginning, its end, any, or none (the length alone)."""
+    """Return some of a write's sectors: its beginning, its end, or any; none means that only the length is on disk."""
     cut = chance.randint(0, len(sectors))
     kind = chance.randrange(3)
     if kind == 2:

@@ -1,7 +1,7 @@
-"""A folder in memory, to which the operations of a log are done again: what a process sees, with nothing lost.
+"""A folder in memory to which the operations of a log are applied again: what a process sees if nothing is lost.
 
-Each operation becomes a change: of names (`Naming`), of a file's bytes (`Writing`), or none but a promise (`Flushing`).
-`crashes.py` decides which of the changes a power cut leaves.
+Each operation becomes a change: of names (`Naming`), of a file's bytes (`Writing`), or of what is certain to be on disk
+(`Flushing`). `crashes.py` decides which of the changes a power cut leaves.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,9 +10,9 @@ from typing import Final
 
 from .recording import Found, NotNotedError, Operation
 
-# What a disk writes whole or not at all.
+# Bytes that a disk writes together or not at all.
 SECTOR: Final = 512
-# As in stdio.h.
+# The flag RENAME_EXCHANGE of stdio.h.
 EXCHANGE: Final = 2
 # What the system adds to the path of an open file without a name.
 NAMELESS: Final = " (deleted)"
@@ -20,7 +20,7 @@ NAMELESS: Final = " (deleted)"
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A file or a folder, whatever it is called."""
+    """A file or a folder, under any name."""
 
     is_folder: bool
     data: bytearray = field(default_factory=bytearray)
@@ -32,31 +32,31 @@ type Slot = tuple[Node, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """Names that change at once: what each means afterwards, None for nothing."""
+    """An atomic change of names: the node of each name afterwards, None for a removed name."""
 
     number: int
     sets: tuple[tuple[Slot, Node | None], ...]
-    # What the names meant before, and mean no more.
+    # Nodes that had one of these names before and have none of them afterwards.
     gone: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """Bytes of a file that change: from `start`, `data`; or, if `cuts`, none is left from there."""
+    """A change of a file's bytes: `data` is written at `start`; if `cuts`, the file is truncated there."""
 
     number: int
     node: Node
     start: int
     data: bytes
     cuts: bool
-    # Those of which anything changes, and the file's length afterwards.
+    # The sectors in which anything changes, and the file's length afterwards.
     sectors: range
     length: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flushing:
-    """What was written of a node is on the disk, unless it `failed`."""
+    """A flush: everything written to a node is on disk, unless the flush `failed`."""
 
     number: int
     node: Node
@@ -67,7 +67,7 @@ type Change = Naming | Writing | Flushing
 
 
 def sectors_of(start: int, end: int) -> range:
-    """Return the sectors in which bytes lie."""
+    """Return the sectors that contain the bytes from `start` to before `end`."""
     return range(start // SECTOR, -(-end // SECTOR)) if end > start else range(0)
 
 
@@ -75,7 +75,7 @@ class Files:
     """The folder as it is after some operations."""
 
     def __init__(self, found: Iterable[Found]) -> None:
-        """Begin with what was there before."""
+        """Begin with what was in the folder before the recording."""
         self.root = Node(is_folder=True)
         self.names: dict[Slot, Node] = {}
         self._by_inode: dict[int, Node] = {}
@@ -88,7 +88,7 @@ class Files:
                 self.names[self._slot(one.path)] = node
 
     def apply(self, operation: Operation) -> Change | None:
-        """Do an operation, and return what it changed."""
+        """Apply an operation, and return the change; None if nothing changes that is recorded."""
         match operation.kind:
             case "create" | "mkdir":
                 node = Node(is_folder=operation.kind == "mkdir")
@@ -116,7 +116,7 @@ class Files:
                 return None
 
     def written_out(self) -> dict[str, bytes | None]:
-        """Return what lies where: bytes, or None for a folder."""
+        """Return the content of each path: a file's bytes, or None for a folder."""
         return written_out(self.root, self.names, lambda node: bytes(node.data))
 
     def _rename(self, number: int, sets: dict[Slot, Node | None]) -> Naming:
@@ -165,20 +165,20 @@ class Files:
         return node
 
     def _known(self, operation: Operation) -> Node:
-        """Return the node that a path names; its number must be the one that was noted."""
+        """Return the node at an operation's path. Raises NotNotedError if it is not the one with the noted inode."""
         node = self._entry(self._slot(operation.path), operation.path)
         if node is not self._by_inode.get(operation.inode):
             raise NotNotedError(f"{operation.path!r} is another file than the log tells")
         return node
 
     def _check_nameless(self, operation: Operation) -> None:
-        """Let a temporary file pass that never had a name; any other would be missing."""
+        """Accept a temporary file that never had a name. Raises NotNotedError for any other file."""
         if not operation.path.endswith(NAMELESS):
             raise NotNotedError(f"nobody made {operation.path!r}")
 
 
 def set_names(names: dict[Slot, Node], sets: Iterable[tuple[Slot, Node | None]]) -> None:
-    """Let names mean something else, or nothing."""
+    """Assign names to other nodes, or remove names (None)."""
     for slot, node in sets:
         if node is None:
             names.pop(slot, None)
@@ -189,7 +189,7 @@ def set_names(names: dict[Slot, Node], sets: Iterable[tuple[Slot, Node | None]])
 def written_out[T](
     root: Node, names: Mapping[Slot, Node], read: Callable[[Node], T]
 ) -> dict[str, T | None]:
-    """Return what can be reached from a folder: what `read` makes of a file, None for a folder."""
+    """Return everything below a folder by path: the result of `read` for a file, None for a folder."""
     children: dict[Node, list[tuple[str, Node]]] = {}
     for (folder, name), node in names.items():
         children.setdefault(folder, []).append((name, node))

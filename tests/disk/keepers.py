@@ -1,6 +1,7 @@
-"""Processes that keep records in the ledger's own file: python -m tests.disk.keepers NAME FOLDER [ARGUMENT…].
+"""Processes that keep records in a file of the real ledger: python -m tests.disk.keepers NAME FOLDER [ARGUMENT…].
 
-Before each change they say what is to be there after it (`asked`), then whether it is (`kept`) or not (`refused`).
+Before each change they set a mark with the expected records (`asked`), after it a mark that says whether the disk keeps
+these (`kept`) or has refused the change (`refused`).
 """
 
 from contextlib import closing
@@ -21,7 +22,7 @@ from custom_components.lianke.ledger_file import (
 from .recorder import mark
 
 BOX = "box"
-# A row for each letter that tells of something else that a job goes through.
+# Names of records; each record goes through something else.
 SEVERAL = "abcdef"
 
 type Texts = dict[str, str]
@@ -33,19 +34,19 @@ def key_of(name: str) -> RowKey:
 
 
 class Keeper:
-    """A ledger's file whose changes are told of."""
+    """A ledger file that marks each change."""
 
     def __init__(self, root: Path) -> None:
         self.file = LedgerFile(root)
         self.texts: Texts = {}
 
     def open(self) -> None:
-        """Open it. All that is told as kept must be there."""
+        """Open the file, and mark all its records as kept."""
         self.texts = {key.record_id: text for key, text in self.file.open()}
         tell("kept", self.texts)
 
     def put(self, name: str, text: str | None, *, staged: bool = False) -> bool:
-        """Write a record, or delete it; return whether the disk took it."""
+        """Write a record, or delete it (None); return whether the disk accepted the change."""
         after = {one: text for one, text in self.texts.items() if one != name or staged}
         if text is not None and not staged:
             after[name] = text
@@ -62,32 +63,32 @@ class Keeper:
 
 
 def tell(word: str, what: object) -> None:
-    """Say something of the disk."""
+    """Set a mark."""
     mark(f"{word} {json.dumps(what)}")
 
 
 def text_of(name: str, number: int, sectors: int = 1) -> str:
-    """Return a record of some sectors, each telling its version."""
+    """Return a record that fills this many sectors, each of which shows the record's name and version."""
     return f"{name}{number:07}" * 64 * sectors
 
 
-# What there is when `stubborn` and `salvaged` begin.
+# Records that exist before `stubborn`, and those that can still be read before `salvaged`.
 BEFORE: Texts = {"before": text_of("b", 0)}
 READABLE: Texts = {name: text_of(name, 1) for name in "ac"}
 
 
 def life(folder: Path, rounds: str = "1") -> None:
-    """All that happens to a ledger: new rows, changed, staged, deleted ones; a full log; a quiet hour; a restart."""
+    """Do everything that happens to a ledger: add, change, stage and delete rows, fill the log, checkpoint, restart."""
     keeper = Keeper(folder / "cache" / "jobs")
     keeper.open()
     for number in range(int(rounds)):
         for name in SEVERAL[:3]:
             keeper.put(name, text_of(name, number))
-        # What is being accepted is nobody's yet.
+        # A staged record belongs to something that is still being accepted, so it need not be kept.
         keeper.put("s", text_of("s", number), staged=True)
         keeper.put("s", text_of("s", number + 1))
         keeper.put("a", text_of("a", number + 1))
-        # More than the log takes before it is copied into the file.
+        # These records are more than the log holds before it is copied into the file.
         for name in SEVERAL[3:]:
             keeper.put(name, text_of(name, number, 260))
         keeper.put("d", None)
@@ -102,7 +103,7 @@ def life(folder: Path, rounds: str = "1") -> None:
 
 
 def stubborn(folder: Path, last: str = "12") -> None:
-    """Go on with a ledger while the disk refuses some: what was refused is left out, until a change is taken."""
+    """Go on with a ledger while the disk refuses some changes, until it accepts a last one."""
     keeper = Keeper(folder / "cache" / "jobs")
     tell("kept", BEFORE)
     keeper.open()
@@ -111,7 +112,7 @@ def stubborn(folder: Path, last: str = "12") -> None:
         if number % 4 == 3:
             keeper.file.checkpoint()
     for _ in range(20):
-        # Until the disk takes one, what was refused may come true.
+        # Until the disk accepts a change, the refused ones may turn out to be stored.
         if keeper.put("end", text_of("e", 0)):
             break
     keeper.file.close()
@@ -120,7 +121,7 @@ def stubborn(folder: Path, last: str = "12") -> None:
 
 
 def old(root: Path) -> None:
-    """Leave a ledger of three records with a document each, and one of them changed from outside."""
+    """Make a ledger of three records with a document each, and damage one record from outside."""
     keeper = Keeper(root)
     keeper.open()
     for name in "abc":
@@ -133,7 +134,7 @@ def old(root: Path) -> None:
 
 
 def salvaged(folder: Path) -> None:
-    """Open such a ledger, and go on with it."""
+    """Open a ledger made by `old`, and add a record."""
     keeper = Keeper(folder / "cache" / "jobs")
     tell("kept", READABLE)
     keeper.open()
@@ -145,7 +146,7 @@ def salvaged(folder: Path) -> None:
 
 
 def impatient(folder: Path) -> None:
-    """Do not wait for the disk."""
+    """Do the same as `life`, without waiting for the disk (synchronous=OFF)."""
     pragmas = dict.fromkeys(ledger_file._PRAGMAS, True)
     del pragmas["synchronous=FULL", None]
     setattr(ledger_file, "_PRAGMAS", (*pragmas, ("synchronous=OFF", None)))  # noqa: B010  # it is a constant
@@ -153,8 +154,8 @@ def impatient(folder: Path) -> None:
 
 
 def unnamed(folder: Path, keeper: str) -> None:
-    """Flush no names in folders."""
-    setattr(ledger_file, "sync", lambda _folder: None)  # noqa: B010  # a function is no variable
+    """Do the same as another keeper, without flushing the names in folders."""
+    setattr(ledger_file, "sync", lambda _folder: None)  # noqa: B010  # mypy: a function is not assignable
     globals()[keeper](folder)
 
 

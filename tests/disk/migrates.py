@@ -1,4 +1,4 @@
-"""A process that opens the ledger as the first box does: python -m tests.disk.migrates CONFIG TIME ENTRY…."""
+"""A process that opens the ledger as the first box to load does: python -m tests.disk.migrates CONFIG TIME ENTRY…."""
 
 import asyncio
 from datetime import datetime
@@ -18,7 +18,7 @@ from .recorder import mark
 
 
 async def take_in(config: str, time: str, *entry_ids: str) -> None:
-    """Open the ledger of a configuration folder and close it; all that is made up is the same each time."""
+    """Open and close the ledger of a configuration folder; times and tokens made in it are the same in every run."""
     tokens = (f"token {number}" for number in count())
     with (
         patch.object(migration, "new_token", lambda: next(tokens)),
@@ -26,7 +26,7 @@ async def take_in(config: str, time: str, *entry_ids: str) -> None:
     ):
         hass = HomeAssistant(config)
         entries: Any = [SimpleNamespace(entry_id=entry_id) for entry_id in entry_ids]
-        hass.config_entries = SimpleNamespace(async_entries=lambda _domain: entries)  # type: ignore[assignment]  # all that is asked of it
+        hass.config_entries = SimpleNamespace(async_entries=lambda _domain: entries)  # type: ignore[assignment]  # nothing else of it is used
         await async_get_ledger(hass)
         mark("taken in")
         await async_close_ledger(hass)

@@ -1,18 +1,18 @@
-"""Runs a process and notes all that it does to the files below a folder.
+"""Runs a process and notes everything it does to the files below a folder.
 
     recorder = Recorder(folder, log_folder)
     recording = recorder.run("tests.disk.writers", "ledger", str(folder))
     recording.operations    # what happened, in order
-    recording.marks         # what the process said meanwhile: mark("job 7 is committed")
+    recording.marks         # what the process noted itself: mark("job 7 is committed")
 
     recorder.order(Fault(kind="fsync_fails", at=3, only="*-wal"))    # before the start, or while the process runs
 
-`run` raises if the process did something that cannot be noted, if the notes do not lead to what lies in the folder, or
-if an ordered fault was never met: a case whose fault met nothing has shown nothing.
+`run` raises if the process did something that cannot be noted, if the notes do not lead to what is in the folder, or if
+an ordered fault never happened: a test whose fault never happens shows nothing.
 
-A process that is started elsewhere (a whole Home Assistant) gets `environment()`; one that is forked from another which
-has only the library (LD_PRELOAD) calls `watch`. `recording()` tells what happened until now. Who kills such a process
-does it with `still()`, so that no operation is done and not yet noted.
+A process that is started elsewhere (a whole Home Assistant) gets `environment()`. A process that is forked from one
+with nothing but the library (LD_PRELOAD) calls `watch`. `recording()` returns what has happened until now. Such a
+process must be killed within `still()`, so that no operation is done without being noted.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,20 +45,20 @@ from .recording import (
     Recording,
 )
 
-# What lies in the folder of the log.
+# Names of the files in the folder of the log.
 LOG: Final = "operations"
 ORDERS: Final = "orders"
-# By what in its environment a process that was started in the usual way is watched.
+# Environment variables that have a process watched if it is started in the usual way.
 WATCHED: Final = ("LD_PRELOAD", "LIANKE_DISK_FOLDER", "LIANKE_DISK_LOG", "LIANKE_DISK_CONTROL")
 ROOT: Final = Path(__file__).parents[2]
-# What SQLite maps, where others may open a database at the same time, and makes anew after a crash.
+# Ending of the file that SQLite maps if several processes may open a database; SQLite makes it anew after a crash.
 SHARED: Final = "-shm"
-# Seconds.
+# Maximum seconds for a process of `run`.
 PATIENCE: Final = 120
 
 
 def look(folder: Path) -> Iterator[Found]:
-    """Give all that lies in a folder, and the folder itself."""
+    """Yield the folder itself and everything in it. Raises NotNotedError for anything but files and folders."""
     yield Found(path="", inode=folder.stat().st_ino, data=None)
     for path in sorted(folder.rglob("*")):
         status = path.lstat()
@@ -69,7 +69,7 @@ def look(folder: Path) -> Iterator[Found]:
 
 
 class Recorder:
-    """Notes what happens below a folder from now on; log and orders lie in another one."""
+    """Notes what happens below a folder from now on; the log and the ordered faults are in another folder."""
 
     def __init__(self, folder: Path, log_folder: Path) -> None:
         self.folder = folder.resolve()
@@ -83,7 +83,7 @@ class Recorder:
         self._ordered: list[Fault] = []
 
     def environment(self) -> dict[str, str]:
-        """Return what a process needs in its environment to be watched, with this one's."""
+        """Return this process's environment, extended by what a process needs to be watched."""
         return {
             **os.environ,
             "LD_PRELOAD": preloaded(),
@@ -91,8 +91,8 @@ class Recorder:
         }
 
     def order(self, fault: Fault | None) -> None:
-        """Let this go wrong from now on, or nothing any more; may be called while the process runs."""
-        # A fault before this one that met nothing stays on the list.
+        """Cause this fault from now on, None for no fault; may be called while the process runs."""
+        # An earlier fault that never happened stays on the list.
         if fault is not None:
             self._ordered.append(fault)
         only = os.fsencode(fault.only) if fault else b""
@@ -116,13 +116,13 @@ class Recorder:
 
     @contextmanager
     def still(self) -> Iterator[BinaryIO]:
-        """Let nothing happen below the folder meanwhile; a process is killed between two operations in there."""
+        """Block operations below the folder within the context; a process killed meanwhile ends between two of them."""
         with self._orders.open("r+b") as file:
             fcntl.lockf(file, fcntl.LOCK_EX)
             yield file
 
     def run(self, module: str, *arguments: str, seconds: float = PATIENCE) -> Recording:
-        """Run a module in a process of its own, and return what it did; see the module's text for what is raised."""
+        """Run a module in a process of its own, and return what it did; raises as described at the top of this file."""
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
@@ -138,15 +138,15 @@ class Recorder:
         return recording
 
     def recording(self, *, status: int = 0, output: str = "") -> Recording:
-        """Return what happened until now; the process may be running.
+        """Return what has happened until now; the process may be running.
 
-        Raises NotNotedError if anything else happened. The caller looks at `never_met`.
+        Raises NotNotedError if anything happened that was not noted. The caller has to check `never_met`.
         """
         with self.still():
             return self._read(status, output)
 
     def met(self) -> list[Met]:
-        """Return what faults have happened to until now; the process may be running."""
+        """Return the operations that have met a fault until now; the process may be running."""
         with self.still():
             log = self._log.read_bytes()
         return [
@@ -194,7 +194,7 @@ class Recorder:
         return recording
 
     def _compare(self, recording: Recording) -> None:
-        """Do all of it again, and look whether the same lies in the folder."""
+        """Check that applying all operations again leads to what is in the folder. Raises NotNotedError."""
         files = Files(recording.before)
         for operation in recording.operations:
             files.apply(operation)
@@ -207,7 +207,7 @@ class Recorder:
 
 
 def _parse(log: bytes) -> Iterator[tuple[str, int, int, Operation]]:
-    """Give each entry: kind, number, extra, and all else as an operation."""
+    """Yield each entry of a log: kind, number, extra, and everything together as an operation."""
     at = 0
     while at < len(log):
         size, kind, number, inode, offset, extra, *rest = HEAD.unpack_from(log, at)
@@ -232,7 +232,7 @@ def _parse(log: bytes) -> Iterator[tuple[str, int, int, Operation]]:
 
 
 def _paths(folder: Path, log_folder: Path) -> dict[str, str]:
-    """Return what a process needs to know."""
+    """Return the environment variables that tell a process the recorder's paths."""
     return {
         "LIANKE_DISK_FOLDER": str(folder),
         "LIANKE_DISK_LOG": str(log_folder / LOG),
@@ -241,19 +241,19 @@ def _paths(folder: Path, log_folder: Path) -> dict[str, str]:
 
 
 def preloaded() -> str:
-    """Return what LD_PRELOAD must be for a process, or those that are forked from it, to be watched."""
+    """Return the value of LD_PRELOAD with which a process, or processes forked from it, can be watched."""
     return " ".join([str(build.library()), *os.environ.get("LD_PRELOAD", "").split()])
 
 
 def watch(folder: Path, log_folder: Path) -> None:
-    """Have this process watched from now on, and those that it starts, by the recorder of these two folders."""
+    """Let the recorder of these two folders watch this process, and those that it starts, from now on."""
     paths = _paths(folder, log_folder)
     os.environ.update(paths)
     ctypes.CDLL(None).lianke_disk_watch(*(os.fsencode(path) for path in paths.values()))
 
 
 def mark(text: str) -> None:
-    """Note a sentence, in a process that is watched; elsewhere do nothing."""
+    """Add a text to the recorder's log; does nothing in a process that is not watched."""
     say = getattr(ctypes.CDLL(None), "lianke_disk_mark", None)
     if say is not None:
         say(text.encode())

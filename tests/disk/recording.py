@@ -1,4 +1,4 @@
-"""What is said of a folder: what was there, what was done to it, and what went wrong on order."""
+"""The recording of a folder: what was in it, what was done to it, and which ordered faults happened."""
 
 from dataclasses import dataclass, field
 import struct
@@ -21,7 +21,7 @@ type FaultKind = Literal[
     "full", "read_only", "slow", "fsync_fails", "write_fails", "dies_before", "dies_after"
 ]
 
-# As in noting.h.
+# The order is that of noting.h.
 KINDS: Final = (
     *("open", "create", "write", "truncate", "sync", "mkdir", "rmdir", "unlink", "rename", "link"),
     *("chmod", "mark", "met", "unseen"),
@@ -36,12 +36,12 @@ HEAD: Final = struct.Struct("2I4q6i")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What was done to a file, or tried: `error` is the system's number, 0 if it was done."""
+    """An operation on a file, done or attempted: `error` is the system's error number, 0 if it was done."""
 
-    # From 1; a refused fsync has one as well, other refusals have none.
+    # Counted from 1. A refused fsync has a number as well, other refused operations have none.
     number: int
     kind: Kind
-    # Below the folder, as the file was called then; "" is the folder itself. Of a link, the old name.
+    # The path below the folder at that time; "" is the folder itself. For a link, the old name.
     path: str
     # The new name of a rename or a link.
     target: str = ""
@@ -49,7 +49,7 @@ class Operation:
     # Where a write begins, or the length after a truncation.
     offset: int = 0
     data: bytes = field(default=b"", repr=False)
-    # Of a new file or folder, or after a chmod; of a rename, the flags.
+    # The mode of a new file or folder, or after a chmod; for a rename, its flags.
     mode: int = 0
     error: int = 0
     process: int = 0
@@ -58,7 +58,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """What the process said after the operation of that number, and before the next."""
+    """A text that the process noted after the operation with this number and before the next one."""
 
     number: int
     text: str
@@ -68,27 +68,28 @@ class Mark:
 class Fault:
     """What goes wrong.
 
-    `full`: `room` more bytes, then no new file, folder or longer file (`copies`: nothing written at all, as where
-    a file system copies on write); renaming and deleting go on. `read_only`: no change and no fsync. `slow`: each
-    write and fsync takes `milliseconds`. `fsync_fails`, `write_fails`: EIO. `dies_before`, `dies_after`:
-    SIGKILL at the operation of number `at`, counted from when the fault is ordered.
+    `full`: there is room for `room` more bytes, then no file or folder can be created and no file can grow (`copies`:
+    nothing can be written at all, as on a file system that copies on write); renaming and deleting still work.
+    `read_only`: no change and no fsync works. `slow`: each write and fsync takes `milliseconds`. `fsync_fails`,
+    `write_fails`: EIO. `dies_before`, `dies_after`: SIGKILL at operation number `at`, counted from when the fault is
+    ordered.
     """
 
     kind: FaultKind
-    # The first that goes wrong, of those operations that the fault concerns.
+    # Number of the first operation that goes wrong, among those that the fault concerns.
     at: int = 1
-    # After so many it is over; 0: it stays.
+    # Number of operations that go wrong; 0: all that follow.
     times: int = 0
     room: int = 0
     copies: bool = False
     milliseconds: int = 0
-    # A pattern of the paths that it concerns ("*-wal", "documents/*"); empty: all.
+    # A pattern of the paths that the fault concerns ("*-wal", "documents/*"); empty: all paths.
     only: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
-    """A fault that happened to an operation: after how many, to what kind, at which path, with which error."""
+    """A fault that happened: after which operation, to what kind of operation, at which path, with which error."""
 
     fault: Fault
     number: int
@@ -99,7 +100,7 @@ class Met:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A file or folder (`data` None) that was there before."""
+    """A file, or a folder if `data` is None, that existed before the recording."""
 
     path: str
     inode: int
@@ -107,11 +108,11 @@ class Found:
 
 
 class NotNotedError(AssertionError):
-    """Something happened to the folder that the log does not tell."""
+    """Something happened to the folder that is not in the log."""
 
 
 class NeverMetError(AssertionError):
-    """A fault was ordered and happened to nothing."""
+    """An ordered fault never happened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,6 @@ class Recording:
     marks: tuple[Mark, ...]
     met: tuple[Met, ...]
     never_met: tuple[Fault, ...]
-    # Of `Recorder.run`: the process's end (minus the signal), and what it printed.
+    # Only of `Recorder.run`: the return code of the process (for a signal, its negative number), and its output.
     status: int = 0
     output: str = ""

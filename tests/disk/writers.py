@@ -1,6 +1,6 @@
 """Processes that write, for the tests of the recorder: python -m tests.disk.writers NAME FOLDER [ARGUMENT…].
 
-Each says what it counts as kept (`mark`), and the safe ones are right.
+Each process marks what it regards as kept on disk; only the safe ones are right about it.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ import threading
 
 from .recorder import mark, watch
 
-# As the ledger is opened.
+# Pragmas with which the ledger is opened.
 SAFE = ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=64")
 FILE = "settings.json"
 
 
 def content(number: int) -> bytes:
-    """Return what a file holds at its nth version: several sectors, each telling the version."""
+    """Return a file's content in version `number`: several sectors, each of which shows the version."""
     return f"{number:08}".encode() * 200
 
 
@@ -35,7 +35,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def replace(folder: Path, *omitted: str) -> None:
-    """Write a file anew, three times: beside it, flushed, renamed, its folder flushed; or without one of these."""
+    """Replace a file three times: write a new one, flush it, rename it, flush its folder; skip the `omitted` steps."""
     inner = folder / "kept"
     inner.mkdir()
     if "parent" not in omitted:
@@ -57,7 +57,7 @@ def replace(folder: Path, *omitted: str) -> None:
 
 
 def connect(path: Path, *changes: str) -> sqlite3.Connection:
-    """Open a database as the ledger does, but for some pragmas."""
+    """Open a database as the ledger does, except that the pragmas in `changes` differ."""
     database = sqlite3.connect(path, isolation_level=None)
     for pragma in (*SAFE, *changes):
         database.execute(f"PRAGMA {pragma}").fetchall()
@@ -73,7 +73,7 @@ def ledger(folder: Path, rows: str, *changes: str) -> None:
 
 
 def insert(database: sqlite3.Connection, number: int) -> None:
-    """Commit one row; the file grows and the log is started anew now and then."""
+    """Commit one row; now and then this makes the file grow and the log begin anew."""
     database.execute("BEGIN EXCLUSIVE")
     database.execute("INSERT INTO jobs (record) VALUES (?)", (f"{number:04}" * 500,))
     database.execute("COMMIT")
@@ -81,7 +81,7 @@ def insert(database: sqlite3.Connection, number: int) -> None:
 
 
 def stubborn_ledger(folder: Path, first: str, last: str) -> None:
-    """Add rows to a ledger, each until the disk takes it; what was refused is told."""
+    """Add rows to a ledger, each in as many attempts as the disk needs to accept it; refusals are marked."""
     mark(f"kept {int(first) - 1}")
     with closing(connect(folder / "ledger.db")) as database:
         for number in range(int(first), int(last) + 1):
@@ -96,13 +96,13 @@ def stubborn_ledger(folder: Path, first: str, last: str) -> None:
 
 
 def say(line: str) -> None:
-    """Tell the test, at once."""
+    """Send the test a line, at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def refused(folder: Path) -> None:
-    """Try one of each on a folder with an `old` file, an `open` one and an `empty` folder; tell what is refused."""
+    """Try each kind of operation in a folder with the files `old` and `open` and a folder `empty`; mark refusals."""
     fd = os.open(folder / "open", os.O_RDWR)
     say("ready")
     sys.stdin.readline()
@@ -130,7 +130,7 @@ def refused(folder: Path) -> None:
 
 
 def obedient(folder: Path) -> None:
-    """Write a file for each line of input, and tell whether that was allowed."""
+    """Write a file for each line of input, and answer whether that worked."""
     say("ready")
     for line in sys.stdin:
         answer = "written"
@@ -190,7 +190,7 @@ def all_sorts(folder: Path) -> None:
 
 
 def threads(folder: Path) -> None:
-    """Write from several threads, into files of their own and into one of all."""
+    """Write from several threads, each into a file of its own and all into a shared file."""
 
     def write(name: str) -> None:
         with (folder / "all").open("ab", buffering=0) as shared:
@@ -209,7 +209,7 @@ def threads(folder: Path) -> None:
 
 
 def forked(folder: Path, log: str) -> None:
-    """Write unwatched, then in a forked process that is watched, and in one that this starts."""
+    """Write without being watched, then in a forked process that is watched, and in a process started by that."""
     (folder.parent / "elsewhere").write_bytes(b"of no concern")
     if os.fork() == 0:
         watch(folder, Path(log))
@@ -222,7 +222,7 @@ def forked(folder: Path, log: str) -> None:
 
 
 def unseen(folder: Path, how: str) -> None:
-    """Write past what can be noted."""
+    """Write in a way that the recorder cannot note."""
     (folder / "file").write_bytes(bytes(4096))
     match how:
         case "mmap":

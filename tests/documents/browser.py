@@ -1,6 +1,6 @@
-"""One Chromium that prints pages for as long as somebody writes their paths to standard input, a line each.
+"""A process with one Chromium that prints web pages as PDF; each line of standard input is the path of a page.
 
-The PDF is put beside the page, and its path is the answer. `draw` runs this as a process of its own.
+The PDF is written beside the page, and its path is the answer. `draw` starts this process.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import sys
 
 from playwright.async_api import async_playwright
 
-# No network at all.
+# With these options, Chromium has no network at all.
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -37,7 +37,7 @@ def draw(html: str, folder: Path) -> bytes:
         process.stdin.flush()
         answer = process.stdout.readline().strip()
     except BaseException:
-        # The time of a test was up: the late answer would be taken for that to the next page.
+        # The test has run out of time. The late answer would be taken for that to the next page.
         process.kill()
         _process.cache_clear()
         raise
@@ -47,7 +47,7 @@ def draw(html: str, folder: Path) -> bytes:
 
 @cache
 def _process() -> subprocess.Popen[str]:
-    """Return the process of this test run, which starts it."""
+    """Return the process with Chromium, which the first call of a test run starts."""
     process = subprocess.Popen(
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
@@ -65,7 +65,7 @@ def _process() -> subprocess.Popen[str]:
 
 
 async def serve() -> None:
-    """Print pages until nobody asks any more."""
+    """Print pages until standard input ends."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=OPTIONS

@@ -26,7 +26,7 @@ async def fetched(
     context: Context | None = None,
     **data: Any,
 ) -> Document:
-    """Take what a call names as far as to its document; `data` is what else the call says."""
+    """Return the document that is made from the source a call names; `data` has the call's other fields."""
     (source,) = Source.all_in({kind.value: value, **data})
     async with spool.scope():
         document = await async_get_document(
@@ -66,7 +66,7 @@ def worker(hass: HomeAssistant) -> PdfWorker:
 
 @pytest.fixture
 def media(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """Make a media folder that may be read."""
+    """Make a media folder that Home Assistant may read."""
     folder = tmp_path / "media"
     folder.mkdir()
     hass.config.media_dirs = {"local": str(folder)}
@@ -75,10 +75,10 @@ def media(hass: HomeAssistant, tmp_path: Path) -> Path:
 
 
 def site_without_pdfium(folder: Path) -> Path:
-    """Return a new folder with Pillow for the PDF process, in which PDFium does not run."""
+    """Make a folder of packages for the PDF process, with Pillow and with a PDFium that does not run."""
     (folder / "pypdfium2").mkdir(parents=True)
     (folder / "pypdfium2" / "__init__.py").write_text("raise OSError('no libpdfium.so')")
-    # The last one measures the process in the full form.
+    # The full form of the tests measures the coverage of the process, too.
     for name in ("PIL", "pillow.libs", "coverage"):
         (folder / name).symlink_to(Path(Image.__file__).parents[1] / name)
     return folder

@@ -1,4 +1,4 @@
-"""PDF files made to crash, hang or eat memory, each of a few MB at most, and PDF files with large pictures."""
+"""PDF files of a few MB at most that cause crashes, hangs or high memory use, and PDF files with large pictures."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ def stream(entries: str, data: bytes) -> bytes:
 
 
 def deflated(size: int) -> bytes:
-    """Return a little that becomes so many zeros."""
+    """Return a small piece of compressed data that inflates to this many zeros."""
     packer = zlib.compressobj(1)
     zeros = bytes(2**20)
     return b"".join(packer.compress(zeros) for _ in range(size // 2**20)) + packer.flush()
@@ -47,7 +47,7 @@ def huge_picture(path: Path) -> Path:
 
 
 def huge_content(path: Path) -> Path:
-    """Write a PDF whose page is more than half a gigabyte of text when it is read."""
+    """Write a PDF whose page content inflates to more than half a gigabyte."""
     return write_pdf(path, *PAGE, stream("/Filter /FlateDecode", deflated(600 * 2**20)), b"<< >>")
 
 
@@ -68,7 +68,7 @@ def chain(length: int, entry: str) -> list[bytes]:
 
 
 def many_pages(path: Path) -> Path:
-    """Write a PDF of a hundred thousand pages that are nearly nothing."""
+    """Write a PDF of a hundred thousand nearly empty pages."""
     kids = " ".join(f"{number} 0 R" for number in range(3, 100_003))
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << >> >>"
     tree = f"<< /Type /Pages /Count 100000 /Kids [{kids}] >>".encode()
@@ -85,7 +85,7 @@ def deep_tree(path: Path) -> Path:
 
 
 def tree_in_a_circle(path: Path) -> Path:
-    """Write a PDF with a page and a branch that is its own."""
+    """Write a PDF whose page tree contains a page and the tree itself."""
     tree = b"<< /Type /Pages /Count 2 /Kids [3 0 R 2 0 R] >>"
     return write_pdf(path, PAGE[0], tree, PAGE[2], b"<< >>", b"<< >>")
 
@@ -97,14 +97,14 @@ def long_chain(path: Path) -> Path:
 
 
 def deep_brackets(path: Path) -> Path:
-    """Write a PDF with a page in whose resources lists are in lists."""
+    """Write a PDF of a page whose resources have a hundred thousand nested lists."""
     nested = b"[" * 100_000 + b"]" * 100_000
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << /A %b >> >>" % nested
     return write_pdf(path, *PAGE[:2], page)
 
 
 def huge_object_stream(path: Path) -> Path:
-    """Write a PDF of some kB whose objects are in a stream of more than half a gigabyte."""
+    """Write a PDF of some kB whose objects are in a stream that inflates to more than half a gigabyte."""
     packed = stream("/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode", deflated(600 * 2**20))
     table = b"".join(
         bytes([kind]) + place.to_bytes(4) + b"\0"
@@ -125,7 +125,7 @@ def bomb() -> bytes:
     # After a full flush nothing refers to what came before: the same piece can be repeated.
     piece = inner.compress(bytes(2**20)) + inner.flush(zlib.Z_FULL_FLUSH)
     size = 2000 * 2**20
-    checksum = (size % 65521 << 16 | 1).to_bytes(4)  # Adler-32 of so many zeros
+    checksum = (size % 65521 << 16 | 1).to_bytes(4)  # Adler-32 of this many zeros
     packed = b"\x78\xda" + 2000 * piece + inner.flush() + checksum
     return (
         b"%PDF-1.5\n"
@@ -138,7 +138,7 @@ def bomb() -> bytes:
 
 
 def tree_of_itself(levels: int) -> bytes:
-    """Return a small PDF in whose page tree each node has the next one twice."""
+    """Return a small PDF in whose page tree each node has the next node twice as its child."""
     out = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
     for number in range(2, 2 + levels):
         kids = f"{number + 1} 0 R " * 2
@@ -148,7 +148,7 @@ def tree_of_itself(levels: int) -> bytes:
 
 
 def pictures(path: Path, pages: int, each: int) -> Path:
-    """Write a PDF of pages with a picture of their own, of so many bytes that cannot be compressed."""
+    """Write a PDF whose pages each have their own picture of `each` bytes, which cannot be compressed."""
     kids = " ".join(f"{4 + 3 * number} 0 R" for number in range(pages))
     objects = [
         PAGE[0],

@@ -1,7 +1,7 @@
-"""Judge sheets by the eyes of another program: poppler draws a page, and the sheet on which it was laid out.
+"""Judge sheets with another program: poppler draws a page, and the sheet on which the page was laid out.
 
-What lies in the page's place on the sheet is compared with the page, block by block. The worst block counts:
-a mean would hide a value that is missing.
+The page's place on the sheet is compared with the page, block by block. The worst block counts: a mean would hide that
+a number on the page is missing.
 """
 
 from pathlib import Path
@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# Pixels of the longer side of a page: 150 an inch on A4.
+# Pixels of the longer side of a page: 150 dpi on A4.
 SIDE = 1754
-# Pixels; a digit of 9 points is some 8 pixels wide.
+# Pixels of a block's side; a digit of 9 points is about 8 pixels wide.
 BLOCK = 8
-# Of 255. Two drawings of the same page differ by less than a quarter of it, by a digit of 9 points more.
+# Maximum difference of a block, of 255. Two drawings of the same page differ by less than a quarter of this, drawings
+# with another digit of 9 points by more than this.
 WORST = 40
-# Pixels at the edges of a page that are not compared, as they are mixed with what lies beside it.
+# Pixels at the edges of a page that are not compared, because they are mixed with what is beside the page.
 EDGE = 2
+# Maximum seconds for drawing a page.
 SECONDS = 60
 
 
@@ -28,7 +30,7 @@ type Blocks = NDArray[np.int16]
 
 
 class Place(NamedTuple):
-    """Where a page lies on a sheet, in points from the upper left corner, turned by quarters counter-clockwise."""
+    """A page's place on a sheet, in points from the upper left corner; `turns` are quarter turns counter-clockwise."""
 
     left: float
     top: float
@@ -38,7 +40,7 @@ class Place(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """How much the worst block differs, of 255, and where it is, in percent from the upper left corner."""
+    """The difference of the worst block, of 255, and its place in percent from the upper left corner."""
 
     worst: int
     x: int
@@ -46,7 +48,7 @@ class Verdict(NamedTuple):
 
     @property
     def is_same(self) -> bool:
-        """Whether nobody would tell the two apart."""
+        """Whether nobody would see a difference."""
         return self.worst <= WORST
 
 
@@ -69,17 +71,17 @@ def drawn(path: Path, page: int, *options: str) -> Image.Image:
 def judge(
     wanted: Image.Image, sheets: Path, sheet: int, place: Place, block: int = BLOCK
 ) -> Verdict:
-    """Compare a page, as it is drawn, with what is seen in its place on a sheet."""
-    # The sheet is drawn so large that the page on it has as many pixels as the other one.
+    """Compare the drawing of a page with its place on a sheet."""
+    # The sheet is drawn so large that the page on it has as many pixels as `wanted`.
     dpi = (wanted.height if place.turns % 2 else wanted.width) / place.width * 72
     left, top = place.left * dpi / 72, place.top * dpi / 72
     width, height = wanted.size[::-1] if place.turns % 2 else wanted.size
-    # A pixel more or less may come of rounding; a place of another shape is a mistake of the caller.
+    # Rounding may make a difference of a pixel; a place of another shape is a mistake of the caller.
     assert abs(place.height * dpi / 72 - height) < 3, "the page has another shape"
     corner = ("-x", str(int(left)), "-y", str(int(top)))
     part = ("-W", str(width + 1), "-H", str(height + 1))
     found = drawn(sheets, sheet, "-r", f"{dpi:.4f}", *corner, *part)
-    # Where the page begins within a pixel is made up for by sampling between pixels.
+    # The page may begin within a pixel, so the drawing is sampled between pixels.
     x, y = left % 1, top % 1
     found = found.crop((0, 0, width + 1, height + 1)).resize(
         (width, height), Image.Resampling.BILINEAR, (x, y, width + x, height + y)
@@ -93,7 +95,7 @@ def compare(wanted: Image.Image, found: Image.Image, block: int = BLOCK) -> Verd
     blocks = _blocks(wanted, block, 0, 0)
     differences = np.abs(blocks - _blocks(found, block, 0, 0))
     if differences.max() > WORST:
-        # A line may lie on one pixel or on the next: each block is compared with those around its place, too.
+        # A line may be drawn a pixel further on, so each block is also compared with blocks that are moved by a pixel.
         moved = [_blocks(found, block, x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)]
         differences = np.min([np.abs(blocks - others) for others in moved], axis=0)
     differences = differences.max(axis=2)
@@ -106,8 +108,8 @@ def compare(wanted: Image.Image, found: Image.Image, block: int = BLOCK) -> Verd
 
 
 def _blocks(image: Image.Image, block: int, x: int, y: int) -> Blocks:
-    """Return the mean colours of the blocks of a picture that is moved by some pixels."""
-    # What is left over at the end makes no block; it is white in nearly all pages.
+    """Return the mean colors of a picture's blocks, all moved by some pixels."""
+    # Pixels left over at the right and the bottom are not compared; they are white on nearly all pages.
     columns, rows = ((length - 2 * EDGE) // block for length in image.size)
     left, top = EDGE + x, EDGE + y
     inner = image.crop((left, top, left + columns * block, top + rows * block))

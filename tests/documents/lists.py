@@ -1,4 +1,4 @@
-"""Short lists and notes as households write them, in eight languages, for what tells old encodings apart."""
+"""Short lists and notes as households write them, in seven languages, to test how old encodings are told apart."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,15 +6,14 @@ import random
 import re
 from typing import Final
 
-# What stands on the lists, below the name of its language.
+# Words on the lists; in the file, they follow the name of their language.
 WORDS: Final = {
     language: words.split()
     for language, words in re.findall(
         r"\[(.+)\]\n([^\[]+)", Path(__file__).with_name("words.txt").read_text("utf-8")
     )
 }
-# What stands in the notes. Only the first half of each was looked at while the encodings were weighed; the second
-# half judges them.
+# Words in the notes. Every other word was used to choose the weights of the encodings; the other half tests the result.
 _NOTES: Final = {
     kind: [item.replace("_", " ") for item in items.split()]
     for kind, items in re.findall(
@@ -50,7 +49,7 @@ _UNITS: Final = {
 
 
 def lists(language: str, count: int, seed: int) -> Iterator[str]:
-    """Yield so many lists of one to twelve things, each with at least one letter beyond ASCII."""
+    """Yield `count` lists of one to twelve things, each list with at least one non-ASCII character."""
     choice = random.Random(f"{language} {seed}")
     while count:
         things = choice.sample(WORDS[language], choice.choice((1, 2, 3, 3, 4, 5, 6, 8, 12)))
@@ -72,7 +71,7 @@ def lists(language: str, count: int, seed: int) -> Iterator[str]:
 
 
 def notes(language: str, kind: str, count: int, half: int) -> Iterator[str]:
-    """Yield so many notes of one kind from one half of the words, each with at least one letter beyond ASCII."""
+    """Yield `count` notes of one kind from one half of the words, each note with at least one non-ASCII character."""
     choice = random.Random(f"{language} {kind} {half}")
     words = {
         key: _NOTES[f"{language} {key}"][half::2] for key in _KEYS if f"{language} {key}" in _NOTES

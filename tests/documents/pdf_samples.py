@@ -17,14 +17,14 @@ class Pdf:
     """A PDF file that is being written."""
 
     def __init__(self, *, catalog: str = "", tree: str = "") -> None:
-        """Begin with the catalog, object 1, and the page tree, object 2, which get these entries, too."""
+        """Begin with the catalog (object 1) and the page tree (object 2), to which these entries are added."""
         self.catalog = catalog
         self.tree = tree
         self._objects: list[bytes] = []
         self._pages: list[int] = []
 
     def add(self, entries: str, stream: str | bytes | None = None) -> int:
-        """Add an object: a dictionary's entries, with a stream or without. Return its number."""
+        """Add an object: a dictionary with these entries, with or without a stream. Return its number."""
         text = f"<< {entries} >>".encode("latin-1")
         if stream is not None:
             data = stream.encode("latin-1") if isinstance(stream, str) else stream
@@ -36,7 +36,7 @@ class Pdf:
     def form(
         self, content: str, entries: str = f"/Resources << {FONTS} >>", box: str = "0 0 595 842"
     ) -> int:
-        """Add a form, something that can be drawn."""
+        """Add a form XObject, which pages can draw; return its number."""
         return self.add(f"/Type /XObject /Subtype /Form /BBox [{box}] {entries}", content)
 
     def page(
@@ -47,7 +47,7 @@ class Pdf:
         resources: str | None = "",
         annotations: Iterable[str] = (),
     ) -> int:
-        """Add a page; `resources` besides the font, None for no resources of its own."""
+        """Add a page; `resources` are those other than the font, None for a page without resources of its own."""
         parts = [content] if isinstance(content, str) else list(content)
         numbers = [self.add("", part) for part in parts]
         contents = " ".join(f"{number} 0 R" for number in numbers)
@@ -86,7 +86,7 @@ class Pdf:
 
 
 def one_page(content: str = LETTER, entries: str = A4, **more: Any) -> Callable[[], bytes]:
-    """Return what writes a file of one page."""
+    """Return a function that makes a file of one page."""
 
     def write() -> bytes:
         made = Pdf()
@@ -103,7 +103,7 @@ def in_form(content: str) -> bytes:
     return made.data()
 
 
-# What depends on the colour that an empty page begins with: black, in one component.
+# Content that depends on the color with which every page begins: black, in one component.
 INITIAL = "0.9 sc 100 300 200 100 re f 0.5 SC 4 w 100 300 200 100 re S 0 sc 320 300 20 100 re f\n"
 QUARTZ = f"""q Q q 0 0 595 842 re W n 0.97 sc 0 0 595 842 re f Q
 q 1 0 0 1 0 0 cm 0.8 sc 60 200 475 60 re f 0 sc {LETTER} Q q 1 sc 80 210 40 40 re f Q"""
@@ -117,7 +117,7 @@ def stamped(
     flag: int = 4,
     content: str = LETTER,
 ) -> Callable[[], bytes]:
-    """Return what writes a page with a red seal, an annotation with an appearance."""
+    """Return a function that makes a page with a red seal, which is an annotation with an appearance."""
 
     def write() -> bytes:
         made = Pdf(tree=tree)
@@ -139,7 +139,7 @@ def stamped(
 
 
 def noted(*annotations: str) -> Callable[[], bytes]:
-    """Return what writes a page with annotations that have no appearance."""
+    """Return a function that makes a page with annotations that have no appearance."""
 
     def write() -> bytes:
         made = Pdf(catalog=f"/AcroForm << /Fields [] /DA (/F 12 Tf 0 g) /DR << {FONTS} >> >>")
@@ -150,7 +150,7 @@ def noted(*annotations: str) -> Callable[[], bytes]:
 
 
 def filled(*fields: str, need: bool = True, parent: str = "") -> Callable[[], bytes]:
-    """Return what writes a form whose fields have values and no appearance."""
+    """Return a function that makes a form whose fields have values and no appearance."""
 
     def write() -> bytes:
         made = Pdf()
@@ -200,7 +200,7 @@ PLAIN = "0 0 1 rg 100 300 300 80 re f"
 def layered(
     state: str, content: str = f"/OC /One BDC {SECRET} EMC /OC /Two BDC {PLAIN} EMC", more: str = ""
 ) -> Callable[[], bytes]:
-    """Return what writes a page with two layers, objects 3 and 4, red and blue; `state` says which is shown."""
+    """Return a function that makes a page with a red layer (object 3) and a blue one (4); `state` can hide them."""
 
     def write() -> bytes:
         made = Pdf(catalog=f"/OCProperties << /OCGs [3 0 R 4 0 R] /D << {state} >> >>")
@@ -217,9 +217,9 @@ def layered(
 def annotated(
     state: str, layer: str, kind: str = "/Subtype /Stamp", group: str = ""
 ) -> Callable[[], bytes]:
-    """Return what writes a page with a red annotation on a layer and a blue one on none.
+    """Return a function that makes a page with a red annotation on a layer and a blue annotation on no layer.
 
-    Objects 3 and 4 are layers, 5 is what decides by both.
+    Objects 3 and 4 are layers; object 5 (OCMD) depends on both.
     """
 
     def write() -> bytes:
@@ -262,7 +262,7 @@ def mixed() -> bytes:
 
 
 def below_a_branch() -> bytes:
-    """Return a file whose page has its box, font and rotation of the branch of the tree above it."""
+    """Return a file whose page inherits box, font and rotation from the branch of the page tree above it."""
     made = Pdf()
     content = made.add("", LETTER)
     branch = content + 2
@@ -278,7 +278,7 @@ def below_a_branch() -> bytes:
 def drawn_with(
     resources: dict[str, tuple[str, str]], content: str, entries: str = ""
 ) -> Callable[[], bytes]:
-    """Return what writes a page that draws with things: a kind of resource, its entries and its stream by name."""
+    """Return a function that makes a page with resources, by name: kind and entries in one text, and the stream."""
 
     def write() -> bytes:
         made = Pdf()
@@ -314,7 +314,7 @@ FIELD = "/FT /Tx /T (a) /Rect [100 400 300 420] /DA (/F 12 Tf 0 g)"
 
 SAMPLES: dict[str, Callable[[], bytes]] = {
     "plain": one_page(),
-    # The colour that a page begins with.
+    # The color with which a page begins.
     "initial color": one_page(LETTER + INITIAL),
     "initial color, macOS": one_page(QUARTZ),
     "initial color in a form": lambda: in_form(INITIAL),
@@ -402,7 +402,7 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "field on a hidden layer": annotated(
         "/OFF [3 0 R]", "3 0 R", "/Subtype /Widget /FT /Tx /T (a)"
     ),
-    # What is transparent, patterns, pictures.
+    # Transparency, patterns and pictures.
     "transparent": drawn_with(
         {"G": ("ExtGState /ca 0.4 /CA 0.4", "")}, f"/G gs {SECRET} {PLAIN}", GROUP
     ),

@@ -1,4 +1,4 @@
-"""Raster files to print, PWG and URF, written here the plainest way or as compactly as they can be."""
+"""Raster files for printing (PWG and URF), written as compactly as their formats allow."""
 
 from collections.abc import Iterable
 import struct
@@ -35,7 +35,7 @@ def pack_row(row: bytes, step: int) -> bytes:
 
 
 def pack_rows(rows: Iterable[bytes], step: int) -> bytes:
-    """Return a page's rows encoded, equal ones together."""
+    """Return a page's rows encoded; equal rows that follow each other are encoded once."""
     out = bytearray()
     last: bytes | None = None
     count = 0
@@ -50,7 +50,7 @@ def pack_rows(rows: Iterable[bytes], step: int) -> bytes:
 
 
 def pwg_header(width: int, height: int, step: int = RGB, dpi: int = 300, **other: int) -> bytes:
-    """Return the header of a PWG page; `other` are numbers to put elsewhere, by their place."""
+    """Return the header of a PWG page; `other` are further numbers by their offset, as in `at_392=61`."""
     head = bytearray(1796)
     head[:9] = b"PwgRaster"
     struct.pack_into(">II", head, 276, dpi, dpi)

@@ -22,15 +22,15 @@ def picture(kind: str, size: tuple[int, int] = (40, 30), mode: str = "RGB", **sa
 
 
 def empty_webp(width: int, height: int) -> bytes:
-    """Return a clear WebP picture of any size in pixels, in 36 bytes."""
-    # Lossless: sizes less one in 14 bits each, transparency, then codes of no length at all.
+    """Return a transparent WebP picture of any size in pixels, in 36 bytes."""
+    # Lossless: width and height minus one in 14 bits each, a bit for transparency, then codes of length zero.
     size = (width - 1) | (height - 1) << 14 | 1 << 28
     content = b"\x2f" + size.to_bytes(4, "little") + bytes.fromhex("0710fd8f020622a2ff0100")
     return b"RIFF\x1c\0\0\0WEBPVP8L\x0f\0\0\0" + content
 
 
 def tiff(frames: int) -> bytes:
-    """Return a TIFF file with so many pages."""
+    """Return a TIFF file with this many pages."""
     first, *others = [Image.new("1", (8, 8)) for _ in range(frames)]
     out = BytesIO()
     first.save(out, "TIFF", save_all=True, append_images=others)
@@ -47,9 +47,9 @@ def zipped(*names: str) -> bytes:
 
 
 def zip64(data: bytes, *, reported: int) -> bytes:
-    """Return a zip file with a second record of its end, so that the first one's size is void.
+    """Return a zip file with a ZIP64 record of its end, which makes the size in the usual record void.
 
-    `reported` is what the first one says of the bytes of the directory.
+    `reported` is the directory's size in bytes according to the usual record.
     """
     end = data.rfind(b"PK\5\6")
     count, size, start = struct.unpack("<HLL", data[end + 10 : end + 20])
@@ -60,7 +60,7 @@ def zip64(data: bytes, *, reported: int) -> bytes:
 
 
 def ole(*streams: str, within: str = "") -> bytes:
-    """Return an old Office file with these streams at its root, and one in a folder below."""
+    """Return an old Office file with these streams at its root, and the stream `within` in a folder below."""
     header = bytearray(512)
     header[:8] = bytes.fromhex("d0cf11e0a1b11ae1")
     header[30:32] = (9).to_bytes(2, "little")

@@ -23,8 +23,8 @@ async def bind(
 ) -> dict[str, Any]:
     """Bind a box and return its config entry, once it is loaded.
 
-    photo is the picture of its QR code, or qr_text the link in it; account is the entry id of a box of the same
-    account, in place of server and api_key. Raises HassError when a step does not lead on.
+    `photo` is a picture of the box's QR code; `qr_text`, used instead, is the link in the code. `account` is the entry
+    id of a box of the same account, used instead of `api_key`. Raises HassError if a step is refused.
     """
     sticker: dict[str, str] = {}
     if photo is not None:
@@ -54,9 +54,9 @@ async def bind(
 async def bind_first(
     hass: RealHomeAssistant, cloud: SimulatorProcess
 ) -> tuple[dict[str, Any], bool]:
-    """Bind the first box; return its entry, and whether that was by the picture of its QR code.
+    """Bind the first box; return its entry, and whether it was bound by a picture of its QR code.
 
-    Where the machine lacks the library that reads pictures, the link in the code has to do.
+    If the machine lacks the library that reads QR codes, the link in the code is used.
     """
     if await asyncio.to_thread(find_library, "zbar") is None:
         entry = await bind(hass, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
@@ -67,7 +67,7 @@ async def bind_first(
 
 
 async def wait_loaded(hass: RealHomeAssistant, entry_id: str) -> None:
-    """Return once the entry is loaded; HassError if it is not within 30 s."""
+    """Wait until the entry is loaded. Raises HassError after 30 s."""
 
     def loaded(entry: dict[str, Any] | None) -> bool:
         return entry is not None and entry["state"] == "loaded"
@@ -77,7 +77,7 @@ async def wait_loaded(hass: RealHomeAssistant, entry_id: str) -> None:
 
 
 async def printer_device(hass: RealHomeAssistant, device_id: str, name: str) -> dict[str, Any]:
-    """Return the device of the box's printer of that name; HassError if there is none."""
+    """Return the device of the box's printer with this name. Raises HassError if there is none."""
     for device in await hass.devices():
         names = {device["name"], device["name_by_user"]}
         if name in names and any(
@@ -89,7 +89,7 @@ async def printer_device(hass: RealHomeAssistant, device_id: str, name: str) -> 
 
 
 async def entity_of(hass: RealHomeAssistant, device: dict[str, Any], domain: str, key: str) -> str:
-    """Return the entity id of a device's entity by domain and translation key; HassError if there is none."""
+    """Return the id of a device's entity by domain and translation key. Raises HassError if there is none."""
     for entity in await hass.entities():
         if (
             entity["device_id"] == device["id"]
@@ -110,7 +110,7 @@ def written_entry(hass: RealHomeAssistant, entry_id: str) -> dict[str, Any] | No
 
 
 async def wait_written(hass: RealHomeAssistant, entry_id: str, option: str) -> None:
-    """Return once an entry with an option is on disk: Home Assistant writes it a little later."""
+    """Wait until an entry is on disk with an option; Home Assistant writes entries with a delay. Raises HassError."""
 
     async def written() -> dict[str, Any] | None:
         return await asyncio.to_thread(written_entry, hass, entry_id)
@@ -123,7 +123,7 @@ async def wait_written(hass: RealHomeAssistant, entry_id: str, option: str) -> N
 
 
 async def announce_changes(hass: RealHomeAssistant, cloud: SimulatorProcess, entry_id: str) -> None:
-    """Have the cloud push what changes at the first box's account, so that nobody waits for a poll."""
+    """Have the cloud push changes of the first box's account, so that no test waits for a poll."""
 
     def read() -> str | None:
         entry = written_entry(hass, entry_id)

@@ -15,7 +15,7 @@ from tests.e2e.hass import RealHomeAssistant
 
 from .stage import BROWSER_OPTIONS, PATIENCE, Stage, change_options
 
-# Six times faster than life: long enough for a person, or a test, to see each state.
+# Six times faster than real time, which is still slow enough for a person or a test to see each state.
 SPEED = 6.0
 CONFIGURATION = """\
 input_boolean:
@@ -55,7 +55,7 @@ def _sockets() -> Generator[None]:
 async def shared_stage(
     chromium: str, _sockets: None, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stage]:
-    """Give the stage of all tests, with the first box bound."""
+    """Provide the stage that all tests share, with the first box bound."""
     expect.set_options(timeout=PATIENCE * 1000)
     folder = tmp_path_factory.mktemp("card")
     home = RealHomeAssistant(folder / "config", extra=CONFIGURATION)
@@ -65,7 +65,7 @@ async def shared_stage(
         (components / source.name).symlink_to(source, target_is_directory=True)
     async with SimulatorProcess(folder / "printed", speed=SPEED) as cloud, home:
         entry = await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
-        # All tests together print more than a household in an hour.
+        # All tests together print more in an hour than a household does.
         await change_options(home, entry["entry_id"], "settings", max_jobs_per_hour=900)
         await announce_changes(home, cloud, entry["entry_id"])
         await cloud.post("variants", {"callbacks": "each_state"})
@@ -93,14 +93,14 @@ async def shared_stage(
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def stage(shared_stage: Stage) -> Stage:
-    """Give the shared stage once it is at rest, in whichever order the tests come."""
+    """Provide the shared stage once it is at rest, so that the order of the tests does not matter."""
     await shared_stage.come_to_rest()
     return shared_stage
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Return where the README's pictures go: to .github/images if they are to be taken anew."""
+    """Return the folder for the README's pictures: .github/images if LIANKE_PICTURES is set."""
     if not os.environ.get("LIANKE_PICTURES"):
         return tmp_path
     folder = Path(__file__).parents[3] / ".github" / "images"

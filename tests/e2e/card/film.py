@@ -1,4 +1,4 @@
-"""A moving picture out of single ones: the card from the drop to the paper."""
+"""An animated picture of the card, from dropping a file to the printed paper, made of single pictures."""
 
 from io import BytesIO
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 import pypdfium2
 
-WIDTH = 840  # pixels of the moving picture
+WIDTH = 840  # pixels of the animated picture
 SLIDES = 5  # steps in which the paper comes out
 EXERCISES = [
     (7, 8),
@@ -48,14 +48,14 @@ def _first_page(path: Path, width: int) -> Image.Image:
 
 
 class Film:
-    """Frames with the time that each one is shown."""
+    """Frames, with the time for which each is shown."""
 
     def __init__(self) -> None:
         """Begin without a frame."""
         self._frames: list[tuple[Image.Image, int]] = []
 
     def add(self, picture: bytes, milliseconds: int) -> None:
-        """Add a picture (PNG)."""
+        """Add a picture (PNG) that is shown for this time."""
         frame = Image.open(BytesIO(picture)).convert("RGB")
         height = frame.height * WIDTH // frame.width
         self._frames.append((frame.resize((WIDTH, height), Image.Resampling.LANCZOS), milliseconds))

@@ -1,10 +1,10 @@
-"""The marks of tests that share a stage; apart from it, since the benchmarks use that without pytest."""
+"""The marks of tests that share a stage; not in stage.py, because the benchmarks use that module without pytest."""
 
 import pytest
 
 
 def on_stage(group: str = "card") -> list[pytest.MarkDecorator]:
-    """Return the marks of tests that share a stage; those of a group run in one process."""
+    """Return the marks of tests that share a stage; all tests of a group run in one process."""
     return [
         pytest.mark.browser,
         pytest.mark.e2e,

@@ -1,7 +1,7 @@
-"""Has actions of the integration refuse what they are told to, in place of their handlers.
+"""Makes actions of the integration refuse calls for a given reason, instead of running their handlers.
 
-Most refusals cannot be provoked in one test; all the way from the handler to the screen is as it is. Laid into the
-configuration of the Home Assistant that the tests of the card share.
+Most refusals cannot be provoked in a single test. Everything from the handler to the screen is the real code. The tests
+of the card link this component into the configuration of the Home Assistant that they share.
 """
 
 from typing import Any
@@ -18,12 +18,12 @@ from custom_components.lianke.printing import handlers
 from custom_components.lianke.scanner.actions import SCAN_ACTIONS
 
 DOMAIN = "lianke_refusals"
-# Refusals that have no key.
+# Refusals without a translation key of ours.
 OTHERS = {"unauthorized": Unauthorized(), "untranslated": HomeAssistantError("The dog ate it")}
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the command that says what is refused."""
+    """Wrap the actions, and register the command that chooses what they refuse."""
     refused: dict[str, Exception] = {}
 
     def refusing(action: handlers.Action) -> handlers.Action:
@@ -47,7 +47,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     )
     @callback
     def ws_refuse(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
-        """Have calls of an action refused for a reason from now on; None ends that."""
+        """Refuse all calls of an action for the reason `key` from now on; None ends that."""
         refused.pop(msg["action"], None)
         if key := msg["key"]:
             refused[msg["action"]] = OTHERS.get(key) or ServiceValidationError(
