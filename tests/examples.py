@@ -1,4 +1,4 @@
-"""How many examples a property is tried with."""
+"""The number of examples with which a property is tested."""
 
 import os
 
@@ -7,5 +7,5 @@ TIMES = int(os.environ.get("LIANKE_FULL") or 0)
 
 
 def examples(number: int) -> int:
-    """In the full form all of `number`, otherwise a tenth, but at least 30."""
+    """Return the number of examples to try: `number` in the full form, otherwise a tenth of it, but at least 30."""
     return number * TIMES or max(number // 10, 30)

@@ -45,7 +45,7 @@ type Upload = Callable[[bytes, str], Awaitable[str]]
 
 
 def make_media(hass: HomeAssistant, folder: Path) -> Path:
-    """Make a media folder that may be read, with a PDF of three pages."""
+    """Make a media folder that Home Assistant may read, with a PDF of three pages."""
     folder.mkdir()
     hass.config.media_dirs = {"local": str(folder)}
     hass.config.allowlist_external_dirs = {str(folder)}
@@ -117,14 +117,14 @@ async def print_one(hass: HomeAssistant, **data: Any) -> dict[str, Any]:
 
 
 async def came_out(simulator: Simulator, count: int = 1) -> list[PrintedJob]:
-    """Wait until so many documents have come out; there must not be more."""
+    """Wait until this many documents have come out, and return them; there must not be more."""
     await until(lambda: len(simulator.printed) >= count)
     assert len(simulator.printed) == count
     return simulator.printed
 
 
 def sent(simulator: Simulator) -> int:
-    """How many jobs and previews the cloud was sent."""
+    """Return the number of jobs and previews that the cloud has received."""
     return simulator.cloud.count("POST /print/job")
 
 
@@ -154,7 +154,7 @@ class House:
 
     @property
     def sent(self) -> int:
-        """How many jobs and previews the cloud was sent."""
+        """Number of jobs and previews that the cloud has received."""
         return sent(self.simulator)
 
     @property
@@ -209,7 +209,7 @@ class House:
         return await print_one(self.hass, **data)
 
     async def came_out(self, count: int = 1) -> list[PrintedJob]:
-        """Wait until so many documents have come out; there must not be more."""
+        """Wait until this many documents have come out, and return them; there must not be more."""
         return await came_out(self.simulator, count)
 
 
@@ -245,7 +245,7 @@ async def uploader(hass_client: ClientSessionGenerator) -> Upload:
 
 
 def without_shares(entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lift the limits of look-ups for each user: a table of test cases would exceed them."""
+    """Lift the limits on the look-ups of users: a table of test cases would exceed them."""
     monkeypatch.setattr(account, "USER_BURST", 10**6)
     data_of(entry).account._all_users = account._TokenBucket(10**6)
 

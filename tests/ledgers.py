@@ -1,4 +1,4 @@
-"""Reads the ledger's file from outside, and makes its disk refuse."""
+"""Reads the ledger's file from outside, and makes its disk refuse changes."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -35,7 +35,7 @@ _FILES = (DATABASE_NAME, f"{DATABASE_NAME}-wal")
 
 
 def rows(root: Path, kind: str, box: str | None = None) -> list[dict[str, Any]]:
-    """Read a ledger's records of a kind, oldest first, of one box or all; blocks."""
+    """Read a ledger's records of a kind, oldest first, of one box or of all boxes; blocks."""
     return [json.loads(text) for text in texts(root, kind, box)]
 
 
@@ -44,12 +44,12 @@ def texts(root: Path, kind: str, box: str | None = None) -> list[str]:
 
 
 def ids(root: Path, kind: str) -> list[str]:
-    """Ids of the records of a kind, oldest first; blocks."""
+    """Return the ids of the records of a kind, oldest first; blocks."""
     return [record_id for of, _, record_id, _ in _found(root) if of == kind]
 
 
 def _found(root: Path) -> list[tuple[str, str, str, str]]:
-    """Read a copy of the file as it is at one moment, as after a power cut: no second process may open it."""
+    """Read a copy of the files as they are at one moment, as after a power cut: nobody else may open the originals."""
     for _ in range(MOST):
         with TemporaryDirectory() as folder, suppress(sqlite3.DatabaseError, FileNotFoundError):
             before = look(root)
@@ -74,7 +74,7 @@ def stored(hass: HomeAssistant, entry: ConfigEntry, job_id: str) -> dict[str, An
 
 
 async def keep(hass: HomeAssistant, entry: ConfigEntry, *jobs: Job) -> None:
-    """Write jobs as they are, old or new; their box need not be loaded."""
+    """Write jobs to the ledger as they are, new or known ones; their box need not be loaded."""
     table, data = Table(JOB_KIND, entry.entry_id), getattr(entry, "runtime_data", None)
 
     def put(view: View) -> None:
@@ -99,7 +99,7 @@ def rewrite(root: Path, box: str, record: dict[str, Any]) -> None:
 
 @contextmanager
 def refusing(hass: HomeAssistant) -> Iterator[None]:
-    """Make SQLite refuse every change, as on a disk that has become read-only; at least one must be refused."""
+    """Make SQLite refuse every change, as on a disk that has become read-only; at least one change must be refused."""
     db = hass.data[DATA_LEDGER]._file._db
     assert db is not None
     write, refused = LedgerFile.write, Event()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import time
 from unittest.mock import patch
 
-# The longest a single step of the event loop may take, in seconds of processor time.
+# Maximum seconds of processor time for a single step of the event loop.
 MAX_HOLD = 0.1
 
 
@@ -20,7 +20,7 @@ class Hold:
 
 @contextmanager
 def measured_hold() -> Iterator[Hold]:
-    """Find the callback that holds the event loop longest, in processor time: a busy machine does not count."""
+    """Find the callback that holds the event loop longest, in processor time, which a busy machine does not change."""
     hold = Hold()
     run = asyncio.Handle._run
 

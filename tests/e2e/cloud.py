@@ -26,7 +26,7 @@ from .hass import ROOT
 
 START_TIMEOUT = 30.0  # seconds
 STOP_TIMEOUT = 10.0  # seconds
-# The simulator where nobody looks at what HTML became: a Chromium for each job takes two seconds.
+# The simulator without Chromium, for tests that do not look at printed HTML: Chromium takes two seconds per job.
 UNSEEN = ("tests.simulator", "--chromium=")
 
 
@@ -35,7 +35,7 @@ class CloudError(Exception):
 
 
 class SimulatorProcess:
-    """One simulator: its process, what it says of itself at the start, and its admin interface."""
+    """One simulator: its process, the address and keys that it prints at its start, and its admin interface."""
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class SimulatorProcess:
         scenario: str = "default",
         module: Sequence[str] = ("tests.simulator",),
     ) -> None:
-        """Prepare a simulator that prints into the folder out; port 0 takes any free one.
+        """Prepare a simulator that prints into the folder out; port 0 takes any free port.
 
-        speed: how many times faster than life it prints. scenario: its cast of boxes and printers. module: what runs,
-        with arguments of its own before the simulator's.
+        speed: how many times faster than real time it prints. scenario: its cast of boxes and printers. module: the
+        module to run, followed by arguments of its own, which come before the simulator's.
         """
         self.out = out
         self.url = ""
@@ -65,7 +65,7 @@ class SimulatorProcess:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Start and read what it says of itself; raises CloudError."""
+        """Start the simulator and read its address and keys. Raises CloudError."""
         await asyncio.to_thread(self.out.mkdir, parents=True, exist_ok=True)
         options = ["--port", str(self._port), "--out", str(self.out), "--scenario", self._scenario]
         self._process = await asyncio.create_subprocess_exec(
@@ -92,7 +92,7 @@ class SimulatorProcess:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """End it."""
+        """End the simulator."""
         if self._session is not None:
             await self._session.close()
         await self._end()
@@ -116,7 +116,7 @@ class SimulatorProcess:
         return f"{self.url.removesuffix('/api')}/_sim/"
 
     async def request(self, method: str, path: str, data: Any = None) -> Any:
-        """Return the answer of a call below /_sim/; raises CloudError when it is refused."""
+        """Return the answer to a call below /_sim/. Raises CloudError if the call is refused."""
         assert self._session is not None
         async with self._session.request(method, f"{self.admin_url}{path}", json=data) as response:
             if response.status >= 400:
@@ -144,9 +144,9 @@ class SimulatorProcess:
         return bytes(await self.get(f"qr/{device_id or self.device_id}.png"))
 
     async def change_box(self, device_id: str, **changes: Any) -> None:
-        """Put a box offline, say."""
+        """Change a box: put it offline, for example."""
         await self.post(f"boxes/{device_id}", changes)
 
     async def change_printer(self, device_id: str, printer: int | str, **changes: Any) -> None:
-        """Empty a printer's paper, say; printer is its USB port, its address or its row id."""
+        """Change a printer: take its paper out, for example; printer is its USB port, its address or its row id."""
         await self.post(f"boxes/{device_id}/printers/{printer}", changes)

@@ -1,7 +1,6 @@
 """A real Home Assistant in a process of its own, driven over its HTTP and WebSocket API.
 
-Plain asyncio and aiohttp: the demo, the kill test and the browser tests all use it, and nothing here
-needs pytest. In short::
+This module needs only asyncio and aiohttp, not pytest: the demo uses it as well as tests do. In short::
 
     async with RealHomeAssistant(tmp_path / "config") as hass:          # free port, 127.0.0.1, onboarded
         file_id = await hass.upload(Path("sticker.png"))
@@ -13,9 +12,9 @@ needs pytest. In short::
         await hass.start()                                              # same port, user and token
         assert not hass.problems("lianke")
 
-The interpreter is that of the environment variable ``LIANKE_HASS``, else the running one; it must have
+The interpreter is the one that the environment variable ``LIANKE_HASS`` names, otherwise the running one. It must have
 ``homeassistant`` and ``home-assistant-frontend``. Several instances may run side by side: each has its own port and its
-own temporary folder (``file_upload`` clears a fixed name in the temporary folder when it starts).
+own temporary folder (when ``file_upload`` starts, it clears a folder with a fixed name in the temporary folder).
 """
 
 import asyncio
@@ -35,8 +34,8 @@ from typing import Any, Self
 import aiohttp
 
 ROOT = Path(__file__).resolve().parents[2]
-PORTS = range(20_000, 32_000)  # below those that systems give to connections
-START_TIMEOUT = 180.0  # seconds; a first start compiles every module and lays the database
+PORTS = range(20_000, 32_000)  # below the ports that systems assign to connections
+START_TIMEOUT = 180.0  # seconds; a first start compiles every module and creates the database
 STOP_TIMEOUT = 60.0  # seconds; Home Assistant's own shutdown stages take at most this long
 REQUEST_TIMEOUT = 60.0  # seconds
 _LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(?:[+-]\d\d:\d\d)? [A-Z]+ ")
@@ -72,10 +71,10 @@ class HassError(Exception):
 
 
 class Subscription:
-    """Messages of one WebSocket subscription, in the order they came."""
+    """Messages of one WebSocket subscription, in the order in which they arrive."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, number: int) -> None:
-        """Read messages with the id number from the socket."""
+        """Read the messages whose id is `number` from the socket."""
         self._socket = socket
         self._number = number
 
@@ -110,12 +109,12 @@ class RealHomeAssistant:
         extra: str = "",
         allowed_urls: Sequence[str] = (),
     ) -> None:
-        """Prepare an instance that keeps all it writes below config.
+        """Prepare an instance that writes all its files below config.
 
-        port: None takes a free one, which is then kept over restarts. host: the address to listen on.
-        levels: log levels by logger, besides ``custom_components.lianke: debug``. extra: YAML added to
+        port: None takes a free port, which stays the same over restarts. host: the address to listen on.
+        levels: log levels by logger, in addition to ``custom_components.lianke: debug``. extra: YAML added to
         configuration.yaml. allowed_urls: addresses in the local network that may be fetched. ``documents`` below config
-        is the one folder that is on the allow-list, and the only media folder.
+        is the only folder on the allow-list, and the only media folder.
         """
         self.config = config.resolve()
         self.host = host
@@ -137,7 +136,7 @@ class RealHomeAssistant:
         self._refresh: dict[str, Any] = {}
 
     async def __aenter__(self) -> Self:
-        """Start and onboard."""
+        """Start the instance and onboard."""
         try:
             await self.start()
             await self.onboard()
@@ -148,7 +147,7 @@ class RealHomeAssistant:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop, whatever happened."""
+        """Stop the instance."""
         try:
             await self.stop()
         finally:
@@ -168,11 +167,11 @@ class RealHomeAssistant:
     # Process
 
     def write_configuration(self) -> None:
-        """Lay out the configuration folder; what is there already and not named below stays.
+        """Write the files of the configuration folder; files that are not named below stay as they are.
 
-        The port goes into the storage of ``http`` in the shape of its first version, which every release migrates into
-        a confirmed setting: in configuration.yaml it would be on trial and be taken back after some minutes. Onboarding
-        starts with the two steps done that would set up integrations that ask hosts outside.
+        The port goes into the storage of ``http`` in the format of its first version, which every release migrates into
+        a confirmed setting. In configuration.yaml it would be on trial and be reverted after some minutes. Two steps of
+        the onboarding are marked as done, because they would set up integrations that contact hosts outside.
         """
         for folder in (self.documents, self.config / "tmp", self.config / ".storage"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -202,7 +201,7 @@ class RealHomeAssistant:
             path.write_text(json.dumps(document), encoding="utf-8")
 
     def _listen_here(self) -> None:
-        """Have a Home Assistant that ran before at another address listen at this one."""
+        """Make a Home Assistant that listened at another address before listen at this one."""
         wanted = {"server_host": [self.host], "server_port": self.port}
         path = self.config / ".storage" / "http"
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -215,7 +214,7 @@ class RealHomeAssistant:
             path.write_text(json.dumps(document), encoding="utf-8")
 
     def change_entries(self, domain: str, **data: Any) -> None:
-        """Change the data of an integration's entries, before a start; there may be none yet."""
+        """Change the data of an integration's config entries on disk, before a start; there may be none yet."""
         path = self.config / ".storage" / "core.config_entries"
         if not path.exists():
             return
@@ -226,9 +225,9 @@ class RealHomeAssistant:
         path.write_text(json.dumps(document), encoding="utf-8")
 
     async def start(self, timeout: float = START_TIMEOUT) -> None:
-        """Start the process and wait until it answers and, once there is a token, runs.
+        """Start the process and wait until it answers or, if there is a token, until it has finished starting.
 
-        Raises HassError when it ends or takes longer than timeout seconds; the message holds the end of its log.
+        Raises HassError if it ends or takes longer than timeout seconds; the message has the end of its log.
         """
         if self.process is not None and self.process.returncode is None:
             raise HassError("It runs already")
@@ -265,7 +264,7 @@ class RealHomeAssistant:
         await self.wait_running(timeout)
 
     async def _is_up(self) -> bool:
-        """Tell whether the instance answers (without a token) or has finished starting (with one)."""
+        """Return whether the instance answers (without a token) or has finished starting (with a token)."""
         assert self._session is not None
         try:
             if not self.token:
@@ -278,7 +277,7 @@ class RealHomeAssistant:
             return False
 
     async def wait_running(self, timeout: float = START_TIMEOUT) -> None:
-        """Wait until it answers and, with a token, has finished starting; raises HassError after timeout seconds."""
+        """Wait until it answers or, with a token, has finished starting. Raises HassError after timeout seconds."""
         try:
             async with asyncio.timeout(timeout):
                 while not await self._is_up():
@@ -293,7 +292,7 @@ class RealHomeAssistant:
             ) from None
 
     async def stop(self, timeout: float = STOP_TIMEOUT) -> int | None:
-        """End the process in order and return its exit code; HassError if it had to be killed after timeout seconds."""
+        """Shut the process down, return its exit code. Raises HassError if it had to be killed after timeout seconds."""
         if self.process is None or self.process.returncode is not None:
             return self.returncode
         self.process.terminate()
@@ -319,17 +318,17 @@ class RealHomeAssistant:
         await self.process.wait()
 
     async def restart(self, timeout: float = START_TIMEOUT) -> None:
-        """Stop in order and start again."""
+        """Shut the process down and start another."""
         await self.stop()
         await self.start(timeout)
 
     def attach(self) -> None:
-        """Talk to one that another process runs in the same folder."""
+        """Connect to the instance that another process runs in the same folder."""
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT))
         self._load_access()
 
     async def close(self) -> None:
-        """Close the HTTP session; the process is left as it is."""
+        """Close the HTTP session; the process may go on."""
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -337,7 +336,7 @@ class RealHomeAssistant:
     # Users
 
     async def onboard(self) -> None:
-        """Make the owner and a long-lived token, or take up what an earlier run made; then wait until all runs.
+        """Create the owner and a long-lived token, or load those of an earlier run; then wait until the start is done.
 
         The token survives kills: this returns only once Home Assistant has it on disk.
         """
@@ -395,7 +394,7 @@ class RealHomeAssistant:
             raise HassError("Home Assistant did not write the new token to disk") from None
 
     def _load_access(self) -> None:
-        """Take up token, user and password of an earlier run in the same folder."""
+        """Load token, user and password of an earlier run in the same folder."""
         access = json.loads(self._secrets.read_text(encoding="utf-8"))
         self.token = access["token"]
         self.user = access["user"]
@@ -422,7 +421,7 @@ class RealHomeAssistant:
     async def raw(
         self, method: str, path: str, **arguments: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Give the bare response of an authorized request; arguments go to aiohttp."""
+        """Provide the raw response to an authorized request; arguments go to aiohttp."""
         if self._session is None:
             raise HassError("Not started")
         headers = {**arguments.pop("headers", {})}
@@ -434,7 +433,7 @@ class RealHomeAssistant:
             yield response
 
     async def request(self, method: str, path: str, **arguments: Any) -> Any:
-        """Return the JSON (else the text) of an authorized request; HassError on HTTP 400 and above."""
+        """Return the JSON, or otherwise the text, that answers an authorized request. Raises HassError (HTTP 400+)."""
         async with self.raw(method, path, **arguments) as response:
             if response.status >= 400:
                 raise HassError(
@@ -457,7 +456,7 @@ class RealHomeAssistant:
         return await self.request("DELETE", path)
 
     async def upload(self, content: Path | bytes, name: str | None = None) -> str:
-        """Upload a file as the browser does and return its file id, good for one use."""
+        """Upload a file as the browser does and return its file id, which is valid for one use."""
         data = await asyncio.to_thread(content.read_bytes) if isinstance(content, Path) else content
         form = aiohttp.FormData()
         form.add_field(
@@ -470,7 +469,7 @@ class RealHomeAssistant:
 
     @asynccontextmanager
     async def _websocket(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """Give an authorized WebSocket connection."""
+        """Provide an authorized WebSocket connection."""
         if self._session is None:
             raise HassError("Not started")
         async with self._session.ws_connect(
@@ -483,7 +482,7 @@ class RealHomeAssistant:
             yield connection
 
     async def command(self, kind: str, *, timeout: float = REQUEST_TIMEOUT, **fields: Any) -> Any:
-        """Send one WebSocket command and return its result; HassError when it is refused."""
+        """Send one WebSocket command and return its result. Raises HassError if it is refused."""
         async with asyncio.timeout(timeout), self._websocket() as connection:
             await connection.send_json({"id": 1, "type": kind, **fields})
             while (answer := await connection.receive_json())["type"] != "result":
@@ -494,7 +493,7 @@ class RealHomeAssistant:
 
     @asynccontextmanager
     async def subscribe(self, kind: str, **fields: Any) -> AsyncIterator[Subscription]:
-        """Give the messages of a subscription command, such as ``subscribe_events``."""
+        """Provide the messages of a subscription command, such as ``subscribe_events``."""
         async with self._websocket() as connection:
             await connection.send_json({"id": 1, "type": kind, **fields})
             answer = await connection.receive_json()
@@ -512,7 +511,7 @@ class RealHomeAssistant:
         *,
         response: bool = False,
     ) -> Any:
-        """Call an action and return its response, if asked for; HassError holds the message of a failure."""
+        """Call an action and return its response if `response`. Raises HassError with the message of a failure."""
         fields: dict[str, Any] = {
             "domain": domain,
             "service": action,
@@ -534,7 +533,7 @@ class RealHomeAssistant:
     async def wait_for_state(
         self, entity_id: str, predicate: Callable[[dict[str, Any]], bool], timeout: float = 60.0
     ) -> dict[str, Any]:
-        """Return the entity's state once the predicate accepts it; HassError after timeout seconds."""
+        """Return the entity's state once the predicate accepts it. Raises HassError after timeout seconds."""
         state = await self.poll(
             lambda: self.state(entity_id),
             lambda state: state is not None and predicate(state),
@@ -555,7 +554,7 @@ class RealHomeAssistant:
         timeout: float = 60.0,
         every: float = 0.2,
     ) -> T | None:
-        """Ask again and again and return the first answer that is accepted; None after timeout seconds."""
+        """Ask repeatedly and return the first answer that is accepted; None after timeout seconds."""
         try:
             async with asyncio.timeout(timeout):
                 while not accept(answer := await ask()):
@@ -614,7 +613,7 @@ class RealHomeAssistant:
     # Logs
 
     def log(self) -> str:
-        """Return all that every start so far has logged."""
+        """Return the log of all starts so far."""
         return (
             self.console.read_text(encoding="utf-8", errors="replace")
             if self.console.exists()
@@ -624,7 +623,8 @@ class RealHomeAssistant:
     def problems(self, about: str = "") -> list[str]:
         """Return the logged warnings and errors, tracebacks included.
 
-        about leaves only those whose first line names it or whose traceback leads through that custom integration.
+        With about, only those whose first line contains it, or whose traceback passes through the custom integration
+        of that name.
         """
         records: list[list[str]] = []
         for line in self.log().splitlines():
@@ -637,7 +637,7 @@ class RealHomeAssistant:
             for first, *rest in records
             if _BAD_LINE.match(first)
             and _NOT_TESTED not in first
-            # The interpreter, which Home Assistant's own tasks name, may lie in a folder of that name.
+            # Home Assistant's own tasks name the interpreter, which may be in a folder of that name.
             and (
                 about in first.replace(sys.base_prefix, "")
                 or any(f"custom_components/{about}/" in line for line in rest)
@@ -653,11 +653,11 @@ class RealHomeAssistant:
         shutil.rmtree(self.config, ignore_errors=True)
 
 
-_NOT_TESTED = "which has not been tested by Home Assistant"  # said of every custom integration
+_NOT_TESTED = "which has not been tested by Home Assistant"  # logged for every custom integration
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on at 127.0.0.1, and that no connection is given meanwhile."""
+    """Return a port of 127.0.0.1 on which nothing listens, and which the system assigns to no connection."""
     while True:
         port = PORTS.start + secrets.randbelow(len(PORTS))
         with socket.socket() as probe, suppress(OSError):

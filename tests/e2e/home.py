@@ -1,6 +1,6 @@
 """The home that the demo shows: things to print, an automation and a dashboard.
 
-It holds everything that the manual's examples name, so that they can be pasted as they are.
+It has everything that the manual's examples name, so that the examples can be pasted as they are.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from .cloud import SimulatorProcess
 from .hass import HassError, RealHomeAssistant
 
 PRINTER = "Kyocera MA2000w GX"  # the simulated laser printer in the box's first USB port
-INKJET = "EPSON L3250 Series (网络)"  # has ink that runs low
+INKJET = "EPSON L3250 Series (网络)"  # the simulated printer whose ink runs low
 LABELS = "Gprinter GP-1324D"
 DOCUMENT_PAGES = 3
 DASHBOARD = "lianke-demo"
@@ -28,7 +28,7 @@ BUTTON = "input_button.print_the_document"
 AUTOMATION = "lianke_demo"
 CALENDAR = "calendar.family"
 CAMERA = "camera.front_door"
-# A smart plug and a door's contact, for the examples that switch the printer on or watch the door.
+# It has a smart plug and a door contact, for the examples that switch the printer on or watch the door.
 CONFIGURATION = """\
 input_button:
 history:
@@ -104,9 +104,9 @@ TEXTS: dict[str, dict[str, Any]] = {
 
 
 async def furnish(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:
-    """Add what can be printed, an automation and a dashboard for the first box.
+    """Add things to print, an automation and a dashboard for the first box.
 
-    What is there already is written anew.
+    Files, the automation and the dashboard are written anew if they exist.
     """
     texts = TEXTS[hass.language]
     document = hass.documents / "demo.pdf"
@@ -116,7 +116,7 @@ async def furnish(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:
     for name, color in (("front.jpg", "#3d6b8e"), ("back.jpg", "#8e6b3d")):
         _draw_card(hass.documents / name, color)
     if not await hass.command("input_button/list"):
-        # The name makes the entity id, which the automation refers to; the dashboard shows its own text.
+        # The entity id, which the automation refers to, is made from this name; the dashboard shows its own text.
         await hass.command("input_button/create", name="Print the document", icon="mdi:printer")
     printer = await printer_device(hass, cloud.device_id, PRINTER)
     await hass.post(
@@ -133,11 +133,11 @@ def cloud_page(hass: RealHomeAssistant, cloud: SimulatorProcess) -> str:
 
 
 async def point_to_cloud(hass: RealHomeAssistant, cloud: SimulatorProcess) -> None:
-    """Have the dashboard link to where the simulated cloud is now; all else stays as its user has it."""
+    """Make the dashboard link to the present address of the simulated cloud; change nothing else in it."""
     try:
         text = json.dumps(await hass.command("lovelace/config", url_path=DASHBOARD))
     except HassError:
-        # Somebody has deleted it.
+        # Somebody has deleted the dashboard.
         return
     now = re.sub(r"\(https?://[^()\s]+/_sim/[^()\s]*\)", f"({cloud_page(hass, cloud)})", text)
     if now != text:
@@ -163,7 +163,7 @@ async def print_samples(hass: RealHomeAssistant, cloud: SimulatorProcess) -> Non
 
 
 async def _add_sources(hass: RealHomeAssistant) -> None:
-    """Add a list, a calendar and a camera with something in each."""
+    """Add a list, a calendar and a camera, none of them empty."""
     texts = TEXTS[hass.language]
     picture = hass.documents / "front-door.jpg"
     _draw_door(picture)
@@ -180,7 +180,7 @@ async def _add_sources(hass: RealHomeAssistant) -> None:
             await hass.submit(flow, answers)
     for item in texts["items"]:
         await hass.call("shopping_list", "add_item", {"name": item})
-    # Every day, so that there is something to print today whenever that is.
+    # The dinner is on every day, so that there is something to print on any day.
     today = datetime.now(ZoneInfo(hass.time_zone)).date()
     dinner = {
         "summary": texts["dinner"],
@@ -195,7 +195,7 @@ async def _add_sources(hass: RealHomeAssistant) -> None:
 
 
 async def _open_to_assistants(hass: RealHomeAssistant, printer: dict[str, Any]) -> None:
-    """Have assistants connect over MCP, and expose to them a printer and all that can be printed."""
+    """Let assistants connect over MCP, and expose a printer and everything that can be printed to them."""
     if not await hass.entries("mcp_server"):
         await hass.submit(await hass.start_flow("mcp_server"), {})
     exposed = [
@@ -225,7 +225,7 @@ def _draw_door(path: Path) -> None:
 
 
 def _draw_card(path: Path, color: str) -> None:
-    """Draw one side of a card of the shape of an ID card."""
+    """Draw one side of a card with the shape of an ID card."""
     picture = Image.new("RGB", (856, 540), color)
     draw = ImageDraw.Draw(picture)
     draw.rounded_rectangle((60, 60, 320, 400), 20, fill="#f4efe6")
@@ -241,7 +241,7 @@ async def _entity(
     *,
     called: str | None = None,
 ) -> str:
-    """Return the only entity of an integration, under an id and with a name of its own where they are given."""
+    """Return the id of an integration's only entity; first change its id and its name if these are given."""
     found = next(one["entity_id"] for one in await hass.entities() if one["platform"] == platform)
     changes: dict[str, Any] = {} if entity_id in (None, found) else {"new_entity_id": entity_id}
     if called is not None:
@@ -252,7 +252,7 @@ async def _entity(
 
 
 async def _automation(hass: RealHomeAssistant) -> str:
-    """Return the entity of the automation, which is there a moment after it was written."""
+    """Return the automation's entity id; the entity appears a moment after the automation was saved."""
     async with asyncio.timeout(60):
         while True:
             for one in await hass.entities():
@@ -337,6 +337,6 @@ async def _add_dashboard(
 
 
 async def _entities(hass: RealHomeAssistant, printer: dict[str, Any]) -> list[str]:
-    """Return the entities that say most of the printer."""
+    """Return the entities that say the most about the printer."""
     reported = ("status", "jobs_waiting", "pages_printed")
     return [await entity_of(hass, printer, "sensor", key) for key in reported]

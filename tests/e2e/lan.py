@@ -21,10 +21,10 @@ from .home import PRINTER
 
 
 async def offer(home: RealHomeAssistant, entry_id: str) -> str:
-    """Switch the laser printer on in the options, as a user does; return its address."""
+    """Offer the laser printer to the home network in the options, as a user does; return its address."""
     flow = await home.start_options(entry_id)
     flow = await home.submit_options(flow, {"next_step_id": "lan_printers"})
-    # Where there are scanners, they have a field of their own.
+    # If there are scanners, the form has another field for them.
     field = next(one for one in flow["data_schema"] if one["name"] == "lan_printers")
     choices = field["selector"]["select"]["options"]
     key = next(choice["value"] for choice in choices if choice["label"] == PRINTER)

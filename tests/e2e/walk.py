@@ -1,4 +1,4 @@
-"""The whole walk, proved through Home Assistant's own interfaces: bind, poll, print, fail, bind another box."""
+"""A walk through the integration, over Home Assistant's own interfaces: bind, poll, print, fail, bind another box."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from .hass import RealHomeAssistant, Subscription
 from .home import BUTTON, DOCUMENT_PAGES, PRINTER, furnish
 
 USB_PORT = 1  # where the simulated printer is plugged in
-# What the steps have found out, for the terminal.
+# Texts for the terminal about what the steps have found out.
 FACTS: dict[str, dict[str, str]] = {
     "en": {
         "picture": "Box {box} is bound from the picture of its QR code",
@@ -42,7 +42,7 @@ JOB_TIMEOUT = 90.0  # seconds
 
 
 class WalkError(Exception):
-    """A step of the walk ended otherwise than it should."""
+    """A step of the walk did not end as it should."""
 
 
 def ensure(fact: object, otherwise: str) -> None:
@@ -52,7 +52,7 @@ def ensure(fact: object, otherwise: str) -> None:
 
 
 class Walk:
-    """The steps, in order; each prints one line and raises at the first thing that is not as it should be."""
+    """The steps, in order; each prints one line, or raises at the first thing that is not as it should be."""
 
     def __init__(
         self, hass: RealHomeAssistant, cloud: SimulatorProcess, tell: Callable[[str], None]
@@ -71,7 +71,7 @@ class Walk:
         for step in (
             self.bind_from_picture,
             self.look_at_entities,
-            # First, since polling slows down once a callback has come.
+            # This print comes first because polling slows down once a callback has arrived.
             self.settle_by_polling,
             self.print_by_automation,
             self.report_a_failure,
@@ -115,7 +115,7 @@ class Walk:
         )
 
     async def settle_by_polling(self) -> str:
-        """Let no callback come."""
+        """Print without a callback, so that only polling can find out the end of the job."""
         await self._cloud.post("variants", {"callbacks": "never"})
         before = len(await self._cloud.get("deliveries"))
         event = await self._print(make_pdf(2, "Polled"), "polled.pdf")
@@ -156,7 +156,7 @@ class Walk:
         return self._facts["automation"].format(pages=event["pages"])
 
     async def report_a_failure(self) -> str:
-        """Let the cloud say SUCCESS with code 503, which is a failure."""
+        """Let the cloud report SUCCESS with code 503, which is a failure."""
         planned = {"outcomes": [{"code": 503, "state": "SUCCESS", "prints": "none"}]}
         await self._cloud.post(
             f"boxes/{self._cloud.device_id}/printers/{USB_PORT}/outcomes", planned
@@ -190,7 +190,7 @@ class Walk:
         return self._facts["second"].format(box=other["device_id"])
 
     async def read_the_log(self) -> str:
-        """Look for warnings and errors of the integration, and for a cloud that was asked too often."""
+        """Check that the integration has logged no warning or error, and that the cloud got not too many requests."""
         problems = self._hass.problems(DOMAIN)
         ensure(not problems, "The log has:\n" + "\n".join(problems))
         overview = await self._cloud.get("")
@@ -211,7 +211,7 @@ class Walk:
 
     @asynccontextmanager
     async def _job_events(self) -> AsyncIterator[Subscription]:
-        """Give the changes of the printer's event entity."""
+        """Provide the changes of the printer's event entity."""
         trigger = {"trigger": "state", "entity_id": self._events}
         async with self._hass.subscribe("subscribe_trigger", trigger=trigger) as events:
             yield events

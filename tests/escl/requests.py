@@ -1,4 +1,4 @@
-"""A request to scan as SANE sends it, and damaged ones."""
+"""A request to scan as SANE sends it, and damaged requests."""
 
 import random
 
@@ -19,7 +19,7 @@ SANE = f"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 def spoiled(chance: random.Random) -> bytes:
-    """Return a damaged request, perhaps with another number."""
+    """Return a damaged request, perhaps with a changed number."""
 
     def put_number(data: bytearray, at: int) -> None:
         digits = b"%d" % chance.choice((0, 1, 75, 600, 2**31, 2**64))

@@ -1,4 +1,4 @@
-"""Automations that are made of the blueprints, and what they show."""
+"""Automations made from the blueprints, and the notifications that they show."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from tests.clock import rest
 
 
 async def use(hass: HomeAssistant, name: str, **inputs: Any) -> str:
-    """Copy a blueprint, make an automation of it, and return the automation."""
+    """Copy a blueprint, make an automation from it, and return the automation's entity id."""
     await async_copy(hass, [name])
     return await automate(hass, name, **inputs)
 
 
 async def automate(hass: HomeAssistant, name: str, **inputs: Any) -> str:
-    """Make an automation of a copied blueprint and return it."""
+    """Make an automation from a copied blueprint and return its entity id."""
     for component in ("homeassistant", "conversation", "persistent_notification"):
         assert await async_setup_component(hass, component, {})
     config = {
@@ -36,19 +36,19 @@ async def automate(hass: HomeAssistant, name: str, **inputs: Any) -> str:
 
 
 async def press(hass: HomeAssistant, context: Context | None = None) -> None:
-    """Press the button."""
+    """Press the button that triggers an automation."""
     data = {ATTR_ENTITY_ID: "input_button.print"}
     await hass.services.async_call("input_button", "press", data, blocking=True, context=context)
 
 
 async def trigger(hass: HomeAssistant, automation: str) -> None:
-    """Run an automation, whatever its conditions say."""
+    """Run an automation regardless of its conditions."""
     data = {ATTR_ENTITY_ID: automation, "skip_condition": True}
     await hass.services.async_call("automation", "trigger", data, blocking=True)
     await rest(hass)
 
 
 def notices(hass: HomeAssistant) -> list[tuple[str | None, str]]:
-    """Return title and message of what is shown in the sidebar."""
+    """Return title and message of each notification in the sidebar."""
     shown = persistent_notification._async_get_or_create_notifications(hass)
     return [(one["title"], one["message"]) for one in shown.values()]

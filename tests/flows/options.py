@@ -17,7 +17,7 @@ def fields_of(result: ConfigFlowResult) -> dict[Any, Any]:
 
 
 def shown(result: ConfigFlowResult) -> dict[str, Any]:
-    """Return what a form would submit if nobody touched it."""
+    """Return what a form submits if the user changes nothing."""
     values = {}
     for marker in fields_of(result):
         if marker.description and marker.description.get("suggested_value") is not None:
@@ -28,13 +28,13 @@ def shown(result: ConfigFlowResult) -> dict[str, Any]:
 
 
 def choices(result: ConfigFlowResult, field: str) -> list[str]:
-    """Return what a field offers."""
+    """Return the choices that a field offers, as they are shown."""
     options = fields_of(result)[field].config["options"]
     return [one if isinstance(one, str) else one["label"] for one in options]
 
 
 async def go(hass: HomeAssistant, entry: MockConfigEntry, step: str) -> ConfigFlowResult:
-    """Open the options and choose from the menu."""
+    """Open the options and choose a step from the menu."""
     result = await hass.config_entries.options.async_init(entry.entry_id)
     assert result["type"] is FlowResultType.MENU
     return await hass.config_entries.options.async_configure(

@@ -1,4 +1,4 @@
-"""A server that speaks as much of Telegram's Bot API as a bot needs that takes files and answers."""
+"""A server with the part of Telegram's Bot API that a bot needs to receive files and to answer."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 TOKEN = "1234567:a-token-of-nobody"
 BOT = {"id": 1234567, "is_bot": True, "first_name": "Printer", "username": "printer_bot"}
-# What it hands over to bots at most.
+# Bytes of the largest file that Telegram hands over to a bot.
 MAX_FILE = 20_000_000
 
 
@@ -29,7 +29,7 @@ class Telegram:
     def send(
         self, user_id: int, *, chat_id: int | None = None, edited: bool = False, **content: Any
     ) -> None:
-        """Send a message of a user, in a chat of their own or a group; an edited one is the last once more."""
+        """Send a message of a user, in a private chat or in a group; `edited` sends the last message as edited."""
         last = len(self._updates)
         chat: dict[str, Any] = {"id": user_id, "type": "private"}
         if chat_id is not None:
@@ -46,11 +46,11 @@ class Telegram:
         self._news.set()
 
     def document(self, name: str, data: bytes) -> dict[str, Any]:
-        """Return what a message with a document has in it."""
+        """Return the content of a message with a document."""
         return {"document": self._keep(name, data) | {"file_name": name}}
 
     def photo(self, data: bytes) -> dict[str, Any]:
-        """Return what a message with a photo has in it: the same in several sizes, the largest last."""
+        """Return the content of a message with a photo: the same photo in several sizes, the largest last."""
         sizes = [
             self._keep(f"{side}.jpg", data) | {"width": side, "height": side} for side in (90, 800)
         ]
@@ -62,7 +62,7 @@ class Telegram:
         return {"file_id": file_id, "file_unique_id": file_id, "file_size": len(data)}
 
     async def call(self, request: web.Request) -> web.Response:
-        """Answer a method of the API."""
+        """Answer a call of one of the API's methods."""
         fields: dict[str, Any] = dict(await request.post())
         method = request.match_info["method"]
         if request.match_info["token"] != TOKEN:
@@ -115,7 +115,7 @@ def _refusal(code: int, description: str) -> web.Response:
 
 @asynccontextmanager
 async def telegram() -> AsyncGenerator[Telegram]:
-    """Serve it on this machine."""
+    """Run the server on this machine."""
     service = Telegram()
     app = web.Application()
     app.router.add_post("/bot{token:[^/]+}/{method}", service.call)

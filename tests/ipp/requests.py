@@ -1,4 +1,4 @@
-"""A request as a phone sends it, and damaged ones."""
+"""A request as a phone sends it, and damaged requests."""
 
 from datetime import UTC, datetime
 import random
@@ -58,7 +58,7 @@ def attribute(tag: int, name: bytes, value: bytes) -> bytes:
 
 
 def spoiled(chance: random.Random) -> bytes:
-    """Return a damaged message, perhaps with an attribute too many."""
+    """Return a damaged message, perhaps with an additional attribute."""
 
     def put_attribute(data: bytearray, at: int) -> None:
         tag = chance.choice([*Tag])

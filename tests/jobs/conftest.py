@@ -46,19 +46,19 @@ from tests.simulator import Simulator
 from tests.simulator.faults import Fault
 from tests.simulator.models import Box, Printer
 
-# What the simulator's endpoints are called.
+# Names of the simulator's endpoints.
 ASK = "GET /print/job"
 CANCEL = "DELETE /print/job"
 COUNT = "POST /print/file_pages"
 LIST = "POST /print/query_device_task"
 SUBMIT = "POST /print/job"
 SPEED = 500.0
-# Looks after each other at which nothing must be under way.
+# Number of looks in a row that must find nothing under way.
 CALM = 4
-# How often to look, a few milliseconds apart, whether a request has its answer, and where a fault holds one up.
+# Number of looks, a few milliseconds apart, for which a request is waited for; SHORT if a fault holds a request up.
 PATIENCE = 2000
 SHORT = 60
-# Seconds of real time.
+# Seconds: timers that are due within this time are waited for.
 MOMENT = 0.03
 
 
@@ -67,7 +67,7 @@ type Request = tuple[JobSpec, tuple[Delivery, ...]]
 
 @dataclass
 class Receiver:
-    """An account with nothing else on it, and where callbacks arrive. `url` None: it cannot be reached."""
+    """Stands for an account without other boxes, and receives callbacks; it cannot be reached if `url` is None."""
 
     url: str | None = None
     proven: bool = False
@@ -84,7 +84,7 @@ class Receiver:
 
     @property
     def fingerprint(self) -> str | None:
-        """Return the address at which callbacks have arrived, if the test says that they do."""
+        """Return the address at which callbacks have arrived; None unless the test sets `proven`."""
         return "here" if self.proven else None
 
     def stretch_interval(self, interval: float) -> float:
@@ -94,7 +94,7 @@ class Receiver:
     watch_interval = 15.0
 
     def set_watched(self, box: str, requests: int) -> None:
-        """Leave the interval as it is."""
+        """Do nothing: the interval stays as it is."""
 
     async def async_throttle(self, requests: int) -> None:
         """Never wait."""
@@ -119,7 +119,7 @@ class Taken(NamedTuple):
 
 @dataclass
 class Shop:
-    """One box with a queue that was started, and ways to wait for things."""
+    """One box with a running queue, and ways to wait for things."""
 
     hass: HomeAssistant
     sim: Simulator
@@ -146,7 +146,7 @@ class Shop:
         )
 
     def document(self, pages: int = 2, *, content: bytes | None = None) -> Document:
-        """Make a document, a PDF of so many pages or the given bytes."""
+        """Make a document: a PDF of this many pages, or the given bytes."""
         self.made += 1
         path = self.tmp_path / f"source-{self.made}.pdf"
         if content is None:
@@ -169,14 +169,14 @@ class Shop:
         )
 
     def options(self, options: PrintOptions | None = None, port: int = 1) -> ResolvedOptions:
-        """Return what the printer at a port makes of a choice, of none by default."""
+        """Return the options of a print at a port's printer, resolved from the user's choices, by default from none."""
         known = self.storage.printers[self.key(port)]
         return resolve_options(
             options or PrintOptions(), known.capabilities, known.papers, known.printer.species
         )
 
     def request(self, document: Document | None = None, **changes: Any) -> Request:
-        """Return what `async_submit` gets to print on the laser."""
+        """Return the arguments of `async_submit` for a print, on the laser by default."""
         document = document or self.document()
         port = changes.pop("port", 1)
         resolved = self.options(changes.pop("options", None), port)
@@ -214,7 +214,7 @@ class Shop:
         )
 
     async def tick(self, seconds: float) -> None:
-        """Let time pass, and everything that is due happen."""
+        """Move the clock, and wait until everything that has become due is done."""
         self.clock.tick(seconds)
         await self.settle()
 
@@ -222,27 +222,27 @@ class Shop:
         return threads_work(self.sim.cloud.executor, self.sim.cloud.renderer._executor)
 
     async def settle(self) -> None:
-        """Let what is under way come to rest, real sockets included."""
+        """Wait until nothing is under way any more, including requests over real sockets."""
         calm = looks = 0
         while calm < CALM:
             await asyncio.sleep(0.003)
             await self.hass.async_block_till_done()
             if self.threads_work() or async_get_pdf_worker(self.hass).is_busy:
-                # It has an end, however long a busy machine takes.
+                # Such work always ends, however long a busy machine takes for it.
                 calm = 0
                 continue
             looks += 1
-            # A request that is under way must not seem to take as long as the clock is moved next.
+            # Wait for requests: a request under way would seem to last as long as the next move of the clock.
             hanging = self.sim.cloud.hanging
             asked = sum(account.in_flight for account in self.sim.cloud.accounts) > hanging
             works = self.queue._scheduler._is_working
             is_busy = looks < PATIENCE and (asked or (works and (not hanging or looks < SHORT)))
-            # Nor what the cloud does in a moment, where it does nothing else again and again.
+            # Wait also for what the cloud does within MOMENT, but not forever: it may do something again and again.
             is_busy = is_busy or (looks < CALM * 5 and pauses(MOMENT))
             calm = 0 if is_busy else calm + 1
 
     async def refresh(self) -> None:
-        """Poll the box now, a moment after whatever was seen of it before."""
+        """Poll the box now, a second after anything that was seen of it before."""
         await self.tick(1)
         await self.coordinator.async_refresh()
         await self.settle()
@@ -250,7 +250,7 @@ class Shop:
     async def until(
         self, job: Job, *states: JobState, seconds: float = 600, step: float = 5
     ) -> Job:
-        """Let time pass until a job is in one of these states."""
+        """Move the clock until a job is in one of these states; return the job."""
         passed = 0.0
         while self.queue.get(job.job_id).state not in states:
             assert passed < seconds, (
@@ -259,17 +259,17 @@ class Shop:
             )
             await self.tick(step)
             passed += step
-        # What follows from that.
+        # Wait for what follows from the new state.
         await self.settle()
         return self.queue.get(job.job_id)
 
     async def switch(self, *, online: bool) -> None:
-        """Switch the box off or on, and let it be seen."""
+        """Switch the box off or on, and poll it."""
         self.box.online = online
         await self.refresh()
 
     async def set_paper(self, sheets: int | None, port: int = 1) -> None:
-        """Put so many sheets into a printer, None for more than are needed, and let it be seen."""
+        """Put this many sheets into a printer, None for more than are needed, and poll the box."""
         self.printer(port).paper = sheets
         await self.refresh()
 
@@ -280,7 +280,7 @@ class Shop:
     async def call_back(
         self, token: str | None, task_id: str | None, state: str, code: int | None = None
     ) -> bool:
-        """Hand the tracker a callback as the cloud would send it; return whether it is a job's."""
+        """Hand the tracker a callback as the cloud would send it; return whether it belongs to a job."""
         body: dict[str, Any] = {"device_id": self.box.device_id, "task_id": task_id}
         body["task_state"] = state
         if code is not None:
@@ -299,18 +299,18 @@ class Shop:
         return record
 
     def stored(self, job: Job) -> dict[str, Any]:
-        """Return what is on disk of a job, by names of fields."""
+        """Return a job's fields on disk, by name."""
         return flat(self.row(job))
 
     async def uploaded(self, job: Job) -> Job:
-        """Wait in real time until a job's upload has an end."""
+        """Wait in real time until a job's upload has ended; return the job."""
         async with asyncio.timeout(30):
             while self.queue.get(job.job_id).state is JobState.UPLOADING:
                 await self.settle()
         return self.queue.get(job.job_id)
 
     def states(self, job: Job) -> list[JobState]:
-        """Return the states a job went through, repetitions left out."""
+        """Return the states that a job went through, without repetitions."""
         seen: list[JobState] = []
         for job_id, _, new in self.history:
             if job_id == job.job_id and seen[-1:] != [new]:
@@ -328,23 +328,23 @@ def full(*_: object, **__: object) -> None:
 
 @dataclass
 class Disk:
-    """What stands before each write of the ledger, as a slow disk does, or one that hangs."""
+    """Holds up each write of the ledger, as a disk does that is slow or hangs."""
 
     goes_on: Event = field(default_factory=Event)
-    # How many rows each transaction writes that has begun.
+    # Number of rows of each transaction that has begun.
     visits: list[int] = field(default_factory=list)
-    # How many of them it refuses from now on.
+    # Number of transactions to refuse from now on.
     refusals: int = 0
 
     @property
     def hangs(self) -> bool:
-        """Whether a transaction waits for it."""
+        """Whether a transaction waits for the disk."""
         return bool(self.visits) and not self.goes_on.is_set()
 
 
 @contextmanager
 def hanging() -> Iterator[Disk]:
-    """Let the ledger's disk hang until it goes on, and at the end at the latest; it has to meet a change."""
+    """Let the ledger's disk hang until `goes_on` is set, at the latest at the end; the ledger must write meanwhile."""
     disk, real = Disk(), LedgerFile.write
 
     def write(self: LedgerFile, rows: Mapping[RowKey, Row | None]) -> None:
@@ -371,7 +371,7 @@ async def refusal(work: Awaitable[object]) -> str:
 
 @contextmanager
 def answered(answer: str | Exception) -> Iterator[None]:
-    """Let the cloud take what is sent, and the client read this answer in place of the right one."""
+    """Let the cloud accept jobs, and the client read this answer (or raise this error) instead of the right one."""
     real = LiankeClient.submit
 
     async def submit(self: LiankeClient, *args: Any, **more: Any) -> str:
@@ -392,7 +392,7 @@ async def clock() -> AsyncIterator[Clock]:
 
 @pytest.fixture
 async def sim(tmp_path: Path, socket_enabled: None) -> AsyncIterator[Simulator]:
-    """Simulate the cloud, five hundred times as fast as life and without callbacks."""
+    """Simulate the cloud, five hundred times as fast as real time and without callbacks."""
     async with Simulator(out=tmp_path / "out", speed=SPEED, chromium="") as simulator:
         simulator.cloud.variants.update(callbacks="never", list_lag=0.0)
         yield simulator
@@ -413,7 +413,7 @@ async def receiver(socket_enabled: None) -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock) -> OpenShop:
-    """Return what opens a shop on the first box, or another; in the same folder again by `entry`."""
+    """Return a function that opens a shop on the first box or another; with `entry`, again in the same folder."""
     hass.config.config_dir = str(tmp_path / "config")
     open_shops: list[str] = []
 
@@ -478,7 +478,7 @@ def open_shop(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock)
             await hass.async_block_till_done(wait_background_tasks=True)
             open_shops.remove(entry.entry_id)
             if not open_shops:
-                # As when Home Assistant stops.
+                # The last shop closes the ledger, as Home Assistant does when it stops.
                 await async_close_ledger(hass)
 
     return opener
@@ -508,5 +508,5 @@ async def in_doubt(shop: Shop, job_id: str) -> None:
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every document flushed beside its upload, as large ones are."""
+    """Have every document flushed during its upload, as large documents are."""
     monkeypatch.setattr(files, "SMALL_BYTES", 0)

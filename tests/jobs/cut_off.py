@@ -22,7 +22,7 @@ class Snapshots:
     def __init__(self, root: Path, folder: Path) -> None:
         self._root = root
         self._folder = folder
-        # Documents are flushed in a thread of their own.
+        # Documents are flushed in another thread.
         self._lock = Lock()
         self.count = 0
 
@@ -39,14 +39,14 @@ class Snapshots:
         return taken
 
     def restore(self, number: int) -> None:
-        """Put one in the place of what is there, while nobody has it open."""
+        """Replace the folder by the copy with this number; the ledger must be closed."""
         shutil.rmtree(self._root)
         shutil.copytree(self._folder / str(number), self._root)
 
 
 @contextmanager
 def snapshots(shop: Shop, folder: Path) -> Iterator[Snapshots]:
-    """Take them while something is done, as if all documents were large: those are flushed beside what follows."""
+    """Take snapshots within the context. All documents count as large: those are flushed while other work goes on."""
     taken = Snapshots(ledger_path(shop.hass), folder)
     with (
         patch.object(LedgerFile, "write", taken.before(LedgerFile.write)),
@@ -62,7 +62,7 @@ def snapshots(shop: Shop, folder: Path) -> Iterator[Snapshots]:
 
 
 def power_goes(shop: Shop) -> Callable[[], None]:
-    """Keep what is on disk at this moment; return what puts it back while nobody has it open."""
+    """Keep what is on disk at this moment; return a function that restores it once the ledger is closed."""
     root, moment = ledger_path(shop.hass), shop.tmp_path / "moment"
     copy_moment(root, moment)
 

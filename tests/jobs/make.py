@@ -1,4 +1,4 @@
-"""Jobs for tests of what is made of them, from fields by name: each goes where it belongs."""
+"""Makes jobs for tests from fields by name: each field goes to the part of the job to which it belongs."""
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ def _some(values: dict[str, Any], names: Any) -> dict[str, Any]:
 
 
 def make_delivery(**values: Any) -> Delivery:
-    """Return a delivery of a PDF of two pages, with these fields of it or of its document changed."""
+    """Return a delivery of a PDF of two pages, with these fields of the delivery or its document changed."""
     document: dict[str, Any] = {
         "path": Path("document.pdf"),
         "name": "a.pdf",
@@ -55,7 +55,7 @@ def make_job(**values: Any) -> Job:
 
 
 def altered(job: Job, **values: Any) -> Job:
-    """Return a job with these fields of it, of its spec, its present delivery or that one's document changed."""
+    """Return a job with these fields changed: of the job, its spec, its present delivery or the delivery's document."""
     document = replace(job.current_delivery.document, **_some(values, _DOCUMENT))
     delivery, spec = _some(values, DELIVERY_FIELDS), _some(values, _SPEC)
     new = replace(job.current_delivery, **{"document": document} | delivery)
@@ -74,12 +74,12 @@ def ended(number: int, minutes: float, **changes: object) -> Job:
 
 
 def make_upload(number: int, handed_over_at: datetime, **changes: object) -> Delivery:
-    """Return the delivery of a job whose end was handed over."""
+    """Return a delivery whose document has been handed over to the end."""
     values: dict[str, object] = {
         "token": f"job-{number}",
         "state": JobState.UPLOADING,
         "handed_over_at": handed_over_at,
-        # The clocks agree, as the last answer has shown within two seconds.
+        # The clocks agree, which the last answer has shown to within two seconds.
         "clock_least": -500,
         "clock_most": 1500,
     }

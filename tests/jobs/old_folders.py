@@ -1,9 +1,10 @@
-"""Job folders that 0.1.0, 0.2.0 and 0.3.0 wrote, and their way into the ledger, cut off anywhere.
+"""Job folders written by versions 0.1.0, 0.2.0 and 0.3.0, and their migration into the ledger, cut off anywhere.
 
-`tests/upgrade/0_3_0/states` has a folder a state, written by the released 0.3.0's queue in front of its simulator and
-copied while it ran, as a power cut leaves them, but for the marker that knows where the folder lay. `cloud.json` has
-the cloud's tasks of that moment, `other_jobs` the jobs of the box that a job was moved to, `boxes` what was known of
-both. `tests/upgrade/0_1_0/states` and `0_2_0/states` are the same of earlier versions.
+`tests/upgrade/0_3_0/states` has a folder for each state. The queue of the released 0.3.0 wrote it, in front of its
+simulator; it was copied while the queue ran, as a power cut would leave it, but without the marker that says where the
+folder was. `cloud.json` has the cloud's tasks at that moment, `other_jobs` the jobs of the box that a job was moved to,
+`boxes` what was known about both boxes. `tests/upgrade/0_1_0/states` and `0_2_0/states` are the same for earlier
+versions.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -43,7 +44,7 @@ type Written = Callable[..., AbstractAsyncContextManager[tuple[Shop, Job]]]
 
 
 def folder_of(name: str) -> Path:
-    """Return the folder of a state; its name begins with the version unless that is 0.2.0."""
+    """Return the folder of a state; the state's name begins with the version unless that is 0.2.0."""
     version, _, state = name.rpartition(" ")
     return WRITTEN / (version or "0_2_0") / "states" / state
 
@@ -56,7 +57,7 @@ def records(name: str) -> list[dict[str, Any]]:
 
 
 def lay_out(hass: HomeAssistant, *names: str) -> None:
-    """Put the folders of some states where that version had them; the other box's may have no job."""
+    """Put the folders of some states where the old version had them; the other box may have no jobs."""
     for jobs, entry_id in (("jobs", "test_entry"), ("other_jobs", "test_entry_1")):
         old_path(hass, entry_id).unlink(missing_ok=True)
         old_path(hass, entry_id).mkdir(mode=0o700, parents=True)
@@ -70,16 +71,16 @@ STATES = sorted(
 )
 
 
-# What changes the disk on that way, besides the ledger.
+# Methods of Path that change the disk during a migration; the ledger's own writes are watched separately.
 STEPS = ("mkdir", "rename", "rmdir", "touch", "unlink")
 
 
-# What says where a folder lies differs with each that is made.
+# Files that record where the ledger's folder is: their content differs for every folder that is made.
 PLACES = {DATABASE_NAME, f"{DATABASE_NAME}-wal", "ledger.count"}
 
 
 async def taken_in(hass: HomeAssistant) -> dict[str, Any]:
-    """Open the ledger as the first box does, and close it; return all that is there then."""
+    """Open the ledger as the first box does, and close it; return everything that is on disk then (see `look`)."""
     tokens = (f"token {number}" for number in count())
     with patch.object(migration, "new_token", lambda: next(tokens)):
         await async_get_ledger(hass)
@@ -88,8 +89,8 @@ async def taken_in(hass: HomeAssistant) -> dict[str, Any]:
 
 
 def look(root: Path) -> dict[str, Any]:
-    """Return the records of a ledger and the files beside it, the documents by what they have."""
-    # Aside or lost, nothing of it.
+    """Return the records of a ledger, and all files beside it with their content."""
+    # The ledger has put no damaged files aside.
     assert not [*root.parent.glob("damaged-*")]
     found: dict[str, Any] = {
         f"{kind} {box}": rows(root, kind, box)
@@ -104,14 +105,14 @@ def look(root: Path) -> dict[str, Any]:
 
 
 class CutOff(Snapshots):
-    """The one after the transaction, of which the file beside the ledger does not know yet, is `committed`."""
+    """Snapshots; number `committed` is right after the transaction, which `ledger.count` does not count yet."""
 
     committed = -1
 
 
 @contextmanager
 def cut_off_anywhere(hass: HomeAssistant, folder: Path) -> Iterator[CutOff]:
-    """Copy all that lies there before each step that changes it, and after the last one."""
+    """Take a snapshot of the folder before each step that changes it, and after the last step."""
     root = ledger_path(hass).parent
     taken = CutOff(root, folder)
 
@@ -141,7 +142,7 @@ def cut_off_anywhere(hass: HomeAssistant, folder: Path) -> Iterator[CutOff]:
 
 
 def together() -> list[list[str]]:
-    """Return all states, those of a version together that lie in one folder beside each other."""
+    """Return all states in groups: the states of a group are of one version and fit into one folder together."""
     groups: list[tuple[str, set[str], list[str]]] = []
     for name in STATES:
         version, folder = name.partition(" ")[0], folder_of(name)
@@ -158,7 +159,7 @@ def together() -> list[list[str]]:
 
 @pytest.fixture
 def entries(hass: HomeAssistant, sim: Simulator, tmp_path: Path) -> list[MockConfigEntry]:
-    """Know both boxes, as Home Assistant does before it sets up the first one."""
+    """Add the config entries of both boxes, which Home Assistant knows before it sets up the first box."""
     hass.config.config_dir = str(tmp_path / "config")
     found = []
     for number, box in enumerate([*sim.cloud.boxes.values()][:2]):
@@ -182,7 +183,7 @@ def written(
     open_shop: OpenShop,
     entries: list[MockConfigEntry],
 ) -> Written:
-    """Open the shop on a folder of an older version, and give it with the folder's newest job."""
+    """Return a function that opens the shop on an older version's folder and yields it with the folder's newest job."""
 
     @asynccontextmanager
     async def opener(name: str, **options: Any) -> AsyncIterator[tuple[Shop, Job]]:

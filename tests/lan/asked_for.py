@@ -1,10 +1,10 @@
-"""Which attributes of a printer the usual clients ask for by name: facts, each list with its source."""
+"""The attributes of a printer that the usual clients request by name; each list has its source."""
 
 from typing import NamedTuple
 
 
 class Client(NamedTuple):
-    """A client, where its list is to be seen, and the names in it."""
+    """A client's list of attributes: where it can be seen, and the names in it."""
 
     source: str
     words: str

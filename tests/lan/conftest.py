@@ -45,7 +45,7 @@ IPP = "_ipp._tcp.local."
 
 @dataclass
 class Reply:
-    """An answer as a test looks at it."""
+    """An answer, with the parts of it that tests look at."""
 
     message: IppMessage
 
@@ -109,7 +109,7 @@ class LanPrinter:
     def message(
         self, operation: int, job: Attributes | None = None, **attributes: tuple[IppValue, ...]
     ) -> bytes:
-        """Return a request as bytes; attributes have _ for -."""
+        """Return a request as bytes; in the names of attributes, _ stands for -."""
         named = {name.replace("_", "-"): value for name, value in attributes.items()}
         groups = [
             IppGroup(
@@ -174,7 +174,7 @@ class LanPrinter:
     async def create(
         self, job: Attributes | None = None, **attributes: tuple[IppValue, ...]
     ) -> int:
-        """Make a job whose document is still to come; return its number."""
+        """Create a job without its document, which is sent later; return the job's number."""
         return number_in(await self.ask(Operation.CREATE_JOB, job, b"", **attributes))
 
     async def send(self, number: int, document: bytes = PDF) -> Reply:
@@ -294,7 +294,7 @@ class Network:
         return AsyncServiceBrowser(self.browser.zeroconf, list(kinds), handlers=[changed])
 
     async def names(self, kind: str, count: int) -> set[str]:
-        """Wait until so many services of a type are seen, and return their names."""
+        """Wait until `count` services of a type are seen, and return their names."""
         await until(lambda: len(self.kinds.get(kind, ())) == count)
         return {name.removesuffix(f".{IPP}") for name in self.kinds.get(kind, ())}
 
@@ -310,13 +310,13 @@ class Network:
 async def alone_on_loopback() -> AsyncGenerator[None]:
     """Wait until no other process of this machine runs a test with zeroconf.
 
-    All of them hear each other on loopback: of two that announce the same printer, one would be renamed to "Name-2".
+    Such tests hear each other on loopback: if two announce the same printer, one of these is renamed to "Name-2".
     """
     with (Path(gettempdir()) / f"lianke-zeroconf-{os.getuid()}.lock").open("w") as turn:
         async with asyncio.timeout(240):
             while True:
                 try:
-                    # Given back when the file is closed, also by the system for a process that was killed.
+                    # The lock is released when the file is closed; for a killed process, the system closes it.
                     fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     await asyncio.sleep(0.05)

@@ -48,7 +48,7 @@ def put(table: Table[Thing], name: str, state: str, *, pad: str = "") -> Callabl
 
 
 def to(name: str, state: str, *, only: str) -> Callable[[View], Thing]:
-    """Return a change of a thing that has to be in one state."""
+    """Return a change of a thing's state, which fails unless the thing is in the state `only`."""
 
     def change(view: View) -> Thing:
         thing = view.get(HERE, name)
@@ -79,7 +79,7 @@ async def opened(hass: HomeAssistant, root: Path) -> AsyncIterator[Ledger]:
 
 @contextmanager
 def full_disk(ledger: Ledger) -> Iterator[None]:
-    """Let SQLite have no more room than it has."""
+    """Do not let SQLite's file grow any more."""
     db = ledger._file._db
     assert db is not None
     db.execute("PRAGMA max_page_count=1")
@@ -87,13 +87,13 @@ def full_disk(ledger: Ledger) -> Iterator[None]:
         yield
     finally:
         with suppress(sqlite3.ProgrammingError):
-            # It was closed meanwhile.
+            # The ledger may have been closed meanwhile.
             db.execute("PRAGMA max_page_count=1000000")
 
 
 @contextmanager
 def refusing_disk(ledger: Ledger) -> Iterator[None]:
-    """Let SQLite refuse each write, however small."""
+    """Let SQLite refuse every write, however small."""
     db = ledger._file._db
     assert db is not None
     db.execute("PRAGMA query_only=ON")
@@ -112,7 +112,7 @@ def states(ledger: Ledger, table: Table[Thing] = HERE) -> dict[str, str]:
 
 
 async def under_way(ledger: Ledger) -> None:
-    """Wait until a transaction is being written. It is over once the loop turns again, at the earliest."""
+    """Wait until a transaction is being written; it cannot be over before the event loop's next turn."""
     while ledger._work is None:
         await asyncio.sleep(0)
 

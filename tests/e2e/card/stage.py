@@ -1,8 +1,8 @@
 """A Home Assistant with a bound box and a browser in front of it, for tests of the dashboard card.
 
-``Stage`` is what all tests share: Home Assistant, simulator, browser and the printers' devices.
-``Stage.screen`` opens a page of its own, logged in, that shows the given cards, and closes it again;
-a page that logged an error or asked another host than Home Assistant fails then.
+``Stage`` has what all tests share: Home Assistant, simulator, browser and the printers' devices.
+``Stage.screen`` opens a page for one test, logged in, that shows the given cards, and closes it again.
+It then fails the test if the page has logged an error or sent a request to a host other than Home Assistant.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request
 from tests.e2e.cloud import SimulatorProcess
 from tests.e2e.hass import RealHomeAssistant
 
-# Languages in which the READMEs' pictures are made: in both where they are to be kept.
+# Languages in which the READMEs' pictures are made: both if the pictures are to be kept.
 PICTURED = ["en", "zh-Hans"] if os.environ.get("LIANKE_PICTURES") else ["zh-Hans"]
 LASER = "Kyocera MA2000w GX"
 LABEL = "Gprinter GP-1324D"
 SMALL_LASER = "HP LaserJet 1020"
 INKJET = "EPSON L3250 Series (网络)"
 DASHBOARD = "lianke-card"
-# Chromium as root and without a network of its own.
+# Options with which Chromium runs as root and reaches no host but 127.0.0.1.
 BROWSER_OPTIONS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -41,11 +41,11 @@ BROWSER_OPTIONS = [
 ]
 UNDER_WAY = ("uploading", "queued", "processing", "sending", "canceling")
 PATIENCE = 30.0  # seconds; a loaded machine is slow
-# Seconds until a dashboard has its first card: browser and Home Assistant may have been started a moment ago.
+# Maximum seconds until a dashboard has its first card: browser and Home Assistant may have started a moment ago.
 COLD_START = 120.0
-# Seconds until everything answers (AWAY and REST of guard.ts).
+# Seconds after which every control reacts to a press (AWAY and REST of guard.ts).
 STILL = 1.6
-# What Home Assistant's own pages log whatever is on them.
+# Parts of messages that Home Assistant's own pages log without any fault of ours.
 NOT_OURS = ("ResizeObserver loop", "Lit is in dev mode", "/favicon.ico")
 
 _DROP = """
@@ -67,7 +67,7 @@ async (zone, files) => {
   tell("drop");
 }
 """
-# Watches something until it has been at one place for some ms; false where it was drawn anew meanwhile.
+# Waits until an element has been in one place for some ms; false if the element was replaced meanwhile.
 _STANDS_STILL = """
 async (one, ms) => {
   const place = () => { const { x, y } = one.getBoundingClientRect(); return `${x} ${y} ${one.dataset.key}`; };
@@ -79,7 +79,7 @@ async (one, ms) => {
   return one.isConnected;
 }
 """
-# Whether the frontend has a look, and nothing is on its way to another place or color.
+# Whether the frontend has taken on the dark or light look, and no animation is running.
 IS_CALM = """(dark) => {
   const within = (root) => [root, ...[...root.querySelectorAll("*")].flatMap(
     (one) => one.shadowRoot ? within(one.shadowRoot) : []
@@ -103,13 +103,13 @@ async def change_options(home: RealHomeAssistant, entry_id: str, step: str, **ch
     flow = await home.submit_options(flow, values | changes)
     if flow["type"] == "form":
         assert flow["step_id"] == "approval_notify"
-        # Nobody's phone.
+        # Nobody is asked on a phone.
         flow = await home.submit_options(flow, {})
     assert flow["type"] == "create_entry", flow
 
 
 async def user_tokens(home: RealHomeAssistant, name: str, group: str) -> str:
-    """Add a user of a group and return what their browser keeps to be logged in."""
+    """Add a user to a group and return the tokens that keep their browser logged in, as JSON."""
     user = await home.command("config/auth/create", name=name, group_ids=[group])
     password = f"{name}-password"
     await home.command(
@@ -141,9 +141,9 @@ async def user_tokens(home: RealHomeAssistant, name: str, group: str) -> str:
 
 
 async def still(what: Locator) -> None:
-    """Wait until something has stood still for as long as who has pressed there, or sees it move, takes to read it.
+    """Wait until an element has stood still for as long as a person needs to read it.
 
-    What has just come under a finger does not answer, and a test is faster than anybody.
+    A control that has just moved under a finger does not react yet, and a test is faster than any person.
     """
     async with asyncio.timeout(PATIENCE):
         while not await what.evaluate(_STANDS_STILL, STILL * 1000):
@@ -151,7 +151,7 @@ async def still(what: Locator) -> None:
 
 
 async def press(control: Locator) -> None:
-    """Press something that has been read, with a finger on a phone."""
+    """Press a control once it has stood still; with a finger on a phone, otherwise with the mouse."""
     await control.scroll_into_view_if_needed()
     await still(control)
     if await control.page.evaluate("navigator.maxTouchPoints"):
@@ -175,11 +175,11 @@ class Screen:
 
     @property
     def zone(self) -> Locator:
-        """The first printer's part of the first card; while the card still asks, there is none."""
+        """The first printer's part of the first card; it does not exist while the card waits for its data."""
         return self.card.locator("lianke-printer section[aria-label]").first
 
     async def drop(self, *files: tuple[str, str, bytes]) -> None:
-        """Drop files, each as name, content type and content, on the first printer once it is there."""
+        """Drop files, each as name, content type and content, on the first printer once it is shown."""
         await self.zone.evaluate(
             _DROP,
             [
@@ -189,11 +189,11 @@ class Screen:
         )
 
     async def still(self, what: Locator) -> None:
-        """Wait as `still`."""
+        """Call the function `still`."""
         await still(what)
 
     async def press(self, control: Locator) -> None:
-        """Press as `press`."""
+        """Call the function `press`."""
         await press(control)
 
     def row(self, title: str) -> Locator:
@@ -201,11 +201,11 @@ class Screen:
         return self.card.locator("li.row").filter(has_text=title)
 
     async def shows(self, text: str, timeout: float = PATIENCE) -> None:
-        """Wait until the first card shows a text; TimeoutError after timeout seconds."""
+        """Wait until the first card shows a text. Raises TimeoutError after timeout seconds."""
         await self.card.get_by_text(text).first.wait_for(timeout=timeout * 1000)
 
     async def was_stale(self) -> Callable[[], Awaitable[bool]]:
-        """Watch the preview; return what says whether it was dimmed since, which may last for a moment only."""
+        """Watch the preview; return a function that says whether it has been dimmed since, even for a moment."""
         strip = self.card.locator(".previews")
         watched = await strip.evaluate_handle(
             """(strip) => {
@@ -222,7 +222,7 @@ class Screen:
         return was
 
     async def axe(self, what: Locator | None = None) -> list[str]:
-        """Return the faults of any weight that axe finds in the cards, or in something else on the page."""
+        """Return the faults of any severity that axe finds in the cards, or in other elements of the page."""
         script = package_files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
         await self.page.evaluate(script)
         faults: list[str] = []
@@ -237,14 +237,14 @@ class Screen:
         return faults
 
     async def axe_in_every_look(self, what: Locator | None = None) -> list[str]:
-        """Return the faults in the light, in the dark and in forced colors, in which the page stays."""
+        """Return the faults in the light look, the dark look and forced colors; the page is in the light look then."""
         faults: list[str] = []
         for dark, forced in ((False, False), (True, False), (True, True)):
             await self.page.emulate_media(
                 color_scheme="dark" if dark else "light",
                 forced_colors="active" if forced else "none",
             )
-            # The frontend takes up another look a moment later, and a dialog comes into view in a while.
+            # The frontend changes its look a moment later, and a dialog takes a while to come into view.
             await self.page.wait_for_timeout(300)
             await self.page.wait_for_function(IS_CALM, arg=dark)
             faults += await self.axe(what)
@@ -305,7 +305,7 @@ class Stage:
     devices: dict[str, str]
     # Parts of log lines that a test provokes.
     expected: list[str] = field(default_factory=list)
-    # Pages that no test uses now, by touch and sharp. A new one spends most of its time on compiling the frontend.
+    # Pages that no test uses now, by touch and sharp; they are used again because a new page has to compile the frontend.
     _idle: dict[tuple[bool, bool], Page] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -326,13 +326,13 @@ class Stage:
         path: str = f"/{DASHBOARD}/0",
         kind: str = "sections",
     ) -> AsyncIterator[Screen]:
-        """Give a page that shows cards (the laser's full card if none are given).
+        """Provide a page that shows cards (the laser's full card if none are given).
 
-        tokens: what `RealHomeAssistant.browser_tokens` gives for another user. tolerated: parts of error messages that
-        are expected. forced: with the few colors of a high-contrast mode. touch: on a phone. sharp: with as many dots
-        as pictures of the card need. moving: with animations, which take most of a test's time. alone: the test listens
-        to what the page does, or changes what it may load; no other test gets this page.
-        kind: of the view, sections or masonry.
+        tokens: another user's tokens, as `RealHomeAssistant.browser_tokens` returns them. tolerated: parts of error
+        messages that are expected. forced: with the few colors of a high-contrast mode. touch: on a phone. sharp: with
+        twice the pixels, which pictures of the card need. moving: with animations, which take most of a test's time.
+        alone: no other test gets this page, because the test listens to what the page does or changes what it may load.
+        kind: the kind of the view, sections or masonry.
         """
         await self.lay_out(*(cards or (self.full(),)), kind=kind)
         device = (touch, sharp)
@@ -346,7 +346,7 @@ class Stage:
                 forced_colors="active" if forced else "none",
                 reduced_motion="no-preference" if moving else "reduce",
             )
-            # Away from what shows something where the pointer is.
+            # Move the pointer off the page, where it touches nothing that reacts to it.
             await page.mouse.move(-1, -1)
             await self._log_in(page, language, tokens)
             screen.watch()
@@ -381,7 +381,7 @@ class Stage:
             "hassTokens": tokens or self.home.browser_tokens(),
             "selectedLanguage": json.dumps(language),
         }
-        # A page without a script, where the storage can be reached.
+        # On this page no script runs, and the storage can be accessed.
         await page.goto(f"{self.home.url}/robots.txt")
         await page.evaluate(
             "(stored) => { sessionStorage.clear(); localStorage.clear(); Object.assign(localStorage, stored); }",
@@ -393,7 +393,7 @@ class Stage:
         return {"type": "custom:lianke-card", "devices": [self.devices[printer]], **config}
 
     async def lay_out(self, *cards: dict[str, Any], kind: str = "sections") -> None:
-        """Make these cards the dashboard."""
+        """Save a dashboard with these cards, in place of the last one."""
         boards = await self.home.command("lovelace/dashboards/list")
         if not any(board["url_path"] == DASHBOARD for board in boards):
             await self.home.command(
@@ -409,24 +409,24 @@ class Stage:
         )
 
     async def view(self) -> dict[str, Any]:
-        """Return what the card is told now."""
+        """Return the message about all jobs that the card would receive now."""
         async with self.home.subscribe("lianke/jobs/subscribe") as messages:
             view: dict[str, Any] = await messages.next()
             return view
 
     async def home_user_tokens(self, name: str, group: str) -> str:
-        """Add a user of a group and return what their browser keeps to be logged in."""
+        """Call the function `user_tokens`."""
         return await user_tokens(self.home, name, group)
 
     async def come_to_rest(self) -> None:
-        """Wait until no job of an earlier test is on its way: what it prints would be counted as the next test's."""
+        """Wait until no job of an earlier test is under way: what it prints would count as the next test's."""
         await self.until(self._under_way, lambda titles: not titles)
 
     async def _under_way(self) -> list[str]:
         return [job["title"] for job in (await self.view())["jobs"] if job["state"] in UNDER_WAY]
 
     async def printed(self) -> list[dict[str, Any]]:
-        """Return what came out as a whole."""
+        """Return the documents that were printed completely."""
         return [one for one in await self.cloud.get("printed") if one["complete"]]
 
     async def until[T](
@@ -435,7 +435,7 @@ class Stage:
         accept: Callable[[T], bool],
         seconds: float = PATIENCE,
     ) -> T:
-        """Ask again and again until the answer is accepted; AssertionError after so many seconds."""
+        """Ask repeatedly and return the first answer that is accepted. Raises AssertionError after `seconds`."""
         end = monotonic() + seconds
         while not accept(answer := await ask()):
             assert monotonic() < end, answer

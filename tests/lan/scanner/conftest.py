@@ -54,7 +54,7 @@ class LanScanner:
 
     @property
     def printer(self) -> Printer:
-        """What the simulated scanner is part of."""
+        """The printer to which the simulated scanner belongs."""
         return self.simulator.box.printer(1)
 
     @property
@@ -66,13 +66,13 @@ class LanScanner:
             return answer.status, await answer.text()
 
     async def post(self, body: bytes, **headers: str) -> tuple[int, str]:
-        """Order a scan; return the status and where it is to be had."""
+        """Request a scan; return the HTTP status and the scan's address."""
         url = f"{self.url}/ScanJobs"
         async with self.session.post(url, data=body, headers=headers) as answer:
             return answer.status, answer.headers.get("Location", "")
 
     async def order(self, *elements: str) -> str:
-        """Order a scan that is to succeed; return its address."""
+        """Request a scan that must be accepted; return its address."""
         status, place = await self.post(settings(*elements))
         assert status == 201
         assert place.startswith(f"{self.url}/ScanJobs/")
@@ -107,12 +107,12 @@ def dpi(number: int) -> str:
 
 
 def wanted(text: str, number: int, mode: str = "RGB24") -> Image.Image:
-    """Return what the simulated scanner sees, of which A4 is offered."""
+    """Return the page that the simulated scanner sees, in the size that is offered to the home network, A4."""
     return draw_page(text, {"colorMode": mode, "size": "A4"}, number)
 
 
 def check_pdf(data: bytes, texts: list[str], mode: str) -> None:
-    """Look whether a PDF shows what the simulated scanner saw, page for page."""
+    """Check that a PDF shows what the simulated scanner saw, page by page."""
     with pypdfium2.PdfDocument(data) as document:
         assert len(document) == len(texts)
         for page, text in zip(document, texts, strict=True):
@@ -141,7 +141,7 @@ def states(lan: LanScanner) -> list[str]:
 async def ask_slowly(
     lan: LanScanner, place: str
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Ask for the next document on a line of which little is read ahead."""
+    """Request the next document over a connection with small buffers, and return the connection before any reading."""
     line = socket.socket()
     line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     line.setblocking(False)
@@ -161,7 +161,7 @@ async def lan(
     entry: MockConfigEntry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncGenerator[LanScanner]:
-    # The simulated scanner takes no time to speak of.
+    # The simulated scanner takes hardly any time.
     monkeypatch.setattr(scanning, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(network_scanner, "CLIENT_TURN_SECONDS", 1)
     assert await async_setup_component(hass, "labs", {})
