@@ -1,6 +1,6 @@
-"""The PDF process with coverage: tests/conftest.py puts it in the place of the integration's script.
+"""The PDF process with coverage: tests/conftest.py runs it instead of the integration's script.
 
-The process is killed in the end, so its coverage is saved after each answer.
+At the end the process is killed, so its coverage is saved after each answer.
 """
 
 import importlib

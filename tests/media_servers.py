@@ -34,7 +34,7 @@ async def served(app: web.Application, server: MediaServer) -> AsyncIterator[Med
 
 @asynccontextmanager
 async def immich(pictures: dict[str, bytes]) -> AsyncIterator[MediaServer]:
-    """Run an Immich 2 with one album; its assets are named as their files."""
+    """Run an Immich 2 with one album, whose assets have the names of their files without the ending."""
     server = MediaServer(pictures)
 
     def asset(name: str) -> dict[str, Any]:

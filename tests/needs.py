@@ -26,14 +26,14 @@ tesseract = pytest.mark.skipif(not shutil.which("tesseract"), reason="no Tessera
 
 
 def chinese_fonts() -> tuple[str, ...]:
-    """Folders that may hold a font with Chinese characters: the system's, and that of the installed package."""
+    """Return the folders that may hold a font with Chinese characters: the system's, and the installed package's."""
     installed = watermark_font._find_font()
     return (*watermark_font.FONT_FOLDERS, *([installed] if installed else []))
 
 
 @cache
 def chinese_font() -> Path:
-    """Find a font with Chinese characters in those folders, or skip the test; takes half a second."""
+    """Find a font with Chinese characters in `chinese_fonts()`, or skip the test; takes half a second."""
     folders = chinese_fonts()
     try:
         lettering.lettering("仅供办理××使用", folders)

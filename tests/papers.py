@@ -4,7 +4,7 @@ from custom_components.lianke.api.capabilities import Paper
 
 
 def paper(width: int, height: int, edge: int = 0, *, name: str = "x", paper_id: int = 1) -> Paper:
-    """Make a paper that has a margin of `edge` that cannot be printed on; lengths in 0.1 mm."""
+    """Make a paper with an unprintable margin of `edge`; lengths in 0.1 mm."""
     return Paper(
         paper_id=paper_id,
         name=name,

@@ -1,4 +1,4 @@
-"""Endpoints and helpers of tests about polling."""
+"""Endpoints and helpers for tests about polling."""
 
 from collections import Counter
 
@@ -18,5 +18,5 @@ def key_of(data: LiankeData, name: str) -> str:
 
 
 def requests(simulator: Simulator) -> Counter[str]:
-    """How often each endpoint was requested so far."""
+    """Return how often each endpoint has been requested so far."""
     return Counter(simulator.cloud.counts)

@@ -6,17 +6,17 @@ from pathlib import Path
 import shutil
 import time
 
-# Attempts, some milliseconds apart; an attempt fails when something changes during the copy.
+# Maximum number of attempts, some milliseconds apart; an attempt fails if something changes during the copy.
 MOST = 400
-# Temporary files, which no start reads.
+# Pattern of temporary files, which a start does not read.
 OTHERS = "tmp*"
 
 
 def copy_moment(root: Path, target: Path) -> None:
     """Copy a folder as it is at one moment; blocks.
 
-    If a file comes, goes or changes during a copy, the copy matches no moment and is made again. For example, a thread
-    that tidies up may delete a document after its folder was listed and before it is copied.
+    If a file appears, disappears or changes during a copy, the copy matches no moment and is made again. For example, a
+    thread that cleans up may delete a document after its folder was listed and before it is copied.
     """
     for _ in range(MOST):
         before = _look(root)

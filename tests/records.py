@@ -1,4 +1,4 @@
-"""A job's record on disk as one flat list of fields, with those of its present delivery."""
+"""A job's record on disk as one flat set of fields, including those of its present delivery."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from custom_components.lianke.jobs.job import Job
 
 
 def flat(record: dict[str, Any]) -> dict[str, Any]:
-    """Flatten a record, which is also under `record`.
+    """Flatten a record; the record itself is the field `record`.
 
-    `by_hand` has the half (1 or 2) under way in manual duplex, and the first half's token and task once it was sent.
+    In manual duplex, `by_hand` has the half (1 or 2) under way, and the first half's token and task once it was sent.
     """
     job = Job.from_record(record)
     at = job.deliveries.index(job.current_delivery)

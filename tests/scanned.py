@@ -46,7 +46,7 @@ def part(picture: Image.Image, dpi: float, box: Sequence[float]) -> Image.Image:
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
-    """Mean difference of two pictures seen from a little distance, in steps of 255."""
+    """Return the mean difference of two pictures, both reduced to an eighth, in steps of 255."""
     size = (max(1, other.width // 8), max(1, other.height // 8))
     small = [found.convert("RGB").resize(size, Image.Resampling.BOX) for found in (one, other)]
     means = ImageStat.Stat(ImageChops.difference(*small)).mean

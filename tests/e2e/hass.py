@@ -292,7 +292,7 @@ class RealHomeAssistant:
             ) from None
 
     async def stop(self, timeout: float = STOP_TIMEOUT) -> int | None:
-        """Shut the process down, return its exit code. Raises HassError if it had to be killed after timeout seconds."""
+        """Shut the process down, return its exit code. Raises HassError if it must be killed after timeout seconds."""
         if self.process is None or self.process.returncode is not None:
             return self.returncode
         self.process.terminate()

@@ -22,7 +22,7 @@ DOCUMENTS = (README, *PAGES)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of a table: its text without marks, and what stands in it as code."""
+    """A cell of a table: its text without markup, and the parts of it that are code."""
 
     text: str
     codes: tuple[str, ...]
@@ -37,13 +37,13 @@ class Example:
 
     @property
     def data(self) -> Any:
-        """Return what the YAML in it says."""
+        """Return the data of the YAML in the block."""
         return yaml.safe_load(self.content)
 
 
 @dataclass(slots=True)
 class Section:
-    """A heading with what stands below it, up to the next heading."""
+    """A heading and everything below it, up to the next heading."""
 
     document: str
     title: str
@@ -63,7 +63,7 @@ class Section:
 
     @property
     def prose(self) -> str:
-        """Return the same without code."""
+        """Return the text without code."""
         return "\n".join(self.proses)
 
     def rows(self, number: int = 0) -> list[list[Cell]]:
@@ -95,9 +95,9 @@ def read(language: str) -> list[Section]:
 
 
 def section(language: str, title: str, document: str | None = None) -> Section:
-    """Return the section with this English title; in another language, the one in its place.
+    """Return the section with this English title; in another language, the section at the same position.
 
-    document: where several have a section of this title, the one that is meant.
+    document: needed only if several documents have a section with this title.
     """
     (found,) = [
         one for one in read("en") if one.title == title and document in {None, one.document}
@@ -168,7 +168,7 @@ def _add_inline(current: Section, token: Token, opener: Token, *, quoted: bool) 
 
 
 def examples(language: str, page: str) -> list[dict[str, Any]]:
-    """Return the automations of a page."""
+    """Return the data of a page's YAML examples, which are automations."""
     return [
         block.data
         for one in sections(language, page)

@@ -57,7 +57,7 @@ class Map(ImageEntity):
 
 
 def all_day(summary: str, days: int) -> CalendarEvent:
-    """Return an event of the day in so many days."""
+    """Return an all-day event, this many days from today."""
     day = dt_util.now().date() + timedelta(days=days)
     return CalendarEvent(summary=summary, start=day, end=day + timedelta(days=1))
 
@@ -90,7 +90,7 @@ class House(household.House):
         return [(note["title"], note["message"]) for note in notifications_of(self.hass).values()]
 
     def at_home(self, text: str) -> str:
-        """Return an example with the folders of this house."""
+        """Return an example with its folders replaced by those of this house."""
         return text.replace("/media/", f"{self.folder}/media/").replace(
             "/share/documents", f"{self.folder}/share"
         )
@@ -105,7 +105,7 @@ class House(household.House):
         return dict(answer)
 
     async def run(self, actions: Any) -> dict[str, Any]:
-        """Run actions as an automation would and return its variables."""
+        """Run actions as an automation would, and return the variables after them."""
         sequence = actions if isinstance(actions, list) else [actions]
         checked = await script.async_validate_actions_config(self.hass, cv.SCRIPT_SCHEMA(sequence))
         run = script.Script(self.hass, checked, "example", DOMAIN)
@@ -114,7 +114,7 @@ class House(household.House):
         return dict(result.variables)
 
     async def finish(self) -> list[Job]:
-        """Wait until no job moves any more and return them all."""
+        """Wait until no job is under way any more, and return all jobs."""
         for job in self.jobs:
             await self.data.queue.async_wait(job.job_id, 20)
         await self.hass.async_block_till_done()
@@ -128,8 +128,8 @@ class House(household.House):
 
 @pytest.fixture
 async def shopping_list(hass: HomeAssistant) -> Shopping:
-    """Set up what the examples need besides a printer; before the web server starts."""
-    # Cameras complain of a missing library when they are imported, before there is a log to put it.
+    """Set up everything but printers that the examples need; this comes before the start of the web server."""
+    # Importing cameras logs that a library is missing; at the top of this file, there would be no log for it yet.
     from tests.documents.entities import Door, Family, Shopping, add
 
     shopping_list = Shopping(ITEMS, entity_id="todo.shopping_list", name="Shopping list")
@@ -137,7 +137,7 @@ async def shopping_list(hass: HomeAssistant) -> Shopping:
     await add(hass, "calendar", [Family([all_day("Dentist", 0), all_day("Concert", 3)])])
     await add(hass, "camera", [Door(FRAME, entity_id="camera.front_door", name="Front door")])
     await add(hass, "image", [Map(hass)])
-    # notify needs repairs, which has web pages of its own.
+    # notify needs repairs, which has HTTP views that must be registered before the web server starts.
     for component in ("persistent_notification", "notify"):
         assert await async_setup_component(hass, component, {})
     button = {"print_the_document": {"name": "Print the document"}}

@@ -1,4 +1,4 @@
-"""A laser printer without a duplex unit, its trays, and a person who turns the stack over as told."""
+"""A laser printer without a duplex unit, its trays, and a person who turns the stack over as instructed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from custom_components.lianke.pdf.layout import split
 from tests.simulator.models import PrintedJob
 from tests.simulator.printing import parse_page_range
 
-# The two ends of a sheet that may go into the printer first.
+# The end of a sheet that goes into the printer first: 0 or 1.
 type End = int
 
 
 class Image(NamedTuple):
-    """What is printed on one face of a sheet: its text, and how it lies.
+    """What is printed on one face of a sheet: its text and its rotation.
 
-    `turn` is by how many degrees its content is turned clockwise for who holds end 0 upwards.
+    `turn` is the clockwise rotation of the content in degrees, for a person who holds the sheet with end 0 upwards.
     """
 
     text: str
@@ -36,7 +36,7 @@ class Sheet:
     leading: End = 0
 
     def turn_over(self) -> None:
-        """Turn it over around the axis on which it goes into the printer."""
+        """Turn the sheet over around the axis along which it goes into the printer."""
         self.up = 1 - self.up
 
 
@@ -54,7 +54,7 @@ class Laser:
 
     @property
     def comes_out(self) -> str:
-        """Return what a person answers to how the test sheet came out."""
+        """Return the person's answer to the question how the test sheet came out."""
         return "face_up" if self.out_up else "face_down"
 
     @property
@@ -68,7 +68,7 @@ class Laser:
         return not self.top_leads
 
     def print(self, pages: list[Image], tray: list[Sheet]) -> list[Sheet]:
-        """Print pages on sheets from the top of the tray; return what lies in the out tray, top first."""
+        """Print pages on sheets from the top of the tray; return the sheets in the out tray, top first."""
         out: list[Sheet] = []
         for page in pages:
             sheet = tray.pop(0)
@@ -90,7 +90,7 @@ def paper(count: int) -> list[Sheet]:
 
 
 def turn_stack(stack: list[Sheet], put_back: str) -> list[Sheet]:
-    """Put a stack back as the card says: this way up, the upper edge of its pages first."""
+    """Put a stack back as the card instructs: with this face up, and with the upper edge of its pages first."""
     printed_up = all(sheet.faces[sheet.up] is not None for sheet in stack)
     if printed_up != (put_back == "face_up"):
         stack = [*reversed(stack)]
@@ -98,13 +98,13 @@ def turn_stack(stack: list[Sheet], put_back: str) -> list[Sheet]:
             sheet.turn_over()
     for sheet in stack:
         front = next(image for image in sheet.faces if image is not None)
-        # A page that was stood up has its left edge where the upper one was.
+        # If a landscape page was turned upright, its left edge is where the upper edge was.
         sheet.leading = 1 if front.turn in (180, 270) else 0
     return stack
 
 
 def read(stack: list[Sheet], *, out_up: bool) -> Iterator[tuple[Image, Image]]:
-    """Yield what a reader finds on the two faces of each sheet, from the first, laid together."""
+    """Yield what a reader finds on the two faces of each sheet, from the first sheet of the finished stack on."""
     if out_up:
         stack = [*reversed(stack)]
         for sheet in stack:
@@ -129,7 +129,7 @@ def images(path: Path, selection: str = "") -> list[Image]:
 
 
 def images_of(job: PrintedJob) -> list[Image]:
-    """Return the pages of a job that came out as they were printed, one side each."""
+    """Return the pages of a printed job as they were printed, each on a side of its own."""
     assert job.options.get("dmDuplex") in (None, "1")
     assert job.options.get("pdfRev") in (None, "0")
     assert job.copies == 1
@@ -137,7 +137,7 @@ def images_of(job: PrintedJob) -> list[Image]:
 
 
 def plan_for(pages: int, copies: int = 1, laser: Laser = LASERS[0]) -> Plan:
-    """Return how pages become two files for a printer."""
+    """Return the plan by which pages are split into two files for a printer."""
     setup = Setup(comes_out=laser.comes_out, put_back=laser.put_back)
     return Plan(
         pages=pages,
@@ -157,7 +157,7 @@ def split_to(
     upright: bool = True,
     limit: int = 10**7,
 ) -> None:
-    """Write the pages of a file to two, one for each side."""
+    """Write the pages of a file to two files, one for each side of the sheets."""
     parts = [
         {"target": str(path), "pages": pages, "turned": turned and path is paths[1]}
         for path, pages in zip(paths, plan.sides, strict=True)

@@ -1,4 +1,4 @@
-"""Prints on both sides by hand, handed to a queue."""
+"""Manual duplex prints, handed to a queue."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ from tests.jobs.conftest import Request, Shop
 from tests.manual_duplex.laser import Laser, plan_for, split_to
 from tests.simulator import make_pdf
 
-# Sheets come out face down and are put back so; the last one is printed first on its second side.
+# Sheets come out face down and are put back face down; the last sheet is the first to get its second side.
 USUAL = Laser(out_up=False, prints_up=True, top_leads=True)
 
 
@@ -22,7 +22,7 @@ def request(
     text: str = "Page",
     **changes: Any,
 ) -> Request:
-    """Return a request whose document is split for a printer."""
+    """Return a request whose document is split into two for a printer."""
     source = shop.document(pages, content=make_pdf(pages, text))
     paths = [source.path.with_name(f"{side}-{shop.made}.pdf") for side in "fb"]
     plan = plan_for(pages, copies, laser)

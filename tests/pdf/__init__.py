@@ -1,1 +1,1 @@
-"""What the PDF worker makes, without Home Assistant around it."""
+"""Tests of what the PDF worker makes, without Home Assistant around it."""

@@ -1,7 +1,7 @@
-"""Photos of pages that are known: the pages are Chromium's and poppler's, the photos are made here, each from a seed.
+"""Photos of known pages: Chromium and poppler draw the pages, and this module makes the photos, each from a seed.
 
-A page lies on wood, cloth or a light desk, is seen from the side, in uneven light and in somebody's shadow, with hands
-at its edges; the picture is blurred, noisy, and a JPEG, which some phones store lying.
+A page lies on wood, cloth or a light desk and is seen at an angle, in uneven light and in somebody's shadow, with hands
+at its edges. The picture is blurred, noisy, and a JPEG file, which some phones store turned by 90 degrees.
 """
 
 from collections import Counter
@@ -78,7 +78,7 @@ type Point = tuple[float, float]
 
 @cache
 def page(name: str) -> Image.Image:
-    """Return one of PAGES, with 200 dots per inch."""
+    """Return one of PAGES, drawn at 200 dpi."""
     with tempfile.TemporaryDirectory() as folder:
         pdf = Path(folder) / "made.pdf"
         pdf.write_bytes(draw(STYLE + PAGES[name], Path(folder)))
@@ -86,19 +86,19 @@ def page(name: str) -> Image.Image:
 
 
 def text_of(name: str) -> str:
-    """Return the text of one of PAGES, without blanks."""
+    """Return the text of one of PAGES, without white space."""
     return "".join(re.sub("<style>.*</style>|<[^>]*>", "", PAGES[name]).split())
 
 
 class Photo(NamedTuple):
-    """A JPEG file, and where the page's corners are: parts of the upright picture."""
+    """A JPEG file, and the page's corners, as fractions of the upright picture's width and height."""
 
     data: bytes
     corners: list[Point]
 
 
 def photograph(sheet: Image.Image, seed: int, side: int = 3000) -> Photo:
-    """Return a photo of a page, with so many pixels on its longer side."""
+    """Return a photo of a page, with `side` pixels along its longer side."""
     chance = random.Random(seed)
     noise = np.random.default_rng(seed)
     size = (side * 3 // 4, side)
@@ -109,7 +109,7 @@ def photograph(sheet: Image.Image, seed: int, side: int = 3000) -> Photo:
     mask = Image.new("L", sheet.size, 255).transform(
         size, Image.Transform.PERSPECTIVE, mapping, Image.Resampling.BICUBIC
     )
-    # Paper is a little thicker than nothing.
+    # Paper has some thickness, so it casts a narrow shadow.
     thick = mask.filter(ImageFilter.GaussianBlur(side / 250)).point(lambda value: value * 0.4)
     scene = Image.composite(Image.new("RGB", size, "black"), desk, thick)
     white = chance.uniform(0.86, 0.97)
@@ -133,7 +133,7 @@ def photograph(sheet: Image.Image, seed: int, side: int = 3000) -> Photo:
 def _corners(chance: random.Random, size: tuple[int, int], sheet: tuple[int, int]) -> list[Point]:
     """Return where a camera above a table sees the corners of a page: turned, tilted, somewhere in the picture."""
     turn, pitch, roll = (np.radians(chance.uniform(-most, most)) for most in (9, 26, 14))
-    # In mm from its middle; the longer side is A4's.
+    # Half of the page's width and height in mm; its longer side is as long as A4's.
     x, y = (extent / max(sheet) * 148.5 for extent in sheet)
     ground = np.array([(-x, -y), (x, -y), (x, y), (-x, y)])
     cosine, sine = np.cos(turn), np.sin(turn)
@@ -148,14 +148,14 @@ def _corners(chance: random.Random, size: tuple[int, int], sheet: tuple[int, int
     points = points @ around_x.T @ around_y.T
     points += [chance.uniform(-25, 25), chance.uniform(-25, 25), chance.uniform(330, 420)]
     seen = points[:, :2] / points[:, 2:]
-    # As large as the picture has room for, with some table around.
+    # The page is as large as the picture has room for, with some of the table around it.
     room = np.array(size) / 2 * chance.uniform(0.8, 0.96)
     seen = seen * min(room / abs(seen).max(0)) + np.array(size) / 2
     return [(float(x), float(y)) for x, y in seen]
 
 
 def _perspective(corners: Sequence[Point], size: tuple[int, int]) -> tuple[float, ...]:
-    """Return what maps pixels of the photo to those of the page, by eight equations."""
+    """Return the coefficients that map pixels of the photo to those of the page, by solving eight equations."""
     width, height = size
     rows: list[list[float]] = []
     wanted: list[float] = []
@@ -167,7 +167,7 @@ def _perspective(corners: Sequence[Point], size: tuple[int, int]) -> tuple[float
 
 
 def _smooth(noise: np.random.Generator, size: tuple[int, int], across: int, down: int) -> Floats:
-    """Return noise from -1 to 1 with so many waves."""
+    """Return noise from -1 to 1 with `across` waves over the width and `down` waves over the height."""
     small = (noise.random((down + 1, across + 1)) * 255).astype(np.uint8)
     large = Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
     return np.asarray(large, np.float32) / 127.5 - 1
@@ -212,7 +212,7 @@ def _hands(scene: Image.Image, chance: random.Random, corners: Sequence[Point]) 
 
 
 def _light(chance: random.Random, size: tuple[int, int]) -> Floats:
-    """Return how bright each place is: falling off to one side, and somebody's shadow across it."""
+    """Return the brightness of each pixel: light that falls off to one side, perhaps with somebody's shadow in it."""
     x, y = np.meshgrid(np.linspace(-1, 1, size[0]), np.linspace(-1, 1, size[1]))
     turn, fall = chance.uniform(0, 6.28), chance.uniform(0.05, 0.28)
     light = 0.92 - fall * (np.cos(turn) * x + np.sin(turn) * y) / 1.4
@@ -225,7 +225,7 @@ def _light(chance: random.Random, size: tuple[int, int]) -> Floats:
             for a in np.linspace(0, 6.28, 7)
         ]
         ImageDraw.Draw(shadow).polygon(points, round(255 * chance.uniform(0.5, 0.8)))
-        # Blurred small, which takes a fraction of the time.
+        # The shadow is blurred at a smaller size, which takes a fraction of the time.
         soft = shadow.reduce(8).filter(ImageFilter.GaussianBlur(chance.uniform(1.5, 8)))
         light *= np.asarray(soft.resize(size, Image.Resampling.BICUBIC), np.float32) / 255
     dimmed: Floats = light.astype(np.float32)
@@ -233,11 +233,11 @@ def _light(chance: random.Random, size: tuple[int, int]) -> Floats:
 
 
 def read(picture: Image.Image, language: str) -> str:
-    """Return the text that Tesseract reads, without blanks."""
+    """Return the text that Tesseract reads, without white space."""
     out = BytesIO()
     picture.save(out, "PNG", dpi=(200, 200), compress_level=1)
     command: list[Any] = ["tesseract", "-", "-", "-l", language, "--psm", "4"]
-    # A thread of its own for each core would only wait for the others.
+    # Without this limit Tesseract starts a thread for each core, and these only wait for each other.
     environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
     done = subprocess.run(
         command, input=out.getvalue(), capture_output=True, check=True, timeout=120, env=environment
@@ -246,7 +246,7 @@ def read(picture: Image.Image, language: str) -> str:
 
 
 def alike(text: str, wanted: str) -> float:
-    """Return how well a text was read, from 0 to 1: by its pairs of letters, wherever they are."""
+    """Return how well a text was read, from 0 to 1: the share of pairs of letters that both texts have, anywhere."""
     pairs, known = (
         Counter(one[at : at + 2] for at in range(len(one) - 1)) for one in (text, wanted)
     )

@@ -1,4 +1,4 @@
-"""Lay out sheets and read what lies on them: places in mm from the upper left corner."""
+"""Lays out sheets and reads what is on them; places are in mm from the upper left corner."""
 
 from collections.abc import Iterator
 import ctypes
@@ -17,7 +17,7 @@ A4 = (210.0, 297.0)
 
 
 class Seen(NamedTuple):
-    """Where something lies on a sheet, in mm."""
+    """The place of something on a sheet, in mm."""
 
     left: float
     top: float
@@ -26,7 +26,7 @@ class Seen(NamedTuple):
 
 
 def make_pages(path: Path, *sizes: tuple[float, float], rotate: int = 0) -> dict[str, Any]:
-    """Write a PDF with a page of each size in mm, "A", "B" … in the lower left corner, as a file of a request."""
+    """Write a PDF with a page of each size in mm, "A", "B" … in the lower left corner; return a request's file."""
     document = pypdfium2.PdfDocument.new()
     raw = pypdfium2.raw
     font = raw.FPDFText_LoadStandardFont(document, b"Helvetica")
@@ -54,13 +54,13 @@ def picture(
 
 
 def make_picture(path: Path, *what: Any, **options: Any) -> dict[str, Any]:
-    """Write such a picture, as a file of a request."""
+    """Write the result of `picture()`; return it as a request's file."""
     path.write_bytes(picture(*what, **options))
     return {"path": str(path), "is_pdf": False, "pages": [0]}
 
 
 class Sheets:
-    """What came of a request."""
+    """The result of a request."""
 
     def __init__(self, target: Path, answer: dict[str, Any]) -> None:
         """Open the PDF that was written."""
@@ -84,7 +84,7 @@ class Sheets:
         return str(self.document[number].get_textpage().get_text_bounded())
 
     def letters(self, number: int) -> dict[str, Seen]:
-        """Return where each single letter lies on a sheet."""
+        """Return the place of each letter on a sheet."""
         page = self.document[number]
         text = page.get_textpage()
         height = page.get_height()
@@ -102,7 +102,7 @@ class Sheets:
         return found
 
     def picture(self, number: int, *, dpi: int = 100) -> Image.Image:
-        """Return a sheet as it is seen."""
+        """Return a sheet as it looks."""
         drawn: Image.Image = self.document[number].render(scale=dpi / 72).to_pil()
         return drawn.convert("RGB")
 
@@ -156,7 +156,7 @@ REQUEST: dict[str, Any] = {
 
 
 def laid_out(folder: Path, *files: dict[str, Any], **changes: Any) -> Sheets:
-    """Return the sheets that come of files."""
+    """Lay files out and return the sheets."""
     target = folder / f"sheets-{len([*folder.iterdir()])}.pdf"
     return Sheets(
         target, lay_out({**REQUEST, "files": list(files), "target": str(target), **changes})
@@ -180,7 +180,7 @@ def draw_request(path: Path, target: Path) -> dict[str, Any]:
 
 
 def drawn(folder: Path, data: bytes | Path, **changes: Any) -> Image.Image:
-    """Return what is drawn of a document's bytes."""
+    """Return the picture that is drawn of a document, given as bytes or as a path."""
     path = data if isinstance(data, Path) else folder / "document"
     if isinstance(data, bytes):
         path.write_bytes(data)
@@ -194,7 +194,7 @@ def drawn(folder: Path, data: bytes | Path, **changes: Any) -> Image.Image:
 
 
 def colour(image: Image.Image, x: float, y: float) -> str:
-    """Return the colour at a place given in parts of the whole."""
+    """Return the name of the nearest color at a place, whose coordinates are fractions of width and height."""
     found = image.convert("RGB").getpixel((int(image.width * x), int(image.height * y)))
     assert isinstance(found, tuple)
     return min(
@@ -206,14 +206,14 @@ def colour(image: Image.Image, x: float, y: float) -> str:
 
 
 def ink(image: Image.Image) -> tuple[int, int, int, int]:
-    """Return the box of everything that is dark."""
+    """Return the bounding box of everything that is dark."""
     box = image.convert("L").point(lambda value: 255 if value < 128 else 0).getbbox()
     assert box is not None
     return box
 
 
 def fax_coded(page: Image.Image, compression: str, options: int = 0) -> bytes:
-    """Return a page as libtiff codes it."""
+    """Return a page as libtiff encodes it, without the TIFF file around it."""
     out = BytesIO()
     page.save(out, "TIFF", compression=compression, tiffinfo={278: page.height, 292: options})
     with Image.open(out) as made:

@@ -1,4 +1,4 @@
-"""People to ask, and to be asked."""
+"""People who print, and people who are asked."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.household import House
 
 @pytest.fixture
 async def boss(hass: HomeAssistant) -> User:
-    """Return an administrator; the first user of a house is one."""
+    """Return the first user of the house, who is an administrator."""
     return await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
 
 

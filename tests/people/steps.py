@@ -1,4 +1,4 @@
-"""What tests about people share: automations, what somebody does, time that passes, and whose the jobs are then."""
+"""What tests about people share: automations, actions of somebody, passing time, and to whom the jobs belong then."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -23,7 +23,7 @@ NOTE: Final[dict[str, Any]] = {
     "data": {"message": "Print it"},
 }
 WRITTEN: Final[dict[str, Any]] = {"trigger": "persistent_notification"}
-# Whose a job is (a user), whether that is forgotten, and for whom it waits.
+# The user to whom a job belongs, whether it is forgotten who that was, and what the job waits for.
 type Whose = tuple[str | None, bool, tuple[str, ...]]
 NOBODYS: Final[Whose] = (None, False, ())
 FORGOTTEN: Final[Whose] = (None, True, ("approval",))
@@ -34,7 +34,7 @@ def to_approve(user: User) -> Whose:
 
 
 def whose(house: House) -> list[Whose]:
-    """Say whose the jobs are, the newest first."""
+    """Return to whom the jobs belong, newest job first."""
     return [
         (job.spec.asker.user_id, job.spec.forgotten, job.waits_for) for job in house.queue.jobs()
     ]
@@ -45,7 +45,7 @@ def automation(name: str, triggers: Any, *actions: Any) -> dict[str, Any]:
 
 
 def state_of(entity: str, to: str | None = None, **more: Any) -> dict[str, Any]:
-    """Make a trigger by a state."""
+    """Make a state trigger."""
     return {"trigger": "state", "entity_id": entity, **({"to": to} if to else {}), **more}
 
 
@@ -62,14 +62,14 @@ async def set_up(house: House, **config: Any) -> None:
 
 
 async def call(hass: HomeAssistant, user: User | None, action: str, **data: Any) -> None:
-    """Call an action as somebody, or as a device."""
+    """Call an action as a user, or as a device (None)."""
     domain, name = action.split(".")
     context = Context(user_id=None if user is None else user.id)
     await hass.services.async_call(domain, name, data, blocking=True, context=context)
 
 
 async def pass_time(hass: HomeAssistant, seconds: int, *entities: str) -> None:
-    """Let time pass, so long that these entities have dropped the context of the call."""
+    """Let time pass; these entities drop the context of the call, as they do after some seconds."""
     for entity_id in entities:
         entity = hass.data[DATA_INSTANCES][entity_id.partition(".")[0]].get_entity(entity_id)
         assert entity is not None
@@ -81,7 +81,7 @@ async def pass_time(hass: HomeAssistant, seconds: int, *entities: str) -> None:
 def forget(hass: HomeAssistant) -> None:
     """Forget who began what, as a restart does."""
     del hass.data[f"{DOMAIN}_context_history"]
-    # Home Assistant remembers the answer besides.
+    # Home Assistant's decorator has cached the history as well.
     async_get_context_history.cache_clear()  # type: ignore[attr-defined]
     async_get_context_history(hass)
 

@@ -15,7 +15,7 @@ from tests.simulator import Simulator
 
 @pytest.fixture
 def house(hass: HomeAssistant, simulator: Simulator, setup: MockConfigEntry, media: Path) -> House:
-    """Return the house; where callbacks are to arrive, ask for `reachable` before."""
+    """Return the house; a test in which callbacks are to arrive requests `reachable` before it."""
     return House(hass=hass, simulator=simulator, entry=setup)
 
 

@@ -27,7 +27,7 @@ from tests.simulator import Simulator
 
 __all__ = ["clock", "open_shop", "receiver", "sim"]
 
-# Every fact of yesterday is out of every window: doubt, strangers, the print limits, the day's list.
+# Seconds after which nothing that happened counts any more, for doubt, strangers, the print limits or the day's list.
 TOMORROW = 25 * 3600.0
 
 
@@ -39,7 +39,7 @@ class House(Shop):
     _digests: dict[Path, str] = field(default_factory=dict)
 
     def paper(self, pages: int = 2, *, padding: int = 0) -> Document:
-        """Make a document that no other is equal to."""
+        """Make a document that differs from all others."""
         content = unlike_any(self.random, pages, "Proof", padding)
         return self.document(pages, content=content)
 
@@ -59,7 +59,7 @@ class House(Shop):
         return whole, partial
 
     def judge(self, job: Job) -> None:
-        """Compare what is said of a finished job with what lies in the out tray."""
+        """Compare what is reported about a finished job with what is in the out tray."""
         whole, partial = self.tray(job)
         assert whole <= 1, f"printed {whole} times: {job}"
         assert job.is_final, job
@@ -72,20 +72,20 @@ class House(Shop):
             assert not partial or job.partly_printed, f"told as not printed at all: {job}"
 
     def judge_tray(self) -> None:
-        """See that no document came out twice, whole or in part, however long after its job's end."""
+        """Check that no document has come out twice, whole or in part, however long after its job's end."""
         came = Counter(one.name for one in self.sim.cloud.out_tray if not one.foreign)
         assert set(came.values()) <= {1}, came.most_common(3)
 
     @override
     async def settle(self) -> None:
-        """Let what is under way come to rest, real sockets included."""
+        """Wait until nothing is under way any more, including requests over real sockets."""
         for _ in range(4):
             await asyncio.sleep(0.003)
             await self.hass.async_block_till_done()
             await self._until(lambda: not self._is_busy())
 
     async def _until(self, condition: Callable[[], bool]) -> None:
-        """Wait in real time, which the event loop's own time-outs do not know."""
+        """Wait in real time; the event loop's own time-outs follow the test's clock."""
         for _ in range(20_000):
             if condition():
                 return
@@ -93,14 +93,14 @@ class House(Shop):
         pytest.fail("it takes too long")
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that needs no time of the clock, such as a write to the disk."""
+        """Wait for something that does not depend on the test's clock, such as a write to the disk."""
         await self._until(condition)
 
     def _is_busy(self) -> bool:
-        """Return whether a request is under way that is not to hang, a thread works, or a PDF is being read."""
+        """Return whether a request is under way that no fault holds up, a thread works, or a PDF is being read."""
         if async_get_pdf_worker(self.hass).is_busy or self.threads_work():
             return True
-        # Also one that is just on its way to the cloud: on a busy machine that takes longer than a step.
+        # A request on its way to the cloud counts as well: on a busy machine that takes longer than a step.
         ours = self.entry.runtime_data.account.requests.taken
         under_way = max(ours, sum(account.in_flight for account in self.sim.cloud.accounts))
         hanging = sum(
@@ -111,7 +111,7 @@ class House(Shop):
         return bool(under_way > hanging)
 
     async def forget_faults(self) -> None:
-        """Let everything go well from now on; what hangs is let go."""
+        """End all faults; requests that a fault holds up are canceled."""
         faults = self.sim.cloud.faults
         hangs = any(planned.fault.kind == "timeout" and planned.hits for planned in faults.planned)
         faults.clear()
@@ -120,7 +120,7 @@ class House(Shop):
         await self._until(lambda: not self._is_busy())
 
     async def calm(self, job: Job) -> Job:
-        """Wait in real time until a job's upload has an end, or hangs."""
+        """Wait in real time until a job's upload has ended, or hangs; return the job."""
 
         def has_end() -> bool:
             current = self.queue.get(job.job_id)
@@ -142,39 +142,39 @@ class House(Shop):
                     await self.settle()
                     return self.queue.get(job.job_id)
                 await asyncio.sleep(0.001)
-            # It waits for its turn: requests of one account have a limit.
+            # The upload waits for its turn, because the requests of an account are limited.
             if not self.threads_work():
                 self.clock.tick(5)
         pytest.fail("the upload has no end")
 
     async def drive[T](self, work: Awaitable[T], step: float = 5) -> T:
-        """Let time pass until something has an end; return or raise what it does."""
+        """Move the clock until `work` has ended; return its result or raise its error."""
         task = asyncio.ensure_future(work)
         began = real_time()
         while real_time() - began < LONGEST:
             await asyncio.wait([task], timeout=0.005)
             if task.done():
                 return task.result()
-            # What goes on since a thread has ended, as a form that was made and is to be sent, waits for its turn.
+            # `_ready` has callbacks that go on after a thread has ended, such as sending a form that was just made.
             if not (self._is_busy() or asyncio.get_running_loop()._ready):  # type: ignore[attr-defined] # no other way
                 self.clock.tick(step)
         task.cancel()
         pytest.fail("it does not come to an end")
 
     async def finish(self, job: Job, *, hours: float = 30, step: float = 20) -> Job:
-        """Let time pass until a job is final, slowly at first, then in longer and longer steps."""
+        """Move the clock until a job is final, in short steps at first, then in longer and longer ones."""
         passed = 0.0
         while not (current := await self.calm(job)).is_final:
             assert passed < hours * 3600, (current, list(self.sim.cloud.requests)[-12:])
             await self.tick(step)
             passed += step
             step = max(step, min(passed / 2, 600))
-        # What follows from that.
+        # Wait for what follows from the final state.
         await self.settle()
         return current
 
     async def next_day(self) -> None:
-        """Leave all that happened behind, and start afresh with everything well."""
+        """End all faults, and move the clock so far that nothing that happened counts any more."""
         await self.forget_faults()
         for printer in self.box.printers:
             printer.failures = 0
@@ -182,9 +182,9 @@ class House(Shop):
         await self.mend()
 
     async def mend(self) -> None:
-        """Poll until the box is known to be well again."""
+        """Poll until the integration knows that the box and its printer are ready again."""
         for _ in range(5):
-            # In small steps: on a busy machine a large one would be a time-out.
+            # The steps are small: on a busy machine, a large step would cause a time-out.
             await self.drive(self.refresh(), step=0.5)
             if self.coordinator.is_fresh and self.coordinator.is_ready(self.key()):
                 break
@@ -233,7 +233,7 @@ type OpenHouse = Callable[..., Any]
 
 @pytest.fixture
 def open_house(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock) -> OpenHouse:
-    """Return what sets up the first box, or sets its entry up again."""
+    """Return a function that sets up the first box, or sets its entry up again."""
 
     @asynccontextmanager
     async def opener(entry: MockConfigEntry | None = None, **options: Any) -> AsyncIterator[House]:
@@ -270,7 +270,7 @@ def open_house(hass: HomeAssistant, sim: Simulator, tmp_path: Path, clock: Clock
 
 @pytest.fixture
 async def house(open_house: OpenHouse, all_entities: None) -> AsyncIterator[House]:
-    """Give a house that the cloud cannot call back."""
+    """Provide a house that the cloud cannot call back."""
     async with open_house() as opened:
         yield opened
 
@@ -279,7 +279,7 @@ async def house(open_house: OpenHouse, all_entities: None) -> AsyncIterator[Hous
 async def reachable_house(
     open_house: OpenHouse, all_entities: None, reachable: str, sim: Simulator
 ) -> AsyncIterator[House]:
-    """Give a house that the cloud calls back when a job is at its end."""
+    """Provide a house that the cloud calls back when a job has ended."""
     sim.cloud.variants.callbacks = "end"
     async with open_house() as opened:
         yield opened
@@ -287,5 +287,5 @@ async def reachable_house(
 
 @pytest.fixture(autouse=True)
 def _quiet_asyncio(caplog: pytest.LogCaptureFixture) -> None:
-    """Leave the event loop's own chatter out: these tests open thousands of connections."""
+    """Leave out the event loop's own messages: these tests open thousands of connections."""
     caplog.set_level("WARNING", logger="asyncio")

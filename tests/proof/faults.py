@@ -1,7 +1,7 @@
-"""Every way for a request to the service to go wrong, and what each is bound to mean for a print job.
+"""Every way in which a request to the service can go wrong, and what each must mean for a print job.
 
-Generated from the kinds of faults, the documented codes (lianke-api, "Codes") and the wrong shapes that the
-simulator knows; what a job comes to is said here independently of the integration's own tables.
+The table is generated from the kinds of faults, the documented codes (lianke-api, "Codes") and the wrong shapes that
+the simulator knows. What becomes of a job is stated here independently of the integration's own tables.
 """
 
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from tests.simulator import Fault
 from tests.simulator.endpoints import ENDPOINTS
 from tests.simulator.faults import SHAPES
 
-# What became of a job whose upload met the fault:
-# "unsent": surely never complete, or refused for now; it waits and is sent again.
-# "refused": surely not taken; it fails.
-# "unclear": nobody can tell by the answer.
+# What becomes of a job whose upload meets the fault:
+# "unsent": the upload was certainly not complete, or was refused for now; the job waits and is sent again.
+# "refused": the job was certainly not accepted; it fails.
+# "unclear": the answer does not tell whether the job was accepted.
 # "taken": the answer is fine.
 type Meaning = Literal["unsent", "refused", "unclear", "taken"]
 
-# A time-out is waited out by moving the clock.
+# Seconds of a time-out: tests pass them by moving the clock.
 LONG = 10.0**7
-# More than the system's buffers hold, so that the end of an upload cannot be handed over before the reset.
+# Bytes: more than the system's buffers hold, so that the end of an upload cannot be handed over before the reset.
 LARGE = 40_000_000
 
 CODES: dict[int, Meaning] = {
@@ -40,16 +40,16 @@ CODES: dict[int, Meaning] = {
     10009: "unsent",
     10011: "refused",
     11013: "refused",
-    # No document says that an upload is answered with these.
+    # No document says that an upload is answered with these two codes.
     11200: "unclear",
     11201: "unclear",
     11203: "unsent",
     11404: "refused",
-    # Whatever words come with a code that no document explains: the job may have been taken.
+    # Codes that no document explains: whatever text comes with them, the job may have been accepted.
     10021: "unclear",
     77777: "unclear",
 }
-# Without the service's own JSON they may come from anything on the way, which may have let the job through.
+# Statuses that, without the service's own JSON, may come from anything on the way, which may have let the job through.
 HTTP = (401, 403, 404, 413, 429, 500, 502, 503)
 OF_THE_SERVICE: dict[int, Meaning] = {401: "unsent", 403: "unsent", 404: "refused"}
 EXPIRED = "设备已超过有效期"
@@ -57,7 +57,7 @@ EXPIRED = "设备已超过有效期"
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One fault. `fault` None: nobody listens. `padding`: bytes that the document must have."""
+    """One fault; with `fault` None, no server listens. `padding`: additional bytes that the document needs."""
 
     name: str
     fault: Fault | None
@@ -66,12 +66,12 @@ class Cell:
 
     @property
     def done(self) -> bool:
-        """Whether the service did what was asked all the same."""
+        """Whether the service does what was requested in spite of the fault."""
         return self.fault is not None and self.fault.runs_action
 
 
 def cells() -> Iterator[Cell]:
-    """Give every fault once, those that leave it open whether the service acted in both ways."""
+    """Yield every fault once; if a fault leaves it open whether the service acted, yield it for both cases."""
     yield Cell(name="nobody listens", fault=None, meaning="unsent")
     for kind in ("refuse", "reset_before", "reset_mid_body"):
         yield Cell(name=kind, fault=Fault(kind=kind), meaning="unsent", padding=LARGE)
@@ -96,7 +96,7 @@ def cells() -> Iterator[Cell]:
         yield from _both(f"wrong_types {shape}", "unclear", kind="wrong_types", shape=shape)
     yield Cell(name="string_codes", fault=Fault(kind="string_codes"), meaning="taken")
     for index, (code, meaning) in enumerate(CODES.items()):
-        # Both were seen: a number and a text.
+        # The service has been seen to send codes as numbers and as texts.
         reported = code if index % 2 else str(code)
         yield from _both(f"code {reported!r}", meaning, kind="code", code=reported, msg="原因")
     yield from _both("expired", "refused", kind="code", code=400, msg=EXPIRED)

@@ -6,7 +6,7 @@ from tests.simulator import make_pdf
 
 
 def unlike_any(random: Random, pages: int, text: str, padding: int = 0) -> bytes:
-    """Return a PDF that no other is equal to, with so many bytes more than it needs."""
+    """Return a PDF that differs from all others, with `padding` bytes more than it needs."""
     pdf = make_pdf(pages, text)
     at = pdf.rindex(b"xref\n0")
     filling = b"%" + random.randbytes(8).hex().encode() + b"0" * padding + b"\n"

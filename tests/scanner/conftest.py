@@ -17,7 +17,7 @@ from tests.simulator.models import Printer
 
 @pytest.fixture(autouse=True)
 async def labs_on(request: pytest.FixtureRequest) -> None:
-    """Switch the preview feature on, as somebody does in Home Assistant Labs."""
+    """Enable the preview feature, as an administrator does in Home Assistant Labs."""
     if "hass" not in request.fixturenames:
         return
     hass: HomeAssistant = request.getfixturevalue("hass")
@@ -33,7 +33,7 @@ def laser(house: House) -> Printer:
 
 @pytest.fixture
 async def hub(house: House) -> ScannerHub:
-    """Return the scanners of the box, which are known."""
+    """Return the scanner hub of the box, which has already read its scanners."""
     hub = async_get_hub(house.hass, house.entry)
     await hub.async_refresh()
     return hub

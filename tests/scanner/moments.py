@@ -1,6 +1,6 @@
-"""The moments of a scan: wherever one of ours waits, and before and after each transaction of the ledger.
+"""The moments of a scan: each time that one of our coroutines waits, and before and after each ledger transaction.
 
-At one of them the power goes, the box is loaded anew, or the disk refuses.
+At one of these moments the power goes, the box is reloaded, or the disk refuses a write.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ type Story = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Driven[T]:
-    """A coroutine that tells of each moment in which it waits."""
+    """A coroutine that calls `waits` each time before it waits."""
 
     def __init__(self, work: Coroutine[Any, Any, T], waits: Callable[[], None]) -> None:
         self._work = work
         self._waits = waits
 
     def __await__(self) -> Generator[Any, Any, T]:
-        """Go on as the coroutine does."""
+        """Run the coroutine, and call `waits` whenever it waits for something."""
         inner, value, error = self._work.__await__(), None, None
         while True:
             try:
@@ -55,42 +55,42 @@ class Driven[T]:
             value = error = None
             try:
                 value = yield waited_for
-            except BaseException as err:  # noqa: BLE001  # it is the coroutine's, whatever it is
+            except BaseException as err:  # noqa: BLE001  # any error goes on to the coroutine
                 error = err
 
 
 @dataclass
 class Moments:
-    """Counts them, and lets one thing happen at one of them."""
+    """Counts the moments, and lets something happen at one of them."""
 
     house: House
     root: Path
     copy: Path
-    # What happens at the moment of this number, from 1.
+    # Number of the moment, from 1, at which `act` is called.
     at: int = 0
     act: Callable[[], None] = lambda: None
     count: int = 0
     writes: int = 0
-    # The transactions that are refused, by their numbers, and whether their rows are on disk all the same.
+    # Numbers of the transactions that are refused, and whether their rows are on disk in spite of that.
     refused: frozenset[int] = frozenset()
     comes_true: bool = False
     has_acted: bool = False
-    # The power is gone: what the old life still does is no more.
+    # Whether the power is gone: what the old process still does then has no effect.
     is_dead: bool = False
     is_copied: bool = False
-    # What still waits for an answer of the life before never gets one.
+    # Set at the next start; until then, requests of the old process wait for it, and they never get an answer.
     buried: asyncio.Event = field(default_factory=asyncio.Event)
     told: list[ScanJob] = field(default_factory=list)
     lies: list[str] = field(default_factory=list)
 
     def begin(self) -> None:
-        """Count anew."""
+        """Start counting anew."""
         self.at = self.count = self.writes = 0
         self.refused, self.comes_true, self.has_acted = frozenset(), False, False
         self.told, self.lies = [], []
 
     def pass_(self) -> None:
-        """Come by one."""
+        """Count a moment, and call `act` if it is the chosen one."""
         if self.is_dead:
             return
         self.count += 1
@@ -99,20 +99,20 @@ class Moments:
             self.act()
 
     def cut(self) -> None:
-        """Let the power go."""
+        """Cut the power, and keep what is on disk at that moment."""
         self.is_dead, self.comes_true = True, False
         copy_moment(self.root, self.copy)
         self.is_copied = True
 
     async def async_start(self) -> None:
-        """Start with what a power cut has left."""
+        """Set the box up again with what the power cut has left."""
         hass, entry = self.house.hass, self.house.entry
         old = hass.data[DATA_LEDGER]._file
-        # What the disk of the dead refuses is not waited for.
+        # Do not wait for the old process to write what its disk refuses.
         with patch.object(ledger, "CLOSE_TIME", 0.1):
             await hass.config_entries.async_unload(entry.entry_id)
             await async_close_ledger(hass)
-        # A thread that was late would close it below the next life, and take the log away with it.
+        # Close the file now: a late thread would close it while the next process uses it, and remove SQLite's log.
         await hass.async_add_executor_job(old.close)
 
         def put_back() -> None:
@@ -128,7 +128,7 @@ class Moments:
 
     @callback
     def on_scan(self, update: ScanUpdate) -> None:
-        """Compare what is told with what is on disk."""
+        """Compare a reported change of a scan with what is on disk."""
         if self.is_dead:
             return
         job = update.job
@@ -139,13 +139,13 @@ class Moments:
             self.lies.append(f"told {job.state}, on disk is {found.get('state')}")
         jobs = async_get_scan_jobs(self.house.hass, self.house.entry)
         missing = [one for one in (*job.pages, *job.files) if not jobs.path(job, one).is_file()]
-        # Pages beyond the first one are in the file by the end.
+        # At the end, all pages but the first may be gone, because they are in the file.
         if missing and not (job.is_final and {*missing} <= {*job.pages[1:]}):
             self.lies.append(f"told {job.state} without {missing}")
 
 
 def drive(moments: Moments, monkeypatch: pytest.MonkeyPatch, where: object, name: str) -> None:
-    """Let each moment count in which a coroutine function waits."""
+    """Count each moment in which a coroutine function waits."""
     work = getattr(where, name)
 
     async def driven(*args: Any, **more: Any) -> Any:
@@ -155,14 +155,14 @@ def drive(moments: Moments, monkeypatch: pytest.MonkeyPatch, where: object, name
 
 
 def moments_of_ledger(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Moments:
-    """Count the transactions of a house, and let nothing of it reach disk and service once it is dead."""
+    """Count the moments of a house's transactions; once the power is gone, nothing reaches the disk or the service."""
     root = Path(house.hass.config.cache_path(DOMAIN))
     moments = Moments(house, root, tmp_path / "moment")
     write_all, tidy_up = Ledger._write, Ledger._checkpoint
     done, write, slot = Ledger._on_done, LedgerFile.write, Transport._request_slot
 
-    # Before it has taken anything in hand: what happens between that and the thread's work is nothing, as no other task
-    # can run then.
+    # This moment is before the ledger takes changes from its queue. Nothing can happen between that and the thread's
+    # work, because no other task can run then.
     def begin_write(self: Ledger) -> None:
         moments.pass_()
         write_all(self)
@@ -180,7 +180,7 @@ def moments_of_ledger(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: P
             raise LedgerRefusedError("the power is gone")
         moments.writes += 1
         if moments.comes_true and moments.has_acted:
-            # What has come true is undone by the next transaction.
+            # The next transaction would undo the rows that are on disk although they were refused: cut the power first.
             moments.cut()
             raise LedgerRefusedError("the power is gone")
         if moments.writes in moments.refused:
@@ -210,7 +210,7 @@ def moments_of_ledger(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 async def moments_of(
     house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> AsyncGenerator[Moments]:
-    """Watch a house that scans."""
+    """Count the moments of a house that scans."""
     moments = moments_of_ledger(house, monkeypatch, tmp_path)
     to_its_end, copy_all = ScanJobs._async_to_its_end, folders.copy_all
 

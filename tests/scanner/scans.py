@@ -1,4 +1,4 @@
-"""What tests of scanning share: calls, what came of them, and what is on disk."""
+"""What tests of scanning share: calls, their results, and the records on disk."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -41,14 +41,14 @@ def device(house: House, laser: Printer) -> str:
 
 
 def printer(house: House) -> str:
-    """Return the device of the printer, whose scanner has the same name."""
+    """Return the device id of the printer; its scanner, another device, has the same name."""
     found = async_printer_device(house.hass, house.entry, key_of(house.entry, LASER))
     assert found is not None
     return found.id
 
 
 def printer_status(house: House) -> str:
-    """Return the entity whose permissions count for that printer."""
+    """Return the entity whose permissions count for the printer."""
     entities = er.async_entries_for_device(er.async_get(house.hass), printer(house))
     [status] = [one.entity_id for one in entities if one.unique_id.endswith("_status")]
     return status
@@ -98,7 +98,7 @@ def hub_of(house: House) -> ScannerHub:
 
 
 async def rewrite(house: House, scan_id: str, **changes: Any) -> None:
-    """Let the row of a scan say what it would say at another moment, as a power cut leaves it."""
+    """Change the row of a scan to what it is at another moment, as a power cut would leave it."""
     ledger, table = await async_get_ledger(house.hass), Table(SCANS_KIND, house.entry.entry_id)
 
     def change(view: View) -> None:
@@ -110,7 +110,7 @@ async def rewrite(house: House, scan_id: str, **changes: Any) -> None:
 
 
 async def restart(house: House) -> None:
-    """Begin anew with what is on disk."""
+    """Unload the box, and set it up again from what is on disk."""
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     await async_close_ledger(house.hass)
     assert await set_up(house.hass, house.entry)
@@ -122,7 +122,7 @@ def hold(
     name: str,
     when: Callable[..., bool] = lambda *_args, **_more: True,
 ) -> tuple[Event, Event]:
-    """Hold up the first call of a function that blocks; return what it sets then, and what lets it go on."""
+    """Hold up the first call of a blocking function; return the event set then, and the event that lets it go on."""
     work, began, go_on = getattr(where, name), Event(), Event()
 
     def held(*args: Any, **more: Any) -> Any:
@@ -136,7 +136,7 @@ def hold(
 
 
 def media_folder(house: House, tmp_path: Path, name: str = "media") -> Path:
-    """Make a folder, and the folder above it the media folder `local`, if it is not that itself."""
+    """Make a folder; `tmp_path`/media, which may be above it, becomes the media folder `local`."""
     folder = tmp_path / name
     folder.mkdir(parents=True)
     house.hass.config.media_dirs = {"local": str(tmp_path / "media")}
@@ -145,7 +145,7 @@ def media_folder(house: House, tmp_path: Path, name: str = "media") -> Path:
 
 @dataclass(frozen=True)
 class Came:
-    """What came of a scan."""
+    """The result of a scan."""
 
     pages: list[Image.Image]
     failure: ScanError | None
@@ -153,7 +153,7 @@ class Came:
 
     @property
     def told(self) -> tuple[str, str] | None:
-        """Why these are not all pages, and the detail."""
+        """The reason why pages are missing, and its detail; None if they are complete."""
         return None if self.failure is None else (self.failure.reason, self.failure.detail)
 
     @property
@@ -162,13 +162,13 @@ class Came:
 
     @property
     def left(self) -> tuple[bool, int]:
-        """Whether the service was asked to delete it, and how many files it has."""
+        """Whether the service was asked to delete the scan, and how many files it still has."""
         assert self.at_service is not None
         return self.at_service.deleted, len(self.at_service.files)
 
     @property
     def is_deleted_early(self) -> bool:
-        """Whether it was deleted while the service was not done with it."""
+        """Whether the scan was deleted while the service was not done with it."""
         return self.at_service is not None and self.at_service.deleted_early
 
     @property
@@ -179,7 +179,7 @@ class Came:
 async def came(
     house: House, laser: Printer, request: ScanRequest = GLASS, *, is_taken_up: bool = True
 ) -> Came:
-    """Scan, as for the house, which takes a scan up after a restart, or else as for the home network."""
+    """Scan for the house, which resumes a scan after a restart; without `is_taken_up`, for the home network."""
 
     async def note(_task_id: str) -> None:
         pass

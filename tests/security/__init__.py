@@ -1,1 +1,1 @@
-"""What attackers tried, one file a door, each case one line of a table."""
+"""Attacks: one file for each way in, one line of a table for each case."""

@@ -56,7 +56,7 @@ def tokens(markdown: str) -> Iterator[Token]:
 
 
 def active(markdown: str) -> set[str]:
-    """Return what in a text is more than text: links, pictures, HTML, code."""
+    """Return the types of tokens that are more than text: links, pictures, HTML, code."""
     return {token.type for token in tokens(markdown)} & _ACTIVE
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.simulator --port N --out DIR`: run until told to end."""
+"""`python -m tests.simulator --port N --out DIR`: run the simulator until SIGTERM or Ctrl-C."""
 
 import argparse
 import asyncio

@@ -127,7 +127,7 @@ class Admin:
     # Looking
 
     async def index(self, request: web.Request) -> web.StreamResponse:
-        """Give a browser a page, a program the overview as JSON."""
+        """Answer a browser with the page, a program with the overview as JSON."""
         if wants_page(request):
             # The page's own requests for JSON come to this address, too: no cache may mix up the two.
             kept = {hdrs.CACHE_CONTROL: "no-store", hdrs.VARY: hdrs.ACCEPT}
@@ -135,7 +135,7 @@ class Admin:
         return await _as_handler(self.overview)(request)
 
     async def first_page(self, request: web.Request) -> web.Response:
-        """404 where no first page can be drawn."""
+        """Answer with a picture of a document's first page, or with 404 if none can be drawn."""
         return await draw_first_page(self._cloud, int(request.match_info["seq"]))
 
     async def overview(self, request: web.Request, body: dict[str, Any]) -> Any:
@@ -165,7 +165,7 @@ class Admin:
         return {}
 
     async def deliveries(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Every attempt at a callback or a push, successful or not."""
+        """Return every attempt at a callback or a push, successful or not."""
         return [asdict(one) for one in self._cloud.deliveries]
 
     async def qr(self, request: web.Request) -> web.Response:
@@ -253,7 +253,7 @@ class Admin:
     # Faults
 
     async def add_fault(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Plan a fault: `endpoint`, `times` (null: for ever) and the fields of Fault."""
+        """Plan a fault: `endpoint`, `times` (null: forever) and the fields of Fault."""
         endpoint, times = str(body.pop("endpoint")), body.pop("times", 1)
         if not (times is None or isinstance(times, int)):
             raise ValueError("times must be a number, or null for ever")

@@ -219,7 +219,7 @@ class Inventor:
 
 
 def make_printer(inventor: Inventor, model: Model, port: int, **changes: Any) -> Printer:
-    """Make a printer in a USB port; `changes` override any field of Printer."""
+    """Make a printer at a USB port; `changes` override any field of Printer."""
     known: dict[str, Any] = {
         "id": inventor.printer_id(),
         "hash_id": inventor.hash_id(),
@@ -240,7 +240,7 @@ def make_printer(inventor: Inventor, model: Model, port: int, **changes: Any) ->
 
 
 def ink(black: int, cyan: int, magenta: int, yellow: int) -> list[dict[str, Any]]:
-    """Ink levels in per cent in the form of a network printer's `markers`."""
+    """Return ink levels in percent in the form of a network printer's `markers`."""
     levels = (("Black", "#000000", black), ("Cyan", "#00FFFF", cyan))
     more = (("Magenta", "#FF00FF", magenta), ("Yellow", "#FFFF00", yellow))
     return [
@@ -253,7 +253,7 @@ type Maker = Callable[[Inventor], list[Printer]]
 
 
 def office_printers(inventor: Inventor) -> list[Printer]:
-    """Make the first box: every kind of printer that needs care."""
+    """Make the printers of the first box: every kind that needs special care."""
     return [
         make_printer(inventor, LASER, 1),
         make_printer(inventor, LABEL, 2, hash_id=inventor.numeric_hash_id()),
@@ -284,12 +284,12 @@ def office_printers(inventor: Inventor) -> list[Printer]:
 
 
 def home_printers(inventor: Inventor) -> list[Printer]:
-    """Make the second box: one plain laser printer."""
+    """Make the printers of the second box: one plain laser printer."""
     return [make_printer(inventor, SMALL_LASER, 1)]
 
 
 def shop_printers(inventor: Inventor) -> list[Printer]:
-    """Another account's box: a receipt printer."""
+    """Make the printers of another account's box: one receipt printer."""
     return [make_printer(inventor, RECEIPT, 1)]
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAliasType, Union, get_args, get_origin
 
 
 def accepts(annotation: Any, value: object) -> bool:
-    """`annotation` is a class, Literal, list[…], dict, or a union of them."""
+    """Return whether a value fits an annotation: a class, Literal, list[…], dict, or a union of these."""
     if isinstance(annotation, TypeAliasType):
         annotation = annotation.__value__
     origin = get_origin(annotation)

@@ -98,7 +98,7 @@ class Cloud:
         self.inventor = Inventor()
         self._running: set[asyncio.Task[Any]] = set()
         self._answering: set[asyncio.Task[Any]] = set()
-        # Requests that a fault holds up at the moment.
+        # Number of requests that a fault holds up at the moment.
         self.hanging = 0
         self.executor = ThreadPoolExecutor(2, thread_name_prefix="simulator-disk")
         self.receiver = Receiver(self.spool, self.executor)
@@ -109,7 +109,7 @@ class Cloud:
     # Time and tasks
 
     def now(self) -> float:
-        """Seconds since 1970 by the cloud's own clock, without `clock_skew`."""
+        """Return the seconds since 1970 by the cloud's own clock, without `clock_skew`."""
         return time.time() + self.clock_offset
 
     def advance(self, seconds: float) -> None:
@@ -209,7 +209,7 @@ class Cloud:
         return printer
 
     def cast_default(self) -> None:
-        """Two accounts: one with an office box and a home box, one with a shop's box."""
+        """Add two accounts: one with an office box and a home box, one with a shop's box."""
         first = self.add_account("office")
         second = self.add_account("shop")
         self.add_box(first, office_printers, usb_port_num=5)
@@ -240,7 +240,7 @@ class Cloud:
     # What a printer shows
 
     def off_mode(self, printer: Printer) -> OffMode | None:
-        """How the cloud reports a printer that is off; None while it is on."""
+        """Return how the cloud reports a printer that is off; None while it is on."""
         if printer.reachable:
             return None
         if not printer.plugged:
@@ -259,7 +259,7 @@ class Cloud:
     # Rate
 
     def count_call(self, account: Account, endpoint: str) -> bool:
-        """Count a request; returns False once the key is banned. Job submissions have a count of their own."""
+        """Count a request; returns False once the key is banned. Job submissions are counted separately."""
         if self.rate_limit is None or account.banned:
             return not account.banned
         now = self.now()
@@ -332,12 +332,12 @@ class Cloud:
         return ticket
 
     def preview_url(self, task: Task, index: int) -> str:
-        """`index` counts from 0, the number in the address from 1."""
+        """Return the address of a preview's picture; `index` counts from 0, the number in the address from 1."""
         root = self.base_url.removesuffix("/api")
         return f"{root}/preview/{task.task_id}/{index + 1}.png"
 
     def tasks_of(self, box: Box, printer: Printer | None = None) -> list[Task]:
-        """In the order in which they were submitted."""
+        """Return the tasks of a box, or of one of its printers, in the order in which they were submitted."""
         return [task for task in box.tasks if printer in (None, task.printer)]
 
     def reboot(self, box: Box) -> None:
@@ -361,7 +361,7 @@ class Cloud:
 
     @property
     def printed(self) -> list[PrintedJob]:
-        """Our jobs that came out completely, in the order they came out."""
+        """Our jobs that came out completely, in the order in which they came out."""
         return [job for job in self.out_tray if job.complete and not job.foreign]
 
     @property
@@ -374,5 +374,5 @@ class Cloud:
         return self.counts[endpoint]
 
     def fail(self, endpoint: str, fault: Fault, times: int | None = 1) -> Planned:
-        """Plan a fault; `*` in the endpoint matches anything, `times` None is for ever."""
+        """Plan a fault; `*` in the endpoint matches anything, `times` None means forever."""
         return self.faults.add(endpoint, fault, times)

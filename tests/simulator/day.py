@@ -11,7 +11,7 @@ DAY_SECONDS: Final = 24 * 3600.0
 
 
 def day_list(cloud: Cloud, box: Box) -> list[dict[str, Any]]:
-    """Each task is shown as it was `lag` seconds ago, since the service's list is late."""
+    """Return the list, which shows each task as it was `lag` seconds ago: the service's list is late."""
     now = cloud.now()
     rows = []
     for task in cloud.tasks_of(box):

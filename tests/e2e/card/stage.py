@@ -305,7 +305,7 @@ class Stage:
     devices: dict[str, str]
     # Parts of log lines that a test provokes.
     expected: list[str] = field(default_factory=list)
-    # Pages that no test uses now, by touch and sharp; they are used again because a new page has to compile the frontend.
+    # Pages that no test uses now, by touch and sharp; kept because a new page takes long to compile the frontend.
     _idle: dict[tuple[bool, bool], Page] = field(default_factory=dict)
 
     @asynccontextmanager

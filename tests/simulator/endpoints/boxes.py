@@ -36,7 +36,7 @@ def _network(box: Box) -> dict[str, Any]:
 
 
 async def device_info(call: Call) -> Any:
-    """GET /device/device_info; old firmware: what the box last reported, but whether it is online is current."""
+    """GET /device/device_info: with old firmware, the data of the box's last report; only `online` is current."""
     box = call.box(expired_too=True)
     online = None if box.online is None else int(box.online)
     if not box.is_old:
@@ -74,7 +74,7 @@ def _info(box: Box, online: int | None) -> dict[str, Any]:
 
 
 async def refresh_device_info(call: Call) -> Any:
-    """GET /device/async_refresh_device_info: every firmware accepts it, only those before 2.1.112 need it."""
+    """GET /device/async_refresh_device_info: all firmware accepts it, only versions before 2.1.112 need it."""
     cloud, box = call.cloud, call.box()
     if box.refreshing:
         raise ApiError(401, "正在刷新，请勿重复操作")
@@ -97,7 +97,7 @@ async def _refresh(cloud: Cloud, box: Box) -> None:
 
 
 async def wait_for_device_info(call: Call) -> Any:
-    """GET /device/refresh_device_info: the same, but answered when the refresh is done."""
+    """GET /device/refresh_device_info: the same refresh, but the answer comes when it is done."""
     await refresh_device_info(call)
     await call.cloud.sleep(REFRESH_SECONDS)
     return NOTHING

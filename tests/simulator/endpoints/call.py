@@ -34,7 +34,7 @@ class Call:
         return value
 
     def number(self, name: str, default: int | None = None) -> int:
-        """Read an integer, also one sent as text; raises ApiError 400."""
+        """Read an integer, which may have been sent as text; raises ApiError 400."""
         text = self.fields.get(name, "").strip()
         if not text and default is not None:
             return default
@@ -43,7 +43,7 @@ class Call:
         return int(text)
 
     def json_number(self, name: str) -> int:
-        """Read a number of a JSON body; raises ApiError 400 for a text, too."""
+        """Read a number of a JSON body; raises ApiError 400 if it is missing or a text."""
         value = (self.form.json or {}).get(name)
         if type(value) is not int:
             raise ApiError(400, f"参数错误：{name}")

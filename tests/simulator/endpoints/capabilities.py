@@ -18,7 +18,7 @@ async def search_models(call: Call) -> Any:
 
 
 def _capabilities(call: Call) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
-    """Capabilities and papers of the request's model; raises ApiError 400 for an unknown one."""
+    """Return capabilities and papers of the request's model; raises ApiError 400 for an unknown model."""
     if "printerHash" in call.fields:
         printer = call.find_printer(call.box(), "devicePort")
         if printer is None or not printer.capabilities:
@@ -46,7 +46,7 @@ async def printer_params(call: Call) -> Any:
 
 
 async def paper_dimension_list(call: Call) -> Any:
-    """GET /print/paper_dimension_list; slow."""
+    """GET /print/paper_dimension_list, which takes 3 s."""
     _data, papers = _capabilities(call)
     await call.cloud.sleep(3.0)
     match call.cloud.variants.papers:

@@ -93,7 +93,7 @@ async def post_job(call: Call) -> Any:
             raise ApiError(5001, "设备未配网")
         if not box.online:
             raise ApiError(5002, "设备不在线")
-    # Without a model and a port the first USB port is meant.
+    # A request without a model and a port means the first USB port.
     printer = call.find_printer(box, "devicePort", default=1)
     if printer is None:
         raise _empty_port()
@@ -179,13 +179,13 @@ async def query_device_task(call: Call) -> Any:
 
 
 def _check_port(call: Call) -> None:
-    """Refuse a port that is no number, unless a printer's hash is given instead."""
+    """Refuse a port that is not a JSON number, unless a printer's hash is given instead; raises ApiError 400."""
     if not call.fields.get("printerHash"):
         call.json_number("devicePort")
 
 
 async def flush_jobs(call: Call) -> Any:
-    """POST /print/flush_jobs: everybody's jobs; JSON with devicePort as a number."""
+    """POST /print/flush_jobs: cancels everybody's waiting jobs at a printer; JSON with devicePort as a number."""
     cloud, box = call.cloud, call.box()
     _check_port(call)
     printer = call.find_printer(box, "devicePort")
@@ -195,7 +195,7 @@ async def flush_jobs(call: Call) -> Any:
 
 
 async def reset_error_limit(call: Call) -> Any:
-    """POST /print/reset_printing_error_limit: JSON with devicePort as a number."""
+    """POST /print/reset_printing_error_limit: the body is JSON with devicePort as a number."""
     cloud, box = call.cloud, call.box()
     _check_port(call)
     printer = call.find_printer(box, "devicePort")
