@@ -59,20 +59,20 @@ BAD_GATEWAY: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One way for a request to go wrong."""
+    """One way in which a request goes wrong."""
 
     kind: FaultKind
-    # Run the request's action before the answer is spoilt, as reset_after_accept always does.
+    # Whether the request's action runs before the answer is spoiled, as reset_after_accept always does.
     done: bool = False
     status: int = 500
     body: str | None = None
     content_type: str = "text/html"
     code: int | str = 500
     msg: str = "服务器内部错误"
-    # How long a timeout or delay lasts.
+    # Seconds that a timeout or delay lasts.
     seconds: float = 3600.0
     shape: Shape = "swap"
-    # Only requests for this device_id.
+    # If set, only requests for this device_id are hit.
     box: str | None = None
 
     def __post_init__(self) -> None:
@@ -87,7 +87,7 @@ class Fault:
 
 @dataclass(eq=False)
 class Planned:
-    """A planned fault and how many requests it has hit; `times` None is for ever."""
+    """A planned fault and how many requests it has hit; `times` None means forever."""
 
     id: int
     endpoint: str
@@ -96,7 +96,7 @@ class Planned:
     hits: int = 0
 
     def matches(self, endpoint: str, device_id: str | None) -> bool:
-        """`endpoint` is a method and a path, such as "POST /print/job"."""
+        """Return whether the fault hits a request; `endpoint` is a method and a path, such as "POST /print/job"."""
         if self.times is not None and self.hits >= self.times:
             return False
         if self.fault.box is not None and self.fault.box != device_id:
@@ -131,7 +131,7 @@ class Faults:
 
 
 def _swap(value: Any) -> Any:
-    """Replace every value by one of a wrong type; names stay."""
+    """Replace every value by a value of a wrong type; names stay."""
     match value:
         case bool():
             return "maybe"

@@ -1,6 +1,6 @@
-"""What the cloud itself sends and fetches: callbacks, pushes, documents behind a link.
+"""Requests that the cloud itself sends: callbacks, pushes, downloads of linked documents.
 
-It connects to 127.0.0.1 and localhost alone. Any other host is recorded as unreachable.
+They go to 127.0.0.1 and localhost only. Any other host is recorded as unreachable.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ PUSH_SHAPES: Final = (
 
 
 def is_own(url: str) -> bool:
-    """Whether a URL leads to this machine, so that it may be used."""
+    """Return whether a URL leads to this machine; no other URL is used."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -67,7 +67,7 @@ class Messenger:
     # Callbacks
 
     def state_changed(self, task: Task) -> None:
-        """Send the callbacks that the chosen variants want for the task's present state."""
+        """Send the callbacks for the task's present state, as the variants choose."""
         variants = self._cloud.variants
         if task.callback_url is None or variants.callbacks == "never":
             return
@@ -114,7 +114,7 @@ class Messenger:
                 await self._deliver(task.callback_url, task.task_id, body)
 
     async def _deliver(self, url: str, task_id: str, body: dict[str, Any]) -> None:
-        """Post a callback, and repeat it after each of REPEATS until somebody replies 200."""
+        """Post a callback, and repeat it after each of REPEATS until the reply is 200."""
         for attempt, wait in enumerate((None, *REPEATS), start=1):
             if wait is not None:
                 await self._cloud.sleep(wait)
@@ -142,9 +142,9 @@ class Messenger:
         shape: str | None = None,
         encoding: str | None = None,
     ) -> int | None:
-        """Send one push to the account's address; returns the HTTP status of the reply, None without one.
+        """Send one push to the account's address; returns the HTTP status of the reply, None without a reply.
 
-        Raises ValueError when the account has no address or the shape is unknown.
+        Raises ValueError if the account has no address or the shape is unknown.
         """
         if account.push_url is None:
             raise ValueError("this account has no push address")

@@ -17,7 +17,7 @@ type TaskState = Literal[
 type OffMode = Literal["row_gone", "stale_row", "not_printer", "state_null", "accepted_until_on"]
 FINAL_STATES: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
-# A waiting job may be able to go on when one of these changes.
+# Fields of a printer that may let a waiting job go on when they change.
 WATCHED: Final = frozenset(
     [
         "plugged",
@@ -41,7 +41,7 @@ RESULT_TEXTS: Final = {
 
 
 class ApiError(Exception):
-    """An answer with a code other than 200; its HTTP status is 200 all the same."""
+    """An answer with a code other than 200; its HTTP status is 200 nevertheless."""
 
     def __init__(self, code: int, msg: str) -> None:
         super().__init__(f"{code} {msg}")
@@ -68,12 +68,12 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a job ends that is not to end well."""
+    """The planned end of a job."""
 
     code: int = 503
     msg: str | None = None
     state: Literal["SUCCESS", "FAILURE"] = "SUCCESS"
-    # A number: so many pages come out before the failure.
+    # A number: this many pages come out before the failure.
     prints: Literal["all", "none"] | int = "none"
     # False leaves task_result out: a SUCCESS that proves nothing.
     result: bool = True
@@ -117,7 +117,7 @@ class Printer:
     raw_state: str | None = None
     seconds_per_page: float = 3.0
     scanner: bool = False
-    # What lies on its glass and in its feeder; `feeder` is None for a scanner without one.
+    # The page on the glass and the pages in the feeder; `feeder` is None for a scanner without a feeder.
     glass: str = "page on the glass"
     feeder: list[str] | None = None
     scan_duplex: bool = False
@@ -141,7 +141,7 @@ class Printer:
 
     @property
     def reachable(self) -> bool:
-        """Whether the box can talk to it."""
+        """Whether the box can talk to the printer."""
         return self.plugged and self.on
 
     @property
@@ -158,7 +158,7 @@ class Printer:
 
     @property
     def state(self) -> str | None:
-        """`printer_state` in the printer's row."""
+        """The value of `printer_state` in the printer's row."""
         if self.raw_state is not None:
             return self.raw_state
         if self.paper == 0:
@@ -182,7 +182,7 @@ class Printer:
         self.stacks.append(Stack(whose=whose, sheets=sheets))
 
     def take_out(self, whose: str) -> None:
-        """Remove what is left of this owner's turned sheets from the tray."""
+        """Remove the remaining turned sheets of this owner from the tray."""
         self.stacks = [stack for stack in self.stacks if stack.whose != whose]
 
     def feed(self) -> str | None:
@@ -213,7 +213,7 @@ class Box:
     device_id: str
     device_key: str
     account: Account | None
-    # None: it has never been started.
+    # None if the box has never been started.
     online: bool | None = True
     activated: bool = True
     expired: bool = False
@@ -231,7 +231,7 @@ class Box:
     rebooting: bool = False
     searching: bool = False
     refreshed_at: float | None = None
-    # Old firmware: the state of the box and its printers at the last refresh.
+    # Only with old firmware: the state of the box and its printers at the last refresh.
     reported: tuple[dict[str, Any], list[tuple[bool, dict[str, Any]]]] | None = None
     searched_at: float | None = None
     reset_at: float | None = None
@@ -251,19 +251,19 @@ class Box:
 
     @property
     def is_old(self) -> bool:
-        """Whether its firmware (before 2.1.112) reports only after a refresh."""
+        """Whether the box has old firmware (before 2.1.112), which reports only after a refresh."""
         numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", self.software)
         return numbers is not None and tuple(map(int, numbers.groups())) < (2, 1, 112)
 
     def printer(self, port: int) -> Printer:
-        """Find the USB printer in a port, plugged in or not; raises LookupError."""
+        """Find the USB printer at a port, plugged in or not; raises LookupError."""
         for printer in self.printers:
             if not printer.network and printer.port == port:
                 return printer
         raise LookupError(f"no printer in port {port} of {self.device_id}")
 
     def find_printer(self, reference: str) -> Printer:
-        """Find by USB port ("2"), by network address, or by row id; raises LookupError."""
+        """Find a printer by USB port ("2"), by network address, or by row id; raises LookupError."""
         if "." in reference:
             return self.network_printer(reference)
         if not reference.isdigit():
@@ -274,7 +274,7 @@ class Box:
         return self.printer(int(reference))
 
     def network_printer(self, address: str | None = None) -> Printer:
-        """Find the network printer at an address, any for None; raises LookupError."""
+        """Find the network printer at an address, with None any network printer; raises LookupError."""
         for printer in self.printers:
             if printer.network and address in (None, printer.ip):
                 return printer
@@ -288,7 +288,7 @@ class Document:
     path: Path
     name: str
     size: int
-    # None when it cannot be counted.
+    # None if the pages cannot be counted.
     pages: int | None = None
     pdf: Path | None = None
 
@@ -325,7 +325,7 @@ class Task:
     ticket: str | None = None
     images: list[Path] = field(default_factory=list)
     pages_out: int = 0
-    # Owners of the turned sheets that it was printed on.
+    # Owners of the turned sheets on which the task was printed.
     printed_on: set[str] = field(default_factory=set)
     committed: bool = False
     report_revoked: bool = False
@@ -350,7 +350,7 @@ class PrintedJob:
     copies: int
     sheets: int
     callback_asked: bool
-    # False: only `pages_out` pages came out.
+    # Whether all pages came out; otherwise only `pages_out` of them.
     complete: bool
     foreign: bool
     time: float
@@ -358,7 +358,7 @@ class PrintedJob:
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedRequest:
-    """One request to the API; `status` is None when the connection was broken instead."""
+    """One request to the API; `status` is None if the connection was broken instead of an answer."""
 
     method: str
     path: str

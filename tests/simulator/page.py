@@ -13,12 +13,12 @@ PAGE = Path(__file__).with_name("page.html")
 
 
 def wants_page(request: web.Request) -> bool:
-    """Whether a browser asks, not a program."""
+    """Return whether the request comes from a browser, not from a program."""
     return "text/html" in request.headers.get(hdrs.ACCEPT, "")
 
 
 async def draw_first_page(cloud: Cloud, seq: int) -> web.Response:
-    """Draw the first page of number `seq` of the out tray; 404 where none can be drawn."""
+    """Answer with a picture of the first page of document `seq` in the out tray, or with 404 if none can be drawn."""
     job = next((one for one in cloud.out_tray if one.seq == seq), None)
     if job is None:
         return web.Response(status=404)

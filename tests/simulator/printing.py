@@ -49,7 +49,7 @@ class _BrokenError(Exception):
 def parse_page_range(text: str) -> Callable[[int], list[int]]:
     """Turn `jpPageRange` into a function from the number of pages to the page numbers (from 1) to print.
 
-    Raises ApiError 400 for a text that is no range.
+    Raises ApiError 400 if the text is not a range.
     """
     text = text.strip()
     if not text:
@@ -95,7 +95,7 @@ class PrintShop:
         task.runner = self._cloud.spawn(self._run(task))
 
     def move(self, task: Task, state: TaskState, result: dict[str, Any] | None = None) -> None:
-        """Change a task's state, and send the callbacks that somebody asked for."""
+        """Change a task's state, and send the callbacks for it."""
         if task.report_revoked:
             if state not in FINAL_STATES:
                 return
@@ -185,7 +185,7 @@ class PrintShop:
     # Paper
 
     async def _feed(self, task: Task) -> None:
-        """Print sheet after sheet; raises _BrokenError when it cannot go on."""
+        """Print sheet after sheet; raises _BrokenError if printing cannot go on."""
         cloud, outcome = self._cloud, task.outcome
         await self._check_reach(task)
         await cloud.sleep(WARM_UP_SECONDS)
@@ -228,7 +228,7 @@ class PrintShop:
         return not task.printer.reachable or task.box.online is not True
 
     async def _check_reach(self, task: Task) -> None:
-        """Raise _BrokenError 503 when the printer is out of reach, after the time that noticing takes."""
+        """Raise _BrokenError 503 if the printer cannot be reached, after the time that noticing this takes."""
         if self._lost(task):
             if task.box.online is not True:
                 await self._cloud.sleep(self._dead_box_seconds(task))
@@ -236,7 +236,7 @@ class PrintShop:
             raise _BrokenError(503)
 
     def _dead_box_seconds(self, task: Task) -> float:
-        """Seconds that the cloud goes on trying to reach the box: its patience runs from the job's start."""
+        """Return the seconds for which the cloud still tries to reach the box; the limit runs from the job's start."""
         age = (self._cloud.now() - task.created) * self._cloud.speed
         return max(0.0, DEAD_BOX_SECONDS - CONNECTION_SECONDS - age)
 
@@ -297,7 +297,7 @@ class PrintShop:
         self.move(task, state, result)
 
     def _bytes(self, task: Task) -> dict[str, int]:
-        """How many bytes of a task reached the printer."""
+        """Return a task's size in bytes, and how many of these reached the printer."""
         size = sum(document.size for document in task.documents)
         pages = max(1, pages_of_one_copy(task) * task.copies)
         return {"file_total": size, "send_total": size * task.pages_out // pages}
@@ -332,7 +332,7 @@ class PrintShop:
     # Cancel
 
     def cancel(self, task: Task) -> bool:
-        """Cancel a task as far as the variant allows; returns False when it is too late."""
+        """Cancel a task in the way that the variant chooses; returns False if it is too late."""
         if task.state in FINAL_STATES or task.committed or task.state == "SET_REVOKE":
             return False
         match self._cloud.variants.cancel:
@@ -368,7 +368,7 @@ class PrintShop:
         self._drop_documents(task)
 
     def flush(self, tasks: list[Task]) -> int:
-        """Cancel the tasks that still wait, not the one that prints; returns how many."""
+        """Cancel the tasks that still wait, but not the one that prints; returns how many were canceled."""
         waiting = [task for task in tasks if task.state == "READY"]
         for task in waiting:
             self.move(task, "SET_REVOKE")
@@ -378,20 +378,20 @@ class PrintShop:
 
 
 def selected_pages(task: Task, document: Document) -> list[int] | None:
-    """Page numbers of a document that the job prints, in order; None when unknown."""
+    """Return the numbers of a document's pages that the job prints, in order; None if they are unknown."""
     if document.pages is None:
         return None
     return parse_page_range(task.fields.get("jpPageRange", ""))(document.pages)
 
 
 def pages_of_one_copy(task: Task) -> int:
-    """Sides of one copy; a document that cannot be counted is taken for ASSUMED_PAGES."""
+    """Return the sides of one copy; a document whose pages cannot be counted has ASSUMED_PAGES."""
     counts = [selected_pages(task, document) for document in task.documents]
     return sum(ASSUMED_PAGES if count is None else len(count) for count in counts)
 
 
 def sheets(task: Task, pages: int | None) -> int:
-    """Sheets of paper for all copies of a document."""
+    """Return the number of sheets for all copies of a document."""
     per_sheet = 2 if task.fields.get("dmDuplex") in ("2", "3") else 1
     return math.ceil((ASSUMED_PAGES if pages is None else pages) / per_sheet) * task.copies
 

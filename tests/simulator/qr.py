@@ -15,7 +15,7 @@ def qr_link(device_id: str, device_key: str) -> str:
 
 
 def qr_png(link: str, scale: int = 8) -> bytes:
-    """Draw a link as a QR code: PNG bytes, `scale` pixels a module."""
+    """Draw a link as a QR code; returns a PNG file with `scale` pixels per module."""
     picture = io.BytesIO()
     segno.make(link, error="m").save(picture, kind="png", scale=scale, border=4)
     return picture.getvalue()

@@ -1,4 +1,4 @@
-"""Page counts and pictures of real documents, by pypdfium2, Pillow, and Chromium for HTML.
+"""Page counts and pictures of real documents, made by pypdfium2, Pillow, and Chromium for HTML.
 
 A document that nothing here can open (Office, raw printer commands) has an unknown number of pages, never 1.
 """
@@ -80,7 +80,7 @@ def _count_image(path: Path) -> int:
 
 
 def _draw_pdf(path: Path, pages: list[int], folder: Path) -> list[Path]:
-    """Draw pages (from 1) of a PDF into a folder as PNG files, SIDE pixels on the long side."""
+    """Draw pages (numbered from 1) of a PDF into a folder as PNG files, SIDE pixels along the longer side."""
     drawn: list[Path] = []
     pdf = pypdfium2.PdfDocument(path)
     try:
@@ -113,7 +113,7 @@ class Renderer:
     """Counts and draws pages, one document at a time, off the event loop."""
 
     def __init__(self, spool: Path, chromium: str | None) -> None:
-        """`spool` is for intermediate files; without a Chromium (None) HTML cannot be converted."""
+        """`spool` is for intermediate files; `chromium` is a path, None if HTML cannot be converted."""
         self._spool = spool
         self._chromium = chromium
         # pdfium is not thread-safe, so one thread does all the work.
@@ -125,7 +125,7 @@ class Renderer:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     async def count(self, document: Document) -> None:
-        """Set `pages` (for HTML `pdf`, too); raises ConversionError."""
+        """Set a document's `pages`, and for HTML also its `pdf`; raises ConversionError."""
         kind = Path(document.name).suffix.lower()
         loop = asyncio.get_running_loop()
         if not document.size:
@@ -145,7 +145,7 @@ class Renderer:
             raise ConversionError(f"文件转换失败：不支持的文件类型 {kind or '（无扩展名）'}")
 
     async def draw(self, document: Document, pages: list[int], folder: Path) -> list[Path]:
-        """Draw pages (from 1) as PNG files into an existing folder."""
+        """Draw pages (numbered from 1) as PNG files into an existing folder; returns their paths."""
         loop = asyncio.get_running_loop()
         source = document.pdf
         if Path(document.name).suffix.lower() in PDF:
@@ -159,7 +159,7 @@ class Renderer:
         return []
 
     async def _print_html(self, chromium: str, path: Path) -> Path:
-        """Convert a page of HTML to PDF by Chromium; raises ConversionError."""
+        """Convert an HTML page to PDF with Chromium; raises ConversionError."""
         async with self._one_browser:
             work = Path(tempfile.mkdtemp(prefix="html-", dir=self._spool))
             page = work / "page.html"

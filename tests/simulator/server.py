@@ -25,10 +25,10 @@ SHUTDOWN_SECONDS: Final = 0.1
 class Simulator:
     """The Lianke cloud on a port of 127.0.0.1. Use it as an async context manager.
 
-    `out`: the out tray, created if missing. `port`: 0 takes any free one. `speed`: factor by which printing, converting
-    and waiting are faster than in life. `rate_limit`: requests a minute before an ApiKey is banned; None: never.
-    `chromium`: path of the browser for HTML; "": none; None: search for one. `cast`: fills the cloud; None:
-    README's cast.
+    `out`: the out tray, created if missing. `port`: 0 takes any free port. `speed`: factor by which printing and
+    converting are faster than in real time. `rate_limit`: requests a minute above which an ApiKey is banned; None:
+    never. `chromium`: path of the browser for HTML; "": no browser; None: search for Chromium. `cast`: fills the cloud;
+    None: the cast of README.md.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Simulator:
         await self.stop()
 
     async def start_listening(self) -> None:
-        """Listen on the port: after stop_listening() on the same one."""
+        """Listen on the port; after stop_listening(), on the same port as before."""
         assert self._runner is not None
         self._listener = socket.create_server((HOST, self._port))
         self._site = web.SockSite(self._runner, self._listener)
@@ -113,7 +113,7 @@ class Simulator:
         """Refuse connections from now on, and drop those that are open."""
         assert self._runner is not None
         if self._site:
-            # A connection accepted just now must still get through: asyncio fails if its server is closed first.
+            # A connection that was just accepted must be set up before: asyncio fails if its server is closed first.
             asyncio.get_running_loop().remove_reader(self._listener)
             await asyncio.sleep(0)
             await self._site.stop()
@@ -130,7 +130,7 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """Base address, with `/api`."""
+        """The base address, which ends with `/api`."""
         return f"http://{HOST}:{self._port}/api"
 
     # The first box, which most tests use

@@ -26,7 +26,7 @@ class Form:
     """Text fields of a request and, for multipart, the files of `jobFile`."""
 
     fields: dict[str, str] = field(default_factory=dict)
-    # A JSON body as it was sent: `fields` no longer tells numbers from texts.
+    # A JSON body as it was sent; in `fields`, its numbers have become texts.
     json: dict[str, Any] | None = None
     files: list[Document] = field(default_factory=list)
 
@@ -41,13 +41,13 @@ class Receiver:
     """Reads bodies; files are stored under numbered names in the spool folder."""
 
     def __init__(self, spool: Path, executor: Executor) -> None:
-        """`executor` does the writing."""
+        """`executor` runs the writes to the disk."""
         self._spool = spool
         self._executor = executor
         self._number = 0
 
     def new_path(self) -> Path:
-        """Invent a name that the spool folder does not have yet."""
+        """Return a path in the spool folder that is not in use yet."""
         self._number += 1
         return self._spool / f"upload-{self._number}"
 
@@ -56,8 +56,8 @@ class Receiver:
     ) -> Form:
         """Read the body of a request.
 
-        `limit`: bytes a file may have; raises TooLargeError. `on_field` is called with each text field as it arrives
-        and may raise to stop the reading. Raises ApiError 400 for a body that is no form.
+        `limit`: maximum bytes of a file; raises TooLargeError beyond it. `on_field` is called with each text field as
+        it arrives, and may raise to stop the reading. Raises ApiError 400 for a body that is not a form.
         """
         form = Form(fields=dict(request.query))
         for name, value in form.fields.items():

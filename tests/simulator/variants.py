@@ -1,6 +1,6 @@
 """Switches for what the vendor's documents leave open: one field for each unknown of the service.
 
-An unknown value is refused at once; otherwise a typing mistake in a test would switch nothing without notice.
+An unknown name or value is refused at once; otherwise a typing mistake in a test would go unnoticed and switch nothing.
 """
 
 from dataclasses import dataclass, fields
@@ -125,6 +125,6 @@ class Variants:
         super().__setattr__(name, value)
 
     def update(self, **chosen: Any) -> None:
-        """Change several at once; raises ValueError for an unknown name or value."""
+        """Change several variants at once; raises ValueError for an unknown name or value."""
         for name, value in chosen.items():
             setattr(self, name, value)

@@ -1,4 +1,4 @@
-"""The HTTP side: one handler for all of `/api`, whose exchanges faults may spoil at any point."""
+"""The HTTP side: one handler for all of `/api`; a fault may spoil an exchange at any point."""
 
 import asyncio
 from dataclasses import replace
@@ -47,7 +47,7 @@ def reset(request: web.Request) -> None:
 
 
 def missing(cloud: Cloud) -> web.Response:
-    """Answer as the gateway's or the service's 404, by the variant."""
+    """Answer with the gateway's or the service's 404, as the variant chooses."""
     if cloud.variants.missing_answer == "json":
         body = {"code": 404, "msg": "Not Found"}
         return web.json_response(body, status=404)
@@ -58,7 +58,7 @@ class Exchange:
     """One request to the API, from its head to its answer."""
 
     def __init__(self, cloud: Cloud, request: web.Request) -> None:
-        """Only the head of the request has been read."""
+        """Begin an exchange; only the head of the request has been read."""
         self.cloud = cloud
         self._request = request
         self.path = "/" + request.match_info["tail"]
@@ -70,7 +70,7 @@ class Exchange:
         self.code: int | None = None
 
     async def run(self) -> web.Response:
-        """Answer the request; raises _ResetError when the connection has to be broken."""
+        """Answer the request; raises _ResetError if the connection has to be broken."""
         cloud = self.cloud
         if self.account is not None and not cloud.count_call(self.account, self.endpoint):
             return self._plain(403, '{"code":403,"msg":"ApiKey已被禁用"}', "application/json")
@@ -167,7 +167,7 @@ class Exchange:
             self.cloud.late_answers[self._request.transport] = copy
 
     def _spoil(self, fault: Fault, response: web.Response | None) -> web.Response:
-        """Turn the right answer into the fault's; None where the action did not run."""
+        """Turn the right answer, None if the action did not run, into the answer of the fault."""
         right: dict[str, Any] = {"code": 200, "msg": "success", "data": SAMPLE_DATA}
         if response is not None:
             right = json.loads(response.text or "{}")
@@ -285,12 +285,12 @@ async def handle_api(request: web.Request) -> web.Response:
 
 
 async def handle_nowhere(request: web.Request) -> web.Response:
-    """404 for everything outside `/api`."""
+    """Answer with 404 for everything outside `/api`."""
     return missing(request.app[CLOUD])
 
 
 async def handle_preview(request: web.Request) -> web.StreamResponse:
-    """Send a preview's picture: whoever has the link needs no key."""
+    """Send a preview's picture; no ApiKey is needed."""
     cloud = request.app[CLOUD]
     task = cloud.tasks.get(request.match_info["task_id"])
     number = int(request.match_info["number"])
@@ -308,7 +308,7 @@ async def handle_scan(request: web.Request) -> web.StreamResponse:
 
 
 async def set_date(request: web.Request, response: web.StreamResponse) -> None:
-    """Every answer carries the cloud's own time, wrong by `clock_skew`."""
+    """Put the cloud's own time, wrong by `clock_skew`, into every answer."""
     cloud = request.app[CLOUD]
     response.headers["Date"] = format_datetime(cloud.shown_time(cloud.now()), usegmt=True)
 

@@ -1,1 +1,1 @@
-"""Tests of the simulated cloud: it keeps to what is known of the service, and is no kinder."""
+"""Tests of the simulated cloud: it behaves as is known of the service, and is no kinder."""

@@ -1,4 +1,4 @@
-"""A plain client of the simulated cloud, and somebody who receives its callbacks."""
+"""A plain client of the simulated cloud, and a receiver of its callbacks."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -26,7 +26,7 @@ class Api:
         self.api_key = box.account.api_key if box.account else ""
 
     async def ask(self, endpoint: str, **fields: Any) -> Any:
-        """Ask an endpoint ("GET /device/device_info"); gives the decoded answer."""
+        """Send a request to an endpoint ("GET /device/device_info"); returns the decoded answer."""
         method, path = endpoint.split(" ")
         values = {**self.credentials, **fields}
         sent: dict[str, Any] = {"json": values}
@@ -40,7 +40,7 @@ class Api:
             return json.loads(await response.text())
 
     async def data(self, endpoint: str, **fields: Any) -> Any:
-        """Ask an endpoint that must succeed; gives its data."""
+        """Send a request that must succeed; returns the data of the answer."""
         answer = await self.ask(endpoint, **fields)
         assert int(answer["code"]) == 200, answer
         return answer.get("data")
@@ -75,34 +75,34 @@ class Api:
     async def submit(
         self, content: bytes | str | None = None, name: str = "a.pdf", **fields: Any
     ) -> str:
-        """Submit a job that must be accepted; gives the task id."""
+        """Submit a job that must be accepted; returns the task id."""
         content = make_pdf(1) if content is None else content
         answer = await self.post("/print/job", self.form(content, name, **fields))
         assert int(answer["code"]) == 200, answer
         return str(answer["data"]["task_id"])
 
     async def refused(self, content: bytes | str | None = b"x", **fields: Any) -> int:
-        """Submit a job that must be refused; gives the code."""
+        """Submit a job that must be refused; returns the code."""
         before = len(self.sim.cloud.tasks)
         answer = await self.post("/print/job", self.form(content, **fields))
         assert len(self.sim.cloud.tasks) == before
         return int(answer["code"])
 
     async def ended(self, task_id: str) -> dict[str, Any]:
-        """Wait for the end of a task; gives what GET /print/job then says."""
+        """Wait for the end of a task; returns the data of GET /print/job then."""
         async with asyncio.timeout(20):
             await self.sim.cloud.tasks[task_id].ended.wait()
         answer: dict[str, Any] = await self.data("GET /print/job", task_id=task_id)
         return answer
 
     async def result(self, task_id: str) -> tuple[str, int | None]:
-        """Wait for the end of a task; gives its state and result code."""
+        """Wait for the end of a task; returns its state and result code."""
         data = await self.ended(task_id)
         return data["task_state"], data.get("task_result", {}).get("code")
 
 
 class Listener:
-    """Somebody who receives callbacks and pushes, and replies as told."""
+    """Receives callbacks and pushes, and answers with the statuses in `replies`, then with 200."""
 
     def __init__(self) -> None:
         self.url = ""

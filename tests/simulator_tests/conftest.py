@@ -1,4 +1,4 @@
-"""A simulated cloud 300 times faster than life, and a client of it."""
+"""A simulated cloud 300 times faster than real time, and a client of it."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.simulator_tests.client import Api, Listener, listening
 
 @pytest.fixture
 async def sim(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simulator]:
-    """Run a simulator 300 times faster than life; a test that gets banned fails."""
+    """Run a simulator 300 times faster than real time; a test whose ApiKey gets banned fails."""
     async with Simulator(tmp_path / "out", speed=300) as simulator:
         yield simulator
         assert not simulator.cloud.banned
@@ -20,7 +20,7 @@ async def sim(tmp_path: Path, socket_enabled: None) -> AsyncGenerator[Simulator]
 
 @pytest.fixture
 async def session(sim: Simulator) -> AsyncGenerator[aiohttp.ClientSession]:
-    """Give a client session that ends before the simulator does."""
+    """Provide a client session that ends before the simulator does."""
     async with aiohttp.ClientSession() as client:
         yield client
 
@@ -32,6 +32,6 @@ def api(sim: Simulator, session: aiohttp.ClientSession) -> Api:
 
 @pytest.fixture
 async def listener(session: aiohttp.ClientSession) -> AsyncGenerator[Listener]:
-    """Give a listener that ends before the simulator does."""
+    """Provide a listener that ends before the simulator does."""
     async with listening() as one:
         yield one

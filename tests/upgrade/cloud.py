@@ -1,4 +1,4 @@
-"""The cloud's tasks of the moment in which an older version was stopped."""
+"""The cloud's tasks at the moment when an older version was stopped."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from tests.simulator.models import Box, Document, Task
 
 
 def remember(simulator: Simulator, box: Box, tasks: list[dict[str, Any]]) -> None:
-    """Give the cloud the tasks that it had; each goes on as a new one does."""
+    """Give the cloud the tasks that it had then; each goes on as a new task does."""
     cloud = simulator.cloud
     for one in tasks:
         printer = next(printer for printer in box.printers if printer.port == one["port"])

@@ -1,4 +1,4 @@
-"""A dashboard card's connection: what it is told, and whether the card's source declares that."""
+"""A dashboard card's connection: what it receives, and whether the card's source declares that."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ type Files = Callable[[int], str]
 
 
 async def command(client: MockHAClientWebSocket, kind: str, **fields: Any) -> Any:
-    """Give a command and return what it answers: the result, or else the error."""
+    """Send a command and return its result, or its error if it is refused."""
     await client.send_json_auto_id({"type": f"lianke/{kind}", **fields})
     answer = await client.receive_json()
     return answer["result"] if answer["success"] else answer["error"]
@@ -55,7 +55,7 @@ async def until_answer(client: ClientWebSocketResponse) -> dict[str, Any]:
 CARD = Path(__file__).parents[2] / "frontend" / "src"
 
 
-# What the feed sends and no card reads; what the card adds by itself.
+# Fields that the feed sends and no card reads (NOT_READ), and fields that the card adds itself (NOT_SENT).
 NOT_READ = {
     "Job": {
         *("printer_key", "printer", "created_at", "changed_at", "title_is_foreign"),
@@ -80,7 +80,7 @@ def declared(interface: str, file: str = "types.ts") -> dict[str, str]:
 
 
 def is_of(value: Any, kind: str) -> bool:
-    """Return whether a value that is sent is of a type as TypeScript writes it; objects are not looked into."""
+    """Return whether a value that is sent has a type, as TypeScript writes it; objects are not looked into."""
     for one in kind.split(" | "):
         match value:
             case None:
@@ -101,7 +101,7 @@ def is_of(value: Any, kind: str) -> bool:
 
 
 def compare(sent: dict[str, Any], interface: str, file: str = "types.ts") -> None:
-    """Check that the card declares what is sent: the same fields, of types that have the values."""
+    """Check that the card declares what is sent: the same fields, with types that fit the values."""
     fields = declared(interface, file)
     assert fields.keys() - NOT_SENT.get(interface, set()) == sent.keys() - NOT_READ.get(
         interface, set()

@@ -57,7 +57,7 @@ def _row(cloud: Cloud, printer: Printer) -> dict[str, Any] | None:
 
 
 def _markers(cloud: Cloud, printer: Printer) -> Any:
-    """Ink levels in the chosen one of the shapes they may have."""
+    """Return the ink levels in the shape that the variant chooses."""
     if printer.markers is None:
         return None
     levels = printer.markers
@@ -76,7 +76,7 @@ def _markers(cloud: Cloud, printer: Printer) -> Any:
 
 
 def _vendor_marker(number: int, one: dict[str, Any]) -> dict[str, Any]:
-    """Build an ink level in the vendor's own model: the colour is a list, or an empty text."""
+    """Build an ink level in the vendor's own model: the color is a list, or an empty text."""
     return {
         "marker_id": number,
         "marker_type": "unknown",
@@ -89,7 +89,7 @@ def _vendor_marker(number: int, one: dict[str, Any]) -> dict[str, Any]:
 
 
 def rows_of(cloud: Cloud, box: Box) -> list[tuple[bool, dict[str, Any]]]:
-    """Build a box's rows of the list; each is marked as a network printer's (True) or not."""
+    """Build a box's rows of the list, each with whether it is a network printer's."""
     return [
         (printer.network, row)
         for printer in box.printers
@@ -113,7 +113,7 @@ async def printer_list(call: Call) -> Any:
                 return {"row": [], "total": 0}
     found = rows_of(cloud, box)
     if box.is_old:
-        # Old firmware reports its printers' state only when a refresh asks for it.
+        # A box with old firmware reports its printers' states only when a refresh requests them.
         box.reported = box.reported or ({}, found)
         found = box.reported[1]
     rows = [row for is_network, row in found if kind == 3 or is_network == (kind == 2)]
@@ -127,7 +127,7 @@ async def printer_list(call: Call) -> Any:
 
 
 async def printer_status(call: Call) -> Any:
-    """GET /device/printer_status: slow, one at a time for each box."""
+    """GET /device/printer_status, which takes 3 to 8 s; a box refuses a second request meanwhile."""
     cloud, box = call.cloud, call.box()
     printer = call.find_printer(box, "usbPort")
     if box.status_running:

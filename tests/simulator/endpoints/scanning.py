@@ -1,4 +1,4 @@
-"""Endpoints about scanners: requests as the vendor's clients send them, answers in every shape they may have."""
+"""Endpoints about scanners: requests as the vendor's clients send them, answers in every shape that is possible."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ from ..models import FINAL_STATES, ApiError, Printer
 from .call import NOTHING, Call
 
 COLORS: Final = {"RGB24": "RGB", "Grayscale8": "L", "BlackAndWhite1": "1"}
-# Millimetres.
+# Width and height in mm.
 SIZES: Final = {"A4": (210, 297), "A5": (148, 210)}
 GLASS: Final = (216, 297)
 PROBLEMS: Final = {
@@ -37,20 +37,20 @@ class Scan:
     state: str = "READY"
     problem: tuple[int, str] | None = None
     files: list[bytes] = field(default_factory=list)
-    # How many of the files a finished task lists.
+    # Number of the files that a finished task lists.
     shown: int = 0
     deleted: bool = False
     # How often a file was cut off or spoiled.
     cut: int = 0
-    # It was deleted before its end.
+    # Whether the scan was deleted before its end.
     deleted_early: bool = False
 
 
 def draw_page(text: str, options: dict[str, Any], dpi: int) -> Image.Image:
-    """Draw what lies on the glass, in the chosen size at `dpi`.
+    """Draw the page that lies on the glass, in the chosen size at `dpi`.
 
-    Every page has its text, a frame 10 mm from the edges of an A4 sheet, and squares of black, red, green, blue and
-    grey in a row.
+    Every page has its text, a frame 10 mm from the edges of an A4 sheet, and a row of squares in black, red, green,
+    blue and gray.
     """
 
     def dots(mm: float) -> int:
@@ -265,7 +265,7 @@ async def get_scan(call: Call) -> Any:
 
 
 def _is_hit(cloud: Cloud, scan: Scan, number: int) -> bool:
-    """Whether this file is cut off or spoiled this time; counts it if so."""
+    """Return whether this file is cut off or spoiled this time; if so, count that."""
     variants = cloud.variants
     is_meant = variants.scan_cut or variants.scan_spoiled != "none"
     if not is_meant or variants.scan_cut_page not in (0, number + 1):
@@ -277,13 +277,13 @@ def _is_hit(cloud: Cloud, scan: Scan, number: int) -> bool:
 
 
 def _cut(cloud: Cloud, data: bytes) -> bytes:
-    """Cut a file, or its text, off where the variant says."""
+    """Cut off the end of a file, or of its base64 text, as the variant says."""
     share = cloud.variants.scan_cut
     return data[: int(len(data) * share)] if share else data
 
 
 def spoil(how: str, data: bytes) -> bytes | None:
-    """Make what is sent in place of a file; None for nothing."""
+    """Return what is sent instead of a file; None if the file is missing."""
     if how in ("tiff", "bmp", "webp", "gif"):
         to = BytesIO()
         Image.open(BytesIO(data)).save(to, how.upper())
@@ -303,7 +303,7 @@ def spoil(how: str, data: bytes) -> bytes | None:
 
 
 def _text(cloud: Cloud, scan: Scan, number: int) -> str | None:
-    """Encode a file as base64; None where it is missing."""
+    """Return a file as base64; None if it is missing."""
     data: bytes | None = scan.files[number]
     assert data is not None
     if not _is_hit(cloud, scan, number):
@@ -358,7 +358,7 @@ def _shown(call: Call, scan: Scan, count: int) -> Any:
 
 
 async def delete_scan(call: Call) -> Any:
-    """DELETE /scanning/job: with a JSON body."""
+    """DELETE /scanning/job, with a JSON body."""
     if call.form.json is None:
         raise ApiError(400, "参数错误：JSON")
     scan = _scan(call)
@@ -372,7 +372,7 @@ async def delete_scan(call: Call) -> Any:
 
 
 async def give_scan(request: web.Request, cloud: Cloud) -> web.StreamResponse:
-    """Send a scanned file: whoever has the link needs no key."""
+    """Send a scanned file, or what else an answer links to; no ApiKey is needed."""
     if request.match_info["task_id"] == "help":
         return web.Response(text="<html><body>帮助</body></html>", content_type="text/html")
     if request.match_info["task_id"] == "logo":
