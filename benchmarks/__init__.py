@@ -1,1 +1,1 @@
-"""Speed and weight of the integration; each figure is compared with a baseline of the same run."""
+"""Measures the integration's speed and size; each figure is compared with a baseline measured in the same run."""

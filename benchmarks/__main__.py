@@ -1,8 +1,7 @@
 """`python -m benchmarks [FIGURE …]`: measure, print a table for people and a line of JSON for each figure.
 
-FIGURE is the beginning of a figure's name; without any, all are measured. The exit code is 1 when a goal is missed
-or something could not be measured that should have been. `--list` names the functions of each walk that is measured
-(walks.py).
+FIGURE is the beginning of a figure's name; without FIGURE, all figures are measured. The exit code is 1 if a goal is
+missed or measuring has failed. `--list` lists the functions of each walk that is measured (walks.py).
 """
 
 import argparse

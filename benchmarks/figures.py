@@ -54,7 +54,7 @@ class Figure:
         return (self.goal is None or self.value <= self.goal) and not self.failed
 
     def as_json(self) -> str:
-        """One line of JSON for machines."""
+        """Return the figure as one line of JSON."""
         return json.dumps(
             {
                 "name": self.name,

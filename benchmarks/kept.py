@@ -36,7 +36,7 @@ from custom_components.lianke.ledger import Ledger, Table, View
 from .figures import Figure, middle
 
 DAYS = 30
-# Milliseconds.
+# Maximum milliseconds until all boxes know their jobs.
 GOAL = 300
 
 

@@ -15,7 +15,7 @@ from .figures import Figure
 from .house import House
 
 PAGES = 20
-# Milliseconds.
+# Maximum milliseconds until the first page can be seen.
 GOAL = 500
 
 

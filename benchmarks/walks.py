@@ -47,7 +47,7 @@ GOALS: Final = {
     "walk_approval": 130,
     "walk_approval_files": 28,
 }
-# Walks whose goal is marked as one for later.
+# Walks with a note that their goal is for later.
 LATER: Final = ("walk_approval",)
 
 type Step = tuple[str, str]

@@ -45,7 +45,7 @@ CALM = 4
 
 def real_time() -> float:
     """Return the seconds of a clock that is never frozen or moved."""
-    # Called by its module: freezegun would replace a name imported into this one.
+    # Called through its module, because freezegun would replace a name imported into this module.
     return freezegun_api.real_monotonic()
 
 

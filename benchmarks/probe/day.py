@@ -367,7 +367,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Give a box as many finished jobs as it keeps at most, as if it had printed for weeks."""
-    from custom_components.lianke.devices import Target  # loaded by now
+    from custom_components.lianke.devices import Target  # already loaded
     from custom_components.lianke.jobs.box_jobs import JOB_KIND
     from custom_components.lianke.jobs.job import Job
     from custom_components.lianke.jobs.migration import _as_version_3, _Found

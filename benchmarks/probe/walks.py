@@ -46,7 +46,7 @@ class Recorder:
     """Records which functions of a folder begin, in order and in all threads."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is that of the package."""
+        """`folder` is the folder of the package."""
         self._folder = f"{folder}/"
         self._last_at = time.monotonic()
         # Each step is a file, relative to the folder, and a function. An inner function counts as the enclosing one.

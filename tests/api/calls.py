@@ -51,8 +51,8 @@ CALLS: dict[str, Call] = {
     "GET /scanning/job": lambda api, _: api.scanners.task("t"),
     "DELETE /scanning/job": lambda api, _: api.scanners.cancel("t"),
 }
-# One endpoint of each kind: its answer is used, its answer is not used, it is an upload. What a user sees of faults at
-# all other endpoints is tested in tests/proof/test_fault_table.py.
+# Three kinds of endpoints: one whose answer is used, one whose answer is not used, and an upload. What a user sees of
+# faults at all other endpoints is tested in tests/proof/test_fault_table.py.
 FEW = ("GET /device/device_info", "POST /print/flush_jobs", "POST /print/job")
 # Endpoints with a time limit of their own.
 SLOW = (

@@ -1,1 +1,1 @@
-"""Random broken connections, killed processes and full disks, and a judge who compares words with paper."""
+"""Random broken connections, killed processes and full disks; a judge compares reports with the printed paper."""

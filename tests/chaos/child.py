@@ -238,7 +238,7 @@ class Child:
         try:
             result = await self._commands[message["do"]](**message.get("with", {}))
             answer = {"ok": True, "result": result}
-        except Exception as err:  # a caller would get any error
+        except Exception as err:  # a caller would see any error
             answer = {
                 "ok": False,
                 "error": f"{type(err).__name__}: {err}"[:500],

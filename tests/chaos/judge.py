@@ -85,7 +85,7 @@ class Judgement:
 
 
 def judge(world: World) -> Judgement:
-    """Judge a round in which nothing happens any more."""
+    """Judge a round after everything in it has settled."""
     found = Judgement()
     stories = _stories(world, found)
     for home in world.homes.values():
@@ -170,7 +170,7 @@ def _judge_record(story: Story, found: Judgement) -> None:
     if story.state not in FINAL:
         found.add("open", story, f"is still {story.state}")
     name = story.record["document_name"]
-    # A copy prints pages that no call names.
+    # For pages that a copy prints, no call has named a document.
     asked = next((one for one in story.home.asked if one.path.name == name), None)
     if asked is not None and not all(_is_of(paper, story, asked) for paper in story.papers):
         found.add("altered", story, "another document came out")
@@ -305,7 +305,7 @@ def _judge_events(story: Story, found: Judgement) -> None:
     final = story.record and story.record["state"]
     if final not in FINAL or any(one.state == final for one in events):
         return
-    # A report of `unconfirmed` counts as earlier: the proof may come, and the process die, long after it.
+    # A report of `unconfirmed` before the end does not count: the proof may come, and the process die, long after it.
     begin = max((one.time for one in story.reported if one.state != final), default=0.0)
     after = [one.time for one in story.reported if one.state == final]
     end = min((one for one in after if one > begin), default=float("inf"))
@@ -378,7 +378,7 @@ def _why(world: World, story: Story, stories: dict[str, Story]) -> str | None:
     if record["task_id"]:
         ends = [{"task_state": one.state, "task_result": one.result} for one in story.present]
         if is_revoked or any(map(_is_proof, ends)):
-            # The integration requests the task for longer than a round lasts.
+            # The integration requests the task for longer than a round lasts, so it must have read the task's end.
             return None
         return "its task never had an end that could be read"
     box = story.present[0].box

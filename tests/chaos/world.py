@@ -52,7 +52,7 @@ class Zygote:
                 *(sys.executable, "-m", "tests.chaos.zygote", str(self._theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=ROOT,
-                # The recorder's library watches each of its Home Assistants once that names its folder.
+                # With this library loaded, a Home Assistant is recorded as soon as it names the folder to watch.
                 env={**os.environ, "LD_PRELOAD": preloaded()},
                 pass_fds=[self._theirs.fileno()],
             )
@@ -258,7 +258,7 @@ def live[T](
     folder = keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        # A round begins at any time of the day, also around midnight in China, by which the service keeps its lists.
+        # A round begins at any time of the day, also around midnight in China, whose time the service's lists have.
         clock = ChaosClock(folder / "clock", begin=1000 + Random(seed).uniform(0, 86400))
         clock.install()
         leader = Leader(clock, folder / "leader")

@@ -1,7 +1,7 @@
 """A process that has imported everything and forks Home Assistants, so that each starts in less than a second.
 
-`python -m tests.chaos.zygote FD`: reads orders on the socket FD, a line of JSON each, and answers with
-`{"started": pid, "name": …}` and, when one has ended, `{"ended": pid, "name": …}`.
+`python -m tests.chaos.zygote FD`: reads orders on the socket FD, one line of JSON each, and answers with
+`{"started": pid, "name": …}` and, when that Home Assistant has ended, with `{"ended": pid, "name": …}`.
 """
 
 from dataclasses import fields

@@ -10,11 +10,11 @@ A *killed* process (`kills`) leaves everything that it had asked for. After a *p
 
 - Everything that was flushed (fsync, fdatasync) before the power cut is on disk: a file's bytes and length, or the
   names in a folder.
-- Of a file's bytes that were not flushed, any part may be on disk, sector by sector (512 bytes): a sector is never
-  mixed, but as it was at some moment since the last flush. A write may be on disk in one sector and not in the next
-  (a *tear*), and later writes may be there without earlier writes to other sectors. Where only the length is on disk,
-  or the file has a gap, there are zeros.
-- Truncating a file is all or nothing. It is on disk if anything is that was written later to the part it removed.
+- Of a file's bytes that were not flushed, any part may be on disk, sector by sector (512 bytes): each sector is as it
+  was at some moment since the last flush. A write may be on disk in one sector and not in the next (a *tear*), and
+  later writes may be there without earlier writes to other sectors. Where only the length is on disk, or the file has
+  a gap, there are zeros.
+- A truncation is on disk completely or not at all, and before all later writes to the part that it removed.
 - A rename is atomic, also across folders: the old name is gone if and only if the new name is there, and the file that
   had the new name before is gone as well. A change of a name is on disk only with all earlier changes of the same name.
   A folder is gone only if everything that was removed from it is gone.
@@ -76,7 +76,7 @@ class State:
     files: Mapping[str, bytes | None] = field(repr=False)
 
     def write_to(self, folder: Path) -> None:
-        """Replace a folder by this state."""
+        """Replace everything in a folder by this state."""
         shutil.rmtree(folder, ignore_errors=True)
         for path, data in sorted(self.files.items()):
             if data is None:

@@ -22,7 +22,7 @@ from custom_components.lianke.ledger_file import (
 from .recorder import mark
 
 BOX = "box"
-# Names of records; each record goes through something else.
+# Names of records, each of which goes through different changes.
 SEVERAL = "abcdef"
 
 type Texts = dict[str, str]

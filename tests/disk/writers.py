@@ -209,7 +209,7 @@ def threads(folder: Path) -> None:
 
 
 def forked(folder: Path, log: str) -> None:
-    """Write without being watched, then in a forked process that is watched, and in a process started by that."""
+    """Write without being watched, then in a forked process that is watched, and in a process that this one starts."""
     (folder.parent / "elsewhere").write_bytes(b"of no concern")
     if os.fork() == 0:
         watch(folder, Path(log))

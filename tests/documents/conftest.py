@@ -78,7 +78,7 @@ def site_without_pdfium(folder: Path) -> Path:
     """Make a folder of packages for the PDF process, with Pillow and with a PDFium that does not run."""
     (folder / "pypdfium2").mkdir(parents=True)
     (folder / "pypdfium2" / "__init__.py").write_text("raise OSError('no libpdfium.so')")
-    # The full form of the tests measures the coverage of the process, too.
+    # `coverage` is for the full form of the tests, which measures the process.
     for name in ("PIL", "pillow.libs", "coverage"):
         (folder / name).symlink_to(Path(Image.__file__).parents[1] / name)
     return folder

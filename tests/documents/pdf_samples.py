@@ -278,7 +278,7 @@ def below_a_branch() -> bytes:
 def drawn_with(
     resources: dict[str, tuple[str, str]], content: str, entries: str = ""
 ) -> Callable[[], bytes]:
-    """Return a function that makes a page with resources, by name: kind and entries in one text, and the stream."""
+    """Return a function that makes a page that draws with `resources`: by name, kind with entries, and stream."""
 
     def write() -> bytes:
         made = Pdf()

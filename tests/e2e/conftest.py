@@ -10,7 +10,7 @@ from tests.simulator.rendering import find_chromium
 
 @pytest.fixture(autouse=True)
 def verify_cleanup() -> None:
-    """Replace the check of Home Assistant's test plugin by none: no part of Home Assistant runs in this process."""
+    """Switch off the check of Home Assistant's test plugin: no part of Home Assistant runs in this process."""
 
 
 @pytest.fixture(autouse=True)

@@ -433,7 +433,7 @@ class RealHomeAssistant:
             yield response
 
     async def request(self, method: str, path: str, **arguments: Any) -> Any:
-        """Return the JSON, or otherwise the text, that answers an authorized request. Raises HassError (HTTP 400+)."""
+        """Send an authorized request; return JSON, or else the text. Raises HassError for HTTP 400 and above."""
         async with self.raw(method, path, **arguments) as response:
             if response.status >= 400:
                 raise HassError(

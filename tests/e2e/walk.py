@@ -190,7 +190,7 @@ class Walk:
         return self._facts["second"].format(box=other["device_id"])
 
     async def read_the_log(self) -> str:
-        """Check that the integration has logged no warning or error, and that the cloud got not too many requests."""
+        """Check that the integration logged no warning or error, and that the cloud did not get too many requests."""
         problems = self._hass.problems(DOMAIN)
         ensure(not problems, "The log has:\n" + "\n".join(problems))
         overview = await self._cloud.get("")

@@ -55,10 +55,10 @@ SUBMIT = "POST /print/job"
 SPEED = 500.0
 # Number of looks in a row that must find nothing under way.
 CALM = 4
-# Number of looks, a few milliseconds apart, for which a request is waited for; SHORT if a fault holds a request up.
+# Maximum number of looks, a few milliseconds apart, while a request is under way; SHORT if a fault holds one up.
 PATIENCE = 2000
 SHORT = 60
-# Seconds: timers that are due within this time are waited for.
+# Seconds: settle() waits for timers that are due within this time.
 MOMENT = 0.03
 
 
@@ -67,7 +67,7 @@ type Request = tuple[JobSpec, tuple[Delivery, ...]]
 
 @dataclass
 class Receiver:
-    """Stands for an account without other boxes, and receives callbacks; it cannot be reached if `url` is None."""
+    """Stands in for an account without other boxes, and receives callbacks; it cannot be reached if `url` is None."""
 
     url: str | None = None
     proven: bool = False
@@ -328,7 +328,7 @@ def full(*_: object, **__: object) -> None:
 
 @dataclass
 class Disk:
-    """Holds up each write of the ledger, as a disk does that is slow or hangs."""
+    """Holds up each write of the ledger, as a slow or hanging disk does."""
 
     goes_on: Event = field(default_factory=Event)
     # Number of rows of each transaction that has begun.

@@ -129,7 +129,7 @@ class House(household.House):
 @pytest.fixture
 async def shopping_list(hass: HomeAssistant) -> Shopping:
     """Set up everything but printers that the examples need; this comes before the start of the web server."""
-    # Importing cameras logs that a library is missing; at the top of this file, there would be no log for it yet.
+    # The import of cameras logs that a library is missing; at the top of this file, it would come before the log.
     from tests.documents.entities import Door, Family, Shopping, add
 
     shopping_list = Shopping(ITEMS, entity_id="todo.shopping_list", name="Shopping list")

@@ -1,4 +1,4 @@
-"""People who print, and people who are asked."""
+"""People who print, and people who are asked for approval."""
 
 from typing import Any
 

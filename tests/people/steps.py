@@ -23,7 +23,7 @@ NOTE: Final[dict[str, Any]] = {
     "data": {"message": "Print it"},
 }
 WRITTEN: Final[dict[str, Any]] = {"trigger": "persistent_notification"}
-# The user to whom a job belongs, whether it is forgotten who that was, and what the job waits for.
+# The user to whom a job belongs, whether that user is no longer known, and what the job waits for.
 type Whose = tuple[str | None, bool, tuple[str, ...]]
 NOBODYS: Final[Whose] = (None, False, ())
 FORGOTTEN: Final[Whose] = (None, True, ("approval",))
@@ -81,7 +81,7 @@ async def pass_time(hass: HomeAssistant, seconds: int, *entities: str) -> None:
 def forget(hass: HomeAssistant) -> None:
     """Forget who began what, as a restart does."""
     del hass.data[f"{DOMAIN}_context_history"]
-    # Home Assistant's decorator has cached the history as well.
+    # Home Assistant's decorator `singleton` has cached the history as well.
     async_get_context_history.cache_clear()  # type: ignore[attr-defined]
     async_get_context_history(hass)
 

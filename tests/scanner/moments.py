@@ -78,7 +78,7 @@ class Moments:
     # Whether the power is gone: what the old process still does then has no effect.
     is_dead: bool = False
     is_copied: bool = False
-    # Set at the next start; until then, requests of the old process wait for it, and they never get an answer.
+    # Set at the next start. Until then, requests of the old process wait; then they fail without an answer.
     buried: asyncio.Event = field(default_factory=asyncio.Event)
     told: list[ScanJob] = field(default_factory=list)
     lies: list[str] = field(default_factory=list)

@@ -149,7 +149,7 @@ class Came:
 
     pages: list[Image.Image]
     failure: ScanError | None
-    at_service: Scan | None  # None if the service has not begun it.
+    at_service: Scan | None  # None if the service has not begun the scan.
 
     @property
     def told(self) -> tuple[str, str] | None:

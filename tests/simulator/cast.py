@@ -193,20 +193,20 @@ class Inventor:
         return "".join(self._random.choices(_LETTERS, k=length))
 
     def api_key(self) -> str:
-        """32 letters and digits."""
+        """Invent 32 letters and digits."""
         return self._text(32)
 
     def device_id(self) -> str:
-        """14 lower-case letters and digits."""
+        """Invent 14 lower-case letters and digits."""
         self._boxes += 1
         return f"lc26ha{self._boxes:08d}"
 
     def device_key(self) -> str:
-        """16 letters and digits, case-sensitive."""
+        """Invent 16 letters and digits, which are case-sensitive."""
         return self._text(16)
 
     def hash_id(self) -> str:
-        """32 hexadecimal digits."""
+        """Invent 32 hexadecimal digits."""
         return f"{self._random.getrandbits(128):032x}"
 
     def numeric_hash_id(self) -> str:

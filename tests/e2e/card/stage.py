@@ -237,7 +237,7 @@ class Screen:
         return faults
 
     async def axe_in_every_look(self, what: Locator | None = None) -> list[str]:
-        """Return the faults in the light look, the dark look and forced colors; the page is in the light look then."""
+        """Return the faults in the light look, the dark look and forced colors; the page ends in the light look."""
         faults: list[str] = []
         for dark, forced in ((False, False), (True, False), (True, True)):
             await self.page.emulate_media(

@@ -141,7 +141,7 @@ def states(lan: LanScanner) -> list[str]:
 async def ask_slowly(
     lan: LanScanner, place: str
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Request the next document over a connection with small buffers, and return the connection before any reading."""
+    """Request the next document over a connection with small buffers, and return the connection unread."""
     line = socket.socket()
     line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     line.setblocking(False)
@@ -161,7 +161,7 @@ async def lan(
     entry: MockConfigEntry,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncGenerator[LanScanner]:
-    # The simulated scanner takes hardly any time.
+    # The simulated scanner takes hardly any time, so these pauses can be short.
     monkeypatch.setattr(scanning, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(network_scanner, "CLIENT_TURN_SECONDS", 1)
     assert await async_setup_component(hass, "labs", {})
