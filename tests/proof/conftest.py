@@ -190,7 +190,7 @@ class House(Shop):
                 break
         else:
             pytest.fail(f"the box did not come back: {self.coordinator.last_error}")
-        # Some jobs are sent only once their printer has been ready for a minute (STEADY_TIME).
+        # A printer that has just become ready gets no job for a minute (STEADY_TIME).
         await self.tick(61)
 
     def device(self, port: int = 1) -> str:
