@@ -1,1 +1,1 @@
-"""The Lianke cloud print service alone: aiohttp in, dataclasses out, no Home Assistant."""
+"""Client of the Lianke cloud print service. Uses aiohttp and returns dataclasses; independent of Home Assistant."""

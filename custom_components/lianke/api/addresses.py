@@ -1,4 +1,4 @@
-"""Tells public internet addresses apart from others, and checks the address of the server."""
+"""Check whether an address is on the public internet, and validate the address of the server."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 import socket
@@ -10,17 +10,18 @@ from yarl import URL
 
 from ..input_error import InputError
 
-# Allocated IPv6 space (RFC 4291, 2.4). `ipaddress` calls more than that global.
+# IPv6 space allocated for global unicast (RFC 4291, 2.4). `is_global` of `ipaddress` accepts more than this.
 GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 NAT64: Final = IPv6Network("64:ff9b::/96")
-# A proxy in the house (Clash's fake-ip) answers each name with a made-up address from here. Nobody else uses them.
+# A proxy in the home network (Clash in fake-ip mode) answers every DNS query with a made-up address from one of these
+# networks, which nothing else uses.
 _MADE_UP: Final = (IPv4Network("198.18.0.0/15"), IPv6Network("fc00::/18"))
-# What stands before the IPv4 address in the last 64 bits of an ISATAP address (RFC 5214).
+# The 32 bits before the IPv4 address at the end of an ISATAP address (RFC 5214).
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 
 def is_public(address: str) -> bool:
-    """Check an IPv6 address that carries an IPv4 address by both. False for anything but an address."""
+    """Tell whether a text is a public IP address. An IPv6 address that embeds an IPv4 address counts as the latter."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
@@ -45,7 +46,7 @@ def _embedded(ip: IPv6Address) -> IPv4Address | None:
 
 
 def is_made_up(address: str) -> bool:
-    """Tell whether a proxy in the house may have made this address up (fake-ip)."""
+    """Tell whether a proxy in the home network may have made this address up (fake-ip)."""
     ip = ip_address(address.partition("%")[0])
     return any(ip in network for network in _MADE_UP)
 
@@ -59,15 +60,15 @@ class NotPublicError(OSError):
 
 
 class PublicResolver(ThreadedResolver):
-    """Refuses private addresses, unless `private_allowed`. Raises NotPublicError.
+    """Resolver that raises NotPublicError for a name with a private address, unless `private_allowed` is set.
 
-    Every connection uses it, so a name cannot get around it by changing its address between two requests.
+    The check is part of connecting, so a name cannot evade it by changing its address between two requests.
     """
 
     private_allowed = False
 
     def __init__(self, *, made_up_allowed: bool = False) -> None:
-        """Allow made-up addresses only for connections that are encrypted from end to end."""
+        """Pass `made_up_allowed` only for connections that are encrypted end to end."""
         super().__init__()
         self._made_up_allowed = made_up_allowed
 
@@ -93,13 +94,13 @@ DEFAULT_SERVER = "https://cloud.liankenet.com/api"
 
 
 def check_server(text: str) -> str:
-    """Return a server's base address without a trailing slash, and with the service's `/api` if it has no path.
+    """Return a server's base address without a trailing slash; if the address has no path, `/api` is appended.
 
-    Raises InputError unless it is https, or http to this machine: every request carries the keys.
+    Raises InputError unless the address is https, or http to this machine, because every request carries the keys.
     """
     try:
         url = URL(text.strip())
-        # yarl decodes the host only here, and refuses a bad one.
+        # yarl decodes the host only at this access, and raises ValueError if the host is invalid.
         host = url.host
     except ValueError:
         raise InputError("invalid_server") from None
@@ -117,12 +118,12 @@ def is_vendors(host: str | None) -> bool:
 
 
 def is_public_name(host: str | None) -> bool:
-    """Tell whether a host may be on the internet, by its address or its name alone."""
+    """Tell whether a host may be on the internet, judging only by its text, without a DNS query."""
     if not host:
         return False
     if ":" in host:
         return is_public(host)
-    # A host that ends in a number is an address, in whatever notation (127.1, 0x7f000001).
+    # A host whose last label begins with a digit is an IPv4 address in some notation (127.1, 0x7f000001).
     last = host.rstrip(".").rpartition(".")
     if last[2][:1].isdecimal():
         return is_public(host)

@@ -1,29 +1,30 @@
-"""How much of an answer of the service is read: one limit for each kind of thing.
+"""Limits on how much of the service's answers is read, one for each kind of data.
 
-The service is trusted. These limits only keep a mistake of it from costing memory or time, and each is far beyond
-anything real; what is beyond one is cut or ignored, or makes the answer an unexpected one. Bounds on what people and
-strangers send have names of their own, where they guard.
+The service is trusted. These limits only keep a mistake of the service from costing memory or time, and each is far
+above any real answer. Data beyond a limit is cut off or ignored, or the whole answer is rejected as unexpected. Limits
+on what people and strangers send are defined where they are enforced.
 """
 
 from typing import Final
 
-# Bytes. The longest real answers, paper lists, are far shorter.
+# Maximum bytes of an answer. The longest real answers, paper lists, are far shorter.
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
-# Bytes of an answer about a scan, which may hold the pages themselves; also of all JSON in texts of it.
+# Maximum bytes of an answer about a scan, which may contain the pages themselves. Also the maximum bytes of all JSON
+# documents that are nested as texts in such an answer.
 MAX_SCAN_ANSWER_BYTES: Final = 48 * 1024 * 1024
-# Values in a JSON text. The longest answers (the day's list, the list of all models) have a third of that.
+# Maximum values in a JSON text. The longest answers (the day's list, the list of all models) have a third of that.
 MAX_ANSWER_VALUES: Final = 150_000
-# Names in a list of nothing else: all models that the service has drivers for.
+# Maximum names in a list that consists of names only: the list of all models that the service has drivers for.
 MAX_ANSWER_NAMES: Final = 20_000
-# Rows of a list, fields of an object, or values among which the pages of a scan are looked for.
+# Maximum rows of a list or fields of an object; also the maximum values that are searched for the pages of a scan.
 MAX_ANSWER_ROWS: Final = 5000
-# Rows that each become a device or an entity: printers, scanners, inks.
+# Maximum rows in a list whose rows each become a device or an entity: printers, scanners, inks.
 MAX_ANSWER_DEVICES: Final = 200
-# Lists and objects inside one another.
+# Maximum nesting depth of lists and objects.
 MAX_ANSWER_DEPTH: Final = 8
-# Characters of a text, a number in JSON, or a header.
+# Maximum characters of a text, of a number in JSON, or of a header.
 MAX_ANSWER_TEXT: Final = 255
-# Characters of a web address or a ticket.
+# Maximum characters of a web address or a ticket.
 MAX_ANSWER_URL: Final = 4096
-# Digits of a number.
+# Maximum digits of a number.
 MAX_ANSWER_DIGITS: Final = 18

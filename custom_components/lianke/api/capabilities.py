@@ -1,4 +1,4 @@
-"""What a printer's driver can do, and its papers. Names match in whatever way people write them."""
+"""Capabilities and papers of a printer's driver. Names match regardless of how people write them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,15 +16,16 @@ from .errors import LiankeResponseError
 from .stored import Stored, service_field
 
 SIMILAR: Final = 0.5
-# Characters of a name that are compared.
+# Maximum characters of a name that are compared; the rest of the name is ignored.
 MAX_COMPARED_CHARACTERS: Final = 100
-# Names that are compared: that is slow, and no driver in use has more papers.
+# Maximum names that are compared, because a comparison is slow. No driver in use has more papers.
 MAX_COMPARED_NAMES: Final = 200
 MM_AN_INCH: Final = 25.4
-# Sides of a sheet in mm; what the driver's 16-bit field can hold. A name with another size names none.
+# Shortest and longest side of a paper in mm; the driver's 16-bit field can hold no longer side. A size in a name that
+# is outside this range is ignored.
 LEAST_MM: Final = 5.0
 MOST_MM: Final = 3276.7
-# Up to here numbers without a unit are inches: 4 x 6.
+# Greatest number without a unit that is read as inches (4 x 6); greater numbers are mm.
 MOST_INCHES: Final = 13.0
 
 _TIMES = str.maketrans("×✕✖⨯*∗", "xxxxxx")
@@ -48,10 +49,10 @@ _UNITS: Final[Mapping[str, float]] = {
 
 
 def normalize_name(name: str | int) -> str:
-    """Fold the ways to write a name into one.
+    """Return a normal form of a name that is the same for all usual ways to write the name.
 
-    Width of letters, case, blanks and kinds of brackets and of × make no difference; 开 becomes K; words for a tray
-    agree.
+    It ignores letter width, case and blanks, unifies brackets, multiplication signs and the words for a tray, and
+    replaces 开 after a digit by k.
     """
     text = unicodedata.normalize("NFKC", str(name)[:MAX_COMPARED_CHARACTERS]).casefold()
     text = "".join(text.translate(_TIMES).translate(_BRACKETS).split())
@@ -59,7 +60,7 @@ def normalize_name(name: str | int) -> str:
 
 
 def find_by_name(wanted: str | int, names: Mapping[str, int]) -> int | None:
-    """Return the id of the name that matches; None when none or more than one does."""
+    """Return the id of the matching name; None if no name matches or the names that match have different ids."""
     exact = {_plain(name): number for name, number in names.items()}
     if (number := exact.get(_plain(wanted))) is not None:
         return number
@@ -72,13 +73,13 @@ def find_by_name(wanted: str | int, names: Mapping[str, int]) -> int | None:
 
 
 def parse_size(name: str) -> tuple[int, int] | None:
-    """Read the size (0.1 mm) in a name such as `60 x 40 mm` or `4x6`."""
+    """Return the two sides (0.1 mm) in a name such as `60 x 40 mm` or `4x6`; None if the name contains no size."""
     found = _SIZE.search(normalize_name(name))
     return None if found is None else _sides(found)
 
 
 def sort_by_similarity(wanted: object, names: Iterable[str]) -> list[str]:
-    """Put the names most similar to the wanted one first; those that are not similar keep their order."""
+    """Sort names by their similarity to the wanted name, the most similar first; dissimilar names keep their order."""
     folded = normalize_name(str(wanted))
     known = list(names)
     similarity: dict[str, float] = {}
@@ -95,7 +96,7 @@ def _plain(name: str | int) -> str:
 def _sides(found: re.Match[str]) -> tuple[int, int] | None:
     first, second = float(found[1]), float(found[3])
     unit = found[4] or found[2]
-    # No paper is 4 by 6 mm.
+    # Small numbers without a unit are inches: no paper is 4 by 6 mm.
     factor = _UNITS[unit or ("in" if max(first, second) <= MOST_INCHES else "mm")]
     width, height = first * factor, second * factor
     if not (LEAST_MM <= width <= MOST_MM and LEAST_MM <= height <= MOST_MM):
@@ -105,7 +106,7 @@ def _sides(found: re.Match[str]) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriverDefaults(Stored):
-    """A driver's own defaults (`DevMode`): ids, and paper sizes in 0.1 mm. None: the driver does not say."""
+    """A driver's own defaults (`DevMode`): ids, and paper sizes in 0.1 mm. None if the driver has no default."""
 
     paper_id: int | None = service_field("PaperSize")
     paper_width: int | None = service_field("PaperWidth")
@@ -121,12 +122,12 @@ class DriverDefaults(Stored):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities(Stored):
-    """What a driver can do (`printer_params`). None: the block is missing or empty, which is unknown, not forbidden."""
+    """What a driver can do (`printer_params`). A field is None if its data is missing or empty: unknown, not absent."""
 
     papers: Mapping[str, int] | None = None
     trays: Mapping[str, int] | None = None
     media_types: Mapping[str, int] | None = None
-    colors: frozenset[int] | None = None  # 1 mono, 2 colour
+    colors: frozenset[int] | None = None  # 1 mono, 2 color
     duplex: frozenset[int] | None = None  # 1 off, 2 long edge, 3 short edge
     orientations: frozenset[int] | None = None  # 1 portrait, 2 landscape
     max_copies: int | None = None
@@ -134,7 +135,7 @@ class Capabilities(Stored):
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """Read `data` of `printer_params`. Raises LiankeResponseError when it is not an object."""
+        """Read `data` of `printer_params`. Raises LiankeResponseError if `data` is not an object."""
         if data is not None and not isinstance(data, dict):
             raise LiankeResponseError("printer_params of an unknown shape")
         whole = to_mapping(data)
@@ -154,7 +155,7 @@ class Capabilities(Stored):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paper(Stored):
-    """A paper and its size in 0.1 mm. The printable area is the whole paper if the service does not say."""
+    """A paper and its size in 0.1 mm. The printable area is the whole paper if the service gives no other area."""
 
     paper_id: int
     name: str
@@ -165,7 +166,7 @@ class Paper(Stored):
 
     @classmethod
     def of_size(cls, paper_id: int, name: str, width: int, height: int) -> Self:
-        """Make a paper whose printable area is unknown; sizes in 0.1 mm."""
+        """Create a paper whose printable area is unknown; `width` and `height` are in 0.1 mm."""
         return cls(
             paper_id=paper_id,
             name=name,
@@ -177,7 +178,7 @@ class Paper(Stored):
 
     @classmethod
     def from_json(cls, name: object, block: object) -> Self | None:
-        """Read one entry of `paper_dimension_list`; None when it has no id or no size."""
+        """Read one entry of `paper_dimension_list`; None if it lacks an id, a name or a size."""
         fields = to_mapping(block)
         paper_id, label = to_int(fields.get("paper_id")), to_text(name)
         width, height = to_int(fields.get("physical_width")), to_int(fields.get("physical_height"))
@@ -196,7 +197,7 @@ class Paper(Stored):
 
 
 def parse_papers(data: object) -> tuple[Paper, ...]:
-    """Read `data` of `paper_dimension_list`. Raises LiankeResponseError when it is not an object."""
+    """Read `data` of `paper_dimension_list`. Raises LiankeResponseError if `data` is not an object."""
     if data is not None and not isinstance(data, dict):
         raise LiankeResponseError("paper_dimension_list of an unknown shape")
     entries = islice(to_mapping(data).items(), MAX_ANSWER_ROWS)
@@ -205,7 +206,7 @@ def parse_papers(data: object) -> tuple[Paper, ...]:
 
 A4_ID = 9
 CUSTOM_ID = 0
-# 0.1 mm. The widest usual label and receipt printers.
+# Maximum width of a narrow paper in 0.1 mm: the width that the widest usual label and receipt printers take.
 MAX_NARROW = 1120
 
 
@@ -217,7 +218,7 @@ _BY_ID: Mapping[int, Paper] = {paper.paper_id: paper for paper in STANDARD}
 
 
 def standard_paper(wanted: str | int) -> Paper | None:
-    """Find a standard paper by name (any case) or id."""
+    """Return the standard paper with this name (in any usual spelling) or id; None if there is none."""
     if isinstance(wanted, int):
         return _BY_ID.get(wanted)
     name = normalize_name(wanted)

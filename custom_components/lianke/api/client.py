@@ -1,7 +1,7 @@
 """Client of the Lianke service: one method per endpoint ("Endpoints" in the service's documents).
 
-When the service fails, every method raises LiankeError and nothing else. The time-outs are those of clients that
-are in use.
+If the service fails, every method raises LiankeError and nothing else. The time-outs are those of existing clients of
+the service.
 """
 
 import asyncio
@@ -41,20 +41,20 @@ from .transport import ErrorCodes, Purpose, Throttle, Transport
 from .unknown import Observer
 from .upload import JobForm, Ticket, UploadFile
 
-# For the list of printers.
+# Time-out of a request for the list of printers.
 PRINTER_LIST_SECONDS = 5.0
-# The box asks the printer itself, which takes 3 to 8 s.
+# Time-out of a request for a printer's status: the box asks the printer itself, which takes 3 to 8 s.
 STATUS_SECONDS = 15.0
-# For a driver's papers, and the list of models.
+# Time-out of a request for a driver's papers or for the list of models.
 PAPER_SECONDS = 60.0
-# For a picture of a preview.
+# Time-out of the download of a preview's page.
 DOWNLOAD_SECONDS = 60.0
-# Of a document whose pages the service counts: `file_pages` accepts no more.
+# Maximum bytes of a document whose pages the service counts; `file_pages` refuses larger documents.
 MAX_COUNTED_BYTES = 20 * 1024 * 1024
 
 _BUSY: ErrorCodes = {401: AlreadyRunningError}
 _PHONE: ErrorCodes = {403: BadPhoneError}
-# 404 here means the task: polls already find out whether the service knows the box.
+# Here 404 means that the task is unknown: the polls find out whether the service knows the box.
 _TASK: ErrorCodes = {404: TaskUnknownError}
 
 
@@ -73,9 +73,9 @@ class LiankeClient:
         ssl: SSLContext | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """Take a session, which the caller closes, and the address of a server with `/api`.
+        """Use the caller's session, which the caller also closes, and the address of a server including `/api`.
 
-        `ssl` is for connections that no other request may use; `observer` gets the unknown parts of answers.
+        `ssl` is the context for connections that carry a single request; `observer` gets the unknown parts of answers.
         """
         self._transport = Transport(
             session,
@@ -113,7 +113,7 @@ class LiankeClient:
         return Box.from_json(data)
 
     async def refresh_box(self) -> None:
-        """Have a box with old firmware report on itself and its printers (`GET /device/async_refresh_device_info`)."""
+        """Make a box with old firmware report its state and printers (`GET /device/async_refresh_device_info`)."""
         await self._transport.call(
             "GET", "/device/async_refresh_device_info", query=self._auth, error_codes=_BUSY
         )
@@ -132,10 +132,10 @@ class LiankeClient:
         return parse_printers(data)
 
     async def printer_condition(self, address: PrinterAddress) -> PrinterCondition:
-        """Ask the printer for its status (`GET /device/printer_status`). Slow; only one at a time per box.
+        """Ask the printer for its status (`GET /device/printer_status`). Slow; send only one at a time per box.
 
-        Raises PrinterNotFoundError for a network printer without `hash_id` and does not ask: its port number would mean
-        the USB printer there.
+        Raises PrinterNotFoundError for a network printer without `hash_id`, and sends nothing: the endpoint would take
+        the printer's port number for that of a USB printer.
         """
         where = {"usbPort": str(address.port)}
         if address.is_network:
@@ -153,7 +153,7 @@ class LiankeClient:
         )
 
     async def capabilities(self, address: PrinterAddress) -> Capabilities:
-        """`GET /print/printer_params`; worth caching."""
+        """Return what a printer's driver can do (`GET /print/printer_params`); worth caching."""
         query = (
             {"printerModel": address.model}
             if address.model
@@ -164,7 +164,7 @@ class LiankeClient:
         )
 
     async def papers(self, model: str) -> tuple[Paper, ...]:
-        """`GET /print/paper_dimension_list`; slow, worth caching."""
+        """Return the papers of a model's driver (`GET /print/paper_dimension_list`); slow, worth caching."""
         return parse_papers(
             await self._transport.call(
                 "GET",
@@ -177,9 +177,9 @@ class LiankeClient:
     async def count_pages(
         self, address: PrinterAddress, file: UploadFile, paper_id: int
     ) -> int | None:
-        """Count a document's pages (`POST /print/file_pages`); None when the answer does not say.
+        """Return how many pages a document has (`POST /print/file_pages`); None if the answer contains no number.
 
-        Raises DocumentTooLargeError above 20 MB, and sends nothing then.
+        Raises DocumentTooLargeError, and sends nothing, if the document is larger than 20 MB.
         """
         if file.size > MAX_COUNTED_BYTES:
             raise DocumentTooLargeError
@@ -203,17 +203,17 @@ class LiankeClient:
     ) -> str:
         """Submit a job and return its task id (`POST /print/job`).
 
-        `fields` are `ResolvedOptions.form_fields()`. Callbacks, if any, come to `callback_address` and carry `token`.
-        `before_end` is awaited after everything but the end of the form; its error stops the upload and is raised as it
-        is. `on_progress` gets the bytes of the file sent so far. An error with `may_have_arrived` False means that the
-        end of the form was never sent.
+        `fields` are `ResolvedOptions.form_fields()`. With `callback_address`, the service reports the job's state
+        there, with `token` in the address. `before_end` is awaited when only the end of the form is still to be sent;
+        an error that it raises stops the upload and is raised unchanged. `on_progress` gets the number of bytes of the
+        file sent so far. If an error has `may_have_arrived` False, the end of the form was never sent.
         """
         form_fields = self._auth | _printer(address) | dict(fields)
         if isinstance(content, UploadFile) and (
             content.content_type == "text/html"
             or content.name.casefold().endswith((".html", ".htm"))
         ):
-            # The service renders HTML with Chrome.
+            # Makes the service render HTML with Chrome.
             form_fields["htmlKernel"] = "chrometopdf"
         if callback_address is not None:
             form_fields["callbackUrl"] = f"{callback_address}?job={token}"
@@ -231,7 +231,7 @@ class LiankeClient:
         return task_id
 
     async def task(self, address: PrinterAddress | None, task_id: str) -> Task:
-        """`GET /print/job`; `address` is None for a printer that was removed."""
+        """Return a task (`GET /print/job`). `address` is None for a printer that has been removed."""
         query = self._auth | _task(address, task_id)
         data = await self._transport.call(
             "GET", "/print/job", query=query, purpose=Purpose.TRACK, error_codes=_TASK
@@ -240,13 +240,16 @@ class LiankeClient:
         return replace(task, result=self.without_secrets(task.result))
 
     def without_secrets(self, result: TaskResult | None) -> TaskResult | None:
-        """Remove our secrets from a result's message."""
+        """Return a result with our secrets removed from its message."""
         if result is None:
             return None
         return replace(result, message=to_message(result.message, self._transport.secrets))
 
     async def cancel_task(self, address: PrinterAddress | None, task_id: str) -> None:
-        """`DELETE /print/job`; success does not prove that nothing was printed. `address` is as for `task`."""
+        """Cancel a task (`DELETE /print/job`). Success does not prove that nothing was printed.
+
+        `address` is None for a printer that has been removed.
+        """
         await self._transport.call(
             "DELETE",
             "/print/job",
@@ -256,7 +259,7 @@ class LiankeClient:
         )
 
     async def day_tasks(self) -> tuple[DayTask, ...]:
-        """List the day's tasks of the box, those of other apps too (`POST /print/query_device_task`)."""
+        """List the box's tasks of this day, including tasks of other apps (`POST /print/query_device_task`)."""
         data = await self._post("/print/query_device_task", purpose=Purpose.TRACK)
         return tuple(
             replace(task, message=to_message(task.message, self._transport.secrets))
@@ -264,23 +267,26 @@ class LiankeClient:
         )
 
     async def flush(self, address: PrinterAddress) -> None:
-        """Delete a printer's waiting tasks, those of other apps too (`POST /print/flush_jobs`)."""
+        """Delete a printer's waiting tasks, including tasks of other apps (`POST /print/flush_jobs`)."""
         await self._post("/print/flush_jobs", _printer_in_json(address))
 
     async def reset_error_limit(self, address: PrinterAddress) -> None:
-        """Resume a printer paused after 30 failures (`POST /print/reset_printing_error_limit`); 10 per day and box."""
+        """Resume a printer that the service paused after 30 failures (`POST /print/reset_printing_error_limit`).
+
+        The service accepts 10 such requests per day and box.
+        """
         await self._post("/print/reset_printing_error_limit", _printer_in_json(address))
 
     async def request_driver(self, row_id: int, phone: str) -> None:
         """Ask the vendor to support an unknown model (`POST /driver/uninstall_driver_event`).
 
-        `row_id` is the printer row's `id`; `phone` is where the vendor may call back.
+        `row_id` is the `id` in the printer's row; `phone` is the number that the vendor may call.
         """
         asked: dict[str, JsonValue] = {"printerId": row_id, "phone": phone}
         await self._post("/driver/uninstall_driver_event", asked, error_codes=_PHONE)
 
     async def find_network_printers(self) -> None:
-        """Have the box search its network for printers (`GET /printer/refresh_network_printer`)."""
+        """Make the box search its network for printers (`GET /printer/refresh_network_printer`)."""
         await self._transport.call(
             "GET",
             "/printer/refresh_network_printer",
@@ -290,9 +296,10 @@ class LiankeClient:
         )
 
     async def download(self, url: str, limit_bytes: int) -> bytes:
-        """Download from an address in an answer, such as a preview's page. Sends no key.
+        """Download from a web address in an answer, such as that of a preview's page. Sends no key.
 
-        Raises LiankeResponseError above `limit_bytes`, and for an address that is neither https nor the server's own.
+        Raises LiankeResponseError if the content is longer than `limit_bytes`, or if the address is neither on the
+        server itself nor https on a public host.
         """
         return await self._transport.fetch(url, limit_bytes=limit_bytes, timeout=DOWNLOAD_SECONDS)
 
@@ -301,7 +308,7 @@ class LiankeClient:
 
 
 def _task(address: PrinterAddress | None, task_id: str) -> dict[str, str]:
-    # The service does not require the port.
+    # The service does not require `devicePort`, and jobs of a network printer never go to port 631.
     if address is None or address.port == NETWORK_PORT:
         return {"task_id": task_id}
     return {"task_id": task_id, "devicePort": str(address.port)}
@@ -310,8 +317,8 @@ def _task(address: PrinterAddress | None, task_id: str) -> dict[str, str]:
 def _printer(address: PrinterAddress) -> dict[str, str]:
     """Return the form fields that name a printer.
 
-    A network printer whose address is unknown is named by its hash alone: port 1 would mean the USB printer there.
-    Raises PrinterNotFoundError when its hash is unknown, too.
+    A network printer whose IP address is unknown is named by its hash alone, because port 1 without an IP address means
+    the USB printer. Raises PrinterNotFoundError if the hash is unknown, too.
     """
     if address.target_ip is not None:
         return {"devicePort": "1", "printerModel": address.model, "targetIp": address.target_ip}
@@ -321,7 +328,7 @@ def _printer(address: PrinterAddress) -> dict[str, str]:
 
 
 def _printer_in_json(address: PrinterAddress) -> dict[str, JsonValue]:
-    """Name a printer in JSON: without its model, which is not required there, and with a number for the port."""
+    """Return the JSON fields that name a printer: those of a form, with the port as a number and without the model."""
     target: dict[str, JsonValue] = {**_printer(address)}
     target.pop("printerModel", None)
     if (port := target.get("devicePort")) is not None:

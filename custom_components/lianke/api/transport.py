@@ -1,11 +1,12 @@
 """HTTP transport: headers, time-outs, limits, and every failure as a LiankeError.
 
-aiohttp's own exceptions quote the address with the box's key in it: they are never chained, printed or passed on.
+aiohttp's own exceptions quote the address, which contains the box's key, so they are never chained, logged or passed
+on.
 
-*One answer, one request.* On a reused connection a second copy of an old answer could be taken for the next one. So
-each request has a connection of its own, which is closed afterwards; only polls share connections. An upload's answer
-counts only if it came after the end of the form was handed over, and only as the service's own JSON with a code: an
-answer from a firewall or a captive portal proves nothing.
+*Which answer belongs to which request.* On a reused connection, a duplicate of an old answer could be taken for the
+answer to the next request. So each request has its own connection, which is closed afterwards; only polls share
+connections. The answer to an upload counts only if it came after the end of the form was handed over, and only if it
+is the service's own JSON with a code: an answer from a firewall or a captive portal proves nothing.
 """
 
 import asyncio
@@ -34,10 +35,11 @@ from .long_json import parse_long
 from .unknown import Observer, Unknown, unknown_answer, unknown_code, unknown_parts
 from .upload import JobForm
 
-# Seconds. A clock that is further off was never set.
+# Maximum seconds between the service's clock and ours. If they differ by more, one of the clocks was never set.
 MAX_CLOCK_OFFSET = 10 * 365 * 86400
-# Seconds that our own clock may seem to jump between two moments, and seconds that it may drift each second.
+# Maximum seconds that our own clock may seem to jump between two readings without counting as adjusted.
 MAX_CLOCK_JUMP = 0.5
+# Seconds that our own clock may drift in each second between the readings.
 CLOCK_DRIFT = 0.001
 
 
@@ -61,20 +63,20 @@ class ServiceClock:
 
     @property
     def offset(self) -> tuple[int, int] | None:
-        """The least and the most by which the service's clock is ahead of ours, in ms; None if unknown.
+        """The least and the greatest number of ms by which the service's clock is ahead of ours; None if unknown.
 
-        Unknown again once somebody adjusts our own clock.
+        It is unknown again after our own clock has been adjusted.
         """
         if self._offset is not None and not _unadjusted(self._measured_at, ClockReading.now()):
             self._offset = None
         return self._offset
 
     def update(self, header: str | None, sent: ClockReading, received: ClockReading) -> None:
-        """Measure by the `Date` header of an answer."""
+        """Measure the offset from the `Date` header of an answer."""
         shown = _seconds(header)
         if shown is None or not _unadjusted(sent, received):
             return
-        # The service wrote the header between the two moments, and cut it to whole seconds.
+        # The service wrote the header between `sent` and `received`, and cut the time to whole seconds.
         least, most = shown - received.wall, shown + 1 - sent.wall
         if abs(least) < MAX_CLOCK_OFFSET:
             self._offset = (int(least * 1000) - 1, int(most * 1000) + 1)
@@ -82,13 +84,13 @@ class ServiceClock:
 
 
 def _unadjusted(earlier: ClockReading, later: ClockReading) -> bool:
-    """Tell whether nobody adjusted our own clock between two moments."""
+    """Tell whether our own clock was left alone between two readings, that is, not adjusted."""
     passed = later.monotonic - earlier.monotonic
     return abs(later.wall - earlier.wall - passed) <= MAX_CLOCK_JUMP + CLOCK_DRIFT * abs(passed)
 
 
 def _seconds(header: str | None) -> float | None:
-    """Read a `Date` header as seconds since 1970; None for anything else."""
+    """Return a `Date` header as seconds since 1970; None if it is missing or not a date."""
     if header is None or len(header) > MAX_ANSWER_TEXT:
         return None
     try:
@@ -98,7 +100,7 @@ def _seconds(header: str | None) -> float | None:
 
 
 class Purpose(IntEnum):
-    """What a request is for. Where requests queue, a smaller number goes first."""
+    """What a request is for. In a queue of requests, smaller numbers go first."""
 
     SUBMIT = 0  # a print job
     TRACK = 1  # a job's state or its cancelation; starting a scan
@@ -110,21 +112,21 @@ class Purpose(IntEnum):
 
 
 class Throttle(Protocol):
-    """Limits requests at once and over time, and pauses when the service complains."""
+    """Limits concurrent requests and requests per minute, and pauses when the service complains about too many."""
 
     def request_slot(
         self, purpose: Purpose, *, upload: bool = False
     ) -> AbstractAsyncContextManager[None]:
-        """Return a context that waits until a request, or an upload (which may take minutes), may start."""
+        """Return a context manager that waits until a request may start. An upload may then take minutes."""
 
     def too_frequent(self) -> None:
-        """Pause, since the service answered "too frequent" (10009)."""
+        """Pause, because the service answered "too frequent" (10009)."""
 
 
 def raise_without_address(
     err: aiohttp.ClientError | OSError, *, may_have_arrived: bool
 ) -> NoReturn:
-    """Raise the LiankeError for a failure of aiohttp, without its text and cause, which contain the address."""
+    """Raise the LiankeError for an error of aiohttp, without the latter's text and cause, which contain the address."""
     failure: errors.LiankeError
     if isinstance(err, aiohttp.ConnectionTimeoutError):
         failure = errors.LiankeTimeoutError(may_have_arrived=False)
@@ -139,27 +141,27 @@ def raise_without_address(
     raise failure from None
 
 
-# While reading an answer, let the event loop turn after this many bytes, even if more have arrived already.
+# Bytes of an answer that are read before other tasks of the event loop get a turn, even if more have arrived already.
 BREATH_BYTES = 1024 * 1024
-# Bytes. From here on JSON is parsed outside the event loop, and its long texts are cut out first.
+# Size in bytes above which an answer's JSON is parsed outside the event loop, after its long texts are cut out.
 BIG_ANSWER = 256 * 1024
-# For the whole of a quick request.
+# Time-out of a quick request as a whole.
 QUICK_SECONDS = 10.0
-# For connecting, before an upload.
+# Time-out for connecting before an upload.
 CONNECT_SECONDS = 30.0
-# For an upload that makes no progress.
+# Time-out of an upload that makes no progress.
 UPLOAD_IDLE_SECONDS = 60.0
-# How long the end of an upload may wait for its turn: twice the longest time for an answer, with 200 MB.
+# Time that the end of an upload may wait for its turn: twice the longest time for an answer, that to a 200 MB upload.
 UPLOAD_TURN_SECONDS = 720.0
-# For the answer to an upload, beside what its size adds.
+# Time for the answer to an upload, to which `answer_seconds` adds a time that depends on the size.
 UPLOAD_ANSWER_SECONDS = 30.0
-# How fast we expect the service to store an upload before it answers.
+# Speed at which we expect the service to store an upload before it answers.
 ANSWER_BYTES_A_SECOND = 1024 * 1024
-# The slowest line worth waiting for.
+# Speed of the slowest line worth waiting for.
 SLOWEST_LINE_BYTES_A_SECOND = 32 * 1024
-# No total: the time for a long answer depends on its size.
+# Time-out of a long answer. It has no total, because the time for such an answer depends on its size.
 LONG_ANSWER = aiohttp.ClientTimeout(total=None, sock_read=UPLOAD_IDLE_SECONDS)
-# The operating system may still buffer this much after we have written everything.
+# Bytes that the operating system may still buffer after we have written everything.
 BUFFERED_BYTES = 4 * 1024 * 1024
 
 _NO_SUCH_ADDRESS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE)
@@ -170,7 +172,7 @@ type Method = Literal["GET", "POST", "DELETE"]
 
 
 def answer_seconds(size: int) -> float:
-    """Return how long (s) the answer to an upload of `size` bytes may take after its end was handed over."""
+    """Return the seconds that the answer to an upload of `size` bytes may take, counted from the end of the form."""
     buffered = min(size, BUFFERED_BYTES)
     return (
         UPLOAD_ANSWER_SECONDS
@@ -180,7 +182,7 @@ def answer_seconds(size: int) -> float:
 
 
 class Transport:
-    """Sends requests with one ApiKey to one server. Somebody else owns the session."""
+    """Sends requests with one ApiKey to one server. The caller owns the session."""
 
     def __init__(
         self,
@@ -193,9 +195,10 @@ class Transport:
         ssl: SSLContext | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """Take the base address of a server with `/api`, and the secrets besides the key that no message may show.
+        """Use the base address of a server including `/api`. Messages show neither the key nor any of the `secrets`.
 
-        `ssl` is for connections of their own, None for aiohttp's default; `observer` gets unknown parts of answers.
+        `ssl` is the context for connections that carry a single request, None for aiohttp's default; `observer` gets
+        the unknown parts of answers.
         """
         self._session = session
         self._ssl = ssl
@@ -223,10 +226,10 @@ class Transport:
         """Send a request and return the `data` of its answer. Raises LiankeError.
 
         `query` goes into the address, `body` is sent as JSON. `timeout` (s, None: QUICK_SECONDS) bounds the whole
-        exchange. An answer that `is_long` gets more time for each part that comes, at SLOWEST_BYTES_A_SECOND.
-        `error_codes` are codes with a meaning of their own at this endpoint. With `kept_connection` other requests may
-        share the connection: for polls, which soon come again. An answer beyond `limit_bytes` raises
-        LiankeResponseError.
+        exchange. With `is_long` it is ignored: the bound is then QUICK_SECONDS, extended by each part of the answer
+        that arrives, at SLOWEST_LINE_BYTES_A_SECOND. `error_codes` are codes with a special meaning at this endpoint.
+        With `kept_connection`, other requests may share the connection: for polls, which are soon repeated. An answer
+        longer than `limit_bytes` raises LiankeResponseError.
         """
         async with self._request_slot(purpose):
             sent = ClockReading.now()
@@ -261,9 +264,10 @@ class Transport:
     async def upload(self, path: str, form: JobForm, purpose: Purpose) -> object:
         """Send a form, close its file, and return the `data` of the answer.
 
-        Time-outs: 30 s to connect, 60 s without progress, UPLOAD_TURN_SECONDS for the form's hook, `answer_seconds` for
-        the answer, and a total by the size of the file. Raises LiankeError, whose `may_have_arrived` is False if the
-        end of the form was certainly never handed over; an error of the form's hook is raised as it is.
+        Time-outs: CONNECT_SECONDS to connect, UPLOAD_IDLE_SECONDS without progress, UPLOAD_TURN_SECONDS for the form's
+        `before_end`, `answer_seconds` for the answer, and a total that depends on the size of the file. Raises
+        LiankeError, whose `may_have_arrived` is False if the end of the form was certainly never handed over; an error
+        of `before_end` is raised unchanged.
         """
         loop, size = asyncio.get_running_loop(), form.file_size
         answer_timeout = answer_seconds(size)
@@ -300,7 +304,7 @@ class Transport:
                                 timeout=aiohttp.ClientTimeout(total=total_seconds),
                             )
                         answered_after_end = form.handed_over
-                        # An answer before the end of the form stops the upload: the end is never sent.
+                        # An answer that comes before the end of the form stops the upload: the end is never sent.
                         form.abandoned = not answered_after_end
                         try:
                             status, raw = response.status, await _read(response, MAX_ANSWER_BYTES)
@@ -323,11 +327,11 @@ class Transport:
     async def _connections(
         self, *, own: bool, resolver: AbstractResolver | None = None
     ) -> AsyncIterator[aiohttp.ClientSession]:
-        """Yield the shared session, or one whose only connection is new and closed afterwards."""
+        """Yield the shared session or, if `own`, a session with a single new connection that is closed afterwards."""
         if not own:
             yield self._session
             return
-        # A ThreadedResolver, since starting aiodns takes longer than a single request.
+        # The default resolver may be aiodns, whose start takes longer than a single request.
         connector = aiohttp.TCPConnector(
             force_close=True,
             limit=1,
@@ -342,10 +346,10 @@ class Transport:
             yield session
 
     async def fetch(self, url: str, *, limit_bytes: int, timeout: float) -> bytes:
-        """Download from an address in an answer of the service, without any key.
+        """Download from a web address in an answer of the service, without sending a key.
 
-        Only https from a public address, or the server itself. Raises LiankeError; LiankeResponseError above
-        `limit_bytes`.
+        The address must be https on a public host, or on the server itself. Raises LiankeError, in particular
+        LiankeResponseError for any other address and for content longer than `limit_bytes`.
         """
         target = self._foreign_url(url)
         is_foreign = target.origin() != URL(self._base).origin()
@@ -372,7 +376,7 @@ class Transport:
                 raise_without_address(err, may_have_arrived=True)
 
     def _foreign_url(self, url: str) -> URL:
-        """Resolve an address from an answer. Raises LiankeResponseError if we may not fetch it."""
+        """Return the full URL of an address in an answer. Raises LiankeResponseError if we may not fetch the URL."""
         server = URL(self._base)
         try:
             target = server.join(URL(url))
@@ -387,7 +391,7 @@ class Transport:
 
     @asynccontextmanager
     async def _request_slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
-        """Wait for the throttle, and report "too frequent" to it."""
+        """Wait until the throttle lets a request start, and report "too frequent" to the throttle."""
         if self.throttle is None:
             yield
             return
@@ -399,7 +403,10 @@ class Transport:
                 raise
 
     def _headers(self) -> dict[str, str]:
-        """Raise AuthenticationError for a key that no header can carry, LiankeConnectionError for a closed session."""
+        """Return the headers of a request.
+
+        Raises AuthenticationError if a header cannot contain the key, LiankeConnectionError if the session is closed.
+        """
         if self._session.closed:
             raise errors.LiankeConnectionError(may_have_arrived=False)
         if not _HEADER_SAFE.fullmatch(self._api_key):
@@ -409,7 +416,7 @@ class Transport:
     async def _interpret(
         self, where: str, status: int, raw: bytearray, error_codes: ErrorCodes | None
     ) -> object:
-        """Return the `data` of an answer. Raises the LiankeError that it stands for."""
+        """Return the `data` of a successful answer. Raises the LiankeError that any other answer stands for."""
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise errors.AuthenticationError(code=status)
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -420,7 +427,7 @@ class Transport:
             raise errors.LiankeResponseError(f"HTTP {status}", code=status)
         answer = await self._parse(status, raw)
         code = to_int(answer.get("code"))
-        # The path is wrong: a code 404 that is about the box comes with HTTP 200.
+        # The path does not exist. For an unknown box, the service sends code 404 with HTTP status 200.
         if status in _NO_SUCH_ADDRESS and code in (None, HTTPStatus.OK, *_NO_SUCH_ADDRESS):
             raise errors.EndpointMissingError(code=status)
         if code == HTTPStatus.OK and status < 300:
@@ -434,7 +441,7 @@ class Transport:
         raise self._refusal(where, code, message, error_codes)
 
     async def _interpret_early(self, where: str, status: int, raw: bytearray) -> NoReturn:
-        """Raise the error for an answer that came before the end of the form: nothing can have been accepted."""
+        """Raise the error for an answer that came before the end of the form, which cannot have been accepted then."""
         try:
             await self._interpret(where, status, raw, None)
         except errors.LiankeError as err:
@@ -448,10 +455,10 @@ class Transport:
         raise errors.LiankeConnectionError("accepted before its end", may_have_arrived=False)
 
     async def _interpret_upload(self, where: str, status: int, raw: bytearray) -> object:
-        """Return the `data` of the answer to a whole upload.
+        """Return the `data` of the answer to a complete upload.
 
-        Only the service's own JSON with a code proves what became of it. Anything else raises LiankeResponseError,
-        which leaves that open, with whatever code and message came.
+        Only the service's own JSON with a code proves whether the upload was accepted. Any other answer raises
+        LiankeResponseError, with the code and message received; the outcome then stays open.
         """
         answer = await self._parse(status, raw)
         code = to_int(answer.get("code"))
@@ -475,7 +482,7 @@ class Transport:
     def _refusal(
         self, where: str, code: int | None, message: str, error_codes: ErrorCodes | None = None
     ) -> errors.LiankeRefusedError:
-        """Return the error for a code; report a code that nobody knows."""
+        """Return the error for a code, and report the code to the observer if it is unknown."""
         err = errors.error_for_code(code, message, error_codes)
         if isinstance(err, errors.UnknownCodeError) and code is not None:
             self._report([unknown_code(where, code, err.detail)])
@@ -487,7 +494,7 @@ class Transport:
                 self._observer(part)
 
     async def _parse(self, status: int, raw: bytearray) -> Mapping[str, object]:
-        """Parse an answer's JSON object. Raises AddressUnknownError or LiankeResponseError for anything else."""
+        """Parse an answer that must be a JSON object. Raises AddressUnknownError or LiankeResponseError if it is not."""
         answer: object
         try:
             if len(raw) > BIG_ANSWER:
@@ -506,7 +513,7 @@ class Transport:
 async def _send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keep aiohttp from repeating a request by itself when its connection breaks."""
+    """Keep aiohttp from repeating a request on its own when the connection breaks."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
@@ -517,10 +524,11 @@ async def _send_once(
 
 @contextmanager
 def _broken_peer() -> Iterator[None]:
-    """Raise ClientPayloadError for whatever else aiohttp lets through from a broken peer.
+    """Turn exceptions that a faulty peer causes inside aiohttp, but that are not aiohttp's, into ClientPayloadError.
 
-    That is a RuntimeError when the connection is lost while chunks of the answer still wait, a UnicodeError for a name
-    that no resolver takes, and its parsers' errors. Wraps calls of aiohttp only, so that our own mistakes still show.
+    Examples are RuntimeError (the connection is lost while chunks of the answer are still queued), UnicodeError (no
+    resolver accepts the host name) and errors of aiohttp's parsers. Use this around calls of aiohttp only, so that our
+    own mistakes still surface.
     """
     try:
         yield
@@ -544,9 +552,9 @@ async def _asked(
 async def _read(
     response: aiohttp.ClientResponse, limit: int, patience: asyncio.Timeout | None = None
 ) -> bytearray:
-    """Read an answer's body. Raises LiankeResponseError when it has more than `limit` bytes.
+    """Read an answer's body. Raises LiankeResponseError if it has more than `limit` bytes.
 
-    Each part that comes extends `patience`.
+    Each part that arrives extends the time-out `patience`.
     """
     body = bytearray()
     breathed = 0
@@ -562,6 +570,6 @@ async def _read(
             response.close()
             raise errors.LiankeResponseError("too long", code=response.status)
         if len(body) - breathed >= BREATH_BYTES:
-            # A highly compressed answer yields many chunks without ever waiting.
+            # A highly compressed answer yields many chunks without any wait, so that no other task would run.
             await asyncio.sleep(0)
             breathed = len(body)

@@ -1,4 +1,4 @@
-"""The form of a print job: fields first, the file last, streamed from disk with a known length."""
+"""The form of a print job: first the fields, then the file, streamed from disk. The total length is known in advance."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,11 +17,11 @@ from aiohttp.client_proto import ResponseHandler
 
 from .errors import DocumentUnreadableError
 
-# Bytes read at a time; each read goes through another thread.
+# Bytes of a file that are read at a time; each read runs in another thread.
 UPLOAD_PIECE = 1024 * 1024
-# Bytes written at a time, so that progress shows on a slow line.
+# Bytes that are written at a time; few, so that progress shows even on a slow line.
 CHUNK = 64 * 1024
-# Characters of a file name. A longer one keeps its ending.
+# Maximum characters of a file name. A longer name is shortened before its ending.
 MAX_FILE_NAME = 120
 _ANY_MIME = "application/octet-stream"
 _MIME = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,100}", re.ASCII)
@@ -31,7 +31,7 @@ _AFTER_FILE = b"\r\n"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadFile:
-    """A file to upload, with the name and type that the service gets."""
+    """A file to upload, with the name and type to send to the service."""
 
     path: Path
     name: str
@@ -41,13 +41,13 @@ class UploadFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
-    """The ticket of a preview, whose document the service still has."""
+    """The ticket of a preview. It takes the place of the document, which the service still has."""
 
     value: str = field(repr=False)
 
 
 def safe_name(name: str) -> str:
-    """Make a file name that a form can carry: no folders, line ends or broken characters. Chinese stays Chinese."""
+    """Return a file name fit for a form: without folders, line ends and broken characters. Chinese is kept as it is."""
     clean = "".join(char for char in _SLASHES.split(name)[-1] if char.isprintable())
     clean = clean.encode("utf-8", "replace").decode().strip()
     stem, dot, ending = clean.rpartition(".")
@@ -57,9 +57,9 @@ def safe_name(name: str) -> str:
 
 
 class JobForm(Payload):
-    """A form whose closing boundary goes last, on its own: without it the service has no request."""
+    """A form whose closing boundary is sent last and separately: until it arrives, the request is incomplete."""
 
-    # The creator closes the file, even if nothing was sent.
+    # Tells aiohttp that the payload needs no closing: `Transport.upload` closes the file, even if nothing was sent.
     _autoclose = True
 
     def __init__(
@@ -70,19 +70,19 @@ class JobForm(Payload):
         before_end: Callable[[], Awaitable[None]] | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
-        """Open the file, which `close_file` closes again, and read its first piece. Blocks.
+        """Open the file and read its first piece; `close_file` closes the file. Blocks.
 
-        `fields` come first, in their order. `before_end` is awaited before the end is sent; `on_progress` gets the
-        bytes of the file sent so far. Raises DocumentUnreadableError when the file is missing, is no regular file, or
-        does not have the given size.
+        `fields` come first, in their order. `before_end` is awaited before the end of the form is sent; `on_progress`
+        gets the number of bytes of the file sent so far. Raises DocumentUnreadableError if the file is missing, is not
+        a regular file, or does not have the given size.
         """
         boundary = uuid4().hex
         super().__init__(None, content_type=f"multipart/form-data; boundary={boundary}")
-        # Until this is True, the request is certainly incomplete.
+        # True once the end of the form is about to be sent. Until then the request is certainly incomplete.
         self.handed_over = False
-        # Once this is True, the end of the form is not sent any more.
+        # True once the form is given up: its end is not sent any more.
         self.abandoned = False
-        # True while nothing moves, because the `before_end` hook has not returned.
+        # True while nothing is sent because the `before_end` hook has not returned yet.
         self.waiting = False
         self.failure: BaseException | None = None
         self.on_step: Callable[[], None] = lambda: None
@@ -92,7 +92,7 @@ class JobForm(Payload):
         self._file: io.BufferedReader | None = None
         self._first = b""
         more = {"taskTicket": content.value} if isinstance(content, Ticket) else {}
-        # Everything before the file is sent in one write; as parts, each field would be four writes.
+        # Everything before the file is sent in one write; aiohttp's multipart writer would need four for each field.
         head = [
             f"--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n"
             f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
@@ -103,7 +103,7 @@ class JobForm(Payload):
             self.file_size = content.size
             self._file, self._first = _open(content.path, content.size)
             kind = content.content_type if _MIME.fullmatch(content.content_type) else _ANY_MIME
-            # As FormData(quote_fields=False) does: names in plain UTF-8, quotes escaped.
+            # FormData(quote_fields=False) does the same: the name stays in plain UTF-8, and quotes are escaped.
             name = safe_name(content.name).replace('"', '\\"')
             head.append(
                 f"--{boundary}\r\nContent-Type: {kind}\r\n"
@@ -120,9 +120,9 @@ class JobForm(Payload):
 
     @override
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send everything, then wait for `before_end`, then send the end.
+        """Send everything except the end of the form, await `before_end`, and then send the end.
 
-        Sends exactly the announced number of bytes. Raises DocumentUnreadableError when the file has fewer.
+        Sends exactly the announced number of bytes. Raises DocumentUnreadableError if the file has fewer by now.
         """
         self.on_step()
         await writer.write(self._head)
@@ -141,7 +141,7 @@ class JobForm(Payload):
                     if self._on_progress is not None:
                         self._on_progress(sent)
         except DocumentUnreadableError as err:
-            # aiohttp would replace this error, and the hook's, by one of its own.
+            # Kept for `Transport.upload`, because aiohttp replaces this error, like one of the hook, by its own.
             self.failure = err
             raise
         if self._file is not None:
@@ -158,7 +158,7 @@ class JobForm(Payload):
             except asyncio.CancelledError:
                 raise
             except BaseException as err:
-                # The hook may raise anything.
+                # The hook may raise any exception.
                 self.failure = err
                 raise
             self.waiting = False
@@ -167,8 +167,8 @@ class JobForm(Payload):
         if isinstance(protocol, ResponseHandler) and (
             protocol.should_close or not protocol.is_connected()
         ):
-            # The service answered or hung up while the hook waited. The protocol knows by now, since the hook came back
-            # through the event loop. Keep the end back, so that the answer belongs to an unfinished form.
+            # The service answered or hung up while the hook ran. The protocol knows this by now, because the hook
+            # returned through the event loop. Hold the end back, so that the answer is that to an incomplete form.
             self.abandoned = True
         if self.abandoned:
             await self._wait_for_cancellation()
@@ -177,10 +177,10 @@ class JobForm(Payload):
         await writer.write(self._end)
 
     async def _wait_for_cancellation(self) -> None:
-        """Send nothing more of an abandoned form, but keep the connection until its answer is read.
+        """Send nothing more of an abandoned form, and wait until the reader of the answer cancels the form.
 
-        aiohttp would close it at the form's end or error, and the rest of an answer that comes in pieces would be lost.
-        The reader of the answer then cancels the form, within the upload's time.
+        If `write` returned or raised, aiohttp would close the connection, and the rest of an answer that comes in
+        pieces would be lost. The time-outs of the upload bound the wait.
         """
         await asyncio.get_running_loop().create_future()
 
@@ -190,7 +190,7 @@ class JobForm(Payload):
 
 
 def _open(path: Path, size: int) -> tuple[io.BufferedReader, bytes]:
-    """Return a file and its first piece. The file is closed already if that is all of it. Blocks."""
+    """Open a file and return it with its first piece. If that piece is the whole file, the file is closed. Blocks."""
     try:
         file = path.open("rb")
     except (OSError, ValueError) as err:
@@ -214,7 +214,7 @@ def _open(path: Path, size: int) -> tuple[io.BufferedReader, bytes]:
 
 
 def _read(file: io.BufferedReader, offset: int, length: int) -> bytes:
-    """Return the next piece. Blocks."""
+    """Return the piece at `offset`, which may be shorter than `length`. Blocks."""
     try:
         file.seek(offset)
         piece = file.read(length)
