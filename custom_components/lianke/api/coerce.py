@@ -1,7 +1,7 @@
-"""Tolerant conversion of values from outside: each function returns the converted value, or None.
+"""Tolerant conversion of values from outside. A function returns None or an empty value for what it cannot convert.
 
-The service sends numbers as strings, nulls, and blanks and line ends in names. No JSON value makes a function here
-raise.
+The service sends numbers as strings, nulls, and blanks and line ends in names. Whatever JSON value it sends, no
+conversion raises; only `to_json`, which parses the text of an answer, does.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 
 
 def to_int(value: object) -> int | None:
-    """Accept an int, a whole float, or a string of at most 18 digits."""
+    """Return the whole number in an int, a float or a string, with at most 18 digits; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float):
@@ -46,7 +46,7 @@ def to_int(value: object) -> int | None:
 
 
 def _from_digits(text: str) -> int | None:
-    """Accept at most 18 digits, and zeros after a point."""
+    """Return the number in a text with at most 18 digits and only zeros after a point; None for any other text."""
     number, point, fraction = text.partition(".")
     digits = number[1:] if number.startswith(("+", "-")) else number
     if not digits.isdecimal() or len(digits) > MAX_ANSWER_DIGITS:
@@ -57,7 +57,7 @@ def _from_digits(text: str) -> int | None:
 
 
 def to_bool(value: object) -> bool | None:
-    """Accept true/false, 1/0 and words such as yes, no, on, off."""
+    """Convert true/false, 1/0 and words such as yes, no, on, off; None for anything else."""
     if isinstance(value, bool):
         return value
     if (number := to_int(value)) is not None:
@@ -69,9 +69,9 @@ def to_bool(value: object) -> bool | None:
 
 
 def to_text(value: object, limit: int = MAX_ANSWER_TEXT) -> str:
-    """Remove surrounding blanks, control characters and broken Unicode, and cut to `limit`.
+    """Return a text without surrounding blanks, control characters and broken Unicode, cut to `limit` characters.
 
-    Numbers become their digits, everything else "".
+    A whole number becomes its digits, any other value "".
     """
     if isinstance(value, bool):
         return ""
@@ -80,7 +80,7 @@ def to_text(value: object, limit: int = MAX_ANSWER_TEXT) -> str:
         return "" if number is None else str(number)
     if not isinstance(value, str):
         return ""
-    # Cut before cleaning, which is slow; four times the limit leaves enough.
+    # Cleaning is slow, so the text is cut first; four times the limit leaves enough.
     clean = value[: limit * 4]
     if not clean.isprintable():
         # Broken Unicode counts as not printable.
@@ -91,7 +91,7 @@ def to_text(value: object, limit: int = MAX_ANSWER_TEXT) -> str:
 
 
 def to_encodable(text: str) -> str:
-    """Make a text encodable: join surrogate pairs, replace lone surrogates."""
+    """Make a text encodable in UTF-8: join surrogate pairs, replace lone surrogates."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -100,7 +100,7 @@ def to_optional_text(value: object, limit: int = MAX_ANSWER_TEXT) -> str | None:
 
 
 def to_message(value: object, secrets: Iterable[str] = ()) -> str:
-    """Remove links, keys and the given secrets from a message of the service, which may echo them."""
+    """Return a message of the service without the links, keys and given secrets that it may echo."""
     if not (text := to_text(value, MAX_ANSWER_TEXT * 4)):
         return ""
     # Cheap checks first: most messages are a word or two.
@@ -124,7 +124,7 @@ def to_list(value: object) -> list[object]:
 
 
 def to_date(value: object) -> date | None:
-    """Read `2024年8月25日`, `2024-08-25` or `2024/8/25`."""
+    """Return the date in a text such as `2024年8月25日`, `2024-08-25` or `2024/8/25`; None if there is none."""
     if not isinstance(value, str) or (found := _DAY.search(value[:MAX_ANSWER_TEXT])) is None:
         return None
     try:
@@ -134,9 +134,12 @@ def to_date(value: object) -> date | None:
 
 
 def to_time(value: object) -> datetime | None:
-    """Read RFC 1123, ISO, `YYYY-MM-DD HH:MM:SS` (China time) or a timestamp in s or ms; returns UTC."""
+    """Return a time in UTC; None if it cannot be read.
+
+    Reads RFC 1123, ISO 8601 (China time if it names no time zone), and timestamps in s or ms.
+    """
     if (number := to_int(value)) is not None:
-        # Too large for seconds: milliseconds.
+        # A number too large for seconds is in milliseconds.
         seconds = number / 1000 if number > 10**11 else number
         return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 10**10 else None
     if not isinstance(value, str) or not (text := value[:MAX_ANSWER_TEXT].strip()[:64]):
@@ -154,15 +157,15 @@ def to_time(value: object) -> datetime | None:
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=default)).astimezone(UTC)
     except OverflowError, ValueError:
-        # Too close to the end of the calendar (the years 1 and 9999) to change its time zone.
+        # Too close to an end of the calendar (years 1 and 9999) for a change of the time zone.
         return None
 
 
 def to_json(text: str | bytes | bytearray) -> JsonValue:
-    """Parse JSON. Raises ValueError for anything else, however it is broken, and for too many values.
+    """Parse JSON. Raises ValueError if the text is not JSON, is nested too deeply, or has too many values.
 
-    A value of two bytes can take a hundred in memory, and no other thread runs while they are made: so values are
-    counted first. A number longer than any real one becomes None.
+    A value of two bytes in the text can take a hundred bytes in memory, and no other thread runs during parsing, so
+    values are counted first. A number with more digits than any real number becomes None.
     """
     if len(text) > MAX_ANSWER_VALUES and not has_few_values(text):
         raise ValueError("too many values")
@@ -173,10 +176,10 @@ def to_json(text: str | bytes | bytearray) -> JsonValue:
 
 
 def has_few_values(text: str | bytes | bytearray) -> bool:
-    """Tell whether a JSON text has at most MAX_ANSWER_VALUES values, by counting the signs before each but the first.
+    """Tell whether a JSON text has at most MAX_ANSWER_VALUES values.
 
-    Signs inside texts count too, which makes no difference at such numbers. Blocks other threads only briefly at a
-    time.
+    Counts the characters that precede a value: `{`, `[` and `,`. Those inside strings count as well, which makes no
+    difference at such numbers. Blocks other threads only briefly at a time.
     """
     found = 0
     for start in range(0, len(text), _PIECE):
@@ -199,7 +202,7 @@ def _to_fraction(digits: str) -> float | None:
 
 
 def to_int_map(value: object) -> dict[str, int] | None:
-    """Read a `{name: id}` block. Trims names, leaves out entries without a whole number; None when none is left."""
+    """Read a `{name: id}` block, without entries whose id is not a whole number. None if no entry is left."""
     found: dict[str, int] = {}
     for raw_name, raw_id in islice(to_mapping(value).items(), MAX_ANSWER_ROWS):
         name, number = to_text(raw_name), to_int(raw_id)
@@ -209,6 +212,6 @@ def to_int_map(value: object) -> dict[str, int] | None:
 
 
 def to_ids(value: object) -> frozenset[int] | None:
-    """Read the ids of a `{name: id}` block or of a list; None when there are none."""
+    """Return the ids of a `{name: id}` block or of a list; None if there are none."""
     ids = islice(value if isinstance(value, list) else to_mapping(value).values(), MAX_ANSWER_ROWS)
     return frozenset(number for item in ids if (number := to_int(item)) is not None) or None

@@ -1,7 +1,7 @@
 """Exceptions of the Lianke service, one class per cause.
 
-The service answers HTTP 200 with a code of its own (the "Codes" table of its documents); `error_for_code` turns such an
-answer into one of the classes here. No text of an exception carries a secret: the service's messages are scrubbed.
+The service answers with HTTP 200 and a code of its own (the "Codes" table of its documents); `error_for_code` turns
+such an answer into one of these exceptions. Their texts contain no secrets: the service's messages are scrubbed.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, override
 
 from ..input_error import MAX_QUOTED, InputError
 
-# Messages about the ApiKey. No document says what the service answers to a wrong one.
+# Messages about the ApiKey. No document says how the service answers a wrong ApiKey.
 _ABOUT_API_KEY = re.compile(r"(?i)api[\s_-]*key")
 _ABOUT_ACCESS = re.compile(
     r"(?i)app[\s_-]*key|未授权|鉴权|认证失败|(?<!设备)[密秘]钥"
@@ -24,9 +24,9 @@ _EXPIRED = re.compile(r"超[过出]有效期|服务已?[过到]期|设备已[过
 class LiankeError(Exception):
     """Base of all errors of the service."""
 
-    # Key of its translation.
+    # Key of the error's translation.
     reason: str = "unexpected_answer"
-    # A single such error says little: the next attempt may succeed.
+    # True if a single error of the class means little, because the next attempt may succeed.
     is_passing: ClassVar[bool] = True
 
     def __init__(self, detail: str = "", *, code: int | None = None) -> None:
@@ -36,7 +36,7 @@ class LiankeError(Exception):
 
     @property
     def placeholders(self) -> dict[str, str]:
-        """What the translated text may mention; always has `detail` and `code`."""
+        """Placeholders of the translated text; always include `detail` and `code`."""
         return {"detail": self.detail, "code": "" if self.code is None else str(self.code)}
 
     @override
@@ -49,7 +49,7 @@ class LiankeError(Exception):
 class LiankeConnectionError(LiankeError):
     """The service could not be reached, or the connection broke.
 
-    `may_have_arrived` is False if the request certainly never left completely, so it is safe to repeat.
+    `may_have_arrived` is False if the request was certainly not sent completely, so that it is safe to repeat.
     """
 
     reason = "cannot_connect"
@@ -62,7 +62,7 @@ class LiankeConnectionError(LiankeError):
 
 
 class LiankeTimeoutError(LiankeConnectionError):
-    """No answer in time."""
+    """The service did not answer in time."""
 
     reason = "timed_out"
 
@@ -74,7 +74,7 @@ class PreviewTimeoutError(LiankeTimeoutError):
 
 
 class LiankeResponseError(LiankeError):
-    """An unusable answer: HTTP 5xx, a redirect, no JSON, too long, or of the wrong shape."""
+    """The answer is unusable: HTTP 5xx, a redirect, not JSON, too long, or of the wrong shape."""
 
     may_have_arrived: ClassVar[bool] = True
 
@@ -84,12 +84,12 @@ class LiankeRefusedError(LiankeError):
 
     reason = "refused"
     is_passing = False
-    # The answer came before the end of an upload was sent.
+    # True if the answer came before the end of an upload was sent.
     before_end = False
 
     @property
     def surely_refused(self) -> bool:
-        """False if the service may have carried the request out all the same."""
+        """False if the service may have carried out the request despite this answer."""
         return True
 
 
@@ -101,7 +101,7 @@ class AuthenticationError(LiankeRefusedError):
 
 
 class AddressUnknownError(LiankeRefusedError):
-    """The server has nothing at that address (HTTP 404, 405, 410): a wrong base address, or a lost endpoint."""
+    """The server has nothing at this address (HTTP 404, 405, 410): a wrong base address, or a removed endpoint."""
 
     reason = "address_unknown"
     is_passing = True
@@ -109,7 +109,7 @@ class AddressUnknownError(LiankeRefusedError):
 
 
 class EndpointMissingError(AddressUnknownError):
-    """The service itself, in its own JSON, answers that it has no such endpoint: nothing was done."""
+    """The service answered in its own JSON that it has no such endpoint, so nothing was done."""
 
     surely_refused = True
 
@@ -121,7 +121,7 @@ class BoxNotFoundError(LiankeRefusedError):
 
 
 class TaskUnknownError(LiankeRefusedError):
-    """The service does not know this task, or no longer (404 where we ask for a task)."""
+    """The service does not know this task, or has forgotten it (404 at the endpoints for a task)."""
 
     reason = "task_unknown"
 
@@ -159,20 +159,20 @@ class BoxNotRespondingError(LiankeRefusedError):
 
 
 class PrinterNotFoundError(LiankeRefusedError):
-    """No printer at that port (497, 5011, 5051)."""
+    """There is no printer at the port (497, 5011, 5051)."""
 
     reason = "printer_not_found"
 
 
 class TooFrequentError(LiankeRefusedError):
-    """We asked too often (10009, HTTP 429)."""
+    """We sent requests too often (10009, HTTP 429)."""
 
     reason = "too_frequent"
     is_passing = True
 
 
 class AlreadyRunningError(LiankeRefusedError):
-    """A refresh or restart is already under way (401 at these endpoints, where it is not about the key)."""
+    """A refresh or restart is already under way (401 at those endpoints, where 401 does not mean a wrong key)."""
 
     reason = "already_running"
 
@@ -184,12 +184,12 @@ class ErrorLimitReachedError(LiankeRefusedError):
 
 
 class _NoAnswerToUploadsError(LiankeRefusedError):
-    """A code that does not show what became of a whole upload: no document explains what it means there."""
+    """A code that leaves open whether a complete upload was accepted: no document explains the code for uploads."""
 
     @property
     @override
     def surely_refused(self) -> bool:
-        """Only if the answer has a message, and came before the end of an upload."""
+        """True only if the answer has a message and came before the end of an upload was sent."""
         return self.before_end and bool(self.detail)
 
 
@@ -230,7 +230,7 @@ class BadPhoneError(LiankeRefusedError):
 
 
 class ServiceExpiredError(LiankeRefusedError):
-    """The box's service has expired. Only the message says so, no code."""
+    """The box's service has expired. Only the message tells, there is no code for it."""
 
     reason = "service_expired"
 
@@ -242,11 +242,11 @@ class DocumentTooLargeError(LiankeRefusedError):
 
 
 class UnknownCodeError(_NoAnswerToUploadsError):
-    """An undocumented code, whatever message comes with it."""
+    """The code of the answer is not documented, whatever its message."""
 
 
-class UnreadableCredentialsError(InputError):
-    """The text or QR code holds no box id and key."""
+class CredentialsError(InputError):
+    """The text or QR code does not contain a box id and key."""
 
     reason = "invalid_qr_code"
 
@@ -258,13 +258,13 @@ class TooManyRequestsError(LiankeError):
 
 
 class DocumentUnreadableError(LiankeError):
-    """The file to upload is missing, unreadable or no longer the size it had."""
+    """The file to upload is missing or unreadable, or its size has changed."""
 
     reason = "document_unreadable"
 
 
 class OptionError(InputError):
-    """A print option that is invalid or that this printer lacks."""
+    """A print option is invalid, or this printer does not have it."""
 
     def __init__(
         self,
@@ -275,7 +275,7 @@ class OptionError(InputError):
         allowed: Iterable[object] = (),
         **more: str,
     ) -> None:
-        """Put anything else that the translated text mentions into `more`."""
+        """Build the placeholders of the translated text; `more` holds those that only some texts have."""
         self.option = option
         self.value = str(value)[:MAX_QUOTED]
         self.allowed = tuple(str(item) for item in allowed)
@@ -308,14 +308,14 @@ ERROR_BY_CODE: Mapping[int, type[LiankeRefusedError]] = {
 def error_for_code(
     code: int | None, message: str, special: Mapping[int, type[LiankeRefusedError]] | None = None
 ) -> LiankeRefusedError:
-    """Return the exception for an answered code other than 200.
+    """Return the exception for an answer whose code is not 200.
 
-    `message` is the vendor's text without secrets; `special` are meanings of codes at this endpoint alone.
+    `message` is the vendor's text without secrets; `special` has the codes that mean something else at this endpoint.
     """
     if _EXPIRED.search(message):
         return ServiceExpiredError(message, code=code)
     kind: type[LiankeRefusedError] | None = None
-    # 404 is about the box's key, even if the message speaks of an API key.
+    # 404 means a wrong box id or key, even if the message mentions an API key.
     if code != 404 and _ABOUT_API_KEY.search(message):
         kind = AuthenticationError
     elif code is not None:
@@ -326,10 +326,10 @@ def error_for_code(
 
 
 def without_frames[T](api: type[T]) -> type[T]:
-    """Clear cause, context and traceback of each LiankeError that an async method of the class raises.
+    """Class decorator that clears cause, context and traceback of each LiankeError raised by an async method.
 
-    Errors live long: until the next poll, or in reference cycles until the garbage collector comes. Their frames would
-    keep the answer alive, which may have megabytes.
+    An error may live until the next poll or, in a reference cycle, until the garbage collector runs. All this time its
+    frames would keep the answer in memory, which may have megabytes.
     """
     for name, method in vars(api).items():
         if iscoroutinefunction(method):

@@ -1,7 +1,8 @@
-"""Reads JSON with texts of megabytes, such as the pages of a scan, without holding up everything else.
+"""Reads JSON that contains texts of megabytes, such as the pages of a scan, without blocking other threads for long.
 
-While the JSON parser runs, no other thread does, and one character outside ASCII makes it use four bytes for every
-other one. So long texts are cut out first, stay as they came, and are read a piece at a time.
+While the JSON parser runs, no other thread runs, and a single character outside ASCII can make it use four bytes for
+every character of a text. So long texts are cut out before the JSON is parsed. They are kept as bytes and decoded in
+pieces.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 from .answer_limits import MAX_ANSWER_BYTES, MAX_ANSWER_VALUES
 from .coerce import JsonValue, has_few_values, to_json
 
-# A text is long from this many bytes on.
+# Bytes from which on a text counts as long.
 LONG_TEXT_BYTES = 4096
 LONG_TEXT_PIECE = 1024 * 1024
 _MARK = "\0long "
@@ -22,17 +23,17 @@ _FIRST_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}")
 
 
 class LongText:
-    """A long text inside a JSON text; keeps all of the JSON text in memory."""
+    """A long text that was cut out of a JSON document. Keeps the whole document in memory."""
 
     def __init__(self, raw: memoryview) -> None:
-        """Take the bytes between the quotes as they are, escapes and all."""
+        """Keep `raw`, the bytes between the quotes, with all escapes."""
         self._raw = raw
 
     def __len__(self) -> int:
         return len(self._raw)  # bytes
 
     def pieces(self) -> Iterator[str]:
-        """Yield the text a megabyte at a time. Raises ValueError if the bytes are no JSON text."""
+        """Yield the text in pieces of about a megabyte. Raises ValueError if the bytes are not a JSON string."""
         start = 0
         while start < len(self._raw):
             end = self._end(start + LONG_TEXT_PIECE)
@@ -44,10 +45,10 @@ class LongText:
         return _read_text(bytes(self._raw[: self._end(LONG_TEXT_BYTES // 4)]))
 
     def _end(self, end: int) -> int:
-        """Return a place near `end` that is not inside a character or an escape."""
+        """Return the position `end`, or one shortly before it if `end` is inside a character or an escape."""
         if end >= len(self._raw):
             return len(self._raw)
-        # A character has at most four bytes. A longer run is no UTF-8, and reading it fails.
+        # A character has at most four bytes. A longer run of such bytes is not UTF-8, and decoding it fails.
         for _ in range(3):
             if self._raw[end] & 0xC0 == 0x80:
                 end -= 1
@@ -63,13 +64,13 @@ class LongText:
 def _read_text(raw: bytes) -> str:
     found = json.loads(b'"' + raw + b'"')
     if not isinstance(found, str):
-        raise ValueError("no text")  # noqa: TRY004  # as for anything that is no JSON
+        raise ValueError("no text")  # noqa: TRY004  # the error for all invalid JSON
     return found
 
 
 def parse_long(raw: bytes | bytearray) -> object:
-    """Parse JSON in UTF-8; long texts become LongText. Raises ValueError as `to_json` does. Blocks."""
-    # Each value may have a name and a text, with two quotes each.
+    """Parse JSON in UTF-8, with a LongText for each long text. Raises ValueError as `to_json` does. Blocks."""
+    # Each value may have a name and be a text itself, with two quotes for either.
     has_few_quotes = raw.count(b'"') <= 4 * MAX_ANSWER_VALUES
     if b"\0" in raw[:4] or not has_few_values(raw) or not has_few_quotes:
         raise ValueError("not UTF-8, or too many values")
@@ -81,7 +82,7 @@ def parse_long(raw: bytes | bytearray) -> object:
 
 
 def _cut(raw: bytes | bytearray) -> tuple[list[memoryview | bytes], dict[str, LongText]]:
-    """Put a mark in the place of each long text. Returns the parts of the rest, and the long texts by their marks."""
+    """Replace each long text by a mark. Returns the parts of the resulting JSON, and the long texts by their marks."""
     whole = memoryview(raw)
     kept: list[memoryview | bytes] = []
     texts: dict[str, LongText] = {}
@@ -99,7 +100,7 @@ def _cut(raw: bytes | bytearray) -> tuple[list[memoryview | bytes], dict[str, Lo
 
 
 def _text_end(raw: bytes | bytearray, start: int) -> int:
-    """Return where the closing quote of the text that begins here is, -1 without one."""
+    """Return the position of the closing quote of the text that begins at `start`, or -1 if it has none."""
     at = start
     while (end := raw.find(b'"', at)) >= 0:
         if _backslashes(raw, start, end) % 2 == 0:
@@ -111,7 +112,8 @@ def _text_end(raw: bytes | bytearray, start: int) -> int:
 def _backslashes(raw: bytes | bytearray | memoryview, start: int, end: int) -> int:
     """Count the backslashes right before `end`, in a text that begins at `start`."""
     at = end
-    # Nearly always one or two. A text may have hundreds of thousands of quotes with backslashes before them.
+    # Nearly always there are one or two, so the first piece is short: hundreds of thousands of quotes in a text may
+    # have backslashes before them.
     size = 16
     while at > start and raw[at - 1] == _BACKSLASH:
         piece = bytes(raw[max(start, at - size) : at])
@@ -121,7 +123,7 @@ def _backslashes(raw: bytes | bytearray | memoryview, start: int, end: int) -> i
 
 
 def _filled(answer: JsonValue, texts: dict[str, LongText]) -> object:
-    """Put the long texts in the place of their marks. A mark that is the name of a field stays."""
+    """Return the answer with the long texts in place of their marks. A mark that is the name of a field stays."""
     top: list[Any] = [answer]
     ahead: list[Any] = [top]
     while ahead:

@@ -1,7 +1,7 @@
-"""Boxes and printers of the service, as frozen data.
+"""Boxes and printers of the service, as frozen dataclasses.
 
-`from_json` reads an answer tolerantly: what it cannot read becomes None or is left out, and it raises
-LiankeResponseError only for an answer that says nothing at all. Home Assistant keeps `Stored` classes on disk.
+`from_json` reads an answer tolerantly: values that it cannot read become None or are left out, and it raises
+LiankeResponseError only if nothing in the answer is usable. Objects of `Stored` classes are also kept on disk.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from .errors import LiankeResponseError, PrinterNotFoundError
 from .stored import READ, Stored, service_field
 from .tasks import rows_of
 
-# The port in a network printer's row. Its jobs go to port 1 instead, with its address.
+# The port in the row of a network printer. The printer's jobs go to port 1 instead, with its IP address.
 NETWORK_PORT = 631
 
 
@@ -80,7 +80,7 @@ _RECEIPT_NAMES = re.compile(
 
 
 def guess_printer_type(*names: str) -> PrinterType:
-    """Guess the type from a printer's names. Recognises narrow paper only (LABEL, RECEIPT), else UNKNOWN."""
+    """Guess a printer's type from its names: LABEL or RECEIPT, which mean narrow paper, or UNKNOWN."""
     for printer_type, words in (
         (PrinterType.LABEL, _LABEL_NAMES),
         (PrinterType.RECEIPT, _RECEIPT_NAMES),
@@ -102,7 +102,7 @@ _FIRST_REPORTING_FIRMWARE = (2, 1, 112)
 
 
 def to_address(value: object) -> str | None:
-    """Read an address of a box; None for those of an interface without a cable (169.254.x, 0.0.0.0)."""
+    """Read an address of a box; None if its interface is not connected (169.254.x, 0.0.0.0)."""
     if (text := to_optional_text(value)) is None:
         return None
     try:
@@ -116,7 +116,7 @@ def to_address(value: object) -> str | None:
 class Box(Stored):
     """A box as `device_info` describes it."""
 
-    online: bool | None = service_field("info/online")  # None: never started
+    online: bool | None = service_field("info/online")  # None: the box was never started
     device_type: str = service_field("info/device_type", "")
     hardware: str = service_field("version/hardware", "")
     software: str = service_field("version/software", "")
@@ -129,19 +129,19 @@ class Box(Stored):
 
     @property
     def reports_by_itself(self) -> bool:
-        """Whether the box reports on itself unasked. Firmware before 2.1.112 does not."""
+        """Whether the box reports its state and printers unasked. Firmware before 2.1.112 does not."""
         numbers = _FIRMWARE.match(self.software)
         return numbers is None or tuple(map(int, numbers.groups())) >= _FIRST_REPORTING_FIRMWARE
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """Read `data` of `device_info`. Raises LiankeResponseError when it does not describe a box."""
+        """Read `data` of `device_info`. Raises LiankeResponseError if `data` does not describe a box."""
         if not to_mapping(to_mapping(data).get("info")):
             raise LiankeResponseError("device_info without info")
         return cls.from_service(data)
 
 
-# Ink and toner levels: `markers` is a list of objects, as in the vendor's own model.
+# The usual inks and toners, each with the names that a marker may have for it.
 _INKS = {
     "black": re.compile(r"black|黑色?|k"),
     "photo_black": re.compile(r"photo ?black|照片黑色?|pk|pbk"),
@@ -157,7 +157,7 @@ _INKS = {
 
 
 def to_level(value: object) -> int | None:
-    """Return 0–100; None for anything else, such as a negative number or a fraction below 1."""
+    """Return a level as a whole number from 0 to 100 (%); None for any other value, such as a fraction below 1."""
     if isinstance(value, float) and (0 < value < 1 or not -1 < value < 101):
         return None
     level = to_int(round(value) if isinstance(value, float) else value)
@@ -166,7 +166,7 @@ def to_level(value: object) -> int | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Marker(Stored):
-    """The supply of one colour. `level` is in %, None when the printer does not say or says something impossible."""
+    """The supply of one color. `level` is in %, None if the printer reports no level or an impossible one."""
 
     name: str
     level: int | None = field(default=None, metadata={READ: to_level})
@@ -174,12 +174,13 @@ class Marker(Stored):
 
 
 def ink_of(name: str) -> str | None:
-    """Return which of the usual inks (a key of `_INKS`) a marker's name means; None for another one."""
+    """Return the usual ink (a key of `_INKS`) that a marker's name means; None if it means another ink."""
     text = name.casefold().removesuffix(" ink").removesuffix(" toner").replace("-", " ").strip()
     return next((ink for ink, called in _INKS.items() if called.fullmatch(text)), None)
 
 
 def parse_markers(value: object) -> tuple[Marker, ...]:
+    """Read `markers`, the ink and toner levels of a printer: a list of objects, as in the vendor's own model."""
     markers: list[Marker] = []
     seen: dict[str, int] = {}
     for item in to_list(value)[:MAX_ANSWER_DEVICES]:
@@ -188,7 +189,7 @@ def parse_markers(value: object) -> tuple[Marker, ...]:
         row = to_mapping(item)
         color = row.get("color")
         if isinstance(color, list):
-            # A cartridge with several colours.
+            # A cartridge with several colors.
             color = "".join(to_text(one) for one in color[:MAX_ANSWER_ROWS])
         name = to_text(row.get("name") or color) or str(len(markers) + 1)
         seen[name] = seen.get(name, 0) + 1
@@ -203,7 +204,7 @@ def parse_markers(value: object) -> tuple[Marker, ...]:
 class PrinterAddress:
     """Where a job goes: a USB port and model, or a network printer's address."""
 
-    # 1 for a network printer with `target_ip`. While that is unknown, 631, and only `hash_id` finds the printer.
+    # For a network printer: 1 if `target_ip` is known, otherwise 631; then only `hash_id` identifies the printer.
     port: int
     model: str
     hash_id: str | None = None
@@ -215,7 +216,7 @@ class PrinterAddress:
 
     @property
     def known_hash(self) -> str:
-        """The printer's hash. Raises PrinterNotFoundError when it is unknown."""
+        """The printer's hash. Raises PrinterNotFoundError if the hash is unknown."""
         if self.hash_id is None:
             raise PrinterNotFoundError
         return self.hash_id
@@ -230,7 +231,7 @@ class Printer(Stored):
     name: str
     model: str  # the driver's name
     driver: DriverState = DriverState.UNKNOWN
-    is_printer: bool = False  # False for a printer, too, while it is busy
+    is_printer: bool = False  # also False while a printer is busy
     port: int
     ip_address: str | None = None
     raw_state: str | None = None
@@ -239,7 +240,7 @@ class Printer(Stored):
     markers: tuple[Marker, ...] = ()
     vendor: str | None = None
     product: str | None = None
-    # Where its jobs go.
+    # Where the printer's jobs go.
     address: PrinterAddress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -254,7 +255,7 @@ class Printer(Stored):
 
     @classmethod
     def from_json(cls, row: object) -> Self | None:
-        """Read one row; None when it names no printer at all."""
+        """Read one row; None if the row does not identify a printer."""
         fields = to_mapping(row)
         model = to_text(fields.get("driver_name")) or to_text(fields.get("drivce_name"))
         name = to_text(fields.get("printer_name")) or model or to_text(fields.get("product"))
@@ -290,7 +291,7 @@ class Printer(Stored):
 def parse_printers(data: object) -> tuple[Printer, ...]:
     """Read `data` of `printer_list`; no data means no printers.
 
-    Raises LiankeResponseError when no row can be read, or the shape is another.
+    Raises LiankeResponseError if `data` has another shape, or if it has rows and none of them can be read.
     """
     rows = rows_of(data, "row")
     printers = tuple(
@@ -302,9 +303,9 @@ def parse_printers(data: object) -> tuple[Printer, ...]:
 
 
 def parse_model_names(data: object) -> tuple[str, ...]:
-    """Read the names in an answer of `printer_enum`: a list, maybe inside an object, of names or of objects.
+    """Read the model names in `data` of `printer_enum`: a list of names or objects, or an object with such a list.
 
-    Raises LiankeResponseError for any other shape: a list that cannot be read is not an empty one.
+    Raises LiankeResponseError for any other shape, because an unreadable list must not pass for an empty list.
     """
     if isinstance(data, dict):
         data = next((value for value in data.values() if isinstance(value, list)), [])
@@ -323,7 +324,7 @@ def parse_model_names(data: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrinterCondition(Stored):
-    """The printer's own report (`printer_status`). None: it does not say."""
+    """The printer's own report (`printer_status`). A field is None if the report does not contain it."""
 
     cover_open: bool | None = service_field("headOpened")
     paper_jam: bool | None = service_field("paperJam")
@@ -337,7 +338,7 @@ class PrinterCondition(Stored):
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """Read `data` of `printer_status`. Raises LiankeResponseError when it is not an object."""
+        """Read `data` of `printer_status`. Raises LiankeResponseError if `data` is not an object."""
         if data is not None and not isinstance(data, dict):
             raise LiankeResponseError("printer_status of an unknown shape")
         read = cls.from_service(data)

@@ -1,4 +1,4 @@
-"""Print options, as a user sets them and as the service takes them. We check each one before we send anything.
+"""Print options, as a user sets them and as the service expects them. All are checked before anything is sent.
 
 Source of the fields and their values: the table of `POST /print/job` and "Capabilities" in the service's documents.
 """
@@ -31,7 +31,8 @@ type Duplex = Literal["off", "long_edge", "short_edge", "manual_long_edge", "man
 
 COLORS: Mapping[str, int] = {"mono": 1, "color": 2}
 DUPLEX: Mapping[str, int] = {"off": 1, "long_edge": 2, "short_edge": 3}
-# By hand: the service prints one side of each sheet, then the other; in between somebody turns the stack.
+# Manual duplex modes, each with the mode that it imitates: one side of all sheets is printed, somebody turns the stack,
+# and then the other side is printed.
 MANUAL_DUPLEX: Mapping[str, str] = {
     "manual_long_edge": "long_edge",
     "manual_short_edge": "short_edge",
@@ -61,7 +62,7 @@ ALIGNMENTS: Mapping[str, str] = {
 
 
 class PrintOptions(TypedDict, total=False):
-    """Options as a user sets them, by name. Sizes are in mm; names of paper, tray and media type are the driver's."""
+    """Options as a user sets them. Sizes are in mm; paper, tray and media type are the driver's names or ids."""
 
     paper: str | int
     paper_width: float
@@ -82,14 +83,14 @@ class PrintOptions(TypedDict, total=False):
 
 
 OPTION_NAMES: Final = tuple(PrintOptions.__annotations__)
-# Characters of a page selection.
+# Maximum characters of a page selection.
 MAX_PAGE_RANGE = 1000
-# These belong together: the size from one layer never goes with the paper from another.
+# Options that belong together: a size from one layer is never combined with a paper from another layer.
 PAPER_OPTIONS = ("paper", "paper_width", "paper_height")
 
 
 def options_in(*layers: Mapping[str, Any]) -> PrintOptions:
-    """Pick the print options from layers of fields (a call's, stored ones); the first layer to set an option wins."""
+    """Return the print options in layers of fields (an action call, stored options). The first layer to set one wins."""
     found: dict[str, object] = {}
     for layer in layers:
         fixed = PAPER_OPTIONS if any(name in found for name in PAPER_OPTIONS) else ()
@@ -104,7 +105,7 @@ def option_name(values: Mapping[str, object], wanted: object) -> str | None:
 
 
 def duplex_names(supported: frozenset[int] | None) -> list[str]:
-    """List the duplex modes to offer: those by hand, too, unless the printer is known to have a duplex unit."""
+    """List the duplex modes to offer, including the manual modes unless the printer is known to have a duplex unit."""
     names = [name for name, number in DUPLEX.items() if supported is None or number in supported]
     has_unit = supported is not None and not supported <= {DUPLEX["off"]}
     return names if has_unit else [*names, *MANUAL_DUPLEX]
@@ -112,12 +113,12 @@ def duplex_names(supported: frozenset[int] | None) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResolvedOptions(Stored):
-    """Options as the service takes them: ids, and sizes in 0.1 mm. None is not sent."""
+    """Options as the service expects them: ids, and sizes in 0.1 mm. Fields that are None are not sent."""
 
     paper_id: int
     paper_width: int | None = None
     paper_length: int | None = None
-    # None if only its id is known.
+    # None if only the paper's id is known.
     paper: Paper | None = None
     copies: int = 1
     color: int | None = None
@@ -130,29 +131,29 @@ class ResolvedOptions(Stored):
     align: str | None = None
     auto_rotate: bool | None = None
     reverse_order: bool | None = None
-    # As the service takes it: `1,2,5-10`, `-1` odd, `-2` even, "" all.
+    # In the service's notation: `1,2,5-10`, `-1` for odd pages, `-2` for even pages, "" for all pages.
     page_range: str = field(
         default="", metadata={READ: lambda value: to_text(value, MAX_PAGE_RANGE)}
     )
     excel_fit: str | None = None
-    # Printing both sides by hand: the edge along which pages turn. `duplex` is off then.
+    # The edge along which pages turn in manual duplex, for which `duplex` is off. None if duplex is not manual.
     by_hand: str | None = None
 
     @property
     def duplex_name(self) -> str | None:
-        """None if it is left to the printer."""
+        """The name of the duplex mode; None if the printer decides."""
         if self.by_hand is not None:
             return f"manual_{self.by_hand}"
         return option_name(DUPLEX, self.duplex)
 
     def prints_as(self, other: ResolvedOptions) -> bool:
-        """Tell whether both print the same, even if one knows more of the paper, which was looked up later."""
+        """Tell whether both options print the same, even if only one of them knows the paper's name and size."""
         return (self.form_fields(), self.by_hand) == (other.form_fields(), other.by_hand)
 
     def form_fields(self) -> dict[str, str]:
-        """Make the fields of `POST /print/job`.
+        """Return the form fields of `POST /print/job`.
 
-        They always have the service refuse what the box cannot print, and never limit the number of errors.
+        They always make the service refuse what the box cannot print, and never limit the number of errors.
         """
         custom = self.paper_id == CUSTOM_ID
         values: dict[str, object] = {
@@ -187,9 +188,9 @@ class ResolvedOptions(Stored):
         return super().from_dict(stored)
 
 
-# Pages and ranges in a page selection; one with more is refused with `invalid_page_range`.
+# Maximum pages and ranges in a page selection; a selection with more is refused with `invalid_page_range`.
 MAX_PIECES: Final = 100
-# The last page that a selection can name.
+# The highest page number that a selection can name.
 MAX_PAGE: Final = 99999
 
 _BLANKS = re.compile(r"\s+")
@@ -198,9 +199,10 @@ _ODD, _EVEN = "-1", "-2"
 
 
 def parse_page_range(text: str) -> str:
-    """Turn `1-3,5`, `odd`, `even` or `all` into the form that the service takes (`1-3,5`, `-1`, `-2`, "").
+    """Return a page selection such as `1-3,5`, `odd`, `even` or `all` in the service's notation.
 
-    Understands Chinese commas and long dashes. Raises OptionError ("invalid_page_range").
+    In that notation the examples are `1-3,5`, `-1`, `-2` and "". Accepts Chinese commas and long dashes. Raises
+    OptionError ("invalid_page_range").
     """
     clean = _BLANKS.sub("", text).translate(str.maketrans("，、;；－–—~～", ",,,,-----")).casefold()
     if clean in ("", "all"):
@@ -216,39 +218,42 @@ def parse_page_range(text: str) -> str:
 
 
 def _is_selection(value: object) -> bool:
-    """Accept what `parse_page_range` returns."""
+    """Tell whether a value can be a result of `parse_page_range`."""
     if not isinstance(value, str) or len(value) > MAX_PAGE_RANGE:
         return False
     return value in ("", _ODD, _EVEN) or all(_is_piece(piece) for piece in value.split(","))
 
 
 def _is_piece(piece: str) -> bool:
-    """Accept a page, or a range of pages in ascending order."""
+    """Tell whether a piece of a selection is a page number or an ascending range of page numbers."""
     found = _RANGE.fullmatch(piece)
     return piece.isascii() and found is not None and 1 <= int(found[1]) <= int(found[2] or found[1])
 
 
 def count_selected(selection: str, pages: int | None) -> int | None:
-    """Count the pages that a selection (`page_range`'s result) takes of a document; None when that is unknown."""
+    """Return how many of a document's pages a selection (a `page_range`) contains; None if `pages` is unknown."""
     if pages is None or not selection:
         return pages
     return sum(map(len, _ranges(selection, pages)))
 
 
 def most_selected(selection: str, pages: int | None) -> int | None:
-    """Count the pages that a selection takes at most; `pages` is the most a document has, None if unknown."""
+    """Return the greatest number of pages that a selection can contain; None if it has no bound.
+
+    `pages` is the greatest number of pages that the document can have, None if unknown.
+    """
     if pages is None and selection not in ("", _ODD, _EVEN):
         pages = MAX_PAGE
     return count_selected(selection, pages)
 
 
 def select_pages(selection: str, pages: int) -> list[int]:
-    """List the numbers of the selected pages, ascending, from 1."""
+    """List the numbers of the selected pages in ascending order. Pages are numbered from 1."""
     return [*chain.from_iterable(_ranges(selection, pages))]
 
 
 def _ranges(selection: str, pages: int) -> Iterator[range]:
-    """Yield the selected pages, ascending and each once."""
+    """Yield the selected pages in ascending order, each page only once."""
     if selection in (_ODD, _EVEN):
         yield range(1 if selection == _ODD else 2, pages + 1, 2)
         return
@@ -264,11 +269,12 @@ def _span(piece: str) -> tuple[int, int]:
     return int(first), int(last or first)
 
 
-# More are refused with `too_many_copies`.
+# Maximum copies of a job; more copies are refused with `too_many_copies`.
 MAX_COPIES: Final = 999
-# A side of a sheet in 0.1 mm: what the driver's 16-bit field can hold. More is refused with `paper_size_out_of_range`.
+# Maximum side of a paper in 0.1 mm, which is all that the driver's 16-bit field can hold. A longer side is refused with
+# `paper_size_out_of_range`.
 MAX_SIDE: Final = 32767
-# Names of papers, trays or media types that a refusal lists; the most similar ones stay.
+# Maximum names of papers, trays or media types that a refusal lists, starting with those most similar to the wanted one.
 MAX_ALLOWED: Final = 40
 BOOLEAN_OPTIONS: Final = frozenset({"auto_rotate", "reverse_order"})
 NO_DEFAULT_A4: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
@@ -285,14 +291,15 @@ def resolve_options(
     *,
     raw: bool = False,
 ) -> ResolvedOptions:
-    """Turn options into ids, checked against the printer. Raises OptionError.
+    """Check options against the printer, and return them as ids. Raises OptionError.
 
-    A missing block (or no capabilities at all) means unknown: ids and standard values pass; other names are refused, as
-    nobody can check them. An unset option is the driver's. Without a paper there, it is A4, but never for label and
-    receipt printers. With `raw` the printer gets bare commands, on which options have no effect: none may be set.
+    A missing block of capabilities (or no capabilities at all) means unknown: ids and standard values are accepted, but
+    other names are refused, because they cannot be checked. An option that is not set becomes the driver's default. If
+    the driver has no default paper, A4 is used, but never for label and receipt printers. With `raw`, the document
+    consists of bare printer commands, on which options have no effect, so no option may be set.
     """
     for name, value in options.items():
-        # YAML reads `yes` and `no` as booleans, where a name or a number is expected.
+        # YAML reads an unquoted `yes` or `no` as a boolean, even where a name or a number is expected.
         if isinstance(value, bool) and name not in BOOLEAN_OPTIONS:
             raise OptionError("invalid_option", option=name, value=str(value).lower())
     able = capabilities or _UNKNOWN
@@ -353,7 +360,7 @@ def resolve_options(
 
 
 def _raw(options: PrintOptions, capabilities: Capabilities) -> ResolvedOptions:
-    """Return the options of raw commands: only a paper id, which the service requires and which has no effect."""
+    """Return the options for raw commands: only a paper id, which the service requires although it has no effect."""
     if options:
         raise OptionError("raw_refuses_options", option="raw", value=", ".join(options))
     known = [*(capabilities.papers or {}).values()]
@@ -381,7 +388,7 @@ def _custom(wanted: str | int | None, width: float | None, height: float | None)
     if wanted is not None and normalize_name(wanted) not in ("custom", str(CUSTOM_ID)):
         raise OptionError("paper_or_size", option="paper", value=wanted)
     for option, side in (("paper_width", width), ("paper_height", height)):
-        # Written so that NaN fails, too.
+        # Written in this form, the comparison refuses NaN, too.
         if not 1 <= side * 10 <= MAX_SIDE:
             raise OptionError(
                 "paper_size_out_of_range",
@@ -403,7 +410,7 @@ def _size_name(width: int, length: int) -> str:
 def _default_paper(
     capabilities: Capabilities, papers: tuple[Paper, ...], printer_type: PrinterType
 ) -> tuple[int, Paper | None]:
-    """Take the driver's paper, else A4. Raises OptionError where that would waste labels."""
+    """Return the driver's default paper, otherwise A4. Raises OptionError if A4 is missing or would waste labels."""
     paper_id = capabilities.defaults.paper_id
     labels = [paper for paper in papers if min(paper.width, paper.height) <= MAX_NARROW]
     are_mostly_narrow = printer_type is PrinterType.UNKNOWN and len(labels) * 2 > len(papers)
@@ -421,7 +428,7 @@ def _default_paper(
 
 
 def _default_size(capabilities: Capabilities) -> tuple[int, int] | None:
-    """Read the size (0.1 mm) set in the driver; None if no paper can have it."""
+    """Return the driver's default paper size (0.1 mm); None if it is not set or impossible."""
     default = capabilities.defaults
     width, length = default.paper_width or 0, default.paper_length or 0
     return (width, length) if 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE else None
@@ -453,12 +460,16 @@ def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[
 
 
 def _known_ids(block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> frozenset[int]:
-    """List the ids of all papers of the printer; empty means unknown."""
+    """Return the ids of all papers of the printer; an empty set means that its papers are unknown."""
     return frozenset((block or {}).values()) | frozenset(paper.paper_id for paper in papers)
 
 
 def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ...]) -> Paper | None:
-    """Find a paper's name and size: in the printer's list, the standard, the driver's default or its own name."""
+    """Return a paper with its name and size; None if its size is unknown.
+
+    The size comes from the printer's list, the standard papers, the driver's default size or the paper's name, in this
+    order.
+    """
     for paper in papers:
         if paper.paper_id == paper_id:
             return paper
@@ -471,7 +482,7 @@ def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ..
 
 
 def known_papers(capabilities: Capabilities | None, papers: tuple[Paper, ...]) -> list[Paper]:
-    """List the printer's papers with known sizes; the standard papers if it lists none at all."""
+    """List the printer's papers whose sizes are known; if the printer lists no papers at all, the standard papers."""
     able = capabilities or _UNKNOWN
     ids = _known_ids(able.papers, papers)
     described = [_describe(paper_id, able, papers) for paper_id in sorted(ids)]
@@ -485,7 +496,7 @@ def _choice(
     supported: frozenset[int] | None,
     default: int | None,
 ) -> int | None:
-    """Find the id of one of a few fixed values. Unset, it is the driver's default if that is one of them."""
+    """Return the id of an option with a few fixed values. If it is not set: the default, if supported, otherwise None."""
     possible = [name for name, number in values.items() if supported is None or number in supported]
     if wanted is None:
         return default if any(values[name] == default for name in possible) else None
@@ -495,9 +506,10 @@ def _choice(
 
 
 def _duplex(wanted: str, capabilities: Capabilities) -> tuple[int | None, str | None]:
-    """Return the id of a duplex mode; and by hand, the edge along which pages turn.
+    """Return the id of a duplex mode and, for a manual mode, the edge along which pages turn.
 
-    Every printer can do it by hand: a duplex unit may be broken, or the paper too thick for it.
+    Manual modes are allowed on every printer: its duplex unit may be broken, or the paper may be too thick for the
+    unit.
     """
     supported = capabilities.duplex
     name = wanted.strip().casefold()
@@ -513,7 +525,7 @@ def _duplex(wanted: str, capabilities: Capabilities) -> tuple[int | None, str | 
 def _named(
     option: str, wanted: str | int | None, block: Mapping[str, int] | None, default: int | None
 ) -> int | None:
-    """Find the id of a tray or media type, given by the driver's name for it or by id."""
+    """Return the id of a tray or media type that is given by the driver's name or by id; if not set, the default."""
     if wanted is None:
         return default if block is None or default in block.values() else None
     if (found := find_by_name(wanted, block or {})) is not None:
@@ -552,7 +564,7 @@ def _scale(wanted: str) -> str:
 
 
 def _number(wanted: str | int) -> int | None:
-    """Read an id given as a number or as its digits."""
+    """Return an id that is given as a number or as its digits; None for any other text."""
     if isinstance(wanted, int):
         return wanted
     text = normalize_name(wanted)

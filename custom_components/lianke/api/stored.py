@@ -1,8 +1,8 @@
-"""Dataclasses that Home Assistant keeps on disk: plain JSON out, and the same back in.
+"""Dataclasses that are written to disk as plain JSON and read back.
 
-`Stored` is for what we merely remember, and is read tolerantly: a value that cannot be read becomes None, or its
-type's empty value. A `Record` decides what is printed, so nothing in it may be made up: a value that we would never
-have written raises StoredError, and so does a missing field without a default.
+`Stored` is for data that we merely remember, and is read tolerantly: a value that cannot be read becomes None, or the
+empty value of its type. A `Record` decides what is printed, so nothing in it may be made up: a value that this code
+never writes raises StoredError, and so does a missing field that has no default.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -19,32 +19,32 @@ from typing import Any, Final, Self, get_args, get_origin, override
 from . import coerce
 from .coerce import JsonValue
 
-# Metadata key: the function that reads a field whose type does not say enough.
+# Metadata key for the function that reads a field, where the field's type does not determine the function.
 READ: Final = "read"
-# Metadata key: the service's name for a field.
+# Metadata key for the service's name of a field.
 SERVICE_NAME: Final = "said"
-# Years of the times in a record. This code wrote no others.
+# Years that a time in a record can have; this code writes no other times.
 YEARS: Final = range(2020, 2120)
-# The largest number in a record.
+# Greatest number in a record, regardless of its sign.
 MAX_COUNT: Final = 2**48
 
 
 def service_field(
     name: str, default: Any = None, read: Callable[[object], object] | None = None
 ) -> Any:
-    """Make a field of a `Stored` that the service calls `name`, or `outer/inner` inside another object."""
+    """Declare a field of a `Stored` class that the service calls `name`; `outer/inner` is a field inside an object."""
     return field(default=default, metadata={SERVICE_NAME: name} | ({READ: read} if read else {}))
 
 
 def _by_service_name(block: object, name: str) -> object:
-    """Find a field of an answer by the name that `service_field` takes; None without one."""
+    """Return the field of an answer that has this name (see `service_field`); None if the answer lacks the field."""
     for part in name.split("/"):
         block = coerce.to_mapping(block).get(part)
     return block
 
 
 def read_time(value: object) -> datetime | None:
-    """Read a stored time; None for anything else."""
+    """Read a time that is stored as text; None if the value is not such a text."""
     return coerce.to_time(value) if isinstance(value, str) else None
 
 
@@ -61,7 +61,7 @@ _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     Mapping[str, int] | None: coerce.to_int_map,
 }
 
-# Equals no stored value.
+# Is identical to no stored value.
 _NEVER_STORED: Final = object()
 
 
@@ -80,7 +80,7 @@ class Stored:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, object]) -> Self:
-        """Read what `as_dict` wrote. A value that cannot be read becomes None, or its type's empty value."""
+        """Read what `as_dict` returned. A value that cannot be read becomes None, or the empty value of its type."""
         kind: Any = cls
         values: dict[str, Any] = {
             name: read(value)
@@ -91,7 +91,7 @@ class Stored:
 
     @classmethod
     def from_service(cls, block: object) -> Self:
-        """Read an answer of the service, by its own names for the fields, as tolerantly as `from_dict`."""
+        """Read an answer, whose fields have the service's names, as tolerantly as `from_dict`."""
         kind: Any = cls
         return cls.from_dict(
             {
@@ -102,7 +102,7 @@ class Stored:
 
 
 class Record(Stored):
-    """Base of dataclasses that are read back exactly as they were written, or not at all."""
+    """Base of dataclasses that are read back exactly as they were written, or rejected with StoredError."""
 
     __slots__ = ()
 
@@ -136,7 +136,7 @@ def _names(cls: Hashable) -> tuple[str, ...]:
 
 @cache
 def _readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], object]]:
-    """By field: what reads it, and the value that needs no reading."""
+    """Return, for each field, the function that reads its values, and the value for which that can be skipped."""
     return {
         item.name: (
             read := item.metadata.get(READ) or _reader(item.type),
@@ -147,7 +147,10 @@ def _readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], objec
 
 
 def _read_as_it_is(item: Field[Any], read: Callable[[object], object]) -> object:
-    """Return a field's default if reading would not change it, which spares most fields of thousands of records."""
+    """Return a field's default if reading would not change it, otherwise a value that is never stored.
+
+    Fields with that value need not be read, which spares most fields of thousands of records.
+    """
     default = item.default
     if default is None or isinstance(default, bool):
         with suppress(ValueError):
@@ -157,7 +160,7 @@ def _read_as_it_is(item: Field[Any], read: Callable[[object], object]) -> object
 
 
 def _reader(kind: Any) -> Callable[[object], object]:
-    """Return the function that reads a type tolerantly."""
+    """Return the function that tolerantly reads values of a type."""
     if (read := _READERS.get(kind)) is not None:
         return read
     if get_origin(kind) is tuple:
@@ -176,7 +179,7 @@ def _reader(kind: Any) -> Callable[[object], object]:
 
 @cache
 def _strict_readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], object]]:
-    """By field of a record: what reads it, and the value that needs no reading, or MISSING if the field is required."""
+    """Return the same as `_readers` for a record; the second item is MISSING if the field is required."""
     return {
         item.name: (
             read := item.metadata.get(READ) or _strict_reader(item.type),
@@ -189,12 +192,12 @@ def _strict_readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object]
 
 
 def _fields(cls: Any) -> list[Field[Any]]:
-    """List the stored fields: not those that the class computes by itself."""
+    """List the stored fields, which are all except those that the class computes itself."""
     return [item for item in fields(cls) if item.init]
 
 
 def _strict_reader(kind: Any) -> Callable[[object], object]:
-    """Return the function that reads a type, or raises ValueError."""
+    """Return the function that reads values of a type, and raises ValueError for any other value."""
     if isinstance(kind, UnionType):
         (inner,) = [part for part in get_args(kind) if part is not type(None)]
         read = _strict_reader(inner)
@@ -238,7 +241,7 @@ def _read_count(value: object) -> int:
 
 
 def _read_name(value: object) -> Path:
-    """Read a file's name. Its folder is not stored."""
+    """Read the name of a file. The file's folder is not stored."""
     name = _expect(str, value)
     if Path(name).name != name or "\0" in name:
         raise StoredError("no name of a file")
@@ -254,7 +257,7 @@ _STRICT_READERS: Final[Mapping[object, Callable[[object], object]]] = {
 
 
 def to_plain_json(value: Any) -> Any:
-    """Turn a value of ours into JSON for `json.dumps(default=)`, which goes on with what is inside."""
+    """Convert a value for `json.dumps(default=)`, which then converts the values inside the result."""
     match value:
         case Stored():
             kind: Any = type(value)

@@ -1,4 +1,4 @@
-"""Tasks of the service: their state and result, the day's list, callbacks."""
+"""Tasks of the service: their states and results, the list of the day's tasks, and callbacks."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from .stored import Stored, service_field
 
 
 class TaskState(StrEnum):
-    """A task's state in the cloud's queue. SUCCESS alone does not mean that paper came out."""
+    """A task's state in the service's queue. SUCCESS alone does not prove that anything was printed."""
 
     READY = "READY"
     PARSING = "PARSING"
@@ -37,17 +37,18 @@ class TaskResult:
     """How a task ended."""
 
     code: int | None = None  # 200 means printed
-    # May hold our secrets in a callback, whose sender may know them: see `LiankeClient.without_secrets`.
+    # The sender of a callback may know our secrets, so the message may contain them until
+    # `LiankeClient.without_secrets` has removed them.
     message: str = field(default="", repr=False)
     send_total: int | None = None  # bytes
     total_page: int | None = None
-    # A preview's pages, and the ticket that stands for its file in a later job.
+    # The pages of a preview, and the ticket that replaces the preview's document in a later job.
     images: tuple[str, ...] = field(default=(), repr=False)
     ticket: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_json(cls, block: object) -> Self | None:
-        """Read `task_result`; None when there is none."""
+        """Read `task_result`; None if it is missing or empty."""
         fields = to_mapping(block)
         if not fields:
             return None
@@ -78,12 +79,12 @@ class Task:
     """A task as `GET /print/job` returns it."""
 
     task_id: str
-    state: TaskState  # UNKNOWN when the answer names none
+    state: TaskState  # UNKNOWN if the answer contains no state
     result: TaskResult | None = None
 
     @classmethod
     def from_json(cls, task_id: str, data: object) -> Self:
-        """Read `data` of the answer. Raises LiankeResponseError when it is not an object."""
+        """Read `data` of the answer. Raises LiankeResponseError if `data` is not an object."""
         if data is not None and not isinstance(data, dict):
             raise LiankeResponseError("job of an unknown shape")
         fields = to_mapping(data)
@@ -96,7 +97,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DayTask(Stored):
-    """A row of the day's list. Times are aware; the service writes them in China time."""
+    """A row in the list of the day's tasks. The times have a time zone; the service writes them in China time."""
 
     task_id: str = service_field("task_id", "")
     state: TaskState = service_field(
@@ -109,9 +110,9 @@ class DayTask(Stored):
 
 
 def rows_of(data: object, name: str) -> list[object]:
-    """List the rows of an answer: none when there is no data, or the rows are null.
+    """Return the rows in the field `name` of `data`: an empty list if there is no data, or if the rows are null.
 
-    Raises LiankeResponseError for any other shape: a list that cannot be read is not an empty one.
+    Raises LiankeResponseError for any other shape, because an unreadable list must not pass for an empty list.
     """
     if data is None or data in ({}, [], {"total": 0}):
         return []
@@ -121,7 +122,7 @@ def rows_of(data: object, name: str) -> list[object]:
 
 
 def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
-    """Read `data` of `query_device_task`. Raises LiankeResponseError for any other shape."""
+    """Read `data` of `query_device_task`. Raises LiankeResponseError if `data` has another shape."""
     rows = rows_of(data, "task_list")
     tasks = (DayTask.from_service(row) for row in rows[:MAX_ANSWER_ROWS])
     return tuple(task for task in tasks if task.task_id)
@@ -129,14 +130,14 @@ def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Callback(Task):
-    """A job callback. It is not signed; what proves it is the secret address it came to, not its content."""
+    """A job callback. It is not signed, so its only proof is the secret address that it was sent to."""
 
     device_id: str
 
 
-# Boxes that a push message names; the rest is ignored.
+# Maximum boxes that are read from a push message; the rest is ignored.
 MAX_PUSH_BOXES = 20
-# Fields, or rows, at each level of a push message; the rest is ignored.
+# Maximum fields or rows that are read at each level of a push message; the rest is ignored.
 MAX_PUSH_ENTRIES = 200
 _ID_NAMES = frozenset(
     {"deviceid", "sn", "devicesn", "boxid", "devid", "device", "serial", "serialnumber"}
@@ -145,7 +146,10 @@ _ID = re.compile(r"[A-Za-z0-9_-]{4,64}")
 
 
 def parse_callback(body: Mapping[str, object]) -> Callback | None:
-    """Read a job callback: JSON, or a form whose `task_result` is JSON text. None without a box and a task."""
+    """Read a job callback; None if it names no box or no task.
+
+    The callback was sent as JSON, or as a form whose `task_result` is JSON text.
+    """
     device_id, task_id = to_text(body.get("device_id"), 64), to_text(body.get("task_id"), 128)
     if not device_id or not task_id:
         return None
@@ -159,7 +163,7 @@ def parse_callback(body: Mapping[str, object]) -> Callback | None:
 
 
 def _from_text(text: str) -> JsonValue:
-    """Parse JSON in a form field; None for anything else."""
+    """Parse the JSON in a form field; None if the text is not JSON."""
     try:
         return to_json(text)
     except ValueError:
@@ -167,7 +171,7 @@ def _from_text(text: str) -> JsonValue:
 
 
 def parse_push(body: object) -> frozenset[str]:
-    """Find the box ids in a push message, at its top or one level down; at most 20."""
+    """Return the box ids at the top level of a push message and one level below; at most MAX_PUSH_BOXES."""
     found: set[str] = set()
     for name, value in _fields(body):
         if name.lower().replace("_", "").replace("-", "") in _ID_NAMES:
@@ -180,7 +184,7 @@ def parse_push(body: object) -> frozenset[str]:
 
 
 def _fields(body: object) -> Iterator[tuple[str, object]]:
-    """Yield the fields of a message and of the objects in it, also of JSON text in a field."""
+    """Yield the fields of a message and of the objects in them. An object may also be JSON text in a field."""
     for block in _blocks(body):
         for name, value in list(block.items())[:MAX_PUSH_ENTRIES]:
             yield name, value

@@ -84,7 +84,7 @@ class ServiceClock:
 
 
 def _unadjusted(earlier: ClockReading, later: ClockReading) -> bool:
-    """Tell whether our own clock was left alone between two readings, that is, not adjusted."""
+    """Tell whether our own clock was not adjusted between two readings."""
     passed = later.monotonic - earlier.monotonic
     return abs(later.wall - earlier.wall - passed) <= MAX_CLOCK_JUMP + CLOCK_DRIFT * abs(passed)
 
@@ -494,7 +494,7 @@ class Transport:
                 self._observer(part)
 
     async def _parse(self, status: int, raw: bytearray) -> Mapping[str, object]:
-        """Parse an answer that must be a JSON object. Raises AddressUnknownError or LiankeResponseError if it is not."""
+        """Parse the JSON object of an answer. Raises AddressUnknownError or LiankeResponseError if there is none."""
         answer: object
         try:
             if len(raw) > BIG_ANSWER:

@@ -1,4 +1,4 @@
-"""The form of a print job: first the fields, then the file, streamed from disk. The total length is known in advance."""
+"""The form of a print job: the fields, then the file, streamed from disk. The total length is known in advance."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
