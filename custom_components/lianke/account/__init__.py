@@ -1,1 +1,1 @@
-"""Account of an ApiKey, shared by its boxes."""
+"""The account of an ApiKey, which is shared by the boxes that use the key."""

@@ -1,4 +1,4 @@
-"""Finds the callback address of an account and follows its changes."""
+"""Finds the callback address of an account, again whenever the address may have changed."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ from .request_limits import Account
 _LOGGER = logging.getLogger(__name__)
 
 CLOUD = "cloud"
-# Seconds until the next try to get a cloudhook.
+# Seconds until the next attempt to create a cloudhook after one has failed.
 RETRY = 300
 
 
@@ -29,7 +29,7 @@ RETRY = 300
 def async_get_cloud(hass: HomeAssistant) -> Any:
     """Return the cloud component; None if it is not set up.
 
-    Importing it would make it a dependency, which brings a dozen other integrations along.
+    An import would make the cloud component a dependency, which brings along a dozen other integrations.
     """
     if CLOUD not in hass.config.components:
         return None
@@ -45,8 +45,8 @@ def _cloud_errors() -> tuple[type[Exception], ...]:
 class CallbackUrlManager:
     """Keeps the callback address of one account up to date.
 
-    With a Home Assistant Cloud subscription it is a cloudhook, else the external address if that is https. Without
-    either there is none, and polling does everything.
+    With a Home Assistant Cloud subscription, the callback address is a cloudhook. Otherwise, it is derived from the
+    external URL, if that is https. Without either, there is no callback address, and changes are found by polling.
     """
 
     def __init__(self, hass: HomeAssistant, account: Account) -> None:
@@ -57,7 +57,7 @@ class CallbackUrlManager:
         self._cancel_retry: CALLBACK_TYPE = lambda: None
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._follows_cloud = False
-        # A server on this machine (the demonstration's) may call back without encryption.
+        # Whether the service runs on this machine, as in the demonstration. If so, it may call back without encryption.
         self.server_is_local = False
 
     @callback
@@ -82,7 +82,7 @@ class CallbackUrlManager:
 
     @callback
     def update(self, _trigger: object = None) -> None:
-        """Find the address again. Also serves as a listener."""
+        """Find the address again. Can be registered as a listener, whose argument is ignored."""
         self._again = True
         if self._task is None or self._task.done():
             self._task = self._hass.async_create_background_task(
@@ -109,7 +109,7 @@ class CallbackUrlManager:
         return self._local_address() if self.server_is_local else None
 
     async def _async_cloudhook(self, cloud: Any) -> str | None:
-        """Create the cloudhook unless there is one. None until the cloud is connected, or when the cloud fails."""
+        """Return the address of the cloudhook, creating it if needed; None if the cloud is not connected or fails."""
         try:
             url: str = await cloud.async_get_or_create_cloudhook(
                 self._hass, self._account.webhook_id

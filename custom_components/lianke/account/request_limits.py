@@ -1,4 +1,4 @@
-"""What the boxes of one ApiKey share: limits of requests and the callback address."""
+"""Limits of requests and the callback address, both of which the boxes of an ApiKey share."""
 
 import asyncio
 from collections import deque
@@ -18,30 +18,36 @@ from ..fair_queue import FairQueue, NoPlaceError, QueuePlace
 
 _LOGGER = logging.getLogger(__name__)
 
-# Requests under way with one ApiKey; the others wait, in the order of their `Purpose`. The service publishes no rate
-# (lianke-api, "Ground rules"), and bans a key that asks too often: a hundred boxes that all print at nine must not look
-# like a load test.
+# Maximum requests under way with one ApiKey; further requests wait, in the order of their `Purpose`. The service
+# publishes no rate (lianke-api, "Ground rules"), and bans a key that is used too often: a hundred boxes that all print
+# at nine o'clock must not look like a load test.
 MAX_UNDER_WAY = 4
-# Uploads among them. An upload may take minutes; one place stays free for quick requests.
+# Maximum uploads among the requests under way. An upload may take minutes; one place stays free for quick requests.
 MAX_UPLOADS = 3
-# Lookups under way: of all users, of one user, with an upload.
+# Maximum lookups under way, of all users together.
 MAX_LOOKUPS = 2
+# Maximum lookups under way of one user.
 MAX_LOOKUPS_A_USER = 1
+# Maximum lookups under way that are uploads.
 MAX_LOOKUP_UPLOADS = 1
-# Seconds that a lookup waits for its turn; then it is refused with `too_many_requests`.
+# Seconds that a lookup waits for its turn. After that it is refused with `too_many_requests`.
 LOOKUP_WAIT = 10
+# Seconds that a lookup with an upload waits for its turn.
 LOOKUP_UPLOAD_WAIT = 60
-# Seconds that a print waits for the turn of its page count; then its pages stay unknown.
+# Seconds that counting the pages of a print waits for its turn. After that the number of pages stays unknown.
 COUNT_WAIT = 5
 MINUTE = 60
-# Submitted jobs, and all other requests, whose limits are separate; beyond them they wait.
+# Maximum jobs submitted in a minute; further jobs wait. All other requests have a separate limit.
 MAX_SUBMISSIONS_A_MINUTE = 58
+# Maximum requests in a minute that do not submit a job; further requests wait.
 MAX_A_MINUTE = 50
+# Requests in a minute that are reserved for tracking jobs.
 KEPT_FOR_TRACKING = 10
+# Requests in a minute that are reserved for polls.
 KEPT_FOR_POLLS = 10
-# Lookups of all users. Looking up one printer takes two requests: capabilities and papers.
+# Maximum lookups in a minute, of all users together. Looking up a printer takes two requests: capabilities and papers.
 MAX_LOOKUPS_A_MINUTE = 24
-# Polls of scans: scanning page after page leaves room for polling printers.
+# Maximum polls of scans in a minute: scanning page after page must leave room for polling printers.
 MAX_SCAN_POLLS_A_MINUTE = 12
 
 _LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})
@@ -55,7 +61,7 @@ _LOOKUP_LIMITS = (
     (_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING - KEPT_FOR_POLLS),
     (_LOOKUPS, MAX_LOOKUPS_A_MINUTE),
 )
-# For each purpose: groups of purposes, and how many requests of a group may be sent in any minute.
+# The limits for each purpose: a group of purposes, and the maximum requests for these purposes in any minute.
 LIMITS_BY_PURPOSE: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.SUBMIT: ((frozenset({Purpose.SUBMIT}), MAX_SUBMISSIONS_A_MINUTE),),
     Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE), (_TRACKING, MAX_A_MINUTE - KEPT_FOR_POLLS)),
@@ -65,36 +71,40 @@ LIMITS_BY_PURPOSE: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.LOOKUP: _LOOKUP_LIMITS,
     Purpose.PICTURE: (),
 }
-# How many lookups may come at once, and how many more each minute: of one user, and of all users.
+# Maximum lookups of one user that may come at once; as many more are allowed in each minute.
 USER_BURST = 8
+# Maximum lookups of all users together that may come at once; as many more are allowed in each minute.
 ALL_USERS_BURST = 12
-# How many users' lookups are counted; the user who has been idle for longest is forgotten.
+# Maximum users whose lookups are counted; beyond that, the user who has been idle for longest is forgotten.
 MAX_USERS = 64
-# Seconds without requests after "too frequent" (10009); doubled each time until SERVICE_PAUSE_LIMIT.
+# Seconds without requests after the service first answered "too frequent" (10009); doubled with each further pause.
 SERVICE_PAUSE_START = 60
+# Maximum seconds without requests after the service answered "too frequent".
 SERVICE_PAUSE_LIMIT = 300
-# After this many seconds without another 10009 a new pause is short again.
+# Seconds since the last pause after which a new pause is short again.
 PAUSE_FORGOTTEN = 600
-# Polling requests a second for one ApiKey, and how many may come at once.
+# Polling requests per second for one ApiKey.
 POLL_RATE = 30 / 60
+# Polling requests that may come at once.
 POLL_BURST = 10
-# Requests of one poll; seconds between two requests of a box for a printer's condition.
+# Requests of one poll of a box.
 REQUESTS_A_POLL = 2
+# Seconds between two requests of a box for the condition of a printer.
 CONDITION_INTERVAL = 300
-# Seconds between two polls of a printer while a job of ours is in the cloud.
+# Minimum seconds between two polls of a printer while a job of ours is in the cloud.
 WATCH_INTERVAL = 15
-WATCH_SHARE = 0.5  # of POLL_RATE, for all such printers together
+WATCH_SHARE = 0.5  # the share of POLL_RATE for all such printers together
 
 
 class _Pause:
-    """A pause of requests; longer each time the service complains again."""
+    """A pause of requests. It gets longer each time the service complains again."""
 
     def __init__(self) -> None:
         self._length = 0.0
         self.until = float("-inf")
 
     def begin(self) -> None:
-        """Begin a pause, unless one is under way: then this complaint answers the same burst of requests."""
+        """Begin a pause. Does nothing during a pause, when the complaint is about the same burst of requests."""
         now = time.monotonic()
         if now < self.until:
             return
@@ -124,11 +134,11 @@ class _TokenBucket:
 
 
 class _Requests(FairQueue):
-    """Requests in the order of their purposes, which are their ranks, within the limits of any minute."""
+    """A queue of requests in the order of their purposes (their ranks) and within the limits per minute."""
 
     def __init__(self) -> None:
         super().__init__(MAX_UNDER_WAY, opens_in=self._seconds_until_within, on_turn=self._note)
-        # Requests of the last minute: when they were sent (monotonic, s), and for what.
+        # The requests of the last minute: when each was sent (monotonic clock, s), and its purpose.
         self._sent: deque[tuple[float, Purpose]] = deque()
         self.pause = _Pause()
         self.lookup_pause = _Pause()
@@ -153,7 +163,7 @@ class _Requests(FairQueue):
 
 
 class UserThrottle:
-    """Throttle for the lookups of one user: they go last, and only a few at once."""
+    """Throttle for the lookups of one user, which go last and of which only a few run at once."""
 
     def __init__(self, account: Account, user: str | None) -> None:
         self._account = account
@@ -161,42 +171,45 @@ class UserThrottle:
 
     @asynccontextmanager
     async def request_slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
-        """Hold a place. Raises TooManyRequestsError when none becomes free in time."""
+        """Hold a place for a request. Raises TooManyRequestsError if no place becomes free in time."""
         lookup = max(purpose, Purpose.LOOKUP)
         async with self._account.request_slot(lookup, upload=upload, user=self._user):
             yield
 
     def too_frequent(self) -> None:
-        """Pause all lookups. The service limits their endpoints separately, so other requests go on."""
+        """Pause all lookups. Other requests go on, because the service limits the endpoints of lookups separately."""
         self._account.requests.lookup_pause.begin()
 
 
-# When the service refuses an ApiKey, its boxes stop asking; the first one that gets an answer again wakes the others.
+# When the service refuses an ApiKey, the boxes that use the key stop polling. The first box that gets an answer again
+# wakes the others.
 
-# Seconds until a box that was woken in vain may be woken again, doubled each time: the key may fail for it alone.
+# Seconds until a box that was woken in vain may be woken again. They double each time, because the service may refuse
+# the key for this box only.
 KEY_PAUSE_START = 60
+# Maximum seconds until a box that was woken in vain may be woken again.
 KEY_PAUSE_LIMIT = 3600
 
 
 @dataclass(slots=True)
 class _Refused:
-    # None once it was called.
+    # None after it was called.
     wake: CALLBACK_TYPE | None
-    # Seconds.
+    # Seconds from the refusal until the box may be woken.
     pause: float
-    # By the monotonic clock, s.
+    # When the box may be woken (monotonic clock, s).
     not_before: float
 
 
 class KeyWatch:
-    """Knows the boxes for which the service refused one ApiKey."""
+    """Keeps track of the boxes for which the service refused an ApiKey."""
 
     def __init__(self) -> None:
         self._refused: dict[str, _Refused] = {}
 
     @callback
     def await_key(self, entry_id: str, wake: CALLBACK_TYPE) -> None:
-        """Call `wake` once the key works for another box; less often if an earlier call did not help this box."""
+        """Call `wake` when the key works for another box, but later if an earlier call did not help this box."""
         known = self._refused.get(entry_id)
         pause = min(max(known.pause * 2, KEY_PAUSE_START), KEY_PAUSE_LIMIT) if known else 0
         self._refused[entry_id] = _Refused(wake, pause, time.monotonic() + pause)
@@ -207,7 +220,7 @@ class KeyWatch:
 
     @callback
     def key_works(self, entry_id: str | None = None) -> None:
-        """Wake the waiting boxes: the service has accepted the key, for the box `entry_id` if it is given."""
+        """Wake the waiting boxes, because the service has accepted the key (for the box `entry_id`, if given)."""
         if entry_id is not None:
             self.forget(entry_id)
         now = time.monotonic()
@@ -220,26 +233,26 @@ class KeyWatch:
 class Account:
     """Limits and callback address of one ApiKey.
 
-    The webhook's id identifies it, since it survives a renewed key.
+    An account is identified by the id of its webhook, which stays the same when the key is renewed.
     """
 
     def __init__(self, webhook_id: str) -> None:
         self.webhook_id = webhook_id
         self.box_count = 0
         self.key_watch = KeyWatch()
-        # Messages that name no box of ours. Their number proves nothing: anyone can send one.
+        # Number of messages that name no box of ours. It proves nothing, because anyone can send such a message.
         self.unclear_messages = 0
-        # The callback address, a secret; None when the cloud cannot reach us.
+        # The callback address, which is a secret; None if the service cannot reach us.
         self.address: str | None = None
-        # Its digest, which does not reveal it.
+        # A digest of the callback address, which does not reveal the address.
         self.fingerprint: str | None = None
         self._listeners: list[CALLBACK_TYPE] = []
         self.requests = _Requests()
         self._all_users = _TokenBucket(ALL_USERS_BURST)
-        # In the order of their last lookup.
+        # The users in the order of their last lookups; None is Home Assistant itself.
         self._users = LimitedSizeDict[str | None, _TokenBucket](size_limit=MAX_USERS)
         self._admitted_until = float("-inf")
-        # By box: how many requests it takes to poll the printers of our jobs once.
+        # For each box, the number of requests for one poll of the printers that have jobs of ours.
         self._watched: dict[str, int] = {}
 
     def set_address(self, address: str | None) -> None:
@@ -255,7 +268,7 @@ class Account:
         return lambda: self._listeners.remove(listener)
 
     def join(self) -> CALLBACK_TYPE:
-        """Count a box in; the returned function counts it out."""
+        """Count a box that joins the account. The returned function must be called when the box leaves."""
         self.box_count += 1
         return self._leave
 
@@ -263,9 +276,9 @@ class Account:
         self.box_count -= 1
 
     def user_throttle(self, user: str | None) -> UserThrottle:
-        """Admit one lookup of a user; None is Home Assistant itself.
+        """Admit one lookup of a user (None is Home Assistant itself), and return the throttle for its requests.
 
-        Raises TooManyRequestsError when the user, or all users together, reached the limit.
+        Raises TooManyRequestsError if the user, or all users together, have reached the limit.
         """
         bucket = self._users[user] = self._users.get(user) or _TokenBucket(USER_BURST)
         self._users.move_to_end(user)
@@ -284,15 +297,15 @@ class Account:
         user: str | None = None,
         max_wait: float | None = None,
     ) -> AsyncIterator[None]:
-        """Hold a place among the requests under way. Waits during a pause and while the minute's limit is reached.
+        """Hold a place among the requests under way. Waits during a pause and while a limit per minute is reached.
 
-        Raises TooManyRequestsError when a lookup, or a request with `max_wait` (s), waited too long.
+        Raises TooManyRequestsError if a lookup, or a request with `max_wait` (s), has waited too long.
         """
         within: dict[Hashable, int] = {}
         if upload:
             within["uploads"] = MAX_UPLOADS
         if purpose > Purpose.TRACK:
-            # A driver's papers, or a page's picture, may take a minute: they leave one place for jobs.
+            # A driver's papers or the picture of a page may take a minute, so such requests leave one place for jobs.
             within["no jobs"] = MAX_UNDER_WAY - 1
         if purpose >= Purpose.COUNT:
             within["lookups"] = MAX_LOOKUPS
@@ -315,9 +328,10 @@ class Account:
         self.requests.pause.begin()
 
     def stretch_interval(self, interval: float) -> float:
-        """Return the poll interval of a box (s) that keeps the account within its rate, at least `interval`.
+        """Return a poll interval for a box (s), at least `interval`, that keeps the account within POLL_RATE.
 
-        It counts all boxes, each with at most one request for a printer's condition per poll, and all watched printers.
+        The rate covers the polls of all boxes, each with at most one request for a printer's condition, and those of
+        all watched printers.
         """
         watching = sum(self._watched.values()) / self.watch_interval
         rate = (POLL_RATE - watching) / max(1, self.box_count)
@@ -327,7 +341,7 @@ class Account:
         return max(interval, shortest)
 
     def set_watched(self, box: str, requests: int) -> None:
-        """Set how many requests a box makes each time it polls the printers of our jobs."""
+        """Set how many requests a box sends for each poll of the printers that have jobs of ours."""
         self._watched[box] = requests
         if not requests:
             del self._watched[box]

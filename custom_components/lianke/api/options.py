@@ -90,7 +90,7 @@ PAPER_OPTIONS = ("paper", "paper_width", "paper_height")
 
 
 def options_in(*layers: Mapping[str, Any]) -> PrintOptions:
-    """Return the print options in layers of fields (an action call, stored options). The first layer to set one wins."""
+    """Return the print options in layers of fields (an action call, stored options); earlier layers take precedence."""
     found: dict[str, object] = {}
     for layer in layers:
         fixed = PAPER_OPTIONS if any(name in found for name in PAPER_OPTIONS) else ()
@@ -274,7 +274,7 @@ MAX_COPIES: Final = 999
 # Maximum side of a paper in 0.1 mm, which is all that the driver's 16-bit field can hold. A longer side is refused with
 # `paper_size_out_of_range`.
 MAX_SIDE: Final = 32767
-# Maximum names of papers, trays or media types that a refusal lists, starting with those most similar to the wanted one.
+# Maximum names of papers, trays or media types in a refusal; names similar to the wanted name come first.
 MAX_ALLOWED: Final = 40
 BOOLEAN_OPTIONS: Final = frozenset({"auto_rotate", "reverse_order"})
 NO_DEFAULT_A4: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
@@ -496,7 +496,7 @@ def _choice(
     supported: frozenset[int] | None,
     default: int | None,
 ) -> int | None:
-    """Return the id of an option with a few fixed values. If it is not set: the default, if supported, otherwise None."""
+    """Return the id of one of a few fixed values. If none is wanted, return the default, or None if unsupported."""
     possible = [name for name, number in values.items() if supported is None or number in supported]
     if wanted is None:
         return default if any(values[name] == default for name in possible) else None

@@ -1,26 +1,29 @@
-r"""Reads the pages out of a text in an answer about a scan. Nobody has seen such a text; this is the assumed grammar.
+r"""Extracts the pages from a text in an answer about a scan. We have never seen such a text, so its grammar is assumed.
 
-    text      = addresses / files / words           (the caller has read JSON in a text already, like the answer)
+    text      = addresses / files / words           (a text that contains JSON has already been parsed by the caller)
     addresses = [missing] address *(between (address / missing)) [end]
     files     = [missing] file *(between (file / missing)) [end]
     address   = "http" ["s"] "://" anything without blanks, quotes or angle brackets, at most MAX_ANSWER_URL long
-    file      = ["data:" [kind] *(";" word) ","] base64, in one run or in lines of one length (the last may be shorter)
+    file      = ["data:" [kind] *(";" word) ","] base64, in one run or in equally long lines (the last may be shorter)
     between   = one of "," ";" "|" with blanks and one line break around it / a line break / a blank
-    missing   = nothing, or anything else, in the place of an address or a file
+    missing   = nothing, or any other text, in the place of an address or a file
     end       = [between] [a word for success, such as "done"]
 
-The first item that is not missing decides whether the text has addresses or files. Without such an item it has words.
+The first item that is not missing decides whether the text has addresses or files. A text without such an item has
+words.
 
-*Whatever stands in the place of a page and cannot be read is a missing page*, b"" here: an empty place between two
-separators (a blank line, too), before the first separator or a line break, "null", a relative or too long address,
-whatever follows a page without a separator. A separator at the end adds no place, nor do blanks at the start. A sign
-such as a comma may separate two addresses or be part of one (signed addresses have commas). It is part of the address
-if every address has the same number of them. If not, the address stays as it is, and a missing page is reported.
+*Anything in the place of a page that cannot be read is a missing page*, which is returned as b"". Missing pages are:
+an empty place between two separators (also a blank line), or before the first separator or a line break; "null"; a
+relative or too long address; anything that follows a page without a separator. A separator at the end adds no place,
+and neither do blanks at the start. A sign such as a comma may separate two addresses or be part of an address (signed
+addresses have commas). It is part of the address if every address has the same number of such signs. Otherwise, the
+address is kept unchanged, and a missing page is reported in addition.
 
-A file in base64 ends with its "=", at a separator, or before a line that begins a file or cannot be part of this one:
-a line after a shorter one, after the end of the picture, or longer than the first. A file that is not wrapped has one
-line. If two files follow each other directly and the first has no "=", the end of a picture in the middle gives the
-second away. A JPEG may have such bytes for another reason, so both stay one file, with a missing page beside it.
+A file in base64 ends with its "=", at a separator, or before a line that begins another file or cannot be part of this
+file: a line after a shorter line, a line after the end of the picture, or a line longer than the first line. A file
+that is not wrapped has one line. If two files follow each other directly and the first has no "=", the end of a
+picture in the middle of the bytes reveals the second file. A JPEG may contain such bytes for another reason, so the
+bytes stay one file, and a missing page is reported in addition.
 """
 
 import base64
@@ -32,9 +35,9 @@ from typing import Final
 from .answer_limits import MAX_ANSWER_URL
 from .long_json import LONG_TEXT_BYTES, LONG_TEXT_PIECE, LongText
 
-# Characters in a line of wrapped base64; MIME has 76.
+# Range of the number of characters in a line of wrapped base64; MIME uses 76.
 _WIDTHS: Final = range(32, 257)
-# One file of a result: its address, or its content; b"" for one that is missing among others.
+# A file in a result: its web address or its content; b"" for a missing file.
 type Part = str | bytes
 
 SUCCESS_WORDS: Final = frozenset(
@@ -42,10 +45,10 @@ SUCCESS_WORDS: Final = frozenset(
 ) | {"完成", "成功", "已完成", "结束", "扫描完成"}
 
 _ADDRESS: Final = re.compile(r"(?i)https?://[^\s\"'<>]+")
-# Another address in an item. After "=" or "/" it is a part of the first one, such as a proxy's.
+# A second address in an item. After "=" or "/" an address is part of the first, for example of a proxy's address.
 _ANOTHER_ADDRESS: Final = re.compile(r"(?i)(?<=[^=/])https?://")
 _BREAK: Final = r"(?:\r\n|[\r\n])"
-# Bounded: longer runs of blanks would take quadratic time.
+# A bounded run of blanks; unbounded runs would take quadratic time.
 _BLANKS: Final = r"[ \t]{0,40}"
 _BETWEEN: Final = re.compile(
     rf"(?i){_BLANKS}([,;|]){_BLANKS}{_BREAK}?{_BLANKS}(?=https?://)|{_BLANKS}{_BREAK}{_BLANKS}|\s"
@@ -61,9 +64,10 @@ _UNREADABLE: Final = re.compile(rf"(?i){_NOTHING}|{_RELATIVE}|data:.*|")
 _LEAD: Final = re.compile(
     rf"(?i)(?:{_NOTHING}|\d{{1,5}}|{_RELATIVE}|)(?:{_BLANKS}[,;|]\s*|(?<=[^\s,;|]){_BLANKS}{_BREAK}\s*)"
 )
-# No line break after the comma: what begins on a line of its own may be the next page, and this one empty.
+# No line break may follow the comma: base64 on the next line may be the next page, and the page of this URL missing.
 _DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},[ \t]{0,4}")
-# How JPEG, PNG and PDF begin in base64. In the middle of a text (`_NEXT_FILE`) a JPEG needs a usual first marker, too.
+# Beginnings of JPEG, PNG and PDF in base64. In the middle of a text (`_NEXT_FILE`), a JPEG must also begin with a usual
+# marker.
 _START: Final = r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
 _FILE: Final = re.compile(rf"(?i:data:)|{_START}")
 _NEXT_FILE: Final = re.compile(
@@ -72,7 +76,7 @@ _NEXT_FILE: Final = re.compile(
 _FILE_LATER: Final = re.compile(
     rf"[\s,;|]((?i:data:[\w.+/-]{{0,100}};base64,)|(?:{_START})[A-Za-z0-9+/_-]{{40}})"
 )
-# A longer run of base64 may be a file whose beginning is lost.
+# A run of base64 of this length may be a file whose beginning is lost.
 _LONG_RUN: Final = re.compile(r"[A-Za-z0-9+/_\r\n-]{1024}")
 _GAP: Final = re.compile(r"[\s,;|]+")
 _NO_GAP: Final = re.compile(r"[^\s,;|]+")
@@ -80,10 +84,10 @@ _RUN: Final = re.compile(r"[A-Za-z0-9+/_-]+")
 _PADDING: Final = re.compile(r"=+")
 _BREAKS: Final = re.compile(_BREAK)
 _TO_STANDARD: Final = str.maketrans("-_", "+/")
-# Characters ahead that it takes to recognise what comes next.
+# Characters of look-ahead that are needed to recognize the next item.
 _LOOK_AHEAD: Final = 600
 _TRAILING: Final = 12
-# How a file may end, by its first bytes. The picture data of a JPEG never contain its end marker.
+# Possible ends of a file, by its first two bytes. The picture data of a JPEG never contain the end marker.
 _ENDINGS: Final = {
     b"\xff\xd8": (b"\xff\xd9",),
     b"\x89P": (b"IEND\xaeB`\x82",),
@@ -95,12 +99,12 @@ _TWO_FILES: Final = re.compile(
 
 
 def is_nothing(text: str) -> bool:
-    """Tell whether a text is empty or a word for nothing, such as "null"."""
+    """Tell whether a text is empty or a word such as "null", which means that there is no value."""
     return _NOTHING_ALONE.fullmatch(text[:MAX_ANSWER_URL].strip()) is not None
 
 
 def read_parts(text: str | LongText) -> Iterator[Part]:
-    """Yield what a text holds, a piece at a time: addresses, files, b"" for what is missing. Words yield nothing."""
+    """Yield the addresses or files in a text, and b"" for each missing page. A text of words yields nothing."""
     pieces = text.pieces() if isinstance(text, LongText) else iter((text,))
     try:
         whole = next(pieces, "")
@@ -122,7 +126,7 @@ def read_parts(text: str | LongText) -> Iterator[Part]:
             yield from repeat(b"", missing + 1)
             yield from _files(chain((first[later.start(1) :],), pieces))
     except ValueError:
-        # From here on the bytes are no text.
+        # The rest of the bytes cannot be decoded as text.
         yield b""
 
 
@@ -138,7 +142,7 @@ def _addresses(text: str, *, is_all: bool) -> Iterator[Part]:
         if gap[1]:
             signs.add(gap[1])
         elif item.endswith((*_SIGNS,)):
-            # A sign and a blank separate two items, even if the next one is no address.
+            # A sign and a blank separate two items, even if the next item is not an address.
             signs.add(item[-1])
             item = item[:-1]
         items.append(item)
@@ -154,7 +158,7 @@ def _addresses(text: str, *, is_all: bool) -> Iterator[Part]:
 
 
 def _address(item: str, signs: str, *, is_clear: bool) -> Iterator[Part]:
-    """Yield the address in an item, and b"" for what else may have stood there."""
+    """Yield the address in an item, and b"" for each other page that the item may stand for."""
     words = _SIGN.split(item)
     ends = [
         number
@@ -169,7 +173,7 @@ def _address(item: str, signs: str, *, is_clear: bool) -> Iterator[Part]:
     yield from repeat(b"", len(words) - end)
     if not ends and not is_clear and any(sign in item for sign in signs):
         yield b""
-    # Further addresses joined by an unknown sign, or by none.
+    # The item contains further addresses, joined by an unknown sign or by nothing.
     yield from repeat(b"", len(_ANOTHER_ADDRESS.findall(address)))
 
 
@@ -185,7 +189,7 @@ def _files(pieces: Iterator[str]) -> Iterator[bytes]:
 
 
 def _has_two(content: bytes) -> bool:
-    # A piece at a time: the search lets no other thread run.
+    # The search runs in pieces, because no other thread runs during a search.
     return any(
         _TWO_FILES.search(content, start, start + LONG_TEXT_PIECE + 20)
         for start in range(0, len(content), LONG_TEXT_PIECE)
@@ -193,7 +197,7 @@ def _has_two(content: bytes) -> bool:
 
 
 class _Files:
-    """Reads files in base64 one after the other; only one is in memory."""
+    """Reads a sequence of files in base64, with only one file in memory at a time."""
 
     def __init__(self) -> None:
         self._content: bytearray | None = None
@@ -205,11 +209,11 @@ class _Files:
     def _new(self) -> None:
         self._rest = ""
         self._is_padded = self._is_broken = False
-        # Characters of the file's first line (0 while there is only one), and of this line.
+        # Characters of the file's first line (0 while the file has only one line), and of its current line.
         self._first = self._line = 0
 
     def read(self, text: str, *, is_last: bool) -> Generator[bytes, None, int]:
-        """Yield the files that end in a text; return the place up to which it was read."""
+        """Yield the files that end in `text`; return the position up to which `text` was read."""
         at = 0
         while at < len(text):
             is_near_end = not is_last and len(text) - at < _LOOK_AHEAD
@@ -236,7 +240,7 @@ class _Files:
                 else:
                     self._has_bare = True
                 if self._has_blank and self._has_bare:
-                    # The data URL was empty, and what came after the blank was the next page.
+                    # The data URL was empty, and the base64 after the blank was the next page.
                     self._has_blank = False
                     yield b""
             elif self._is_broken:
@@ -256,10 +260,10 @@ class _Files:
         return at
 
     def close(self) -> Iterator[bytes]:
-        """Yield the current file, if any, and b"" for what is missing beside it."""
+        """Yield the current file, if any, and b"" if its bytes may hide another page."""
         if self._content is None:
             return
-        # A file that was cut off is still a page; whoever decodes it reports that it is not whole.
+        # A truncated file is still a page; the code that decodes the page reports that it is incomplete.
         if len(self._rest) > 1:
             self._content += base64.b64decode(self._rest + "=" * (-len(self._rest) % 4))
         content, is_broken = bytes(self._content), self._is_broken
@@ -278,7 +282,7 @@ class _Files:
         self._rest = plain[end:]
 
     def _between(self, gap: str, ahead: str) -> Iterator[bytes]:
-        """Read what is between two runs: it ends a file, unless both runs are lines of one."""
+        """Read a gap between two runs of base64. It ends the current file, unless both runs are lines of that file."""
         signs, breaks = sum(map(gap.count, _SIGNS)), len(_BREAKS.findall(gap))
         if ahead and not signs and self._content is not None and self._goes_on(breaks, ahead):
             self._first = self._first or self._line
@@ -306,7 +310,7 @@ class _Files:
             and len(run[0]) <= width
             and not _NEXT_FILE.match(ahead)
             and not _NOTHING_NEXT.match(ahead)
-            # A few bytes may follow the end of a picture.
+            # A few more bytes may follow the end of a picture.
             and (len(run[0]) < _TRAILING or not self._has_ended())
         )
 

@@ -1,4 +1,7 @@
-"""Scanning. Only the vendor's own clients show how: requests are as theirs, answers are read by what is in them."""
+"""Scanning with the service. The vendor's own clients are the only example that we have.
+
+Requests are like those of these clients, and answers are interpreted by their content.
+"""
 
 import asyncio
 from collections import Counter
@@ -33,7 +36,7 @@ from .transport import Purpose, Transport
 
 _LOGGER = logging.getLogger(__name__)
 
-# Files of a scan; one with more ends with `scan_too_many_pages`.
+# Maximum files of a scan; a scan with more files ends with `scan_too_many_pages`.
 MAX_SCAN_FILES: Final = 200
 
 _STATE_WORDS: Final = {
@@ -42,10 +45,12 @@ _STATE_WORDS: Final = {
     "CANCELED": TaskState.REVOKED,
     "CANCELLED": TaskState.REVOKED,
 }
-# Characters of a field's name that are compared. A text of up to _WORD_LENGTH characters is a word, not a file.
+# Characters of a field's name that are compared; the rest of the name is ignored.
 _NAME_LENGTH: Final = 40
+# Characters up to which a text is a word and not a file.
 _WORD_LENGTH: Final = 40
-# Words in names of fields. The name of a sheet's side has one of _SIDE_WORDS, and beside it _PAGE_WORDS only.
+# A word in the name of a field. A name stands for one side of a sheet if it has one of _SIDE_WORDS, and apart from it
+# only _PAGE_WORDS.
 _NAME_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[正反背]面")
 _SIDE_WORDS: Final = frozenset(
     ("front", "back", "rear", "verso", "recto", "obverse", "reverse", "odd", "even")
@@ -54,14 +59,16 @@ _PAGE_WORDS: Final = frozenset(
     ("page", "pages", "side", "img", "image", "images", "pic", "picture", "photo", "scan")
 ) | {"url", "urls", "file", "files", "content", "data", "path", "src", "link", "base"}
 _COUNT_WORDS: Final = frozenset(["total", "count", "cnt", "num", "number", "pages", "sheets"])
-# Names of fields that report on a scan; of those that report a failure, or that more is to come.
+# Names of fields that report on a scan.
 _REPORT_NAMES: Final = re.compile(
     r"(?i)msg|message|err|code|info|reason|remark|desc|note|time|state|status"
 )
+# Names of fields that report a failure, or that more pages will come.
 _FAILURE_NAMES: Final = re.compile(r"(?i)err|fail|more|next")
 _DIGITS: Final = re.compile(r"\d+")
-# How JSON in a text begins; what suggests that a text holds a page.
+# The first character of JSON in a text.
 _JSON_STARTS: Final = ("{", "[", '"')
+# Signs that a text contains a page.
 _PAGE_HINT: Final = re.compile(r"(?i)https?:\\?/|;base64,|/9j|iVBORw0KGgo|JVBERi0")
 
 
@@ -73,42 +80,45 @@ class Scanner:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundParts:
-    """The files that an answer about a scan holds, and what says whether that is all of them."""
+    """The files in an answer about a scan, and signs of whether these are all pages of the scan."""
 
     parts: tuple[Part, ...] = field(default=(), repr=False)
-    # For each part the names of the fields it is in; equal for the items of one list.
+    # For each part, the names of the fields that contain it; the items of a list have equal places.
     places: tuple[str, ...] = field(default=(), repr=False)
-    # For each part the items of lists it is in; each item of the answer has a number of its own.
+    # For each part, the numbers of the list items that contain it; no two items in the answer share a number.
     items: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
-    # The answer holds more than we look at.
+    # Whether the answer may contain more files than `parts`, because our limits were reached.
     has_more: bool = False
-    # A field beside one with a file is empty or has the same file, as the other side of a sheet may.
+    # Whether a field next to a file is empty or has the same file; the field may be for the other side of a sheet.
     has_half: bool = False
-    # A field named for one side of a sheet has a file, one for the other side has none.
+    # Whether a field named for one side of a sheet has a file, while a field named for the other side has none.
     lacks_side: bool = False
-    # The largest number of pages that the answer mentions, 0 for none.
+    # The largest number of pages that the answer mentions; 0 if it mentions none.
     expected: int = 0
-    # Something beside the parts is empty and may have been a page.
+    # Whether the answer contains something other than the parts that may stand for a page, such as an empty list.
     is_open: bool = False
-    # Certain which parts are pages: all of them are in one place, and nothing else may have been a page.
+    # Whether all parts are certainly pages: they are in the same place, and nothing else may stand for a page.
     is_plain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScanTask(FoundParts):
-    """A scan under way or at its end, as one answer reports it."""
+    """The state of a running or finished scan, as a single answer reports it."""
 
     task_id: str
     state: TaskState
-    # The service's, as far as it sends them.
+    # The service's code and message for the result, if the answer contains them.
     code: int | None = None
     message: str = ""
-    # The answer names a state, maybe one that we do not know.
+    # Whether the answer names a state at all, even one that we do not know.
     is_stated: bool = True
 
     @property
     def shape(self) -> str:
-        """Changes when more of the scan comes. Ignores addresses: a signed one may differ in each answer."""
+        """A text that changes when more of the scan arrives.
+
+        It does not depend on addresses, because a signed address may be different in each answer.
+        """
         sizes = [len(part) if isinstance(part, bytes) else None for part in self.parts]
         return repr((str(self.state), self.code, sizes, self.has_more))
 
@@ -132,23 +142,23 @@ class Scanners:
         )
 
     async def status(self, scanner_id: str) -> Mapping[str, object]:
-        """Return the data of `GET /scanning/scanner_status` as it came."""
+        """Return the data of `GET /scanning/scanner_status` unchanged."""
         return await self._ask("/scanning/scanner_status", scanner_id)
 
     async def params(self, scanner_id: str) -> Mapping[str, object]:
-        """Return the data of `GET /scanning/scanner_params` (the capabilities) as it came."""
+        """Return the data of `GET /scanning/scanner_params` (the capabilities) unchanged."""
         return await self._ask("/scanning/scanner_params", scanner_id)
 
     async def start(self, scanner_id: str, fields: Mapping[str, JsonValue]) -> str:
         """Start a scan and return its task id (`POST /scanning/job`).
 
         `fields` are `colorMode`, `inputSource` (Platen or ADF), `format` (JPEG or PDF), `duplex` (0 or 1) and, unless
-        all of the glass is wanted, `size`. Each value is a word from `scanner_params`.
+        the whole glass is scanned, `size`. Each value is a word from `scanner_params`.
         """
         number = to_int(scanner_id)
         body: dict[str, JsonValue] = {
             **self._auth,
-            # The service expects a number. An id of another kind has never been seen.
+            # The service expects a number. We have never seen an id that is not a number.
             "scanningId": scanner_id if number is None else number,
             **fields,
         }
@@ -159,7 +169,7 @@ class Scanners:
         return task_id
 
     async def task(self, task_id: str) -> ScanTask:
-        """`GET /scanning/job`: the state of a scan, and what has come of it."""
+        """Return the state of a scan, with its files so far (`GET /scanning/job`)."""
         data = await self._transport.call(
             "GET",
             "/scanning/job",
@@ -178,7 +188,7 @@ class Scanners:
             task_id=task_id,
             state=_to_state(fields.get("task_state")),
             is_stated=bool(to_text(fields.get("task_state"))),
-            # An answer of nothing but pages reports success without a code.
+            # An answer that consists of pages only reports success without a code.
             code=to_int(result.get("code")) if isinstance(data, dict) or not found.parts else 200,
             message=to_message(message, self._transport.secrets),
             **vars(found),
@@ -198,17 +208,17 @@ class Scanners:
 
 
 def _to_state(value: object) -> TaskState:
-    """Read a state that print jobs have, or a plain word for one, such as "done"."""
+    """Read the name of a task's state, or a plain word for a state, such as "done"."""
     return _STATE_WORDS.get(to_text(value).upper()) or TaskState(to_text(value))
 
 
 def find_parts(answer: object) -> FoundParts:
-    """Find every web address and every file in base64 in an answer, in their order. Blocks while it decodes.
+    """Return all web addresses and all base64 files in an answer, in their order. Blocks while it decodes.
 
-    Nobody knows the names of their fields, so content alone decides; whether a part is a page shows later, when it is
-    decoded. Where other items of a list have a file, an item without one is a missing page, whatever it is: null,
-    false, a number, a word, an empty list. The exception is a word for success at the list's end. Each address comes
-    once, and so does each content, unless one list has it twice, like two blank pages.
+    The names of the fields with files are unknown, so only content counts; whether a part is a page turns out later,
+    when it is decoded. In a list with files, an item without a file is a missing page, be it null, false, a number, a
+    word or an empty list. The exception is a word for success at the end of the list. No address is returned twice. A
+    content is returned twice only if it is twice in the same list or is both sides of a sheet, as blank pages may be.
     """
     search = _Search()
     search.look(answer)
@@ -241,7 +251,7 @@ class _FoundPart(NamedTuple):
 
 
 class _Search:
-    """Goes through a JSON value, and through JSON inside its texts."""
+    """Searches a JSON value, and the JSON inside its texts, for files."""
 
     def __init__(self) -> None:
         self.found: list[_FoundPart] = []
@@ -249,19 +259,20 @@ class _Search:
         self.expected = 0
         self.is_cut = False
         self._left = MAX_ANSWER_ROWS
-        # Bytes of JSON in texts, and in texts inside those: each level takes memory of its own.
+        # Bytes of JSON inside texts that may still be parsed. JSON inside such JSON counts again, because each level
+        # takes its own memory.
         self._inner_left = MAX_SCAN_ANSWER_BYTES
         self._numbers = count()
         self._known: dict[Part, str] = {}
-        # Places with a file in them, at any depth.
+        # Places that contain a file, at any depth.
         self._having: set[str] = set()
-        # What has no file, and how many files were found before it.
+        # Values without a file, each with the number of files found before it.
         self._empty: list[tuple[int, _FoundPart]] = []
 
     def look(
         self, value: object, place: str = "", items: tuple[int, ...] = (), depth: int = 0
     ) -> bool:
-        """Note the files in a value; return whether there are any."""
+        """Record the files in a value; return whether there are any."""
         if self.has_more or not self._left:
             self.is_cut = not self.has_more
             return False
@@ -271,7 +282,7 @@ class _Search:
             if not isinstance(inner, dict | list | str | LongText):
                 return self._take([*islice(read_parts(value), MAX_SCAN_FILES + 1)], place, items)
             if isinstance(inner, str | LongText):
-                # No deeper level, since this ends by itself: a text in a text is half as long at most.
+                # This needs no limit: in a text inside a text, each level doubles the backslashes before a quote.
                 return self.look(inner, place, items, depth)
             value = inner
         if not isinstance(value, dict | list):
@@ -292,22 +303,22 @@ class _Search:
                 has_file = has_file or isinstance(one, str | LongText)
                 there.add(side)
             else:
-                # false is a flag. It stands for a missing page only as an item among pages.
+                # A false is a flag. It stands for a missing page only if it is an item in a list of pages.
                 is_empty = one is not False and _is_empty(one) and not _REPORT_NAMES.search(name)
                 has_nothing = has_nothing or (is_empty and _is_nothing(one))
                 lacking.add(side)
-                # A list without files, an empty value or a report of a failure may stand for pages.
+                # A list without files, an empty value or the report of a failure may stand for missing pages.
                 is_open = is_open or is_empty or isinstance(one, list) or _is_wrong(name, one)
                 if _COUNT_WORDS & {*_words(name)} and (number := to_int(one)) is not None:
                     self.expected = max(self.expected, number if number <= MAX_SCAN_FILES else 0)
-                # Without any file it counts as one empty value: drop the empty ones inside.
+                # A value without any file counts as one empty value, so the empty values inside it are dropped.
                 del self._empty[inside:]
                 self._empty.append((at, _FoundPart(b"", below, below_items)))
         if has_any:
             self._having.add(place)
             if isinstance(value, dict):
                 self.has_half = self.has_half or (has_file and has_nothing)
-                # Fields that are no side, such as a file's name or a count, may lie beside one.
+                # None stands for fields that are not a side, such as a file's name or a count; they may lack a file.
                 missing = lacking - there - {None}
                 self.lacks_side = self.lacks_side or bool(there - {None} and missing)
                 self.is_open = self.is_open or is_open or _has_gap(value)
@@ -316,7 +327,7 @@ class _Search:
         return has_any
 
     def with_missing(self) -> list[_FoundPart]:
-        """Return the files, with b"" in the places of missing ones."""
+        """Return the files, with b"" in the place of each missing file."""
         found = [*self.found]
         if not self.has_more and not self.is_cut:
             for at, one in reversed(self._empty):
@@ -330,10 +341,10 @@ class _Search:
         is_list = len(parts) > 1
         place += "[]" if is_list else ""
         for part in parts:
-            # Both sides of a sheet may be blank, and so have equal content.
+            # Both sides of a sheet may be blank and therefore have the same content.
             is_known = part in self._known and part != b"" and side_of_sheet(place) is None
             if is_known and (isinstance(part, str) or self._known[part] != place):
-                # It may also be the other side of a sheet, equally blank.
+                # The content may also be the other side of a sheet, which is blank as well.
                 self.has_half = self.has_half or isinstance(part, bytes)
                 continue
             if len(self.found) == MAX_SCAN_FILES:
@@ -346,9 +357,9 @@ class _Search:
         return bool(parts)
 
     def _inner(self, text: str | LongText) -> object:
-        """Parse JSON inside a text, None if there is none.
+        """Parse the JSON inside a text; None if the text is not JSON.
 
-        Sets `is_cut` for a text that seems to hold a page, but is broken or too long.
+        Sets `is_cut` if the text seems to contain a page but is broken or too long.
         """
         is_long = isinstance(text, LongText)
         try:
@@ -370,7 +381,7 @@ class _Search:
 
 
 def side_of_sheet(place: str) -> str | None:
-    """Return the side of a sheet ("front", "背面", …) that a place is named for."""
+    """Return the side of a sheet ("front", "背面", …) in the name of a place; None if the name contains no side."""
     words = _words(place.rpartition(".")[2])
     sides = [one for one in words if one in _SIDE_WORDS]
     return sides[0] if len(sides) == 1 and _PAGE_WORDS.issuperset({*words} - {*sides}) else None
@@ -381,7 +392,7 @@ def _words(name: str) -> list[str]:
 
 
 def _is_wrong(name: str, value: object) -> bool:
-    """Tell whether a field reports that a page is missing, or still to come."""
+    """Tell whether a field reports that a page is missing or is yet to come."""
     return _FAILURE_NAMES.search(name) is not None and value not in (
         0,
         "0",
@@ -394,7 +405,7 @@ def _is_wrong(name: str, value: object) -> bool:
 
 
 def _has_gap(value: dict[str, object]) -> bool:
-    """Tell whether numbers are missing in a series of names, such as page1, page3."""
+    """Tell whether a number is missing in a series of field names, such as 2 in page1, page3."""
     numbers: dict[str, list[int]] = {}
     for name in islice(value, MAX_ANSWER_ROWS):
         if (
@@ -408,7 +419,7 @@ def _has_gap(value: dict[str, object]) -> bool:
 
 
 def _is_empty(value: object, depth: int = 3) -> bool:
-    """Tell whether nothing is in a value, down to `depth` levels."""
+    """Tell whether a value is empty or has only empty values inside, down to `depth` levels."""
     if isinstance(value, dict | list) and depth:
         inside = value.values() if isinstance(value, dict) else value
         return all(_is_empty(one, depth - 1) for one in inside)
@@ -426,11 +437,11 @@ def _reports_success(value: object) -> bool:
 
 
 def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, object]]:
-    """Yield the names and values in a value.
+    """Yield the names and values of the items or fields in a value.
 
-    Items of a list share a name, and so do fields whose names differ in digits alone (`page1`, `page2`). A field
-    without digits that is no file is about the others, such as the number `page` beside `page1`, and keeps a name of
-    its own.
+    All items of a list have the same name, and so have all fields whose names differ only in digits (`page1`,
+    `page2`). A field that is not a file and has no digits, such as a number `page` next to `page1`, describes the other
+    fields and keeps its own name.
     """
     if isinstance(value, list):
         yield from (("[]", one) for one in islice(value, MAX_ANSWER_ROWS))

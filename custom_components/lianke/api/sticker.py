@@ -1,7 +1,7 @@
 """Reads credentials from the QR code on the box: a link, a token, `id:key` or a photo of the sticker.
 
 The link's `token` is base64 of `deviceId:deviceKey` ("Credentials from the QR code" in the service's documents).
-The shapes of real ids and keys only rank candidates; no candidate is refused for its shape.
+The usual shapes of ids and keys are only used to rank candidates; no candidate is refused for its shape.
 """
 
 import base64
@@ -19,19 +19,21 @@ from ..input_error import InputError
 from .errors import UnreadableCredentialsError
 from .models import Credentials
 
-# Characters of a pasted text; the rest is ignored.
+# Maximum characters of a pasted text that are read; the rest is ignored.
 MAX_STICKER_TEXT = 4096
-# Times that a link may be percent-encoded.
+# Maximum number of times that a link may be percent-encoded.
 MAX_ENCODINGS = 3
-# Bytes of a photo; a larger one is refused with `photo_unreadable`, and so is one with more pixels.
+# Maximum bytes of a photo. A larger photo is refused with `photo_unreadable`, like one with more pixels than allowed
+# for its format. The limits on pixels keep the memory below 0.3 GB (0.45 GB in CMYK); a phone's photo takes 0.1 GB.
 MAX_PHOTO_BYTES = 32 * 1024 * 1024
-# Measured: JPEG is decoded at a smaller size, but a progressive one still takes 6 bytes a pixel, 8 in CMYK.
+# Maximum pixels of a JPEG. It is decoded at a smaller size, but a progressive JPEG takes 6 bytes a pixel, 8 in CMYK
+# (measured).
 MAX_PHOTO_JPEG_PIXELS = 51_000_000
-# Measured: 16 bytes a pixel while decoding.
+# Maximum pixels of a WebP picture, which takes 16 bytes a pixel while it is decoded (measured).
 MAX_PHOTO_WEBP_PIXELS = 17_000_000
-# Measured: 7 bytes a pixel with transparency. So a photo takes at most 0.3 GB (CMYK 0.45), a usual phone's 0.1.
+# Maximum pixels of a photo in any other format, which takes 7 bytes a pixel if it has transparency (measured).
 MAX_PHOTO_OTHER_PIXELS = 30_000_000
-# Measured: 12 bytes a pixel while decoding.
+# Maximum pixels of an AVIF picture, which takes 12 bytes a pixel while it is decoded (measured).
 MAX_PHOTO_AVIF_PIXELS = 25_000_000
 _MAX_PIXELS = {
     "JPEG": MAX_PHOTO_JPEG_PIXELS,
@@ -41,11 +43,12 @@ _MAX_PIXELS = {
 }
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
 _DECODED_SIDE = 3000
-# Pixels. Noise vanishes in small copies of a photo; a small code needs a large copy.
+# Longer sides, in pixels, of the copies of a photo that are tried. Noise vanishes in small copies; a small code needs a
+# large copy.
 _COPY_SIDES = (1600, 1000, 2400, 700)
-# Pixels. Larger copies of photos up to this side are worth their time.
+# Longer side, in pixels, up to which a photo is also tried at two and three times its size.
 _TINY_SIDE = 600
-# What Pillow raises on damaged files.
+# Exceptions that Pillow raises for damaged files.
 _BROKEN_PICTURE = (
     OSError,
     SyntaxError,
@@ -61,7 +64,7 @@ _BROKEN_PICTURE = (
 _SURE_RANK = 2
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202f\u2060\ufeff\x00-\x08\x0b\x0c\x0e-\x1f]")
-# Chats surround a link with brackets, quotes and words. A wrapped token contains blanks.
+# In chats, brackets, quotes and words surround a link. A wrapped token contains blanks.
 _TOKEN = re.compile(r"[?&#/;]token=([a-z0-9+/=_%\s-]*)", re.IGNORECASE)
 _PAIR = re.compile(r"([A-Za-z0-9_-]{4,64})\s*[:：]\s*([A-Za-z0-9_-]{4,64})")
 _BARE_PAIR = re.compile(r"([A-Za-z0-9_-]{6,64})\s*[:：]\s*([A-Za-z0-9_-]{8,64})")
@@ -75,7 +78,7 @@ _USUAL_KEY = re.compile(r"[A-Za-z0-9]{16}")
 
 
 def parse_credentials(text: str) -> Credentials:
-    """Read a pasted link, token or `id:key`. Raises CredentialsError when it holds no credentials."""
+    """Read a pasted link, token or `id:key`. Raises CredentialsError if the text contains no credentials."""
     # Chinese keyboards produce full-width letters and signs.
     folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text[:MAX_STICKER_TEXT]))[
         :MAX_STICKER_TEXT
@@ -89,9 +92,10 @@ def parse_credentials(text: str) -> Credentials:
 
 
 def rank_code(text: str) -> int:
-    """Rate how likely a code's text is a Lianke sticker's.
+    """Rate how likely it is that a code with this text is on a Lianke sticker.
 
-    3: a link of the vendor's; 2: another link or a token, with the usual shapes; 1: readable, but unusual; 0: nothing.
+    3: a link to the vendor; 2: any other text with an id and a key of the usual shapes; 1: the same with unusual
+    shapes; 0: no credentials.
     """
     try:
         found = parse_credentials(text)
@@ -107,8 +111,8 @@ def _is_usual(found: Credentials) -> bool:
 
 
 def _from_link(link: str) -> Credentials:
-    """Read a link's token, wherever in the link it is."""
-    # A link wrapped over several lines is one link.
+    """Read the token of a link, wherever it is in the link. Raises CredentialsError if there is none."""
+    # A link may be wrapped over several lines.
     text = _LINE_ENDS.sub("", link)
     for _ in range(MAX_ENCODINGS):
         for found in _TOKEN.finditer(text):
@@ -116,15 +120,15 @@ def _from_link(link: str) -> Credentials:
                 return _from_token(found[1])
             except UnreadableCredentialsError:
                 continue
-        # The whole link may be percent-encoded, as the parameter of another one.
+        # The whole link may be percent-encoded, as a parameter of another link.
         text = unquote(text)
     raise UnreadableCredentialsError
 
 
 def _from_token(token: str) -> Credentials:
-    """Decode a token. Padding may be missing, and the alphabet may be the URL-safe one."""
+    """Decode a token in usual or URL-safe base64, with or without padding. Raises CredentialsError if it is invalid."""
     text = _LINE_ENDS.sub("", unquote(unquote(token)).strip())
-    # A blank inside a token was a plus sign, or came in when somebody copied it.
+    # A blank inside a token was a plus sign, or was added when somebody copied the token.
     for blank in ("+", "") if " " in text else ("",):
         joined = text.replace(" ", blank).replace("-", "+").replace("_", "/").rstrip("=")
         try:
@@ -138,10 +142,10 @@ def _from_token(token: str) -> Credentials:
 
 
 def read_photo(path: Path) -> Credentials:
-    """Read the credentials in a photo of the sticker, whatever else is in it. Blocks for up to some seconds.
+    """Read the credentials in a photo of the sticker, whatever else the photo shows. Blocks for up to some seconds.
 
-    Raises InputError: photo_unreadable (no picture, or too big), no_qr_code_found, qr_reader_missing (no zbar library);
-    CredentialsError when no code is a Lianke sticker's.
+    Raises InputError with photo_unreadable (not a picture, or too big), no_qr_code_found or qr_reader_missing (no zbar
+    library). Raises CredentialsError if no code in the photo is that of a Lianke sticker.
     """
     decode = _reader()
     best, best_rank, seen = "", 0, False
@@ -158,7 +162,7 @@ def read_photo(path: Path) -> Credentials:
 
 
 def _reader() -> Callable[[Image.Image], list[str]]:
-    """Return a function that reads all QR codes in a picture. Raises InputError."""
+    """Return a function that reads all QR codes in a picture. Raises InputError (qr_reader_missing)."""
     try:
         # The import looks for the system's zbar library, which may be missing.
         from pyzbar.pyzbar import ZBarSymbol, decode  # noqa: PLC0415
@@ -173,7 +177,7 @@ def _reader() -> Callable[[Image.Image], list[str]]:
 
 
 def _open_photo(path: Path) -> Image.Image:
-    """Open a photo in grey. Ignores its rotation, since codes are readable in any. Raises InputError."""
+    """Open a photo in gray. Ignores the photo's rotation, because codes are readable in any. Raises InputError."""
     try:
         if path.stat().st_size > MAX_PHOTO_BYTES:
             raise InputError("photo_unreadable")
@@ -188,7 +192,7 @@ def _open_photo(path: Path) -> Image.Image:
 
 
 def _grey(picture: Image.Image) -> Image.Image:
-    """Convert to grey; transparent parts become white."""
+    """Convert a picture to gray; transparent parts become white."""
     if picture.has_transparency_data:
         layer = picture if picture.mode in ("LA", "RGBA") else picture.convert("RGBA")
         grey = Image.new("L", layer.size, "white")
@@ -208,9 +212,9 @@ def _copies_to_try(photo: Image.Image) -> Iterator[Image.Image]:
         shadows = copy.filter(ImageFilter.BoxBlur(max(side // 40, 4)))
         yield ImageOps.autocontrast(ImageChops.subtract(copy, shadows, 1, 128), cutoff=2)
         if side <= max(_COPY_SIDES):
-            # On a larger copy this takes as long as everything else together, and small copies have less noise anyway.
+            # On a larger copy this filter takes as long as all the rest, and small copies have less noise anyway.
             yield ImageOps.autocontrast(copy.filter(ImageFilter.MedianFilter(5)), cutoff=1)
-    # Rarer cases: light on dark, blurred, or a screenshot with few pixels a module.
+    # Rarer cases: a code that is light on dark or blurred, or a screenshot with few pixels per module of the code.
     copy = photo.copy()
     copy.thumbnail((_COPY_SIDES[0], _COPY_SIDES[0]))
     yield ImageOps.invert(copy)

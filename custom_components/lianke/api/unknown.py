@@ -1,10 +1,10 @@
 """Finds unknown parts in the service's answers: codes, states, fields and shapes.
 
-Answers are read tolerantly, so unknown parts change nothing. They are worth reporting all the same, since we know most
-of the service from documents only. This module finds names and shapes, never values.
+Answers are read tolerantly, so unknown parts do no harm. They are still worth reporting, because most of what we know
+about the service comes from documents. A report contains names, codes, states and shapes, but no other values.
 
-A shape is safe to publish: it has the names of fields, as far as these read like words, and the kind and length of
-each value. `{"sn": "lk00ab00000000", "at": "06:51"}` becomes `{"sn": "[a9]{14}", "at": "9{2}:9{2}"}`.
+A shape is safe to publish: it consists of the names of fields that read like words, and of the kind and length of each
+value. `{"sn": "lk00ab00000000", "at": "06:51"}` becomes `{"sn": "[a9]{14}", "at": "9{2}:9{2}"}`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,15 +24,19 @@ from .tasks import TaskState
 
 type Shape = dict[str, Shape] | list[Shape] | str
 
-# What a shape has at most: levels, fields of an object and items of a list (the rest is only counted), and values.
+# Maximum levels of a shape.
 MAX_SHAPE_DEPTH = 6
+# Maximum fields of an object in a shape; further fields are only counted.
 MAX_SHAPE_FIELDS = 40
+# Maximum items of a list in a shape; further items are only counted.
 MAX_SHAPE_ITEMS = 3
+# Maximum values in a shape.
 MAX_SHAPE_VALUES = 200
-# Characters of a text whose pattern is shown, and of one that is looked into as JSON; of a longer one only the length.
+# Maximum characters of a text whose pattern is shown; of a longer text, only the length is shown.
 MAX_SHAPE_PATTERN = 60
+# Maximum characters of a text that is parsed as JSON to show its shape.
 MAX_SHAPE_JSON = 16384
-# Characters of a name that is shown; of a longer one only the pattern.
+# Maximum characters of a name that is shown; of a longer name, only the pattern is shown.
 MAX_WORD = 31
 
 _RUN = re.compile(r"[^\W_]+")
@@ -41,7 +45,7 @@ _MARKS = "_-."
 # A word has few parts (`task_done_timestamp`, `isPrinter`, `ipv6`), a random key has many.
 _FEW_PARTS = 5
 _FEW_DIGITS = 2
-# From this length on a text with digits may be a key: to pass as a word it needs fewer parts.
+# Characters from which on a text may be a key: to pass as a word, such a text must have fewer or longer parts.
 _KEY_LENGTH = 16
 
 
@@ -72,7 +76,7 @@ def name_or_pattern(text: str) -> str:
 
 
 def pattern_of(text: str) -> str:
-    """Keep the marks of a text, and replace each run of letters and digits by its kind and length."""
+    """Return a text with its marks, but with each run of letters and digits replaced by the run's kind and length."""
     if len(text) > MAX_SHAPE_PATTERN:
         return f"text of {len(text)}"
     marks = "".join(letter if letter.isprintable() else "?" for letter in text)
@@ -91,7 +95,7 @@ def _kind_of(run: str) -> str:
 
 
 def shape_of(value: object, known: Mapping[str, str] | None = None) -> Shape:
-    """Return the shape of a JSON value; `known` gives names to values worth recognising, such as a box's own id."""
+    """Return the shape of a JSON value; `known` has names for values worth recognizing, such as the id of a box."""
     left = MAX_SHAPE_VALUES
 
     def shape(value: object, depth: int) -> Shape:
@@ -124,16 +128,16 @@ def shape_of(value: object, known: Mapping[str, str] | None = None) -> Shape:
 
 
 def _number(value: object) -> str:
-    """Name the kind of a number, and its digits, by which a time differs from a count."""
+    """Return the kind of a number and how many digits it has, which tells a timestamp from a count."""
     if isinstance(value, int):
         # Writing out a very long number is slow, and its length says nothing.
         return "number" if abs(value) >= 10**18 else f"number of {len(str(abs(value)))} digits"
     return "fraction" if isinstance(value, float) else "?"
 
 
-# Unknown parts reported for one answer.
+# Maximum unknown parts that are reported for one answer.
 MAX_UNKNOWN_PARTS = 10
-# Codes have at most five digits; a longer number could be an id.
+# Numbers from here on are not shown as codes: known codes have at most five digits, and a long number may be an id.
 _CODE_END = 10**6
 
 
@@ -154,9 +158,9 @@ class Unknown:
 
 
 type Observer = Callable[[Unknown], None]
-# What is known of a field: None (any value will do), a test of its value, or the fields of the objects in it.
+# Knowledge about a field: None (any value is allowed), a test of its value, or the known fields of the objects in it.
 type _Known = Callable[[object], bool] | Mapping[str, _Known] | None
-# Stands for fields with free names, such as those of papers.
+# Stands for every field of an object whose fields have free names, such as names of papers.
 ANY_NAME = "*"
 
 
@@ -183,8 +187,9 @@ def _read(known: Any) -> _Known:
     return lambda value: value is None or value == "" or to_int(value) in numbers
 
 
-# The `data` of each answer, and a job's callback. Nothing is certain about a scanner's status and capabilities, nor
-# about where the pages of a scan are: there every shape is worth reporting, even one that we understood.
+# The known fields in the `data` of each answer and in a job's callback. A scanner's status and capabilities, and the
+# place of a scan's pages in its answer, are not known for certain, so every shape of them is worth reporting, even a
+# shape that was understood.
 _KNOWN: Mapping[str, _Known] = {
     where: _read(known)
     for where, known in json.loads(
@@ -194,7 +199,7 @@ _KNOWN: Mapping[str, _Known] = {
 
 
 def unknown_code(where: str, code: int, message: str = "") -> Unknown:
-    """Report a code that nobody knows; of the service's message only the shape."""
+    """Return the report of an unknown code, with only the shape of the service's message."""
     name = str(code) if 0 <= code < _CODE_END else pattern_of(str(code))
     return Unknown(kind=UnknownKind.CODE, where=where, name=name, shape=pattern_of(message))
 
@@ -209,7 +214,7 @@ def unknown_answer(where: str, answer: object) -> Unknown:
 
 
 def unknown_parts(where: str, data: object) -> Iterator[Unknown]:
-    """Yield what is unknown in the `data` of an answer, or in a callback: at most ten parts."""
+    """Yield the unknown parts of an answer's `data` or of a callback; at most MAX_UNKNOWN_PARTS."""
     known = _KNOWN.get(where)
     if known is None or data is None:
         return
@@ -236,7 +241,7 @@ def _in_fields(where: str, value: object, known: _Known, path: str) -> Iterator[
             if every is not None:
                 yield from _in_fields(where, item, every, ANY_NAME)
                 continue
-            # Every poll repeats the known fields: do not build a path for them.
+            # The known fields are in every poll, so no path is built for them.
             part, is_known = known.get(name), name in known
             if is_known and (part is None or (callable(part) and part(item))):
                 continue
@@ -257,7 +262,7 @@ def _unknown_value(where: str, path: str, value: object) -> Unknown:
 
 
 def _value_name(value: object) -> str:
-    """Keep a code or a state as it is. Anything that could be more becomes its shape."""
+    """Return a code or a state unchanged. A value that could be something else is replaced by its shape."""
     text = to_text(value)
     number = to_int(value)
     if is_word(text) or (number is not None and abs(number) < _CODE_END):

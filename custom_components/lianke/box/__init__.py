@@ -1,1 +1,1 @@
-"""Data of a box and its printers: polling, status, storage, capabilities, push messages."""
+"""Data of a box and its printers: polling, status, storage, push messages."""

@@ -1,4 +1,4 @@
-"""Reads printers' own condition reports: slow requests, so one at a time for each box, in rotation."""
+"""Reads the printers' own reports on their condition. The requests are slow, so each box has one at a time."""
 
 import asyncio
 from collections import Counter
@@ -20,11 +20,11 @@ from .storage import BoxStorage, StoredPrinter
 
 _LOGGER = logging.getLogger(__name__)
 
-# Printers read after a hint that names none, such as a push.
+# Maximum printers that are read after a hint that names no printer, such as a push message.
 MAX_AT_ONCE = 3
 # Seconds before reading starts, so that listeners get the poll's result first.
 READ_PAUSE = 0.1
-# By entry: until when the box may still work on a request whose answer was lost (monotonic clock).
+# For each config entry, until when its box may still work on a request whose answer was lost (monotonic clock, s).
 BUSY_UNTIL: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_busy_until")
 
 
@@ -41,7 +41,7 @@ class ConditionReader:
         account: Account,
         on_update: Callable[[], None],
     ) -> None:
-        """Call `on_update` after each reading that arrives or is dropped."""
+        """Call `on_update` whenever a reading has arrived or was dropped."""
         self._hass = hass
         self._entry = entry
         self._client = client
@@ -49,25 +49,26 @@ class ConditionReader:
         self._account = account
         self._on_update = on_update
         self._requested_at = float("-inf")
-        # Printers read out of turn, which does not delay the rotation.
+        # Printers to be read out of turn. Reading them does not delay the rotation.
         self._extra: set[str] = set()
-        # Knows which printer was read longest ago.
+        # The order in which the printers were last read.
         self._turns = Turns()
-        # Keys to read; None for the next ones in rotation.
+        # Keys of printers to be read; None stands for the next printers in rotation.
         self._pending: dict[str | None, None] = {}
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
-        # Printers with jobs of ours, and when each was last asked.
+        # Printers with jobs of ours, each with the time of its last request.
         self._watched: dict[str, float] = {}
-        # Reads that failed in a row ("request overload", firmware that cannot report): each delays the next one more.
+        # How many reads of a printer failed in a row ("request overload", firmware that cannot report). Each failure
+        # doubles the time to the next read.
         self._refusals: Counter[str] = Counter()
         self._timer: asyncio.TimerHandle | None = None
         self.readings: dict[str, Reading] = {}
 
     def request_next(self, faulty: Collection[str]) -> None:
-        """Read the next printer in rotation when it is due, otherwise the next one that shows a fault.
+        """Read the next printer in rotation if a reading is due, otherwise the next printer that has a fault.
 
-        The end of a fault may show only in the printer's own report.
+        The end of a fault may be visible only in the printer's own report.
         """
         able = [key for key in self._in_rotation() if key not in self._watched]
         if able and time.monotonic() - self._requested_at >= CONDITION_INTERVAL:
@@ -78,7 +79,7 @@ class ConditionReader:
 
     @callback
     def request(self, key: str | None) -> None:
-        """Read one printer soon; with None, the next ones in rotation."""
+        """Read a printer soon; None stands for the next printers in rotation."""
         if self._stopped:
             return
         self._pending[key] = None
@@ -89,7 +90,7 @@ class ConditionReader:
 
     @callback
     def watch(self, keys: Collection[str]) -> None:
-        """Read only these printers often from now on, first after one interval: most jobs are over by then."""
+        """Set the printers that are read often. The first reading comes after one interval: most jobs end before that."""
         now = time.monotonic()
         self._watched = {key: self._watched.get(key, now) for key in keys}
         for key in self._refusals.keys() - self._watched.keys():
@@ -122,7 +123,7 @@ class ConditionReader:
             self._pending.pop(key, None)
 
     def forget_all(self) -> None:
-        """Drop all readings and requests, since the box is off."""
+        """Drop all readings and requests, because the box is off."""
         self.readings.clear()
         self._pending.clear()
 
@@ -136,7 +137,7 @@ class ConditionReader:
             self._task.cancel()
 
     def _in_rotation(self) -> list[str]:
-        """Printers that report a condition, longest unread first."""
+        """Return the printers that report a condition, starting with the printer that was read longest ago."""
         able = [key for key, known in self._storage.printers.items() if known.reports_condition]
         return sorted(able, key=self._turns.last)
 
@@ -144,7 +145,7 @@ class ConditionReader:
         await asyncio.sleep(READ_PAUSE)
         while self._pending:
             if None in self._pending:
-                # Expand the rotation first, so that a printer that is also requested by its key is read once.
+                # Expand the rotation first, so that a printer that is also requested by its key is read only once.
                 del self._pending[None]
                 self._pending |= dict.fromkeys(self._in_rotation()[:MAX_AT_ONCE])
                 continue
@@ -161,7 +162,7 @@ class ConditionReader:
                 await self._async_read(known)
 
     async def _async_until_free(self) -> None:
-        """Wait while the box may be busy with a request whose answer was lost, even before a reload.
+        """Wait while the box may still be busy with a request whose answer was lost, perhaps before a reload.
 
         A box handles one request at a time.
         """
@@ -170,7 +171,7 @@ class ConditionReader:
             await asyncio.sleep(min(wait, STATUS_SECONDS))
 
     async def _async_read(self, known: StoredPrinter) -> None:
-        # The answer takes seconds, so rows that arrive in the meantime are newer than it.
+        # The answer takes seconds, so rows that arrive in the meantime are newer than the reading.
         started = time.monotonic()
         busy = self._hass.data.setdefault(BUSY_UNTIL, {})
         busy[self._entry.entry_id] = started + STATUS_SECONDS

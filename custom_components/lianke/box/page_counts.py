@@ -1,4 +1,4 @@
-"""Printed pages by month, printer, user and source."""
+"""Counts of printed pages by month, printer, user and source."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -9,45 +9,46 @@ from homeassistant.core import callback
 
 from ..api.coerce import to_list, to_mapping
 
-# Months whose pages are stored; the oldest go first.
+# Maximum months whose pages are stored; the oldest months are dropped first.
 MAX_MONTHS = 36
-# Combinations of printer, user and source in a month. Beyond that, pages are counted by source alone.
+# Maximum combinations of printer, user and source in a month. Beyond that, pages are counted by source alone.
 MAX_ROWS = 200
-# Combinations of user and source in the statistics. Beyond that, pages are counted by source alone.
+# Maximum combinations of user and source in the statistics. Beyond that, pages are counted by source alone.
 MAX_TOTALS = 200
 
 
 class PageRow(NamedTuple):
     month: str
     printer_key: str
-    # Empty where the user is not known.
+    # Empty if the user is unknown.
     user_id: str
     source: str
     pages: int
 
 
-# Called with the user, the source and the pages whenever some are counted.
+# Called with the user, the source and the number of pages whenever pages are counted.
 type PageListener = Callable[[str, str, int], None]
 
 
 def month_of(moment: datetime) -> str:
-    """Write the month of a local time as in 2026-11."""
+    """Return the month of a local time in the form 2026-11."""
     return f"{moment:%Y-%m}"
 
 
 class PageCounts:
-    """Counts pages. They are stored with the box, so that they outlive printers and jobs."""
+    """Counts printed pages. The counts are stored with the box, so that they outlive printers and jobs."""
 
     def __init__(self) -> None:
         self._months: dict[str, Counter[tuple[str, str, str]]] = {}
-        # Pages that statistics show so far. What 0.2.0 counted may include pages that they do not show.
+        # Pages that the long-term statistics show so far, by user and source.
         self.shown: Counter[tuple[str, str]] = Counter()
+        # False if `shown` was stored by version 0.2.0 and may include pages that the statistics do not show.
         self.is_shown_for_sure = True
-        # The entry that began the statistics: they continue under its id when the box is added again.
+        # Id of the config entry that began the statistics. They continue under this id when the box is added again.
         self.owner = ""
-        # None when nobody listens.
+        # None if nobody listens.
         self.on_pages: PageListener | None = None
-        # Printers' names by key, also of those that are gone.
+        # Names of the printers by key, including printers that no longer exist.
         self.names: dict[str, str] = {}
 
     @callback
@@ -69,7 +70,7 @@ class PageCounts:
             self.on_pages(who, source, pages)
 
     def show(self, user_id: str, source: str, pages: int) -> tuple[str, str, int]:
-        """Count pages that statistics now show; return user (empty beyond MAX_TOTALS), source and their new total."""
+        """Count pages that the statistics now show. Returns user (empty beyond MAX_TOTALS), source and new total."""
         total = (user_id, source)
         if total not in self.shown and len(self.shown) >= MAX_TOTALS:
             total = ("", source)
@@ -81,7 +82,7 @@ class PageCounts:
         return sum(pages for (_, who, _), pages in rows.items() if who == user_id)
 
     def rows(self, first: str = "", last: str = "9999-99") -> list[PageRow]:
-        """Pages of these months, both included, oldest first."""
+        """Return the rows of the months from `first` to `last`, both included, oldest month first."""
         return [
             PageRow(month, *row, pages)
             for month, rows in sorted(self._months.items())
@@ -98,7 +99,7 @@ class PageCounts:
         }
 
     def load(self, stored: object) -> None:
-        """Read what `as_stored` returned; skip what cannot be read."""
+        """Read what `as_stored` returned, and skip anything that cannot be read."""
         found = to_mapping(stored)
         for month, key, who, source, pages in _rows(found.get("rows"), 4):
             self._months.setdefault(month, Counter())[key, who, source] += pages
@@ -111,7 +112,7 @@ class PageCounts:
 
 
 def _rows(stored: object, texts: int) -> list[Any]:
-    """Keep the stored rows that consist of this many strings and a number."""
+    """Return the stored rows that consist of `texts` strings and a number."""
     return [
         row
         for row in to_list(stored)

@@ -1,4 +1,4 @@
-"""When a box is polled, what one poll asks for, and whether push messages can be trusted."""
+"""Polling of a box: the interval, the requests of one poll, and whether push messages can be trusted."""
 
 import asyncio
 from collections import deque
@@ -17,13 +17,14 @@ from ..api.models import Box, Printer, PrinterKind
 from ..const import POLL_INTERVAL
 from .storage import BoxStorage
 
-# Seconds.
+# Minimum seconds between two polls of a box that is offline.
 OFFLINE_INTERVAL = 300
+# Minimum seconds between two polls of a box whose pushes announce what matters.
 RELAXED_INTERVAL = 300
 
 
 def poll_interval(options: Mapping[str, Any], *, online: bool, relaxed: bool) -> float:
-    """Seconds between two polls; `relaxed` when pushes announce what matters."""
+    """Return the seconds between two polls. `relaxed` means that pushes announce what matters."""
     interval = min(max(POLL_INTERVAL.of(options), POLL_INTERVAL.least), POLL_INTERVAL.most)
     if not online:
         return max(interval, OFFLINE_INTERVAL)
@@ -33,9 +34,9 @@ def poll_interval(options: Mapping[str, Any], *, online: bool, relaxed: bool) ->
 async def async_poll(
     client: LiankeClient, kind: PrinterKind, *, was_online: bool
 ) -> tuple[Box, tuple[Printer, ...] | None]:
-    """Return the box and its printers' rows, which are None when it is offline. Raises LiankeError.
+    """Return the box and the rows of its printers, which are None if the box is offline. Raises LiankeError.
 
-    A box that was online is asked for both at once, which shows a change one round trip sooner.
+    If the box was online, both are requested at the same time, which shows a change one round trip sooner.
     """
     asked = create_eager_task(client.box())
     rows: tuple[Printer, ...] | None = None
@@ -59,23 +60,25 @@ async def async_poll(
     return (box if rows is not None else replace(box, online=False)), rows
 
 
-# Seconds. No rate is published (lianke-api, "Ground rules"), so refreshes come no closer than is useful.
+# Minimum seconds between two refreshes. The service publishes no rate (lianke-api, "Ground rules"), so refreshes are no
+# more frequent than is useful.
 REFRESH_SPACING = 5
-# Seconds. A push that arrives this soon after polling found a change was merely late.
+# Seconds after polling found a change within which a push counts as merely late.
 LATE_PUSH = 60
-# Seconds until listeners are notified: the change itself goes first, and a burst of pushes is reported once.
+# Seconds from a push until listeners are notified: the refresh begins first, and a burst of pushes is reported once.
 NOTIFY_PAUSE = 0.5
-# Pushes are not trusted once this many of them in USELESS_TIME (seconds) caused a poll that found nothing new.
+# Number of pushes within USELESS_TIME that must find nothing new when the box is polled to end the trust in pushes.
 MAX_USELESS = 3
+# Seconds within which such pushes are counted.
 USELESS_TIME = 3600
 
 
 class PushTracker:
     """Decides whether push messages about one box are trusted.
 
-    They are once one announces a change before polling finds it. They no longer are when polling finds a change first,
-    or when several announce nothing: anybody who knows the address can send pushes, and changes that happen to
-    coincide would make them look useful.
+    The trust begins when a push announces a change before polling finds it. It ends when polling finds a change first,
+    or when several pushes announce nothing: anybody who knows the address can send pushes, and changes that happen to
+    coincide with them would make them look useful.
     """
 
     def __init__(self, hass: HomeAssistant, storage: BoxStorage, account: Account) -> None:
@@ -85,18 +88,18 @@ class PushTracker:
         self._pending = False
         # When polling last found a change that no push had announced.
         self._unannounced_at = float("-inf")
-        # When polls caused by pushes found nothing new.
+        # The times of the last polls that were caused by a push and found nothing new.
         self._useless: deque[float] = deque(maxlen=MAX_USELESS)
         self._listeners: list[CALLBACK_TYPE] = []
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def proven(self) -> bool:
-        """Whether pushes to the account's current address are worth waiting for."""
+        """Whether pushes to the account's current address are trusted."""
         return self._storage.pushes_proven_for(self._account.fingerprint)
 
     def listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Call `listener` soon after push messages, once for several; return a function that unsubscribes."""
+        """Call `listener` soon after a push, but only once for a burst of pushes. Returns a function to unsubscribe."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -126,11 +129,11 @@ class PushTracker:
         return pending
 
     def restore(self, *, pending: bool) -> None:
-        """Undo a `consume` whose poll failed."""
+        """Undo a `consume` after the poll failed."""
         self._pending = self._pending or pending
 
     def rate_usefulness(self, *, announced: bool) -> None:
-        """Rate pushes by whether one announced a change that polling found."""
+        """Begin or end the trust after polling found a change; `announced` tells whether a push had announced it."""
         if announced and self._is_noise():
             return
         if announced:
@@ -140,7 +143,7 @@ class PushTracker:
         self._storage.save_push_address(None)
 
     def record_useless(self) -> None:
-        """Record that a poll after a push found nothing new; too many of these end the trust."""
+        """Record that a poll after a push found nothing new; too many such polls end the trust."""
         self._useless.append(time.monotonic())
         if self._is_noise():
             self._storage.save_push_address(None)

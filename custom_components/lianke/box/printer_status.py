@@ -1,4 +1,4 @@
-"""A printer now, and its status, taken from its row and its own report, which differ in age."""
+"""The current state of a printer. Its status is derived from its row and its own report, which differ in age."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from ..api.models import Box, DriverState, Printer, PrinterCondition
 
 
 class PrinterStatus(StrEnum):
-    """In order of precedence."""
+    """The status of a printer, in order of precedence."""
 
     BOX_OFFLINE = "box_offline"
     DISCONNECTED = "disconnected"
@@ -27,22 +27,22 @@ class PrinterStatus(StrEnum):
     IDLE = "idle"
 
 
-# States in which a printer takes jobs.
+# States in which a printer accepts jobs.
 READY = frozenset({PrinterStatus.PRINTING, PrinterStatus.IDLE})
-# States in which it takes none, in order of precedence: the reasons why a job is held.
+# States in which a printer accepts no jobs, in order of precedence. They are the reasons for holding a job.
 HOLDING = tuple(status for status in PrinterStatus if status not in READY)
-# A printer that is off, or behind a box that is off, is not a problem.
+# States that are a problem. It is not a problem if a printer or its box is off.
 PROBLEMS = frozenset(PrinterStatus) - {
     PrinterStatus.BOX_OFFLINE,
     PrinterStatus.DISCONNECTED,
     *READY,
 }
 
-# Problems that somebody ends at the printer itself.
+# Problems that somebody must solve at the printer itself.
 FAULTS = PROBLEMS - {PrinterStatus.AWAITING_DRIVER, PrinterStatus.UNSUPPORTED}
 
-# `printer_state` is an open set (lianke-api, "A printer row"). The service has sent idle, printing, stopped
-# and outOfPaper; the others are the names that `printer_status` uses.
+# The values of `printer_state` are not limited to a fixed set (lianke-api, "A printer row"). The service has sent idle,
+# printing, stopped and outOfPaper; the other names are those that `printer_status` uses.
 _RAW_STATES = {
     "idle": PrinterStatus.IDLE,
     "ready": PrinterStatus.IDLE,
@@ -59,7 +59,7 @@ _RAW_STATES = {
     "outofink": PrinterStatus.OUT_OF_INK,
     "offline": PrinterStatus.DISCONNECTED,
 }
-# Faults that a printer reports, gravest first; the report's fields have the same names.
+# Faults that a printer reports, the most serious first. The fields of the report have the same names.
 _REPORTED = (
     PrinterStatus.COVER_OPEN,
     PrinterStatus.PAPER_JAM,
@@ -73,27 +73,27 @@ _SEPARATORS = re.compile(r"[\s_-]+")
 
 class Reading(NamedTuple):
     condition: PrinterCondition
-    # When it was asked for, in seconds of the monotonic clock.
+    # When the condition was requested, in seconds of the monotonic clock.
     at: float
 
 
 def row_status(raw_state: str | None) -> PrinterStatus | None:
-    """None when the row names no state, or an unknown one."""
+    """Return the status for a row's state; None if the state is missing or unknown."""
     return _RAW_STATES.get(_SEPARATORS.sub("", (raw_state or "").lower()))
 
 
 def faults_of(condition: PrinterCondition) -> list[PrinterStatus]:
-    """Gravest first."""
+    """Return the faults in a printer's report, the most serious first."""
     return [fault for fault in _REPORTED if getattr(condition, fault)]
 
 
 def settled_condition(
     condition: PrinterCondition | None, status: PrinterStatus | None
 ) -> PrinterCondition | None:
-    """Correct a printer's report by its status, so that no two entities disagree.
+    """Return a printer's report, corrected by the printer's status, so that no two entities disagree.
 
-    A printer that is idle or printing no longer has the faults that it reported earlier; one whose
-    status is a fault has that fault.
+    A printer that is idle or printing no longer has the faults that it reported earlier. A printer whose status is a
+    fault has that fault.
     """
     if status in _REPORTED:
         return _with(condition or PrinterCondition(), {status: True})
@@ -111,23 +111,24 @@ NEVER = float("-inf")
 
 @dataclass(kw_only=True, slots=True)
 class StatusTimes:
-    """What a printer's status depends on; times in seconds of the monotonic clock."""
+    """The times on which a printer's status depends, in seconds of the monotonic clock."""
 
+    # The state in the printer's last row.
     raw_state: str | None = None
-    # When this state was new. A row that only repeats it is older than what the printer has reported since.
+    # When `raw_state` was new. A row that only repeats this state is older than any report since then.
     row_since: float = NEVER
     # When the last row arrived.
     row_at: float = NEVER
-    # When our last job there ended. Only a later report shows that the printer still prints.
+    # When our last job on the printer ended. Only a report from after that shows that the printer is still printing.
     ended_at: float = NEVER
-    # When a page of ours was last known to be on paper. Faults from before, in row or report, are over.
+    # When a page of ours was last known to be printed. Faults in rows or reports from before that are over.
     printed_at: float = NEVER
 
 
 def status_of(
     printer: Printer, times: StatusTimes, *, present: bool, reading: Reading | None
 ) -> PrinterStatus | None:
-    """None when it is not known. The box is online."""
+    """Return the status of a printer whose box is online; None if the status is unknown."""
     if not present:
         return PrinterStatus.DISCONNECTED
     if printer.driver is DriverState.AWAITING:
@@ -138,7 +139,7 @@ def status_of(
     if row in _REPORTED and times.row_at < times.printed_at:
         row = PrinterStatus.IDLE
     if not printer.is_printer and row in (None, PrinterStatus.IDLE):
-        # Probably busy; after BUSY_TIME it counts as disconnected.
+        # The printer is probably busy; after BUSY_TIME it counts as disconnected.
         return PrinterStatus.PRINTING
     if reading is None or reading.at < times.row_since:
         return row
@@ -146,13 +147,13 @@ def status_of(
         return row if reading.at < times.printed_at else faults[0]
     prints = bool(reading.condition.printing) and reading.at >= times.ended_at
     if row is PrinterStatus.IDLE and prints and reading.at >= times.row_at:
-        # While it has a job of ours, the printer itself is asked more often than the list.
+        # While a printer has a job of ours, its own report is read more often than the list, and is newer here.
         return PrinterStatus.PRINTING
     if row in (PrinterStatus.STOPPED, PrinterStatus.PRINTING, PrinterStatus.IDLE):
         # A printer does not report that it is stopped; for the other states the row is usually newer.
         return row
     if row in _REPORTED and getattr(reading.condition, row) is None:
-        # The printer's report leaves open what the row shows.
+        # The printer's report does not say whether the fault in the row exists.
         return row
     if prints:
         return PrinterStatus.PRINTING
@@ -162,28 +163,28 @@ def status_of(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrinterSnapshot:
-    """A printer now."""
+    """The current state of a printer."""
 
     key: str
     name: str
-    # Its last row; the stored one while it is off.
+    # The printer's last row; while the printer is off, the stored row.
     printer: Printer
     present: bool
-    # What the printer itself reported, if it can and has, corrected by its status.
+    # The printer's own report, corrected by its status; None if there is no report.
     condition: PrinterCondition | None
-    # None while it is not known.
+    # None while the status is unknown.
     status: PrinterStatus | None
 
 
 class BoxData(NamedTuple):
-    """A box and its printers."""
+    """The current state of a box and its printers."""
 
     box: Box | None
-    # None while it is not known.
+    # None while it is unknown whether the box is online.
     online: bool | None
     printers: Mapping[str, PrinterSnapshot]
 
     @property
     def faulty(self) -> frozenset[str]:
-        """Printers that somebody may be repairing. No known push announces that they are done."""
+        """Keys of the printers that somebody may be repairing. No known push announces the end of a repair."""
         return frozenset(key for key, view in self.printers.items() if view.status in FAULTS)

@@ -14,10 +14,12 @@ from ..api.unknown import Unknown, UnknownKind
 
 _LOGGER = logging.getLogger(__name__)
 
-# Unknown parts kept of each kind: anyone with the address can send messages, which must not crowd out the rest.
+# Maximum unknown parts that are kept of each kind. Anyone who knows the address can send messages, and these must not
+# crowd out the other kinds.
 MAX_OF_A_KIND = 20
-# Characters of a shape, and of a name with its place.
+# Maximum characters of a shape; a part with a longer shape is not kept.
 MAX_SHAPE = 4000
+# Maximum characters of a name and its place together; a part with more is not kept.
 MAX_NAME = 200
 _SCANNING = "/scanning/"
 
@@ -26,12 +28,12 @@ type _Key = tuple[str, str, str, str]
 
 
 class UnknownLog:
-    """Remembers each unknown part once, and logs it once."""
+    """Remembers each unknown part and logs it once."""
 
     def __init__(self, save: Callable[[], None]) -> None:
         """`save` is called when there is something new to store."""
         self._save = save
-        # In their stored form, oldest first.
+        # The unknown parts in their stored form, oldest first.
         self._seen: dict[_Key, dict[str, Any]] = {}
         self._warned = False
 
@@ -40,7 +42,7 @@ class UnknownLog:
 
     @callback
     def observe(self, unknown: Unknown) -> None:
-        """Remember and log an unknown part, unless it is known, too large, or its kind is full."""
+        """Remember and log an unknown part, unless it was seen before, is too large, or its kind is full."""
         key = _key(unknown)
         if key in self._seen or len(unknown.where) + len(unknown.name) > MAX_NAME:
             return
@@ -48,13 +50,13 @@ class UnknownLog:
             return
         self._remember(unknown, dt_util.utcnow())
         if unknown.kind is UnknownKind.MESSAGE:
-            # Anyone who knows the address can send these, and must not reach the log.
+            # Anyone who knows the address can send messages, and must not be able to fill the log.
             level = logging.DEBUG
         elif _SCANNING in unknown.where:
-            # Nobody knows yet what answers about scanners look like, so this is no news to a user who enables scanning.
+            # Answers about scanners are not documented, so unknown parts do not surprise a user who enables scanning.
             level = logging.INFO
         else:
-            # One warning tells the user; more would only fill the log.
+            # One warning is enough for the user; more would only fill the log.
             level = logging.INFO if self._warned else logging.WARNING
             self._warned = True
         _LOGGER.log(
@@ -68,7 +70,7 @@ class UnknownLog:
         self._save()
 
     def load(self, stored: object) -> None:
-        """Read what `as_stored` returned; skip what cannot be read."""
+        """Read what `as_stored` returned, and skip anything that cannot be read."""
         for item in stored[: MAX_OF_A_KIND * len(UnknownKind)] if isinstance(stored, list) else ():
             fields = to_mapping(item)
             first_seen = dt_util.parse_datetime(to_text(fields.get("first_seen")))
@@ -80,7 +82,7 @@ class UnknownLog:
                 kind=UnknownKind(str(fields["kind"])), where=where, name=name, shape=shape
             )
             self._remember(unknown, first_seen)
-        # What was stored is already logged.
+        # The stored parts have already been logged.
         self._warned = any(
             seen["kind"] != UnknownKind.MESSAGE and _SCANNING not in seen["where"]
             for seen in self._seen.values()
@@ -96,12 +98,12 @@ class UnknownLog:
         }
 
     def as_stored(self) -> list[dict[str, Any]]:
-        """Plain JSON data, oldest first."""
+        """Return the unknown parts as plain JSON data, oldest first."""
         return list(self._seen.values())
 
 
 def _key(unknown: Unknown) -> _Key:
-    """Tell unknown parts apart: messages and answers only by their shape."""
+    """Return a key that tells unknown parts apart. Only the keys of messages and answers contain the shape."""
     by_shape = unknown.kind in (UnknownKind.MESSAGE, UnknownKind.ANSWER)
     shape = json.dumps(unknown.shape, sort_keys=True) if by_shape else ""
     return unknown.kind.value, unknown.where, unknown.name, shape
