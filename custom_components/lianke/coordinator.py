@@ -58,12 +58,15 @@ from .const import CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND, DOMAIN, POLL_INTERVA
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds from a failed poll to the second try, between further ones (doubled each time), and after a refused key.
+# Seconds from a first failed poll to the second attempt.
 SECOND_TRY = 15
+# Seconds between further attempts; doubled each time.
 POLL_BACKOFF_START = 60
+# Maximum seconds between further attempts.
 POLL_BACKOFF_LIMIT = 900
+# Seconds until the next attempt after the service refused the key.
 KEY_RETRY = 3600
-# Each interval grows by a random share, at most this one, so that boxes do not poll in step.
+# Maximum share by which each interval grows at random, so that boxes do not poll in step.
 JITTER = 0.1
 _POLL_OPTIONS = (CONF_PRINTER_KIND, POLL_INTERVAL.key)
 
@@ -72,25 +75,27 @@ def printer_identifier(entry: ConfigEntry, key: str) -> tuple[str, str]:
     return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}_{key}"
 
 
-# How long a printer's stored capabilities count as current.
+# How long a printer's stored capabilities and papers count as current.
 CACHE_TIME: Final = timedelta(days=7)
-# Seconds until the next try after a failure.
+# Seconds until the next attempt after a request for capabilities or papers failed.
 CACHE_PAUSE = 300
-# Seconds. The box itself must report, so it is asked as seldom as a printer for its condition. What changes from
-# minute to minute (jobs, a box that is off) the service knows without a report.
+# Minimum seconds between two requests for a report of a box with old firmware. The box itself must send the report, so
+# the interval is as long as that for a printer's condition. Whatever changes from minute to minute (jobs, a box that is
+# off) is known to the service without a report.
 REPORT_INTERVAL = 300
+# Seconds until the next request for a report after the service refused one.
 REFUSED_PAUSE = 86400
 
-# Returns the client of the user who asks, or raises TooManyRequestsError.
+# Returns the client for the requests of a user, or raises TooManyRequestsError.
 type ClientFactory = Callable[[], LiankeClient]
 type _Detail = Literal["capabilities", "papers"]
 _DETAILS: Final[tuple[_Detail, ...]] = ("capabilities", "papers")
 
 
 class CapabilityCache:
-    """Capabilities and papers of one box's printers; stored, and asked for again after seven days.
+    """Capabilities and papers of one box's printers. They are stored, and requested again after seven days.
 
-    When the service does not answer, the stored ones are used for longer.
+    If the service does not answer, the stored data is used for longer.
     """
 
     def __init__(self, client: LiankeClient, storage: BoxStorage) -> None:
@@ -102,10 +107,10 @@ class CapabilityCache:
     async def get(
         self, key: str, get_client: ClientFactory | None = None
     ) -> tuple[Capabilities | None, tuple[Paper, ...]]:
-        """Return a printer's capabilities and its driver's papers, None and () where these are not known.
+        """Return a printer's capabilities and its driver's papers; None and () if these are unknown.
 
-        For a user's look-up, `get_client` supplies that user's own client; it raises TooManyRequestsError beyond the
-        user's limit, and so does this when nothing is stored.
+        For a lookup by a user, `get_client` returns the user's own client, or raises TooManyRequestsError if the user
+        has reached a limit. That error is raised only if nothing is stored.
         """
         for detail in _DETAILS:
             async with self._locks[detail, key]:
@@ -116,7 +121,7 @@ class CapabilityCache:
         return (known.capabilities, known.papers) if known else (None, ())
 
     def _is_wanted(self, detail: _Detail, known: StoredPrinter) -> bool:
-        """Whether the stored answer is too old and the service can have a newer one."""
+        """Tell whether the stored answer is missing or too old, and the service may have a newer answer."""
         stored_at = known.capabilities_at if detail == "capabilities" else known.papers_at
         if stored_at is not None and dt_util.utcnow() - stored_at < CACHE_TIME:
             return False
@@ -149,7 +154,7 @@ class CapabilityCache:
 
 
 class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
-    """Polls one box with two requests each time, less often when less can change.
+    """Polls one box, with two requests per poll. The interval is longer when less can change.
 
     Listeners are called only when something has changed.
     """
@@ -180,15 +185,16 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self.client = client
         self.storage = storage
         self.account = account
-        self._random = Random(entry.entry_id)  # noqa: S311  # spreads load, hides nothing
+        self._random = Random(entry.entry_id)  # noqa: S311  # spreads the load; not used for security
         self._online: bool | None = None
         self._failures = 0
         self._jobs_open = False
-        # Printers with jobs of ours, and whether one of them, which does not report, is watched in the list.
+        # Printers with jobs of ours in the cloud.
         self._with_jobs: Collection[str] = ()
+        # Whether one of these printers reports no condition, so that the list of printers is polled more often.
         self._watches_list = False
         self.pushes = PushTracker(hass, storage, account)
-        # Printers whose condition is read after the next poll; None for the next in rotation.
+        # Printers whose condition is read after the next poll; None stands for the next printers in rotation.
         self._pending_status_reads: dict[str | None, None] = {}
         self._times: defaultdict[str, StatusTimes] = defaultdict(StatusTimes)
         # When the last poll began (monotonic clock).
@@ -235,7 +241,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         return bool(box and box.expired) or isinstance(self.last_error, ServiceExpiredError)
 
     def hold_reason(self, key: str) -> PrinterStatus | None:
-        """Why a printer cannot take a job now; None when nothing is known to prevent it."""
+        """Return why a printer cannot accept a job now; None if no reason is known."""
         if self.data.online is not True:
             return PrinterStatus.BOX_OFFLINE
         if (view := self.data.printers.get(key)) is None:
@@ -247,7 +253,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def _on_entry(self, _change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        """Apply changed options at once: to polls, and to what listeners hold back."""
+        """Apply changed options at once: let the listeners check again what they hold back, and poll if needed."""
         if entry is not self.config_entry or entry.options == self._options:
             return
         before, self._options = self._options, entry.options
@@ -258,24 +264,24 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_refresh_soon(self, reason: str, printer_key: str | None = None) -> None:
-        """Refresh at most once in REFRESH_SPACING seconds; read this printer's condition (None: next in rotation)."""
+        """Refresh soon, but at most once in REFRESH_SPACING seconds. Then read a printer's condition (None: any)."""
         if printer_key not in self._pending_status_reads:
-            # Log once per refresh, since pushes may arrive by the thousand.
+            # Log only once per refresh, because pushes may arrive by the thousand.
             self.logger.debug("Refreshing: %s", reason)
             self._pending_status_reads[printer_key] = None
         self._refresher.async_schedule_call()
 
     @callback
     def async_on_push(self) -> None:
-        """Take a push message as a hint that something has changed."""
+        """Treat a push message as a hint that something has changed."""
         self.pushes.record()
         self.async_refresh_soon("a push message arrived")
 
     @callback
     def async_on_jobs_ended(self, printer_key: str) -> None:
-        """Note that our jobs on a printer have ended; refresh later if it still counts as printing.
+        """Record that our jobs on a printer have ended; refresh later if the printer still counts as printing.
 
-        Not at once, since a job may end a little before its last sheet is out.
+        The refresh does not follow at once, because a job may end a little before its last sheet comes out.
         """
         self._times[printer_key].ended_at = time.monotonic()
         self._finishing.add(printer_key)
@@ -286,7 +292,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_on_page_printed(self, printer_key: str) -> None:
-        """Note that a page of ours was printed, which ends the printer's earlier faults."""
+        """Record that a page of ours was printed, so that the printer's earlier faults are over."""
         self._times[printer_key].printed_at = time.monotonic()
         view = self.data.printers.get(printer_key)
         if view is not None and view.status in PROBLEMS:
@@ -295,9 +301,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_set_jobs_open(self, jobs_open: bool, in_cloud: Collection[str] = ()) -> None:
-        """Set whether a job is open or held: then polling keeps its normal interval.
+        """Set whether a job is open or held. While one is, polling keeps its normal interval.
 
-        `in_cloud` are the printers whose jobs are in the cloud now: they are watched in the meantime.
+        `in_cloud` are the printers that have jobs in the cloud now, and are therefore watched.
         """
         opens = jobs_open and not self._jobs_open
         self._jobs_open, self._with_jobs = jobs_open, in_cloud
@@ -310,7 +316,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             self._poll_usually()
 
     def _watch(self) -> None:
-        """Watch the printers with jobs of ours: by their own reports, or else by polling the list more often."""
+        """Watch the printers that have jobs of ours, by their own reports or by polling the list more often."""
         known = self.storage.printers
         here = [known[key] for key in self._with_jobs if self._online and key in known]
         reporting = [one.key for one in here if one.reports_condition]
@@ -320,7 +326,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._conditions.watch(reporting)
 
     def _poll_usually(self) -> None:
-        """Return to the normal interval, which trusted pushes have made longer."""
+        """Return to the normal interval from the longer interval that trusted pushes allow."""
         if self.data.online and self._listeners:
             self._set_interval(self.data)
             self._schedule_refresh()
@@ -342,7 +348,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @override
     async def _async_update_data(self) -> BoxData:
-        """Poll in a task that ends with the entry, no matter who asked for the poll."""
+        """Poll in a task that ends with the config entry, no matter who requested the poll."""
         return await self.config_entry.async_create_background_task(
             self.hass, self._async_poll(), f"poll {self.name}"
         )
@@ -351,7 +357,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if self.storage.box is not None:
             # A user waits for a box that is being added; all other boxes can wait for their turn.
             await self.account.async_throttle(1 if self._online is False else REQUESTS_A_POLL)
-        # This poll answers the refreshes that were asked for meanwhile.
+        # This poll also serves the refreshes that were requested in the meantime.
         self._refresher.async_cancel()
         self._poll_began = time.monotonic()
         announced = self.pushes.consume()
@@ -384,7 +390,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._set_interval(data)
         if self._online:
             if not box.reports_by_itself and time.monotonic() >= self._no_report_before:
-                # The service keeps showing the last report until it asks for a new one, which the next poll finds.
+                # The service shows the last report until a new report is requested. The next poll finds the new report.
                 self._no_report_before = time.monotonic() + REPORT_INTERVAL
                 self.config_entry.async_create_background_task(
                     self.hass, self._async_ask_to_report(), f"ask {self.name} to report"
@@ -405,7 +411,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
                 self._no_report_before = time.monotonic() + REFUSED_PAUSE
 
     def _failed(self, err: LiankeError) -> BoxData:
-        """Ignore the first failure, and back off after more."""
+        """Return the old data after a first passing failure. Otherwise, set a longer interval and raise the error."""
         known = self.last_error
         self._failures += 1
         self.last_error = err
@@ -421,7 +427,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             "translation_placeholders": err.placeholders,
         }
         if isinstance(err, AuthenticationError):
-            # The service may accept the key again without any action by the user, and Home Assistant would not try.
+            # The service may accept the key again without any action by the user, but Home Assistant would not retry.
             self.account.key_watch.await_key(
                 self.config_entry.entry_id, self._on_key_works_elsewhere
             )
@@ -440,7 +446,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         if self.config_entry.state is ConfigEntryState.LOADED:
             self.async_refresh_soon("another box shows that the key works")
         elif self.config_entry.state is ConfigEntryState.SETUP_ERROR:
-            # The key was refused during setup, after which Home Assistant does not try again by itself.
+            # The key was refused during setup, and Home Assistant does not retry such a setup on its own.
             self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
 
     @callback
@@ -461,15 +467,15 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._conditions.forget(self._conditions.readings.keys() - found.keys())
 
     def _pushed_state(self) -> tuple[bool | None, frozenset[str]]:
-        """Return what pushes announce: whether the box is online, and which printers are plugged in."""
+        """Return the state that pushes announce: whether the box is online, and which printers are plugged in."""
         present = (key for key, known in self.storage.printers.items() if known.present)
         return self._online, frozenset(present)
 
     def _set_interval(self, data: BoxData) -> None:
-        """Set the polling interval by what is known about the printers.
+        """Set the polling interval according to the state of the box and its printers.
 
-        It is short when a refresh was asked for since the last poll began (the debouncer forgets it when that poll is
-        slow), or when a job has ended since then and its printer still counts as printing.
+        The interval is short if a refresh was requested after the last poll began (the debouncer forgets the request if
+        that poll is slow), or if a job has ended since then and its printer still counts as printing.
         """
         self._finishing = {
             key
@@ -478,7 +484,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         }
         ended = (self._poll_began <= self._times[key].ended_at for key in self._finishing)
         if self._pending_status_reads or any(ended):
-            # Home Assistant polls up to a second early.
+            # A second more than REFRESH_SPACING, because Home Assistant polls up to a second early.
             self.update_interval = timedelta(seconds=REFRESH_SPACING + 1)
             return
         relaxed = self.pushes.proven and not (self._jobs_open or self._finishing or data.faulty)

@@ -1,7 +1,7 @@
-"""Webhook for job callbacks and push messages of the cloud.
+"""Webhook for job callbacks and push messages of the service.
 
-Anyone who learns the address can send anything. A callback moves a job only with the job's own token or its task, and
-only forward; a push only triggers a refresh. All senders get the same answers.
+Anyone who learns the address can send anything. So a callback changes a job only if it contains the job's own token or
+its task, and it never sets the job back. A push only triggers a refresh. All senders get the same answers.
 """
 
 import asyncio
@@ -38,16 +38,16 @@ from .runtime import (
 _LOGGER = logging.getLogger(__name__)
 
 METHODS: Final = ("GET", "POST", "PUT")
-# Bytes of a message; a longer one is ignored.
+# Maximum bytes of a message; a longer message is ignored.
 MAX_BODY: Final = 64 * 1024
-# Seconds for a whole body.
+# Seconds within which the whole body of a message must arrive.
 BODY_TIME: Final = 10
-# Fields of a form; one with more is ignored.
+# Maximum fields of a form; a form with more fields is ignored.
 MAX_FORM_FIELDS: Final = 100
-# Characters of a job's token at most.
+# Maximum characters of a job's token.
 MAX_TOKEN: Final = 64
 _CONTENT_TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "text/plain")
-# Headers that may hold a signature: the service has a secret for callbacks, but documents nowhere how it is used.
+# Headers that may contain a signature: the service has a secret for callbacks, but no document says how it is used.
 _SIGNATURE_HEADERS: Final = re.compile(r"(?i)sign|nonce|timestamp|digest|hmac|lianke")
 
 MANAGERS: HassKey[dict[str, CallbackUrlManager]] = HassKey(f"{DOMAIN}_callback_url_managers")
@@ -80,9 +80,9 @@ def async_open(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
 
 async def async_release(hass: HomeAssistant, webhook_id: str) -> None:
-    """Unregister an account's webhook once no entry uses it, and delete its cloudhook with the last.
+    """Unregister an account's webhook if no entry uses it. Delete its cloudhook if not even a disabled entry is left.
 
-    While an entry reloads, the webhook stays and asks the cloud to repeat its messages.
+    While an entry reloads, the webhook stays registered and asks the service to repeat messages for the entry.
     """
     if async_account_entries(hass, webhook_id):
         return
@@ -96,7 +96,7 @@ async def async_release(hass: HomeAssistant, webhook_id: str) -> None:
 
 
 async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Request) -> web.Response:
-    """Handle one message; while its box reloads, ask the cloud to repeat it."""
+    """Handle one message. While the box that it is about reloads, ask the service to repeat the message."""
     body = await _async_read(request)
     message = _parse(body)
     token = request.query.get("job", "")[:MAX_TOKEN] or None
@@ -107,7 +107,7 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
         for device_id in named
         if (box := hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, device_id))
         and box.disabled_by is None
-        # Messages about another account's box are not believed here.
+        # Messages about a box of another account are not accepted at this address.
         and box.data.get(CONF_WEBHOOK_ID) == webhook_id
     ]
     status = HTTPStatus.OK
@@ -119,7 +119,7 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
         elif claim is None:
             _remember_shape(hass, member, "of no box of ours", request, body)
             if message:
-                # Push messages are not documented: the user who sets push up should learn that one arrived.
+                # Push messages are not documented: a user who sets up push should learn that a message has arrived.
                 member.runtime_data.account.unclear_messages += 1
     for box in boxes:
         if box.state is not ConfigEntryState.LOADED:
@@ -132,7 +132,7 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
                     for part in unknown_parts(CALLBACK, message):
                         data.storage.unknown.observe(part)
             except LedgerRefusedError:
-                # A power cut would lose what is not on disk, so let the cloud repeat it.
+                # The change is not on disk, so a power cut would lose it: let the service repeat the callback.
                 status = HTTPStatus.SERVICE_UNAVAILABLE
         else:
             _remember_shape(hass, box, "a push", request, body)
@@ -144,9 +144,9 @@ async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Reques
 def _remember_shape(
     hass: HomeAssistant, box: LiankeConfigEntry, name: str, request: web.Request, body: bytes
 ) -> None:
-    """Remember the shape of a message that is no callback: what these look like is documented nowhere.
+    """Remember the shape of a message that is not a callback, because such messages are not documented.
 
-    Headers that may sign it are included; those that say where it came from are not.
+    Headers that may contain a signature are included, but not those that show where the message came from.
     """
     log = box.runtime_data.storage.unknown
     query = {key: value for key, value in request.query.items() if key != "job"}
@@ -181,7 +181,7 @@ def _text(body: bytes) -> str | bytes:
 
 
 async def _async_read(request: web.Request) -> bytes:
-    """Return b"" for a body that is too long, too slow or broken."""
+    """Return the body of a request; b"" if the body is too long, too slow or broken."""
     # A cloudhook's request is a stand-in whose `content` is a new object at each access.
     content = request.content
     body = bytearray()

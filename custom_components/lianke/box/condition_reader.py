@@ -90,7 +90,7 @@ class ConditionReader:
 
     @callback
     def watch(self, keys: Collection[str]) -> None:
-        """Set the printers that are read often. The first reading comes after one interval: most jobs end before that."""
+        """Set the printers that are read often. The first read comes after one interval: most jobs end before that."""
         now = time.monotonic()
         self._watched = {key: self._watched.get(key, now) for key in keys}
         for key in self._refusals.keys() - self._watched.keys():

@@ -1,7 +1,8 @@
 """Stored data of a box: its printers with their keys, capabilities, papers and counters.
 
-The file is named after the box's entry and stays when the entry goes, so that nothing has to be written then. A file
-without an entry is what is kept of the box that it names, until somebody adds the box again or has it deleted.
+The file is named after the box's config entry and stays when the entry is removed, so that a removal does not depend on
+a write. A file without an entry has the data that is kept of a removed box, until somebody adds the box again or
+deletes the data.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -32,7 +33,7 @@ from .page_counts import PageCounts, month_of
 from .unknown_parts import UnknownLog
 
 STORAGE_VERSION = 1
-# Removed boxes whose data is kept; those removed longest ago are forgotten.
+# Maximum removed boxes whose data is kept; data of the boxes that were removed longest ago is deleted.
 MAX_KEPT_BOXES = 50
 
 type BoxStore = Store[dict[str, Any]]
@@ -43,9 +44,9 @@ def box_store(hass: HomeAssistant, entry_id: str) -> BoxStore:
 
 
 class KeptBox(NamedTuple):
-    """What is kept of a removed box."""
+    """The data that is kept of a removed box."""
 
-    # The entry that the box had.
+    # Id of the config entry that the box had.
     entry_id: str
     data: Mapping[str, Any]
 
@@ -55,7 +56,7 @@ class KeptBox(NamedTuple):
 
 
 async def async_find_kept(hass: HomeAssistant, device_id: str) -> list[KeptBox]:
-    """Newest first. Raises OSError, HomeAssistantError."""
+    """Return the data that is kept of a box, the newest first. Raises OSError and HomeAssistantError."""
     found = []
     for entry_id in await _async_left_behind(hass):
         data = await box_store(hass, entry_id).async_load()
@@ -65,13 +66,13 @@ async def async_find_kept(hass: HomeAssistant, device_id: str) -> list[KeptBox]:
 
 
 async def async_delete_kept(hass: HomeAssistant, device_id: str) -> None:
-    """May raise OSError and HomeAssistantError."""
+    """Delete the data that is kept of a box. Raises OSError and HomeAssistantError."""
     for kept in await async_find_kept(hass, device_id):
         await box_store(hass, kept.entry_id).async_remove()
 
 
 async def async_delete_all_kept(hass: HomeAssistant, *, beyond: int = 0) -> int:
-    """Keep the newest `beyond` removed boxes, and return how many were deleted. Raises OSError."""
+    """Delete the data of all removed boxes except the newest `beyond`; return how many were deleted. Raises OSError."""
     left = (await _async_left_behind(hass))[beyond:]
     for entry_id in left:
         await box_store(hass, entry_id).async_remove()
@@ -79,18 +80,18 @@ async def async_delete_all_kept(hass: HomeAssistant, *, beyond: int = 0) -> int:
 
 
 async def _async_left_behind(hass: HomeAssistant) -> list[str]:
-    """Ids of entries that are gone but left a file, last written first."""
+    """Return the ids of removed entries that left a file, starting with the file that was written last."""
     names = await hass.async_add_executor_job(_files, Path(hass.config.path(STORAGE_DIR)))
-    # Read the entries last, since one may be added while the folder is read.
+    # Read the entries last, because an entry may be added while the folder is read.
     there = {entry.entry_id for entry in hass.config_entries.async_entries(DOMAIN)}
     return [name for name in names if name not in there]
 
 
 def _files(folder: Path) -> list[str]:
-    """Entry ids from the names of the files, last written first; blocking."""
+    """Return the entry ids in the names of the files, starting with the file that was written last. Blocks."""
     prefix = f"{DOMAIN}."
     found: dict[str, int] = {}
-    # The storage helper puts a damaged file aside as NAME.corrupt.TIME.
+    # The storage helper renames a damaged file to NAME.corrupt.TIME.
     for file in folder.glob(f"{prefix}*"):
         if "." not in (name := file.name.removeprefix(prefix)):
             with suppress(FileNotFoundError):
@@ -98,7 +99,7 @@ def _files(folder: Path) -> list[str]:
     return sorted(found, key=found.__getitem__, reverse=True)
 
 
-# A busy printer's row says "no printer". For this long it counts as busy, then as off.
+# A busy printer's row says "no printer". For this time such a printer counts as busy, after that as off.
 BUSY_TIME = timedelta(minutes=10)
 
 
@@ -108,44 +109,44 @@ def _read_moment(value: object) -> datetime:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredPrinter(Stored):
-    """A printer as it was last polled. Replaced, never changed."""
+    """A printer as of the last poll. An object is replaced, never changed."""
 
-    # Opaque, and never given to another printer.
+    # An opaque id that is never given to another printer.
     key: str
-    # The last row that described it, with its last ink levels.
+    # The last row that described the printer, with its last known ink levels.
     printer: Printer
     name: str
     first_seen: datetime = field(metadata={READ: _read_moment})
     last_seen: datetime = field(metadata={READ: _read_moment})
     present: bool = False
-    # Set while its row says that it is no printer (busy, or off).
+    # Set while the row says "no printer", because the printer is busy or off.
     unclear_since: datetime | None = None
     capabilities: Capabilities | None = None
     capabilities_at: datetime | None = None
     papers: tuple[Paper, ...] = ()
     papers_at: datetime | None = None
-    # Through Home Assistant, by proven jobs only.
+    # Pages printed through Home Assistant, counting only jobs that are proven to be printed.
     pages_printed: int = 0
     last_print_at: datetime | None = None
-    # When the user asked the vendor to support it.
+    # When the user asked the vendor to support the printer.
     driver_requested_at: datetime | None = None
-    # The user removed it, and it has not been seen for certain since.
+    # Whether the user removed the printer, and it has not been seen for certain since then.
     removed: bool = False
 
     @property
     def lasting(self) -> Self:
-        """Without what only holds for the moment."""
+        """A copy without the values that only hold for the moment."""
         printer = replace(self.printer, raw_state=None, is_printer=True)
         return replace(self, printer=printer, present=False, unclear_since=None)
 
     @property
     def reports_condition(self) -> bool:
-        """Whether it can be asked for its condition now."""
+        """Whether the printer can be asked for its condition now."""
         return self.present and self.printer.reports_condition
 
 
 def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrinter:
-    """Update a printer after a poll; `row` is None when the poll does not list it."""
+    """Return a printer as of a new poll; `row` is None if the poll does not list the printer."""
     if row is None:
         # An absent printer keeps its last row.
         return replace(
@@ -164,7 +165,7 @@ def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrin
     model = row.model or old.model
     new = replace(
         known,
-        # What one answer leaves out is kept: the hash id still identifies the printer.
+        # Values that a single answer omits are kept: the hash id still identifies the printer.
         printer=replace(
             row,
             model=model,
@@ -190,10 +191,10 @@ def _place(printer: Printer) -> tuple[str, str | int | None]:
 
 
 def new_key(printer: Printer, taken: Container[str]) -> str:
-    """Make a key that is not taken for a printer that was never seen.
+    """Return a new key, which is not in `taken`, for a printer that was never seen.
 
-    It is derived from what identifies a row best, so that a printer gets the same key again even when nothing is
-    kept of its box.
+    The key is derived from the values that identify a row best, so that a printer gets the same key again even if no
+    data of its box was kept.
     """
     evidence = printer.hash_id or (*_place(printer), printer.model)
     keys = (sha256(repr((evidence, number)).encode()).hexdigest()[:32] for number in count())
@@ -207,11 +208,12 @@ def assign(
 ) -> tuple[dict[str, Printer], list[Printer]]:
     """Return the rows of known printers by key, and the rows of printers never seen before.
 
-    `former` are printers that the box had before they, or the box, were removed; each criterion tries them last.
+    `former` are printers that were removed, alone or with the whole box. Each criterion is applied to the known
+    printers first, and then to the former printers.
 
-    The service promises no lasting name for a printer (lianke-api, "A printer row"), so rows are matched by several
-    criteria, the most certain first, and each row and printer only once: `hash_id`; the row's id; port and model; the
-    only missing printer of that model; the port, when only the driver's name changed because support was added.
+    The service promises no permanent name for a printer (lianke-api, "A printer row"), so rows are matched by several
+    criteria, the most certain first, and each row and each printer only once: `hash_id`; the row's id; port and model;
+    the only missing printer of the model; the port, if only the driver's name changed because support was added.
     """
     former = former or {}
     found: dict[str, Printer] = {}
@@ -237,7 +239,7 @@ def assign(
 
     def pair(evidence: _Key, *, agree: _Agree = lambda _, __: True, certain: bool = True) -> None:
         pair_with(lost, evidence, agree)
-        # Another printer of the same kind may have replaced one that the user removed.
+        # A printer that the user removed may have been replaced by another of the same kind, so it must match for sure.
         fitting = {
             key: one for key, one in lost_before.items() if certain or not former[key].removed
         }
@@ -258,7 +260,7 @@ def assign(
 
 
 def _unique[T](printers: Iterable[tuple[T, Printer]], evidence: _Key) -> dict[object, T]:
-    """Map each mark to its printer's item, without the marks that several printers share."""
+    """Map the evidence of each printer to the printer's item, without evidence that several printers share."""
     marked: dict[object, list[T]] = {}
     for item, printer in printers:
         if (mark := evidence(printer)) is not None:
@@ -267,10 +269,10 @@ def _unique[T](printers: Iterable[tuple[T, Printer]], evidence: _Key) -> dict[ob
 
 
 def _got_its_driver(old: Printer, new: Printer) -> bool:
-    """Whether a port shows the same machine under the name of its new driver.
+    """Tell whether two rows of a port show the same printer, which now has the name of its new driver.
 
-    Another machine in that port looks alike. So both rows must name the same product or, where one names none,
-    the printer must have waited for its driver.
+    A different printer at the port looks the same. So both rows must name the same product or, if one of them names no
+    product, the old row must be that of a printer without a supported driver.
     """
     if not new.is_printer:
         return False
@@ -281,36 +283,38 @@ def _got_its_driver(old: Printer, new: Printer) -> bool:
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds until a change is on disk. What a poll finds can wait, since the next poll would find it again.
+# Seconds until a change is written to disk.
 SAVE_SOON = 1
+# Seconds until a change that is less urgent, because the next poll would find it again, is written to disk.
 SAVE_LATER = 60
-# Jobs whose pages are counted. Each start counts all kept records again, so this is more than are kept.
+# Maximum jobs that are remembered as counted. Each start counts the pages of all kept job records again, so this is
+# more than the number of records that are kept.
 MAX_COUNTED_JOBS = 2000
-# Printers stored of one box: USB ports are few, and larger networks have print servers.
+# Maximum printers that are stored of one box: USB ports are few, and larger networks have print servers.
 MAX_PRINTERS = 64
-# Printers that a box had before they, or the box, were removed.
+# Maximum removed printers of one box that are stored.
 MAX_FORMER_PRINTERS = 128
-# Scanners that a box has or had, and whose names are stored.
+# Maximum present and past scanners of one box whose names are stored.
 MAX_KNOWN_SCANNERS = 128
-# Earlier entries of a box that are remembered.
+# Maximum earlier config entries of one box that are remembered.
 MAX_FORMER_ENTRIES = 10
 
 
 class BoxStorage:
-    """Stored data of one box, on disk under the config entry's id.
+    """Stored data of one box, in a file that is named after the id of the config entry.
 
-    It is written some time after a change worth keeping; a poll that finds nothing new writes nothing. It outlives the
-    entry (`KeptBox`): a box that is added again gets back its printers, each with its key, its counts and, by the
-    config flow, its options.
+    The file is written some time after a change worth keeping; a poll that finds nothing new writes nothing. The data
+    outlives the entry (`KeptBox`): a box that is added again gets back its printers with their keys and counts; the
+    config flow restores its options.
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str, device_id: str | None = None) -> None:
-        """Without the box's `device_id`, what was kept of it is not found, and nothing is kept."""
+        """Without the box's `device_id`, data that was kept of the box is not found, and no data is kept of it."""
         self._hass = hass
         self._entry_id = entry_id
         self._device_id = device_id
         self._store = box_store(hass, entry_id)
-        # When the next write is due, by the loop's clock; infinite when none is planned.
+        # When the next write is due, in seconds of the loop's clock; infinite if no write is planned.
         self._due = inf
         self._closed = False
         self._counted = LimitedSizeDict[str, None](size_limit=MAX_COUNTED_JOBS)
@@ -318,9 +322,9 @@ class BoxStorage:
         self._former: dict[str, StoredPrinter] = {}
         # The entry's options, kept for the box's next entry.
         self._options: Mapping[str, Any] = {}
-        # Earlier entries of the box, which options of other boxes may name.
+        # Ids of earlier entries of the box, which the options of other boxes may still contain.
         self.former_entries: list[str] = []
-        # Names of present and past scanners by the id each was first known by, the latest last.
+        # Names of present and past scanners, by the id under which each was first known; the latest come last.
         self.scanners: dict[str, str] = {}
         self._warned_too_many = False
         self.box: Box | None = None
@@ -328,13 +332,14 @@ class BoxStorage:
         self.pages = PageCounts()
         self.foreign_seen_at: datetime | None = None
         self.last_push_at: datetime | None = None
-        # Fingerprints of the addresses at which callbacks, and useful pushes, have arrived.
+        # Fingerprint of the address at which callbacks have arrived.
         self.callback_address: str | None = None
+        # Fingerprint of the address at which useful pushes have arrived.
         self.push_address: str | None = None
         self.unknown = UnknownLog(lambda: self._save(SAVE_LATER))
 
     async def async_load(self) -> None:
-        """Read the file, or what was kept of the box. What cannot be read is skipped, since polls find it again."""
+        """Read the entry's file or the data kept of the box. Unreadable values are skipped: polls find them again."""
         stored = await self._store.async_load()
         kept: list[KeptBox] = []
         if stored is None and self._device_id is not None:
@@ -345,7 +350,7 @@ class BoxStorage:
         if kept:
             await self._async_take_over(kept)
         elif stored is not None and stored.get("device_id") != self._device_id:
-            # Earlier versions did not store which box it is.
+            # Earlier versions did not store the id of the box.
             self._save(SAVE_SOON)
 
     def _read(self, stored: Mapping[str, Any]) -> None:
@@ -366,20 +371,20 @@ class BoxStorage:
         self.unknown.load(stored.get("unknown"))
 
     async def _async_take_over(self, kept: list[KeptBox]) -> None:
-        """Continue with what an earlier entry left, and delete its file once ours is on disk."""
+        """Continue with the data of an earlier entry, and delete the files of such entries once ours is on disk."""
         self.former_entries = [*self.former_entries, kept[0].entry_id][-MAX_FORMER_ENTRIES:]
-        # Printers that are still there come back with the first poll, like those of a new box.
+        # The first poll restores the printers that still exist, as it adds the printers of a new box.
         former, self.printers = self.printers, {}
         self._make_former(former.values())
         self._forget_moment()
         await self._store.async_save(self._as_stored())
-        # When the disk refuses a write, the storage helper only logs it.
+        # If the disk refuses a write, the storage helper only logs the error.
         if await self._hass.async_add_executor_job(os.path.exists, self._store.path):
             for one in kept:
                 await box_store(self._hass, one.entry_id).async_remove()
 
     def _make_former(self, printers: Iterable[StoredPrinter]) -> None:
-        """Keep printers that the box no longer has, without capabilities and papers, which are asked for again."""
+        """Keep printers that the box no longer has, without capabilities and papers, which are requested again."""
         for one in printers:
             self._former[one.key] = replace(
                 one.lasting, capabilities=None, capabilities_at=None, papers=(), papers_at=None
@@ -389,7 +394,7 @@ class BoxStorage:
             del self._former[key]
 
     def _forget_moment(self) -> None:
-        """Forget what only holds while the box is set up."""
+        """Drop the data that only holds while the box is set up."""
         self.box = None
         self.foreign_seen_at = self.last_push_at = None
         self.callback_address = self.push_address = None
@@ -399,15 +404,16 @@ class BoxStorage:
             await self._store.async_save(self._as_stored())
 
     async def async_close(self) -> None:
-        """Write pending changes and ignore later ones, which the next instance finds again."""
+        """Write pending changes, and ignore later changes, which the next instance finds again."""
         while self._due < inf:
             await self.async_flush()
         self._closed = True
 
     async def async_keep(self, options: Mapping[str, Any]) -> None:
-        """Store what the box gets back when it is added again, once its entry, which had these options, is gone.
+        """Store the data that a removed box gets back when it is added again.
 
-        If the disk refuses, what was written before stays.
+        Call this after the box's entry was removed; `options` are those of the entry. If the disk refuses the write,
+        the data that was written before stays.
         """
         try:
             await self.async_load()
@@ -430,12 +436,12 @@ class BoxStorage:
     def save_box(self, box: Box) -> None:
         kept = replace(box, online=None)
         if kept != self.box:
-            # Whether a box is stored decides how the next start goes, so the first answer is written soon.
+            # The next start depends on whether a box is stored, so the first answer is written soon.
             self._save(SAVE_LATER if self.box else SAVE_SOON)
             self.box = kept
 
     def save_scanners(self, names: Mapping[str, str]) -> None:
-        """Store a list's scanners by the id each was first known by."""
+        """Store the names of scanners by the id under which each scanner was first known."""
         if names.items() <= self.scanners.items():
             return
         others = {key: name for key, name in self.scanners.items() if key not in names}
@@ -444,11 +450,11 @@ class BoxStorage:
 
     @callback
     def match(self, rows: Iterable[Printer]) -> dict[str, Printer]:
-        """Match a poll's rows to printers, store them, and return the rows by key.
+        """Match a poll's rows to printers, store the printers, and return the rows by key.
 
-        `rows` is complete: a printer that is missing is stored as absent. A new printer gets a key once its row says
-        that it is a printer, or can only be a busy one. A known printer whose row no longer says so (busy, or off)
-        keeps its data.
+        `rows` is complete: a printer that is missing in it is stored as absent. A new printer gets a key once its row
+        says that it is a printer, or can only be the row of a busy printer. A known printer whose row no longer says so
+        (because it is busy or off) keeps its data.
         """
         now = dt_util.utcnow()
         before = {key: known.printer for key, known in self.printers.items()}
@@ -489,9 +495,9 @@ class BoxStorage:
         return False
 
     def _take_back(self, key: str, row: Printer) -> bool:
-        """Restore a printer that the box had before; return whether it is restored.
+        """Restore a printer that the box had before; return whether the printer was restored.
 
-        A row that says "no printer" does not restore one that the user removed: it may just as well be off.
+        A row that says "no printer" does not restore a printer that the user removed, which may just as well be off.
         """
         former = self._former[key]
         is_there = row.is_printer or (self._is_busy_printer(row) and not former.removed)
@@ -506,14 +512,14 @@ class BoxStorage:
 
     @callback
     def forget(self, key: str) -> None:
-        """Remove a printer for the user; if it comes back, it is the same printer."""
+        """Remove a printer at the user's request. If the printer comes back, it gets the same key."""
         if (known := self.printers.pop(key, None)) is not None:
             self._make_former([replace(known, removed=True)])
             self._save(SAVE_SOON)
 
     @staticmethod
     def _is_busy_printer(row: Printer) -> bool:
-        """Whether a row that says "no printer" can only be a printer that is printing now."""
+        """Tell whether a row that says "no printer" can only be the row of a printer that is printing now."""
         return (
             row.driver is DriverState.SUPPORTED
             and bool(row.model)
@@ -523,7 +529,7 @@ class BoxStorage:
 
     @callback
     def update(self, key: str, **changes: Any) -> None:
-        """Change fields of a printer; ignored once it is gone."""
+        """Change fields of a printer. Does nothing if the printer no longer exists."""
         if (known := self.printers.get(key)) is not None:
             self._replace(replace(known, **changes))
 
@@ -542,9 +548,9 @@ class BoxStorage:
         source: str = "",
         name: str = "",
     ) -> None:
-        """Count the pages of a proven job once, even if its printer is gone.
+        """Count the pages of a proven job once, even if its printer no longer exists.
 
-        The month counts `counts_as` pages instead, when more may have come out than anybody can prove.
+        The counts by month use `counts_as` instead, if given: more pages may have come out than can be proven.
         """
         if job_id in self._counted:
             return
@@ -583,7 +589,7 @@ class BoxStorage:
         return address is not None and address == self.push_address
 
     def save_push_address(self, address: str | None) -> None:
-        """None when pushes are not useful."""
+        """Store the fingerprint of the address at which useful pushes arrive; None if pushes are not useful."""
         if address != self.push_address:
             self.push_address = address
             self._save(SAVE_SOON)
@@ -592,7 +598,7 @@ class BoxStorage:
         if (old := self.printers.get(new.key)) is new:
             return
         self.printers[new.key] = new
-        # Usually the printer has just gone, and comparing times is cheaper.
+        # The times are compared first, because that is cheaper and they usually differ: the printer has just gone.
         if old is None or old.last_seen != new.last_seen or old.lasting != new.lasting:
             self._save(SAVE_LATER)
 
@@ -607,7 +613,7 @@ class BoxStorage:
             return
         due = self._store.hass.loop.time() + delay
         if self._due <= due:
-            # That write includes this change. Scheduling another would delay it.
+            # The planned write will include this change. Scheduling another write would only delay it.
             return
         self._due = due
         self._store.async_delay_save(self._as_stored, delay)

@@ -1,6 +1,6 @@
 """WebSocket commands of the dashboard card: printers and jobs as they change, options, actions.
 
-Only actions, and options of a printer that are not cached, send requests to the cloud.
+Only two commands can send requests to the service: actions, and a printer's options if these are not cached.
 """
 
 from collections.abc import Awaitable, Callable
@@ -52,9 +52,9 @@ WS_FORGET: Final = f"{DOMAIN}/document/forget"
 WS_CORNERS: Final = f"{DOMAIN}/document/corners"
 WS_KEEP: Final = f"{DOMAIN}/printed/keep"
 
-# Printers of one card.
+# Maximum printers of one card.
 MAX_CARD_DEVICES: Final = 50
-# How long printed documents are kept when the card switches keeping on.
+# Hours for which printed documents are kept after the card has switched keeping on.
 KEPT_HOURS: Final = 7 * 24
 
 
@@ -77,7 +77,7 @@ type CardMessage = dict[str, Any]
 def _answers_mistakes(
     handler: Callable[[HomeAssistant, ActiveConnection, CardMessage], Awaitable[None]],
 ) -> WebSocketCommandHandler:
-    """Answer a user's mistake without an error in the log, which would quote file names."""
+    """Make a handler answer a user's mistake without logging an error, which would quote file names."""
 
     @async_response
     @wraps(handler)
@@ -129,7 +129,7 @@ async def _ws_subscribe(
 )
 @_answers_mistakes
 async def _ws_confirm(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
-    """Confirm an unconfirmed job for a user who has the paper in hand."""
+    """Confirm an unconfirmed job for a user who has the printed pages in hand."""
     target, job = await _async_controlled_job(hass, connection, msg)
     connection.send_result(msg["id"], job_dict(await target.data.queue.async_confirm(job.job_id)))
 
@@ -146,7 +146,7 @@ async def _ws_confirm(hass: HomeAssistant, connection: ActiveConnection, msg: Ca
 async def _ws_plan_move(
     hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage
 ) -> None:
-    """Send what would change if a job moved to another printer, and what must be chosen first."""
+    """Send the options that would change if a job moved to another printer, and those that must be chosen first."""
     target, job = await _async_controlled_job(hass, connection, msg)
     other = await _async_controlled(hass, connection, {**msg, "device_id": msg["to_device_id"]})
     connection.send_result(msg["id"], await async_plan_move(target, job, other))
@@ -176,7 +176,7 @@ async def _ws_action(hass: HomeAssistant, connection: ActiveConnection, msg: Car
 )
 @async_response
 async def _ws_forget(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
-    """Delete a document that a preview keeps. Its handle is a secret, so knowing it is enough."""
+    """Delete a document that is kept for a preview. The handle is a secret, so anyone who knows it may do this."""
     await (await async_get_spool(hass)).async_forget(msg["document"])
     connection.send_result(msg["id"])
 
@@ -189,10 +189,10 @@ async def _ws_forget(hass: HomeAssistant, connection: ActiveConnection, msg: Car
 )
 @_answers_mistakes
 async def _ws_corners(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
-    """Send the corners of the page in a picture that a preview or page count keeps; its handle is a secret.
+    """Send the corners of the page in a picture that is kept for a preview or page count; its handle is a secret.
 
-    The answer has `found`, `corners` in the form of the action's `clean_corners` (the whole picture if no page
-    was found), and `width` and `height`, in the proportion of the upright picture.
+    The answer has `found`, `corners` in the form of the action's `clean_corners` (those of the whole picture if no page
+    was found), and `width` and `height`, whose ratio is that of the upright picture.
     """
     spool = await async_get_spool(hass)
     async with spool.scope():
@@ -205,7 +205,7 @@ async def _ws_corners(hass: HomeAssistant, connection: ActiveConnection, msg: Ca
 @require_admin
 @_answers_mistakes
 async def _ws_keep(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
-    """Keep what a printer's box prints from now on for a week, so that it can be printed again."""
+    """Make a printer's box keep printed documents for a week from now on, so that they can be printed again."""
     entry = async_target(hass, msg["device_id"]).entry
     if not KEEP_PRINTED_HOURS.of(entry.options):
         options = {**entry.options, KEEP_PRINTED_HOURS.key: KEPT_HOURS}
@@ -216,7 +216,7 @@ async def _ws_keep(hass: HomeAssistant, connection: ActiveConnection, msg: CardM
 @websocket_command({vol.Required("type"): WS_OPTIONS, vol.Required("device_id"): str})
 @_answers_mistakes
 async def _ws_options(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
-    """Send a printer's options (None where the driver lists none), defaults, and the largest file in bytes."""
+    """Send a printer's options (None if the driver lists none), its defaults, and the maximum bytes of a document."""
     target = await _async_controlled(hass, connection, msg)
     described = await async_describe_capabilities(target, connection.context(msg))
     connection.send_result(
@@ -232,7 +232,7 @@ async def _ws_options(hass: HomeAssistant, connection: ActiveConnection, msg: Ca
 @websocket_command({vol.Required("type"): WS_SCANS})
 @callback
 def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
-    """Send the scanners that the user may control with their open or last scan, now and after each change."""
+    """Send the scanners that the user may control, each with its open or last scan, now and after each change."""
     before: list[JsonObjectType] | None = None
 
     @callback
@@ -251,7 +251,7 @@ def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessag
 async def _async_controlled(
     hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage
 ) -> Target:
-    """Return the message's printer if the user may control it. Raises as `async_target`, and Unauthorized."""
+    """Return a message's printer, which the user may control. Raises Unauthorized, and errors of `async_target`."""
     target = async_target(hass, msg["device_id"])
     await async_check_target(hass, target, connection.context(msg), POLICY_CONTROL)
     return target
@@ -260,7 +260,7 @@ async def _async_controlled(
 async def _async_controlled_job(
     hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage
 ) -> tuple[Target, Job]:
-    """Return also the job of that printer. Raises as `_async_controlled`, and InputError: job_not_found."""
+    """Return a message's printer and job. Raises errors of `_async_controlled`, and InputError (job_not_found)."""
     target = await _async_controlled(hass, connection, msg)
     job = target.data.queue.get(msg["job_id"])
     if job.spec.printer_key != target.printer_key:
@@ -269,7 +269,7 @@ async def _async_controlled_job(
 
 
 def _defaults(target: Target, described: JsonObjectType) -> JsonObjectType:
-    """Merge default options: the printer's win over the entry's, those over the driver's; ids become list names."""
+    """Merge default options: the printer's override the box's, which override the driver's. Ids become names."""
     options = target.entry.options
     driver = described["defaults"]
     assert isinstance(driver, dict)

@@ -1,4 +1,4 @@
-"""Job feed of the dashboard cards: printers and jobs as they change, computed once for all subscriptions."""
+"""Job feed of the dashboard cards: printers and jobs as they change, collected once for all subscriptions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,14 +52,17 @@ from ..scanner.hub import SIGNAL_SCANS
 from ..scanner.scan_jobs import async_get_scan_jobs
 from ..scanner.scan_view import may_use
 
-# Seconds between two messages to a subscription; the first change is sent at once.
+# Minimum seconds between two messages to a subscription; the first change is sent at once.
 FEED_PACE: Final = 0.25
-# Jobs in a message: finished ones; beyond those, finished ones of each printer; open ones of a printer; all open ones.
+# Maximum finished jobs in a message, of all printers together.
 MAX_FINISHED_SENT: Final = 20
+# Number of finished jobs of each printer that a message contains even beyond MAX_FINISHED_SENT.
 MAX_FINISHED_OF_PRINTER: Final = 5
+# Maximum open jobs of one printer in a message.
 MAX_OPEN_OF_PRINTER: Final = 50
+# Maximum open jobs in a message, of all printers together.
 MAX_OPEN: Final = 200
-# Each card on a dashboard has a subscription.
+# Maximum subscriptions of one connection. Each card on a dashboard has its own subscription.
 MAX_SUBSCRIPTIONS: Final = 50
 
 _OFF = (PrinterStatus.BOX_OFFLINE, PrinterStatus.DISCONNECTED)
@@ -75,7 +78,7 @@ class _PrinterJobs:
     entry: LiankeConfigEntry
     printer_key: str
     key_rejected: bool
-    # Id and device of the scanner beside it.
+    # Id and device id of the scanner that belongs to the printer; None if there is none.
     scanner: tuple[str, str] | None
     description: JsonObjectType
     open_jobs: tuple[Job, ...]
@@ -83,7 +86,7 @@ class _PrinterJobs:
 
 
 class Subscription:
-    """One subscription of a connection: all printers, or those of some devices."""
+    """A connection's subscription to all printers, or to the printers of some devices."""
 
     def __init__(
         self, connection: ActiveConnection, number: int, device_ids: list[str] | None
@@ -95,7 +98,7 @@ class Subscription:
 
     @property
     def audience(self) -> tuple[str, frozenset[str] | None]:
-        """User and devices. Subscriptions with the same audience get the same message."""
+        """The user and the devices. Subscriptions with the same audience get the same message."""
         return self.connection.user.id, self.device_ids
 
     def send(self, content: bytes) -> None:
@@ -105,16 +108,16 @@ class Subscription:
 
 
 class JobFeed:
-    """Listens to the boxes while anybody subscribes, and sends each audience its messages."""
+    """Listens to the boxes while there are subscriptions, and sends each audience its messages."""
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
         self._subscriptions: set[Subscription] = set()
         self._signals: list[CALLBACK_TYPE] = []
         self._boxes: dict[str, list[CALLBACK_TYPE]] = {}
-        # Computed at most once between two changes; None after a change.
+        # Collected at most once between two changes; None after a change.
         self._printers: list[_PrinterJobs] | None = None
-        # By user id, of users whose jobs wait for approval.
+        # Names, by user id, of the users whose jobs wait for approval.
         self._names: dict[str, str] = {}
         # Each user's last refusal, until the next message reports it.
         self._refusals: dict[str, Refusal] = {}
@@ -124,7 +127,7 @@ class JobFeed:
 
     @callback
     def async_subscribe(self, subscription: Subscription) -> CALLBACK_TYPE:
-        """Keep a subscription up to date; return what unsubscribes. Raises InputError: too_many_subscriptions."""
+        """Keep a subscription up to date; return a function to unsubscribe. Raises InputError (too_many_subscriptions)."""
         others = [one for one in self._subscriptions if one.connection is subscription.connection]
         if len(others) >= MAX_SUBSCRIPTIONS:
             raise InputError("too_many_subscriptions", limit=str(MAX_SUBSCRIPTIONS))
@@ -225,7 +228,7 @@ class JobFeed:
         return self._printers
 
     async def _async_learn_names(self) -> None:
-        """Look up the users whose jobs wait for approval, of the open jobs that a message can show."""
+        """Look up the names of the users whose jobs wait for approval, for open jobs that a message can show."""
         askers = {
             job.spec.asker.user_id
             for one in self._collected()
@@ -236,7 +239,7 @@ class JobFeed:
         self._names = {user.id: user.name for user in users if user is not None and user.name}
 
     def _content(self, subscription: Subscription, refusal: Refusal | None = None) -> bytes:
-        """Encode a message. `refusal` is what its user was refused since the last one."""
+        """Return an encoded message. `refusal` is the last refusal of the user since the previous message."""
         user, devices = subscription.connection.user, subscription.device_ids
         shown = [one for one in self._collected() if devices is None or one.device_id in devices]
         view = _view(self._hass, user, self._names, shown)
@@ -275,7 +278,7 @@ def _view(
         open_jobs += [(job, one, may_control) for job in one.open_jobs]
         finished += [(job, one, may_control) for job in one.finished]
     finished.sort(key=lambda item: item[0].ended_at, reverse=True)
-    # Many jobs of one printer must not hide the last ones of another.
+    # Many jobs of one printer must not hide the last jobs of another printer.
     last = {job.job_id for one in shown for job in one.finished[:MAX_FINISHED_OF_PRINTER]}
     others = [item for item in finished[MAX_FINISHED_SENT:] if item[0].job_id in last]
     jobs = open_jobs[:MAX_OPEN] + finished[:MAX_FINISHED_SENT] + others
@@ -287,7 +290,7 @@ def _view(
 
 
 def _pages_left(entry: LiankeConfigEntry, user: User) -> int | None:
-    """Pages a user may still print this month; None without a limit, or if the user may approve more."""
+    """Return the pages that a user may still print this month; None without a limit, or if the user may approve more."""
     options, data = entry.options, entry.runtime_data
     if options.get(CONF_MONTHLY_BEYOND) != BEYOND_REFUSED and is_approver(options, user):
         return None
@@ -296,7 +299,7 @@ def _pages_left(entry: LiankeConfigEntry, user: User) -> int | None:
 
 
 def _scanner(hass: HomeAssistant, user: User, one: _PrinterJobs) -> JsonObjectType:
-    """Describe the printer's scanner if the user may control it, and how many pages wait there for a person."""
+    """Return the printer's scanner, if the user may control it, and how many scanned pages wait for a person there."""
     scanner_id, device_id = one.scanner or ("", None)
     if device_id is None or not may_use(hass, user, one.entry, scanner_id):
         return {"scanner": None, "scanned": 0}
@@ -307,19 +310,19 @@ def _scanner(hass: HomeAssistant, user: User, one: _PrinterJobs) -> JsonObjectTy
 
 
 def _describe_refusal(user: User, refusal: Refusal) -> JsonObjectType:
-    """Describe what a user may see of a refusal, in the form of a refused command."""
+    """Return what a user may see of a refusal, in the form of the error that answers a refused command."""
     error = refusal.error
     placeholders: JsonObjectType = {**(error.translation_placeholders or {})}
     # The refusal may concern a job on a printer whose jobs this user may not see.
     if not user.permissions.access_all_entities(POLICY_READ):
         placeholders.pop("title", None)
     return {
-        # Tells two refusals with the same words apart.
+        # Tells apart two refusals with the same words.
         "context_id": refusal.context_id,
-        # The refusal of a button's action is shown at that button only.
+        # If a button's action was refused, the refusal is shown at that button only.
         "began_in": refusal.began_in,
         "code": ERR_UNAUTHORIZED if isinstance(error, Unauthorized) else ERR_HOME_ASSISTANT_ERROR,
-        # A translated error has its text in the translation.
+        # The text of a translated error is in its translation.
         "message": None if error.translation_key else str(error),
         "translation_domain": error.translation_domain,
         "translation_key": error.translation_key,
@@ -344,13 +347,13 @@ def _job(
         "may_answer": answers,
         "uncounted": waits_uncounted(job),
         "picture": picture_url(job) if sees else None,
-        # Only people who may answer learn users' names.
+        # The user's name is only for people who may answer the request.
         "asked_by": asked_by if answers else None,
     }
 
 
 def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_PrinterJobs]:
-    """Yield the box's printers that have a device, each with the jobs to show; reads the records once."""
+    """Yield the printers of a box that have a device, each with the jobs to show. Reads the job records only once."""
     data = entry.runtime_data
     moving: defaultdict[str, list[Job]] = defaultdict(list)
     held: defaultdict[str, list[Job]] = defaultdict(list)
@@ -366,7 +369,7 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
     for key, printer in data.coordinator.data.printers.items():
         if (device := async_printer_device(hass, entry, key)) is None:
             continue
-        # Beyond the limit, jobs under way come before waiting ones.
+        # If there are more jobs than the limit, jobs under way come before held jobs.
         open_jobs = [*moving[key], *held[key]][:MAX_OPEN_OF_PRINTER]
         open_jobs.sort(key=lambda job: job.job_id, reverse=True)
         yield _PrinterJobs(
@@ -380,7 +383,7 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
                 "name": device.name_by_user or device.name or printer.name,
             },
             open_jobs=tuple(open_jobs),
-            # By time of end, since a job that waited long may be old and yet have ended just now.
+            # Sorted by the time of the end, because a job that waited for long may be old but have ended just now.
             finished=tuple(
                 heapq.nlargest(MAX_FINISHED_SENT, finished[key], attrgetter("ended_at"))
             ),
