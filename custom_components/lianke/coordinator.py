@@ -264,7 +264,10 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_refresh_soon(self, reason: str, printer_key: str | None = None) -> None:
-        """Refresh soon, but at most once in REFRESH_SPACING seconds. Then read a printer's condition (None: any)."""
+        """Refresh at most once in REFRESH_SPACING seconds, and then read a printer's condition.
+
+        If `printer_key` is None, the next printers in rotation are read.
+        """
         if printer_key not in self._pending_status_reads:
             # Log only once per refresh, because pushes may arrive by the thousand.
             self.logger.debug("Refreshing: %s", reason)
@@ -292,7 +295,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_on_page_printed(self, printer_key: str) -> None:
-        """Record that a page of ours was printed, so that the printer's earlier faults are over."""
+        """Record that a page of ours was printed, which shows that the printer's earlier faults are over."""
         self._times[printer_key].printed_at = time.monotonic()
         view = self.data.printers.get(printer_key)
         if view is not None and view.status in PROBLEMS:

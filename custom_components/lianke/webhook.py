@@ -1,7 +1,7 @@
 """Webhook for job callbacks and push messages of the service.
 
 Anyone who learns the address can send anything. So a callback changes a job only if it contains the job's own token or
-its task, and it never sets the job back. A push only triggers a refresh. All senders get the same answers.
+its task, and never back to an earlier state. A push only triggers a refresh. All senders get the same answers.
 """
 
 import asyncio

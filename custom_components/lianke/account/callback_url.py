@@ -1,4 +1,4 @@
-"""Finds the callback address of an account, again whenever the address may have changed."""
+"""Finds the callback address of an account, and finds it again whenever it may have changed."""
 
 import asyncio
 import logging

@@ -352,7 +352,7 @@ class Account:
         return max(WATCH_INTERVAL, sum(self._watched.values()) / (POLL_RATE * WATCH_SHARE))
 
     async def async_throttle(self, requests: int) -> None:
-        """Wait until this many more polling requests are within the rate."""
+        """Wait until this many more polling requests are within POLL_RATE."""
         now = time.monotonic()
         self._admitted_until = max(self._admitted_until, now) + requests / POLL_RATE
         if (wait := self._admitted_until - now - POLL_BURST / POLL_RATE) > 0:

@@ -21,7 +21,7 @@ _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 
 def is_public(address: str) -> bool:
-    """Tell whether a text is a public IP address. An IPv6 address that embeds an IPv4 address counts as the latter."""
+    """Tell whether a text is a public IP address. An IPv6 address that embeds an IPv4 address is judged by that."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:

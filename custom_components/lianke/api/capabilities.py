@@ -106,7 +106,7 @@ def _sides(found: re.Match[str]) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriverDefaults(Stored):
-    """A driver's own defaults (`DevMode`): ids, and paper sizes in 0.1 mm. None if the driver has no default."""
+    """A driver's own defaults (`DevMode`): ids, and paper sizes in 0.1 mm. A field is None if it has no default."""
 
     paper_id: int | None = service_field("PaperSize")
     paper_width: int | None = service_field("PaperWidth")
@@ -122,7 +122,7 @@ class DriverDefaults(Stored):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities(Stored):
-    """What a driver can do (`printer_params`). A field is None if its data is missing or empty: unknown, not absent."""
+    """What a driver can do (`printer_params`). A field is None (unknown, not unsupported) if its data is missing."""
 
     papers: Mapping[str, int] | None = None
     trays: Mapping[str, int] | None = None

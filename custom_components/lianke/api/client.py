@@ -41,13 +41,13 @@ from .transport import ErrorCodes, Purpose, Throttle, Transport
 from .unknown import Observer
 from .upload import JobForm, Ticket, UploadFile
 
-# Time-out of a request for the list of printers.
+# Time-out (s) of a request for the list of printers.
 PRINTER_LIST_SECONDS = 5.0
-# Time-out of a request for a printer's status: the box asks the printer itself, which takes 3 to 8 s.
+# Time-out (s) of a request for a printer's status: the box asks the printer itself, which takes 3 to 8 s.
 STATUS_SECONDS = 15.0
-# Time-out of a request for a driver's papers or for the list of models.
+# Time-out (s) of a request for a driver's papers or for the list of models.
 PAPER_SECONDS = 60.0
-# Time-out of the download of a preview's page.
+# Time-out (s) of the download of a preview's page.
 DOWNLOAD_SECONDS = 60.0
 # Maximum bytes of a document whose pages the service counts; `file_pages` refuses larger documents.
 MAX_COUNTED_BYTES = 20 * 1024 * 1024
@@ -273,7 +273,7 @@ class LiankeClient:
     async def reset_error_limit(self, address: PrinterAddress) -> None:
         """Resume a printer that the service paused after 30 failures (`POST /print/reset_printing_error_limit`).
 
-        The service accepts 10 such requests per day and box.
+        The service accepts at most 10 such requests per day and box.
         """
         await self._post("/print/reset_printing_error_limit", _printer_in_json(address))
 

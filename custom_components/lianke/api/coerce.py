@@ -1,4 +1,4 @@
-"""Tolerant conversion of values from outside. A function returns None or an empty value for what it cannot convert.
+"""Tolerant conversion of values from outside. A value that cannot be converted becomes None or an empty value.
 
 The service sends numbers as strings, nulls, and blanks and line ends in names. Whatever JSON value it sends, no
 conversion raises; only `to_json`, which parses the text of an answer, does.
@@ -31,7 +31,7 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 
 
 def to_int(value: object) -> int | None:
-    """Return the whole number in an int, a float or a string, with at most 18 digits; None for anything else."""
+    """Return an int, a whole float or a string of digits as an int of at most 18 digits; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float):

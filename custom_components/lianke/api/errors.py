@@ -230,7 +230,7 @@ class BadPhoneError(LiankeRefusedError):
 
 
 class ServiceExpiredError(LiankeRefusedError):
-    """The box's service has expired. Only the message tells, there is no code for it."""
+    """The box's service has expired. Only the message shows this; there is no code for it."""
 
     reason = "service_expired"
 

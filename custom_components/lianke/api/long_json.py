@@ -14,7 +14,7 @@ from typing import Any
 from .answer_limits import MAX_ANSWER_BYTES, MAX_ANSWER_VALUES
 from .coerce import JsonValue, has_few_values, to_json
 
-# Bytes from which on a text counts as long.
+# A text of at least this many bytes counts as long.
 LONG_TEXT_BYTES = 4096
 LONG_TEXT_PIECE = 1024 * 1024
 _MARK = "\0long "
@@ -48,7 +48,7 @@ class LongText:
         """Return the position `end`, or one shortly before it if `end` is inside a character or an escape."""
         if end >= len(self._raw):
             return len(self._raw)
-        # A character has at most four bytes. A longer run of such bytes is not UTF-8, and decoding it fails.
+        # A character has at most four bytes. A longer run of continuation bytes is not UTF-8, and decoding it fails.
         for _ in range(3):
             if self._raw[end] & 0xC0 == 0x80:
                 end -= 1

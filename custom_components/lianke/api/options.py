@@ -496,7 +496,7 @@ def _choice(
     supported: frozenset[int] | None,
     default: int | None,
 ) -> int | None:
-    """Return the id of one of a few fixed values. If none is wanted, return the default, or None if unsupported."""
+    """Return the id of one of a few fixed values. If no value is wanted, return the default, if that is supported."""
     possible = [name for name, number in values.items() if supported is None or number in supported]
     if wanted is None:
         return default if any(values[name] == default for name in possible) else None

@@ -64,7 +64,7 @@ _UNREADABLE: Final = re.compile(rf"(?i){_NOTHING}|{_RELATIVE}|data:.*|")
 _LEAD: Final = re.compile(
     rf"(?i)(?:{_NOTHING}|\d{{1,5}}|{_RELATIVE}|)(?:{_BLANKS}[,;|]\s*|(?<=[^\s,;|]){_BLANKS}{_BREAK}\s*)"
 )
-# No line break may follow the comma: base64 on the next line may be the next page, and the page of this URL missing.
+# No line break may follow the comma: base64 on the next line may be the next page, while this URL has no page.
 _DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},[ \t]{0,4}")
 # Beginnings of JPEG, PNG and PDF in base64. In the middle of a text (`_NEXT_FILE`), a JPEG must also begin with a usual
 # marker.

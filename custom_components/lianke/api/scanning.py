@@ -188,7 +188,7 @@ class Scanners:
             task_id=task_id,
             state=_to_state(fields.get("task_state")),
             is_stated=bool(to_text(fields.get("task_state"))),
-            # An answer that consists of pages only reports success without a code.
+            # An answer that has nothing but pages means success, although it has no code.
             code=to_int(result.get("code")) if isinstance(data, dict) or not found.parts else 200,
             message=to_message(message, self._transport.secrets),
             **vars(found),
@@ -217,8 +217,8 @@ def find_parts(answer: object) -> FoundParts:
 
     The names of the fields with files are unknown, so only content counts; whether a part is a page turns out later,
     when it is decoded. In a list with files, an item without a file is a missing page, be it null, false, a number, a
-    word or an empty list. The exception is a word for success at the end of the list. No address is returned twice. A
-    content is returned twice only if it is twice in the same list or is both sides of a sheet, as blank pages may be.
+    word or an empty list. The exception is a word for success at the end of the list. No address is returned twice. The
+    same content is returned twice only if one list has it twice or if it is both sides of a sheet, as with blank pages.
     """
     search = _Search()
     search.look(answer)
@@ -259,8 +259,8 @@ class _Search:
         self.expected = 0
         self.is_cut = False
         self._left = MAX_ANSWER_ROWS
-        # Bytes of JSON inside texts that may still be parsed. JSON inside such JSON counts again, because each level
-        # takes its own memory.
+        # Bytes of JSON inside texts that may still be parsed. JSON that is nested deeper counts on each level, because
+        # each level takes its own memory.
         self._inner_left = MAX_SCAN_ANSWER_BYTES
         self._numbers = count()
         self._known: dict[Part, str] = {}
@@ -282,7 +282,7 @@ class _Search:
             if not isinstance(inner, dict | list | str | LongText):
                 return self._take([*islice(read_parts(value), MAX_SCAN_FILES + 1)], place, items)
             if isinstance(inner, str | LongText):
-                # This needs no limit: in a text inside a text, each level doubles the backslashes before a quote.
+                # This recursion needs no limit: each level of texts in texts doubles the backslashes before a quote.
                 return self.look(inner, place, items, depth)
             value = inner
         if not isinstance(value, dict | list):

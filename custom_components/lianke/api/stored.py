@@ -25,7 +25,7 @@ READ: Final = "read"
 SERVICE_NAME: Final = "said"
 # Years that a time in a record can have; this code writes no other times.
 YEARS: Final = range(2020, 2120)
-# Greatest number in a record, regardless of its sign.
+# Greatest absolute value of a number in a record.
 MAX_COUNT: Final = 2**48
 
 
@@ -136,7 +136,7 @@ def _names(cls: Hashable) -> tuple[str, ...]:
 
 @cache
 def _readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], object]]:
-    """Return, for each field, the function that reads its values, and the value for which that can be skipped."""
+    """Return, for each field, the function that reads its values, and the value that need not be read."""
     return {
         item.name: (
             read := item.metadata.get(READ) or _reader(item.type),

@@ -184,7 +184,7 @@ def parse_push(body: object) -> frozenset[str]:
 
 
 def _fields(body: object) -> Iterator[tuple[str, object]]:
-    """Yield the fields of a message and of the objects in them. An object may also be JSON text in a field."""
+    """Yield the fields of a message and of the objects in its fields. Such an object may also be JSON text."""
     for block in _blocks(body):
         for name, value in list(block.items())[:MAX_PUSH_ENTRIES]:
             yield name, value

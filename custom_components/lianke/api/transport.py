@@ -145,19 +145,19 @@ def raise_without_address(
 BREATH_BYTES = 1024 * 1024
 # Size in bytes above which an answer's JSON is parsed outside the event loop, after its long texts are cut out.
 BIG_ANSWER = 256 * 1024
-# Time-out of a quick request as a whole.
+# Time-out (s) of a quick request as a whole.
 QUICK_SECONDS = 10.0
-# Time-out for connecting before an upload.
+# Time-out (s) for connecting before an upload.
 CONNECT_SECONDS = 30.0
-# Time-out of an upload that makes no progress.
+# Time-out (s) of an upload that makes no progress.
 UPLOAD_IDLE_SECONDS = 60.0
-# Time that the end of an upload may wait for its turn: twice the longest time for an answer, that to a 200 MB upload.
+# Seconds that the end of an upload may wait for its turn: twice the longest time for an answer (to 200 MB).
 UPLOAD_TURN_SECONDS = 720.0
-# Time for the answer to an upload, to which `answer_seconds` adds a time that depends on the size.
+# Seconds for the answer to an upload of no size; `answer_seconds` adds the time that depends on the size.
 UPLOAD_ANSWER_SECONDS = 30.0
-# Speed at which we expect the service to store an upload before it answers.
+# Bytes per second at which we expect the service to store an upload before it answers.
 ANSWER_BYTES_A_SECOND = 1024 * 1024
-# Speed of the slowest line worth waiting for.
+# Bytes per second of the slowest line worth waiting for.
 SLOWEST_LINE_BYTES_A_SECOND = 32 * 1024
 # Time-out of a long answer. It has no total, because the time for such an answer depends on its size.
 LONG_ANSWER = aiohttp.ClientTimeout(total=None, sock_read=UPLOAD_IDLE_SECONDS)
@@ -226,10 +226,10 @@ class Transport:
         """Send a request and return the `data` of its answer. Raises LiankeError.
 
         `query` goes into the address, `body` is sent as JSON. `timeout` (s, None: QUICK_SECONDS) bounds the whole
-        exchange. With `is_long` it is ignored: the bound is then QUICK_SECONDS, extended by each part of the answer
-        that arrives, at SLOWEST_LINE_BYTES_A_SECOND. `error_codes` are codes with a special meaning at this endpoint.
-        With `kept_connection`, other requests may share the connection: for polls, which are soon repeated. An answer
-        longer than `limit_bytes` raises LiankeResponseError.
+        exchange. With `is_long`, `timeout` is ignored: the bound is then QUICK_SECONDS, extended by each part of the
+        answer that arrives, at SLOWEST_LINE_BYTES_A_SECOND. `error_codes` are codes with a special meaning at this
+        endpoint. With `kept_connection`, other requests may share the connection: for polls, which are soon repeated.
+        An answer longer than `limit_bytes` raises LiankeResponseError.
         """
         async with self._request_slot(purpose):
             sent = ClockReading.now()

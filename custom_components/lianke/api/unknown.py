@@ -45,7 +45,7 @@ _MARKS = "_-."
 # A word has few parts (`task_done_timestamp`, `isPrinter`, `ipv6`), a random key has many.
 _FEW_PARTS = 5
 _FEW_DIGITS = 2
-# Characters from which on a text may be a key: to pass as a word, such a text must have fewer or longer parts.
+# A text of at least this many characters may be a key: to pass as a word, it must have fewer or longer parts.
 _KEY_LENGTH = 16
 
 

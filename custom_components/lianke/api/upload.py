@@ -141,7 +141,7 @@ class JobForm(Payload):
                     if self._on_progress is not None:
                         self._on_progress(sent)
         except DocumentUnreadableError as err:
-            # Kept for `Transport.upload`, because aiohttp replaces this error, like one of the hook, by its own.
+            # Keep the error for `Transport.upload`: aiohttp replaces any error of this method by its own.
             self.failure = err
             raise
         if self._file is not None:
@@ -168,7 +168,7 @@ class JobForm(Payload):
             protocol.should_close or not protocol.is_connected()
         ):
             # The service answered or hung up while the hook ran. The protocol knows this by now, because the hook
-            # returned through the event loop. Hold the end back, so that the answer is that to an incomplete form.
+            # returned through the event loop. Hold the end back, so that the answer belongs to an incomplete form.
             self.abandoned = True
         if self.abandoned:
             await self._wait_for_cancellation()

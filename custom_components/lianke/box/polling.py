@@ -67,9 +67,9 @@ REFRESH_SPACING = 5
 LATE_PUSH = 60
 # Seconds from a push until listeners are notified: the refresh begins first, and a burst of pushes is reported once.
 NOTIFY_PAUSE = 0.5
-# Number of pushes within USELESS_TIME that must find nothing new when the box is polled to end the trust in pushes.
+# Number of useless pushes within USELESS_TIME that ends the trust. A push is useless if polling then finds nothing new.
 MAX_USELESS = 3
-# Seconds within which such pushes are counted.
+# Seconds for which useless pushes are counted.
 USELESS_TIME = 3600
 
 

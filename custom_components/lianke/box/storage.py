@@ -239,7 +239,8 @@ def assign(
 
     def pair(evidence: _Key, *, agree: _Agree = lambda _, __: True, certain: bool = True) -> None:
         pair_with(lost, evidence, agree)
-        # A printer that the user removed may have been replaced by another of the same kind, so it must match for sure.
+        # A printer that the user removed may have been replaced by another of the same kind, so only certain criteria
+        # restore it.
         fitting = {
             key: one for key, one in lost_before.items() if certain or not former[key].removed
         }
@@ -309,7 +310,7 @@ class BoxStorage:
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str, device_id: str | None = None) -> None:
-        """Without the box's `device_id`, data that was kept of the box is not found, and no data is kept of it."""
+        """Without the box's `device_id`, kept data of the box is not found, and this data is not found later either."""
         self._hass = hass
         self._entry_id = entry_id
         self._device_id = device_id

@@ -53,7 +53,7 @@ class UnknownLog:
             # Anyone who knows the address can send messages, and must not be able to fill the log.
             level = logging.DEBUG
         elif _SCANNING in unknown.where:
-            # Answers about scanners are not documented, so unknown parts do not surprise a user who enables scanning.
+            # We do not know yet what answers about scanners look like, so a user who enables scanning expects this.
             level = logging.INFO
         else:
             # One warning is enough for the user; more would only fill the log.

@@ -127,7 +127,7 @@ class JobFeed:
 
     @callback
     def async_subscribe(self, subscription: Subscription) -> CALLBACK_TYPE:
-        """Keep a subscription up to date; return a function to unsubscribe. Raises InputError (too_many_subscriptions)."""
+        """Keep a subscription current; return a function to unsubscribe. Raises InputError (too_many_subscriptions)."""
         others = [one for one in self._subscriptions if one.connection is subscription.connection]
         if len(others) >= MAX_SUBSCRIPTIONS:
             raise InputError("too_many_subscriptions", limit=str(MAX_SUBSCRIPTIONS))
@@ -290,7 +290,7 @@ def _view(
 
 
 def _pages_left(entry: LiankeConfigEntry, user: User) -> int | None:
-    """Return the pages that a user may still print this month; None without a limit, or if the user may approve more."""
+    """Return the pages a user may still print this month; None without a limit, or if the user may approve more."""
     options, data = entry.options, entry.runtime_data
     if options.get(CONF_MONTHLY_BEYOND) != BEYOND_REFUSED and is_approver(options, user):
         return None
