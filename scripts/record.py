@@ -65,7 +65,7 @@ class Pace:
             yield
             await asyncio.sleep(self._pause)
 
-    def too_frequent(self) -> None:
+    def on_too_frequent(self) -> None:
         """Pause longer from now on: the service has answered that requests come too often."""
         self._pause = max(self._pause * 2, 60.0)
 

@@ -62,7 +62,7 @@ ON_PHONES: Final = {
         "approval_approve": ("Approve", "批准"),
         "approval_reject": ("Reject", "拒绝"),
     },
-    "scanner/actions.py": {
+    "scanner/scan_questions.py": {
         "scan_button_next": ("Next page", "下一页"),
         "scan_button_again": ("Scan again", "重新扫描"),
         "scan_button_finish": ("Finish", "完成"),

@@ -114,11 +114,11 @@ async def async_write(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any
 
 
 async def _poll(hass: HomeAssistant, message: dict[str, Any]) -> None:
-    await async_ask(hass, message)
+    await async_poll_task(hass, message)
     _set_states(hass, {**message, "task_state": "polled"})
 
 
-async def async_ask(hass: HomeAssistant, message: dict[str, Any]) -> None:
+async def async_poll_task(hass: HomeAssistant, message: dict[str, Any]) -> None:
     """Request paths from a server one after the other, with as little other work as possible."""
     session = async_get_clientsession(hass)
     for path in message["paths"]:

@@ -152,7 +152,7 @@ async def async_idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
     return {"steps": recorder.steps}
 
 
-async def async_ask(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
+async def async_poll_task(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Print as a user who needs an approval; returns the action of the first button on the approver's phone."""
     asked: asyncio.Queue[str] = asyncio.Queue()
 

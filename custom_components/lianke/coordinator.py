@@ -41,6 +41,7 @@ from .api.models import Box, DriverState, Printer, PrinterKind
 from .api.unknown import unknown_state
 from .box.condition_reader import ConditionReader
 from .box.polling import REFRESH_SPACING, PushTracker, async_poll, poll_interval
+from .box.printer_identity import StoredPrinter
 from .box.printer_status import (
     NEVER,
     PROBLEMS,
@@ -53,7 +54,7 @@ from .box.printer_status import (
     settled_condition,
     status_of,
 )
-from .box.storage import BoxStorage, StoredPrinter
+from .box.storage import BoxStorage
 from .const import CONF_PRINTER_KIND, DEFAULT_PRINTER_KIND, DOMAIN, POLL_INTERVAL
 
 _LOGGER = logging.getLogger(__name__)
@@ -359,7 +360,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
     async def _async_poll(self) -> BoxData:
         if self.storage.box is not None:
             # A user waits for a box that is being added; all other boxes can wait for their turn.
-            await self.account.async_throttle(1 if self._online is False else REQUESTS_A_POLL)
+            await self.account.async_wait_for_poll_rate(
+                1 if self._online is False else REQUESTS_A_POLL
+            )
         # This poll also serves the refreshes that were requested in the meantime.
         self._refresher.async_cancel()
         self._poll_began = time.monotonic()

@@ -17,7 +17,7 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from .api.models import DriverState
-from .box.storage import StoredPrinter
+from .box.printer_identity import StoredPrinter
 
 CONF_TARGET: Final = "target"
 WHOLE_BOX: Final = "box"

@@ -11,8 +11,6 @@ from custom_components.lianke.account.request_limits import (
     ALL_USERS_BURST,
     CONDITION_INTERVAL,
     COUNT_WAIT,
-    KEPT_FOR_POLLS,
-    KEPT_FOR_TRACKING,
     KEY_PAUSE_LIMIT,
     LOOKUP_WAIT,
     MAX_A_MINUTE,
@@ -24,6 +22,8 @@ from custom_components.lianke.account.request_limits import (
     PAUSE_FORGOTTEN,
     POLL_BURST,
     POLL_RATE,
+    RESERVED_FOR_POLLS,
+    RESERVED_FOR_TRACKING,
     SERVICE_PAUSE_LIMIT,
     USER_BURST,
     Account,
@@ -144,24 +144,24 @@ async def waits_out(
 
 async def test_pauses_grow_while_the_service_complains(clock: Clock, account: Account) -> None:
     for expected in (60, 120, 240, SERVICE_PAUSE_LIMIT, SERVICE_PAUSE_LIMIT):
-        account.too_frequent()
+        account.on_too_frequent()
         # The rest of a burst complains as well.
-        account.too_frequent()
+        account.on_too_frequent()
         assert await waits_out(clock, account, expected)
     assert await passes(clock, account) == 0
 
     clock.tick(PAUSE_FORGOTTEN)
-    account.too_frequent()
+    account.on_too_frequent()
     assert await waits_out(clock, account, 60, Purpose.SUBMIT)
 
 
 async def test_a_pause_that_begins_anew_is_waited_out(clock: Clock, account: Account) -> None:
-    account.too_frequent()
+    account.on_too_frequent()
     task = asyncio.create_task(enter(account, Purpose.SUBMIT))
     await done(task)
     # The very moment the first one is over, before anybody has had a turn.
     clock.tick(60)
-    account.too_frequent()
+    account.on_too_frequent()
     assert not await done(task)
     clock.tick(119)
     assert not await done(task)
@@ -195,7 +195,7 @@ async def test_polling_requests_are_spread(
 ) -> None:
     start = freezer.time_to_freeze
     for _ in range(100):
-        await account.async_throttle(2)
+        await account.async_wait_for_poll_rate(2)
     passed = (freezer.time_to_freeze - start).total_seconds()
     assert passed == pytest.approx((200 - POLL_BURST) / POLL_RATE)
     assert max(waits) == pytest.approx(2 / POLL_RATE)
@@ -203,9 +203,9 @@ async def test_polling_requests_are_spread(
     freezer.tick(60)
     waits.clear()
     for _ in range(POLL_BURST // 2):
-        await account.async_throttle(2)
+        await account.async_wait_for_poll_rate(2)
     assert waits == []
-    await account.async_throttle(1)
+    await account.async_wait_for_poll_rate(1)
     assert waits == [pytest.approx(1 / POLL_RATE)]
 
 
@@ -228,9 +228,9 @@ async def test_no_minute_has_more_requests_than_fit(clock: Clock, account: Accou
         submitted = minute.count(Purpose.SUBMIT)
         assert submitted <= MAX_SUBMISSIONS_A_MINUTE
         assert len(minute) - submitted <= MAX_A_MINUTE
-        assert minute.count(Purpose.POLL) <= MAX_A_MINUTE - KEPT_FOR_TRACKING
+        assert minute.count(Purpose.POLL) <= MAX_A_MINUTE - RESERVED_FOR_TRACKING
     # What is more urgent leaves some room in the first minute.
-    assert [purpose for at, purpose in sent if at < 60].count(Purpose.POLL) == KEPT_FOR_POLLS
+    assert [purpose for at, purpose in sent if at < 60].count(Purpose.POLL) == RESERVED_FOR_POLLS
 
 
 async def test_what_waits_goes_in_the_order_of_its_purpose(account: Account) -> None:
@@ -312,7 +312,7 @@ async def test_an_endpoint_that_users_ask_too_often_stops_users_only(
     clock: Clock, account: Account
 ) -> None:
     """A search for network printers may be made twice a day; the second once stopped all printing."""
-    account.user_throttle("one").too_frequent()
+    account.user_throttle("one").on_too_frequent()
     assert await passes(clock, account, Purpose.SUBMIT) == 0
     assert await passes(clock, account, Purpose.POLL) == 0
     assert await passes(clock, account, Purpose.PICTURE) == 0

@@ -232,7 +232,7 @@ class Gate:
         finally:
             self.inside -= 1
 
-    def too_frequent(self) -> None:
+    def on_too_frequent(self) -> None:
         self.complaints += 1
 
 

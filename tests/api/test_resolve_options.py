@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from custom_components.lianke.api.capabilities import (
-    STANDARD,
+    STANDARD_PAPERS,
     Capabilities,
     DriverDefaults,
     Paper,
@@ -318,7 +318,7 @@ def test_a_printer_with_mostly_narrow_papers_gets_no_a4() -> None:
     papers = tuple(
         paper(800, length * 10, name=f"80 x {length} mm", paper_id=number)
         for number, length in ((256, 80), (257, 297), (258, 3276))
-    ) + tuple(one for one in STANDARD if one.name == "A4")
+    ) + tuple(one for one in STANDARD_PAPERS if one.name == "A4")
     able = Capabilities(defaults=DriverDefaults(paper_id=9))
     with pytest.raises(OptionError, match="paper_required"):
         resolve_options(PrintOptions(), able, papers, PrinterType.UNKNOWN)
@@ -327,7 +327,7 @@ def test_a_printer_with_mostly_narrow_papers_gets_no_a4() -> None:
 
 
 def test_standard_papers() -> None:
-    assert len({paper.paper_id for paper in STANDARD}) == len(STANDARD)
+    assert len({paper.paper_id for paper in STANDARD_PAPERS}) == len(STANDARD_PAPERS)
     known = {
         name: standard_paper(name) for name in ("A4", "a5", " A3 ", "Letter", "B5", "us  letter")
     }

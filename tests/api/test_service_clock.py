@@ -27,7 +27,7 @@ def test_the_bounds_are_the_way_there_and_back() -> None:
     """Written between request and answer, and cut to whole seconds."""
     clock = ServiceClock()
     assert clock.offset is None
-    clock.update(
+    clock.measure(
         DATE,
         ClockReading(wall=AT - 1200.5, monotonic=10.0),
         ClockReading(wall=AT - 1200, monotonic=10.5),
@@ -39,7 +39,9 @@ def test_the_bounds_are_the_way_there_and_back() -> None:
 def test_a_clock_that_is_put_right_afterwards_makes_it_unknown() -> None:
     """The difference was that of the clock before; an hour's drift is none."""
     clock = ServiceClock()
-    clock.update(DATE, ClockReading(wall=AT, monotonic=10.0), ClockReading(wall=AT, monotonic=10.0))
+    clock.measure(
+        DATE, ClockReading(wall=AT, monotonic=10.0), ClockReading(wall=AT, monotonic=10.0)
+    )
     with now(wall=AT + 3600.2, steady=3610.0):
         assert clock.offset is not None
     with now(wall=AT + 3660, steady=3610.0):
@@ -61,7 +63,7 @@ def test_a_clock_that_is_put_right_afterwards_makes_it_unknown() -> None:
 )
 def test_what_is_no_date_tells_nothing(header: str | None) -> None:
     clock = ServiceClock()
-    clock.update(
+    clock.measure(
         header, ClockReading(wall=AT, monotonic=10.0), ClockReading(wall=AT, monotonic=10.0)
     )
     assert clock.offset is None
@@ -69,7 +71,7 @@ def test_what_is_no_date_tells_nothing(header: str | None) -> None:
 
 def test_a_clock_that_is_put_right_meanwhile_tells_nothing() -> None:
     clock = ServiceClock()
-    clock.update(
+    clock.measure(
         DATE, ClockReading(wall=AT, monotonic=10.0), ClockReading(wall=AT + 3600, monotonic=10.5)
     )
     assert clock.offset is None

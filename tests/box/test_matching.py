@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from custom_components.lianke.api.models import DriverState, Printer
-from custom_components.lianke.box.storage import assign
+from custom_components.lianke.box.printer_identity import assign
 from tests.examples import examples
 
 LASER = Printer(

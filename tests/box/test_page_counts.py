@@ -48,7 +48,7 @@ def test_months_and_rows_are_bounded() -> None:
     counts = PageCounts()
     for number in range(page_counts.MAX_ROWS + 20):
         add(counts, user=f"user {number}")
-        counts.show(f"user {number}", "user", 1)
+        counts.add_shown(f"user {number}", "user", 1)
     rows = counts.rows()
     assert len(rows) == page_counts.MAX_ROWS + 1
     assert sum(row.pages for row in rows) == page_counts.MAX_ROWS + 20
@@ -91,7 +91,7 @@ async def test_counts_survive_a_restart_and_the_printer(
     storage.count_pages(key, "job", 3, user_id="anna", source="user")
     storage.count_pages(key, "another", 2, user_id="anna", source="assistant")
     storage.count_pages(key, "unknown", 0, user_id="anna", source="user")
-    storage.pages.show("anna", "user", 3)
+    storage.pages.add_shown("anna", "user", 3)
     storage.forget(key)
     # Somebody says only now that it came out.
     storage.count_pages(key, "late", 5, user_id="anna", source="user", name=LASER.name)
@@ -103,6 +103,6 @@ async def test_counts_survive_a_restart_and_the_printer(
     ]
     assert again.pages.names == {key: LASER.name}
     reported: list[tuple[str, str, int]] = []
-    again.pages.on_pages = lambda *counted: reported.append(again.pages.show(*counted))
+    again.pages.on_pages = lambda *counted: reported.append(again.pages.add_shown(*counted))
     add(again.pages, pages=1)
     assert reported == [("anna", "user", 4)]

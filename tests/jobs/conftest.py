@@ -96,7 +96,7 @@ class Receiver:
     def set_watched(self, box: str, requests: int) -> None:
         """Do nothing: the interval stays as it is."""
 
-    async def async_throttle(self, requests: int) -> None:
+    async def async_wait_for_poll_rate(self, requests: int) -> None:
         """Never wait."""
 
     async def handle(self, request: web.Request) -> web.Response:

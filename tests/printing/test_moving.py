@@ -13,7 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
-from custom_components.lianke.api.capabilities import STANDARD, Capabilities, Paper
+from custom_components.lianke.api.capabilities import STANDARD_PAPERS, Capabilities, Paper
 from custom_components.lianke.api.options import known_papers
 from custom_components.lianke.const import CONF_PRINTER_OPTIONS
 from custom_components.lianke.devices import async_printer_device
@@ -135,7 +135,7 @@ def test_which_paper_is_the_same() -> None:
     assert find_paper(borderless, [near, Paper.of_size(5, "A4 无边", 2100, 2970)]).paper_id == 5  # type: ignore[union-attr]
     assert find_paper(a4, [other]) is None
     # Nothing is known of a printer: it may have any standard paper.
-    assert known_papers(None, ()) == [*STANDARD]
+    assert known_papers(None, ()) == [*STANDARD_PAPERS]
     assert [one.name for one in known_papers(Capabilities(papers={"A4": 9, "X": 300}), ())] == [
         "A4"
     ]

@@ -25,6 +25,7 @@ from custom_components.lianke.scanner import (
     hub as scanner_hub,
     scan_files,
     scan_jobs,
+    scan_rules,
     scan_view,
 )
 from custom_components.lianke.scanner.actions import describe_scanners
@@ -47,7 +48,7 @@ async def test_kept_scans_are_bounded(
     laser.feeder = ["one", "two", "three"]
     fed = await do(house, laser, source="feeder", several_pages=True)
     assert (fed["state"], fed["pages"]) == ("completed", 3)
-    monkeypatch.setattr(scan_jobs, "MAX_KEPT_SCANS", 2)
+    monkeypatch.setattr(scan_rules, "MAX_KEPT_SCANS", 2)
     ids = [(await do(house, laser))["scan_id"] for _ in range(3)]
     # Those before the last one were looked at when it began.
     assert [one.job_id for one in records(house)][:2] == ids[:0:-1]

@@ -42,9 +42,9 @@ MAX_SUBMISSIONS_A_MINUTE = 58
 # Maximum requests in a minute that do not submit a job; further requests wait.
 MAX_A_MINUTE = 50
 # Requests in a minute that are reserved for tracking jobs.
-KEPT_FOR_TRACKING = 10
+RESERVED_FOR_TRACKING = 10
 # Requests in a minute that are reserved for polls.
-KEPT_FOR_POLLS = 10
+RESERVED_FOR_POLLS = 10
 # Maximum lookups in a minute, of all users together. Looking up a printer takes two requests: capabilities and papers.
 MAX_LOOKUPS_A_MINUTE = 24
 # Maximum polls of scans in a minute: scanning page after page must leave room for polling printers.
@@ -55,16 +55,16 @@ _OTHERS = frozenset({Purpose.TRACK, Purpose.SCAN, Purpose.POLL, *_LOOKUPS})
 _TRACKING = frozenset({Purpose.TRACK})
 _LIMITS_BESIDE_TRACKING = (
     (_OTHERS, MAX_A_MINUTE),
-    (_OTHERS - _TRACKING, MAX_A_MINUTE - KEPT_FOR_TRACKING),
+    (_OTHERS - _TRACKING, MAX_A_MINUTE - RESERVED_FOR_TRACKING),
 )
 _LOOKUP_LIMITS = (
-    (_OTHERS, MAX_A_MINUTE - KEPT_FOR_TRACKING - KEPT_FOR_POLLS),
+    (_OTHERS, MAX_A_MINUTE - RESERVED_FOR_TRACKING - RESERVED_FOR_POLLS),
     (_LOOKUPS, MAX_LOOKUPS_A_MINUTE),
 )
 # The limits for each purpose: a group of purposes, and the maximum requests for these purposes in any minute.
 LIMITS_BY_PURPOSE: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.SUBMIT: ((frozenset({Purpose.SUBMIT}), MAX_SUBMISSIONS_A_MINUTE),),
-    Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE), (_TRACKING, MAX_A_MINUTE - KEPT_FOR_POLLS)),
+    Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE), (_TRACKING, MAX_A_MINUTE - RESERVED_FOR_POLLS)),
     Purpose.SCAN: (*_LIMITS_BESIDE_TRACKING, (frozenset({Purpose.SCAN}), MAX_SCAN_POLLS_A_MINUTE)),
     Purpose.POLL: _LIMITS_BESIDE_TRACKING,
     Purpose.COUNT: _LOOKUP_LIMITS,
@@ -176,7 +176,7 @@ class UserThrottle:
         async with self._account.request_slot(lookup, upload=upload, user=self._user):
             yield
 
-    def too_frequent(self) -> None:
+    def on_too_frequent(self) -> None:
         """Pause all lookups. Other requests go on, because the service limits the endpoints of lookups separately."""
         self._account.requests.lookup_pause.begin()
 
@@ -324,7 +324,7 @@ class Account:
         except NoPlaceError:
             raise TooManyRequestsError from None
 
-    def too_frequent(self) -> None:
+    def on_too_frequent(self) -> None:
         self.requests.pause.begin()
 
     def stretch_interval(self, interval: float) -> float:
@@ -351,7 +351,7 @@ class Account:
         """Seconds between two polls of a printer that has a job of ours."""
         return max(WATCH_INTERVAL, sum(self._watched.values()) / (POLL_RATE * WATCH_SHARE))
 
-    async def async_throttle(self, requests: int) -> None:
+    async def async_wait_for_poll_rate(self, requests: int) -> None:
         """Wait until this many more polling requests are within POLL_RATE."""
         now = time.monotonic()
         self._admitted_until = max(self._admitted_until, now) + requests / POLL_RATE

@@ -45,7 +45,7 @@ def _embedded(ip: IPv6Address) -> IPv4Address | None:
     return ip.ipv4_mapped or ip.sixtofour
 
 
-def is_made_up(address: str) -> bool:
+def is_fake_ip(address: str) -> bool:
     """Tell whether a proxy in the home network may have made this address up (fake-ip)."""
     ip = ip_address(address.partition("%")[0])
     return any(ip in network for network in _MADE_UP)
@@ -84,7 +84,7 @@ class PublicResolver(ThreadedResolver):
         return results
 
     def _allows(self, address: str) -> bool:
-        return is_public(address) or (self._made_up_allowed and is_made_up(address))
+        return is_public(address) or (self._made_up_allowed and is_fake_ip(address))
 
 
 _VENDOR = (".liankenet.com", ".wisiyilink.com")

@@ -207,14 +207,14 @@ def parse_papers(data: object) -> tuple[Paper, ...]:
 A4_ID = 9
 CUSTOM_ID = 0
 # Maximum width of a narrow paper in 0.1 mm: the width that the widest usual label and receipt printers take.
-MAX_NARROW = 1120
+MAX_NARROW_WIDTH = 1120
 
 
 _TABLE = json.loads(Path(__file__).with_name("papers.json").read_text("utf-8"))
-STANDARD: tuple[Paper, ...] = tuple(Paper.of_size(*row) for row in _TABLE["papers"])
+STANDARD_PAPERS: tuple[Paper, ...] = tuple(Paper.of_size(*row) for row in _TABLE["papers"])
 _ALIASES: Mapping[str, str] = _TABLE["other_names"]
-_BY_NAME: Mapping[str, Paper] = {normalize_name(paper.name): paper for paper in STANDARD}
-_BY_ID: Mapping[int, Paper] = {paper.paper_id: paper for paper in STANDARD}
+_BY_NAME: Mapping[str, Paper] = {normalize_name(paper.name): paper for paper in STANDARD_PAPERS}
+_BY_ID: Mapping[int, Paper] = {paper.paper_id: paper for paper in STANDARD_PAPERS}
 
 
 def standard_paper(wanted: str | int) -> Paper | None:

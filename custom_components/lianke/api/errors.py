@@ -245,7 +245,7 @@ class UnknownCodeError(_NoAnswerToUploadsError):
     """The code of the answer is not documented, whatever its message."""
 
 
-class CredentialsError(InputError):
+class UnreadableCredentialsError(InputError):
     """The text or QR code does not contain a box id and key."""
 
     reason = "invalid_qr_code"

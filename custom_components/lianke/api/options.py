@@ -12,8 +12,8 @@ from typing import Any, Final, Literal, Self, TypedDict, cast, override
 from .capabilities import (
     A4_ID,
     CUSTOM_ID,
-    MAX_NARROW,
-    STANDARD,
+    MAX_NARROW_WIDTH,
+    STANDARD_PAPERS,
     Capabilities,
     Paper,
     find_by_name,
@@ -275,7 +275,7 @@ MAX_COPIES: Final = 999
 # `paper_size_out_of_range`.
 MAX_SIDE: Final = 32767
 # Maximum names of papers, trays or media types in a refusal; names similar to the wanted name come first.
-MAX_ALLOWED: Final = 40
+MAX_LISTED_NAMES: Final = 40
 BOOLEAN_OPTIONS: Final = frozenset({"auto_rotate", "reverse_order"})
 NO_DEFAULT_A4: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
 
@@ -412,7 +412,7 @@ def _default_paper(
 ) -> tuple[int, Paper | None]:
     """Return the driver's default paper, otherwise A4. Raises OptionError if A4 is missing or would waste labels."""
     paper_id = capabilities.defaults.paper_id
-    labels = [paper for paper in papers if min(paper.width, paper.height) <= MAX_NARROW]
+    labels = [paper for paper in papers if min(paper.width, paper.height) <= MAX_NARROW_WIDTH]
     are_mostly_narrow = printer_type is PrinterType.UNKNOWN and len(labels) * 2 > len(papers)
     narrow = printer_type in NO_DEFAULT_A4 or are_mostly_narrow
     is_custom = paper_id == CUSTOM_ID or (narrow and paper_id is None)
@@ -423,7 +423,7 @@ def _default_paper(
     known = _known_ids(capabilities.papers, papers)
     if narrow or (known and A4_ID not in known):
         names = [*(capabilities.papers or [paper.name for paper in papers])]
-        raise OptionError("paper_required", option="paper", allowed=names[:MAX_ALLOWED])
+        raise OptionError("paper_required", option="paper", allowed=names[:MAX_LISTED_NAMES])
     return A4_ID, _describe(A4_ID, capabilities, papers)
 
 
@@ -449,13 +449,15 @@ def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[
             "option_not_checkable",
             option="paper",
             value=wanted,
-            allowed=[paper.name for paper in STANDARD],
+            allowed=[paper.name for paper in STANDARD_PAPERS],
         )
     raise OptionError(
         "paper_not_available",
         option="paper",
         value=wanted,
-        allowed=sort_by_similarity(wanted, block or [paper.name for paper in papers])[:MAX_ALLOWED],
+        allowed=sort_by_similarity(wanted, block or [paper.name for paper in papers])[
+            :MAX_LISTED_NAMES
+        ],
     )
 
 
@@ -486,7 +488,7 @@ def known_papers(capabilities: Capabilities | None, papers: tuple[Paper, ...]) -
     able = capabilities or _UNKNOWN
     ids = _known_ids(able.papers, papers)
     described = [_describe(paper_id, able, papers) for paper_id in sorted(ids)]
-    return [paper for paper in described if paper is not None] if ids else [*STANDARD]
+    return [paper for paper in described if paper is not None] if ids else [*STANDARD_PAPERS]
 
 
 def _choice(
@@ -540,7 +542,7 @@ def _named(
             f"{option}_not_available",
             option=option,
             value=wanted,
-            allowed=sort_by_similarity(wanted, block)[:MAX_ALLOWED],
+            allowed=sort_by_similarity(wanted, block)[:MAX_LISTED_NAMES],
         )
     return number
 

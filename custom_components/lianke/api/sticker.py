@@ -78,7 +78,7 @@ _USUAL_KEY = re.compile(r"[A-Za-z0-9]{16}")
 
 
 def parse_credentials(text: str) -> Credentials:
-    """Read a pasted link, token or `id:key`. Raises CredentialsError if the text contains no credentials."""
+    """Read a pasted link, token or `id:key`. Raises UnreadableCredentialsError if the text contains no credentials."""
     # Chinese keyboards produce full-width letters and signs.
     folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text[:MAX_STICKER_TEXT]))[
         :MAX_STICKER_TEXT
@@ -111,7 +111,7 @@ def _is_usual(found: Credentials) -> bool:
 
 
 def _from_link(link: str) -> Credentials:
-    """Read the token of a link, wherever it is in the link. Raises CredentialsError if there is none."""
+    """Read the token of a link, wherever it is in the link. Raises UnreadableCredentialsError if there is none."""
     # A link may be wrapped over several lines.
     text = _LINE_ENDS.sub("", link)
     for _ in range(MAX_ENCODINGS):
@@ -126,7 +126,7 @@ def _from_link(link: str) -> Credentials:
 
 
 def _from_token(token: str) -> Credentials:
-    """Decode a token in usual or URL-safe base64, with or without padding. Raises CredentialsError if it is invalid."""
+    """Decode a token in usual or URL-safe base64, padded or not. Raises UnreadableCredentialsError if it is invalid."""
     text = _LINE_ENDS.sub("", unquote(unquote(token)).strip())
     # A blank inside a token was a plus sign, or was added when somebody copied the token.
     for blank in ("+", "") if " " in text else ("",):
@@ -145,7 +145,7 @@ def read_photo(path: Path) -> Credentials:
     """Read the credentials in a photo of the sticker, whatever else the photo shows. Blocks for up to some seconds.
 
     Raises InputError with photo_unreadable (not a picture, or too big), no_qr_code_found or qr_reader_missing (no zbar
-    library). Raises CredentialsError if no code in the photo is that of a Lianke sticker.
+    library). Raises UnreadableCredentialsError if no code in the photo is that of a Lianke sticker.
     """
     decode = _reader()
     best, best_rank, seen = "", 0, False

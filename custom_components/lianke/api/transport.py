@@ -33,7 +33,7 @@ from .answer_limits import MAX_ANSWER_BYTES, MAX_ANSWER_TEXT
 from .coerce import JsonValue, to_int, to_json, to_mapping, to_message
 from .long_json import parse_long
 from .unknown import Observer, Unknown, unknown_answer, unknown_code, unknown_parts
-from .upload import JobForm
+from .upload import UPLOAD_IDLE_SECONDS, UPLOAD_TURN_SECONDS, JobForm
 
 # Maximum seconds between the service's clock and ours. If they differ by more, one of the clocks was never set.
 MAX_CLOCK_OFFSET = 10 * 365 * 86400
@@ -71,7 +71,7 @@ class ServiceClock:
             self._offset = None
         return self._offset
 
-    def update(self, header: str | None, sent: ClockReading, received: ClockReading) -> None:
+    def measure(self, header: str | None, sent: ClockReading, received: ClockReading) -> None:
         """Measure the offset from the `Date` header of an answer."""
         shown = _seconds(header)
         if shown is None or not _unadjusted(sent, received):
@@ -119,7 +119,7 @@ class Throttle(Protocol):
     ) -> AbstractAsyncContextManager[None]:
         """Return a context manager that waits until a request may start. An upload may then take minutes."""
 
-    def too_frequent(self) -> None:
+    def on_too_frequent(self) -> None:
         """Pause, because the service answered "too frequent" (10009)."""
 
 
@@ -149,10 +149,6 @@ BIG_ANSWER = 256 * 1024
 QUICK_SECONDS = 10.0
 # Time-out (s) for connecting before an upload.
 CONNECT_SECONDS = 30.0
-# Time-out (s) of an upload that makes no progress.
-UPLOAD_IDLE_SECONDS = 60.0
-# Seconds that the end of an upload may wait for its turn: twice the longest time for an answer (to 200 MB).
-UPLOAD_TURN_SECONDS = 720.0
 # Seconds for the answer to an upload of no size; `answer_seconds` adds the time that depends on the size.
 UPLOAD_ANSWER_SECONDS = 30.0
 # Bytes per second at which we expect the service to store an upload before it answers.
@@ -258,7 +254,7 @@ class Transport:
             except (aiohttp.ClientError, OSError) as err:
                 raise_without_address(err, may_have_arrived=True)
             data = await self._interpret(f"{method} {path}", status, raw, error_codes)
-            self.clock.update(date, sent, answered)
+            self.clock.measure(date, sent, answered)
             return data
 
     async def upload(self, path: str, form: JobForm, purpose: Purpose) -> object:
@@ -399,7 +395,7 @@ class Transport:
             try:
                 yield
             except errors.TooFrequentError:
-                self.throttle.too_frequent()
+                self.throttle.on_too_frequent()
                 raise
 
     def _headers(self) -> dict[str, str]:

@@ -17,6 +17,10 @@ from aiohttp.client_proto import ResponseHandler
 
 from .errors import DocumentUnreadableError
 
+# Time-out (s) of an upload that makes no progress.
+UPLOAD_IDLE_SECONDS = 60.0
+# Seconds that the end of an upload may wait for its turn: twice the longest time for an answer (to 200 MB).
+UPLOAD_TURN_SECONDS = 720.0
 # Bytes of a file that are read at a time; each read runs in another thread.
 UPLOAD_PIECE = 1024 * 1024
 # Bytes that are written at a time; few, so that progress shows even on a slow line.

@@ -15,8 +15,9 @@ from ..api.client import STATUS_SECONDS, LiankeClient
 from ..api.errors import LiankeConnectionError, LiankeError, PrinterNotFoundError
 from ..const import DOMAIN
 from ..fair_queue import SHORTEST_WAIT, Turns
+from .printer_identity import StoredPrinter
 from .printer_status import Reading
-from .storage import BoxStorage, StoredPrinter
+from .storage import BoxStorage
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -152,7 +153,7 @@ class ConditionReader:
             key = next(key for key in self._pending if key is not None)
             del self._pending[key]
             await self._async_until_free()
-            await self._account.async_throttle(1)
+            await self._account.async_wait_for_poll_rate(1)
             known = self._storage.printers.get(key)
             if known is not None and known.reports_condition:
                 if key not in self._extra:

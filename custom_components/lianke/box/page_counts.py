@@ -69,7 +69,7 @@ class PageCounts:
         if self.on_pages is not None:
             self.on_pages(who, source, pages)
 
-    def show(self, user_id: str, source: str, pages: int) -> tuple[str, str, int]:
+    def add_shown(self, user_id: str, source: str, pages: int) -> tuple[str, str, int]:
         """Count pages that the statistics now show. Returns user (empty beyond MAX_TOTALS), source and new total."""
         total = (user_id, source)
         if total not in self.shown and len(self.shown) >= MAX_TOTALS:

@@ -59,8 +59,8 @@ class BindingThrottle:
         async with self._account.request_slot(purpose, upload=upload, max_wait=left):
             yield
 
-    def too_frequent(self) -> None:
-        self._account.too_frequent()
+    def on_too_frequent(self) -> None:
+        self._account.on_too_frequent()
 
 
 async def async_read_sticker(

@@ -22,7 +22,7 @@ from homeassistant.util.file import WriteError
 import voluptuous as vol
 
 from .. import const
-from ..api.capabilities import STANDARD, Capabilities, Paper
+from ..api.capabilities import STANDARD_PAPERS, Capabilities, Paper
 from ..api.errors import OptionError
 from ..api.models import PrinterType
 from ..api.options import (
@@ -367,7 +367,7 @@ def defaults_schema(
     # The field has no upper limit, so that a size beyond the range gets our own error, which names the possible sizes.
     size = number_field(0.1, None, step=0.1, unit="mm")
     fields: dict[str, object] = {
-        "paper": _driver_names(names or [paper.name for paper in STANDARD]),
+        "paper": _driver_names(names or [paper.name for paper in STANDARD_PAPERS]),
         "paper_width": size,
         "paper_height": size,
         "color": possible("color", COLORS, able.colors),

@@ -257,7 +257,7 @@ class Delivery(Record):
     ended_at: datetime | None = None
     # Pages per copy and copies of the whole job, as they are counted; set only in the first of two deliveries.
     counts_as: tuple[int, int] | None = None
-    # Belongs to `manual_duplex`, which makes pairs of deliveries; `jobs` does not read it.
+    # Belongs to the room that makes pairs of deliveries; nothing in `jobs` reads it.
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -11,7 +11,7 @@ import voluptuous as vol
 from ..api.capabilities import Paper
 from ..api.models import PrinterType
 from ..api.options import DUPLEX
-from ..box.storage import StoredPrinter
+from ..box.printer_identity import StoredPrinter
 from ..const import DOMAIN
 from ..documents.document import Document
 from ..documents.page_documents import WritePage, async_page_text, async_write_page

@@ -83,7 +83,7 @@ def async_watch_statistics(hass: HomeAssistant, entry: LiankeConfigEntry) -> Non
     @callback
     def on_pages(user_id: str, source: str, count: int) -> None:
         if DATA_INSTANCE in hass.data:
-            add = _async_add(hass, entry, *pages.show(user_id, source, count))
+            add = _async_add(hass, entry, *pages.add_shown(user_id, source, count))
             entry.async_create_background_task(hass, add, "add pages to the statistics")
 
     @callback

@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from ..api.models import PrinterType
-from ..box.storage import StoredPrinter
+from ..box.printer_identity import StoredPrinter
 from ..const import CONF_NOZZLE_CARE
 from ..documents.page_documents import async_color_page
 from ..jobs.job import JobState

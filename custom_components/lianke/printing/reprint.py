@@ -14,7 +14,7 @@ from ..api.options import (
     COLORS,
     DUPLEX,
     MANUAL_DUPLEX,
-    MAX_ALLOWED,
+    MAX_LISTED_NAMES,
     ORIENTATIONS,
     PAPER_OPTIONS,
     PrintOptions,
@@ -315,7 +315,7 @@ async def _async_papers(job: Job, other: Target) -> tuple[str, list[str]]:
     if sheet is not None and not known:
         raise _too_small("sheets_no_paper", other, job, sheet)
     names = dict.fromkeys(one.name for one in known)
-    return "" if paper is None else paper.name, [*names][:MAX_ALLOWED]
+    return "" if paper is None else paper.name, [*names][:MAX_LISTED_NAMES]
 
 
 def _names(options: ResolvedOptions) -> dict[str, JsonValueType]:

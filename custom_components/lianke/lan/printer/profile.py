@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr
 
-from ...api.capabilities import CUSTOM_ID, STANDARD, Capabilities, Paper
+from ...api.capabilities import CUSTOM_ID, STANDARD_PAPERS, Capabilities, Paper
 from ...api.models import Marker, PrinterType
 from ...api.options import (
     COLORS,
@@ -25,7 +25,7 @@ from ...api.options import (
     options_in,
     resolve_options,
 )
-from ...box.storage import StoredPrinter
+from ...box.printer_identity import StoredPrinter
 from ...const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS
 from ...devices import async_printer_device
 from ...input_error import InputError
@@ -119,7 +119,7 @@ def offered_media(
     if not known and able.papers:
         known = known_papers(able, ())
     elif not known:
-        known = [paper for paper in STANDARD if paper.paper_id in (9, 11, 1)]
+        known = [paper for paper in STANDARD_PAPERS if paper.paper_id in (9, 11, 1)]
     offered: dict[str, Media] = {}
     for paper in [default, *known] if default is not None else known:
         if paper.width > 0 and paper.height > 0:

@@ -113,7 +113,7 @@ def async_find_scanner(hass: HomeAssistant, token: str) -> NetworkScanner | None
                 if token not in scanners:
                     scanners[token] = NetworkScanner(hass, offered)
                     # When the box is unloaded, its scans for the home network end.
-                    entry.async_on_unload(lambda: scanners.pop(token).end())
+                    entry.async_on_unload(lambda: scanners.pop(token).close())
                 return scanners[token]
     return None
 
@@ -382,7 +382,7 @@ class NetworkScanner:
         self._hass.async_add_executor_job(unlink_all, pages)
 
     @callback
-    def end(self) -> None:
+    def close(self) -> None:
         """Stop the current scan, and accept no more scans."""
         self._is_gone = True
         if self._scan is not None:
