@@ -32,7 +32,7 @@ kB and MB are 1,024 and 1,024² bytes; the names of tests begin in `tests/`.
 """
 _NAME = re.compile(r"(^|_)(MAX|MOST|LIMIT|SECONDS|TIMEOUT)(_|$)")
 # Constants that bound nothing of ours: the width up to which a paper is narrow, and times of the service's error limit.
-_NO_BOUNDS = {"MAX_NARROW", "ERROR_LIMIT_TIME", "ERROR_LIMIT_PAUSE"}
+_NO_BOUNDS = {"MAX_NARROW_WIDTH", "ERROR_LIMIT_TIME", "ERROR_LIMIT_PAUSE"}
 _TIMES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SIZES = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"), (1, "bytes"))
 
@@ -96,7 +96,7 @@ def bounds() -> Iterator[Bound]:
 
 
 def _comment_above(lines: list[str], constant: int) -> tuple[str, str]:
-    """Return the comment above a constant or its group; and the comment's first word, "" if it is the group's."""
+    """Return the comment above a constant or its group; and its first words, with the unit, "" if it is the group's."""
     last = constant
     while last and lines[last - 1].strip() and not lines[last - 1].startswith("#"):
         last -= 1
@@ -104,7 +104,7 @@ def _comment_above(lines: list[str], constant: int) -> tuple[str, str]:
     while first and lines[first - 1].startswith("#"):
         first -= 1
     words = " ".join(line.removeprefix("#").strip() for line in lines[first:last])
-    return words, words.partition(" ")[0] if last == constant else ""
+    return words, " ".join(words.split()[:5]) if last == constant else ""
 
 
 def _how_much(value: object, hint: str) -> str | None:
@@ -117,9 +117,9 @@ def _how_much(value: object, hint: str) -> str | None:
         return _in(_TIMES, value.total_seconds())
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    if re.search(r"SECONDS|TIMEOUT| Seconds", hint):
+    if re.search(r"(?i)seconds\b|TIMEOUT", hint):
         return _in(_TIMES, value)
-    return _in(_SIZES, value) if re.search(r"BYTES| Bytes", hint) else f"{value:,}"
+    return _in(_SIZES, value) if re.search(r"(?i)BYTES\b", hint) else f"{value:,}"
 
 
 def _in(units: tuple[tuple[int, str], ...], value: float) -> str:

@@ -12,8 +12,8 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.api.capabilities import Capabilities, DriverDefaults, Paper
 from custom_components.lianke.api.models import Box, DriverState, Marker, Printer
+from custom_components.lianke.box.printer_identity import BUSY_TIME
 from custom_components.lianke.box.storage import (
-    BUSY_TIME,
     MAX_COUNTED_JOBS,
     MAX_PRINTERS,
     BoxStorage,

@@ -57,7 +57,7 @@ type Case = tuple[Callable[[], Any], Any]
 def after(header: str, *, seconds: float = 0.0, jump: float = 0.0) -> object:
     kept = transport.ServiceClock()
     at = 1_700_000_000.0
-    kept.update(
+    kept.measure(
         header,
         transport.ClockReading(at, 0.0),
         transport.ClockReading(at + seconds + jump, seconds),
@@ -239,7 +239,7 @@ API: dict[str, Case] = {
         ("invalid_page_range", 3),
     ),
     "api.options.MAX_PAGE": (lambda: options.most_selected("1-99999", None), 99_999),
-    "api.options.MAX_ALLOWED": (lambda: reason(paper="None"), ("paper_not_available", 40)),
+    "api.options.MAX_LISTED_NAMES": (lambda: reason(paper="None"), ("paper_not_available", 40)),
     "api.options.MAX_PAGE_RANGE": (
         lambda: [are_read("1," * 499 + "11"), are_read("1," * 499 + "111")],
         [True, False],
