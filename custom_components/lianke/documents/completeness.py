@@ -10,23 +10,23 @@ from .document import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from .pdf_client import PdfError, async_get_pdf_worker
 from .spool import async_get_spool, write_bytes
 
-# Seconds for one check task of the PDF process. Other tasks wait meanwhile, and are refused after
-# `pdf_client.WAIT_SECONDS`.
+# Seconds for one check task of the PDF process. Other tasks wait meanwhile; one that has waited for
+# `pdf_client.WAIT_SECONDS` is refused.
 CHECK_SECONDS: Final = 20.0
 # Maximum number of turns in the PDF process for checking one scan's PDF; each turn lasts for about
 # `pdf.process.WORKER_TURN_SECONDS`.
 MAX_TURNS: Final = 30
 # PdfError reasons which mean that part of the file is missing or damaged.
 INCOMPLETE_REASONS: Final = frozenset({"incomplete", "image_damaged", "damaged"})
-# PdfError reasons that leave it unknown whether part of the file is missing. Another try would not help, and such a
-# file never counts as complete.
+# PdfError reasons that leave it unknown whether part of the file is missing. Checking again would not help, and
+# such a file never counts as complete.
 UNCHECKED_REASONS: Final = frozenset({"unchecked", "memory", "unavailable", "password"})
 
 
 async def async_check_complete(
     hass: HomeAssistant, path: Path, kind: FileType, *, user: str | None
 ) -> None:
-    """Check a picture, or all pages of a scan's PDF.
+    """Check that a picture, or every page of a scan's PDF, is complete.
 
     Raises PdfError with one of INCOMPLETE_REASONS or UNCHECKED_REASONS, or with time, busy or missing.
     """
@@ -46,7 +46,8 @@ async def async_check_complete(
 async def async_check_picture(hass: HomeAssistant, picture: bytes) -> None:
     """Check that the bytes are a complete picture.
 
-    Raises PdfError as `async_check_complete`; InputError for an unknown type; HomeAssistantError: disk_full.
+    Raises PdfError with the same reasons as `async_check_complete`; InputError for an unknown type;
+    HomeAssistantError: disk_full.
     """
     spool = await async_get_spool(hass)
     async with spool.scope():

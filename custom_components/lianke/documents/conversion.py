@@ -1,6 +1,6 @@
-"""Make documents of spooled files, and convert pictures of types that the service does not take.
+"""Make documents from spooled files, and convert pictures of types that the service does not take.
 
-Functions that are not async block: run them in the executor.
+The functions that are not async are blocking: run them in the executor.
 """
 
 import asyncio
@@ -48,10 +48,10 @@ DATA_CONVERTING: HassKey[FairQueue] = HassKey(f"{DOMAIN}_pictures_in_conversion"
 
 
 def convert_image(source: Path, target: Path, name: str) -> FileType:
-    """Write the picture at source to the new file target as PNG or JPEG; return which of the two.
+    """Write the picture at `source` to the new file `target` as PNG or JPEG, and return the type written.
 
-    Transparent parts become white; of an animation only the first frame remains. Colors are converted to sRGB by the
-    picture's own color profile: otherwise, a phone's reds would print paler.
+    Transparent parts become white; of an animation only the first frame remains. Colors are converted to sRGB with the
+    picture's own color profile: otherwise, the reds of a phone's photo would print paler.
     Raises InputError: image_unreadable, image_too_large; HomeAssistantError: disk_full.
     """
     try:
@@ -70,7 +70,7 @@ def convert_image(source: Path, target: Path, name: str) -> FileType:
 
 
 def _decode(source: Path, name: str) -> Image.Image:
-    """Decode the picture and turn it upright; free the decoder's memory. Raises InputError: image_too_large."""
+    """Return the decoded picture, turned upright; the decoder's memory is freed. Raises InputError: image_too_large."""
     with Image.open(source) as opened:
         limit = MAX_CONVERTED_WEBP_PIXELS if opened.format == "WEBP" else MAX_CONVERTED_PIXELS
         if opened.width * opened.height > limit:
@@ -93,7 +93,10 @@ def can_read_heif(path: Path) -> bool:
 
 
 def count_frames(path: Path) -> int | None:
-    """Count the pages of a TIFF file; None if it cannot be read, or has MAX_COUNTED_TIFF_PAGES or more."""
+    """Return the number of pages of a TIFF file.
+
+    Return None if the file cannot be read, or has at least MAX_COUNTED_TIFF_PAGES pages.
+    """
     try:
         with Image.open(path) as picture:
             for frame in range(MAX_COUNTED_TIFF_PAGES):
@@ -129,7 +132,7 @@ async def async_make_document(
     kind: FileType | None = None,
     may_be_raw: bool = False,
 ) -> Document:
-    """Call `write`, which completes the file at path, and make the file's document.
+    """Call `write`, which completes the file at `path`; return the file's document.
 
     Pictures are converted one at a time, and users take turns. Raises what `make_document` and `write` raise.
     """
@@ -158,7 +161,7 @@ async def async_make_document(
                 # Retrieve the exception: otherwise asyncio logs it if the caller was canceled.
                 work.exception()
 
-        # The thread goes on when the caller is canceled, so the place is given back when the work ends.
+        # The thread keeps running when the caller is canceled, so give the place back only when the thread ends.
         work.add_done_callback(is_over)
         place.keep()
         await asyncio.wait([work])
@@ -173,10 +176,10 @@ def make_document(
     kind: FileType | None = None,
     pages: int | None = None,
 ) -> Document:
-    """Make the document of the file at path. The caller must still turn text into a page, and open a PDF.
+    """Return the document for the file at `path`. The caller must still turn text into a page, and open a PDF.
 
-    If `kind` or `pages` is None, the content decides. Content never counts as printer commands: only `kind` can declare
-    them. Pictures that the service does not take are converted. Raises InputError for a file that cannot be printed.
+    If `kind` or `pages` is None, it is found from the content. A file counts as printer commands only if `kind` says
+    so. Pictures that the service does not take are converted. Raises InputError for a file that cannot be printed.
     """
     if path.stat().st_size == 0:
         raise InputError("file_empty", name=name)
@@ -199,9 +202,9 @@ def make_document(
 def make_page_document(
     path: Path, html: str, style: PageStyle, *, name: str, title: str, at_most: int | None = None
 ) -> Document:
-    """Write a page to the new file path, and make its document.
+    """Write a page to the new file `path`; return the page's document.
 
-    `at_most` is the maximum number of sheets, None to estimate it. Raises InputError: page_too_large;
+    `at_most` is the maximum number of sheets, or None to have it estimated. Raises InputError: page_too_large;
     HomeAssistantError: disk_full.
     """
     data = to_encodable(html).encode()
@@ -213,15 +216,15 @@ def make_page_document(
 
 
 def clean_title(title: str) -> str:
-    """Join lines, drop control characters and cut to MAX_TITLE characters."""
-    # Cut the text first: a title may be as long as a whole call.
+    """Return the title on one line, without control characters, cut to MAX_TITLE characters."""
+    # Cut first, which keeps the loop short: a title may fill a whole service call.
     start = to_encodable(title[: MAX_TITLE * 20])
     kept = "".join(c for c in start if c.isprintable() or c.isspace())
     return " ".join(kept.split())[:MAX_TITLE].rstrip()
 
 
 def document_file_name(name: str, kind: FileType, number: str = "") -> str:
-    """Make a name that is safe in form fields and file systems; `number` goes before the extension."""
+    """Return a file name that is safe in form fields and file systems; `number` is put before the extension."""
     stem = UNSAFE.sub("_", Path(name).name).strip(" .")
     known = {item.value for item in FileType} | {
         ".jpeg",
@@ -263,7 +266,7 @@ def make_text_document(document: Document, style: PageStyle) -> Document:
 
 
 def _convert(path: Path, kind: FileType, name: str) -> FileType:
-    """Convert the picture at path in place; return its new type."""
+    """Convert the picture at `path` in place; return the picture's new type."""
     if kind is FileType.HEIF and not can_read_heif(path):
         raise InputError("heic_not_supported", name=name)
     target = path.with_suffix(".converted")

@@ -1,6 +1,6 @@
 """Documents (spooled files with their type, size and pages), kinds of sources, and detection of a file's type.
 
-`sniff` blocks: run it in the executor.
+`sniff` is blocking: run it in the executor.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ def digest_of(*identity: object) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Compute a file's SHA-256 in hexadecimal; blocks."""
+    """Return a file's SHA-256 in hexadecimal. Blocking: run it in the executor."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -38,23 +38,24 @@ def too_large(name: str, limit_bytes: int) -> InputError:
 class Document(UploadFile, Record):
     """A file ready to be uploaded, which is in the spool until a job takes it over.
 
-    The extension of its name is that of its content.
+    The document's name has the extension that its content requires.
     """
 
     extension: str
-    # None if the pages cannot be counted here; `pages_at_most` may be known all the same.
+    # None if Home Assistant cannot count the pages; even then, `pages_at_most` may be known.
     pages: int | None
     # Users may see the title, so it quotes nothing of the content.
     title: str
-    # Whether the title comes from the server that the document was downloaded from.
+    # Whether the title was given by the server from which the document was downloaded.
     foreign_title: bool = False
-    # Whether the document is a picture of a camera or image entity, which is of no use tomorrow.
+    # Whether the document is a picture from a camera or image entity, which would be useless tomorrow.
     snapshot: bool = False
     # Identifies a document whose bytes differ each time it is made: a digest of the request, or of the locked PDF. None
     # if the bytes themselves identify the document.
     digest: str | None = None
     pages_at_most: int | None = None
-    # Hash of the printer and options for which the service counted `pages`; None if the count holds for all.
+    # Hash of the printer and options for which the service counted `pages`; None if the count holds for all printers
+    # and options.
     counted_for: str | None = None
     # Lets the service reuse the document that it prepared for a preview.
     ticket: str | None = field(default=None, repr=False)
@@ -85,8 +86,8 @@ OLE_MAGIC: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 MAX_OLE_ENTRIES: Final = 4096
 OLE_HEADER_BYTES: Final = 512
 OLE_SECTOR_SHIFTS: Final = (9, 12)
-# Sectors of the sector table (FAT) that the header itself can list. A file's table may have up to twice this number of
-# sectors more than the file needs.
+# Number of sectors of the sector table (FAT) that the header itself can list. A file's table may have at most twice
+# this number of sectors in addition to those that the file needs.
 OLE_HEADER_FAT_SECTORS: Final = 109
 _OLE_ERRORS: Final = (
     OSError,
@@ -100,9 +101,9 @@ _OLE_ERRORS: Final = (
 
 
 def ole_root_names(path: Path) -> frozenset[str] | None:
-    """List the streams and folders at the root of an OLE file; None if the file is cut off or damaged.
+    """Return the names of the streams and folders at the root of an OLE file; None if it is cut off or damaged.
 
-    Entries below the root are left out: they belong to embedded documents.
+    Entries below the root are left out, since these belong to embedded documents.
     """
     from olefile import OleFileIO  # noqa: PLC0415  # few files need olefile
 
@@ -146,7 +147,7 @@ CONTENT_TYPES: Final = {
     ".prn": "application/octet-stream",
 }
 HEAD_BYTES = 8192
-# Bytes of a ZIP directory; a file with a larger directory counts as damaged.
+# Maximum bytes of a ZIP directory; a file with a larger directory counts as damaged.
 MAX_ZIP_DIRECTORY = 4 * 1024 * 1024
 RAW_STARTS = (b"\x1b", b"@PJL", b"^XA")
 HEIF_BRANDS = frozenset(
@@ -163,13 +164,13 @@ OLE_STREAMS = {
 OLE_PROTECTED = frozenset({"EncryptedPackage", "EncryptionInfo"})
 OLE_NAMES = {".wps": ".doc", ".et": ".xls", ".dps": ".ppt"}
 OOXML_FOLDERS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}
-# PostScript, RTF, SVG and XML are source code for programs, which nobody wants printed as text.
+# PostScript, RTF, SVG and XML are written for programs; nobody wants this source code printed as text.
 _POSTSCRIPT = re.compile(rb"%!(ps|\s|\Z)")
 FOREIGN_TEXT = (b"{\\rtf", b"<svg", b"<?xml")
 _COMMENTS = re.compile(rb"\A(?:<!--.*?-->\s*)+", re.DOTALL)
 TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".md", ".markdown", ".log"})
 # A text file with one of these suffixes is a server's error page, or has the wrong name. Office suffixes are not
-# listed: many programs save HTML tables with them.
+# listed, since many programs give them to HTML tables.
 NOT_TEXT_SUFFIXES = frozenset(
     {".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 )
@@ -219,9 +220,9 @@ TEXTS = frozenset({FileType.TEXT, FileType.CSV, FileType.MARKDOWN})
 
 
 def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
-    """Detect a file's type by its content; the name only tells kinds of text and of old Office files apart.
+    """Return a file's type by its content; the name only tells kinds of text and of old Office files apart.
 
-    Printer commands are recognized only by a name that ends in .prn, and only with `may_be_raw`, which is for files on
+    A file counts as printer commands only if its name ends in .prn and `may_be_raw` is set, which is meant for files on
     this system.
     Raises InputError: file_empty, file_damaged, content_not_as_named, mail_not_supported, office_protected,
     ofd_not_supported, private_key, raw_not_asked_for, text_unreadable, type_not_supported; OSError when the file
@@ -248,7 +249,7 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
 
 
 def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
-    # Some programs write a few bytes before %PDF-, and PDF readers accept that.
+    # Some programs write a few bytes before %PDF-, and PDF readers accept these.
     if head.lstrip().startswith(b"%PDF-") or (suffix == FileType.PDF and b"%PDF-" in head[:1024]):
         return FileType.PDF
     if known := next(
@@ -269,7 +270,10 @@ def _binary_kind(path: Path, head: bytes, name: str, suffix: str) -> str | None:
 
 
 def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
-    """Tell Word, Excel and PowerPoint apart. Raises InputError: file_damaged, office_protected."""
+    """Return the type of an old Office file, or None for other OLE files.
+
+    Raises InputError: file_damaged, office_protected.
+    """
     if (names := ole_root_names(path)) is None:
         raise InputError("file_damaged", name=name)
     if names & OLE_PROTECTED:
@@ -283,7 +287,7 @@ def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
 
 
 class _ZipReader(BufferedReader):
-    """Limits the size of a ZIP directory: zipfile reads all of it, and needs a dozen times as much memory."""
+    """Limits the size of a ZIP directory: zipfile reads the whole directory, which takes a dozen times its size."""
 
     @override
     def read(self, size: int | None = -1, /) -> bytes:
@@ -294,7 +298,10 @@ class _ZipReader(BufferedReader):
 
 
 def _zip_kind(path: Path, name: str) -> str | None:
-    """Tell new Office files and OFD apart by the names of their parts. Raises InputError: file_damaged."""
+    """Return the type of a new Office file or OFD by the names of its parts, or None for other ZIP files.
+
+    Raises InputError: file_damaged.
+    """
     try:
         with _ZipReader(FileIO(path)) as file, zipfile.ZipFile(file) as archive:
             # Some programs write paths with backslashes.

@@ -31,7 +31,7 @@ class DamagedDataError(Exception):
 
 
 class Unpacker:
-    """Decompresses one stream, piece by piece. Its methods block."""
+    """Decompresses one stream, piece by piece. The methods are blocking: run them in the executor."""
 
     def __init__(self, coding: str) -> None:
         """`coding` is one of CODINGS, but not IDENTITY."""
@@ -39,12 +39,12 @@ class Unpacker:
         self._stream: zlib._Decompress | None = None  # the type has no public name
 
     def unpack(self, data: bytes, piece_bytes: int) -> Iterator[bytes]:
-        """Decompress the next bytes into pieces of at most piece_bytes. Raises DamagedDataError."""
+        """Yield the decompressed data in pieces of at most `piece_bytes`. Raises DamagedDataError."""
         while data:
             if self._stream is None or self._stream.eof:
                 if self._stream is not None and not data.startswith(_GZIP_START):
-                    return  # data after the end is padding
-                # gzip data may consist of several members, which together are one document.
+                    return  # data after the end of the stream is padding
+                # gzip data may consist of several members, which together form one document.
                 self._stream = zlib.decompressobj(self._window(data))
             try:
                 yield self._stream.decompress(data, piece_bytes)
@@ -65,7 +65,7 @@ class Unpacker:
         return rest
 
     def _window(self, data: bytes) -> int:
-        """Choose zlib's `wbits`: deflate data should have a zlib header, but some programs omit it."""
+        """Return zlib's `wbits` for the data: deflate data should have a zlib header, but some programs omit it."""
         if self._coding == "gzip":
             return _GZIP
         framed = data[:1] == b"\x78" and int.from_bytes(data[:2]) % 31 == 0
@@ -75,7 +75,7 @@ class Unpacker:
 # Maximum number of redirects that are followed; a web address with more is refused.
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-# Seconds for the whole download (with redirects), for a connection, and for the next bytes.
+# Seconds for the whole download (including redirects), for connecting, and for waiting for the next bytes.
 TIMEOUT: Final = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=30)
 
 
@@ -91,16 +91,16 @@ async def async_download(
     sign: Callable[[URL], URL] | None = None,
     made_up: bool = False,
 ) -> str:
-    """Download an address into the new file target; return the server's file name, or `name` if it gives none.
+    """Download an address into the new file `target`; return the file name that `_name` chooses.
 
     The address and every redirect must be public and use https; http is accepted only for the origin given as
     `unencrypted`. Exempt are addresses in Home Assistant's `allowlist_external_urls`, and those of the origin `trusted`
-    until a redirect leads to another origin. If `trusted` is Home Assistant itself, `sign` signs its addresses. With
-    `made_up`, names may resolve to addresses that a proxy in the house invents. At most limit_bytes (after
-    decompression), five redirects and two minutes.
+    until a redirect leads to another origin. If `trusted` is Home Assistant itself, `sign` signs the addresses there.
+    With `made_up`, host names may resolve to IP addresses that a proxy in the house invents. A download may have at
+    most `limit_bytes` (after decompression), MAX_REDIRECTS redirects, and the time in TIMEOUT.
 
     Raises InputError: url_invalid, url_not_https, url_not_public, url_too_many_redirects, url_unreachable, url_refused,
-    url_cut_off, file_too_large; HomeAssistantError: disk_full. In these cases, target may exist.
+    url_cut_off, file_too_large; HomeAssistantError: disk_full. After an error, `target` may exist.
     """
     url = _parse(address)
     resolver = PublicResolver(made_up_allowed=made_up)
@@ -116,7 +116,7 @@ async def async_download(
             aiohttp.hdrs.USER_AGENT: "HomeAssistant lianke",
             aiohttp.hdrs.ACCEPT_ENCODING: "identity",
         },
-        # aiohttp accepts a compressed answer that is cut off; Unpacker raises an error.
+        # aiohttp would accept a compressed answer that is cut off; Unpacker raises an error instead.
         auto_decompress=False,
     ) as session:
         try:
@@ -137,7 +137,7 @@ async def async_download(
         except (aiohttp.ClientError, NotPublicError, TimeoutError, ValueError) as err:
             cause = getattr(err, "os_error", err)
             if isinstance(cause, NotPublicError):
-                # The host is not always url.host: it may be that of a redirect.
+                # The refused host may be that of a redirect instead of url.host.
                 raise InputError("url_not_public", host=cause.host) from None
             # The error's own text is not used: it may contain the whole address.
             raise InputError("url_unreachable", host=url.host or "") from None
@@ -167,7 +167,7 @@ async def _open(
 ) -> aiohttp.ClientResponse:
     for _ in range(MAX_REDIRECTS + 1):
         if url.origin() != trusted:
-            # Trust ends for good: a foreign server that redirects back to `trusted` must not gain its rights.
+            # Trust ends for good: a foreign server must not gain the rights of `trusted` by redirecting back there.
             trusted = sign = None
         allowed = trusted is not None or hass.config.is_allowed_external_url(str(url))
         resolver.private_allowed = allowed
@@ -186,7 +186,7 @@ async def _open(
 
 
 def _check_public(url: URL, unencrypted: URL | None) -> None:
-    """Refuse plain http, and private hosts given as numbers, which the resolver never sees. Raises InputError."""
+    """Raise InputError for plain http, and for private hosts given as numbers, which the resolver never sees."""
     host = url.host or ""
     if url.scheme != "https" and url.origin() != unencrypted:
         raise InputError("url_not_https", host=host)
@@ -229,10 +229,10 @@ async def async_save(
     coding: str,
     limit_of: Callable[[bytes], int],
 ) -> None:
-    """Decompress the parts, and write them to the new file target.
+    """Decompress the parts, and write them to the new file `target`.
 
     `limit_of` gets the first piece of the content and returns the maximum size of the file in bytes. Raises
-    DamagedDataError; InputError: file_too_large; HomeAssistantError: disk_full. In these cases, the file remains.
+    DamagedDataError; InputError: file_too_large; HomeAssistantError: disk_full. After an error, the file remains.
     """
     unpacker = None if coding == IDENTITY else Unpacker(coding)
     size = limit = 0
@@ -275,7 +275,7 @@ def _name(response: aiohttp.ClientResponse, name: str | None) -> str:
         if "filename*" in disposition.parameters:
             # aiohttp has already decoded this name.
             return disposition.filename
-        # Decode as browsers do: many servers percent-encode the name, others use an encoding of their language.
+        # Decode as browsers do: many servers percent-encode the name, and others use an encoding of their own language.
         quoted = disposition.filename.encode("utf-8", "surrogateescape")
         return decode_text(unquote_to_bytes(quoted))
     return name or response.url.name or (response.url.host or "")

@@ -1,8 +1,8 @@
-"""Guess the encoding of a text file. Blocks: run it in the executor.
+"""Guess the encoding of a text file. The functions take long: run them in the executor.
 
-The bytes of a short list in GBK are also valid in Big5, EUC-JP and EUC-KR, as rarer characters. So each encoding is
-rated by how common its characters would be, Home Assistant's language decides close cases, and text whose encoding
-stays unclear is refused. chardet 7.7 takes 46 % of the lists in GBK for another encoding.
+The bytes of a short list in GBK are also valid in Big5, EUC-JP and EUC-KR, where they stand for rarer characters. So
+each encoding is rated by how common its characters would be, Home Assistant's language decides close cases, and text
+whose encoding stays unclear is refused. chardet 7.7 mistakes 46 % of short lists in GBK for another encoding.
 """
 
 from dataclasses import dataclass
@@ -36,20 +36,20 @@ ONE_BYTE: Final = (
     "cp874",
 )
 SAMPLE_BYTES: Final = 64 * 1024
-# Share of the non-ASCII characters that must be common. A short list may have rarer characters, such as those for crab
-# and lemon in Chinese, so second-level characters count as common in a short text.
+# Share of a text's non-ASCII characters that must be common. A short list may have rarer characters, such as those for
+# crab and lemon in Chinese, so second-level characters count as common in a short text.
 ENOUGH: Final = 0.85
-# This share applies to a short text in Home Assistant's language: names may have even rarer characters.
+# The same share for a short text in Home Assistant's language, where names may have even rarer characters.
 ENOUGH_AT_HOME: Final = 0.5
-# Maximum number of double-byte characters of a short text in Chinese, if Home Assistant's language is Western.
+# Maximum number of double-byte characters for a Chinese text to count as short if Home Assistant's language is Western.
 SHORT_TEXT: Final = 24
-# Maximum number of double-byte characters of a short text in Home Assistant's language.
+# Maximum number of double-byte characters for a text in Home Assistant's language to count as short.
 SHORT_TEXT_AT_HOME: Final = 60
 LONG_BYTES: Final = 40
 FEW_LETTERS: Final = 8
-# Share of the characters that must be common in UTF-16 without a byte order mark.
+# Share of a text's characters that must be common for the text to count as UTF-16 without a byte order mark.
 MOSTLY: Final = 0.6
-# A text may have one control character, and in addition this share of its length.
+# Share of a text's bytes that may be control characters; one more control character is always allowed.
 FEW_CONTROLS: Final = 0.05
 _ALLOWED_CONTROLS: Final = "\t\n\r\f"
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
@@ -70,17 +70,18 @@ _HALF: Final = 1e-4
 _HALF_AGAIN: Final = 0.8 / 63
 # Likelihood of a non-ASCII letter in cp1252.
 _ACCENT: Final = 0.005
-# Factor for a non-ASCII letter that directly follows another, and for such letters without ASCII letters next to them.
+# Likelihood factor for a non-ASCII letter that directly follows another non-ASCII letter, and for a run of non-ASCII
+# letters without any letter next to the run.
 _ODD_ACCENT: Final = 0.02
-# Factor for a character whose second byte may be an ASCII letter of a word: "\xe4s" in "K\xe4se".
+# Likelihood factor for a character whose second byte may be an ASCII letter of a word, as "\xe4s" in "K\xe4se".
 _OUT_OF_A_WORD: Final = 0.001
-# Factor for the encodings of Home Assistant's language.
+# Likelihood factor for the encodings of Home Assistant's language.
 _AT_HOME: Final = 1e6
-# Factor for simplified Chinese if Home Assistant's language is Western.
+# Likelihood factor for simplified Chinese if Home Assistant's language is Western.
 _IN_CHINA: Final = 20.0
-# Factor for UTF-16 without a byte order mark.
+# Likelihood factor for UTF-16 without a byte order mark.
 _UNMARKED: Final = 0.001
-# Factor by which the likeliest encoding must beat the next one; otherwise the encoding is unclear.
+# Factor by which the likeliest encoding must beat the second likeliest; otherwise the encoding is unclear.
 _CLEAR: Final = 100.0
 
 # The characters that are most frequent in texts, notes and shopping lists: in simplified Chinese, traditional Chinese,
@@ -121,7 +122,7 @@ class _Encoding:
     # The most frequent characters, and the share of a text that they make up together.
     often: str
     share: float
-    # Levels of the other characters: first and last lead byte, and the likelihood of each character.
+    # Levels of the other characters, each with its first and last lead byte, and the likelihood of one character.
     levels: tuple[tuple[int, int, float], ...]
     # Matches half-width katakana; None if the encoding has none.
     half: re.Pattern[bytes] | None = None
@@ -212,45 +213,45 @@ def _likelihood(pair: bytes, encoding: _Encoding) -> float:
 
 
 def _is_odd_hangul(letter: str) -> bool:
-    """Whether a Hangul syllable has a rare vowel or final consonant: half of all syllables hardly occur in texts."""
+    """Whether a Hangul syllable has a rare vowel or a rare final consonant: half of all syllables hardly occur."""
     rest, final = divmod(ord(letter[0]) - 0xAC00, 28)
     if not 0 <= rest < 19 * 21:
         return False
     return rest % 21 not in _VOWELS or final not in _ENDS
 
 
-# Vowels and final consonants of common Hangul syllables, by their numbers in Unicode.
+# Numbers, in Unicode's order, of the vowels and final consonants of common Hangul syllables.
 _VOWELS: Final = frozenset((0, 1, 2, 4, 5, 6, 8, 9, 12, 13, 17, 18, 20))
 _ENDS: Final = frozenset((0, 1, 4, 8, 16, 17, 19, 21))
-# Factor for a Hangul syllable with another vowel or final consonant.
+# Likelihood factor for a Hangul syllable with any other vowel or final consonant.
 _ODD_HANGUL: Final = 0.06
 # The non-ASCII characters of German, French, Spanish, Italian, Dutch and the Nordic languages in cp1252.
 _WESTERN: Final = frozenset(
     "àâäáåãæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÅÃÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ¿¡«»„“”‘’‚–—…€£§°·²³\xa0½¼´"
 )
-# Signs that never occur within a word: there, the same bytes are letters in a Central European encoding. × and ÷ are
+# Signs that never occur within a word: if their bytes do, these are letters in a Central European encoding. × and ÷ are
 # not in _WESTERN, since their UTF-8 bytes are common characters in GBK.
 _SIGNS: Final = frozenset("¿¡€£¥§°²³½¼¾±×÷®©™•µ")
 _CP1252: Final = _WESTERN | _SIGNS
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _HIGH: Final = re.compile(r"[^\x00-\x7f]+")
-# Languages that are not written in cp1252: charset_normalizer chooses their single-byte encoding.
+# Languages that are not written in cp1252; for these, charset_normalizer chooses the single-byte encoding.
 _NOT_WESTERN: Final = re.compile(
     r"ar|be|bg|bs|cs|el|fa|he|hr|hu|is|kk|lt|lv|mk|pl|ro|ru|sk|sl|sr|th|tr|uk|ur|vi"
 )
 
 
 def decode_text(data: bytes, language: str = "") -> str:
-    """Decode with the likeliest encoding; bytes that are invalid in it become replacement characters.
+    """Return the data decoded with the likeliest encoding; bytes that are invalid in it become replacement characters.
 
-    `language` is Home Assistant's, which decides between encodings that fit equally well.
+    `language` is Home Assistant's language, which decides between encodings that fit equally well.
     """
     encoding, _ = _weigh_despite_controls(data, language)
     return data.decode(encoding or "gb18030", errors="replace")
 
 
 def decode_if_clear(data: bytes, language: str) -> str | None:
-    """Decode text; return None if another encoding fits about as well, since the text might be garbled on paper."""
+    """Return the decoded text, or None if a second encoding fits about as well: it might come out garbled on paper."""
     encoding, is_clear = _weigh_despite_controls(data, language)
     return data.decode(encoding, errors="replace") if encoding and is_clear else None
 
@@ -274,7 +275,7 @@ def guess_encoding(data: bytes, language: str = "") -> str | None:
 
 
 def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
-    """Return the likeliest encoding, and whether it clearly beats the next one."""
+    """Return the likeliest encoding (None if the data is not text), and whether it clearly beats all others."""
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             readable = _is_readable(data.decode(encoding, errors="replace"))
@@ -282,7 +283,7 @@ def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
     sample = data[:SAMPLE_BYTES]
     likely, doubts = dict(_utf_16(sample)), dict[str, float]()
     if _CONTROLS.search(data):
-        # Only text in UTF-16 contains such bytes: zeros in its line ends and Latin letters.
+        # Of all texts, only those in UTF-16 contain such bytes, namely the zeros in line ends and Latin letters.
         return _likeliest(likely, doubts)
     home = language.lower()
     eastern = any(_is_spoken(one.language, home) for one in _EASTERN)
@@ -323,17 +324,17 @@ def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
     )
     if best is None:
         return None, False
-    # An Eastern or Western language of Home Assistant would have matched above, so a few letters prove nothing. If all
-    # of them come in pairs, they may be double-byte characters, and more are needed.
+    # If Home Assistant's language is Eastern or Western, its encodings have already been ruled out, so a few letters
+    # prove nothing. Bytes that all come in pairs may be double-byte characters, so even more of them are needed.
     beyond = sum(byte > 0x7F for byte in sample)
     least = LONG_BYTES if _PAIR_GB.sub(b"", sample).isascii() else FEW_LETTERS
     return best.encoding, beyond >= least or not (eastern or western)
 
 
 def _likeliest(likely: dict[str, float], doubts: dict[str, float]) -> tuple[str | None, bool]:
-    """Return the same as `_weigh`.
+    """Return the likeliest of the encodings in `likely`, and whether it clearly beats all others, as `_weigh` does.
 
-    Encodings in `doubts` fit badly and are never chosen, but the best encoding must clearly beat them, too.
+    Encodings in `doubts` fit badly and are never chosen, but the best encoding must clearly beat those, too.
     """
     best = max(likely, key=likely.__getitem__, default=None)
     if best is None:
@@ -343,20 +344,20 @@ def _likeliest(likely: dict[str, float], doubts: dict[str, float]) -> tuple[str 
 
 
 def _weigh_despite_controls(data: bytes, language: str) -> tuple[str | None, bool]:
-    """Do as `_weigh`, also for text with a few control characters, such as the Ctrl-Z that DOS puts at the end."""
+    """Return the same as `_weigh`, but tolerate a few control characters, such as the Ctrl-Z that ends a DOS text."""
     encoding, is_clear = _weigh(data, language)
     return (encoding, is_clear) if encoding else _weigh(_without_controls(data), language)
 
 
 def _without_controls(data: bytes) -> bytes:
-    """Replace a few control characters with spaces; data with many of them, or in ISO-2022, stays as it is."""
-    # ISO-2022 writes letters as ASCII bytes between escape sequences; without these, ASCII would be printed.
+    """Return data with a few control characters replaced by spaces; data with many, or in ISO-2022, is unchanged."""
+    # ISO-2022 writes letters as ASCII bytes between escape sequences; without the latter, these bytes would be printed.
     shown, count = _CONTROLS.subn(b" ", data)
     return shown if _ISO_2022 not in data and count <= 1 + len(data) * FEW_CONTROLS else data
 
 
 def _is_spoken(language: str, home: str) -> bool:
-    """Whether `home`, Home Assistant's language in lower case, is `language`; zh alone counts as simplified Chinese."""
+    """Whether `home`, Home Assistant's language in lower case, is `language`; plain zh means simplified Chinese."""
     if not home.startswith("zh"):
         return home.partition("-")[0] == language
     traditional = any(part in home for part in ("hant", "tw", "hk", "mo"))
@@ -364,7 +365,7 @@ def _is_spoken(language: str, home: str) -> bool:
 
 
 def _is_utf8(data: bytes, *, likely: bool) -> bool:
-    """Check that most non-ASCII bytes are UTF-8; a few letters are proof enough only if UTF-8 is `likely`."""
+    """Whether most non-ASCII bytes are UTF-8; a few letters are proof enough only if UTF-8 is `likely`."""
     text = data.decode("utf-8", errors="replace")
     beyond = [letter for letter in text if letter > "\x7f" and letter != "\ufffd"]
     bad = text.count("\ufffd")
@@ -377,7 +378,7 @@ def _is_utf8(data: bytes, *, likely: bool) -> bool:
     if bad == 0:
         return likely or not doubtful
     good = sum(unicodedata.category(letter) != "Cn" for letter in beyond)
-    # Text that was cut may have part of a character at either end.
+    # A text that was cut off may begin or end with part of a character.
     ends = text.startswith("\ufffd") + (len(text) > 1 and text.endswith("\ufffd"))
     return good > 2 and not doubtful and bad - ends <= good // 8
 
@@ -412,8 +413,8 @@ def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> tuple[float, bool]
         pair = match[0]
         likelihood = _likelihood(pair, encoding)
         if encoding.half and encoding.half.fullmatch(pair):
-            # Half-width katakana is likely only if `rarer` is not 0, that is, if Home Assistant may be in Japanese:
-            # lower-case Russian in KOI8 has the same bytes.
+            # Half-width katakana is likely only if `rarer` is not 0, that is, if Home Assistant's language may be
+            # Japanese: lower-case Russian in KOI8 has the same bytes.
             if rarer and half_until == match.start():
                 likelihood = _HALF_AGAIN
             elif rarer and encoding.half.match(data, match.end()):
@@ -457,7 +458,7 @@ def _western(data: bytes) -> float | None:
 
 
 def _utf_16(data: bytes) -> dict[str, float]:
-    """Return the logarithm of the data's likelihood in UTF-16 without a mark, for each byte order that fits."""
+    """Return, for each byte order that fits, the logarithm of the data's likelihood in UTF-16 without a mark."""
     likely: dict[str, float] = {}
     if not data or len(data) % 2:
         return likely

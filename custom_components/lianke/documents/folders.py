@@ -1,6 +1,6 @@
-"""Copy files into folders that a user names: each file only once, and never in part.
+"""Copy files into folders that a user names: each file only once, and never an incomplete file.
 
-Functions that are not async block.
+The functions that are not async are blocking: run them in the executor.
 """
 
 import asyncio
@@ -25,10 +25,11 @@ _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOE
 
 
 def find_or_create_folder(hass: HomeAssistant, text: str) -> str:
-    """Resolve a folder, given as a path that begins with a media folder's name, or as another allowed path; blocks.
+    """Return the real path of a folder, given as a path that begins with a media folder's name, or as another path.
 
-    A folder that is missing directly in the local media folder is created. A folder on a share is not: if the share is
-    not mounted, the folder would be created on the disk below. Raises InputError: scan_folder, scan_folder_public.
+    A folder that is missing directly in the local media folder is created. A folder on a network share is not created:
+    if the share is not mounted, the folder would end up on the local disk. Raises InputError: scan_folder,
+    scan_folder_public.
     """
     first, _, rest = text.partition("/")
     base = hass.config.media_dirs.get(first)
@@ -48,9 +49,9 @@ def find_or_create_folder(hass: HomeAssistant, text: str) -> str:
 
 @contextmanager
 def _opened(hass: HomeAssistant, folder: Path) -> Iterator[int]:
-    """Open a folder and yield its descriptor, which means this folder even if its path changes meanwhile; blocks.
+    """Open a folder and yield its descriptor, which stays valid for this folder even if the folder's path changes.
 
-    Raises as `open_folder`.
+    Raises the same errors as `open_folder`.
     """
     descriptor = open_folder(folder, media_roots(hass), hass.config.config_dir)
     try:
@@ -60,7 +61,10 @@ def _opened(hass: HomeAssistant, folder: Path) -> Iterator[int]:
 
 
 def free_names(hass: HomeAssistant, paths: Sequence[Path], folder: Path) -> tuple[str, ...]:
-    """Choose an unused path in the folder for each file; names that are taken get a number. Raises as `_opened`."""
+    """Return an unused path in the folder for each file; a name that is taken gets a number.
+
+    Raises the same errors as `_opened`.
+    """
     names: list[str] = []
     with _opened(hass, folder) as opened:
         for path in paths:
@@ -75,7 +79,7 @@ def free_names(hass: HomeAssistant, paths: Sequence[Path], folder: Path) -> tupl
 async def async_copy_into_folder(
     hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[str], *, again: bool
 ) -> bool:
-    """Run `copy_all` in the executor; even a canceled caller waits until the thread has ended."""
+    """Return what `copy_all` returns, run in the executor; a canceled caller, too, waits until the thread has ended."""
     copying = hass.async_add_executor_job(
         partial(copy_all, again=again), hass, paths, [*map(Path, targets)]
     )
@@ -88,10 +92,10 @@ async def async_copy_into_folder(
 def copy_all(
     hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[Path], *, again: bool = False
 ) -> bool:
-    """Copy files to the targets, all in one folder; return False if something is at one of these paths already.
+    """Copy files to the targets, which are all in one folder; return False if a target exists already.
 
-    With `again`, a target that equals its file counts as copied by an earlier try. Raises as `_opened`;
-    HomeAssistantError: disk_full.
+    The files before that target have then been copied. With `again`, a target with the same content as its file counts
+    as copied by an earlier try. Raises the same errors as `_opened`; HomeAssistantError: disk_full.
     """
     with _opened(hass, targets[0].parent) as folder:
         return all(
@@ -101,7 +105,7 @@ def copy_all(
 
 
 def delete_copies(hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[str]) -> None:
-    """Delete the targets, all in one folder, that are still copies of these files."""
+    """Delete those targets that are still copies of their files; all targets are in one folder."""
     with suppress(InputError), _opened(hass, Path(targets[0]).parent) as folder:
         for path, target in zip(paths, targets, strict=True):
             name = Path(target).name
@@ -111,7 +115,7 @@ def delete_copies(hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[
 
 
 def _copy(path: Path, name: str, folder: int, *, again: bool) -> bool:
-    # Only one thread copies at a time: otherwise two threads may find the same name free.
+    # Only one thread copies at a time: otherwise, two threads might both find the same name unused.
     with _COPYING, translate_disk_errors():
         if _is_taken(name, folder):
             return again and _is_same(path, name, folder)

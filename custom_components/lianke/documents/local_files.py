@@ -1,4 +1,7 @@
-"""Checks of which local files may be read (they block), and of which entities the user of a call may use."""
+"""Check which local files may be read, and which entities the user of a call may use.
+
+The functions that are not async are blocking: run them in the executor.
+"""
 
 from collections.abc import Iterable
 import os
@@ -35,7 +38,7 @@ def media_roots(hass: HomeAssistant) -> tuple[str, ...]:
 
 
 def allowed_path(path: Path, roots: AllowedFolders, config_dir: str) -> tuple[Path, Path]:
-    """Return the root that contains the path, and the real path, with all links resolved.
+    """Return the root that contains the path, and the path itself, both with all links resolved.
 
     Raises InputError: file_not_allowed, file_not_found.
     """
@@ -54,11 +57,11 @@ def allowed_path(path: Path, roots: AllowedFolders, config_dir: str) -> tuple[Pa
 
 
 def open_allowed(path: Path, roots: AllowedFolders, config_dir: str) -> BinaryIO:
-    """Open a file below one of the roots.
+    """Open a file below one of the roots, and return the open file.
 
-    Each part of the path is opened relative to the part before it, and must not be a link. So the file that is opened
-    is the file that was checked, even if the path changes meanwhile. Raises InputError: file_not_allowed,
-    file_not_found, file_not_readable.
+    Each part of the real path is opened relative to the part before it, and must not be a link. So the opened file is
+    the one that was checked, even if the path changes meanwhile. Raises InputError: file_not_allowed, file_not_found,
+    file_not_readable.
     """
     root, real = allowed_path(path, roots, config_dir)
     try:
@@ -74,17 +77,17 @@ def open_allowed(path: Path, roots: AllowedFolders, config_dir: str) -> BinaryIO
 
 
 def check_not_public(folder: Path, config_dir: str) -> None:
-    """Raise InputError for a real path below `www`, whose files Home Assistant serves without login."""
+    """Raise InputError if the folder, a real path, is in `www`, whose files Home Assistant serves to anyone."""
     public = Path(config_dir, SERVED_FOLDER).resolve()
     if folder.is_relative_to(public):
         raise InputError("scan_folder_public", folder=SERVED_FOLDER)
 
 
 def open_folder(folder: Path, roots: AllowedFolders, config_dir: str) -> int:
-    """Open a folder below one of the roots to put files into; return its descriptor.
+    """Open a folder below one of the roots, in which files will be created; return the folder's descriptor.
 
-    `folder` is the real path that the folder had when it was chosen; it is refused if a part has become a link since.
-    Raises InputError: file_not_allowed, scan_folder_public; OSError if the folder is gone.
+    `folder` is the real path that the folder had when it was chosen; it is refused if a part of the path has become a
+    link since then. Raises InputError: file_not_allowed, scan_folder_public; OSError if the folder is gone.
     """
     root, real = allowed_path(folder, roots, config_dir)
     if real != folder:
@@ -112,7 +115,7 @@ def _open_below(root: Path, parts: tuple[str, ...], last: int = 0) -> int:
 
 
 async def async_user_of(hass: HomeAssistant, context: Context) -> User | None:
-    """Return the user of a context, None for Home Assistant itself. Raises UnknownUser."""
+    """Return the user of a context, or None for Home Assistant itself. Raises UnknownUser."""
     if context.user_id is None:
         return None
     if (user := await hass.auth.async_get_user(context.user_id)) is None:
@@ -123,10 +126,10 @@ async def async_user_of(hass: HomeAssistant, context: Context) -> User | None:
 async def async_check_entity(
     hass: HomeAssistant, context: Context, entity_id: str | None, policy: str
 ) -> None:
-    """Raise Unauthorized, or UnknownUser, unless the user of the context has the policy on the entity.
+    """Raise Unauthorized, or UnknownUser, unless the policy grants the context's user access to the entity.
 
-    A call without a user comes from Home Assistant itself and may do everything. If `entity_id` is None, only an
-    administrator passes.
+    A call without a user comes from Home Assistant itself and may do everything. If `entity_id` is None, the user must
+    be an administrator.
     """
     if (user := await async_user_of(hass, context)) is None:
         return

@@ -1,4 +1,4 @@
-"""Find and fetch items of Home Assistant's media sources: local files, or addresses that a source gives."""
+"""Find and fetch items of Home Assistant's media sources: local files, and web addresses that a source returns."""
 
 import asyncio
 from collections.abc import Callable
@@ -37,25 +37,25 @@ from .download import async_download
 from .local_files import LocalFile, async_user_of, media_roots
 
 URI_SCHEME: Final = "media-source://"
-# Ids of kept scans begin with this, other ids with the name of a media folder, which never contains a hyphen.
+# The beginning of the ids of kept scans. Our other ids begin with the name of a media folder, which has no hyphen.
 KEPT_SCANS: Final = "kept-scans/"
-# Seconds in which a source must resolve an item; it may have to ask its own server first.
+# Seconds in which a media source must resolve an item; the source may have to query its own server first.
 RESOLVE_SECONDS: Final = 60
-# How long a signed address is valid: longer than a download may take.
+# How long a signed address is valid, which is longer than a download may take.
 _SIGNED_FOR: Final = timedelta(minutes=5)
 # Content types of audio, video and playlists, which cannot be printed.
 _PLAYS: Final = re.compile(
     r"(audio|video)/|application/(dash\+xml|(vnd\.apple\.|x-)mpegurl)", re.IGNORECASE
 )
-# Addresses for listening on all interfaces, each with the loopback address at which Home Assistant is then reached.
+# Addresses for listening on all interfaces, each with the loopback address that reaches Home Assistant in that case.
 _LOOPBACK: Final = (("0.0.0.0", "127.0.0.1"), ("::", "::1"))  # noqa: S104
 _NOT_ALLOWED: Final = frozenset({"401", "403"})
-# Fields in which config entries keep the address of a device or server; other fields hold names and accounts.
+# Fields of config entries that hold the address of a device or server; other fields hold names and accounts.
 _ADDRESSES: Final = (CONF_HOST, CONF_URL, CONF_IP_ADDRESS, "base_url", "server")
 # Characters that yarl drops before it parses an address.
 _UNREAD: Final = str.maketrans("", "", "\t\r\n")
-# The user for whom a media item is resolved; None for Home Assistant itself, for example in an automation. Home
-# Assistant does not pass the user on to media sources, so our own source reads it here.
+# The user for whom a media item is being resolved; None for Home Assistant itself, for example in an automation. Home
+# Assistant does not pass the user on to media sources, so our own media source reads this variable.
 resolved_for: Final[ContextVar[User | None]] = ContextVar(f"{DOMAIN}_media_resolved_for")
 
 
@@ -67,7 +67,7 @@ class MediaAddress(NamedTuple):
 
 
 def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
-    """Resolve `FOLDER/PATH` in the media folders; None if the path is not allowed."""
+    """Return the local path of `FOLDER/PATH`, FOLDER being the name of a media folder; None if it is not allowed."""
     folder, _, location = identifier.partition("/")
     base = hass.config.media_dirs.get(folder)
     try:
@@ -82,9 +82,9 @@ def local_media_path(hass: HomeAssistant, identifier: str) -> Path | None:
 async def async_find_media(
     hass: HomeAssistant, media_id: str, context: Context
 ) -> LocalFile | MediaAddress:
-    """Have the media source resolve an item to a file or an address, for the user of the context.
+    """Return the file or address to which the media source resolves an item for the user of the context.
 
-    Raises Unauthorized; InputError: media_not_found, media_refused with the source's own message, media_failed, and
+    Raises Unauthorized; InputError: media_not_found; media_refused with the source's own message; media_failed;
     type_not_supported for audio and video.
     """
     domain, _, identifier = media_id.removeprefix(URI_SCHEME).partition("/")
@@ -114,8 +114,8 @@ async def async_find_media(
     finally:
         resolved_for.reset(asks)
     if media.path is not None:
-        # The integration vouches for the folder. The name of a file without an extension means nothing to people, so
-        # use the name of the source instead.
+        # The source's integration vouches for the folder. A file name without an extension means nothing to people,
+        # so use the name of the source instead.
         name = "" if media.path.suffix else _source_name(hass, domain)
         return LocalFile(media.path, (media.path.parent,), name or media.path.name)
     if not media.mime_type:
@@ -129,13 +129,13 @@ async def async_find_media(
 async def async_fetch_media(
     hass: HomeAssistant, item: MediaAddress, target: Path, limit_bytes: int, context: Context
 ) -> str:
-    """Download a media item into the new file target; return the server's file name, else the item's own.
+    """Download a media item into the new file `target`; return the server's file name, or else the item's name.
 
-    An address of Home Assistant itself is fetched from its own server. It is signed for the user only if the source
-    gives just a path: a full address may come from a foreign server, which must not gain the user's rights. Other
-    addresses must pass the checks of `async_download`. In the local network, the host must be one with which an
-    administrator has set up the source; on this machine, the port must match as well. Raises Unauthorized; InputError:
-    media_failed, and as `async_download`.
+    An address of Home Assistant itself is fetched from the local server. The address is signed for the user only if the
+    source returns just a path: a full address may come from a foreign server, which must not gain the user's rights.
+    Other addresses must pass the checks of `async_download`, except those on a host with which an administrator has set
+    up the source; if that host is this machine, the port must match as well. Raises Unauthorized; InputError:
+    media_failed, and those of `async_download`.
     """
     own = _own_server(hass)
     try:
@@ -165,7 +165,7 @@ async def async_fetch_media(
 
 
 def _forget_wrong_login(hass: HomeAssistant, host: str | None) -> None:
-    """Undo the failed login that Home Assistant has counted for its own address, which it would ban after several."""
+    """Undo the failed login that Home Assistant has counted for its own address: after several, it would ban itself."""
     failed = hass.http.app.get(KEY_FAILED_LOGIN_ATTEMPTS)
     if failed is None:
         return
@@ -189,8 +189,8 @@ def _source_name(hass: HomeAssistant, domain: str) -> str:
 def _name(identifier: str, mime_type: str) -> str | None:
     """Return the last file name in an id, with the extension for the content type; None if the id has no file name.
 
-    Many sources put the file name into the id. The extension is replaced so that a page that says "not found" does not
-    count as a photo.
+    Many sources put the file name into the id. The extension is replaced because an error page that says "not found"
+    must not count as a photo.
     """
     parts = identifier.replace("|", "/").split("/")
     name = next((part for part in reversed(parts) if mimetypes.guess_type(part)[0]), None)
@@ -208,9 +208,9 @@ def _own_server(hass: HomeAssistant) -> URL:
 
 
 def _own_path(hass: HomeAssistant, address: str) -> str | None:
-    """Return the path and query of an address that Home Assistant itself serves, None for other addresses.
+    """Return the path and query of an address that Home Assistant itself serves, or None for any other address.
 
-    Raises ValueError for a path with `..`: sources put parts of an id, which a user may choose, into the path.
+    Raises ValueError for a path with `..`: users choose ids, and sources copy parts of an id into the path.
     """
     address = address.translate(_UNREAD)
     url = URL(address)
@@ -231,9 +231,10 @@ def _is_set_up_with(hass: HomeAssistant, domain: str, url: URL) -> bool:
 
 
 def _names(entry: ConfigEntry, url: URL) -> bool:
-    """Whether an entry names the host of an address.
+    """Whether a config entry names the host of an address.
 
-    On this machine, where other servers listen, too, the port must match; an entry without a port allows all ports.
+    If the host is this machine, where other servers listen as well, the port must match, too; an entry without a port
+    allows all ports.
     """
     parts = (entry.data, entry.options)
     known = [one for part in parts for key in _ADDRESSES if (one := _address(part.get(key)))]
@@ -245,7 +246,7 @@ def _names(entry: ConfigEntry, url: URL) -> bool:
 
 
 def _address(text: object) -> URL | None:
-    """Parse an address, or a host with or without a port; None for anything else."""
+    """Return the URL for an address, or for a host with or without a port; None for anything else."""
     if not isinstance(text, str):
         return None
     try:
@@ -257,8 +258,8 @@ def _address(text: object) -> URL | None:
 async def _async_signer(hass: HomeAssistant, context: Context) -> Callable[[URL], URL]:
     """Return a function that signs addresses of Home Assistant for the user of the context.
 
-    Without a user, it signs for Home Assistant's content user, who may only read. Raises Unauthorized for a user who is
-    unknown, inactive, or not logged in anywhere.
+    If the context has no user, the function signs for Home Assistant's content user, who may only read. Raises
+    Unauthorized for a user who is unknown, inactive, or not logged in anywhere.
     """
     token = None
     if (user := await async_user_of(hass, context)) is not None:

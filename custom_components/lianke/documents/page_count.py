@@ -1,4 +1,4 @@
-"""Have the service count the pages of documents that cannot be counted here, each only once."""
+"""Let the service count the pages of documents that Home Assistant cannot count, each document only once."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from ..api.errors import (
 from ..api.models import PrinterAddress
 from .document import Document, file_digest
 
-# Seconds in which the service must count a document, including the upload.
+# Seconds in which the service must count a document's pages; the upload is included.
 COUNT_SECONDS = 30
-# Maximum number of remembered results. Refusals are remembered, too: the service blocks clients that send a bad file
-# again.
+# Maximum number of remembered results. Refusals are remembered, too, because the service blocks clients that send a
+# bad file again.
 MAX_REMEMBERED = 500
-# Errors caused by the document: another try would fail in the same way.
+# Errors caused by the document itself: another try would fail in the same way.
 REFUSALS = (BadParameterError, ConversionFailedError, DocumentTooLargeError, UnknownCodeError)
 
 # What a count depends on: SHA-256 of the document, printer key and paper id.
@@ -33,22 +33,22 @@ type _Result = int | LiankeRefusedError | None
 
 
 class PageCounter:
-    """Has the service count pages for the printers of a box, and remembers the results."""
+    """Lets the service count pages for the printers of a box, and remembers the results."""
 
     def __init__(
         self, hass: HomeAssistant, address_of: Callable[[str], PrinterAddress | None]
     ) -> None:
-        """`address_of` returns the address of a printer by its key, None once the printer is gone."""
+        """`address_of` returns the address of the printer with a given key, or None once the printer is gone."""
         self._hass = hass
         self._address_of = address_of
         self._results: dict[_Query, _Result] = {}
-        # A lock lives as long as a caller holds it or waits for it.
+        # A lock exists as long as a caller holds it or waits for it.
         self._asking: WeakValueDictionary[_Query, asyncio.Lock] = WeakValueDictionary()
 
     async def async_count(
         self, client: LiankeClient, printer_key: str, document: Document, paper_id: int
     ) -> int | None:
-        """Return the number of pages, None if the service gives none. Raises LiankeError."""
+        """Return the number of pages, or None if the service's answer has no number. Raises LiankeError."""
         digest = await self._hass.async_add_executor_job(file_digest, document.path)
         query = (digest, printer_key, paper_id)
         async with self._asking.setdefault(query, asyncio.Lock()):

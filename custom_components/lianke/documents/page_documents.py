@@ -1,6 +1,6 @@
 """Make documents in Home Assistant's language: text, notifications, test pages, and the content of entities.
 
-Cameras and image entities become a picture, to-do lists and calendars a page.
+A camera or image entity becomes a picture; a to-do list or calendar becomes a page.
 """
 
 from calendar import monthrange
@@ -59,9 +59,9 @@ PAGE_BUILDERS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageOptions:
-    # Whether title and date are printed on top; None: only on lists and calendars.
+    # Whether title and date are printed at the top; None means only on lists and calendars.
     header: bool | None = None
-    # Columns of a to-do list, 1 or 2; None: two for a long list on wide paper.
+    # Columns of a to-do list, 1 or 2; None means two columns for a long list on wide paper.
     columns: int | None = None
     agenda: Literal["today", "tomorrow", "week", "next_week", "this_month", "next_month"] = "week"
     # Whether completed items are printed, too.
@@ -73,7 +73,7 @@ class PageOptions:
 
 DEFAULT_PAGE = PageOptions()
 
-# A function that writes a page for a paper (None if it is unknown) and returns the page's document.
+# A function that writes a page for a paper (None if the paper is unknown) and returns the page's document.
 type WritePage = Callable[[Spool, Paper | None], Awaitable[Document]]
 # Maximum number of sheets of a built-in page: a test page needs two on a small label.
 BUILTIN_SHEETS = 2
@@ -86,7 +86,7 @@ async def async_style(
     *,
     header: str | None = None,
 ) -> PageStyle:
-    """Make the style of a page; `header` is the title on top, next to the date, and None omits both."""
+    """Return the style of a page; `header` is the title at the top, next to the date. None omits title and date."""
     width, height, side, top = paper_size(paper, landscape=options.landscape)
     return PageStyle(
         width=width,
@@ -113,10 +113,10 @@ async def async_write_page(
     identity: object = None,
     at_most: int | None = None,
 ) -> Document:
-    """Build and write a page in the executor; `build` returns its HTML.
+    """Write the page whose HTML `build` returns, in the executor; return the page's document.
 
     Two pages with the same `identity` count as the same document. `at_most` is the maximum number of the page's sheets,
-    None to estimate it.
+    or None to have it estimated.
     """
     style = await async_style(hass, paper, options, header=header)
     document = await spool.async_write(
@@ -137,7 +137,7 @@ async def async_text_document(
     paper: Paper | None = None,
     options: PageOptions = DEFAULT_PAGE,
 ) -> Document:
-    """Compose a page from text, Markdown or HTML.
+    """Compose a page from text, Markdown or HTML; return the page's document.
 
     Raises InputError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long.
     """
@@ -156,7 +156,7 @@ async def async_text_document(
 
 
 def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
-    """Return the text with characters that cannot be encoded replaced.
+    """Return the text, with a replacement for each character that cannot be encoded.
 
     Raises InputError: text_empty, text_too_large, html_too_large.
     """
@@ -172,7 +172,7 @@ def _checked(text: str, kind: SourceKind = SourceKind.TEXT) -> str:
 async def async_notification_page(
     hass: HomeAssistant, spool: Spool, paper: Paper | None, *, message: str, title: str | None
 ) -> Document:
-    """Make the page of a notification; the document's title quotes nothing of the message.
+    """Return the document of a notification's page; the document's title quotes nothing from the message.
 
     Raises InputError: text_empty, text_too_large.
     """
@@ -209,7 +209,7 @@ async def async_test_page(
 
 
 async def async_color_page(hass: HomeAssistant, spool: Spool, paper: Paper | None) -> Document:
-    """Make a page with a little of every ink, which keeps nozzles from drying up."""
+    """Return the document of a page that uses a little of every ink, which keeps nozzles from drying up."""
     title = await async_page_text(hass, "page_keep_alive_title")
     return await async_write_page(
         hass, spool, ink_care_page, paper, title=title, at_most=BUILTIN_SHEETS
@@ -234,7 +234,7 @@ async def async_entity_document(
     paper: Paper | None,
     options: PageOptions,
 ) -> Document:
-    """Make a document of an entity's current content.
+    """Return a document with an entity's current content.
 
     Raises Unauthorized if the user of the context may not read the entity; InputError:
     entity_not_found, entity_not_printable, entity_unavailable, snapshot_failed, list_empty, list_too_long.
@@ -276,9 +276,9 @@ async def async_entity_document(
 
 
 def days_of(agenda: str, today: date) -> tuple[date, int]:
-    """Return the first day of a period, and its number of days, which is at most 31.
+    """Return the first day of a period, and the period's number of days, which is at most 31.
 
-    `week` is the seven days from today on, `next_week` begins on Monday, `this_month` begins today.
+    `week` is the seven days from today on, `next_week` begins next Monday, and `this_month` begins today.
     """
     if agenda == "next_week":
         return today + timedelta(days=7 - today.weekday()), 7
@@ -302,7 +302,7 @@ async def _async_snapshot(
 ) -> Document:
     picture: Any
     try:
-        # Both integrations import large libraries, which an installation without cameras may lack.
+        # Import only the integration needed: both import large libraries, which may not be installed without cameras.
         if entity_id.startswith("camera."):
             from homeassistant.components.camera import async_get_image as get_camera  # noqa: PLC0415
 
@@ -359,8 +359,8 @@ async def _async_ask(
             action,
             {ATTR_ENTITY_ID: entity_id, **data},
             blocking=True,
-            # The right to read was checked before. With the user in the context, these actions would require the right
-            # to control the entity.
+            # The caller has checked that the user may read the entity. With the user in the context, these actions
+            # would require the right to control the entity.
             context=Context(parent_id=context.id),
             return_response=True,
         )

@@ -1,4 +1,4 @@
-"""Draw pages of PDFs and pictures for a preview, and translate the PDF process's errors."""
+"""Draw pages of PDFs and of pictures for a preview, and translate the errors of the PDF process."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,9 +53,9 @@ def pdf_error(
     return InputError(_KEYS.get(err.reason, "pdf_damaged"), name=name)
 
 
-# Size in MB of a PDF that can always be laid out within the process's memory, whatever the PDF contains. A picture is
-# in memory twice while it is copied, so a single picture that cannot be compressed may have up to 120 MB; pictures on
-# pages of their own may have 300 MB together.
+# Size in MB up to which any PDF can be laid out within the process's memory, whatever the PDF contains. A picture is in
+# memory twice while it is copied, so a single picture that cannot be compressed may have up to 120 MB; several such
+# pictures, each on its own page, may have 300 MB together.
 LAID_OUT_MB: Final = 100
 
 
@@ -65,7 +65,7 @@ def layout_error(err: PdfError, name: str, *, limit_bytes: int) -> InputError | 
     return pdf_error(err, name, limit_bytes=limit_bytes)
 
 
-# Maximum number of pages in a preview; each is drawn when its picture is requested.
+# Maximum number of pages in a preview; each page is drawn when its picture is requested.
 MAX_DRAWN: Final = 200
 DEFAULT_ALIGN: Final = 5
 
@@ -78,13 +78,13 @@ def can_draw(document: Document) -> bool:
 class PageDrawing:
     hass: HomeAssistant
     path: Path
-    # Page numbers from 0 in printing order; at most MAX_DRAWN of them.
+    # At most MAX_DRAWN page numbers, counted from 0, in printing order.
     pages: tuple[int, ...]
     # Number of all pages that are printed.
     total: int
     # Further fields of the PDF process's task `draw`.
     task_fields: Mapping[str, Any]
-    # The user under whom drawing is queued in the PDF process.
+    # The user in whose turns the PDF process draws the pages.
     user: str | None
 
     @property
@@ -92,7 +92,7 @@ class PageDrawing:
         return len(self.pages)
 
     async def async_draw(self, number: int, target: Path) -> None:
-        """Draw the page at place `number` in `pages`, from 1, as JPEG to the new file target. Raises PdfError."""
+        """Draw a page as JPEG into the new file `target`; `number` is its place in `pages`, from 1. Raises PdfError."""
         where = {"path": str(self.path), "page": self.pages[number - 1], "target": str(target)}
         await async_get_pdf_worker(self.hass).async_run(
             "draw", {**self.task_fields, **where}, user=self.user
@@ -102,7 +102,7 @@ class PageDrawing:
 def plan_drawing(
     hass: HomeAssistant, document: Document, options: ResolvedOptions, user: str | None
 ) -> PageDrawing:
-    """Plan how to draw the selected pages of a document; call this only for a document that `can_draw`."""
+    """Return how to draw the selected pages of a document, for which `can_draw` must be true."""
     assert document.pages is not None
     pages = select_pages(options.page_range, document.pages)
     if options.reverse_order:
@@ -127,7 +127,7 @@ def plan_drawing(
 
 
 def _paper_size(paper: Paper | None, *, landscape: bool) -> tuple[float, float] | None:
-    """Return width and height in mm as the reader sees the paper, None if they are not known."""
+    """Return the width and height of the paper in mm as the reader holds it, or None if the size is not known."""
     if paper is None or paper.width <= 0 or paper.height <= 0:
         return None
     size = paper.width / 10, paper.height / 10

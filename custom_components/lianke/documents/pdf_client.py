@@ -23,15 +23,15 @@ from ..pdf.process import MESSAGE_LENGTH
 _LOGGER = logging.getLogger(__name__)
 
 SCRIPT: Final = Path(__file__).parents[1] / "pdf" / "__main__.py"
-# Bytes of an answer of the process; a longer answer ends the process.
+# Maximum bytes of an answer of the process; after a longer answer, the process is killed.
 MAX_ANSWER: Final = 64 * 1024
-# The only environment variables that the process gets: Home Assistant's others may contain secrets.
+# The only environment variables of Home Assistant that the process gets: others may contain secrets.
 ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 # Seconds in which the process must start.
 START_SECONDS: Final = 30
 # Seconds for one task, unless the caller sets another limit.
 TASK_SECONDS: Final = 10
-# Seconds without a task after which the process is ended.
+# Seconds without a task after which the process is killed.
 IDLE_SECONDS: Final = 300
 # Seconds to wait for the process to end after it was killed.
 END_SECONDS: Final = 5
@@ -45,7 +45,7 @@ WAIT_SECONDS: Final = 60
 
 
 def lan_queue_user(device: str) -> str:
-    """Return a device's name in the queue, where all devices of the home network together get the turns of one user."""
+    """Return a device's name in the queue, in which all devices of the home network share the turns of one user."""
     return f"lan {device}"
 
 
@@ -54,7 +54,7 @@ class PdfError(Exception):
 
     password: missing or wrong. damaged: PDFium cannot read the file. memory, time: the task exceeds its limit.
     too_large, disk: the result cannot be written. busy: too many tasks wait, or the system is too busy to start the
-    process. Other reasons are those of the task.
+    process. Each task has further reasons of its own.
     """
 
     def __init__(self, reason: str) -> None:
@@ -70,7 +70,7 @@ class PdfUnavailableError(PdfError):
 
 
 class PdfWorker:
-    """Manages the only worker process of this Home Assistant, which is started when needed and ended when idle."""
+    """Manages the only worker process of this Home Assistant, which is started when needed and killed when idle."""
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
@@ -88,7 +88,7 @@ class PdfWorker:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a task is under way or waits."""
+        """Whether a task is running or waiting."""
         return self._turns.taken > 0
 
     async def async_count(
@@ -99,10 +99,10 @@ class PdfWorker:
         user: str | None = None,
         copy: tuple[Path, int] | None = None,
     ) -> int:
-        """Count the pages of a PDF file.
+        """Return the number of pages of a PDF file.
 
-        `copy` is the path and the maximum size in bytes of a copy without password, which is written as well. Raises
-        PdfError.
+        If `copy` is given, a copy without password is written, too: `copy` is the copy's path and its maximum size in
+        bytes. Raises PdfError.
         """
         request: dict[str, Any] = {"path": str(path), "password": password}
         if copy is not None:
@@ -113,7 +113,7 @@ class PdfWorker:
         return pages
 
     async def async_close(self) -> None:
-        """End the process; a task under way fails. The next task starts a new process."""
+        """Kill the process, so that a running task fails. The next task starts a new process."""
         self._stop_idle()
         process, self._process = self._process, None
         if process is None:
@@ -132,10 +132,10 @@ class PdfWorker:
         user: str | None = None,
         seconds: float | None = None,
     ) -> dict[str, Any]:
-        """Run one of `pdf.process.TASKS` when it is the user's turn; return its answer.
+        """Run one of `pdf.process.TASKS` when it is the user's turn; return the answer of the task.
 
-        `request` has the task's fields. `seconds` is the time limit once the process runs; None means TASK_SECONDS.
-        Raises PdfError.
+        `request` has the task's fields. `seconds` is the time limit, counted once the process runs; None means
+        TASK_SECONDS. Raises PdfError.
         """
         owner = tuple((user or "").split(" "))
         try:
@@ -169,7 +169,7 @@ class PdfWorker:
             raise PdfError("memory") from None
         finally:
             if answer is None:
-                # The process hangs, or works on something that nobody waits for any more.
+                # The process hangs, or works on a task whose caller no longer waits.
                 await self.async_close()
             else:
                 self._stop_idle = async_call_later(self._hass, IDLE_SECONDS, self._async_on_idle)
@@ -201,10 +201,10 @@ class PdfWorker:
             raise PdfUnavailableError from None
         self._process = process
         try:
-            # The first answer says whether the process could load PDFium.
+            # In its first answer, the process says whether it could load PDFium.
             ready = await _async_read(process)
         except asyncio.IncompleteReadError, ConnectionError, ValueError:
-            # No warning if `async_close` has ended the process, for example when Home Assistant stops.
+            # Log no warning if `async_close` has killed the process, for example when Home Assistant stops.
             if self._process is process:
                 _LOGGER.warning("PDF files cannot be counted on this system: PDFium does not start")
             raise PdfUnavailableError from None
@@ -213,7 +213,7 @@ class PdfWorker:
         return process
 
     async def _async_on_idle(self, _now: datetime) -> None:
-        # A task that is under way sets a new timer when it ends.
+        # If a task is running, do nothing: it sets a new timer when it ends.
         with contextlib.suppress(NoPlaceError):
             async with self._turns.place(None, max_wait=0):
                 await self.async_close()
@@ -224,7 +224,7 @@ class PdfWorker:
 
 
 async def _async_read(process: asyncio.subprocess.Process) -> dict[str, Any]:
-    """Return the next answer. Raises IncompleteReadError if the process has ended, ValueError if it is malformed."""
+    """Return the next answer. Raises ValueError if it is malformed, IncompleteReadError if the process has ended."""
     assert process.stdout is not None
     (length,) = MESSAGE_LENGTH.unpack(await process.stdout.readexactly(MESSAGE_LENGTH.size))
     if length > MAX_ANSWER:
@@ -236,7 +236,7 @@ async def _async_read(process: asyncio.subprocess.Process) -> dict[str, Any]:
 
 
 def package_folder(name: str) -> Path | None:
-    """Return the folder of an installed package, None if it is not installed; blocks."""
+    """Return the folder of a package, or None if the package is not installed. Blocking: run it in the executor."""
     try:
         found = find_spec(name)
     except ImportError, ValueError:
@@ -249,7 +249,7 @@ DATA_WORKER: HassKey[PdfWorker] = HassKey(f"{DOMAIN}_pdf_worker")
 
 @callback
 def async_get_pdf_worker(hass: HomeAssistant) -> PdfWorker:
-    """Return the only worker of this Home Assistant; its process starts when needed."""
+    """Return the only worker of this Home Assistant; the worker starts its process when needed."""
     if (worker := hass.data.get(DATA_WORKER)) is None:
         worker = hass.data[DATA_WORKER] = PdfWorker(hass)
     return worker

@@ -54,17 +54,17 @@ PHOTO_PRINT_SIZES: Final[dict[str, tuple[float, float] | None]] = {
 }
 # ID photos are never turned: a head stays upright.
 UPRIGHT_PHOTOS: Final = frozenset({"1_inch", "2_inch"})
-# Smallest share of a picture's width, and of its height, that a crop may keep.
+# Smallest share of a picture's width, and of the picture's height, that a crop may keep.
 MIN_CUT: Final = 0.05
-# Maximum number of sheets of a poster across, and down.
+# Maximum number of columns, and of rows, of sheets in a poster.
 MAX_TILES: Final = 6
-# Maximum number of prints of a photo.
+# Maximum number of times that each photo may be printed.
 MAX_PHOTO_COUNT: Final = 100
 # Maximum length of a watermark in characters.
 MAX_WATERMARK: Final = 60
 # Maximum number of photographed pages that one call may clean.
 MAX_CLEANED: Final = 50
-# Smallest area of the triangle of a page corner and its two neighbors: doubled, as a share of the picture's area.
+# Smallest double area of the triangle that a page corner and its two neighbors form, as a share of the picture's area.
 MIN_CORNER: Final = 0.01
 
 _LOGGER = logging.getLogger(__name__)
@@ -73,12 +73,12 @@ _LOGGER = logging.getLogger(__name__)
 TRUE_SIZE: Final = ("photos", "id_card", "poster")
 # The scale of all other layouts: the service fits their sheets to the paper.
 FIT_SCALE: Final = "fit"
-# Layouts whose sheets are cut or put together, and which are one-sided unless the call itself asks for duplex.
+# Layouts whose sheets people cut or put together; they are one-sided unless the call itself asks for duplex.
 ONE_SIDED_LAYOUTS: Final = (*TRUE_SIZE, "invoices")
-# Options that every layout decides itself.
+# Options whose values every layout sets itself.
 LAYOUT_OPTIONS: Final = frozenset({"orientation", "scale", "align", "auto_rotate", "excel_fit"})
 N_UP_LAYOUTS: Final = ("2_up", "4_up", "6_up", "9_up")
-# Fields that only mean something together with one of these layouts or other fields.
+# Fields that have an effect only together with one of the layouts or fields listed for each.
 FIELD_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "sheet_order": tuple(f"sheet: {name}" for name in N_UP_LAYOUTS),
     "sheet_frame": ("sheet", "photo_size"),
@@ -105,7 +105,7 @@ WHOLE_PICTURE: Final = {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0, "t
 class SheetOptions:
     """How documents are laid out before they are sent; the field names are those of the action."""
 
-    # The layout; if neither this nor `photo_size` is set, pages are not arranged on sheets.
+    # The layout; if neither `sheet` nor `photo_size` is set, pages are not arranged on sheets.
     sheet: str | None = None
     sheet_order: str = "rows"
     sheet_frame: bool = False
@@ -121,22 +121,22 @@ class SheetOptions:
     clean_corners: tuple[tuple[tuple[float, float], ...], ...] = ()
     photo_size: str | None = None
     photo_fit: str = "fill"
-    # Prints of each photo; 0 fills a sheet with them.
+    # Number of prints of each photo; 0 means as many as fill a sheet.
     photo_count: int = 1
     photo_crop: tuple[dict[str, float], ...] = ()
-    # Whether several documents become one.
+    # Whether several documents are merged into one.
     merge: bool = False
     merge_new_sheet: bool = True
     watermark: str | None = None
-    # In percent.
+    # Opacity of the watermark in percent.
     watermark_opacity: int = 20
     stamp: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: Mapping[str, Any], documents: int) -> Self | None:
-        """Read the fields of a call; return None if nothing is to be laid out.
+        """Return the sheet options in the fields of a call, or None if the call lays out nothing.
 
-        `documents` is the number of the call's documents. Raises InputError: sheet_or_photo, sheet_field_idle,
+        `documents` is the number of documents in the call. Raises InputError: sheet_or_photo, sheet_field_idle,
         clean_corners_wrong, sheet_more_than_documents.
         """
         given = {item.name: data[item.name] for item in fields(cls) if item.name in data}
@@ -156,10 +156,10 @@ class SheetOptions:
             if getattr(sheets, name)
         }
         if "merge" in data:
-            # `merge_new_sheet` may also come with `merge: false`.
+            # A call may set `merge_new_sheet` together with `merge: false`.
             chosen.add("merge")
         for name, needed in FIELD_NEEDS.items():
-            # A switch that is off, or an empty list, asks for nothing.
+            # A switch that is off, or an empty list, has no effect and thus needs no other field.
             asked = name in data and data[name] is not False and data[name] != []
             if (asked or (name == "merge_new_sheet" and name in data)) and chosen.isdisjoint(
                 needed
@@ -181,7 +181,7 @@ class SheetOptions:
     def booklet_duplex(self, wanted: Duplex | None, default: Duplex | None = None) -> Duplex:
         """Return the duplex mode for a booklet, whose sheets are landscape and turned over at their short edge.
 
-        If the call does not set a mode (`wanted`), a manual `default` makes the booklet's duplex manual, too.
+        `wanted` is the mode in the call. If it is None, a manual `default` makes the booklet's duplex manual, too.
         """
         if self.booklet_side != "both":
             return "off"
@@ -191,7 +191,7 @@ class SheetOptions:
 
     @property
     def decided_options(self) -> frozenset[str]:
-        """The options that the layout itself decides; the defaults of box, printer and driver do not apply to them."""
+        """The options that the layout sets itself, instead of the defaults of box, printer and driver."""
         if self.layout is None:
             return frozenset()
         return LAYOUT_OPTIONS | (
@@ -200,7 +200,7 @@ class SheetOptions:
 
     @property
     def joins_documents(self) -> bool:
-        """Whether all documents become one."""
+        """Whether all documents are joined into one."""
         return (
             self.merge
             or self.clean
@@ -210,12 +210,12 @@ class SheetOptions:
 
     @property
     def layout(self) -> str | None:
-        """The name of the layout in the PDF process, None if there is no layout."""
+        """The layout's name for the PDF process, or None if there is no layout."""
         return "photos" if self.photo_size else self.sheet
 
 
 def _are_corners(points: tuple[tuple[float, ...], ...]) -> bool:
-    """Check that the points are the corners of a convex shape in clockwise order, and not too close to each other."""
+    """Whether the points are the corners of a convex shape in clockwise order, and not too close to each other."""
     around = zip(points[-2:] + points[:-2], points[-1:] + points[:-1], points, strict=True)
     return all(0 <= part <= 1 for point in points for part in point) and all(
         (one[0] - last[0]) * (point[1] - one[1]) - (one[1] - last[1]) * (point[0] - one[0])
@@ -230,14 +230,14 @@ CONFIG_FONTS: Final = "fonts"
 # Noto Sans SC (SIL Open Font License), 17 MB: the manifest does not require it, since few users need it.
 FONT_PACKAGE: Final = "pylopdf-fonts-zh-cn==0.1.1"
 FONT_MODULE: Final = "pylopdf_fonts_zh_cn"
-# SHA-256 of the package's two fonts: the installer checks no digests, so a package with any other font is not used.
+# SHA-256 of the package's two fonts. The installer checks no digests, so we do not use a package with any other font.
 FONT_DIGESTS: Final = frozenset(
     {
         "faa6c9df652116dde789d351359f3d7e5d2285a2b2a1f04a2d7244df706d5ea9",
         "e8f396decc1f0963a016a989c3d8852e863d1350996f573860a80767c83a1cd3",
     }
 )
-# Seconds that a call waits for the font to be installed; the installation itself goes on after that.
+# Seconds that a call waits for the installation of the font, which continues after that.
 FONT_SECONDS: Final = 60
 CHINESE: Final = re.compile("[\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 
@@ -253,9 +253,9 @@ def font_folders(hass: HomeAssistant) -> list[str]:
 
 
 async def async_install_font(hass: HomeAssistant, text: str) -> None:
-    """Install a font for a Chinese text if possible; `font_folders` then includes its folder.
+    """Install a font for a Chinese text if possible; after that, `font_folders` includes the font's folder.
 
-    Raises InputError: watermark_font_coming if the installation takes long.
+    Raises InputError: watermark_font_coming if the installation takes longer than FONT_SECONDS.
     """
     if not CHINESE.search(text) or DATA_FOLDER in hass.data:
         return
@@ -287,7 +287,7 @@ async def _async_install(hass: HomeAssistant) -> None:
 
 
 def _find_font() -> str | None:
-    """Return the folder of the font package, None unless it is installed and has only the known fonts; blocks."""
+    """Return the folder of the font package, or None if it is not installed or has unknown fonts. Blocking."""
     importlib.invalidate_caches()
     if (folder := package_folder(FONT_MODULE)) is None:
         return None
@@ -298,7 +298,7 @@ def _find_font() -> str | None:
     return str(folder)
 
 
-# Seconds for a layout once the process runs; one second is added for every PAGES_A_SECOND pages.
+# Seconds for a layout once the process runs, plus one second for every PAGES_A_SECOND pages.
 LAYOUT_SECONDS: Final = 30
 PAGES_A_SECOND: Final = 80
 # Seconds for one photographed page once the process runs.
@@ -306,7 +306,7 @@ PHOTO_SECONDS: Final = 30
 # Margin in mm that a printer is assumed to leave free if its driver names none.
 USUAL_MARGIN: Final = 5.0
 LANDSCAPE: Final = ORIENTATIONS["landscape"]
-# What drivers call a paper that is printed up to its edges.
+# Matches the name of a paper that the driver prints up to the edges.
 BORDERLESS: Final = re.compile(r"borderless|无边|無邊|无框|無框|满版|フチなし", re.IGNORECASE)
 
 
@@ -320,16 +320,16 @@ async def async_lay_out(
     limit_bytes: int,
     user: str | None,
 ) -> tuple[Document, ResolvedOptions]:
-    """Lay out documents on sheets; return the document of the sheets, and the options to print it with.
+    """Lay out documents on sheets; return the document of the sheets, and the options to print that document with.
 
-    The documents given stay unchanged. Raises InputError: sheet_type_not_supported, sheet_not_available,
+    The given documents stay unchanged. Raises InputError: sheet_type_not_supported, sheet_not_available,
     sheet_needs_memory, sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture,
-    watermark_needs_font, watermark_letters, and what is wrong with a file; HomeAssistantError: disk_full.
+    watermark_needs_font, watermark_letters, and errors about a file; HomeAssistantError: disk_full.
     """
     wanted = sum(count_selected(options.page_range, one.pages) or 0 for one in documents)
     if wanted > MAX_SOURCE_PAGES:
         raise InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
-    # At most one of the two is set: `SheetOptions.of` refuses a crop without its layout.
+    # At most one of the two crops is set: `SheetOptions.of` refuses a crop without its layout.
     cuts = sheets.id_card_crop or sheets.photo_crop
     files = [
         _file(document, options) | {"cut": None if cut == WHOLE_PICTURE else cut}
@@ -374,7 +374,10 @@ async def _async_clean(
     limit_bytes: int,
     user: str | None,
 ) -> list[dict[str, Any]]:
-    """Make a clean page of each photographed page; return the files of the clean pages. Raises as `async_lay_out`."""
+    """Make a clean page from each photographed page; return the files of the clean pages.
+
+    Raises the same errors as `async_lay_out`.
+    """
     if sum(len(file["pages"]) for file in files) > MAX_CLEANED:
         raise InputError("sheet_too_many_pages", limit=str(MAX_CLEANED))
     cleaned: list[dict[str, Any]] = []
@@ -393,7 +396,7 @@ async def async_find_corners(
 ) -> dict[str, Any]:
     """Find the corners of a photographed page; return the answer of `pdf.photo_to_page.find_corners`.
 
-    Raises InputError: clean_needs_picture, sheet_not_available, and what is wrong with the file.
+    Raises InputError: clean_needs_picture, sheet_not_available, and errors about the file.
     """
     return await _async_ask(hass, "find_corners", document, {"page": 0}, user)
 
@@ -417,7 +420,7 @@ async def _async_ask(
 async def _async_run(
     hass: HomeAssistant, request: dict[str, Any], user: str | None
 ) -> dict[str, Any]:
-    """Run the layout; if a font is missing, install it and try again."""
+    """Run the layout, and return the answer of the PDF process; if a font is missing, install it and try again."""
     run = partial(
         async_get_pdf_worker(hass).async_run,
         "lay_out",
@@ -437,12 +440,12 @@ async def _async_run(
 
 
 def layout_seconds(pages: int) -> int:
-    """Return the time limit of a layout: large layouts need more time on a busy machine."""
+    """Return the time limit of a layout in seconds: large layouts need more time on a busy machine."""
     return LAYOUT_SECONDS + pages // PAGES_A_SECOND
 
 
 def _file(document: Document, options: ResolvedOptions) -> dict[str, Any]:
-    """Describe a document for the PDF process. Raises InputError if it cannot be laid out."""
+    """Return the description of a document for the PDF process. Raises InputError if it cannot be laid out."""
     if document.extension not in IMAGES | {FileType.PDF}:
         raise InputError("sheet_type_not_supported", name=document.name)
     if document.pages is None:
@@ -470,7 +473,7 @@ def _request(
         "paper": (A4_WIDTH, A4_HEIGHT) if paper is None else (paper.width / 10, paper.height / 10),
         "margin": _margin(paper, sheets),
         "sheet": sheets.layout,
-        # Whether the sheets are landscape as the reader sees them; None lets the pages decide.
+        # Whether the sheets are landscape for the reader; with None, that depends on the pages.
         "landscape": (
             None
             if options.orientation is None
@@ -495,12 +498,12 @@ def _request(
 
 
 def _is_wide(paper: Paper | None) -> bool:
-    """Whether the paper is defined wider than high, as some labels are."""
+    """Whether the paper is defined as wider than high, as some labels are."""
     return paper is not None and paper.width > paper.height
 
 
 def _margin(paper: Paper | None, sheets: SheetOptions) -> tuple[float, float]:
-    """Return the side margin, and the top and bottom margin, in mm: those of the driver, else USUAL_MARGIN."""
+    """Return the side margins, and the top and bottom margins, in mm: the driver's, or else USUAL_MARGIN."""
     if paper is None:
         return USUAL_MARGIN, USUAL_MARGIN
     across = (paper.width - paper.printable_width) / 20
@@ -514,7 +517,7 @@ def _margin(paper: Paper | None, sheets: SheetOptions) -> tuple[float, float]:
 def _options_for_sheets(
     options: ResolvedOptions, sheets: SheetOptions, *, landscape: bool
 ) -> ResolvedOptions:
-    """Drop the options that were applied here, so that the service does not apply them again."""
+    """Return the options for printing the sheets; options that were applied here must not be applied again."""
     options = replace(options, page_range="", excel_fit=None)
     if sheets.layout is None:
         return options
@@ -531,6 +534,6 @@ def _options_for_sheets(
 def _made(
     path: Path, documents: Sequence[Document], title: str, pages: int
 ) -> tuple[Document, list[str]]:
-    """Return the document of the sheets at path, and the digests of the documents laid out on them; blocks."""
+    """Return the document of the sheets at `path`, and the digests of the documents on them. Blocking."""
     made = make_document(path, documents[0].name, title=title, kind=FileType.PDF, pages=pages)
     return made, [document.digest or file_digest(document.path) for document in documents]

@@ -1,4 +1,4 @@
-"""Sources of documents: each is copied or downloaded into the spool."""
+"""Make documents from their sources: each source is copied or downloaded into the spool."""
 
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ from .spool import (
     write_bytes,
 )
 
-# Characters of base64 text that are decoded at once; a multiple of 4.
+# Number of characters of base64 text that are decoded at once; a multiple of 4.
 BASE64_PIECE: Final = 1 << 18
 _BLANK = re.compile(r"\s+")
 
@@ -79,7 +79,7 @@ def write_base64(writer: BinaryIO, text: str, limit_bytes: int, name: str) -> No
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield the text without white space, in pieces of whole groups of four."""
+    """Yield the text without white space, in pieces that consist of whole groups of four characters."""
     rest = ""
     for start in range(0, len(text), BASE64_PIECE):
         rest += _BLANK.sub("", text[start : start + BASE64_PIECE])
@@ -100,7 +100,7 @@ ENTITY_SOURCES = frozenset({SourceKind.ENTITY, SourceKind.MEDIA})
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Source:
-    """Where a document comes from, and what the call says about it."""
+    """Where a document comes from, and the call's other fields about the document."""
 
     kind: SourceKind
     # An id, path, address or text, depending on the kind.
@@ -114,12 +114,12 @@ class Source:
     filename: str | None = None
     # The password of a PDF.
     password: str | None = None
-    # The options of a page that is composed here.
+    # The options of a page that Home Assistant composes.
     page: PageOptions = DEFAULT_PAGE
 
     @classmethod
     def all_in(cls, data: Mapping[str, Any]) -> list[Self]:
-        """Read the sources from the fields of a call; all sources must be of one kind.
+        """Return the sources in the fields of a call; all sources must be of one kind.
 
         Raises InputError: source_missing, source_not_one.
         """
@@ -141,7 +141,7 @@ _PAGE_FIELDS: Final = ("header", "columns", "agenda", "completed", "print_empty"
 
 
 def entity_of(kind: SourceKind, value: str) -> str | None:
-    """Return the entity that a source names, directly or through the media browser; None if it names none."""
+    """Return the entity that a source names, directly or as a media id; None if the source names no entity."""
     if kind is SourceKind.ENTITY:
         return value
     if kind is SourceKind.MEDIA:
@@ -152,23 +152,23 @@ def entity_of(kind: SourceKind, value: str) -> str | None:
 
 
 class DocumentRequest(NamedTuple):
-    """What is needed to make a document; the options have been checked already."""
+    """The values needed to make a document; the options have been checked already."""
 
     spool: Spool
     options: ResolvedOptions
     limit_bytes: int
     # The context of the user whose rights decide whether the source may be read.
     context: Context
-    # The user under whom work is queued in the PDF process.
+    # The user on whose behalf work is queued in the PDF process.
     user: str | None = None
 
 
 async def async_get_document(
     hass: HomeAssistant, source: Source, request: DocumentRequest
 ) -> Document:
-    """Make the document of a source; its file belongs to the current `Spool.scope`.
+    """Return a document made from a source; the document's file belongs to the current `Spool.scope`.
 
-    Raises InputError with what is wrong and what to do; Unauthorized; HomeAssistantError: disk_full.
+    Raises InputError, whose text says what to do; Unauthorized; HomeAssistantError: disk_full.
     """
     spool, limit_bytes, context = request.spool, request.limit_bytes, request.context
     kind, value, raw, paper = source.kind, source.value, source.raw, request.options.paper
@@ -243,7 +243,7 @@ async def async_get_document(
         style = await async_style(hass, paper, page, header=header)
         digest: str | None = None
         if header is not None:
-            # The page will contain the time, so use a digest of the request.
+            # The page will contain the time, so identify the document by a digest of the request.
             text = await hass.async_add_executor_job(file_digest, document.path)
             digest = digest_of(text, title, asdict(page))
         document = await hass.async_add_executor_job(make_text_document, document, style)
@@ -270,10 +270,10 @@ async def async_open_document(
     limit_bytes: int,
     user: str | None,
 ) -> Document:
-    """Count the pages of a PDF; check a picture by decoding it.
+    """Return the document after counting the pages of a PDF, or checking a picture by decoding it.
 
-    A PDF with a password is replaced by an unlocked copy. Other documents are returned unchanged, and so is a PDF if
-    PDFium cannot run.
+    A PDF with a password is replaced by an unlocked copy. Other documents are returned unchanged; without PDFium, a PDF
+    is returned unchanged, too.
     Raises InputError: file_damaged, image_unreadable, picture_unchecked, picture_check_unavailable,
     pdf_password_needed, pdf_password_wrong, pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large;
     HomeAssistantError: disk_full.
@@ -317,7 +317,7 @@ def _nothing() -> None:
 
 
 def _encoded(text: str, encoding: str) -> bytes:
-    """Encode printer commands. Raises InputError: text_empty, raw_not_encodable."""
+    """Return printer commands, given as text, as bytes. Raises InputError: text_empty, raw_not_encodable."""
     if not text:
         raise InputError("text_empty")
     try:
@@ -327,7 +327,10 @@ def _encoded(text: str, encoding: str) -> bytes:
 
 
 def _move_upload(hass: HomeAssistant, file_id: str, limit_bytes: int, target: Path) -> str:
-    """Move an uploaded file to target; return its name. Blocks. Raises InputError: upload_gone, file_too_large."""
+    """Move an uploaded file to `target`; return the file's name. Blocking: run it in the executor.
+
+    Raises InputError: upload_gone, file_too_large.
+    """
     moved = False
     try:
         with process_uploaded_file(hass, file_id) as original:
@@ -340,14 +343,17 @@ def _move_upload(hass: HomeAssistant, file_id: str, limit_bytes: int, target: Pa
                 with original.open("rb") as reader:
                     copy_opened(reader, target, limit_bytes, name)
     except ValueError, KeyError, FileNotFoundError:
-        # A file id works only once: of two calls at the same time, only one gets the file.
+        # A file id works only once: if two calls use the same id at the same time, only one gets the file.
         if not moved:
             raise InputError("upload_gone") from None
     return name
 
 
 def _write_content(content: str, name: str, limit_bytes: int, target: Path) -> None:
-    """Decode base64; blocks. Raises InputError: content_not_base64, file_too_large; HomeAssistantError: disk_full."""
+    """Decode base64 text into the new file `target`. Blocking: run it in the executor.
+
+    Raises InputError: content_not_base64, file_too_large; HomeAssistantError: disk_full.
+    """
     try:
         with translate_disk_errors(), open_private(target) as writer:
             write_base64(writer, content, limit_bytes, name)
@@ -356,7 +362,10 @@ def _write_content(content: str, name: str, limit_bytes: int, target: Path) -> N
 
 
 def _copy_file(file: LocalFile, config_dir: str, limit_bytes: int, target: Path) -> None:
-    """Copy a local file; blocks. Raises as `open_allowed` and `copy_opened`."""
+    """Copy a local file to `target`. Blocking: run it in the executor.
+
+    Raises the same errors as `open_allowed` and `copy_opened`.
+    """
     with open_allowed(file.path, file.roots, config_dir) as reader:
         if os.fstat(reader.fileno()).st_size > limit_bytes:
             raise too_large(file.name, limit_bytes)
@@ -365,10 +374,10 @@ def _copy_file(file: LocalFile, config_dir: str, limit_bytes: int, target: Path)
 
 # Devices of the home network send a PDF or JPEG, which stays as it is, or raster pages, which become a PDF.
 
-# Seconds for one turn of the PDF process, which finishes a page that it has begun.
+# Seconds for one turn of the PDF process with raster pages; the process always finishes a page that it has begun.
 RASTER_SECONDS: Final = 50
 _UNCHANGED_TYPES: Final = frozenset({FileType.PDF, FileType.JPEG})
-# Keys of the texts for PdfError reasons of raster pages; other reasons get the texts of `pdf_error`.
+# Keys of the texts for PdfError reasons about raster pages; other reasons have the texts of `pdf_error`.
 _RASTER_ERRORS: Final = {
     **dict.fromkeys(("damaged", "missing"), "file_damaged"),
     **dict.fromkeys(("unsupported", "unavailable"), "type_not_supported"),
@@ -387,10 +396,10 @@ async def async_lan_document(
     papers: Callable[[], Sequence[tuple[int, int]]],
     user: str | None,
 ) -> Document:
-    """Make the document of a file in the spool that a device of the home network has sent.
+    """Return the document for a spool file that a device of the home network has sent.
 
-    `papers` returns the widths and heights of papers in 0.01 mm; each raster page must fit on one of them. Raises
-    InputError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported, and as
+    `papers` returns the widths and heights of papers in 0.01 mm; each raster page must fit on one of these papers.
+    Raises InputError: file_empty, file_damaged, file_too_large, raster_too_large, type_not_supported, and those of
     `async_open_document`.
     """
     admitted = partial(_unchanged_document, path, name, title=title)
@@ -416,7 +425,7 @@ async def async_lan_document(
 
 
 def _unchanged_document(path: Path, name: str, *, title: str) -> Document | None:
-    """Make the document of a PDF or JPEG; return None for raster pages.
+    """Return the document for a PDF or JPEG, or None for raster pages.
 
     Raises InputError: file_empty, file_damaged, type_not_supported.
     """

@@ -33,14 +33,14 @@ from .pdf_client import PdfError
 _LOGGER = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
-# How long documents, with their previews, are kept for a later call.
+# How long documents and their previews are kept for a later call.
 KEPT_FOR = timedelta(hours=1)
-# Maximum number of kept documents. Beyond it, the oldest documents of the user who keeps most are deleted.
+# Maximum number of kept documents. If there are more, the oldest documents of the user who keeps most are deleted.
 MAX_SPOOL_DOCUMENTS = 50
-# Maximum size of all kept documents and their pictures. Beyond it, the oldest documents of the user who keeps the most
-# bytes are deleted.
+# Maximum total bytes of all kept documents and their pictures. If there are more, the oldest documents of the user who
+# keeps the most bytes are deleted.
 MAX_SPOOL_BYTES = 500 * 1024 * 1024
-# Files older than this were left behind by an interrupted call: KEPT_FOR is far shorter, and so is any call.
+# Age after which a file must have been left behind by an interrupted call: KEPT_FOR is far shorter, and so is any call.
 ORPHAN_AGE = timedelta(hours=3)
 SWEEP_INTERVAL = timedelta(minutes=30)
 # The files of the current `Spool.scope`, which it will delete, and the task that entered the scope.
@@ -92,8 +92,8 @@ class Spool:
     async def scope(self, *paths: Path) -> AsyncIterator[set[Path]]:
         """Delete `paths`, and all files allocated within the scope, when the scope ends.
 
-        So code that makes documents needs no cleanup of its own. Released files are not deleted; `async_keep` releases
-        the files that it keeps. Yields the set of the scope's files; to release a file, remove it from the set.
+        Therefore, code that makes documents needs no cleanup of its own. Released files are not deleted; `async_keep`
+        releases the files that it keeps. Yields the set of the scope's files; to release a file, remove it from there.
         """
         mine = set(paths)
         token = _own_files.set((mine, asyncio.current_task()))
@@ -106,13 +106,13 @@ class Spool:
                 await asyncio.shield(self._hass.async_add_executor_job(unlink_all, [*mine]))
 
     def release(self, *paths: Path) -> None:
-        """Take files out of the current scope, which then does not delete them."""
+        """Take files out of the current scope, so that the scope does not delete them."""
         self._mine().difference_update(paths)
 
     def _mine(self) -> set[Path]:
-        """Return the files of the current scope, an empty set if there is no scope.
+        """Return the files of the current scope, or an empty set if there is no scope.
 
-        A task started within a scope, such as an automation triggered by an event, is not part of it.
+        A task started within a scope, such as an automation triggered by an event, is not part of that scope.
         """
         mine, task = _own_files.get((set(), None))
         return mine if task is asyncio.current_task() else set()
@@ -143,8 +143,9 @@ class Spool:
         """Keep a document for an hour, with pictures of its pages; return its handle.
 
         `drawing` draws missing pictures when they are requested. If `handle` is that of an earlier document, the new
-        document replaces it under the same handle. The spool owns the files once this returns. If too many documents
-        are kept, the oldest documents of the user who keeps most are deleted. Raises HomeAssistantError: disk_full.
+        document replaces the earlier one under this handle. From then on, the spool owns the files. If too many
+        documents are kept, the oldest documents of the user who keeps most are deleted. Raises HomeAssistantError:
+        disk_full.
         """
         paths: dict[int, Path] = {}
         for number, picture in enumerate(pictures, start=1):
@@ -168,7 +169,7 @@ class Spool:
         return handle
 
     async def async_copy_kept(self, handle: str) -> Document:
-        """Return a copy of a kept document, which itself stays usable.
+        """Return a copy of a kept document; the kept document stays usable.
 
         Raises InputError: document_gone; HomeAssistantError: disk_full.
         """
@@ -187,18 +188,18 @@ class Spool:
         raise InputError("document_gone")
 
     async def async_forget(self, handle: str) -> None:
-        """Delete a kept document and its pictures; it is no error if the document is gone already."""
+        """Delete a kept document and its pictures, if the document still exists."""
         if kept := self._kept.pop(handle, None):
             await self._hass.async_add_executor_job(unlink_all, kept.paths)
 
     def version(self, handle: str) -> int | None:
-        """Return how often the handle's document was replaced; None if the document is gone."""
+        """Return how often the document with this handle was replaced, or None if the document is gone."""
         return None if (kept := self._kept.get(handle)) is None else kept.version
 
     async def async_picture(self, handle: str, number: int) -> bytes | None:
-        """Return the picture of page `number`, from 1; None if there is none.
+        """Return the picture of page `number`, from 1, or None if the document or the page does not exist.
 
-        A page that has not been drawn yet is drawn now. Raises what drawing raises.
+        A page that has not been drawn yet is drawn now. Raises the errors of `async_draw`.
         """
         while (kept := self._kept.get(handle)) is not None:
             try:
@@ -229,7 +230,10 @@ class Spool:
             return await self._hass.async_add_executor_job(kept.pictures[number].read_bytes)
 
     async def async_draw(self, drawing: PageDrawing, number: int) -> bytes:
-        """Draw page `number`, from 1, and return its picture. Raises what drawing raises."""
+        """Draw page `number`, from 1, and return its picture.
+
+        Raises PdfError; OSError if the picture cannot be read; HomeAssistantError: disk_full.
+        """
         async with self.scope():
             _, picture = await self._async_draw(drawing, number)
         return picture
@@ -251,10 +255,11 @@ class Spool:
         return await self._hass.async_add_executor_job(work, await self.async_new_path(".part"))
 
     def _make_room(self) -> list[Path]:
-        """Forget documents until their number and their total size are within the limits; return the files to delete.
+        """Forget documents until their number and their total size are within the limits.
 
-        Each step forgets the oldest document of the user who keeps most: most documents if there are too many, else
-        most bytes. The newest document always stays.
+        Return the files that the caller must delete. Each step forgets the oldest document of one user: the user with
+        the most documents if there are too many, otherwise the user with the most bytes. The newest document always
+        stays.
         """
         gone: list[Path] = []
         while len(kept := [*self._kept.values()]) > 1:
@@ -289,7 +294,7 @@ class Spool:
             self._stop_alarm = None
 
     def _remove(self) -> None:
-        """Delete the folder, and the folder above it unless something else is in it."""
+        """Delete the folder, and then the folder above it if that is empty."""
         shutil.rmtree(self._folder, ignore_errors=True)
         with suppress(OSError):
             self._folder.parent.rmdir()
@@ -312,7 +317,7 @@ DATA_SPOOL: HassKey[Spool] = HassKey(f"{DOMAIN}_spool")
 
 @singleton(DATA_SPOOL, async_=True)
 async def async_get_spool(hass: HomeAssistant) -> Spool:
-    """Return the only spool of this Home Assistant. Raises OSError if its folder cannot be written."""
+    """Return the only spool of this Home Assistant. Raises OSError if the spool's folder cannot be written."""
     spool = Spool(hass)
     await spool.async_start()
     return spool
@@ -320,7 +325,7 @@ async def async_get_spool(hass: HomeAssistant) -> Spool:
 
 @contextmanager
 def translate_disk_errors() -> Iterator[None]:
-    """Raise HomeAssistantError: disk_full for an OSError. All code that writes into the spool runs in this context."""
+    """Turn an OSError into HomeAssistantError: disk_full. All code that writes into the spool runs in this context."""
     try:
         yield
     except OSError as err:
@@ -328,7 +333,7 @@ def translate_disk_errors() -> Iterator[None]:
 
 
 def disk_full_error(err: OSError) -> HomeAssistantError:
-    """Log the reason, and return the error to raise."""
+    """Log the reason of an OSError; return the error that the caller must raise instead."""
     _LOGGER.warning("A document cannot be written to disk: %s", err.__cause__ or err)
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="disk_full")
 
@@ -340,7 +345,7 @@ def open_private(path: Path) -> BinaryIO:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Flush a file, or the names in a folder, to disk. Raises OSError."""
+    """Flush a file, or the directory entries of a folder, to disk. Raises OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -349,7 +354,10 @@ def flush_to_disk(path: Path) -> None:
 
 
 def move_file(source: Path, target: Path) -> bool:
-    """Move source to target and renew its time stamp; return False if that fails, for example between file systems."""
+    """Move `source` to `target`, and set the file's time stamp to now.
+
+    Return False if the file cannot be moved, for example to another file system: the caller must then copy it.
+    """
     try:
         source.rename(target)
     except OSError:
@@ -360,7 +368,10 @@ def move_file(source: Path, target: Path) -> bool:
 
 
 def copy_opened(reader: BinaryIO, target: Path, limit_bytes: int, name: str) -> None:
-    """Copy an open file. Raises InputError: file_too_large, document_unreadable; HomeAssistantError: disk_full."""
+    """Copy an open file to `target`.
+
+    Raises InputError: file_too_large, document_unreadable; HomeAssistantError: disk_full.
+    """
     copied = 0
     with translate_disk_errors(), open_private(target) as writer:
         while True:
@@ -378,7 +389,7 @@ def copy_opened(reader: BinaryIO, target: Path, limit_bytes: int, name: str) -> 
 
 
 def _take(source: Path, target: Path) -> None:
-    """Link or copy a file; renew its time stamp, so that no sweep deletes it as too old. Blocks. Raises OSError."""
+    """Link or copy a file, and set its time stamp to now, so that no sweep deletes it as too old. Raises OSError."""
     link_or_copy(source, target)
     os.utime(target)
 
@@ -390,7 +401,7 @@ def write_bytes(target: Path, data: bytes) -> None:
 
 
 def unlink_all(paths: Iterable[Path]) -> None:
-    """Delete files, ignoring errors of the disk; a later sweep deletes what remains in the spool. Blocks."""
+    """Delete files, ignoring errors of the disk; a later sweep deletes the files that remain in the spool. Blocking."""
     for path in paths:
         try:
             path.unlink(missing_ok=True)
@@ -399,7 +410,7 @@ def unlink_all(paths: Iterable[Path]) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Make a hard link, or a copy if the file system does not support links; blocks. Raises OSError."""
+    """Make a hard link, or a copy if the file system does not support links. Blocking. Raises OSError."""
     try:
         target.hardlink_to(source)
     except FileNotFoundError:

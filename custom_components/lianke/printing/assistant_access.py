@@ -1,4 +1,4 @@
-"""Printers, scanners and entities that are exposed to an assistant, by unique names."""
+"""Find the printers, scanners and entities that are exposed to an assistant, and give each a unique name."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -26,12 +26,12 @@ class _Named(NamedTuple):
 
     id: str
     names: tuple[str, ...]
-    # Names of areas, then of the box, which tell it apart from others of the same name.
+    # Names of its areas, then of its box: places that distinguish it from others with the same name.
     places: tuple[str, ...]
 
 
 def match_name(names: IdsByName, value: object) -> object:
-    """Return the name that equals a text regardless of case, or the text itself if no name does."""
+    """Return the name that equals the text regardless of case, or the text itself if there is no such name."""
     if not isinstance(value, str) or value in names:
         return value
     wanted = value.strip().casefold()
@@ -55,7 +55,7 @@ def exposed_devices(
     llm_context: LLMContext,
     entities: Iterable[tuple[LiankeConfigEntry, str | None]],
 ) -> IdsByName:
-    """Find the devices whose main entity, given in `entities`, is exposed."""
+    """Return the devices whose main entity is exposed; `entities` has each device's main entity."""
     registry, devices = er.async_get(hass), dr.async_get(hass)
     found: list[_Named] = []
     for entry, entity_id in entities:
@@ -85,14 +85,14 @@ def exposed_entities(
 
 
 def _told_apart(found: list[_Named]) -> IdsByName:
-    """Append a place, or if need be a number, to each name that several share: "Printer (Office)"."""
+    """Return the ids by unique names: to a name that several share, append a place or a number: "Printer (Office)"."""
     bearers: defaultdict[str, dict[str, _Named]] = defaultdict(dict)
     for one in found:
         for name in one.names:
             bearers[name.casefold()][one.id] = one
     names: IdsByName = {}
     bearing = ((one, name) for one in found for name in one.names)
-    # Names that are not shared come first: such a name may equal a shared name with a place appended.
+    # Begin with the names that are not shared: such a name may equal a shared name with a place appended.
     for one, name in sorted(bearing, key=lambda pair: len(bearers[pair[1].casefold()]) > 1):
         others = [other for other in bearers[name.casefold()].values() if other.id != one.id]
         taken = {place for other in others for place in other.places}

@@ -1,8 +1,8 @@
 """Turns requests into jobs, and prints jobs again or moves them.
 
-Requests come from actions, devices of the home network, copies (scan and print) and built-in pages. They are checked in
-this order: rights and rates (`async_job_builder`), options against the printer, documents and their sheets
-(`JobBuilder.async_documents`), manual duplex (`async_jobs`), then limits and questions to people (`PrintQueue`).
+Requests come from actions, devices of the home network, copies (scan and print) and built-in pages. Each request is
+checked in this order: rights and rates (`async_job_builder`), options against the printer, documents and their sheets
+(`JobBuilder.async_documents`), manual duplex (`async_jobs`), limits and questions to people (`PrintQueue`).
 """
 
 import asyncio
@@ -54,13 +54,13 @@ from ..people.initiator import Initiator
 from ..people.release_code import async_hash_code
 from ..people.rights import async_check_caller
 
-# Options that the sheets already reflect, so that another printer must not apply them again.
+# Options that are already applied in the sheets; another printer must not apply them again.
 APPLIED_IN_SHEETS: Final = ("pages", "excel_fit", "auto_rotate")
 SNAPSHOT_EXPIRY: Final = timedelta(hours=1)
 # Maximum number of concurrent requests per box: for each user, for each device, and for all automations together.
 MAX_REQUESTS_AT_ONCE = 50
 DATA_PREPARING: HassKey[FairQueue] = HassKey(f"{DOMAIN}_prints_in_preparation")
-# Locks by printer key and request id; each lives as long as a request holds it or waits for it.
+# Locks by printer key and request id; each lock exists as long as a request holds it or waits for it.
 DATA_REQUEST_LOCKS: HassKey[WeakValueDictionary[tuple[str, str], asyncio.Lock]] = HassKey(
     f"{DOMAIN}_request_locks"
 )
@@ -82,7 +82,7 @@ type PreparedJob = tuple[JobSpec, tuple[Delivery, ...]]
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class PrintRequest:
-    """What is to be printed at one printer, and who asks."""
+    """A request to print documents on one printer, and who makes it."""
 
     target: Target
     context: Context
@@ -93,7 +93,7 @@ class PrintRequest:
     raw: bool = False
     # How the documents are laid out on sheets; None leaves the pages as they are.
     sheets: SheetOptions | None = None
-    # "" means that each job gets its document's title.
+    # The jobs' title; "" means that each job gets the title of its document.
     title: str = ""
     request_id: str | None = None
     replace_key: str | None = None
@@ -102,24 +102,24 @@ class PrintRequest:
     # How long the jobs may wait; None means as long as the entry's option says, or an hour for a camera's picture.
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
-    # The code that releases the job at the printer, as plain text; or its hash, if a device sent the code.
+    # The code that releases the job at the printer: as plain text in `code`, or, if a device sent it, only its hash.
     code: str | None = None
     hashed_code: str | None = None
-    # The entity that the caller must be allowed to control; None for the printer's status sensor.
+    # The entity that the caller must be allowed to control; None means the printer's status sensor.
     entity_id: str | None = None
-    # Whether the jobs may wait for a person's answer; False for a page that prints now or not at all.
+    # Whether the jobs may wait for a person's answer; False for a page that is printed at once or not at all.
     asks_people: bool = True
-    # The device that sent the document, None if the request comes from Home Assistant. A device has no user, and needs
-    # no rights in the home network.
+    # The device that sent the document, or None if the request comes from Home Assistant. A device of the home network
+    # has no user, and needs no rights.
     sender: LanSender | None = None
-    # Spool files that the documents are made from; making the jobs uses them up.
+    # Spool files from which the documents are made; they are deleted, or taken over by the jobs.
     files: Sequence[Path] = ()
     # The digest of the document as a device sent it, before any conversion.
     digest: str | None = None
 
     @property
     def joins_documents(self) -> bool:
-        """Whether all documents become one job."""
+        """Whether all documents are joined into one job."""
         return self.sheets is not None and self.sheets.joins_documents
 
 
@@ -127,10 +127,10 @@ class PrintRequest:
 async def async_job_builder(
     hass: HomeAssistant, request: PrintRequest, *, prints: bool = True
 ) -> AsyncIterator[JobBuilder]:
-    """Yield the builder of a request's jobs; at the end, delete the files that it made but did not submit.
+    """Yield the builder of a request's jobs; at the end, delete the files that the builder made but did not submit.
 
-    Without `prints`, the request is only a preview or a count. Raises Unauthorized; LimitError; InputError:
-    too_many_requests.
+    If `prints` is False, the request is only for a preview or a page count. Raises Unauthorized; LimitError;
+    InputError: too_many_requests.
     """
     target, sender, request_id = request.target, request.sender, request.request_id
     spool = await async_get_spool(hass)
@@ -140,24 +140,24 @@ async def async_job_builder(
         owner: Owner
         reading = request.context
         if sender is None:
-            # The person who set off the call needs control, too: a phone may fire events without any rights.
+            # The person who set off the call needs the right to control, too: phones may fire events without any right.
             asked = request.entity_id or status_entity(hass, target.entry, target.printer_key)
             who = await async_check_caller(hass, request.context, asked, POLICY_CONTROL)
             user, asker, owner = request.context.user_id, who.user_id, (who.user_id,)
             if asker not in (None, user) and not who.independent:
-                # Through an automation that a person runs by `automation.trigger`, that person's rights decide what may
-                # be read. Run by its own trigger, an automation may read what the administrator who wrote it wants.
+                # If a person runs an automation by `automation.trigger`, that person's rights decide which documents
+                # may be read. An automation run by its own trigger may read what its author, an administrator, wants.
                 reading = Context(user_id=asker, parent_id=request.context.id)
         else:
             user = asker = lan_queue_user(sender.device)
             owner = lan_owner(sender.device)
         if prints and request_id is None and request.replace_key is None:
-            # This is certainly a new job: refuse it beyond its limits before making its documents.
+            # This is certainly a new job: if it exceeds a limit, refuse it before making its documents.
             target.data.queue.check_limits(target.printer_key, owner)
         builder = JobBuilder(asker, hass, request, spool, files, user, reading)
         if (places := hass.data.get(DATA_PREPARING)) is None:
             places = hass.data[DATA_PREPARING] = FairQueue(max_per_owner=MAX_REQUESTS_AT_ONCE)
-        # A repeated request with the same request_id waits for the first request.
+        # A repeated request, which has the same request_id, waits until the first request is done.
         locks = hass.data.setdefault(DATA_REQUEST_LOCKS, WeakValueDictionary())
         turn = request_id and locks.setdefault((target.printer_key, request_id), asyncio.Lock())
         try:
@@ -179,7 +179,7 @@ class JobBuilder:
     _spool: Spool
     # Files in the spool that are deleted at the end unless a job takes them over.
     _files: set[Path]
-    # The user under whom work is queued in the PDF process.
+    # The user on whose behalf work is queued in the PDF process.
     _user: str | None
     # The context whose user's rights decide which documents may be read.
     _reading: Context
@@ -187,11 +187,11 @@ class JobBuilder:
     async def async_documents(
         self,
     ) -> tuple[list[Document], list[tuple[Document, ResolvedOptions]]]:
-        """Make the documents; return them, and the documents to print, each with its options.
+        """Return the request's documents, and the documents to print, each of the latter with its options.
 
-        Both are the same unless sheets are wanted: then the documents to print are sheets, made of each document or of
-        all together. Raises InputError for wrong options, sources or sheets; Unauthorized; HomeAssistantError:
-        disk_full.
+        Both are the same unless the request has sheet options: in that case, the documents to print are sheets, made
+        from each document or from all documents together. Raises InputError for wrong options, sources or sheets;
+        Unauthorized; HomeAssistantError: disk_full.
         """
         request, sheets = self._request, self._request.sheets
         options = await async_resolve_options(
@@ -205,7 +205,7 @@ class JobBuilder:
         for make in request.documents:
             document = await make(document_request)
             if document.ticket_scope or document.counted_for:
-                # A ticket or page count for another printer or other options does not apply.
+                # Drop a ticket or page count that is for another printer or for other options.
                 scope = ticket_scope(request.target.printer_key, options)
                 if document.ticket_scope != scope:
                     document = replace(document, ticket=None, ticket_scope=None)
@@ -229,7 +229,10 @@ class JobBuilder:
         ]
 
     async def async_jobs(self) -> list[PreparedJob]:
-        """Make all jobs or none. Raises as `async_documents` and `manual_duplex.async_split`."""
+        """Return all jobs of the request, ready to be submitted.
+
+        Raises the same errors as `async_documents` and `manual_duplex.async_split`.
+        """
         request, sheets, sender = self._request, self._request.sheets, self._request.sender
         _, prepared = await self.async_documents()
         code = request.hashed_code
@@ -245,7 +248,7 @@ class JobBuilder:
                     request.target,
                     document,
                     options,
-                    # A device's document that cannot be split is printed one-sided: nobody would read a refusal.
+                    # If a device's document cannot be split, print it one-sided: nobody would read a refusal.
                     by_default=sender is not None or "duplex" not in request.options,
                     user=self._user,
                 )
@@ -274,7 +277,10 @@ class JobBuilder:
         return jobs
 
     async def async_submit(self, prepared: PreparedJob, **more: Any) -> Job:
-        """Submit one of the jobs; `more` is passed on to `PrintQueue.async_submit`, whose errors are raised."""
+        """Submit one of the jobs; return the job as the queue has it.
+
+        `more` is passed on to `PrintQueue.async_submit`. Raises the same errors as that method.
+        """
         spec, deliveries = prepared
         queue = self._request.target.data.queue
         self._files.difference_update(one.document.path for one in deliveries)
@@ -284,7 +290,7 @@ class JobBuilder:
 async def async_print_one(hass: HomeAssistant, request: PrintRequest, **more: Any) -> Job:
     """Print a request that becomes exactly one job; return the job.
 
-    Raises as `async_job_builder`, `JobBuilder.async_jobs` and `PrintQueue.async_submit`.
+    Raises the same errors as `async_job_builder`, `JobBuilder.async_jobs` and `PrintQueue.async_submit`.
     """
     async with async_job_builder(hass, request) as builder:
         (prepared,) = await builder.async_jobs()
@@ -292,14 +298,14 @@ async def async_print_one(hass: HomeAssistant, request: PrintRequest, **more: An
 
 
 def numbered_key(key: str | None, number: int) -> str | None:
-    """Make a key differ for each job of a request; the first job (0) keeps it."""
+    """Return the request's key, with a suffix that differs for each of its jobs; the first job (0) gets no suffix."""
     return key if key is None or number == 0 else f"{key}#{number + 1}"
 
 
 def _requested_anew(
     request: PrintRequest, sheets: SheetOptions, options: ResolvedOptions
 ) -> Mapping[str, Any]:
-    """Return the options with which another printer prints the sheets as they were made."""
+    """Return the options by name with which another printer can print the sheets as they are."""
     requested = request.options
     kept = {name: value for name, value in requested.items() if name not in APPLIED_IN_SHEETS}
     if sheets.sheet == BOOKLET:
@@ -322,12 +328,12 @@ async def async_resolve_options(
     laid_out: bool = False,
     one_sided: bool = False,
 ) -> ResolvedOptions:
-    """Check options against a printer, and complete them with the defaults of printer and entry.
+    """Check options against a printer; return them completed with the defaults of printer and entry.
 
-    Printer commands (`raw`) get no defaults, since no option affects them. No defaults apply to options that a layout
-    decides, either: that of `sheets`, or that of a document which is already `laid_out`. With `one_sided`, which some
-    sheets imply, a driver that has no option for one-sided printing is accepted.
-    Raises InputError: printer_gone, and what is wrong with an option.
+    Printer commands (`raw`) get no defaults, since no option affects them. Options that a layout sets get no defaults,
+    either, whether the layout is in `sheets` or the document is already `laid_out`. With `one_sided`, which some
+    layouts imply, a driver that has no option for one-sided printing is accepted.
+    Raises InputError: printer_gone, and errors about an option.
     """
     coordinator, printer_type = target.data.coordinator, target.view.printer.species
     stored = target.entry.options
@@ -351,7 +357,7 @@ async def async_resolve_options(
     if one_sided:
         resolved = replace(resolved, duplex=_one_side(capabilities))
     if "orientation" in decided and "orientation" not in options:
-        # The driver's default orientation is for pages that have not been laid out.
+        # The driver's default orientation is meant for pages that have not been laid out.
         resolved = replace(resolved, orientation=None)
     return resolved
 
@@ -360,13 +366,13 @@ def _one_side(capabilities: Capabilities | None) -> int | None:
     """Return the driver's number for one-sided printing; None if the driver does not list that mode."""
     off = DUPLEX["off"]
     if capabilities is None or capabilities.papers is None:
-        # Nothing is known of the driver.
+        # Nothing is known about the driver.
         return off
     return off if off in (capabilities.duplex or ()) else None
 
 
 def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
-    """Hash a printer and all options except copies: a ticket or page count of the cloud is only valid for these."""
+    """Return a hash of a printer and all options except copies: only for these is the cloud's ticket or count valid."""
     printed = {name: value for name, value in options.form_fields().items() if name != "dmCopies"}
     text = json.dumps([printer_key, printed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -374,22 +380,22 @@ def ticket_scope(printer_key: str, options: ResolvedOptions) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReprintChanges:
-    """What is different when a job's document is printed again: the printer, the options, or both."""
+    """The printer and options for printing a job's document again, at least one of which is different."""
 
     printer_key: str
     # The options, checked against the printer.
     options: ResolvedOptions
-    # The options by name, from which `options` were resolved.
+    # The same options by name, before they were resolved.
     requested: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MoveRequester:
-    """The person who changes the options of a job that is moved."""
+    """The person who moves a job and changes the job's options."""
 
     asker: Asker
     who: Initiator
-    # Whether an approved job stays approved.
+    # Whether an approved job stays approved when this person moves it.
     approves: bool
 
 
@@ -405,10 +411,10 @@ async def async_print_again(
 ) -> Job:
     """Print a finished job's document again; return the new job.
 
-    `to` is the queue of the printer's box, None for the job's own box. Of a manual duplex job, print the rest from a
-    sheet on, or only the second sides. A waiting job that was salvaged from a damaged ledger goes on instead if there
-    are no changes. If the caller is canceled, printing goes on. Raises as `manual_duplex.rest_of` and
-    `PrintQueue.async_retry`.
+    `to` is the queue of the new printer's box, or None for the job's own box. For a manual duplex job, `from_sheet` and
+    `backs_only` print only the rest from a sheet on, or only the second sides. Without changes, a waiting job that was
+    salvaged from a damaged ledger is continued instead of printed again. If the caller is canceled, printing continues.
+    Raises the same errors as `manual_duplex.rest_of` and `PrintQueue.async_retry`.
     """
     job = queue.find(job.job_id) or job
     spec = JobSpec(
@@ -421,7 +427,7 @@ async def async_print_again(
         laid_out=job.spec.laid_out,
         approved=job.spec.approved and changes is None,
         release_code=job.spec.release_code,
-        # The code of a job without a user is unknown to whoever prints the job again, even to an automation.
+        # If the job has no user, whoever prints it again does not know its code, not even an automation.
         foreign_code=_is_foreign_code(job.spec, context.user_id),
     )
     deliveries: tuple[Delivery, ...]
@@ -441,10 +447,11 @@ async def async_move_to(
     entry_id: str,
     mover: MoveRequester | None = None,
 ) -> Job:
-    """Move a waiting job to a printer of the box with this config entry; return the job there.
+    """Move a waiting job to a printer of the box with this config entry; return the new job there.
 
-    Only its printer and options change, unless it may then print more pages: in that case it becomes the mover's job,
-    like a new print. If the caller is canceled, the move goes on. Raises as `PrintQueue.async_move`.
+    Only the printer and options change, unless the new options may print more pages: in that case the job becomes the
+    mover's, like a new print. If the caller is canceled, the move continues. Raises the same errors as
+    `PrintQueue.async_move`.
     """
     # Somebody may have approved or released the job since the caller looked it up.
     job = queue.find(job.job_id) or job
@@ -459,8 +466,8 @@ async def async_move_to(
         hold=True,
     )
     if mover is not None and asks_for_more(job, new):
-        # A job with more pages belongs to the person who asks for them, as if that person had printed the document
-        # again. Questions to other people stay open.
+        # A job with more pages belongs to the person who asks for these pages, as if that person had printed the
+        # document again. Questions to other people stay open.
         spec = replace(
             spec,
             asker=mover.asker,

@@ -14,7 +14,7 @@ from ..runtime import LiankeConfigEntry
 from .builder import PrintRequest, async_print_one
 from .refusals import reporting_refusals
 
-# How long a built-in page waits: it is of no use on a printer that is switched on tomorrow.
+# How long a built-in page waits for its printer: nobody needs it any more if the printer is switched on tomorrow.
 BUILTIN_PAGE_EXPIRY = timedelta(hours=1)
 
 
@@ -26,9 +26,10 @@ async def async_print_test_page(
     *,
     entity_id: str | None = None,
 ) -> Job:
-    """Print a page that shows what a printer is and can do.
+    """Print a page that shows a printer's details and capabilities; return the job.
 
-    Raises Unauthorized, ServiceValidationError (printer gone or takes no job), HomeAssistantError (job not kept).
+    Raises Unauthorized; ServiceValidationError if the printer is gone or accepts no jobs; HomeAssistantError if the job
+    cannot be stored.
     """
 
     async def write(spool: Spool, paper: Paper | None) -> Document:
@@ -52,13 +53,13 @@ async def async_print_page(
     entity_id: str | None = None,
     hold: bool = True,
 ) -> Job:
-    """Print the page that `write` makes for the printer's paper; without `hold`, it is printed now or not at all.
+    """Print the page that `write` makes for the printer's paper; return the job.
 
-    The person behind the call needs control of the entity, by default the printer's status sensor. Raises as
-    `async_print_test_page`.
+    If `hold` is False, the page is printed at once or not at all. The person behind the call must have the right to
+    control the entity, by default the printer's status sensor. Raises the same errors as `async_print_test_page`.
     """
-    # Home Assistant does not check the rights of automations, so the request checks them. If it is no longer known who
-    # began an automation's run, the page waits for a person like any print.
+    # Home Assistant does not check the rights of automations, so the request checks them. If the integration no longer
+    # knows who began an automation's run, the page waits for a person like any print.
     request = PrintRequest(
         target=Target(device_id="", entry=entry, printer_key=printer_key),
         context=context,

@@ -1,7 +1,7 @@
 """Previews whose pages the cloud draws, without printing them.
 
-A preview is not a job, and does not survive a restart. Its polls share one rate with the polls of the box's jobs, and
-callbacks are matched to it by its token. Its task is recorded as ours.
+A preview is not a job, and does not survive a restart. The polls of previews and of the box's jobs share one rate. A
+callback is matched to the preview by the preview's token. The preview's cloud task is recorded as ours.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from ..runtime import LiankeData
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds for a preview, including the wait for its turn.
+# Seconds for a preview, including the time that it waits for its turn.
 CLOUD_PREVIEW_TIME = 120
 PREVIEW_FIRST_POLL = timedelta(seconds=3)
 # Maximum number of pictures of a preview; further pictures are left out.
@@ -50,9 +50,9 @@ MAX_PREVIEW_BYTES = 48 * 1024 * 1024
 
 
 class Preview(NamedTuple):
-    # The number of pages, as the cloud counts them; None if it is unknown.
+    # The number of pages that the cloud counted; None if it is unknown.
     pages: int | None
-    # The first pages as picture files, at most MAX_PREVIEW_IMAGES.
+    # Pictures of the first pages, as the bytes of files; at most MAX_PREVIEW_IMAGES pictures.
     images: tuple[bytes, ...]
     # Lets the cloud reuse the document that it prepared for the preview.
     ticket: str | None
@@ -67,17 +67,17 @@ async def async_preview_by_cloud(
     client: LiankeClient | None = None,
     user: str | None = None,
 ) -> Preview:
-    """Have the cloud draw a document as a printer would print it. The document's file still belongs to the caller.
+    """Let the cloud draw a document as a printer would print it. The document's file still belongs to the caller.
 
     `client` submits the document and downloads the pictures; by default it is the client of the jobs. The preview is
-    queued under `user`. Raises LiankeError for a refusal, a failed conversion, or no result within CLOUD_PREVIEW_TIME
-    seconds; InputError: preview_cut_off, preview_unchecked, preview_unloaded; HomeAssistantError for an unexpected
-    error.
+    queued on behalf of `user`. Raises LiankeError for a refusal, a failed conversion, or no result within
+    CLOUD_PREVIEW_TIME seconds; InputError: preview_cut_off, preview_unchecked, preview_unloaded; HomeAssistantError for
+    an unexpected error.
     """
     tracker = data.queue.tracker
     if (view := data.coordinator.data.printers.get(printer_key)) is None:
         raise PrinterNotFoundError
-    # Preview a single copy, since it is not known whether the service's count includes copies.
+    # Preview a single copy, because we do not know whether the service's page count includes copies.
     options = replace(options, copies=1)
     delivery = Delivery(document=document, options=options, state=JobState.UPLOADING)
     reported = tracker.previews[delivery.token] = asyncio.Event()
@@ -110,7 +110,7 @@ async def async_preview_by_cloud(
 
 
 async def _async_image(hass: HomeAssistant, client: LiankeClient, url: str, limit: int) -> bytes:
-    """Fetch a page's picture; fetch it again if it is incomplete. Raises LiankeError, InputError."""
+    """Return a page's picture; if it is incomplete, download it again. Raises LiankeError, InputError."""
     for _ in range(IMAGE_FETCHES):
         image = await client.download(url, limit)
         try:
@@ -128,7 +128,10 @@ async def _async_image(hass: HomeAssistant, client: LiankeClient, url: str, limi
 async def _async_submit(
     data: LiankeData, client: LiankeClient, address: PrinterAddress, delivery: Delivery
 ) -> str:
-    """Submit the document and return its task's id. Record the task, or that there may be a task with an unknown id."""
+    """Submit the document; return the id of the cloud's task.
+
+    The task is recorded as ours. If it is unclear whether there is a task, a task with an unknown id is recorded.
+    """
     tasks = data.queue.own_tasks
     noted: Delivery | None = None
     task_id: str | None = None
@@ -175,7 +178,10 @@ async def _async_submit(
 async def _async_result(
     data: LiankeData, address: PrinterAddress, task_id: str, reported: asyncio.Event
 ) -> TaskResult:
-    """Poll the task until it has a result; a callback causes a poll at once. Raises LiankeError, InputError."""
+    """Poll the task until it has a result, and return the result; a callback causes a poll at once.
+
+    Raises LiankeError, InputError.
+    """
     tracker = data.queue.tracker
     pause = PREVIEW_FIRST_POLL.total_seconds()
     while not tracker.is_stopped:

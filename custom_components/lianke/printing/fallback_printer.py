@@ -1,4 +1,4 @@
-"""Fallback printers, chosen in the options, take over the jobs of a printer that is off or faulty for long enough."""
+"""Fallback printers, chosen in the options, take over the jobs of a printer that has been off or faulty for long."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -36,8 +36,8 @@ _LOGGER = logging.getLogger(__name__)
 CHECK_INTERVAL: Final = timedelta(seconds=30)
 # Seconds until a job that the fallback printer could not take is tried again.
 TRY_AGAIN_AFTER: Final = 600.0
-# Faults for which a fallback printer takes over. A printer that somebody has paused is neither off nor faulty, and a
-# printer without a driver never prints.
+# Faults for which a fallback printer takes over. Excluded are a printer that somebody has paused, which is neither off
+# nor faulty, and a printer without a driver, which never prints.
 FALLBACK_FAULTS: Final = frozenset(HOLDING) - {
     PrinterStatus.PAUSED,
     PrinterStatus.AWAITING_DRIVER,
@@ -47,7 +47,7 @@ FALLBACK_FAULTS: Final = frozenset(HOLDING) - {
 
 @callback
 def async_watch_faults(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Let fallback printers take over for a box's printers; the options are read at each check."""
+    """Let fallback printers take over for a box's printers; each check reads the options anew."""
     watch = FaultWatch(hass, entry)
     entry.async_on_unload(
         async_track_time_interval(
@@ -63,14 +63,14 @@ def async_watch_faults(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 class FaultWatch:
     """Remembers since when printers have been off or faulty, and moves each of their jobs at most once.
 
-    A job that has been moved before, even by a person, is not moved on.
+    A job that has been moved before, even by a person, is not moved again.
     """
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
-        # Times of the monotonic clock: since when a printer is faulty, by printer key, and when to try a job again, by
-        # job id.
+        # Times of the monotonic clock. By printer key: since when the printer has been faulty. By job id: when to try
+        # the job again.
         self._faulty_since: dict[str, float] = {}
         self._retry_at: dict[str, float] = {}
         self._checking = False
@@ -90,7 +90,7 @@ class FaultWatch:
             self._checking = False
 
     def _is_due(self, key: str, patience: timedelta) -> bool:
-        """Whether a fault has lasted long enough; False if the state is unknown because the service does not answer."""
+        """Whether a printer's fault has lasted for `patience`; False while the service does not answer."""
         coordinator = self._entry.runtime_data.coordinator
         if not coordinator.is_fresh:
             return False
@@ -101,7 +101,7 @@ class FaultWatch:
         return time.monotonic() - since >= patience.total_seconds()
 
     async def _async_take_over(self, key: str, fallback: str) -> None:
-        """Move the jobs that wait because of the fault, oldest first, if their askers may use the fallback printer."""
+        """Move the jobs that wait because of the fault, oldest first, if their users may use the fallback printer."""
         entry_id, _, other_key = current_reference(self._hass, fallback).partition("/")
         entry: LiankeConfigEntry | None = self._hass.config_entries.async_get_entry(entry_id)
         if (
@@ -113,7 +113,7 @@ class FaultWatch:
         other = Target(device_id="", entry=entry, printer_key=other_key)
         queue = self._entry.runtime_data.queue
         target = Target(device_id="", entry=self._entry, printer_key=key)
-        # The jobs that wait only for their printer, and have not been moved before.
+        # Jobs that wait only because of their printer's fault, and have not been moved before.
         waiting = [
             job
             for job in reversed(queue.jobs(key))
@@ -141,7 +141,10 @@ class FaultWatch:
 
 @callback
 def current_reference(hass: HomeAssistant, printer: str) -> str:
-    """Update a reference to a printer, "<config entry>/<printer key>", if its box was removed and added again."""
+    """Return a reference to a printer, "<config entry>/<printer key>", with the current entry of its box.
+
+    The entry changes when the box is removed and added again.
+    """
     entry_id, _, key = printer.partition("/")
     if hass.config_entries.async_get_entry(entry_id) is not None:
         return printer
@@ -205,7 +208,7 @@ def fallback_schema(plan: Mapping[str, Any], printers: list[SelectOptionDict]) -
 
 
 def _offered(hass: HomeAssistant, chosen: str | None) -> list[SelectOptionDict]:
-    """List the printers of all boxes, with the names of the boxes, and the chosen printer even if it is gone."""
+    """Return the printers of all boxes for the form, and also the chosen printer even if it is gone."""
     entries = async_loaded_entries(hass)
     found = [
         SelectOptionDict(
@@ -221,7 +224,7 @@ def _offered(hass: HomeAssistant, chosen: str | None) -> list[SelectOptionDict]:
 
 
 def _why_not(hass: HomeAssistant, of: str, fallback: str | None) -> str | None:
-    """Return the key of the error if `fallback` is the printer `of`, or leads back to it; otherwise None."""
+    """Return the key of an error if `fallback` is the printer `of`, or if its own fallbacks lead back to `of`."""
     if fallback == of:
         return "stand_in_is_itself"
     seen = {of}

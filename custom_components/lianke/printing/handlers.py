@@ -1,7 +1,7 @@
 """Handlers and schemas of the actions, and how people learn of refusals.
 
-If an action is refused within an automation or a script, the open cards of the person behind it report the refusal.
-Home Assistant itself only logs it: by then, it has already answered the person who pressed the button.
+If an action is refused within an automation or a script, the open cards of the person behind the call report the
+refusal. Home Assistant itself only logs the refusal: by then, the person who pressed the button has had an answer.
 """
 
 from collections.abc import Awaitable, Callable
@@ -75,20 +75,20 @@ class Action(NamedTuple):
     async def call(
         self, hass: HomeAssistant, data: dict[str, Any], context: Context
     ) -> ServiceResponse:
-        """Run the handler as a call of the action would.
+        """Run the handler as a call of the action would, and return the response.
 
-        Schema, rights and context apply as in any call, but no event is fired: the recorder would keep codes and
-        passwords in its database. Raises the errors of the schema and of the action.
+        Schema, rights and context apply as in any call, but no event is fired, because the recorder would store the
+        codes and passwords in the event. Raises the errors of the schema and of the action.
         """
         call = ServiceCall(hass, DOMAIN, self.name, self.check(data), context, return_response=True)
         return await self.run(hass, call)
 
 
 async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple[Target, Job]:
-    """Find a call's job and its printer, which the caller and the person behind the call must be allowed to control.
+    """Return a call's job and the job's printer, after checking that the user may control that printer.
 
-    The target is optional; if there is one, the job must be its printer's. Raises InputError: job_not_found, and as
-    `async_resolve_target`.
+    The user is both the caller and the person behind the call. A call may name a target; the job must then belong to
+    the target's printer. Raises Unauthorized; InputError: job_not_found, and those of `async_resolve_target`.
     """
     job_id = call.data["job_id"]
     if not TargetSelection(call.data).has_any_target:
@@ -127,7 +127,7 @@ async def _async_answer_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRe
 
 
 async def _async_move_job(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Move a waiting job; the caller needs control of both printers."""
+    """Move a waiting job; the caller must have the right to control both printers."""
     target, job = await _async_target_and_job(hass, call)
     other = async_target(hass, call.data["to_device_id"])
     for one in (target, other):
@@ -158,7 +158,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         other = async_target(hass, call.data["to_device_id"])
         await async_check_printer(hass, other, call.context)
         if (other.entry, other.printer_key) != (target.entry, target.printer_key):
-            # The rules of the other printer do not cover who may use this printer, so check that here.
+            # The checks for the other printer do not include who may use this job's documents, so check that here.
             await async_check_job(hass, target, job, call.context)
             source = target
     if source or chosen or without:
@@ -201,7 +201,7 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         tasks = await async_cloud_tasks(hass, target.entry, call.context)
         keys = target.data.storage.printers
         if user and not all(async_may(hass, user, target.entry, key, POLICY_READ) for key in keys):
-            # A task does not name its printer, so keep only the tasks of this printer's jobs.
+            # A task in the cloud does not name its printer, so keep only the tasks of this printer's jobs.
             jobs = target.data.queue.jobs(target.printer_key)
             mine = {one.task_id for job in jobs for one in job.deliveries}
             tasks = [task for task in tasks if task["task_id"] in mine]
@@ -216,7 +216,7 @@ async def _async_get_capabilities(hass: HomeAssistant, call: ServiceCall) -> Ser
 
 
 async def _async_forget_removed_boxes(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse:
-    """Delete the data kept of removed boxes. Raises Unauthorized for a user who is not an administrator."""
+    """Delete the data kept for removed boxes. Raises Unauthorized for a user who is not an administrator."""
     await async_check_caller(hass, call.context, None, POLICY_READ)
     try:
         return {"boxes": await async_delete_all_kept(hass)}

@@ -25,13 +25,14 @@ from .builtin_pages import async_print_page
 
 _LOGGER = logging.getLogger(__name__)
 
-# Fields of a printer's plan in the options: after how many days without a print a page is printed, and at which time.
+# Fields of a printer's plan in the options: the number of days without a print after which a page is printed, and the
+# time of day.
 DAYS: Final = "days"
 AT: Final = "at"
 DEFAULT_AT: Final = "10:00:00"
-# States of jobs that count as printed: an unconfirmed job may have been printed, and another page would be a waste.
+# States of jobs that count as printed. An unconfirmed job does, too: it may have been printed, and ink would be wasted.
 PRINTED = frozenset({JobState.COMPLETED, JobState.UNCONFIRMED})
-# How well a type of printer fits nozzle care. The service does not know the type of many printers.
+# How likely a type of printer needs nozzle care. The service does not know the types of many printers.
 _NOZZLES: Final[Mapping[PrinterType, int]] = {PrinterType.INKJET: 2, PrinterType.UNKNOWN: 1}
 
 
@@ -39,7 +40,8 @@ _NOZZLES: Final[Mapping[PrinterType, int]] = {PrinterType.INKJET: 2, PrinterType
 def async_watch_nozzles(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """At the set time of day, print a page on each printer that has not been used for the set number of days.
 
-    Only our own prints are known. A printer that is not ready, or in quiet hours, is skipped until the next day.
+    Only prints of this integration are known. A printer that is not ready, or has quiet hours, is skipped until the
+    next day.
     """
 
     async def print_due(now: datetime) -> None:
@@ -72,7 +74,7 @@ def _is_idle(entry: LiankeConfigEntry, key: str, time: timedelta) -> bool:
     # `last_print_at` lacks prints whose pages were not counted, so look at the jobs, too.
     printed = [job.ended_at for job in jobs if job.state in PRINTED]
     last = max(known.last_print_at or known.first_seen, *printed, known.first_seen)
-    # Compare local times, as the time that the user set is local: the day on which summer time begins has 23 hours.
+    # Compare local times, because the user sets a local time, and the day on which summer time begins has 23 hours.
     passed = _on_the_wall(dt_util.utcnow()) - _on_the_wall(last)
     return passed >= time
 
@@ -82,7 +84,7 @@ def _on_the_wall(moment: datetime) -> datetime:
 
 
 def _ink_jets(known: StoredPrinter) -> int:
-    """Rank ink-jet printers before printers of unknown type; 0 leaves a printer out."""
+    """Return the rank of a printer in the form: ink-jet printers come before unknown types; 0 leaves a printer out."""
     return fitting(known) and _NOZZLES.get(known.printer.species, 0)
 
 

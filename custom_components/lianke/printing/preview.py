@@ -29,9 +29,9 @@ from .print_action import build_request
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
-# Key of the text that says what happens when a document whose pages cannot be counted is printed.
+# Key of the text that says what happens if a document is printed although its pages cannot be counted.
 UNCOUNTED_TEXT: Final = "preview_uncounted"
-# Query parameter that gives new addresses to the pictures of a document that is previewed again with other options.
+# Query parameter with the preview's version: a new preview with other options gives its pictures new addresses.
 PICTURE_VERSION: Final = "v"
 
 
@@ -42,9 +42,9 @@ class PreviewView(HomeAssistantView):
     name = f"api:{DOMAIN}:preview"
 
     async def get(self, request: web.Request, handle: str, number: str) -> web.Response:
-        """Serve the picture of page `number`, from 1, drawn at its first request; 404 if there is none.
+        """Return the picture of page `number`, from 1, drawn at its first request. Raises HTTPNotFound if it is gone.
 
-        After a preview with other options, earlier addresses serve the new pictures, so that no picture is missing
+        After a preview with other options, the earlier addresses serve the new pictures, so that no picture is missing
         until the card has the new addresses.
         """
         hass: HomeAssistant = request.app[KEY_HASS]
@@ -66,12 +66,12 @@ class PreviewView(HomeAssistantView):
 async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
     """Draw one document, or several on sheets, as it would be printed, and keep it for printing.
 
-    PDFs and pictures are drawn here, each page when its picture is requested. The cloud draws other types, or all types
-    if the call says so. Returns the number of pages, the addresses of the pictures, and the document's handle (a list
-    of handles for several documents), all valid for an hour. If there are no pictures, the response says why, which the
-    cloud does not. The printer's image entity shows the first page, unless the call wants it drawn only here: then
-    nobody else sees it.
-    Raises what printing raises; LiankeError; InputError: not_drawn_here.
+    Home Assistant draws PDFs and pictures, each page when its picture is requested. The cloud draws other types, or all
+    types if the call says so. Returns the number of pages, the addresses of the pictures, and the document's handle (a
+    list of handles for several documents); addresses and handles are valid for an hour. If there are no pictures, the
+    response says why, which the cloud does not. The printer's image entity shows the first page to other people, too,
+    unless the call allows drawing only in Home Assistant.
+    Raises the same errors as printing; LiankeError; InputError: not_drawn_here.
     """
     data, context = call.data, call.context
     request = _request_of(hass, data, context)
@@ -127,14 +127,14 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
                 # Pictures are stored with the first document.
                 () if handles else pictures,
                 drawing=None if handles else drawing,
-                # A document that is previewed again keeps its handle.
+                # If a document is previewed again, its handle stays the same.
                 handle=kept_as,
                 user=context.user_id,
             )
             handles.append(handle)
         reason = None
         if not count:
-            # A document that can be drawn here was not: the call asked for the cloud, or the PDF process cannot run.
+            # If Home Assistant could have drawn the document, the call asked for the cloud or the PDF process cannot run.
             drawable = "preview_by_cloud_empty" if can_draw(shown) else None
             reason = drawable or ("preview_not_drawn" if pages is None else "preview_only_counted")
         uncounted = Delivery(document=shown, options=options).is_uncounted
@@ -165,10 +165,10 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
 
 
 async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
-    """Count the pages of one document, or of the sheets made of several; keep the documents for printing.
+    """Count the pages of one document, or of the sheets made from several; keep the documents for printing.
 
-    The pages are counted here if possible, otherwise by the service; they are None if neither can count them. Raises
-    what printing raises, and LiankeError.
+    Home Assistant counts the pages if possible, otherwise the service does. The number in the response is None if
+    neither can count them. Raises the same errors as printing, and LiankeError.
     """
     context = call.context
     request = _request_of(hass, call.data, context)
@@ -199,9 +199,9 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
 
 
 def _request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
-    """Build a request; refuse documents that do not become one job.
+    """Return the request of a call, whose documents must become one job.
 
-    Raises InputError: one_document_only, and as `build_request`.
+    Raises InputError: one_document_only if they do not, and the errors of `build_request`.
     """
     request = build_request(hass, data, context)
     if len(request.documents) != 1 and not request.joins_documents:
@@ -210,9 +210,9 @@ def _request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) 
 
 
 async def _async_make(builder: JobBuilder) -> tuple[list[Document], Document, ResolvedOptions]:
-    """Make the documents; return them, and the single document to print with its options.
+    """Return the request's documents, and the single document to print with its options.
 
-    Raises as `JobBuilder.async_documents` and `check_range`.
+    Raises the same errors as `JobBuilder.async_documents` and `check_range`.
     """
     documents, [(shown, options)] = await builder.async_documents()
     check_range(shown, options.page_range)

@@ -1,4 +1,4 @@
-"""The print action: the fields of a call become a request, whose jobs are submitted, waited for and described."""
+"""The print action: it turns a call into a request, submits the request's jobs, waits for them and describes them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -30,10 +30,10 @@ from ..runtime import async_error_message, async_error_text, async_whole_error, 
 from .builder import PrintRequest, async_job_builder, numbered_key
 from .schemas import DEFAULT_WAIT, HOLD, MAX_SOURCES, SHEET_FIELDS
 
-# Seconds between two checks of whether a box is back after a reload.
+# Seconds between two checks whether a box is loaded again after a reload.
 RELOAD_PAUSE = 1
-# The reason of a job whose document the service could not convert, and suffixes of its text's key by file type. The
-# key for other types has no suffix.
+# The failure reason of a job whose document the service could not convert. Each of some file types has its own text for
+# this reason, whose key has the suffix listed here.
 CONVERSION_FAILED = "conversion_failed"
 CONVERSION_ADVICE = {
     ".pdf": "_pdf",
@@ -55,14 +55,15 @@ SHEET_NAMES: Final = {str(marker) for marker in SHEET_FIELDS}
 
 
 async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
-    """Submit the jobs of a call in order, one for each source or one for all; wait for the outcome if the call says so.
+    """Submit the jobs of a call in order, one for each source or one for all sources; return their descriptions.
 
+    If the call says so, wait for the outcome of the jobs.
     Wrong options or sources are refused before the first job is submitted. Raises InputError; Unauthorized;
     HomeAssistantError if a job cannot be stored, or if a job was unsuccessful and the call gets no response.
     """
     data, context = call.data, call.context
     jobs: list[Job] = []
-    # Ids of jobs that an earlier call has already submitted, and which are not printed again.
+    # Ids of jobs that an earlier call has already submitted; these jobs are not printed again.
     repeated: set[str] = set()
     request = build_request(hass, data, context)
     target = request.target
@@ -112,9 +113,9 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
 
 
 def build_request(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
-    """Build the request of a call to print, preview or count.
+    """Return the request of a call to print, to preview or to count pages.
 
-    Raises InputError for what is wrong with its target and sources, and for fields that do not go together.
+    Raises InputError for a wrong target, for wrong sources, and for fields that cannot be combined.
     """
     target = async_resolve_target(hass, data)
     sources = Source.all_in(data)
@@ -122,7 +123,7 @@ def build_request(hass: HomeAssistant, data: Mapping[str, Any], context: Context
     # Even `raw: false`, which a template may yield, allows raw_encoding.
     if "raw_encoding" in data and "raw" not in data:
         raise InputError("sheet_field_idle", field="raw_encoding", needed="raw")
-    # Of a kept document, only the call that kept it knows the entities that it is made of.
+    # Do not check a kept document: only the call that kept it knows from which entities it was made.
     if kind is not SourceKind.DOCUMENT and not ENTITY_FIELDS.keys().isdisjoint(data):
         is_entity = kind is SourceKind.ENTITY
         domains = {split_entity_id(one.value)[0] for one in sources} if is_entity else set()
@@ -148,7 +149,7 @@ def build_request(hass: HomeAssistant, data: Mapping[str, Any], context: Context
 
 
 def _find_printed(request: PrintRequest) -> list[Job] | None:
-    """Find the jobs of an earlier call with this request id; None unless all exist, and the id is still valid."""
+    """Return the jobs of an earlier call with this request id, or None if a job is missing or the id is too old."""
     if request.request_id is None:
         return None
     known: dict[str | None, Job] = {}
@@ -163,9 +164,9 @@ def _find_printed(request: PrintRequest) -> list[Job] | None:
 
 
 async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: float) -> Job:
-    """Wait at most `seconds` until a job is final or held; return the job as it is then.
+    """Wait at most `seconds` until a job is final or held; return the job as it is after that.
 
-    A reload of the box, which gives the job to a new queue, does not end the wait.
+    A reload of the box, which moves the job to a new queue, does not end the wait.
     """
     until = hass.loop.time() + seconds
     last: PrintQueue | None = None
@@ -187,7 +188,10 @@ async def async_job_response(
     repeated: bool = False,
     waited: bool = False,
 ) -> JsonObjectType:
-    """Describe a job in a response, with the reason as text; `repeated` if an earlier call asked for it."""
+    """Return the description of a job for a response, with the reason as text.
+
+    `repeated` says that an earlier call has already submitted the job.
+    """
     if job.reason == REJECTED:
         # Not everybody may read why the job was rejected.
         job = await async_hide_rejection(hass, target.entry.options, job, context)
@@ -202,7 +206,7 @@ async def async_job_response(
 
 
 def job_dict(job: Job) -> dict[str, JsonValueType]:
-    """Collect the facts of a job that responses and screens show; none of them is secret."""
+    """Return the facts about a job that responses and screens show; none of these facts is secret."""
     now, spec, state = job.current_delivery, job.spec, job.state
     return {
         "job_id": job.job_id,
@@ -248,7 +252,7 @@ def reason_key(job: Job) -> str | None:
     if job.reason == CONVERSION_FAILED:
         document = job.current_delivery.document
         if job.current_delivery.options.page_range and document.pages is None:
-            # Only the service can count this document; it reports the same error if the range matches no page.
+            # Only the service can count this document's pages. It reports the same error if the range matches no page.
             return f"{job.reason}_pages"
         return f"{job.reason}{CONVERSION_ADVICE.get(Path(document.name).suffix, '')}"
     if job.reason == REJECTED and (job.partly_printed or job.current_delivery.detail):
@@ -260,7 +264,7 @@ async def async_reason(hass: HomeAssistant, job: Job) -> str | None:
     """Return why a job waits or failed, in Home Assistant's language; None if there is no reason."""
     if job.state is JobState.HELD and job.current_delivery.hold_reason:
         texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
-        # Use the words of the sensor that shows this reason.
+        # Use the text of the sensor that shows this reason.
         key = (
             f"component.{DOMAIN}.entity.sensor.hold_reason.state.{job.current_delivery.hold_reason}"
         )

@@ -31,7 +31,7 @@ from ..runtime import LiankeConfigEntry
 CLOUD_SECONDS = 60
 # Maximum number of models in an answer; further models are only counted.
 MAX_MODELS_FOUND: Final = 200
-# Seconds for which the vendor's list of models is reused: the list only changes when a driver is made.
+# Seconds for which the vendor's list of models is reused: the list only changes when the vendor adds a driver.
 MODELS_SECONDS = 86400
 
 
@@ -49,9 +49,9 @@ class _Cache[T]:
         get_client: Callable[[], LiankeClient],
         fetch: Callable[[LiankeClient], Awaitable[T]],
     ) -> T:
-        """Return a recent answer, or get a new answer with `fetch`.
+        """Return a recent answer, or else a new answer from `fetch`.
 
-        `get_client` counts as a lookup of the user, even if another call is fetching the same answer.
+        Calling `get_client` counts as one lookup by the user, even if another call is already fetching the same answer.
         """
         if not self._is_fresh(key):
             client = get_client()
@@ -69,10 +69,10 @@ DATA_TASKS: HassKey[_Cache[tuple[DayTask, ...]]] = HassKey(f"{DOMAIN}_cloud_task
 
 
 async def async_describe_capabilities(target: Target, context: Context) -> JsonObjectType:
-    """Describe what a printer can do, with the names that actions take; lengths in mm.
+    """Return a printer's capabilities, with the names that actions accept; lengths are in mm.
 
-    None means that the driver does not say what it supports; nothing is forbidden then. The two requests to the service
-    count as one lookup of the user. Raises LiankeError, including TooManyRequestsError; InputError: printer_gone,
+    None means that the driver does not list what it supports; every value is then allowed. The two requests to the
+    service count as one lookup by the user. Raises LiankeError, including TooManyRequestsError; InputError: printer_gone,
     capabilities_unknown.
     """
     view, coordinator = target.view, target.data.coordinator
@@ -84,7 +84,7 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
         raise InputError("capabilities_unknown", printer=view.name)
     able = able or Capabilities()
     duplex = _words(DUPLEX, able.duplex)
-    # Add manual duplex, but not for labels and receipts, which nobody turns over by hand.
+    # Add manual duplex, but not for labels and receipts, which nobody turns over.
     if able.duplex is not None and view.printer.species not in (
         PrinterType.LABEL,
         PrinterType.RECEIPT,
@@ -105,7 +105,7 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
 
 
 async def async_search_models(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
-    """Find the models whose names contain every word of the query, in a list that is cached for a day.
+    """Return the models whose names contain every word of the query, from a list that is cached for a day.
 
     Raises LiankeError, including TooManyRequestsError; Unauthorized.
     """
@@ -136,7 +136,10 @@ async def async_search_models(hass: HomeAssistant, call: ServiceCall) -> JsonObj
 async def async_cloud_tasks(
     hass: HomeAssistant, entry: LiankeConfigEntry, context: Context
 ) -> list[JsonObjectType]:
-    """Fetch the day's tasks of a box, including those of other apps, at most once a minute. Raises LiankeError."""
+    """Return the day's tasks of a box, including those of other apps; the list is fetched at most once a minute.
+
+    Raises LiankeError.
+    """
     data = loaded_data(entry)
     cached = hass.data.setdefault(DATA_TASKS, _Cache(CLOUD_SECONDS))
 
@@ -207,5 +210,5 @@ def _defaults(able: Capabilities, papers: tuple[Paper, ...]) -> JsonObjectType:
 
 
 def _name(block: Mapping[str, int] | None, number: int | None) -> str | None:
-    """Return the name of a number in a block, or the number itself as text if it has no name."""
+    """Return the name for a number in a block, or the number itself as text if the block has no name for it."""
     return None if number is None else (option_name(block or {}, number) or str(number)).strip()

@@ -1,4 +1,4 @@
-"""Errors of our actions within automations and scripts: the open cards of whoever set them off get to know of them."""
+"""Reports errors of our actions within automations and scripts to the open cards of the person who set these off."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,13 +19,13 @@ from ..runtime import translated
 
 
 class Refusal(NamedTuple):
-    """An error of one of our actions, which ran because of something that a user did."""
+    """An error of one of our actions, which ran within an automation or script that a user set off."""
 
     user_id: str
     # The id of the call's context.
     context_id: str
     error: HomeAssistantError
-    # The id of the context in which the user acted, for example pressed a button; None if it is unknown.
+    # The id of the context in which the user acted, for example pressed a button; None if that context is unknown.
     began_in: str | None
 
 
@@ -34,15 +34,15 @@ SIGNAL_REFUSED: Final[SignalType[Refusal]] = SignalType(f"{DOMAIN}_refused")
 
 @asynccontextmanager
 async def reporting_refusals(hass: HomeAssistant, context: Context) -> AsyncIterator[None]:
-    """Raise our errors as Home Assistant shows them; notify the open cards of errors within automations and scripts.
+    """Turn our errors into errors that Home Assistant can show; report those in automations and scripts to open cards.
 
-    Cards are not notified of an error after a spoken command, since the assistant itself reports it.
+    After a spoken command, an error is not reported to cards, since the assistant itself reports it.
     """
     try:
         yield
     except (InputError, LiankeError, HomeAssistantError) as err:
         shown = err if isinstance(err, HomeAssistantError) else translated(err)
-        # A direct call gets the error as its answer.
+        # Report only errors within automations and scripts: a direct call gets the error as its answer.
         if script_stack_cv.get():
             who = await async_find_initiator(hass, context)
             if who.user_id is not None and who.origin is not Origin.ASSISTANT:

@@ -1,4 +1,4 @@
-"""Print a job again, at its own or another printer: options are checked again, and paper is matched by size."""
+"""Print a job again, on its own or another printer: options are checked again, and paper is matched by size."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -32,7 +32,7 @@ from .builder import MoveRequester, ReprintChanges, async_move_to, async_resolve
 
 NOTHING_CHOSEN: Final[PrintOptions] = {}
 _PAPER: Final = frozenset(PAPER_OPTIONS)
-# Drivers themselves define the meaning of numbers from here on (DMPAPER_USER, DMBIN_USER, DMMEDIA_USER).
+# From this number on, the meaning of a number is defined by each driver (DMPAPER_USER, DMBIN_USER, DMMEDIA_USER).
 FIRST_DRIVER_NUMBER: Final = 256
 
 
@@ -44,12 +44,12 @@ async def async_check_changes(
     *,
     without: Collection[str] = (),
 ) -> ReprintChanges:
-    """Check the options for printing a job's document again, at its own or another printer.
+    """Check the options for printing a job's document again, on its own or another printer; return the changes.
 
-    `source` is the job's own printer if `target` is another printer, otherwise None. At its own printer, options that
-    are not `chosen` stay as they were resolved. At another printer, all options are checked again: the requested
-    options, by their names at the own printer, and the job's paper, which is matched by size even if nobody requested
-    it. Options in `without` are left to the printer.
+    `source` is the job's own printer if `target` is another printer, otherwise None. On its own printer, options that
+    are not `chosen` stay as they were resolved. On another printer, all options are checked again: the requested
+    options, by the names that the job's own printer gives them, and the job's paper, which is matched by size even if
+    nobody requested it. Options in `without` are left to the printer.
     Raises InputError: option_twice, manual_duplex_unchanged, manual_duplex_not_again, sheets_are_laid_out,
     sheets_need_paper, raw_other_model, printer_gone, paper_not_mapped, option_missing_there; OptionError.
     """
@@ -60,7 +60,7 @@ async def async_check_changes(
     except OptionError as err:
         if source is None or not err.reason.endswith("_not_available"):
             raise
-        # The general texts say "this printer", which would be read as the printer that the job is at now.
+        # The general texts say "this printer", which readers would take for the printer that has the job now.
         raise OptionError(
             "option_missing_there",
             option=err.option,
@@ -97,18 +97,18 @@ async def _async_compared(
             chosen = options_in(await _async_paper(target, job), chosen)
         asked = _as_named(source, job)
     if not _PAPER.isdisjoint(without):
-        # Options about paper are left out together.
+        # Leave out all options about paper together.
         without = {*without, *PAPER_OPTIONS}
     left = {name: value for name, value in asked.items() if name not in without}
     requested = options_in(chosen, left)
-    # A driver without an option for one-sided printing can also print sheets that were laid out for one side.
+    # Sheets that were laid out for one side can also be printed by a driver without an option for one-sided printing.
     one_sided = job.spec.laid_out and "duplex" not in chosen and requested.get("duplex") == "off"
     try:
         options = await async_resolve_options(
             target, requested, raw=is_raw(job), laid_out=job.spec.laid_out, one_sided=one_sided
         )
     except OptionError as err:
-        # Manual duplex is not offered: the document was not split for turning the paper.
+        # Do not offer manual duplex, because the document has not been split into front and back sides.
         allowed = [name for name in err.allowed if name not in MANUAL_DUPLEX]
         raise OptionError(err.reason, option=err.option, value=err.value, allowed=allowed) from None
     if source is None:
@@ -118,13 +118,13 @@ async def _async_compared(
     sheet = _needed(job)
     if sheet is not None and not _holds(options.paper, sheet):
         raise _too_small("sheets_need_paper", target, job, sheet)
-    # A default of manual duplex applies to new documents only.
+    # If manual duplex is the default, it applies to new documents only.
     options = replace(options, by_hand=None)
     return ReprintChanges(printer_key=target.printer_key, options=options, requested=requested)
 
 
 def _fields(names: Collection[str]) -> set[str]:
-    """Return the names of the fields of ResolvedOptions that these options decide."""
+    """Return the names of the ResolvedOptions fields that are set by the options with these names."""
     fields: set[str] = set()
     for name in names:
         if name in _PAPER:
@@ -135,7 +135,7 @@ def _fields(names: Collection[str]) -> set[str]:
 
 
 def _needed(job: Job) -> Paper | None:
-    """Return the sheet on which pages were laid out in true size; None if the pages are scaled to any paper."""
+    """Return the sheet on which pages were laid out in true size; None if the pages can be scaled to any paper."""
     options = job.deliveries[0].options
     return options.paper if job.spec.laid_out and options.scale != FIT_SCALE else None
 
@@ -155,7 +155,10 @@ def _too_small(reason: str, target: Target, job: Job, sheet: Paper) -> InputErro
 
 
 def _as_named(source: Target, job: Job) -> PrintOptions:
-    """Replace numbers that only the job's own driver defines with names, which another driver may know."""
+    """Return the requested options with names in place of the numbers that only the job's own driver defines.
+
+    Another driver may know the names.
+    """
     known = source.data.storage.printers.get(job.spec.printer_key)
     able = (known and known.capabilities) or Capabilities()
     asked = dict(job.spec.requested)
@@ -168,9 +171,9 @@ def _as_named(source: Target, job: Job) -> PrintOptions:
     return options_in(asked)
 
 
-# Sides that differ by up to this, in 0.1 mm, are equal: drivers round the size of the same paper differently.
+# Difference in 0.1 mm up to which the sides of two papers count as equal: drivers round the size of a paper differently.
 PAPER_TOLERANCE: Final = 20
-# Types of printers that take paper of any size.
+# Types of printers that accept paper of any size.
 ANY_SIZE: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
 
 
@@ -185,13 +188,14 @@ async def async_move(
 ) -> Job:
     """Move a job to another printer with the `chosen` options changed; return the new job.
 
-    `mover` is the person who changes options. If the job may then print more pages, over all copies, it becomes the
-    mover's job, and all rules for a new print apply to it. Otherwise it stays its asker's job, but must be approved
-    again unless the mover may approve.
-    Raises InputError: move_to_itself, and as `async_check_changes` and `PrintQueue.async_move`; the job then stays.
+    `mover` is the person who changes options. If the job may print more pages with the new options, over all copies, it
+    becomes the mover's job, and all rules for a new print apply to it. Otherwise it stays with the user who printed it,
+    but must be approved again unless the mover may approve.
+    Raises InputError: move_to_itself, and the errors of `async_check_changes` and `PrintQueue.async_move`. After an
+    error, the job stays on its printer.
     """
     changes = await _async_there(target, job, other, chosen, without)
-    # An approval does not cover changed options, such as one side instead of both.
+    # An approval does not cover changed options, for example one-sided instead of duplex printing.
     changed_by = mover if chosen or without else None
     return await async_move_to(target.data.queue, job, changes, other.entry.entry_id, changed_by)
 
@@ -201,19 +205,19 @@ async def _async_there(
 ) -> ReprintChanges:
     if (target.entry.entry_id, job.spec.printer_key) == (other.entry.entry_id, other.printer_key):
         raise InputError("move_to_itself", title=job.spec.title)
-    # Refuse a printer that takes no jobs before its capabilities are looked up.
+    # If the printer accepts no jobs, refuse it before looking up its capabilities.
     other.data.queue.check_printer(other.printer_key)
     return await async_check_changes(other, job, chosen, target, without=without)
 
 
 async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObjectType:
-    """Compare how a job would print at another printer, and list the options that must be chosen first.
+    """Return how a job's options would differ on another printer, and which options must be chosen before the move.
 
-    `open`: options whose value the printer does not offer, with the values that it offers (`allowed`), the value that
-    it uses if nobody chooses (`instead`; None if unknown), and whether somebody `must_choose`. It also has options
-    marked `unknown`, as nobody knows whether the printer supports them: they are requested as before if nobody chooses.
-    `different`: options for which the printer uses another value by default (`after`; None if unknown). `same`: options
-    that are requested as before.
+    `open`: options whose value the printer does not offer, each with the values that the printer offers (`allowed`),
+    the value that it uses if nobody chooses (`instead`; None if unknown), and whether somebody `must_choose`. Among
+    them are options marked `unknown`: the driver does not say whether it supports the value, which is requested as
+    before if nobody chooses another. `different`: options for which the printer uses another value by default (`after`;
+    None if unknown). `same`: options that are requested as before.
     Raises InputError if no choice makes the move possible.
     """
     found: dict[str, tuple[str, list[str]]] = {}
@@ -230,19 +234,19 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
                 raise
             option, value, allowed = "paper", *await _async_papers(job, other)
             if _needed(job) is not None:
-                # The printer's default paper may be too small, so go on with the first paper that is large enough. The
-                # other differences do not depend on the paper.
+                # The printer's default paper may be too small, so continue with the first paper that is large enough.
+                # Differences in other options do not depend on the paper.
                 found["paper"], chosen = (value, allowed), {"paper": allowed[0]}
                 continue
         if changes is None:
-            # If an option is refused although it is left to the printer, the box's default options set it.
+            # If an option is refused although it is left to the printer, its value comes from the box's default options.
             stuck = option if option in without else ""
             found.setdefault(option, (value, allowed))
             without.add(option)
     options, asked = (None, {}) if changes is None else (changes.options, changes.requested)
     before, there = job.deliveries[0].options, {} if options is None else _names(options)
     if options and options.paper and before.paper and _is_same(before.paper, options.paper):
-        # It is the same paper, even if the drivers name it or round its size differently.
+        # Both are the same paper, even if the two drivers name the paper differently or round its size differently.
         there["paper"] = _size_of(before.paper)
     unknown = await _async_unknown(other, asked)
     known = {
@@ -251,7 +255,7 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
     different = [
         name
         for name, value in known.items()
-        # List duplex and color even if it is unknown what the printer does, since a change may cost paper or ink.
+        # List duplex and color even if the printer's value is unknown, since a change may cost paper or ink.
         if (name in there and there[name] != value)
         or (options and name not in there and value in COSTLY_OPTIONS)
     ]
@@ -264,7 +268,7 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
             "before": value,
             "allowed": [*allowed],
             "instead": None if option in chosen else there.get(option),
-            # Do not guess paper of another size.
+            # Let a person choose paper of another size instead of guessing.
             "must_choose": option in ("paper", stuck),
         }
         for option, (value, allowed) in found.items()
@@ -293,7 +297,7 @@ COSTLY_OPTIONS: Final = frozenset({"long_edge", "short_edge", "color"})
 
 
 async def _async_unknown(other: Target, requested: Mapping[str, Any]) -> dict[str, Collection[str]]:
-    """Return the requested options of which it is unknown whether the printer supports them, with all their values."""
+    """Return the requested options that the printer's driver does not describe, each with all possible values."""
     able, _ = await other.data.coordinator.capabilities.get(other.printer_key)
     able = able or Capabilities()
     return {
@@ -331,7 +335,7 @@ def _names(options: ResolvedOptions) -> dict[str, JsonValueType]:
 
 
 async def _async_paper(other: Target, job: Job) -> PrintOptions:
-    """Return the options for a job's paper at another printer, none if the job's paper is unknown.
+    """Return the options for a job's paper on another printer, or no options if the job's paper is unknown.
 
     Raises InputError: paper_not_mapped.
     """
@@ -355,7 +359,7 @@ def _size_of(paper: Paper) -> str:
 
 
 def find_paper(wanted: Paper, papers: list[Paper]) -> Paper | None:
-    """Find paper of the same size, preferably of the same name."""
+    """Return paper of the same size, preferably with the same name; None if no paper has this size."""
     borderless = bool(BORDERLESS.search(wanted.name))
 
     def unlike(paper: Paper) -> tuple[bool, bool, int]:

@@ -1,4 +1,4 @@
-"""The rules for scans with their numbers: how many may begin, how long one waits, what is kept."""
+"""Limits for scans: how many scans may begin, how long a scan waits, and which scans are kept."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,14 +9,14 @@ from .scan_job import ScanJob, ScanState
 
 # How many scans may begin
 
-# Maximum number of scans per scanner and minute that the house (its people and automations) may begin. A scan that runs
-# to its end takes so long that nobody needs more.
+# Maximum number of scans per scanner and minute that the house (its people and automations) may begin. A complete scan
+# takes so long that nobody needs more.
 MAX_STARTS: Final = 12
 # Maximum number of scans per scanner and minute that all devices of the home network together may begin.
 MAX_LAN_STARTS: Final = 10
 # Maximum number of scans per scanner and minute that one device of the home network may begin.
 MAX_LAN_STARTS_A_DEVICE: Final = 8
-# Seconds that a new scan waits while others use the scanner; then it is refused with `scanner_busy`.
+# Seconds that a new scan waits while other scans use the scanner; after that, it is refused with `scanner_busy`.
 SCANNER_TURN_SECONDS: Final = 20.0
 
 
@@ -26,7 +26,7 @@ def seconds_until_free(
     """Return the seconds until a device (None: the house) may begin another scan; 0 or less means now.
 
     `begun` has the scanner's latest scans, oldest first: when each began, in seconds by the clock of `now`, and for
-    which device. There is a limit because scans that are begun and canceled all the time would use up the account's
+    which device. The limit exists because scans that are begun and canceled again and again would use up the account's
     requests.
     """
     own = [at for at, by in begun if by == device]
@@ -39,17 +39,17 @@ def seconds_until_free(
 
 # How long a scan waits, and how many pages it has
 
-# Maximum number of pages of a scan; with this many pages it no longer waits for the next page.
+# Maximum number of pages of a scan; a scan with this many pages does not wait for another page.
 MAX_SCAN_PAGES: Final = 200
-# Seconds that a scan waits for a person at the scanner; then it ends with the pages that it has.
+# Seconds that a scan waits for a person at the scanner; after that, the scan ends with the pages that it has.
 GLASS_SECONDS: Final = 3600.0
 
-# When the service is asked to forget a scan
+# When we ask the service to forget a scan
 
-# Seconds after the end of a feeder's scan before the service is asked to forget it, since late pages may come; also the
-# seconds between two tries.
+# Seconds between the end of a feeder's scan, after which late pages may come, and our request that the service forget
+# the scan; also the seconds between two tries of this request.
 FORGET_PAUSE: Final = 120.0
-# How many times the service is asked to forget a scan if it does not answer.
+# Maximum number of times that we ask the service to forget a scan if it does not answer.
 FORGET_TRIES: Final = 5
 
 # Which scans are kept
@@ -68,7 +68,7 @@ def scans_to_delete(
     keep: timedelta,
     most_bytes: int,
 ) -> list[str]:
-    """Return the ids of the scans beyond the limits of age, number and total size; `finished` has the oldest first.
+    """Return the ids of the scans that exceed the limits of age, number and total size; `finished` is oldest first.
 
     `sizes` are the bytes of every scan, finished or not. The newest finished scan is never deleted because of its size.
     """
