@@ -158,7 +158,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         other = async_target(hass, call.data["to_device_id"])
         await async_check_printer(hass, other, call.context)
         if (other.entry, other.printer_key) != (target.entry, target.printer_key):
-            # The checks for the other printer do not include who may use this job's documents, so check that here.
+            # The checks for the other printer do not cover the rights on the job's own printer, so check those here.
             await async_check_job(hass, target, job, call.context)
             source = target
     if source or chosen or without:

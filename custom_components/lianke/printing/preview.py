@@ -134,7 +134,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             handles.append(handle)
         reason = None
         if not count:
-            # If Home Assistant could have drawn the document, the call asked for the cloud or the PDF process cannot run.
+            # If Home Assistant can draw the document, the call asked for the cloud, or the PDF process cannot run.
             drawable = "preview_by_cloud_empty" if can_draw(shown) else None
             reason = drawable or ("preview_not_drawn" if pages is None else "preview_only_counted")
         uncounted = Delivery(document=shown, options=options).is_uncounted

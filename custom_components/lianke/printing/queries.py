@@ -72,8 +72,8 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
     """Return a printer's capabilities, with the names that actions accept; lengths are in mm.
 
     None means that the driver does not list what it supports; every value is then allowed. The two requests to the
-    service count as one lookup by the user. Raises LiankeError, including TooManyRequestsError; InputError: printer_gone,
-    capabilities_unknown.
+    service count as one lookup by the user. Raises LiankeError, including TooManyRequestsError; InputError:
+    printer_gone, capabilities_unknown.
     """
     view, coordinator = target.view, target.data.coordinator
     get_client = cache(partial(target.data.client_for, context))

@@ -171,7 +171,7 @@ def _as_named(source: Target, job: Job) -> PrintOptions:
     return options_in(asked)
 
 
-# Difference in 0.1 mm up to which the sides of two papers count as equal: drivers round the size of a paper differently.
+# Difference in 0.1 mm up to which the sides of two papers count as equal: drivers round paper sizes differently.
 PAPER_TOLERANCE: Final = 20
 # Types of printers that accept paper of any size.
 ANY_SIZE: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
@@ -239,7 +239,7 @@ async def async_plan_move(target: Target, job: Job, other: Target) -> JsonObject
                 found["paper"], chosen = (value, allowed), {"paper": allowed[0]}
                 continue
         if changes is None:
-            # If an option is refused although it is left to the printer, its value comes from the box's default options.
+            # If an option is refused although it is left to the printer, the box's default options have set its value.
             stuck = option if option in without else ""
             found.setdefault(option, (value, allowed))
             without.add(option)

@@ -47,7 +47,7 @@ MIN_EXPIRY: Final = timedelta(seconds=10)
 MAX_EXPIRY: Final = timedelta(days=7)
 # Maximum number of documents in a call.
 MAX_SOURCES: Final = 20
-# Maximum number of devices in a target; the same for entities, areas, floors and labels.
+# Maximum number of devices in a target, and likewise of entities, of areas, of floors and of labels.
 MAX_TARGETS: Final = 100
 # Maximum length of a `request_id` or `replace_key` in characters.
 MAX_KEY: Final = 128
@@ -66,7 +66,7 @@ MAX_FIELD_NUMBER: Final = 999_999_999
 
 
 _UNKNOWN: Final = "extra keys not allowed"
-# Matches voluptuous' messages about a length or number out of range, for which _BOUNDS has the keys of our texts.
+# Matches messages of the voluptuous library about a length or number out of range; _BOUNDS has the keys of our texts.
 _BEYOND: Final = re.compile(r"(length of )?value must be (at most|at least) (\d+(?:\.\d+)?)$")
 _BOUNDS: Final[Mapping[tuple[bool, str], str]] = {
     (True, "at most"): "field_too_long",
@@ -77,16 +77,17 @@ _BOUNDS: Final[Mapping[tuple[bool, str], str]] = {
 
 
 class FieldError(vol.Invalid):
-    """Refuses a value, with the key and the placeholders of the text that says why."""
+    """Refuses a value; `refusal` has the key and the placeholders of the text that says why."""
 
     def __init__(self, reason: str, **placeholders: str) -> None:
         super().__init__(reason)
-        # Home Assistant may replace voluptuous with a library whose errors have more attributes: avoid their names.
+        # `refusal` is no usual name for an attribute of errors: Home Assistant may replace voluptuous with a library
+        # whose errors have more attributes.
         self.refusal = (reason, placeholders)
 
 
 class OneOf(vol.In):
-    """Accepts one of the given values; the error lists all of them in their order."""
+    """Accepts one of the given values; the error lists all these values in the given order."""
 
     def __init__(self, values: Iterable[Any]) -> None:
         super().__init__([*values])
@@ -101,10 +102,10 @@ class OneOf(vol.In):
 
 
 def schema_error(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
-    """Turn the first error of a call into an error in the user's language, such as field_unknown or field_missing.
+    """Return the first error of a call as an error in the user's language, such as field_unknown or field_missing.
 
-    Voluptuous words its errors in English, for programmers. The refused value is only quoted for fields with few
-    choices.
+    The messages of the voluptuous library are in English and meant for programmers. The new error quotes the refused
+    value only for fields with few choices.
     """
     known = {str(marker) for marker in schema.schema}
     required = {str(marker) for marker in schema.schema if isinstance(marker, vol.Required)}
@@ -138,7 +139,7 @@ def schema_error(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
 
 
 def _line(limit: int) -> vol.All[Any]:
-    """Accept text of at most `limit` characters; replace characters that cannot be encoded."""
+    """Return a check for text of at most `limit` characters, which replaces characters that cannot be encoded."""
     return vol.All(cv.string, to_encodable, vol.Length(max=limit))
 
 
@@ -154,7 +155,7 @@ def _given[T](value: T) -> T:
 
 
 def _file_name(value: object) -> str:
-    """Accept a file name, even in the encoding of e-mail headers: `=?UTF-8?B?…?=`."""
+    """Accept a file name, and return it decoded if it is encoded as in e-mail headers: `=?UTF-8?B?…?=`."""
     name = cv.string(value)
     # A name in an unknown character set stays as it is.
     with suppress(HeaderParseError, LookupError, ValueError):
@@ -163,7 +164,7 @@ def _file_name(value: object) -> str:
 
 
 def _one_device(value: object) -> str:
-    """Accept one device id, or a list with one."""
+    """Accept a device id, or a list that contains a single device id."""
     devices = vol.All(cv.ensure_list, [_NAME])(value)
     if len(devices) != 1:
         raise FieldError("field_one_printer")
@@ -171,7 +172,7 @@ def _one_device(value: object) -> str:
 
 
 def _bounded_target(value: object) -> object:
-    """Limit the size of a target; Home Assistant's own check follows."""
+    """Check only the size of a target; Home Assistant's own check of the target comes after this."""
     if isinstance(value, Mapping):
         return {key: _bounded_target(part) for key, part in value.items()}
     if isinstance(value, str):
@@ -180,24 +181,24 @@ def _bounded_target(value: object) -> object:
 
 
 def _media_id(value: object) -> str:
-    """Accept the value of a media selector, or only the id in it."""
+    """Accept the value of a media selector, or only the media id that such a value contains."""
     if isinstance(value, Mapping):
         value = value.get("media_content_id")
     return str(_given(_ADDRESS(value)))
 
 
 def _duplex(value: object) -> str:
-    """Accept a duplex mode; YAML reads an unquoted `off` as false."""
+    """Accept a duplex mode, also false, as which YAML reads an unquoted `off`."""
     return "off" if value is False else str(_WORD(value))
 
 
 def _several(item: object) -> vol.All[Any]:
-    """Accept one item, or a list of at most MAX_SOURCES."""
+    """Return a check that accepts one item, or a list of at most MAX_SOURCES items."""
     return vol.All(cv.ensure_list, [item], vol.Length(min=1, max=MAX_SOURCES))
 
 
 def _finite[T](check: Callable[[object], T]) -> Callable[[object], T]:
-    """Turn the OverflowError of a check into a FieldError."""
+    """Return the check, but with a FieldError in place of an OverflowError."""
 
     def checked(value: object) -> T:
         try:
@@ -226,7 +227,7 @@ def _no_boolean(value: object) -> object:
 
 
 def _whole(value: Any) -> int:
-    """Accept a whole number, also as text. A fraction is refused: otherwise it would be cut off without notice."""
+    """Accept a whole number, also as text. Refuse a fraction, which would otherwise be rounded without notice."""
     if isinstance(value, float) and not value.is_integer():
         raise FieldError("field_not_whole")
     number: int = vol.Coerce(int)(_no_boolean(value))
@@ -238,7 +239,7 @@ def _count(most: int, *, least: int = 1) -> vol.All[Any]:
 
 
 def _some_of_it(cut: dict[str, float]) -> dict[str, float]:
-    """Refuse a crop that keeps nothing, or next to nothing, of a picture."""
+    """Refuse a crop that keeps nothing, or almost nothing, of a picture."""
     across = cut.get("right", 1.0) - cut.get("left", 0.0)
     down = cut.get("bottom", 1.0) - cut.get("top", 0.0)
     if min(across, down) < MIN_CUT:
@@ -258,7 +259,7 @@ PICTURE_CUT: Final = vol.All(
     ),
     _some_of_it,
 )
-# A coordinate of a point in a picture. Its range is wide, since a later check reports impossible corners.
+# Accepts a coordinate of a point in a picture. The range is wide because a later check reports impossible corners.
 _COORDINATE = vol.All(_no_boolean, vol.Coerce(float), vol.Range(min=-9, max=9))
 
 

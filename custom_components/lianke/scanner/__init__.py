@@ -1,4 +1,4 @@
-"""Scanning and copying, behind a preview feature of Home Assistant Labs."""
+"""Scanning and copying, which a preview feature in Home Assistant Labs enables."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -32,7 +32,7 @@ from .scan_view import ScanPictureView, ScanView
 
 # Time between two refreshes of the list of scanners, and between two deletions of old scans.
 INTERVAL: Final = timedelta(minutes=15)
-# Minimum seconds between two such refreshes that are caused by updates of the coordinator.
+# Minimum seconds between two refreshes of the list of scanners that are caused by updates of the coordinator.
 LOOK_SPACING: Final = 60.0
 
 
@@ -62,7 +62,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
         if not is_scanning_enabled(hass):
             return
         if entry.state is ConfigEntryState.LOADED and not jobs.is_resumed:
-            # Resume even while the box is offline: this needs only the printers and files of the loaded entry.
+            # Resume scans even while the box is offline: this needs only the printers and files of the loaded entry.
             jobs.resume()
             for task_id, ended in hub.to_forget.items():
                 hub.forget(task_id, ended, FORGET_PAUSE if ended else 0)
@@ -107,7 +107,10 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
 
 
 async def async_close(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Stop the box's scans, which the next setup resumes. Call this before the job queue is drained: copies use it."""
+    """Stop the box's scans, which the next setup resumes.
+
+    Copies use the job queue, so the caller must call this before it drains the queue.
+    """
     await async_get_scan_jobs(hass, entry).async_close()
 
 
@@ -122,12 +125,12 @@ def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry, hub: Scanne
         same = next((one for one in printers if one.name == scanner.name), None)
         known = registry.async_get_device_by_identifier(identifier, entry.entry_id)
         if known is not None and known.name and known.name.startswith(scanner.name):
-            # Keep the name with which the device was registered, since its entities are named after it.
+            # Keep the name with which the device was registered, since the device's entities are named after it.
             info = DeviceInfo(identifiers={identifier}, name=known.name)
         elif same is None:
             info = DeviceInfo(identifiers={identifier}, name=scanner.name)
         else:
-            # A printer has the same name, usually because the scanner is a part of it. Tell the two devices apart.
+            # A printer has the same name, usually because the scanner is a part of it. Give the scanner another name.
             info = DeviceInfo(
                 identifiers={identifier},
                 translation_key="scanner",
@@ -143,6 +146,6 @@ def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry, hub: Scanne
 
 @callback
 def _remove_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Remove the entry's scanner devices, and with them their entities."""
+    """Remove the entry's scanner devices, which also removes the entities of these devices."""
     for _, device in scanner_devices(hass, entry):
         dr.async_get(hass).async_remove_device(device.id)

@@ -1,4 +1,4 @@
-"""The actions that scan and copy, and what their responses and the card report of a scan."""
+"""The actions that scan and copy, and the descriptions of scans for responses and for the card."""
 
 import asyncio
 from collections.abc import Iterable
@@ -62,7 +62,8 @@ from .scan_view import file_path, may_use, picture_paths
 
 SERVICE_SCAN: Final = "scan"
 SCRIPT_DOMAIN: Final = "script"
-# Seconds to wait for the end of the script that receives a scan; a slower script goes on, but its response is ignored.
+# Seconds to wait for the end of the script that receives a scan; a slower script keeps running, but its response is
+# ignored.
 SEND_TO_SECONDS: Final = 60
 # Print options that the action `copy` accepts.
 _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
@@ -133,9 +134,9 @@ def _resolve(hass: HomeAssistant, data: dict[str, Any]) -> tuple[LiankeConfigEnt
 
 
 async def _async_scanner(hass: HomeAssistant, call: ServiceCall) -> tuple[LiankeConfigEntry, str]:
-    """Return what `_resolve` returns. The caller and the person behind the call must be allowed to control the scanner.
+    """Return the same as `_resolve`, after checking that the caller and the person behind it may control the scanner.
 
-    Raises as `_resolve` and `async_check_change`.
+    Raises the same errors as `_resolve` and `async_check_change`.
     """
     entry, scanner_id = _resolve(hass, call.data)
     title = async_get_hub(hass, entry).scanners[scanner_id].name
@@ -150,7 +151,7 @@ async def async_check_scan(
 ) -> None:
     """Check that the caller and the person behind the call may control a scan's scanner.
 
-    Raises as `async_check_change`.
+    Raises the same errors as `async_check_change`.
     """
     await async_check_change(
         hass, context, scanner_status_entity(hass, entry, job.scanner_id), job.title
@@ -200,7 +201,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
             raise InputError("id_card_on_glass")
         if data["straighten"]:
             raise InputError("scan_page_fixed")
-        # Each side of the card is cut out as a fraction of the page, so the size of the page must be known.
+        # The card is cut out of each page as a fraction of that page, so the size of the page must be known.
         printing["sheet"], data["size"], most = ID_CARD, "A4", 2 if most is None else 3
     job = await jobs.async_start(
         scanner_id,
@@ -214,7 +215,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
 
 
 def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: str) -> str | None:
-    """Return the device id of the only printer that `_printers_with` finds; None if it finds none or several."""
+    """Return the device id of the printer that `_printers_with` returns; None if it returns no printer or several."""
     devices = [
         device.id
         for view in _printers_with(entry, scanner_name)
@@ -224,9 +225,9 @@ def _own_printer(hass: HomeAssistant, entry: LiankeConfigEntry, scanner_name: st
 
 
 def _printers_with(entry: LiankeConfigEntry, scanner_name: str) -> list[PrinterSnapshot]:
-    """List the printers that a scanner may be a part of.
+    """Return the printers that may contain a scanner.
 
-    These are the printers whose name or model is the scanner's name; if there are none, all printers of the box.
+    These are the printers whose name or model is the scanner's name, or all printers of the box if no printer matches.
     """
     views = list(entry.runtime_data.coordinator.data.printers.values())
     return [view for view in views if scanner_name in (view.name, view.printer.model)] or views
@@ -236,7 +237,7 @@ def _printers_with(entry: LiankeConfigEntry, scanner_name: str) -> list[PrinterS
 def scanners_by_printer(
     hass: HomeAssistant, entry: LiankeConfigEntry
 ) -> dict[str, tuple[str, str]]:
-    """Map the keys of printers to the id and the device id of the scanner that the card offers with each printer."""
+    """Return, by printer key, the scanner id and the device id of the scanner that the card offers with the printer."""
     found: dict[str, tuple[str, str]] = {}
     for scanner in async_get_hub(hass, entry).scanners.values():
         device = scanner_device(hass, entry, scanner.scanner_id)
@@ -277,7 +278,7 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
 async def _async_send_to(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, context: Context
 ) -> None:
-    """Pass the files of a scan to the script that the options name, and wait up to SEND_TO_SECONDS for its end.
+    """Pass the files of a scan to the script named in the options, and wait up to SEND_TO_SECONDS for the script's end.
 
     Raises InputError: scan_no_files, scan_no_script, and scan_not_handed_on if the script's response has an `error`.
     """
@@ -304,7 +305,7 @@ async def _async_send_to(
 
 
 async def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConfigEntry, ScanJob]:
-    """Find a scan of any loaded box by its id. Raises InputError: scanning_off, scan_gone."""
+    """Return the scan with this id, and the entry of its box. Raises InputError: scanning_off, scan_gone."""
     if not is_scanning_enabled(hass):
         raise InputError("scanning_off")
     for entry in async_loaded_entries(hass):
@@ -318,9 +319,9 @@ async def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConf
 async def _async_outcome(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, call: ServiceCall
 ) -> ServiceResponse:
-    """Wait for the scan if the call asks for that, and return its description.
+    """Wait for the scan if the call says so, and return the scan's description.
 
-    If the caller wants no response, raises HomeAssistantError for a failed scan.
+    If the scan has failed and the call gets no response, raises HomeAssistantError instead.
     """
     if call.data["wait"]:
         seconds = call.data.get("wait_timeout", DEFAULT_WAIT).total_seconds()
@@ -372,7 +373,7 @@ async def async_describe_scan(
 
 @callback
 def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
-    """List for the card the scanners that a user may control, each with its abilities and its newest scan."""
+    """Return, for the card, the scanners that a user may control, each with its abilities and its newest scan."""
     found: list[JsonObjectType] = []
     for entry in async_loaded_entries(hass):
         jobs = async_get_scan_jobs(hass, entry)
@@ -405,8 +406,8 @@ def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:
 
 
 def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonObjectType:
-    # `detail` is in Home Assistant's language, so send the whole message in that language: the card would translate
-    # the key into the user's.
+    # `detail` is in Home Assistant's language, so send the whole message in that language: the card would show the text
+    # for the reason in the user's language.
     whole = job.reason == NOT_PRINTED and error_text(hass, job.reason, {"detail": job.detail})
     return {
         "scan_id": job.job_id,

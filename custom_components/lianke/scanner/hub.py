@@ -1,4 +1,4 @@
-"""The scanners of a box: their list, what they can do, and whether they are in use."""
+"""The scanners of a box: the list of scanners, their abilities, and whether they are in use."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -44,10 +44,11 @@ _LOGGER = logging.getLogger(__name__)
 
 # The preview feature of Home Assistant Labs that enables scanning.
 FEATURE: Final = "scanning"
-# Seconds that a call waits after a start for the first list of scanners; then it goes on without the list.
+# Seconds that a call waits for the first list of scanners after a start; after that, it continues without the list.
 SCANNER_LIST_SECONDS: Final = 20.0
-# Records of the scans that the service must still forget, by task id. A record is the shape of the scan's last answer:
-# the service must forget the scan only while its answer has this shape. If the record is "", the shape does not matter.
+# Records of the scans that the service must still forget, by task id. A record is the shape of the service's last
+# answer about the scan: if a new answer has another shape, the scan must not be forgotten. If the record is "", the
+# shape does not matter.
 TO_FORGET: Final = Kind[str]("scan_task", json.dumps, json.loads)
 # Maximum number of words read from the answer about a scanner's abilities, and of items in each list or object there.
 MAX_WORDS: Final = 500
@@ -60,8 +61,8 @@ _BETWEEN_WORDS: Final = re.compile(r"[,;|\s]+")
 SIGNAL_SCANNERS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scanners_changed")
 # Sent together with SIGNAL_SCANNERS, and when the activity of a scanner changes.
 SIGNAL_SCANS: Final[SignalType[()]] = SignalType(f"{DOMAIN}_scans_changed")
-# Words that scanners use for each color mode, the preferred word first. The first word is what the vendor's clients
-# send, and what a scanner gets if its own words are unknown.
+# Words that scanners use for each color mode, the preferred word first. The vendor's clients send the first word, and
+# so do we to a scanner whose own words are unknown.
 _COLOR_WORDS: Final[Mapping[ScanColor, tuple[str, ...]]] = {
     ScanColor.COLOR: ("RGB24", "RGB48", "Color", "RGB"),
     ScanColor.GRAY: ("Grayscale8", "Grayscale16", "Gray", "Grey", "Grayscale"),
@@ -85,7 +86,7 @@ def scanner_identifier(entry: LiankeConfigEntry, scanner_id: str) -> tuple[str, 
 def scanner_status_entity(
     hass: HomeAssistant, entry: LiankeConfigEntry, scanner_id: str
 ) -> str | None:
-    """Find a scanner's status entity; a user's permissions for this entity apply to the scanner."""
+    """Return a scanner's status entity; a user's permissions for this entity apply to the scanner."""
     unique_id = f"{scanner_identifier(entry, scanner_id)[1]}_scanner_status"
     return er.async_get(hass).async_get_entity_id("sensor", DOMAIN, unique_id)
 
@@ -118,7 +119,7 @@ def is_scanning_enabled(hass: HomeAssistant) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScannerAbilities:
-    """What a scanner can do. A field is None if that is unknown; then it is no reason to refuse a scan."""
+    """The abilities of a scanner. A field is None if the ability is unknown, which is no reason to refuse a scan."""
 
     colors: Mapping[ScanColor, str] | None = None  # The scanner's word for each color mode.
     sources: frozenset[ScanSource] | None = None
@@ -127,7 +128,10 @@ class ScannerAbilities:
 
     @classmethod
     def from_params(cls, params: Mapping[str, object]) -> ScannerAbilities:
-        """Read the answer of `scanner_params`. Its fields are undocumented, so look for known words anywhere in it."""
+        """Return the abilities in the service's answer about a scanner.
+
+        The answer's fields are undocumented, so look for known words anywhere in the answer.
+        """
         fields = [*_ability_fields(params)]
         words = dict.fromkeys(islice(_ability_words(fields), MAX_WORDS))
         by_sign = {_NO_LETTERS.sub("", word).casefold(): word for word in words}
@@ -149,8 +153,8 @@ class ScannerAbilities:
     def fields(self, request: ScanRequest) -> dict[str, JsonValue]:
         """Return the fields of `POST /scanning/job` for a request, in the scanner's words.
 
-        Raises InputError for what the scanner is known not to support: scan_no_glass, scan_no_feeder, scan_no_color,
-        scan_no_gray, scan_no_mono, scan_duplex_glass, scan_no_duplex, scan_no_size.
+        Raises InputError for a setting that the scanner certainly does not support: scan_no_glass, scan_no_feeder,
+        scan_no_color, scan_no_gray, scan_no_mono, scan_duplex_glass, scan_no_duplex, scan_no_size.
         """
         if self.sources is not None and request.source not in self.sources:
             raise InputError(f"scan_no_{request.source}")
@@ -190,7 +194,7 @@ def _ability_fields(value: object, depth: int = 0) -> Iterator[tuple[str, object
 
 
 def _ability_words(fields: Iterable[tuple[str, object]]) -> Iterator[str]:
-    """Yield the words in the names and text values of fields."""
+    """Yield the name of each field, and the words of each field whose value is a text."""
     for name, value in fields:
         texts = _BETWEEN_WORDS.split(value[:1000]) if isinstance(value, str) else []
         yield from filter(None, [name, *(to_text(text, 40) for text in texts)])
@@ -209,21 +213,21 @@ def _says_duplex(fields: Iterable[tuple[str, object]]) -> bool | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownScanner:
-    scanner_id: str  # Our id: the first id that the service gave the scanner. Never changes.
-    service_id: str  # The scanner's present id at the service.
+    scanner_id: str  # Our id, which never changes: the first id that the service gave the scanner.
+    service_id: str  # The id that the service uses for the scanner now.
     name: str
     present: bool = True  # Whether the scanner is on the service's last list.
     abilities: ScannerAbilities | None = None
 
 
 class ScannerHub:
-    """The scanners of one box; none while the preview feature is off."""
+    """The scanners of one box; it has no scanners while the preview feature is off."""
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
-        # Until the service sends its list, assume the scanners from before the restart. Prefer their stored names: the
-        # name of a device may have a word added to it.
+        # Until the service sends its list, use the scanners from before the restart. Prefer the stored names, because
+        # the name of a device may contain an additional word.
         names = entry.runtime_data.storage.scanners
         self.scanners = {
             scanner_id: KnownScanner(
@@ -236,18 +240,18 @@ class ScannerHub:
             )
         }
         self._places: defaultdict[str, FairQueue] = defaultdict(lambda: FairQueue(1))
-        # By scanner: when its latest scans began (the loop's clock), and for which device (None: the house).
+        # For each scanner, when its latest scans began (by the loop's clock), and for which device (None: the house).
         self._begun: defaultdict[str, deque[tuple[float, str | None]]] = defaultdict(
             lambda: deque(maxlen=MAX_STARTS + MAX_LAN_STARTS)
         )
         self._listed = asyncio.Event()
-        # A reference for requests that go on after the entry is unloaded.
+        # Keep our own reference, for requests that continue after the entry is unloaded.
         self.service = entry.runtime_data.client.scanners
         self._ledger = entry.runtime_data.queue.ledger
         self._to_forget = Table(TO_FORGET, entry.entry_id)
 
     async def async_load(self) -> None:
-        """Read which scans the service must still forget."""
+        """Load the records of the scans that the service must still forget."""
         await self._ledger.async_load(self._to_forget)
 
     @property
@@ -256,7 +260,10 @@ class ScannerHub:
         return {**self._ledger.latest(self._to_forget)}
 
     async def async_note_to_forget(self, task_id: str) -> None:
-        """Record that the next start must ask the service to forget a scan. Raises HomeAssistantError: disk_full."""
+        """Store a TO_FORGET record, so that the next start asks the service to forget a scan.
+
+        Raises HomeAssistantError: disk_full.
+        """
         try:
             await self._ledger.commit(lambda view: view.put(self._to_forget, task_id, ""))
         except LedgerRefusedError as err:
@@ -264,7 +271,7 @@ class ScannerHub:
 
     @callback
     def report_to_forget(self, task_id: str, ended: str | None) -> None:
-        """Write `ended` as a scan's TO_FORGET record. None deletes the record: the scan need no longer be forgotten."""
+        """Write `ended` as a scan's TO_FORGET record; None deletes the record, since nothing is left to forget."""
 
         def change(view: View) -> None:
             if ended is None:
@@ -301,7 +308,7 @@ class ScannerHub:
 
     @callback
     def notify_known(self) -> None:
-        """Notify all that use the list of scanners: the list, or what is known about a scanner, may have changed."""
+        """Notify all users of the list of scanners that the list, or our knowledge of a scanner, may have changed."""
         async_dispatcher_send(self._hass, SIGNAL_SCANNERS)
         self.notify()
 
@@ -312,12 +319,12 @@ class ScannerHub:
 
     @callback
     def forget_scanner(self, scanner_id: str) -> None:
-        """Forget a scanner whose device the user removed."""
+        """Drop a scanner from the list after the user has removed its device."""
         self.scanners.pop(scanner_id, None)
         self.notify_known()
 
     async def async_refresh(self) -> None:
-        """Fetch the list of scanners, and the abilities that are still unknown, unless the box is offline."""
+        """Fetch the list of scanners, and abilities that are still unknown; if the box is offline, fetch nothing."""
         try:
             if self._entry.runtime_data.coordinator.data.online is not False:
                 await self._async_list()
@@ -354,8 +361,8 @@ class ScannerHub:
     def _match(self, rows: Sequence[Scanner]) -> dict[str, Scanner]:
         """Return the listed scanners by our ids (`KnownScanner.scanner_id`).
 
-        When a box is bound again, the service gives its scanners new ids. Such a scanner is recognized by its name,
-        unless another scanner has the same name.
+        When a box is bound again, the service gives the box's scanners new ids. We recognize such a scanner by its
+        name, unless another scanner has the same name.
         """
         names = self._entry.runtime_data.storage.scanners | {
             key: one.name for key, one in self.scanners.items()
@@ -381,7 +388,7 @@ class ScannerHub:
         scanners = self._entry.runtime_data.client.scanners
         service_id = self.scanners[scanner_id].service_id
         try:
-            # A scanner's status is undocumented. Fetch it only so that its shape gets into the report of unknown parts.
+            # The status of a scanner is undocumented. Fetch it only to record its shape in the report of unknown parts.
             await scanners.status(service_id)
             abilities = ScannerAbilities.from_params(await scanners.params(service_id))
         except LiankeError as err:
@@ -393,7 +400,7 @@ class ScannerHub:
             self.notify_known()
 
     def get(self, scanner_id: str) -> KnownScanner:
-        """Return a scanner. Raises InputError: scanner_gone, if it is unknown or not on the service's last list."""
+        """Return a scanner. Raises InputError: scanner_gone if it is unknown, or missing in the service's last list."""
         known = self.scanners.get(scanner_id)
         if known is None or not known.present:
             raise InputError("scanner_gone")
@@ -407,7 +414,7 @@ class ScannerHub:
         return self._places[scanner_id].taken > 0
 
     def is_wanted_by_house(self, scanner_id: str) -> bool:
-        """Whether a scan of the house is under way or waits: it has priority over scans of the home network."""
+        """Whether the house is scanning or waits to scan; the house has priority over devices of the home network."""
         return self._places[scanner_id].is_wanted_by(None)
 
     def seconds_until_free(self, scanner_id: str, device: str | None = None) -> float:
@@ -418,10 +425,10 @@ class ScannerHub:
     async def using(
         self, scanner_id: str, device: str | None = None, *, is_begun: bool = False
     ) -> AsyncIterator[QueuePlace]:
-        """Reserve the scanner during the block for a device, or for the house (None), which has priority.
+        """Reserve the scanner for a device, or for the house (None), until the block ends; the house has priority.
 
-        Waits up to SCANNER_TURN_SECONDS for the scanner, or without a limit for a scan that the service has begun
-        already (`is_begun`). Raises InputError: scanner_busy.
+        Wait up to SCANNER_TURN_SECONDS until the scanner is free; there is no limit if the service has already begun
+        the scan (`is_begun`). Raises InputError: scanner_busy.
         """
         places, patience = self._places[scanner_id], None if is_begun else SCANNER_TURN_SECONDS
         try:
@@ -440,11 +447,11 @@ class ScannerHub:
     async def async_start(
         self, scanner_id: str, fields: Mapping[str, JsonValue], place: QueuePlace
     ) -> str:
-        """Start a scan; return its task id. Raises InputError: scanner_gone; LiankeError.
+        """Start a scan; return the scan's task id. Raises InputError: scanner_gone; LiankeError.
 
-        If this call is canceled, the scan is canceled too, since it may have started.
+        If the caller is canceled, the scan is canceled too, since it may have started.
         """
-        # Not a task of the entry: an unload would cancel it, and the id of a scan that has started would be lost.
+        # Do not use a task of the entry: an unload would cancel the task, and the id of a started scan would be lost.
         start = self.service.start(self.get(scanner_id).service_id, fields)
         started = self._hass.async_create_background_task(start, "lianke: start a scan")
         try:
@@ -458,10 +465,11 @@ class ScannerHub:
     def cancel(
         self, task: str | asyncio.Task[str], place: QueuePlace, *, is_taken_up: bool = False
     ) -> None:
-        """Ask the service to cancel a scan. Do nothing during an unload if the next setup resumes it (`is_taken_up`).
+        """Ask the service to cancel a scan.
 
-        The place is kept until the service has answered, because the service refuses other scans until then. If it
-        does not answer, the next start asks again. It is unknown whether the service really cancels the scan.
+        During an unload, do nothing if the next setup resumes the scan (`is_taken_up`). The place is kept until the
+        service has answered, because the service refuses other scans until then. If the service does not answer, the
+        next start asks it again. It is unknown whether the service really cancels the scan.
         """
         if is_taken_up and self._is_going:
             return
@@ -483,24 +491,25 @@ class ScannerHub:
                 place.give_back()
                 self.notify()
 
-        # Not a task of the entry, because it must go on after an unload.
+        # Do not use a task of the entry, because this one must continue after an unload.
         self._hass.async_create_background_task(cancel(), "lianke: cancel a scan")
 
     @callback
     def keep_at_service(self, task_id: str) -> None:
         """Delete a scan's TO_FORGET record, so that the service keeps the scan.
 
-        Do nothing during an unload, which may have interrupted the scan: the next start asks the service to forget it.
+        During an unload, which may have interrupted the scan, keep the record: the next start asks the service to
+        forget the scan.
         """
         if not self._is_going:
             self.report_to_forget(task_id, None)
 
     @callback
     def forget(self, task_id: str, ended: str, pause: float) -> None:
-        """Ask the service after `pause` seconds to forget a scan whose answer still has the shape `ended`.
+        """Ask the service after `pause` seconds to forget a scan, if its answer still has the shape `ended`.
 
-        If `ended` is "", the shape does not matter. If an unload or a restart interrupts this, the next start does it.
-        It is unknown whether the service really forgets the scan.
+        If `ended` is "", the shape does not matter. If an unload or a restart comes first, the next start asks the
+        service. It is unknown whether the service really forgets the scan.
         """
         self.report_to_forget(task_id, ended)
         if self._is_going:
@@ -526,13 +535,13 @@ class ScannerHub:
         self._entry.async_create_background_task(self._hass, forget(), "lianke: forget a scan")
 
 
-# The hub of each entry's last setup, by entry id.
+# The hub from the last setup of each entry, by entry id.
 HUBS: HassKey[dict[str, ScannerHub]] = HassKey(f"{DOMAIN}_scanners")
 
 
 @callback
 def async_get_hub(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScannerHub:
-    """Return an entry's hub. Raises InputError: scanner_gone, if the entry was removed."""
+    """Return an entry's hub. Raises InputError: scanner_gone if the entry was removed."""
     if (hub := hass.data[HUBS].get(entry.entry_id)) is None:
         raise InputError("scanner_gone")
     return hub

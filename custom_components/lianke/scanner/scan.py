@@ -1,4 +1,4 @@
-"""One scan, from its start at the service to its files in the spool. Every scan of the integration runs here."""
+"""One scan, from the request to the service to the files in the spool. Every scan of the integration runs here."""
 
 import asyncio
 from collections import Counter
@@ -44,16 +44,17 @@ _LOGGER = logging.getLogger(__name__)
 
 # Maximum seconds for a whole scan; a feeder may hold fifty sheets.
 SCAN_SECONDS: Final = 900.0
-# Seconds without a change of the service's answer, once a scan has or may have ended, until no more pages are expected.
+# Seconds for which the service's answer must not change, once a scan has or may have ended, before no more pages are
+# expected.
 RESULT_SECONDS: Final = 60.0
 # Seconds before the first poll of a scan: even a fast scanner takes about this long to scan and send a page.
 FIRST_PAUSE: Final = 5.0
 # Maximum seconds between two polls of a scan; the vendor advises one poll in ten seconds (lianke-api, "Ground rules").
 LONGEST_PAUSE: Final = 10.0
-# Seconds before missing pages are fetched again; doubled after each try.
+# Seconds before the first time that missing pages are fetched again; each further pause is twice as long.
 RETRY_PAUSE: Final = 1.0
-# Maximum number of polls in a row that the service answers with an error. Passing errors, such as a lost connection, do
-# not count; they only use up SCAN_SECONDS.
+# Maximum number of consecutive polls that fail. Passing errors, such as a lost connection, do not count: they only use
+# up SCAN_SECONDS.
 MAX_FAILED_POLLS: Final = 5
 # Maximum bytes of all files of one scan together.
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
@@ -69,11 +70,11 @@ _FAILED: Final = {TaskState.REVOKED: "scan_canceled", TaskState.FAILURE: "scan_f
 _PASSING_CODES: Final = frozenset({5002, 10009})
 # Codes of a result that report no error.
 _FINE: Final = frozenset({None, 0, 200})
-# Minimum bytes of a file whose type can be identified; a shorter file may be the beginning of anything.
+# Minimum bytes that are needed to identify a file's type; a shorter file may be the beginning of anything.
 _LEAST_PAGE: Final = 16
 _INCOMPLETE: Final = "scan_incomplete"
 _UNCHECKED: Final = "scan_unchecked"
-# Maps the reason why a part is not a page to the reason why the scan failed; other reasons become scan_fetch_failed.
+# Maps the reason why a part is not a page to the reason of the failed scan; other reasons become scan_fetch_failed.
 _SCAN_REASONS: Final = {
     _INCOMPLETE: _INCOMPLETE,
     _UNCHECKED: _UNCHECKED,
@@ -85,7 +86,7 @@ _BESIDE: Final = re.compile(
     r"(?i)help|faq|logo|icon|brand|banner|avatar|qr_?code|thumb|preview|small"
 )
 _PAGES: Final = frozenset({FileType.JPEG, FileType.PNG, FileType.PDF})
-# "Busy", in the service's message when the scanner is in use, even by a print. The error code is unknown.
+# "Busy": a word in the service's message when the scanner is in use, even by a print. The error code is unknown.
 _BUSY_WORD: Final = "忙"
 
 
@@ -99,7 +100,7 @@ class ScannedFile(NamedTuple):
 
 
 class ScanError(LiankeError):
-    """A failed scan: `reason` is the key of the translated text, `detail` the service's own message."""
+    """A scan failed; `reason` is the key of the translated text, and `detail` is the service's own message."""
 
     is_passing = False
 
@@ -115,16 +116,16 @@ class _IncompleteError(InputError):
 
 
 class _NoPageError(_IncompleteError):
-    """The data is no file of a known type: usually a page whose beginning is missing."""
+    """The data is not a file of a known type; usually it is a page whose beginning is missing."""
 
 
 class _OtherError(_NoPageError):
-    """The data is a file of a known type, but not a page: an error in place of a page, or an extra beside the pages."""
+    """The data is a file of a known type, but not a page: an error message instead of a page, or an extra file."""
 
 
 class ScanResult(NamedTuple):
     files: tuple[ScannedFile, ...]  # In the order of the pages.
-    failure: ScanError | None  # Why pages are missing, None if all came.
+    failure: ScanError | None  # Why pages are missing, or None if no page is missing.
 
 
 @asynccontextmanager
@@ -141,16 +142,16 @@ async def async_scan_page(
     """Scan the page on the glass, or all pages in the feeder, for a device (None: the house); yield at least one file.
 
     `on_started` is called with the task id once the service has accepted the scan. With the `task_id` of an accepted
-    scan, nothing is scanned: the pages of that scan are fetched again. At the end of the block, files that are still
-    there are deleted. The service is then asked to forget the scan, but only if all pages came complete, the scan
-    certainly succeeded, and there is no doubt which parts are pages; it must first report that no more pages came.
+    scan, nothing is scanned: the pages of that scan are fetched again. At the end of the block, files that the caller
+    has not moved are deleted. We then ask the service to forget the scan, but only if all pages are complete, the scan
+    certainly succeeded, it is clear which parts are pages, and the service reports no more pages.
 
-    An exception raised by `on_started` cancels the scan, and so does canceling this call. But an unload or a restart
-    does not cancel an accepted scan if `on_started` or `task_id` is given: the caller must resume that scan.
+    An exception raised by `on_started` cancels the scan, and so does canceling this call. However, an unload or a
+    restart does not cancel an accepted scan if `on_started` or `task_id` is given: the caller must resume that scan.
 
-    Raises InputError for what the scanner cannot do, or while it is in use (scanner_busy); ScanError for a scan that
-    failed, or may have been made (scan_in_doubt, scan_busy_in_doubt); any other LiankeError if certainly nothing was
-    scanned; HomeAssistantError: disk_full.
+    Raises InputError for a setting that the scanner does not support, or while the scanner is in use (scanner_busy);
+    ScanError if the scan failed, or if it is unknown whether the service has scanned (scan_in_doubt,
+    scan_busy_in_doubt); any other LiankeError if certainly nothing was scanned; HomeAssistantError: disk_full.
     """
     hub, spool = async_get_hub(hass, entry), await async_get_spool(hass)
     async with spool.scope():
@@ -176,7 +177,7 @@ async def async_scan_page(
                 task = _Task(hass, entry, spool, request, task_id)
                 scanned, shape = await task.async_follow()
             except (asyncio.CancelledError, HomeAssistantError, InputError) as err:
-                # If the disk is full, do not cancel a scan that is resumed later: its pages are fetched then.
+                # If the disk is full, do not cancel a scan that is resumed later, which will fetch the pages.
                 if isinstance(err, asyncio.CancelledError) or not (is_noted and is_taken_up):
                     hub.cancel(task_id, place, is_taken_up=is_taken_up)
                 raise
@@ -200,7 +201,7 @@ async def async_scan_page(
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A scan at the service, from its start until its pages are fetched."""
+    """A scan that the service has accepted, until its pages are fetched."""
 
     hass: HomeAssistant
     entry: LiankeConfigEntry
@@ -209,10 +210,10 @@ class _Task:
     task_id: str
 
     async def async_follow(self) -> tuple[ScanResult, str | None]:
-        """Wait for the end of the scan, fetch its pages, and return them with the task's shape.
+        """Wait for the end of the scan, fetch its pages, and return the pages and the shape of the service's answer.
 
-        The shape is None if the service must not be asked to forget the scan. Raises ScanError if there is no page;
-        HomeAssistantError: disk_full.
+        The shape is None if the caller must not ask the service to forget the scan. Raises ScanError if there is no
+        page; HomeAssistantError: disk_full.
         """
         task, is_end = await self._async_end()
         parts = await self._async_fetch(_AnswerParts(task, self.request))
@@ -240,10 +241,13 @@ class _Task:
         return ScanResult(files, failure), task.shape if is_sure else None
 
     async def _async_end(self) -> tuple[ScanTask, bool]:
-        """Poll until the scan has ended and its pages are there; return the last answer, and False if time ran out."""
+        """Poll until the scan has ended and the answer has its pages; return the last answer and whether that was so.
+
+        The second value is False if SCAN_SECONDS ran out.
+        """
         clock, request = self.hass.loop.time, self.request
         until = clock() + SCAN_SECONDS
-        # Since when the answer has not changed (the loop's clock), once the scan has or may have ended.
+        # The time (by the loop's clock) since which the answer has not changed, once the scan has or may have ended.
         still_since = 0.0
         task: ScanTask | None = None
         shape: str | None = None
@@ -261,7 +265,7 @@ class _Task:
                     continue
                 raise ScanError("scan_lost", err.detail) from None
             failed = 0
-            # An answer that contains pages may take minutes, which must not count as SCAN_SECONDS or RESULT_SECONDS.
+            # An answer that contains pages may take minutes. These must not count for SCAN_SECONDS or RESULT_SECONDS.
             took = clock() - asked
             until += took
             still_since += took
@@ -277,8 +281,8 @@ class _Task:
             before, shape = shape, task.shape
             if shape != before:
                 still_since = clock()
-            # The pages from a feeder may come one by one, even after the scan has ended. The glass has one page, for
-            # which somebody waits, so do not wait for more: `ScannerHub.forget` checks later whether more came.
+            # The pages from a feeder may come one by one, even after the scan has ended. The glass has only one page,
+            # and somebody waits for it, so do not wait for more: `ScannerHub.forget` checks later whether more came.
             is_page_there = len(task.parts) >= task.expected and not all(
                 map(_is_named_beside, task.places)
             )
@@ -292,9 +296,9 @@ class _Task:
         return task, False
 
     async def _async_fetch(self, parts: _AnswerParts) -> _AnswerParts:
-        """Fetch the pages; return the answer from which most pages came. Raises HomeAssistantError: disk_full."""
+        """Fetch the pages; return the answer with the most fetched pages. Raises HomeAssistantError: disk_full."""
         answers, pause = [parts], RETRY_PAUSE
-        # Pages that have not come when the time is up count as missing.
+        # Pages that have not been fetched when the time is up count as missing.
         with suppress(TimeoutError):
             async with asyncio.timeout(FETCH_SECONDS):
                 for fetch in range(FETCHES):
@@ -319,7 +323,7 @@ class _Task:
         return max(reversed(answers), key=lambda one: len(one.pages))
 
     async def _async_again(self, task: ScanTask) -> ScanTask:
-        """Ask the service again; return the earlier answer if the new answer has fewer parts or does not come."""
+        """Return a new answer of the service, or the earlier answer if the new one has fewer parts or does not come."""
         try:
             again = await self.entry.runtime_data.client.scanners.task(self.task_id)
         except LiankeError:
@@ -327,9 +331,10 @@ class _Task:
         return again if len(again.parts) >= len(task.parts) else task
 
     async def _async_get(self, part: Part, fetch: int) -> ScannedFile:
-        """Write or download a part to a new file of the spool; `fetch` is the number of the try, from 0.
+        """Return a part as a new file in the spool; `fetch` is the number of the try, from 0.
 
-        Raises InputError, such as _IncompleteError; HomeAssistantError: disk_full.
+        A part is data, which is written to the file, or an address, which is downloaded. Raises InputError, such as
+        _IncompleteError; HomeAssistantError: disk_full.
         """
         if isinstance(part, bytes):
             path = await self.spool.async_new_path(".page")
@@ -351,7 +356,8 @@ class _Task:
                 max_document_bytes(self.entry.options),
                 trusted=server,
                 unencrypted=None if is_secure else address.origin(),
-                # An address that a proxy made up is safe with https: the server must have the certificate for its name.
+                # A fake IP address from a proxy is safe over https, because the server must still present a certificate
+                # for the host name.
                 made_up=is_secure,
             )
             try:
@@ -361,7 +367,10 @@ class _Task:
                     raise
 
     async def _async_look(self, path: Path) -> ScannedFile:
-        """Identify a file and decode it to its end; delete it if it is not a complete page. Raises InputError."""
+        """Return a file after identifying it and decoding it to its end; delete it if it is not a complete page.
+
+        Raises InputError.
+        """
         file = await self.hass.async_add_executor_job(_look, path)
         try:
             await async_check_complete(self.hass, path, FileType(file.extension), user="scans")
@@ -378,9 +387,9 @@ class _Task:
 def _may_have_ended(task: ScanTask, request: ScanRequest) -> bool:
     """Whether a scan may be over although the service's answer names no known state.
 
-    The glass has only one page, so its scan may be over as soon as the answer has a part. The feeder may hold more
-    pages, so an unknown word for the state does not end its scan. If the answer names no state at all, the code of the
-    result decides.
+    The glass has only one page, so a scan of the glass may be over as soon as the answer has a part. The feeder may
+    hold more pages, so an unknown word for the state does not end a scan of the feeder. If the answer names no state at
+    all, the result code decides.
     """
     if task.state is not TaskState.UNKNOWN:
         return False
@@ -393,20 +402,24 @@ def _may_have_ended(task: ScanTask, request: ScanRequest) -> bool:
 
 
 class _AnswerParts:
-    """The parts of an answer. Each is a page, an extra file beside the pages (such as a logo), or a missing page."""
+    """The parts of an answer. Each part is a page, an extra file (such as a logo), or stands for a missing page."""
 
     def __init__(self, task: ScanTask, request: ScanRequest) -> None:
         self.task = task
         self._request = request
-        # By the number of the part. `errors` has the last error of each part that is not a page.
+        # Pages and errors by the number of their part. `errors` has the last error of each part that is not a page.
         self.pages: dict[int, ScannedFile] = {}
         self.size = 0
         self.errors: dict[int, InputError] = {}
-        # False once a newer answer had other addresses, since the order of its parts may have changed.
+        # False once a newer answer has had other addresses: the order of the parts may differ between the two answers.
         self.is_one_answer = True
 
     def goes_on_with(self, again: ScanTask) -> bool:
-        """Continue with a newer answer. Return False if the order of its parts may differ: fetch all pages again."""
+        """Continue with a newer answer, and return True.
+
+        Return False if the parts of the newer answer may be in another order; the caller must then fetch all pages
+        again.
+        """
         before = self.task
         if len(again.parts) > len(before.parts) or _paths(again) != _paths(before):
             return False
@@ -416,7 +429,7 @@ class _AnswerParts:
         return True
 
     def waiting(self) -> list[int]:
-        """List the numbers of the parts that may still become pages."""
+        """Return the numbers of the parts that may still become pages."""
         return [
             number
             for number in range(len(self.task.parts))
@@ -443,7 +456,7 @@ class _AnswerParts:
                 if not self._is_beside(number, error):
                     lacks(error)
             elif _is_named_beside(task.places[number]) and (self._numbers or task.is_open):
-                # This is a thumbnail. If the full page did not come beside it, a page is missing.
+                # This is a thumbnail. If the answer does not have the full page as well, a page is missing.
                 if not self._numbers or self._is_item_without(number):
                     lacks(_IncompleteError())
             elif (first := seen.setdefault(page.digest, number)) == number:
@@ -452,12 +465,13 @@ class _AnswerParts:
                 if self.is_one_answer:
                     files.append(page)
                 else:
-                    # The order may have changed, so one of the two equal files may stand for a page that did not come.
+                    # The order of the parts may have changed between two answers, so one of the two equal files may
+                    # have taken the place of another page.
                     lacks(_IncompleteError())
         if is_too_large:
             return ScanResult(tuple(files), ScanError("scan_too_large"))
         if not files and all(isinstance(e, _NoPageError) for e in self.errors.values()):
-            # No page came, so it is unknown which parts should be pages.
+            # There is no page at all, so it is unknown which parts should be pages.
             missing.clear()
         if self._request.duplex and not missing and self._lacks_side(files):
             # Each sheet has two sides, even if one of them is blank.
@@ -466,10 +480,10 @@ class _AnswerParts:
             return ScanResult(tuple(files), None)
         reasons = {_SCAN_REASONS.get(one.reason, "scan_fetch_failed") for one in missing.values()}
         if files and "scan_fetch_failed" in reasons:
-            # Other pages came, so it is known which pages are missing.
+            # There are other pages, so it is known which pages are missing.
             reasons.add(_INCOMPLETE)
             reasons.discard("scan_fetch_failed")
-        # `min` compares alphabetically; this prefers reasons that scanning again may fix.
+        # `min` compares alphabetically, which happens to prefer reasons that scanning again may fix.
         return ScanResult(tuple(files), ScanError(min(reasons), ", ".join(missing)))
 
     def _lacks_side(self, files: Sequence[ScannedFile]) -> bool:
@@ -477,22 +491,22 @@ class _AnswerParts:
         return (
             self.task.lacks_side
             or (self.task.has_half and _is_odd(files))
-            # The service may leave out a side completely: then there are not as many front sides as back sides.
+            # The service may leave out a side completely, so that the numbers of front and back sides differ.
             or (None not in sides and len({*sides.values()}) + (len(sides) == 1) > 1)
         )
 
     @property
     def _numbers(self) -> list[int]:
-        """The numbers of the full pages, without thumbnails, whose places do not show where pages are."""
+        """The numbers of the full pages, without thumbnails, whose places do not show where other pages are."""
         return [one for one in self.pages if not _is_named_beside(self.task.places[one])]
 
     def _is_beside(self, number: int, err: InputError) -> bool:
         """Whether a part that is not a page is certainly an extra: a help link, a logo, a page's copy in a web format.
 
         Usually the part's place and content decide. An extra is a complete file in a place that has no pages. An error
-        that came instead of a page is in a place that has pages, or in a list item that has no page although others
-        have. A part that cannot be fetched may have been anything: only the name of its field can show that it is not
-        a page.
+        message instead of a page is in a place that has pages, or in a list item that has no page although other items
+        have pages. A part that cannot be fetched may be anything: only the name of its field can show that it is not a
+        page.
         """
         if not (numbers := self._numbers):
             return False
@@ -512,8 +526,8 @@ class _AnswerParts:
         alike = task.places.count(place)
         if not isinstance(err, _OtherError) or alike > len(numbers):
             return False
-        # The part may be the other side of a sheet in a field with another name. It is not if the number of pages is
-        # even, or if the pages are in a list and the part is not.
+        # The part may be the other side of a sheet, in a field with another name. It certainly is not if the number of
+        # pages is even, or if the pages are in a list and the part is not.
         return (
             not is_duplex
             or alike > 1
@@ -527,7 +541,7 @@ class _AnswerParts:
         if type(task.parts[one]) is not type(task.parts[other]):
             return True
         place = task.places[other]
-        # The first page of a list may be sent once more beside the list.
+        # The service may send the first page of a list once more outside of the list.
         is_one_item = all(a == b for a, b in zip(task.items[one], task.items[other], strict=False))
         return is_one_item and task.places[one] != place and side_of_sheet(place) is None
 
@@ -547,26 +561,26 @@ def _is_odd(files: Sequence[ScannedFile]) -> bool:
 
 
 def _paths(task: ScanTask) -> list[object]:
-    """Return what identifies each part of an answer: the length of data, or an address without its signature."""
+    """Return an identification of each part of an answer: the length of data, or an address without its signature."""
     return [len(one) if isinstance(one, bytes) else one.partition("?")[0] for one in task.parts]
 
 
 def _is_named_beside(place: str) -> bool:
-    """Whether the name of a place's field shows that its content is not a page, or only a thumbnail."""
+    """Whether the name of the field at a place shows that the content is not a page, or is only a thumbnail."""
     return _BESIDE.search(place.rpartition(".")[2]) is not None
 
 
 def _is_list_beside(pages: str, place: str) -> bool:
-    """Whether the pages are in a list that `place` is not in."""
+    """Whether the place of the pages, `pages`, is in a list that does not contain `place`."""
     lists = pages.split("[]")[:-1]
     return lists != place.split("[]")[: len(lists)]
 
 
 def _page_addresses(address: URL, server: URL, fetch: int) -> list[URL]:
-    """List the addresses to try for a page, in order; `fetch` is the number of the try, from 0.
+    """Return the addresses to try for a page, in order; `fetch` is the number of the try, from 0.
 
-    Pages on the internet are fetched with https. Only from the vendor's own hosts are they fetched with plain http, and
-    only if https fails.
+    Pages on the internet are fetched with https. Plain http is used only for the vendor's own hosts, and only if https
+    fails.
     """
     if address.scheme == "https" or address.origin() == server:
         return [address]
@@ -577,7 +591,7 @@ def _page_addresses(address: URL, server: URL, fetch: int) -> list[URL]:
 
 
 def _look(path: Path) -> ScannedFile:
-    """Identify a file by its content; delete it if it is not a page. Blocks.
+    """Return a file with the type found in its content; delete the file if it is not a page. Blocking.
 
     Raises InputError, such as _IncompleteError.
     """

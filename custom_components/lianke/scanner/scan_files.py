@@ -1,6 +1,6 @@
-"""The files of scans, in one folder for each scan; the PDF process draws and joins their pages.
+"""The files of scans, in one folder for each scan; the PDF process draws and joins the pages.
 
-Functions that are not async block.
+The functions that are not async are blocking: run them in the executor.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from .scan_job import ScanJob
 
 _LOGGER = logging.getLogger(__name__)
 
-# Maximum seconds that the PDF process takes to draw a page, or to join all pages in a PDF.
+# Maximum seconds in which the PDF process must draw a page, or join all pages in a PDF.
 JOIN_SECONDS: Final = 60.0
 # The file in a scan's folder in which version 0.3.0 stored the scan.
 SCAN_RECORD_NAME: Final = "scan.json"
@@ -37,7 +37,7 @@ MAX_SCAN_RECORD_BYTES: Final = 256 * 1024
 
 
 def scans_path(hass: HomeAssistant, entry_id: str) -> Path:
-    """Return the folder of an entry's scans. It is in Home Assistant's cache, which backups leave out."""
+    """Return the folder of an entry's scans. The folder is in Home Assistant's cache, which backups leave out."""
     return Path(hass.config.cache_path(DOMAIN, f"scans-{entry_id}"))
 
 
@@ -83,9 +83,9 @@ async def async_make_files(
     mono: bool,
     user: str | None,
 ) -> tuple[str, ...]:
-    """Make the files to keep in the folder of the pages, and return their names.
+    """Make the files to keep, in the folder of the pages, and return the names of these files.
 
-    With `as_pdf` this is one PDF if possible; otherwise there is a file for each page.
+    With `as_pdf`, all pages become one PDF if possible; otherwise each page becomes a file.
     """
     folder = pages[0].parent
     if as_pdf and all(page.suffix != FileType.PDF for page in pages):
@@ -93,7 +93,8 @@ async def async_make_files(
         part = folder / f"{name}.part"
         await hass.async_add_executor_job(unlink_all, [part])
         try:
-            # The limit for documents does not apply, since the pages are already on this disk. Printing checks it.
+            # The limit for documents does not apply, since the pages are already on this disk. Printing checks that
+            # limit.
             await async_join_pages(hass, pages, part, mono=mono, limit=MAX_SCAN_BYTES, user=user)
             await hass.async_add_executor_job(part.rename, folder / name)
         except PdfError as err:
@@ -137,7 +138,10 @@ def as_document(hass: HomeAssistant, path: Path) -> MakeDocument:
 
 
 def flush(folder: Path, names: Iterable[str]) -> None:
-    """Flush a scan's files to disk; do this before the ledger names them. Raises HomeAssistantError: disk_full."""
+    """Flush a scan's files to disk; call this before the ledger names these files.
+
+    Raises HomeAssistantError: disk_full.
+    """
     with translate_disk_errors():
         for path in (*(folder / name for name in names), folder):
             flush_to_disk(path)
@@ -157,7 +161,7 @@ def remove_all(folders: Iterable[Path]) -> None:
 def remove_orphans(root: Path, known: Collection[str], aside: Path | None) -> None:
     """Delete the folders of scans that have no row in the ledger.
 
-    If the ledger was damaged, move them instead to `aside`, the folder to which the damaged ledger was moved.
+    If the ledger was damaged, move the folders to `aside` instead, where the damaged ledger has been moved.
     """
     orphans = [
         folder
@@ -235,6 +239,9 @@ def _find_records(root: Path, table: Table[ScanJob]) -> tuple[list[ScanJob], lis
 
 
 def _delete_records(records: list[Path]) -> None:
-    """Delete records. Raises OSError if a record stays: once its row is deleted, its scan would be copied again."""
+    """Delete record files.
+
+    Raises OSError if a file stays, because its scan would come back after its row in the ledger has been deleted.
+    """
     for path in records:
         path.unlink(missing_ok=True)

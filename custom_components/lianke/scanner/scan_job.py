@@ -19,9 +19,9 @@ from ..jobs.job import Asker
 from ..ledger_file import Kind
 from ..runtime import LiankeConfigEntry
 
-# Reason of a scan that failed because the disk was full, and that the next start resumes.
+# Reason of a scan that failed because the disk was full; the next start of Home Assistant resumes the scan.
 NOT_KEPT: Final = "scan_not_kept"
-# Reason of a scan that failed because the disk was full, and of which nothing is left to resume.
+# Reason of a scan that failed because the disk was full, and that cannot be resumed.
 GIVEN_UP: Final = "scan_given_up"
 # Reason of a copy that could not be printed; `detail` says why in Home Assistant's language.
 NOT_PRINTED: Final = "scan_not_printed"
@@ -63,8 +63,8 @@ class ScanRequest(Record):
     color: ScanColor = ScanColor.COLOR
     source: ScanSource = ScanSource.GLASS
     duplex: bool = False
-    size: str | None = None  # The scanner's word, such as A4; None for the whole glass.
-    format: ScanFormat = ScanFormat.JPEG  # Of the kept files; the scanner makes pictures.
+    size: str | None = None  # The scanner's name of a size, such as A4; None for the whole glass.
+    format: ScanFormat = ScanFormat.JPEG  # Of the kept files; the scanner sends pictures.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +76,7 @@ class ScanJob(Record):
     created_at: datetime
     asker: Asker
     state: ScanState = ScanState.SCANNING
-    # Maximum number of pages, if the scan waits for a person after each page or stack; None if it does not wait.
+    # Maximum number of pages if the scan waits for a person after each page or stack; None if it never waits.
     most: int | None = None
     straighten: bool = False  # Whether to rotate pages that lie slightly askew.
     filename: str | None = None
@@ -84,17 +84,17 @@ class ScanJob(Record):
     printing: Mapping[str, Any] = field(default_factory=dict)  # Fields of a copy's print job.
     pages: tuple[str, ...] = ()  # Names of the pages' files in the scan's folder.
     taken: int = 0  # Number of page files made so far, for the name of the next file.
-    newest: int = 0  # How many of `pages` the last scan of the glass or feeder brought.
+    newest: int = 0  # Number of pages at the end of `pages` that came from the last scan of the glass or feeder.
     replaces: tuple[str, ...] = ()  # Names in `pages` that the next scanned pages replace.
-    # Whether the service was asked to scan. If there is no `task_id` then, it is unknown whether it scanned.
+    # Whether we have asked the service to scan. If so, and `task_id` is None, it is unknown whether it has scanned.
     asked: bool = False
-    # The service's id while pages are scanned. It is kept if the disk was too full for the pages.
+    # The service's id for the scan while pages are being scanned. If the disk was too full for the pages, it stays set.
     task_id: str | None = None
     files: tuple[str, ...] = ()  # Names of the kept files in the scan's folder.
-    copied_to: tuple[str, ...] = ()  # Paths below `folder`, stored before the files are there.
+    copied_to: tuple[str, ...] = ()  # Paths below `folder`, stored before the files exist there.
     is_copied: bool = True  # False while files may be missing at `copied_to`.
     print_jobs: tuple[str, ...] = ()
-    reason: str | None = None  # A key of the translations.
+    reason: str | None = None  # Why the last step failed: a key of the translations.
     detail: str = ""
 
     @property
@@ -116,13 +116,13 @@ class ScanJob(Record):
         return bool(self.printing.get("sheet") == ID_CARD)
 
     def changed(self, **changes: Any) -> ScanJob:
-        """Return a changed copy. Raises InputError: scan_gone, if the scan is over, for example discarded."""
+        """Return a changed copy. Raises InputError: scan_gone if the scan is over, for example if it was discarded."""
         if self.is_final:
             raise InputError("scan_gone")
         return replace(self, **changes)
 
     def failing(self) -> ScanJob:
-        """Return a copy that has failed because the disk is full; the next start resumes it if it `is_unkept`."""
+        """Return a copy that has failed because the disk is full; the next start resumes the scan if it `is_unkept`."""
         failed = self.changed(state=ScanState.FAILED, reason=NOT_KEPT)
         return failed if failed.is_unkept else replace(failed, reason=GIVEN_UP)
 
@@ -172,7 +172,7 @@ def scan_data(update: ScanUpdate) -> dict[str, Any]:
 
 
 def local_time(job: ScanJob, form: str) -> str:
-    """Format the local time at which a scan began; `form` is a format for `strftime`."""
+    """Return the local time at which a scan began as text; `form` is a format for `strftime`."""
     return dt_util.as_local(job.created_at).strftime(form)
 
 

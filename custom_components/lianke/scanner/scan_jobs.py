@@ -1,7 +1,7 @@
 """Scans as people see them: one or more pages that are kept as files, and printed if the scan is a copy.
 
-Each scan has a row in the ledger and a folder with its pages. Only what is on disk is reported, so a restart neither
-loses a page nor scans it again. The end of a copy and its print job are one transaction.
+Each scan has a row in the ledger and a folder with its pages. People see only data that is on disk, so no page that
+they have seen is lost, or scanned again, after a restart. The end of a copy and its print job are one transaction.
 """
 
 import asyncio
@@ -76,13 +76,13 @@ from .scan_rules import GLASS_SECONDS, scans_to_delete
 
 _LOGGER = logging.getLogger(__name__)
 
-# Maximum number of tries to copy files under free names: another program may take a name before our file is there.
+# Maximum number of tries to copy files under unused names: another program may take a name before our file has it.
 MAX_NAME_TRIES: Final = 5
 # Seconds to wait until the box of a copy's printer is set up.
 BOX_SECONDS: Final = 20
 CARD_MM: Final = (85.6, 54.0)
 A4_MM: Final = (210.0, 297.0)
-# The part of an A4 page that holds the card, which lies in the corner that the scanner marks.
+# The part of an A4 page that shows the card, which lies in the corner that is marked on the scanner.
 CARD_CUT: Final = {"right": CARD_MM[0] / A4_MM[0], "bottom": CARD_MM[1] / A4_MM[1]}
 
 SIGNAL_SCAN: Final[SignalType[ScanUpdate]] = SignalType(f"{DOMAIN}_scan_updated")
@@ -106,29 +106,29 @@ class ScanJobs:
         self._lease = Lease(self._ledger)
         self._root = scans_path(hass, entry.entry_id)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # True once `resume` was called; unfinished scans do not run before that.
+        # True once `resume` has been called; before that, no unfinished scan runs.
         self.is_resumed = False
         self._is_closed = False
         self._stop_listening: CALLBACK_TYPE = lambda: None
-        # Held while a person's answer is carried out, so that answers come one after the other.
+        # Held while a person's answer is carried out, so that answers are carried out one after the other.
         self._lock = asyncio.Lock()
-        # Held while files are deleted: one deletion at a time, by code that knows which files must stay.
+        # Held while files are deleted, so that only one deletion runs at a time.
         self._disk = asyncio.Lock()
 
     @property
     def all(self) -> list[ScanJob]:
-        """The scans on disk, the newest first."""
+        """The scans that are stored on disk, the newest first."""
         known = self._ledger.committed(self.table).values()
         return sorted(known, key=lambda job: job.job_id, reverse=True)
 
     def get(self, job_id: str) -> ScanJob:
-        """Return a scan as it is on disk. Raises InputError: scan_gone."""
+        """Return a scan as it is stored on disk. Raises InputError: scan_gone."""
         if (job := self._ledger.committed(self.table).get(job_id)) is None:
             raise InputError("scan_gone")
         return job
 
     def unfinished_job(self, scanner_id: str, view: View | None = None) -> ScanJob | None:
-        """Return a scanner's unfinished scan. Within a change of the ledger, pass the view of that change."""
+        """Return a scanner's unfinished scan. A caller within a change of the ledger must pass that change's view."""
         known = view.all(self.table) if view else self._ledger.latest(self.table).values()
         jobs = [one for one in known if one.scanner_id == scanner_id and not one.is_final]
         return max(jobs, key=lambda job: job.job_id, default=None)
@@ -137,10 +137,10 @@ class ScanJobs:
         return self._root / job.job_id / name
 
     async def async_load(self) -> None:
-        """Read the scans; nothing happens to them before `resume`. Raises OSError."""
+        """Read the scans; unfinished scans do not continue before `resume`. Raises OSError."""
         await self._ledger.async_load(self.table)
         await async_take_in_scans(self._hass, self._ledger, self.table, self._root)
-        # Keep the pages of records that only a later version can read, since that version may be installed again.
+        # Keep the pages of records that only a later version can read, since people may install that version again.
         known = self._ledger.latest(self.table).keys() | self._ledger.unreadable(self.table)
         await self._hass.async_add_executor_job(
             remove_orphans, self._root, known, self._ledger.damaged_folder
@@ -162,7 +162,7 @@ class ScanJobs:
                     await asyncio.wait(self._tasks.values())
                 self._lease.end()
                 async with self._disk:
-                    # The lock waits for deletions to end: they must not delete files that the next setup makes.
+                    # With the lock, no deletion is running any more that could delete files of the next setup.
                     await self._ledger.commit(lambda _view: None)
         self._lease.end()
         self._stop_listening()
@@ -180,7 +180,7 @@ class ScanJobs:
     async def async_start(
         self, scanner_id: str, request: ScanRequest, context: Context, **more: Any
     ) -> ScanJob:
-        """Begin a scan, and return its record once that is on disk; `more` are further fields of the record.
+        """Begin a scan, and return its record once the record is on disk; `more` are further fields of the record.
 
         Raises InputError; HomeAssistantError: disk_full.
         """
@@ -232,8 +232,8 @@ class ScanJobs:
         """Carry out a person's answer to a scan that waits, and return the scan; DISCARD is possible at any time.
 
         `page` counts from 1; 0 means the last page. `changes` are `cut` and `straighten`, fields of the PDF process's
-        task `scan_page`. Raises InputError: scan_gone, scan_not_waiting, scan_no_page, scan_only_page, scan_page_fixed,
-        scan_card_full, and the reason why a page cannot be drawn; HomeAssistantError: disk_full.
+        task `scan_page`. Raises InputError: scan_gone, scan_not_waiting, scan_no_page, scan_only_page,
+        scan_page_fixed, scan_card_full, and the errors of `pdf_error`; HomeAssistantError: disk_full.
         """
         return await self._async_to_its_end(self._async_answer(job_id, answer, page, changes))
 
@@ -247,7 +247,7 @@ class ScanJobs:
             if not job.is_waiting:
                 raise InputError("scan_not_waiting")
             async with self._disk:
-                # Wait for deletions under way, which must not delete files that this answer makes.
+                # Wait for running deletions, which must not delete files that this answer makes.
                 pass
             pages, count = job.pages, len(job.pages)
             if page > count:
@@ -286,14 +286,14 @@ class ScanJobs:
 
     async def _async_discard(self, job: ScanJob) -> ScanJob:
         task, canceled = self._tasks.get(job.job_id), tuple[str, ...]()
-        # Once a copy is over, its print jobs are jobs like any other and are not canceled with it.
+        # Once a copy is over, its print jobs are ordinary jobs: discarding the copy does not cancel them.
         is_under_way = task is not None and not task.done()
         was = job
 
         def discard(known: ScanJob) -> ScanJob:
             nonlocal was
             was = known
-            # Once the discarded scan is on disk, no more print jobs are made of it.
+            # Once the scan is stored as discarded, no more print jobs are made from it.
             return known.discarded if known.print_jobs == canceled or not is_under_way else known
 
         while (
@@ -320,11 +320,11 @@ class ScanJobs:
                 folder = self._root / job.job_id
                 await self._hass.async_add_executor_job(keep_only, folder, [*names])
 
-        # A canceled deletion would go on in its thread after the lock is released.
+        # If a deletion were canceled, its thread would keep running after the lock is released.
         await self._async_to_its_end(in_turn())
 
     async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
-        """Wait until a scan is over or waits for a person, at most `seconds`; return the scan.
+        """Wait at most `seconds` until a scan is over or waits for a person; return the scan.
 
         A reload of the box does not interrupt the wait. Raises InputError: scan_gone.
         """
@@ -358,7 +358,7 @@ class ScanJobs:
         try:
             return await self._lease.commit(change)
         except LedgerClosedError:
-            # The box was unloaded: its next setup resumes the scan.
+            # The box was unloaded. The next setup of the box resumes the scan.
             raise InputError("box_unloaded") from None
         except LedgerRefusedError as err:
             raise disk_full_error(err) from None
@@ -366,7 +366,7 @@ class ScanJobs:
     def _change(
         self, job_id: str, change: Callable[[ScanJob], ScanJob]
     ) -> Callable[[View], ScanJob]:
-        """Turn a function that changes a scan into a change of the ledger, which raises InputError: scan_gone."""
+        """Return a change of the ledger that applies a function to a scan. The change raises InputError: scan_gone."""
 
         def make(view: View) -> ScanJob:
             if (job := view.get(self.table, job_id)) is None:
@@ -377,7 +377,10 @@ class ScanJobs:
         return make
 
     async def _async_set(self, job: ScanJob, **changes: Any) -> ScanJob:
-        """Flush new files to disk, then change a scan that is not over, and return it. Raises as `_async_decide`."""
+        """Flush new files to disk, store the changes of a scan that is not over, and return the changed scan.
+
+        Raises the same errors as `_async_decide`.
+        """
         names = {*changes.get("pages", ()), *changes.get("files", ())}
         if new := names.difference(job.pages, job.files):
             await self._hass.async_add_executor_job(flush, self._root / job.job_id, new)
@@ -395,7 +398,7 @@ class ScanJobs:
         try:
             job = self._ledger.latest(self.table)[job_id]
             if job.is_unkept:
-                # If the service was asked to scan, go on there: fetch the pages, or report that the scan is in doubt.
+                # If we have asked the service to scan, fetch the pages, or report that the scan is in doubt.
                 is_open = job.task_id or job.asked
                 state = ScanState.SCANNING if is_open else ScanState.FINISHING
                 change = self._change(job_id, partial(replace, state=state, reason=None))
@@ -463,12 +466,13 @@ class ScanJobs:
             state = ScanState.WAITING
         elif failure is not None and not pages:
             state = ScanState.FAILED
-        # Commit at once, because after a restart, pages that are on disk are not scanned again.
+        # Store the pages at once, so that they survive a restart.
         job = await self._async_set(
             job,
             pages=pages,
             taken=job.taken + len(names),
-            # If no page came, count the pages that this scan should have replaced, so that the next scan can do it.
+            # If no page came, count the pages that this scan should have replaced, so that the next scan can replace
+            # them.
             newest=len(names) or len(job.replaces),
             task_id=None,
             asked=False,
@@ -484,7 +488,7 @@ class ScanJobs:
     async def _async_draw(self, job: ScanJob, page: Path, number: int, **how: Any) -> str:
         """Draw a page again with the changes in `how`; return the name of the new file. Raises PdfError."""
         target = self.path(job, name := f"page-{number:04}{FileType.JPEG}")
-        # A crash may have left an incomplete file of this name.
+        # A crash may have left an incomplete file with this name.
         await self._hass.async_add_executor_job(unlink_all, [target])
         await async_draw_page(
             self._hass,
@@ -511,7 +515,7 @@ class ScanJobs:
         if job.folder and job.reason is None and not (job.copied_to and job.is_copied):
             job = await self._async_copy_to(job, Path(job.folder))
         if job.printing and dt_util.utcnow() - job.created_at > REQUEST_ID_LIFE:
-            # The copy is so old that nobody waits for the paper any more.
+            # The copy is so old that nobody is waiting for the paper any more.
             job = await self._async_set(job, reason=job.reason or "copy_in_doubt")
         elif job.printing and job.reason is None:
             try:
@@ -529,7 +533,7 @@ class ScanJobs:
     async def _async_copy_to(self, job: ScanJob, folder: Path) -> ScanJob:
         """Copy the files into a folder; return the changed scan.
 
-        The names in that folder are stored first, so that a restart does not copy the files twice.
+        The names of the copies are stored before copying, so that the files are not copied twice after a restart.
         """
         paths = [self.path(job, name) for name in job.files]
         run = self._hass.async_add_executor_job
@@ -541,20 +545,20 @@ class ScanJobs:
                     job = await self._async_set(job, copied_to=names, is_copied=False)
                 if await async_copy_into_folder(self._hass, paths, job.copied_to, again=again):
                     return await self._async_set(job, is_copied=True)
-                # Another program has taken one of the names meanwhile.
+                # Meanwhile, another program has taken one of the names.
                 job = await self._async_set(job, copied_to=(), is_copied=True)
         except InputError:
-            # The folder has become a link to another place, or may not be used any more.
+            # The folder has become a link to another place, or is no longer allowed.
             pass
         return await self._async_set(job, copied_to=(), is_copied=True, reason="scan_not_copied")
 
     async def _async_print(self, job: ScanJob) -> ScanJob:
-        """Print a copy; return the changed scan. Each print job is made and added to the scan in one transaction.
+        """Print a copy; return the changed scan. One transaction stores each print job and adds it to the scan.
 
-        Raises as `async_target` and `builder.async_print_one`.
+        Raises the same errors as `async_target` and `builder.async_print_one`.
         """
         target = await self._async_printer(job.printing["device_id"])
-        # If the pages could not be joined in a PDF, there may be more files than one print can have.
+        # If the pages could not be joined in a PDF, there may be more files than one request can have.
         for start in range(0, len(job.files), MAX_SOURCES):
             names = job.files[start : start + MAX_SOURCES]
             cuts = (WHOLE_PICTURE | CARD_CUT,) * len(names)
@@ -592,7 +596,10 @@ class ScanJobs:
             await self._async_decide(partial(note, made_id=printed.job_id))
 
     async def _async_printer(self, device_id: str) -> Target:
-        """Find a copy's printer. Its box may not be set up yet: wait up to BOX_SECONDS. Raises as `async_target`."""
+        """Return a copy's printer. Wait up to BOX_SECONDS until the printer's box is set up.
+
+        Raises the same errors as `async_target`.
+        """
         entries = self._hass.config_entries
         device = dr.async_get(self._hass).async_get(device_id)
         if device and (entry := entries.async_get_entry(device.config_entry_id)):
@@ -610,7 +617,7 @@ class ScanJobs:
         return async_target(self._hass, device_id)
 
     async def async_prune(self) -> None:
-        """Delete the scans beyond the limits; before `resume`, unfinished ones may be deleted too."""
+        """Delete the scans that exceed the limits; before `resume`, unfinished scans may be deleted, too."""
         options = self._entry.options
         known = [job.job_id for job in self.all]
         sizes = await self._hass.async_add_executor_job(sizes_of, self._root, known)
@@ -641,7 +648,7 @@ SCAN_JOBS: HassKey[dict[str, ScanJobs]] = HassKey(f"{DOMAIN}_scan_jobs")
 
 @callback
 def async_get_scan_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> ScanJobs:
-    """Return an entry's scans. Raises InputError: scan_gone, if the entry was removed."""
+    """Return an entry's scans. Raises InputError: scan_gone if the entry was removed."""
     if (jobs := hass.data[SCAN_JOBS].get(entry.entry_id)) is None:
         raise InputError("scan_gone")
     return jobs

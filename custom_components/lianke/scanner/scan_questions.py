@@ -1,4 +1,4 @@
-"""The question for the next page of a scan, on the phones of the person who scans, and the buttons that answer it."""
+"""Notifications that ask the person who scans for the next page, with buttons for the answer."""
 
 from datetime import timedelta
 import re
@@ -27,13 +27,14 @@ from .scan_view import picture_paths
 # States that can follow `waiting`.
 _AFTER: Final = (ScanState.SCANNING, ScanState.FINISHING, ScanState.CANCELED)
 _ANSWERS: Final = (ScanAnswer.NEXT, ScanAnswer.AGAIN, ScanAnswer.FINISH)
-# The scan's id in a button need not be secret, because only users who may control the scanner can answer.
+# Matches the action of a button. The scan's id in it need not be secret: only users who may control the scanner can
+# answer.
 _SCAN_BUTTON: Final = re.compile(r"LIANKE_SCAN_(NEXT|AGAIN|FINISH)_([0-9A-Z]{26})")
 
 
 @callback
 def async_follow_waiting(hass: HomeAssistant) -> None:
-    """While a scan waits for its next page, ask on the phones of the person who scans; handle the buttons there."""
+    """While a scan waits for its next page, notify the phones of the person who scans; handle the buttons there."""
 
     @callback
     def on_scan(update: ScanUpdate) -> None:
@@ -63,7 +64,7 @@ def async_follow_waiting(hass: HomeAssistant) -> None:
 
 
 async def _async_ask(hass: HomeAssistant, update: ScanUpdate) -> None:
-    """Ask on the phones of the person who scans what to do next; if the scan no longer waits, clear the question."""
+    """Ask on the phones of the person who scans what to do next; clear the question if the scan no longer waits."""
     entry, job = update
     message, title = CLEAR_NOTIFICATION, None
     data: dict[str, Any] = {"tag": f"{DOMAIN}_{job.job_id}"}

@@ -24,7 +24,7 @@ from .scan_job import ScanJob, content_type
 from .scan_jobs import async_get_scan_jobs
 
 PICTURE_DPI: Final = 100
-# Maximum bytes of the picture of a page; a larger picture is not shown.
+# Maximum bytes of a page's picture; a larger picture is not shown.
 MAX_PICTURE_BYTES: Final = 4 * 1024 * 1024
 _SCANS: Final = f"/api/{DOMAIN}/scans"
 _PICTURES: Final = f"/api/{DOMAIN}/scan_pictures"
@@ -32,7 +32,7 @@ _PICTURES: Final = f"/api/{DOMAIN}/scan_pictures"
 
 @callback
 def may_use(hass: HomeAssistant, user: User, entry: LiankeConfigEntry, scanner_id: str) -> bool:
-    """Whether a user may control a scanner and see its scans. If it has no entity, only administrators may."""
+    """Whether a user may control a scanner and see its scans; only administrators may if the scanner has no entity."""
     entity_id = scanner_status_entity(hass, entry, scanner_id)
     if entity_id is None:
         return user.is_admin
@@ -43,7 +43,7 @@ def may_use(hass: HomeAssistant, user: User, entry: LiankeConfigEntry, scanner_i
 def visible_scans(
     hass: HomeAssistant, user: User | None
 ) -> list[tuple[LiankeConfigEntry, ScanJob]]:
-    """List the scans that a user may see, the newest of each box first. None is Home Assistant itself and sees all."""
+    """Return the scans that a user may see, box by box, the newest first; None is Home Assistant, which sees all."""
     return [
         (entry, job)
         for entry in (async_loaded_entries(hass) if is_scanning_enabled(hass) else ())
@@ -54,9 +54,9 @@ def visible_scans(
 
 @callback
 def find_file(hass: HomeAssistant, identifier: str, user: User | None) -> tuple[Path, str] | None:
-    """Find a kept file by ENTRY/SCAN/NAME, or by ENTRY/SCAN/NUMBER, and return its path and its address.
+    """Return the path and the address of a kept file, found by ENTRY/SCAN/NAME or by ENTRY/SCAN/NUMBER.
 
-    Returns None if the file is gone or the user may not see it.
+    Return None if the file is gone or the user may not see it.
     """
     entry_id, _, rest = identifier.partition("/")
     job_id, _, name = rest.partition("/")
@@ -70,12 +70,12 @@ def find_file(hass: HomeAssistant, identifier: str, user: User | None) -> tuple[
 
 
 def file_path(entry: LiankeConfigEntry, job: ScanJob, number: int) -> str:
-    """Return the address of a kept file, which the caller must sign. It has a number, so it needs no quoting."""
+    """Return the address of a kept file, which the caller must sign. It has no file name, so it needs no quoting."""
     return f"{_SCANS}/{entry.entry_id}/{job.job_id}/{number}"
 
 
 def _drawable(job: ScanJob) -> list[tuple[str, int]]:
-    """List a scan's pages in order: the name of the file with the page, and the page's number there, from 0."""
+    """Return for each page of a scan the name of the file with the page, and the page's number in this file, from 0."""
     if not job.files:
         return [(name, 0) for name in job.pages]
     if len(job.files) == 1 and job.files[0].endswith(FileType.PDF):
@@ -84,7 +84,7 @@ def _drawable(job: ScanJob) -> list[tuple[str, int]]:
 
 
 def picture_paths(entry: LiankeConfigEntry, job: ScanJob) -> list[str]:
-    """Return the addresses of the pages' pictures, which the caller must sign. A changed page has a new address."""
+    """Return the addresses of the pages' pictures, which the caller must sign. A changed page gets a new address."""
     base = f"{_PICTURES}/{entry.entry_id}/{job.job_id}"
     return [
         f"{base}/{number}/{'kept' if job.files else name}"
@@ -118,7 +118,8 @@ class ScanPictureView(HomeAssistantView):
         self, request: web.Request, entry_id: str, job_id: str, number: str, name: str
     ) -> web.StreamResponse:
         hass, user = request.app[KEY_HASS], request[KEY_HASS_USER]
-        # The address in a notification is signed for a system user. Its proof shows that the person who scans got it.
+        # The address in a notification is signed for a system user. A proof in the address shows that we sent it to the
+        # person who scans.
         was_sent = user.system_generated and is_proven(request)
         for entry, job in visible_scans(hass, None if was_sent else user):
             if (entry.entry_id, job.job_id) != (entry_id, job_id):
