@@ -62,7 +62,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Set up what all boxes share, such as the actions and the card. This runs even if no box is set up."""
+    """Set up the parts that all boxes share, such as the actions and the card. Runs even if no box can be set up."""
     await people.async_setup(hass)
     services.async_setup_services(hass)
     websocket_api.async_setup(hass)
@@ -74,7 +74,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 @contextmanager
 def _retried(key: str) -> Iterator[None]:
-    """If the disk fails within the block, raise ConfigEntryNotReady with this key: setup is tried again later."""
+    """If the disk fails within the block, raise ConfigEntryNotReady with this key; Home Assistant then tries again."""
     try:
         yield
     except (OSError, HomeAssistantError) as err:
@@ -110,7 +110,7 @@ async def async_migrate_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> 
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bool:
-    """Set up one box: the first time from the service, later from stored data."""
+    """Set up one box: the first time with data from the service, later with stored data."""
     # This deletes the documents that the last run of Home Assistant left in the spool.
     with _retried("job_folder_unreadable"):
         await async_get_spool(hass)
@@ -121,7 +121,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     storage = BoxStorage(hass, entry.entry_id, entry.data[CONF_DEVICE_ID])
     with _retried("storage_unreadable"):
         await storage.async_load()
-    # If the setup fails, save what it has learned. Once closed, it cannot overwrite the data of the next setup.
+    # If the setup fails, save the data learned so far. A closed storage cannot overwrite the data of the next setup.
     entry.async_on_unload(storage.async_close)
     storage.save_options(entry.options)
     is_new = storage.box is None
@@ -137,7 +137,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         queue=queue,
         account=account,
     )
-    # This is for a setup that fails; after a regular unload nothing is left to drain.
+    # Drain the queue if the setup fails; `async_unload_entry` has already drained it before a regular unload.
     entry.async_on_unload(queue.async_drain)
     async_open(hass, entry)
     async_follow_devices(hass, entry)
@@ -187,7 +187,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> N
     await async_remove_scans(hass, entry.entry_id)
     await async_release(hass, entry.data[CONF_WEBHOOK_ID])
     issues.async_delete_issues(hass, entry)
-    # Do this after everything is deleted, since the cloud may not answer.
+    # Do this after all local data is deleted, since the cloud may not answer.
     dropped = await _async_cancel_in_cloud(hass, entry, account, waiting)
     if waiting:
         left = len(waiting) - len(dropped)
@@ -226,7 +226,8 @@ async def async_remove_config_entry_device(
 ) -> bool:
     """Allow removing a printer or scanner unless it is known to be connected.
 
-    Raises ServiceValidationError instead of returning False, for which Home Assistant has an English text only.
+    Raises ServiceValidationError instead of returning False, because Home Assistant's message for False exists only in
+    English.
     """
     with translating():
         if box_identifier(entry) in device.identifiers:

@@ -28,7 +28,7 @@ PROBLEM = BinarySensorEntityDescription(
     device_class=BinarySensorDeviceClass.PROBLEM,
 )
 
-# For each entity key, the field of a printer's report.
+# For each entity key, the field of a printer's report that tells the fault.
 _FAULTS = {
     "cover": "cover_open",
     "paper_jam": "paper_jam",
@@ -84,7 +84,7 @@ class ConnectivitySensor(BoxEntity, BinarySensorEntity):
 
 
 class ProblemSensor(KnownPrinterEntity, BinarySensorEntity):
-    """Whether the printer has a problem that somebody must solve; a printer that is off is not a problem."""
+    """Whether the printer has a problem that somebody must solve; being off does not count as a problem."""
 
     @property
     @override
@@ -100,7 +100,7 @@ class ProblemSensor(KnownPrinterEntity, BinarySensorEntity):
 
 
 class ConditionSensor(PrinterEntity, BinarySensorEntity):
-    """One fault as the printer last reported it."""
+    """Whether the printer had a certain fault when it last reported."""
 
     @property
     @override

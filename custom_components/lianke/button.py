@@ -36,9 +36,9 @@ PARALLEL_UPDATES = 1
 
 
 async def _async_each(steps: Iterator[Coroutine[Any, Any, object]]) -> None:
-    """Take each step even if others are refused; then raise the first refusal.
+    """Await every step, even after an earlier step was refused; at the end, raise the first refusal.
 
-    An InputError does not count: it means that the job is already over or that somebody else has answered.
+    An InputError does not count as a refusal: it means that the job is already over or that somebody else has answered.
     """
     refusals: list[LiankeError | HomeAssistantError] = []
     for step in steps:
@@ -90,7 +90,7 @@ async def _async_cancel_waiting(data: LiankeData, key: str, _context: Context) -
 
 
 async def _async_release(data: LiankeData, key: str, context: Context) -> None:
-    """Release the jobs that wait for somebody at the printer, except those that need a code."""
+    """Release the jobs that wait for somebody to come to the printer, except the jobs that need a code."""
     asked = [job for job in data.queue.jobs(key) if job.asks_for]
     waiting = [job for job in asked if job.asks_for == PersonReason.RELEASE]
     if waiting and (await async_find_initiator(data.coordinator.hass, context)).forgotten:
@@ -120,7 +120,7 @@ class BoxButtonDescription(ButtonEntityDescription):
 
 @dataclass(frozen=True, kw_only=True)
 class PrinterButtonDescription(ButtonEntityDescription):
-    """Describes a button that acts on a printer, whose key `press_fn` gets."""
+    """Describes a button that acts on a printer; `press_fn` gets the printer's key."""
 
     press_fn: Callable[[LiankeData, str, Context], Awaitable[None]]
 
@@ -185,10 +185,10 @@ async def async_setup_entry(
 
 
 class _Button(ButtonEntity):
-    """Checks the rights for a press itself, because Home Assistant checks none if an automation presses."""
+    """A button that checks the rights itself, because Home Assistant checks none if an automation presses it."""
 
     async def _async_check(self) -> Context:
-        """Check the rights for this press, and return its context. Raises as `async_check_change`."""
+        """Return the context of this press after checking the rights. Raises the errors of `async_check_change`."""
         context = self._context or Context()
         title = self.name if isinstance(self.name, str) else self.entity_id
         await async_check_change(self.hass, context, self.entity_id, title)
@@ -233,7 +233,7 @@ class TestPageButton(QueueEntity, ButtonEntity):
 
 
 class ScanButton(ScannerEntity, _Button):
-    """Scans the page on the glass to a PDF that is kept."""
+    """Scans the page on the glass and keeps the scan as a PDF."""
 
     @override
     async def async_press(self) -> None:

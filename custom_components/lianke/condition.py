@@ -37,12 +37,12 @@ class StatusCondition(EntityConditionBase):
     @property
     @override
     def needs_polling(self) -> bool:
-        # Home Assistant tracks changes of the targeted entity only, not of its printer's sensor.
+        # Home Assistant tracks only the targeted entity, not the sensor of the targeted entity's printer.
         return True
 
 
 def _condition(key: str, matches: Callable[[str], bool]) -> type[Condition]:
-    """Return a condition on the state of a device's sensor that has `key` as its translation key."""
+    """Return a condition that applies `matches` to the state of a device's sensor whose translation key is `key`."""
     return type("On", (StatusCondition,), {"_key": key, "_matches": staticmethod(matches)})
 
 

@@ -125,7 +125,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_printers(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Show the printers, offer a test page and to delete what is kept of the box, and create the entry."""
+        """Show the printers, offer to print a test page and to delete data kept of the box, and create the entry."""
         printers = self._printers
         ready = binding.test_page_printer(printers)
         device_id = self._data[CONF_DEVICE_ID]
@@ -134,7 +134,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         kept = await self._async_kept_options(device_id, delete=afresh)
         if user_input is not None and not self._errors:
             self._test_printer = ready if user_input.get(CONF_TEST_PAGE) else None
-            # Look up the webhook id last: another flow may have just used the same key for the first time.
+            # Look up the webhook id last: another flow may just have used the same key for the first time.
             webhook_id = self._webhook_id(self._data[CONF_API_KEY])
             return self.async_create_entry(
                 title=f"Lianke {device_id}",
@@ -164,7 +164,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> Mapping[str, Any] | None:
         """Return the options that were kept when the box was removed; None if nothing is kept.
 
-        With `delete`, first delete everything that is kept of the box.
+        With `delete`, first delete all data kept of the box. If the disk fails, note the error and return no options.
         """
         try:
             if delete:
@@ -175,7 +175,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             return {}
         return kept[0].options if kept else None
 
-    # The entry is created even if the box has no printers.
+    # The form for a box without printers also creates the entry.
     async_step_no_printers = async_step_printers
 
     @override
@@ -193,7 +193,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Ask for a new key, for all boxes that have the old key."""
+        """Ask for a new key for all boxes that use the old key."""
         entry = self._get_reauth_entry()
         if user_input is not None:
             self._forget_errors()
@@ -246,7 +246,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
             if not self._errors:
                 await self.async_set_unique_id(credentials.device_id, raise_on_progress=False)
                 self._abort_if_unique_id_mismatch(reason="wrong_account")
-                # If other boxes have the old key too, its webhook stays with them.
+                # If other boxes use the old key too, they keep its webhook id.
                 alone = len(self._entries_of(entry.data[CONF_API_KEY])) == 1
                 kept = entry.data[CONF_WEBHOOK_ID] if alone else None
                 printers = await self._async_fetch(api_key, credentials, self._server, kept)
@@ -276,7 +276,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def _async_read_sticker(self, user_input: dict[str, Any]) -> None:
-        """Read the sticker in a form's answer and keep it in the flow, or note the error. A photo is consumed."""
+        """Read the sticker in a form's answer and keep it in the flow, or note the error. Deletes an uploaded photo."""
         self._forget_errors()
         try:
             sticker = await binding.async_read_sticker(
@@ -325,7 +325,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _async_fetch(
         self, api_key: str, credentials: Credentials, server: str, keep: str | None = None
     ) -> tuple[Printer, ...] | None:
-        """Fetch the box's printers. After an error, note it, drop the wrong input and return None.
+        """Return the box's printers. On an error, note the error, drop the input that caused it and return None.
 
         `keep` is the webhook id of the account that gets this key in place of its old key.
         """
@@ -355,5 +355,5 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         return [entry for entry in entries if entry.data[CONF_API_KEY] == api_key]
 
     def _webhook_id(self, api_key: str, keep: str | None = None) -> str:
-        """Return the webhook id of an entry with this key; otherwise `keep`, or an earlier or new id."""
+        """Return the webhook id of an entry with this key; if no entry has it, `keep`, the earlier id or a new id."""
         return async_account_of_key(self.hass, api_key, keep).webhook_id

@@ -6,20 +6,20 @@ from typing import Any, Final, NamedTuple
 
 DOMAIN: Final = "lianke"
 MANUFACTURER: Final = "Lianke"
-# Media types of documents, as IPP and eSCL name them.
+# Media types of documents, as used in IPP and eSCL.
 PDF_TYPE: Final = "application/pdf"
 JPEG_TYPE: Final = "image/jpeg"
 # The vendor's console, where boxes are bound to an account.
 CONSOLE_URL: Final = "https://open.liankenet.com"
 
-# An older release must not set up an entry of this version: it would consider jobs damaged, or print them again.
+# This version keeps older releases from setting up the entry: they would treat its jobs as damaged or print them again.
 ENTRY_VERSION: Final = 2
 
-# Keys of the entry's data; Home Assistant's own constants name `api_key`, `device_id` and `webhook_id`.
+# Keys of the entry's data, in addition to Home Assistant's constants for `api_key`, `device_id` and `webhook_id`.
 CONF_DEVICE_KEY: Final = "device_key"
 CONF_SERVER: Final = "server"
 
-# Keys of the entry's options, which are read at each use. An option that is absent has its default.
+# Keys of the entry's options, which are read each time they are needed. An absent option has its default value.
 CONF_PRINTER_KIND: Final = "printer_kind"
 CONF_QUIET_FROM: Final = "quiet_from"
 CONF_QUIET_TO: Final = "quiet_to"
@@ -27,7 +27,7 @@ CONF_QUIET_TO: Final = "quiet_to"
 CONF_SCAN_SCRIPT: Final = "scan_script"
 CONF_DEFAULT_OPTIONS: Final = "default_options"
 CONF_PRINTER_OPTIONS: Final = "printer_options"
-# Ids of the users who approve jobs; if there are none, administrators approve them.
+# Ids of the users who approve jobs; if there are no such users, administrators approve jobs.
 CONF_APPROVERS: Final = "approvers"
 # Which jobs need approval: jobs of more than this many pages, and all jobs of these users, sources or printers.
 CONF_APPROVAL_PAGES: Final = "approval_pages"
@@ -36,19 +36,20 @@ CONF_APPROVAL_SOURCES: Final = "approval_sources"
 CONF_APPROVAL_PRINTERS: Final = "approval_printers"
 # Notify entities and actions that reach the approvers.
 CONF_APPROVAL_NOTIFY: Final = "approval_notify"
-# Printers and users whose jobs wait until somebody releases them at the printer; the users' codes for that, hashed.
+# Printers and users whose jobs wait until somebody releases them at the printer; hashed codes by which users release.
 CONF_RELEASE_PRINTERS: Final = "release_printers"
 CONF_RELEASE_USERS: Final = "release_users"
 CONF_RELEASE_CODES: Final = "release_codes"
 CONF_NOZZLE_CARE: Final = "keep_alive"
-# Pages a user may print in a month (0: no limit), users with this limit (none: all), and what happens beyond it.
+# Pages that a user may print in a month (0: no limit), the users with this limit (none listed: all users), and what
+# happens to jobs that exceed the limit.
 CONF_MONTHLY_PAGES: Final = "monthly_pages"
 CONF_MONTHLY_USERS: Final = "monthly_users"
 CONF_MONTHLY_BEYOND: Final = "monthly_beyond"
 BEYOND_APPROVAL: Final = "approval"
 BEYOND_REFUSED: Final = "refused"
 CONF_PAGE_STATISTICS: Final = "page_statistics"
-# By printer key: the printer that takes over ("<config entry>/<printer key>"), and after how many minutes.
+# By printer key: the fallback printer ("<config entry>/<printer key>"), and the minutes until it takes over.
 CONF_FALLBACK_PRINTERS: Final = "stand_ins"
 FALLBACK_PRINTER: Final = "printer"
 FALLBACK_MINUTES: Final = "minutes"
@@ -82,7 +83,7 @@ POLL_INTERVAL: Final = Setting("poll_interval", 60, 30, MAX_POLL_INTERVAL, "seco
 HOLD_HOURS: Final = Setting("hold_hours", 12, 1, 168, "hours")
 # Maximum size of a document; a larger document is refused with `file_too_large`.
 MAX_DOCUMENT_MB: Final = Setting("max_document_mb", 50, 1, 200, "MB")
-# Maximum of a job's pages times its copies.
+# Maximum number of pages of a job, counting every copy.
 MAX_PAGES: Final = Setting("max_pages", 100, 1, 9999, "pages")
 # Maximum number of jobs on a printer in an hour, for each user and for each device of the home network.
 MAX_JOBS_PER_HOUR: Final = Setting("max_jobs_per_hour", 30, 1, 999, "jobs")

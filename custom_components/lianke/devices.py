@@ -83,7 +83,7 @@ def async_printer_sensors(hass: HomeAssistant, entity_ids: Iterable[str], key: s
 
 @callback
 def async_follow_devices(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Register the devices, the box first, and register them again whenever their description changes."""
+    """Register the devices, the box first, and register a device again whenever its description changes."""
     registry = dr.async_get(hass)
     coordinator = entry.runtime_data.coordinator
     registered: dict[tuple[str, str], tuple[DeviceInfo, str]] = {}
@@ -154,7 +154,7 @@ class Target(NamedTuple):
 
     @property
     def data(self) -> LiankeData:
-        """The runtime data of the printer's box. Raises as `loaded_data`."""
+        """The runtime data of the printer's box. Raises the same errors as `loaded_data`."""
         if self.entry.state is not ConfigEntryState.LOADED:
             raise _not_loaded(self.entry)
         return self.entry.runtime_data
@@ -169,7 +169,7 @@ class Target(NamedTuple):
 
 
 def loaded_data(entry: LiankeConfigEntry) -> LiankeData:
-    """Return an entry's runtime data. Raises ServiceValidationError, as Home Assistant does, if it is not loaded."""
+    """Return an entry's runtime data. Raises Home Assistant's ServiceValidationError if the entry is not loaded."""
     if entry.state is not ConfigEntryState.LOADED:
         raise _not_loaded(entry)
     return entry.runtime_data
@@ -185,7 +185,7 @@ def _not_loaded(entry: LiankeConfigEntry) -> ServiceValidationError:
 
 @callback
 def async_target(hass: HomeAssistant, device_id: str) -> Target:
-    """Find the printer that a device stands for.
+    """Return the printer that a device stands for.
 
     Raises ServiceValidationError if the device is unknown, belongs to another integration, or its entry is not loaded;
     InputError for a scanner (scanner_not_printer) and for a box (not_a_printer).
@@ -202,12 +202,14 @@ def async_target(hass: HomeAssistant, device_id: str) -> Target:
 
 @callback
 def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target:
-    """Find the only printer that the target in a call's data stands for. The caller's rights are not checked.
+    """Return the one printer that the target in a call's data stands for, without checking the caller's rights.
 
-    A device or entity that the target names must belong to a printer; an area, floor or label may hold other things.
-    Raises InputError if there is no target (printer_missing), if the target holds no printer (target_without_printer)
-    or several printers (target_several_printers), and for an entity that is unknown (entity_not_found) or not of a
-    printer (entity_not_of_printer). For a device that is not a printer, raises as `async_target`.
+    A device or entity that the target names must belong to a printer; an area, floor or label may also contain
+    other things.
+    Raises InputError if there is no target (printer_missing), if the target contains no printer
+    (target_without_printer) or several printers (target_several_printers), and for an entity that is unknown
+    (entity_not_found) or does not belong to a printer (entity_not_of_printer). For a device that is not a printer,
+    raises the errors of `async_target`.
     """
     selection = TargetSelection(dict(data))
     if not selection.has_any_target:
@@ -229,7 +231,7 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
         device.id: device.name_by_user or device.name or device.id
         for device in map(devices.async_get, async_targeted_devices(hass, selection))
         if isinstance(device, DeviceEntry)
-        # Include printers of entries that are not loaded, for which `async_target` raises an error.
+        # Include printers of entries that are not loaded, so that `async_target` below raises the error.
         and (entry := hass.config_entries.async_get_entry(device.config_entry_id)) is not None
         and entry.domain == DOMAIN
         and _printer_key(entry, device) is not None
@@ -243,7 +245,7 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
 
 @callback
 def async_targeted_devices(hass: HomeAssistant, selection: TargetSelection) -> set[str]:
-    """Return the ids of the devices in a target: those that it names, contains, or names an entity of."""
+    """Return the ids of the devices that a target names or contains, and of the devices whose entities it names."""
     selected = async_extract_referenced_entity_ids(hass, selection)
     registry = er.async_get(hass)
     entities = map(registry.async_get, selected.referenced | selected.indirectly_referenced)
@@ -282,7 +284,7 @@ def _named_in(hass: HomeAssistant, selection: TargetSelection) -> list[str]:
 
 
 def _names(names: Iterable[str]) -> str:
-    """Join the first few names; "…" stands for the rest."""
+    """Join at most MAX_NAMES names in alphabetical order; "…" stands for all further names."""
     ordered = sorted(names)
     shown = ", ".join(ordered[:MAX_NAMES])
     return f"{shown}, …" if len(ordered) > MAX_NAMES else shown
@@ -291,7 +293,7 @@ def _names(names: Iterable[str]) -> str:
 async def async_check_target(
     hass: HomeAssistant, target: Target, context: Context, policy: str
 ) -> None:
-    """Raise Unauthorized unless the caller has the policy on the printer's status entity."""
+    """Raise Unauthorized unless the caller has the permission `policy` for the printer's status entity."""
     entity_id = status_entity(hass, target.entry, target.printer_key)
     await async_check_entity(hass, context, entity_id, policy)
 
@@ -300,7 +302,10 @@ async def async_check_target(
 def async_may(
     hass: HomeAssistant, user: User, entry: ConfigEntry, printer_key: str, policy: str
 ) -> bool:
-    """Whether a user has the policy on a printer's status entity; without that entity, only administrators have it."""
+    """Whether a user has the permission `policy` for a printer's status entity.
+
+    If the printer has no status entity, only administrators have the permission.
+    """
     entity_id = status_entity(hass, entry, printer_key)
     return user.is_admin if entity_id is None else user.permissions.check_entity(entity_id, policy)
 

@@ -21,7 +21,7 @@ from .runtime import LiankeConfigEntry
 
 # Maximum number of jobs in a report; older jobs are left out.
 MAX_JOBS = 50
-# What is redacted in every text: web, email, MAC and IPv4 addresses, and file names.
+# Patterns that are redacted in every text: web, email, MAC and IPv4 addresses, and file names.
 _SHAPES = re.compile(
     r"https?://[^\s\"'<>]{1,2000}"
     r"|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}"
@@ -32,7 +32,7 @@ _SHAPES = re.compile(
     re.IGNORECASE,
 )
 _MAYBE_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,45}(?:%\w{1,16})?(?![\w:])")
-# Minimum characters of a title that is redacted: shorter titles may be ordinary words of a report.
+# Minimum characters of a title that is redacted, since a shorter title may be an ordinary word of the report.
 _MIN_TITLE = 3
 # Fields with secrets, and fields that reveal where people live or what they print.
 TO_REDACT = {
@@ -94,7 +94,7 @@ async def async_get_config_entry_diagnostics(
 async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: LiankeConfigEntry, device: DeviceEntry
 ) -> dict[str, Any]:
-    """Describe the box, or one printer with its capabilities."""
+    """Return a report about the box, or about one printer with its capabilities."""
     data = entry.runtime_data
     if (key := printer_key_of(entry, device)) is None:
         box = data.storage.box
@@ -117,7 +117,7 @@ async def _with_unknown(
 ) -> dict[str, Any]:
     """Add a section that the user can paste into an issue: the unknown parts of the service's answers and messages.
 
-    The section has only names and shapes, no values, so fields called `title` or `device_id` are not redacted in it.
+    The section has names and shapes but no values, so fields called `title` or `device_id` are not redacted in it.
     """
     integration = await async_get_integration(hass, entry.domain)
     storage = entry.runtime_data.storage
@@ -185,7 +185,7 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
 
 
 def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
-    """Redact the titles of documents, which the service's messages may quote."""
+    """Return a text with the titles of documents redacted, since the service's messages may quote titles."""
     titles = {
         part
         for job in entry.runtime_data.queue.jobs()
@@ -200,7 +200,7 @@ def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
 
 
 def _redacted(entry: LiankeConfigEntry, report: dict[str, Any]) -> dict[str, Any]:
-    """Redact secrets, both by the name of the field and by content."""
+    """Return a report with secrets redacted, by field name as well as by content."""
     cleaned: dict[str, Any] = _scrubbed(async_redact_data(report, TO_REDACT), _secrets(entry))
     return cleaned
 
@@ -226,7 +226,7 @@ def _scrubbed(value: Any, secrets: list[str]) -> Any:
 
 
 def _without_ipv6(found: re.Match[str]) -> str:
-    """Redact an IPv6 address; keep any other text that looks like an address, such as a time of day."""
+    """Redact an IPv6 address; keep any other text that resembles an address, such as a time of day."""
     try:
         ip_address(found[0])
     except ValueError:

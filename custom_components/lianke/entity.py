@@ -24,12 +24,12 @@ from .scanner.scan_jobs import async_get_scan_jobs
 
 
 class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):
-    """An entity that writes its state only when it has changed."""
+    """An entity that writes its state only when the state has changed."""
 
     _attr_has_entity_name = True
     # Whether polls can change what the entity shows.
     _follows_polls = True
-    # Whether the entity is always available: actions silently skip an unavailable entity.
+    # Whether the entity is always available, so that Home Assistant's actions do not silently skip it.
     _stays_available = False
     _written: tuple[bool, object] | None = None
 
@@ -126,7 +126,7 @@ class KnownPrinterEntity(PrinterEntity):
 
 
 class ScannerEntity(LiankeEntity):
-    """An entity of one scanner, which is updated when our scans or the box change."""
+    """An entity of one scanner; it is updated when our scans or the box change."""
 
     _follows_polls = False
     _stays_available = True
@@ -182,7 +182,7 @@ def async_add_scanners(
     @callback
     def add() -> None:
         new = hub.scanners.keys() - added
-        # Forget scanners that are gone: they come back if the preview feature is switched on again.
+        # Forget scanners that are gone: they come back if the user switches the preview feature on again.
         added.intersection_update(hub.scanners)
         added.update(new)
         if entities := [entity for scanner_id in sorted(new) for entity in make(scanner_id)]:
@@ -206,10 +206,10 @@ def async_add_printers(
     make: Callable[[PrinterSnapshot], Iterable[Entity]],
     box_entities: Iterable[Entity] = (),
 ) -> None:
-    """Add the box's entities, and the entities that `make` returns for each present and later printer.
+    """Add the box's entities, and the entities that `make` returns for each printer, including printers found later.
 
-    `make` is called again for a printer only if its features (see below) have changed, or if it was removed and comes
-    back.
+    `make` is called again for a printer only if the features that decide its entities (condition, type, inks) have
+    changed, or if the printer was removed and comes back.
     """
     coordinator = entry.runtime_data.coordinator
     # Unique ids of the added entities, by printer key.

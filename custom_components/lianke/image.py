@@ -69,7 +69,7 @@ class PreviewImage(JobEntity, ImageEntity):
     @callback
     @override
     def async_update_token(self) -> None:
-        """Renew the token only while there is a picture, since each new token is a new state.
+        """Renew the token only while there is a picture, since each new token changes the entity's state.
 
         Home Assistant calls this every five minutes.
         """
@@ -78,7 +78,7 @@ class PreviewImage(JobEntity, ImageEntity):
 
     @callback
     def _set_picture(self, picture: bytes | None) -> None:
-        """Show a picture until it expires. None removes the picture, which would look like the next document."""
+        """Show a picture until it expires. None removes the picture, so that it is not taken for the next document."""
         self._cancel_expiry()
         if picture is None and self._picture is None:
             return
@@ -88,7 +88,7 @@ class PreviewImage(JobEntity, ImageEntity):
             self._attr_content_type = picture_type(picture)
             self._attr_image_last_updated = dt_util.utcnow()
             self._cancel_expiry = async_call_later(self.hass, PREVIEW_LIFETIME, self._expire)
-        # Renew the token when a picture comes or goes, so that the old picture's address is no longer valid.
+        # Renew the token when a picture appears or disappears, so that the old picture's address is no longer valid.
         super().async_update_token()
         self.async_write_if_changed()
 
@@ -109,7 +109,7 @@ class ScanImage(ScannerEntity, ImageEntity):
 
     @property
     def _page(self) -> tuple[Path, datetime] | None:
-        """The page's file, and the time when its scan began, so that a restart does not make the picture newer."""
+        """The page's file, and the time when its scan began; a restart does not change this time."""
         for job in self.scans.all:
             if job.scanner_id == self.scanner_id and job.files and job.pages:
                 path = self.scans.path(job, job.pages[0])
@@ -133,7 +133,7 @@ class ScanImage(ScannerEntity, ImageEntity):
         super().async_write_if_changed()
 
     def _find(self) -> bool:
-        """Find the page to show; return whether it is another page than before."""
+        """Find the page to show; return whether it differs from the page shown before."""
         page, began_at = self._page or (None, None)
         shown = None if page is None else str(page)
         if shown == self._shown:

@@ -9,7 +9,7 @@ MAX_QUOTED: Final = 200
 class InputError(Exception):
     """Input that our own checks refuse: nothing was sent, and nothing is lost.
 
-    The text of the exception is only its reason and quotes nobody, so it may be logged.
+    The exception's text is only the reason and quotes nothing that people wrote, so it may be logged.
     """
 
     # Key of the message in the `exceptions` of the translations. A subclass may set one reason for all its errors.

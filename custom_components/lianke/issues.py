@@ -40,9 +40,9 @@ _POLLED = (AWAITING_DRIVER, SERVICE_EXPIRED, SERVICE_EXPIRING)
 EXPIRY_WARNING = timedelta(days=14)
 # The vendor promises a driver within 72 hours of the request (lianke-api, "Endpoints").
 DRIVER_TIME = timedelta(hours=72)
-# The service lifts its pause after 30 min by itself (lianke-api, "Codes", 11203).
+# The service ends a printer's pause automatically after 30 min (lianke-api, "Codes", 11203).
 ERROR_LIMIT_TIME = timedelta(minutes=31)
-# Seconds until a changed address is reported: it may change for a moment while Home Assistant starts.
+# Seconds until a changed address is reported, since it may change for a moment while Home Assistant starts.
 ADDRESS_SECONDS = 300
 # States of a job that show that the service accepts the printer's jobs again.
 _GOING = IN_CLOUD | {JobState.COMPLETED}
@@ -60,7 +60,7 @@ def async_watch_for_issues(hass: HomeAssistant, entry: LiankeConfigEntry) -> Non
 def async_report_dropped_jobs(
     hass: HomeAssistant, entry: LiankeConfigEntry, dropped: int, left: int
 ) -> None:
-    """Report jobs that were dropped with their box or left in the cloud, since no entities are left to show them."""
+    """Report a removed box's jobs, dropped or left in the cloud, because no entities remain that could show them."""
     _LOGGER.warning(
         "%d print jobs were dropped with their box, %d left in the cloud", dropped, left
     )
@@ -93,7 +93,7 @@ def issue_id(kind: str, entry: LiankeConfigEntry, *more: str) -> str:
 
 
 def push_issue_id(entry: LiankeConfigEntry) -> str:
-    """Return the id of the account's issue. It has only a digest of the webhook's id, which is a secret."""
+    """Return the id of the account's issue. It has only a digest of the webhook id, because that id is secret."""
     digest = hashlib.sha256(entry.data[CONF_WEBHOOK_ID].encode()).hexdigest()[:16]
     return f"{PUSH_ADDRESS_CHANGED}_{digest}"
 
@@ -123,9 +123,9 @@ def _create_issue(
     persistent: bool = False,
     severity: ir.IssueSeverity = ir.IssueSeverity.WARNING,
 ) -> None:
-    """Create or update an issue of a box or one of its printers; `kind` is its translation key.
+    """Create or update an issue of a box or one of its printers; `kind` is the issue's translation key.
 
-    Each name is passed both escaped and as it is, because descriptions are Markdown and titles are not.
+    Each name is passed twice: escaped for the description, which is Markdown, and as it is for the title.
     """
     facts: IssueData = {"kind": kind, "entry_id": entry.entry_id, **(data or {})}
     texts = {"box": escape_markdown(entry.title), "box_name": entry.title, **(placeholders or {})}
@@ -163,7 +163,7 @@ class _Watcher:
         # By printer: the function that unsubscribes from its jobs.
         self._unfollow: dict[str, CALLBACK_TYPE] = {}
         self._timers: dict[str, CALLBACK_TYPE] = {}
-        # The fingerprint of the address at which pushes arrived, and when another address replaced it.
+        # The fingerprint of the address at which pushes arrived, and the time when another address replaced it.
         self._moved: tuple[str, datetime] | None = None
 
     @callback
@@ -268,7 +268,7 @@ class _Watcher:
 
     @callback
     def _on_job_of_paused(self, job: Job, _old: JobState | None) -> None:
-        """Clear the printer's issue when its jobs go through again."""
+        """Clear a paused printer's issue when the service accepts one of the printer's jobs again."""
         key, known_at = job.spec.printer_key, job.current_delivery.task_known_at
         since = self._paused.get(key)
         if job.state in _GOING and since and known_at and known_at > since:
@@ -303,7 +303,7 @@ class _Watcher:
 
     @callback
     def _check_address(self) -> None:
-        """Raise an issue when the address at which pushes arrived has changed."""
+        """Raise an issue if the address at which pushes arrived has changed; clear it if pushes arrive again."""
         found = push_issue_id(self._entry)
         now = self._data.account.fingerprint
         if (issue := self._registry.async_get_issue(DOMAIN, found)) is not None and issue.data:
@@ -313,7 +313,8 @@ class _Watcher:
             return
         if now is None:
             return
-        # `_moved` keeps the old address: the stored address is deleted once polling finds a change before a push does.
+        # `_moved` keeps the old address, because the stored address is deleted when a poll finds a change that no push
+        # has announced.
         was, since = self._moved or (self._data.storage.push_address, None)
         if was is None or was == now:
             self._moved = None

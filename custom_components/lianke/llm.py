@@ -72,9 +72,10 @@ _JOB_FIELDS: Final = (
 )
 
 _TIMES: Final = ("created_at", "finished_at", "expires_at")
-# Placeholders of errors that hold titles: `title` of the job that the call names, `other` of a job that blocks it.
+# Error placeholders that hold titles: `title` is the title of the job that the call names, `other` that of a job that
+# blocks it.
 _TITLES: Final = ("title", "other")
-# Placeholders of errors that may quote the server from which a document is fetched.
+# Error placeholders that may quote the server from which a document is fetched.
 _FETCHED: Final = ("name", "host", "error")
 # Replaces a name that comes from a device of the home network or from a server, since anybody may have written it.
 FOREIGN_TITLE: Final = "(named by a stranger)"
@@ -149,7 +150,7 @@ def _exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> IdsByName
 
 
 def _is_scan_exposed(call: _ToolCall, address: str) -> bool:
-    """Whether an assistant may print a media item: all items except kept scans of scanners not exposed to it."""
+    """Whether an assistant may print a media item: any item except a kept scan of a scanner not exposed to it."""
     kept = f"{URI_SCHEME}{DOMAIN}/{KEPT_SCANS}"
     if not address.lower().startswith(kept):
         return True
@@ -167,7 +168,7 @@ class _DeviceTool(Tool):
     kind: ClassVar = "printer"
 
     def __init__(self, devices: IdsByName) -> None:
-        """If there is only one device, a call may leave out its name."""
+        """If there is only one device, a call may leave out the device's name."""
         self._devices = devices
         self._offered = {self.kind: devices}
         name = vol.Optional if len(set(devices.values())) == 1 else vol.Required
@@ -179,7 +180,7 @@ class _DeviceTool(Tool):
 
     def _read(self, tool_input: ToolInput) -> tuple[str, dict[str, Any]]:
         """Split a call's arguments into the device id and all others. Raises vol.Invalid."""
-        # A model may change upper and lower case in a name.
+        # A model may write a name with other capitals.
         data = self.parameters(
             {
                 field: match_name(self._offered.get(field, {}), value)
@@ -228,10 +229,10 @@ class _PrintTool(_PrinterTool):
 
     @override
     async def _run(self, call: _ToolCall) -> JsonObjectType:
-        """Print and describe the job. If the same tool call is repeated, describe the job that the first call made."""
+        """Print, and return the job. If the same tool call is repeated, return the job that the first call created."""
         kind, value = self._source(call.data)
         entity_id = entity_of(kind, value)
-        # Check that the entity exists first: Home Assistant stores every id whose exposure is checked.
+        # First check that the entity exists, because Home Assistant stores every id whose exposure is checked.
         if entity_id is not None and not (
             call.hass.states.get(entity_id) and is_exposed(call.hass, call.llm_context, entity_id)
         ):
@@ -273,8 +274,8 @@ class PrintTextTool(_PrintTool):
 
 
 class PrintDocumentTool(_PrintTool):
-    # Destructive, so that clients may ask the user first: the address is fetched before anybody approves the job, and
-    # may tell a stranger's server what the model knows.
+    # Marked as destructive, so that clients may ask the user first: Home Assistant fetches the address before anybody
+    # approves the job, and by the address a model can tell a stranger's server what the model knows.
     annotations = ToolAnnotations(destructive=True, open_world=True)
     name = f"{DOMAIN}__print_document"
     title = "Print a web page, file or picture"

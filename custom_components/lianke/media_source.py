@@ -61,7 +61,7 @@ class PrintableSource(MediaSource):
     name: str
 
     def __init__(self, hass: HomeAssistant, name: str, scans: str) -> None:
-        """`name` and `scans` name the source and its folder of kept scans in Home Assistant's language."""
+        """`name` is the name of the source, `scans` that of its folder of kept scans, in Home Assistant's language."""
         self.name = name
         self._scans_name = scans
         super().__init__(DOMAIN)
@@ -69,7 +69,10 @@ class PrintableSource(MediaSource):
 
     @override
     async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
-        """Find a file. The address of a media folder's file works only for types that Home Assistant itself shows."""
+        """Return the address, type and path of a file.
+
+        In a media folder, the address works only for types that Home Assistant itself shows.
+        """
         identifier = item.identifier or ""
         if identifier.startswith(KEPT_SCANS):
             user, name = _asking_user(self._hass), identifier.removeprefix(KEPT_SCANS)
@@ -127,11 +130,11 @@ class PrintableSource(MediaSource):
 def _item(
     identifier: str, title: str, content_type: str = "", picture: str | None = None
 ) -> BrowseMediaSource:
-    """Make an item for a file, or for a folder if there is no content type."""
+    """Return the item for a file, or for a folder if there is no content type."""
     folder = MediaClass.DIRECTORY
     kind = MediaClass.IMAGE if content_type.startswith("image/") else MediaClass.URL
     if content_type and kind is not MediaClass.IMAGE:
-        # Home Assistant has no media class for documents: without a picture, it would show them with a globe.
+        # Home Assistant has no media class for documents, and would show a document without a picture as a globe.
         picture = picture or DOCUMENT_URL
     return BrowseMediaSource(
         domain=DOMAIN,
@@ -147,7 +150,7 @@ def _item(
 
 
 def _list(hass: HomeAssistant, path: Path, identifier: str) -> list[BrowseMediaSource]:
-    """List a folder's items, subfolders first. Blocks. Raises OSError; InputError if the folder may not be read."""
+    """Return a folder's items, subfolders first. Blocks. Raises OSError; InputError if the folder may not be read."""
     roots = media_roots(hass)
     _, path = allowed_path(path, roots, hass.config.config_dir)
     folders: list[BrowseMediaSource] = []
@@ -204,14 +207,14 @@ def _content_type(path: Path) -> str | None:
 def _asking_user(hass: HomeAssistant) -> User | None:
     """Return the user of the current call, connection or request; None for Home Assistant itself.
 
-    A companion app's call comes by a webhook, whose request has no user. Then the result is None if an automation asks,
-    and otherwise a user without permissions.
+    A companion app's call arrives through a webhook, whose request has no user. In that case, the result is None if an
+    automation asks, otherwise a user without permissions.
     """
     unknown = object()
     caller = resolved_for.get(unknown)
     if caller is None or isinstance(caller, User):
         # `resolved_for` decides first: an automation that somebody set off over a connection inherits that connection,
-        # but does not ask for that person.
+        # but does not ask on behalf of that person.
         return caller
     if (connection := current_connection.get()) is not None:
         return connection.user
@@ -228,6 +231,6 @@ def _asking_user(hass: HomeAssistant) -> User | None:
 
 
 def _dated_name(job: ScanJob, name: str) -> str:
-    """Put the time first in the name of a kept file, so that names differ where a list cuts them off."""
+    """Return the name of a kept file with the time first, so that names differ even if a list cuts them off."""
     bare = name.replace(f" {local_time(job, '%Y-%m-%d %H.%M.%S')}", "", 1)
     return f"{local_time(job, '%Y-%m-%d %H:%M:%S')} {bare}"

@@ -1,4 +1,4 @@
-"""The base class of all steps of the options flow, and functions that make their fields."""
+"""The base class of all steps of the options flow, and functions that create form fields."""
 
 from collections.abc import Awaitable, Callable, Container, Iterable
 from functools import wraps
@@ -51,7 +51,7 @@ def fitting(known: StoredPrinter) -> int:
 def offers(
     known: Iterable[StoredPrinter], fit: Fit, chosen: Container[str]
 ) -> list[SelectOptionDict]:
-    """List the printers that fit, for a selector: first those in `chosen`, then the others, best first.
+    """Return the printers that fit, as options of a selector: first those in `chosen`, then the others, best first.
 
     Printers in `chosen` are listed even if they do not fit, so that the user can undo what was set for them.
     """
@@ -71,7 +71,7 @@ def choice(
     custom: bool = False,
     listed: bool | None = None,
 ) -> SelectSelector:
-    """Return a selector with texts translated under `key`; `listed` None lets Home Assistant pick list or drop-down."""
+    """Return a selector with texts translated under `key`; if `listed` is None, Home Assistant picks the mode."""
     config = SelectSelectorConfig(options=[*options], multiple=many, custom_value=custom)
     if key is not None:
         config["translation_key"] = key
@@ -83,7 +83,7 @@ def choice(
 def number_field(
     low: float, high: float | None, *, step: float = 1, unit: str | None = None
 ) -> NumberSelector:
-    """Return a number field; `unit` is a symbol, or one of the units that are translated."""
+    """Return a number field; `unit` is a symbol, or one of _TRANSLATED_UNITS."""
     config = NumberSelectorConfig(min=low, step=step, mode=NumberSelectorMode.BOX)
     if high is not None:
         config["max"] = high
@@ -118,7 +118,7 @@ class BoxOptionsFlow(OptionsFlow):
         self._target = WHOLE_BOX
 
     def _printers(self, chosen: Container[str] = (), fit: Fit = fitting) -> list[SelectOptionDict]:
-        """List the printers that fit, and the printers in `chosen`, for which an option is set."""
+        """Return the printers that fit, and also the printers in `chosen`, for which the user has set the option."""
         return offers(self.config_entry.runtime_data.storage.printers.values(), fit, chosen)
 
     def _choose_printer(
@@ -129,7 +129,7 @@ class BoxOptionsFlow(OptionsFlow):
         none: str = "no_printers",
         default: Any = vol.UNDEFINED,
     ) -> ConfigFlowResult:
-        """Show the form to choose a printer, or the step `none` if there is no printer."""
+        """Show the form to choose a printer, or the form `none` if there is no printer."""
         if not printers:
             return self.async_show_form(step_id=none, last_step=True)
         target = {vol.Required(CONF_TARGET, default=default): choice(printers, key=CONF_TARGET)}

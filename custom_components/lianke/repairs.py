@@ -35,7 +35,7 @@ LIMITS = {"too_many_pages": MAX_PAGES, "too_many_jobs": MAX_JOBS_PER_HOUR}
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: issues.IssueData | None
 ) -> RepairsFlow:
-    """Choose the flow for an issue. If the issue's entry is not loaded, the user can only confirm the issue."""
+    """Return the flow for an issue. If the issue's entry is not loaded, the user can only confirm the issue."""
     facts = data or {}
     entry: LiankeConfigEntry | None = hass.config_entries.async_get_entry(
         str(facts.get("entry_id"))
@@ -87,7 +87,7 @@ class _FixFlow(RepairsFlow, ABC):
 
     @abstractmethod
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
-        """Apply the fix; return an error's key, or None when it worked. May raise LiankeError."""
+        """Apply the fix; return an error's key, or None if the fix worked. May raise LiankeError."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         return await self.async_step_confirm()
@@ -125,7 +125,7 @@ class ResetErrorLimitFlow(_FixFlow):
     async def async_fix(self, answer: dict[str, Any]) -> str | None:
         if (printer := self.printer) is None:
             return None
-        # There is nothing to reset if somebody has already done it, or if the pause of half an hour is over.
+        # There is nothing to reset if somebody has already ended the pause, or if its half hour is over.
         with suppress(NothingToResetError):
             await self.box.client.reset_error_limit(printer.address)
         self.box.queue.clear_backoff(self.printer_key)

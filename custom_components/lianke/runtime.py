@@ -36,14 +36,14 @@ from .jobs.queue import PrintQueue
 # Errors that occur before anything is sent. They become ServiceValidationError, which is not logged as an error.
 _REFUSED_HERE: Final = (InputError, TooManyRequestsError, DocumentUnreadableError)
 
-# Placeholders of errors that hold the name of a field of the action `print`.
+# Error placeholders that hold the name of a field of the action `print`.
 _FIELDS: Final = ("option", "field", "needed")
-# By the reason of an error: the placeholder that holds a list of such names.
+# For each reason of an error, the placeholder that holds a list of such field names.
 _FIELD_LISTS: Final = {"raw_refuses_options": "value", "source_not_one": "sources"}
 
 ACCOUNTS: HassKey[dict[str, Account]] = HassKey(f"{DOMAIN}_accounts")
-# Webhook ids by digest of the ApiKey. Accounts without an entry are included, whose first box is being added or whose
-# last box was removed, because their requests still count.
+# Webhook ids, keyed by a digest of the ApiKey. Accounts without an entry (whose first box is being added, or whose last
+# box was removed) are included, because their requests still count.
 _WEBHOOKS: HassKey[LimitedSizeDict[str, str]] = HassKey(f"{DOMAIN}_webhooks")
 # Maximum number of accounts without a box that are remembered; the oldest are forgotten first.
 MAX_ACCOUNTS_WITHOUT_BOX: Final = 20
@@ -59,16 +59,16 @@ class LiankeData(NamedTuple):
     account: Account
 
     def client_for(self, context: Context | None) -> LiankeClient:
-        """Return a client for one lookup by a call's user, and count the lookup.
+        """Return a client for one lookup on behalf of a call's user, and count the lookup.
 
-        Raises TooManyRequestsError beyond the user's limit.
+        Raises TooManyRequestsError if the limit of the user, or of all users together, is reached.
         """
         user = None if context is None else context.user_id
         return self.client.with_throttle(self.account.user_throttle(user))
 
 
 def preview_signal(entry: LiankeConfigEntry, printer_key: str) -> SignalType[bytes | None]:
-    """Return the dispatcher signal of new previews; it sends a preview's first picture, or None if it has none."""
+    """Return the dispatcher signal of new previews, which carries the first picture, or None if there is no picture."""
     return SignalType(f"{DOMAIN}_preview_{entry.entry_id}_{printer_key}")
 
 
@@ -97,7 +97,7 @@ def async_account_of_key(hass: HomeAssistant, api_key: str, keep: str | None = N
 
 @callback
 def async_drop_accounts(hass: HomeAssistant) -> None:
-    """Forget the accounts without an entry whose requests need not be counted any more."""
+    """Forget the accounts that have no entry and whose requests need not be counted any more."""
     accounts, counted = hass.data.get(ACCOUNTS, {}), set(hass.data.get(_WEBHOOKS, {}).values())
     for webhook_id in [*accounts]:
         if webhook_id not in counted and not async_account_entries(hass, webhook_id):
@@ -190,7 +190,7 @@ async def async_error_text(
 ) -> str:
     """Return the text of an error in Home Assistant's language; empty if there is no text.
 
-    `domain` is the integration that has the text. Missing placeholders are empty, since a stored job may not have them.
+    `domain` is the integration that has the text. Missing placeholders become empty, since a stored job may lack them.
     """
     texts = await async_get_translations(hass, hass.config.language, "exceptions", [domain])
     text = texts.get(f"component.{domain}.exceptions.{key}.message", "")
@@ -206,7 +206,7 @@ def error_text(hass: HomeAssistant, key: str, placeholders: Mapping[str, str]) -
 
 
 async def async_error_message(hass: HomeAssistant, err: HomeAssistantError) -> str:
-    """Return the text of an error in Home Assistant's language; `str` gives an English text for most errors."""
+    """Return the text of an error in Home Assistant's language; `str` would return an English text for most errors."""
     domain, key = err.translation_domain, err.translation_key
     if not (domain and key):
         return str(err)

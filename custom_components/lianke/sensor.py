@@ -76,7 +76,7 @@ LAST_PUSH = SensorEntityDescription(
     key="last_push",
     device_class=SensorDeviceClass.TIMESTAMP,
     entity_category=EntityCategory.DIAGNOSTIC,
-    # The sensor would add a line to the activity log for each push message, several for each print.
+    # Disabled by default, because each push message would add a line to the activity log, several for each print.
     entity_registry_enabled_default=False,
 )
 
@@ -122,7 +122,7 @@ JOB_SENSORS = (
     JobSensorDescription(
         key="last_job",
         device_class=SensorDeviceClass.ENUM,
-        # The sensor would add a line to the activity log for each state, in addition to those of the event entity.
+        # Disabled by default, because each state would add a line to the activity log besides that of the event entity.
         entity_registry_enabled_default=False,
         options=[state.value for state in JobState],
         value_fn=lambda data, key: job.state if (job := data.queue.newest(key)) else None,
@@ -168,7 +168,7 @@ class BoxSensor(BoxEntity, SensorEntity):
 
 
 class LastPushSensor(BoxEntity, SensorEntity):
-    """When the last push message arrived; available even if the cloud cannot be reached."""
+    """The time when the last push message arrived; available even if the cloud cannot be reached."""
 
     _follows_polls = False
     _stays_available = True
@@ -222,7 +222,7 @@ class InkSensor(KnownPrinterEntity, SensorEntity):
     def __init__(
         self, entry: LiankeConfigEntry, printer_key: str, marker: str, ink: str | None
     ) -> None:
-        """`ink` is the ink's name in Home Assistant's language; if it is None, the printer's name for it is shown."""
+        """`ink` is the ink's name in Home Assistant's language; if it is None, the printer's own name is shown."""
         super().__init__(entry, printer_key, INK)
         self._marker = marker
         slug = slugify(marker, separator="_")
@@ -253,8 +253,8 @@ class JobSensor(QueueEntity, SensorEntity):
 
     @callback
     def _on_jobs(self) -> None:
-        # This runs at each change of any job of the printer, and Home Assistant takes ten times as long to compute the
-        # whole state.
+        # Compare only the value: this runs whenever any job of the printer changes, and computing the whole state takes
+        # Home Assistant ten times as long.
         if (value := self.native_value) != self._last_value:
             self._last_value = value
             self.async_write_ha_state()

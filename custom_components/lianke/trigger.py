@@ -59,7 +59,7 @@ CONF_REASON: Final = "reason"
 DEFAULT_BELOW: Final = 15
 OUTCOMES: Final = (JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED)
 REASONS: Final = HOLD_REASONS[1:]
-# Reasons for which jobs no longer wait. Versions 0.2.0 and 0.3.0 offered them, so automations may still name them.
+# Reasons for which jobs no longer wait. Versions 0.2.0 and 0.3.0 offered these reasons, so automations may name them.
 OLD_REASONS: Final = ("moving",)
 NOT_KNOWN: Final = frozenset({STATE_UNAVAILABLE, STATE_UNKNOWN})
 
@@ -67,7 +67,7 @@ _DURATION: Final[VolDictType] = {vol.Optional(CONF_FOR): cv.positive_time_period
 
 
 def _choice(values: Iterable[str], default: Iterable[str] | None = None) -> vol.All[Any]:
-    """Return a validator for a list of these values. An empty list becomes `default`, or all values if that is None."""
+    """Return a validator for a list of these values. An empty list becomes `default` (None: all values)."""
     allowed, chosen_for_none = list(values), sorted(default or values)
     return vol.All(
         cv.ensure_list, [vol.In(allowed)], lambda chosen: chosen or list(chosen_for_none)
@@ -118,7 +118,7 @@ class LiankeTrigger(Trigger):
 
 
 class JobTrigger(LiankeTrigger):
-    """Base of the triggers that fire for updates of print jobs; a reload of the jobs' entry does not stop them."""
+    """Base of the triggers that fire for updates of print jobs. A reload of the entry does not stop such a trigger."""
 
     @abstractmethod
     def _matches(self, update: JobUpdate) -> bool:
@@ -170,7 +170,7 @@ class JobFailed(JobTrigger):
 
 
 class JobHeld(JobTrigger):
-    """Fires when a job is held for one of the chosen reasons for the first time."""
+    """Fires when a job is held for the first time for one of the chosen reasons."""
 
     _schema = _schema(
         {vol.Optional(CONF_REASON, default=[]): _choice((*REASONS, *OLD_REASONS), REASONS)}
@@ -196,7 +196,7 @@ class PrinterTrigger(LiankeTrigger):
 
     @abstractmethod
     def _matches(self, state: State) -> bool:
-        """Whether to fire for this known state."""
+        """Whether this known state matches."""
 
     def _data(self, state: State) -> dict[str, Any]:
         message = _state_text(self._hass, ATTR_STATUS, state.state)

@@ -1,4 +1,4 @@
-"""Helpers for adding a box: its forms, its sticker and key, its printers at the service, and a test page."""
+"""Helpers for adding a box: forms, checks of the sticker and key, fetching the printers, and a test page."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -46,7 +46,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class BindingThrottle:
-    """The throttle of one form, whose requests wait in the account's queue, but only for a limited time."""
+    """The throttle of one form. The form's requests wait in the account's queue, but only for a limited time."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -66,10 +66,10 @@ class BindingThrottle:
 async def async_read_sticker(
     hass: HomeAssistant, photo: str | None, text: str | None
 ) -> Credentials | None:
-    """Read the box's credentials from an uploaded photo (the id of the upload) or a pasted text.
+    """Return the box's credentials from an uploaded photo or a pasted text; None if neither was given.
 
-    The text is used only if there is no readable photo. Returns None if neither was given. The uploaded file is
-    consumed in any case. Raises InputError, whose placeholder `field` names the field of the form.
+    `photo` is the id of the upload, which is deleted in any case. The text is used only if there is no readable photo.
+    Raises InputError, whose placeholder `field` names the field of the form.
     """
     text = (text or "").strip()
     if photo:
@@ -95,7 +95,7 @@ def _read_upload(hass: HomeAssistant, file_id: str) -> Credentials:
 
 
 def checked_key(text: str) -> str:
-    """Return an ApiKey without surrounding spaces.
+    """Check an ApiKey, and return it without surrounding spaces.
 
     The documented shape, 32 letters and digits, is not required: a key is refused only if it is empty, too long, or
     cannot be sent in an HTTP header. Raises InputError, whose placeholder `field` names the field of the form.
@@ -114,7 +114,7 @@ async def async_fetch_box(
     """Check that the service knows the box, and return its printers. Raises LiankeError.
 
     The result is empty if the box cannot list its printers at the moment (off, busy). If the account's boxes have used
-    up this minute's requests, waits up to TURN_SECONDS for its turn, then raises TooManyRequestsError.
+    up this minute's requests, this waits up to TURN_SECONDS for a request slot, then raises TooManyRequestsError.
     """
     client = LiankeClient(
         async_get_clientsession(hass),
@@ -134,7 +134,7 @@ async def async_fetch_box(
 
 
 def printer_list(printers: tuple[Printer, ...]) -> str:
-    """Return a Markdown list of printers: the state of each printer's driver, its name and its place."""
+    """Return a Markdown list of printers with the driver state, name and connection of each printer."""
     lines = []
     for printer in printers:
         place = (printer.ip_address or "?") if printer.address.is_network else f"USB {printer.port}"
@@ -144,7 +144,7 @@ def printer_list(printers: tuple[Printer, ...]) -> str:
 
 
 def test_page_printer(printers: tuple[Printer, ...]) -> Printer | None:
-    """Choose a printer that can print, preferably an idle printer; None if no printer can print."""
+    """Return a printer that can print, preferably an idle printer; None if no printer can print."""
     able = [one for one in printers if one.is_printer and one.driver is DriverState.SUPPORTED]
     return next((one for one in able if one.raw_state == "idle"), next(iter(able), None))
 
@@ -182,7 +182,7 @@ EXPLAINED_IN_SETUP = EXPLAINED_EVERYWHERE | {
     "box_not_provisioned",
     "too_many_requests",
 }
-# Errors that a wrong server address may cause. After such an error, the section with the address is open.
+# Errors that a wrong server address may cause. After such an error, the form shows the section with the address open.
 ABOUT_SERVER = frozenset(
     {"address_unknown", "cannot_connect", "invalid_server", "timed_out", "unexpected_answer"}
 )

@@ -1,4 +1,4 @@
-"""Copies the shipped blueprints, in Home Assistant's language, to its blueprint folder."""
+"""Copies the shipped blueprints to Home Assistant's blueprint folder, in Home Assistant's language."""
 
 from collections.abc import Iterable
 import hashlib
@@ -35,21 +35,21 @@ BLUEPRINTS = (
     "scan_to_paperless",
 )
 
-# Folders of _SHIPPED; each holds all blueprints in one language.
+# Folders in _SHIPPED; each contains all blueprints in one language.
 LANGUAGE_ENGLISH = "en"
 LANGUAGE_CHINESE = "zh-Hans"
 
 _SHIPPED = Path(__file__).parents[1] / "blueprints" / AUTOMATION_DOMAIN
-# The last line of a copy has the digest of the rest. If the digest does not match, somebody has edited the copy.
+# The last line of a copy has a digest of the lines above it. If the digest does not match, somebody has edited the copy.
 _SEAL = "# Copied by the integration; written over only while unchanged. sha256: "
 
 
 async def async_copy(hass: HomeAssistant, names: Iterable[str]) -> tuple[list[str], list[str]]:
     """Copy these blueprints in Home Assistant's language, and make Home Assistant load them.
 
-    Returns the names of the blueprints that were copied, and of those that were not because somebody has edited the
-    copy, or has put another file in its place. Raises OSError or WriteError if a file cannot be read or written; the
-    blueprints copied before that stay.
+    Returns the names of the blueprints that were copied, and of those that were not copied because somebody has edited
+    an earlier copy or put another file in its place. Raises OSError or WriteError if a file cannot be read or written;
+    the blueprints copied before the error stay.
     """
     chosen = [name for name in BLUEPRINTS if name in set(names)]
     blueprints = async_get_blueprints(hass)
@@ -101,7 +101,7 @@ def _copy(shipped: Path, folder: Path, names: list[str]) -> tuple[list[str], lis
 
 
 def _is_edited(file: Path) -> bool:
-    """Whether a file exists and is not as some version of the integration wrote it."""
+    """Whether a file exists and has other content than any version of the integration wrote."""
     try:
         content = file.read_bytes()
     except FileNotFoundError:

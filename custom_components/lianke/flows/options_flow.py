@@ -121,7 +121,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_defaults(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose for what to set default print options: a printer or the whole box."""
+        """Ask whether to set the default print options of one printer or of the whole box."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_default_options(None)
@@ -132,7 +132,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_default_options(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Change the print options that apply where an action does not set them."""
+        """Change the print options that apply if an action does not set them."""
         options = self.config_entry.options
         shown = of_box = options.get(const.CONF_DEFAULT_OPTIONS, {})
         if self._target != WHOLE_BOX:
@@ -162,7 +162,7 @@ class LiankeOptionsFlow(
     async def _async_capabilities(
         self,
     ) -> tuple[Capabilities | None, tuple[Paper, ...], PrinterType]:
-        """Return the target's capabilities, papers and type: unknown for a whole box, whose printers differ."""
+        """Return the target's capabilities, papers and type; all are unknown for a box, whose printers differ."""
         data = self.config_entry.runtime_data
         if (printer := data.storage.printers.get(self._target)) is None:
             return None, (), PrinterType.UNKNOWN
@@ -171,7 +171,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_push(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Show the callback address, which the user enters in the vendor's console. It is shown nowhere else."""
+        """Show the callback address, which the user enters in the vendor's console. No other form shows it."""
         address = self.config_entry.runtime_data.account.address
         if address is None:
             return self.async_show_form(step_id="no_address", last_step=True)
@@ -200,7 +200,7 @@ class LiankeOptionsFlow(
 
     @needs_box
     async def async_step_push_unheard(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Report that no push message arrived, which is harmless, or only a useless message that names no box."""
+        """Report that no push message arrived (which is harmless), or that only a message without a box arrived."""
         messages = self.config_entry.runtime_data.account.unclear_messages
         step = "push_unclear" if messages > self._unclear_before else "push_silent"
         return self.async_show_menu(step_id=step, menu_options=["push", "done"])
@@ -208,7 +208,7 @@ class LiankeOptionsFlow(
     async_step_push_unclear = async_step_push_silent = async_step_push_unheard
 
     async def _async_wait_for_push(self) -> bool:
-        """Wait up to PUSH_SECONDS for a push message to a box of this account; return whether a message arrived."""
+        """Wait up to PUSH_SECONDS for a push message about a box of this account; return whether a message arrived."""
         webhook_id = self.config_entry.data[CONF_WEBHOOK_ID]
         boxes = [
             entry.runtime_data
@@ -315,7 +315,7 @@ def settings_schema(options: Mapping[str, Any], *, scans: bool = True) -> vol.Sc
 
 
 def settings_errors(answer: Mapping[str, Any]) -> dict[str, str]:
-    """Return the errors in an answer to this form, by field."""
+    """Return the errors in an answer to the form of the general settings, by field."""
     begin = dt_util.parse_time(answer.get(const.CONF_QUIET_FROM) or "")
     end = dt_util.parse_time(answer.get(const.CONF_QUIET_TO) or "")
     if (begin is None) is not (end is None):
@@ -354,7 +354,7 @@ def defaults_schema(
     capabilities: Capabilities | None = None,
     papers: tuple[Paper, ...] = (),
 ) -> vol.Schema:
-    """Return the form of default print options, limited to what the printer can do if that is known."""
+    """Return the form of default print options, limited to the printer's capabilities if these are known."""
     able = capabilities or Capabilities()
     names = [*(able.papers or {}), *(paper.name for paper in papers)]
 
@@ -364,7 +364,7 @@ def defaults_schema(
         names = [name for name, number in values.items() if ids is None or number in ids]
         return _words(field, _with(stored.get(field), names))
 
-    # The field has no upper limit, so that a size beyond the range gets our own error, which names the possible sizes.
+    # The field has no upper limit, so that a size outside the range gets our own error, which names the possible sizes.
     size = number_field(0.1, None, step=0.1, unit="mm")
     fields: dict[str, object] = {
         "paper": _driver_names(names or [paper.name for paper in STANDARD_PAPERS]),
@@ -389,7 +389,7 @@ def defaults_schema(
 
 
 def _with(stored: str | None, names: list[str]) -> list[str]:
-    """Add the stored name even if the printer does not offer it, so that submitting the form shows the error."""
+    """Return the names and the stored name; if the printer does not offer it, submitting the form shows the error."""
     return names if stored is None or stored in names else [*names, stored]
 
 

@@ -1,9 +1,12 @@
 """The dashboard card, served by the integration and announced to the dashboards as one Lovelace resource.
 
-The files are built from `frontend/` at the root of the repository. The resource's address carries the version and a
-digest, so that a browser never shows an old card; its file loads the others, whose names carry their own digests.
-The resource comes with the first entry and goes when Home Assistant stops without one: until then, the cards of a
-removed box say that it is gone. YAML resources cannot be written, so there the frontend is told to load the script.
+The files are built from `frontend/` at the root of the repository. The resource's address contains the version and a
+digest, so that a browser never shows an old card. The resource's file loads the other files, whose names contain
+digests too.
+
+The resource is created with the first entry. It is deleted when Home Assistant stops and no entry is left: until then,
+the cards of a removed box say that the box is gone. If the user manages the resources in YAML, the integration cannot
+write them, and makes the frontend load the script with every page instead.
 """
 
 import asyncio
@@ -28,16 +31,17 @@ FRONTEND = Path(__file__).parent
 CARD_FILE = "lianke-card.js"
 CARD_TYPE = "custom:lianke-card"
 CARD_URL = f"/{DOMAIN}/{CARD_FILE}"
-# A picture of a document.
+# Address of a picture that stands for a document.
 DOCUMENT_URL = f"/{DOMAIN}/document.svg"
 
 _LOGGER = logging.getLogger(__name__)
 
 
 async def async_setup(hass: HomeAssistant) -> None:
-    """Serve the card, and keep its resource while there is an entry, and until Home Assistant stops.
+    """Serve the card, and create its resource with the first entry. If no entry is left at the stop, delete the resource.
 
-    Call it once, when the integration is set up; without an entry, the next start does not set it up.
+    Must be called only once. Home Assistant does not set up an integration without entries, so the next start could not
+    delete the resource.
     """
     integration = await async_get_integration(hass, DOMAIN)
     files, pictures, digest = await hass.async_add_executor_job(_read_files)
@@ -60,13 +64,13 @@ async def async_setup(hass: HomeAssistant) -> None:
 
 
 async def async_remove(hass: HomeAssistant) -> None:
-    """Remove the resource with the last entry if the integration was not set up, since nobody serves the card then."""
+    """Delete the resource after the last entry if the integration is not set up, since nothing serves the card."""
     if DOMAIN not in hass.config.components:
         await _Resource(hass, "").async_sync()
 
 
 async def async_card_path(hass: HomeAssistant, device_id: str) -> str | None:
-    """Path of the first dashboard view with the printer's card; None if there is none."""
+    """Return the path of the first dashboard view that has the printer's card; None if no view has it."""
     if (data := hass.data.get(LOVELACE_DATA)) is None:
         return None
     for url_path, one in data.dashboards.items():
@@ -91,7 +95,7 @@ def _has_card(part: object, device_id: str) -> bool:
 
 
 def _read_files() -> tuple[list[Path], list[Path], str]:
-    """Return the card's files, the pictures for other places, and a short digest of the files; blocking."""
+    """Return the card's files, the pictures used outside the card, and a short digest of the card's files. Blocks."""
     files = sorted(FRONTEND.glob("lianke-card*.js"))
     digest = sha256()
     for path in files:
@@ -100,7 +104,7 @@ def _read_files() -> tuple[list[Path], list[Path], str]:
 
 
 class _Resource:
-    """The card's resource, kept by Home Assistant or announced to the frontend."""
+    """The card's resource: a stored dashboard resource or, if resources are in YAML, a script of every page."""
 
     def __init__(self, hass: HomeAssistant, url: str) -> None:
         self._hass = hass
@@ -109,7 +113,7 @@ class _Resource:
         self._announced = False
 
     async def async_sync(self, _event: Event | None = None) -> None:
-        """Create the resource while there is an entry, and delete it otherwise."""
+        """Create the resource if there is an entry; delete it otherwise."""
         if "lovelace" not in self._hass.config.components:
             return
         async with self._lock:
@@ -120,7 +124,7 @@ class _Resource:
                 _LOGGER.warning("Cannot update the dashboard resource: %s", err)
 
     async def _async_store(self, wanted: bool) -> None:
-        """Write the resource; announce the script where resources are in YAML."""
+        """Create, update or delete the stored resource; if resources are in YAML, call `_announce` instead."""
         data = self._hass.data[LOVELACE_DATA]
         if data.resource_mode != MODE_STORAGE:
             self._announce(wanted)
@@ -143,7 +147,7 @@ class _Resource:
             await resources.async_delete_item(item["id"])
 
     def _announce(self, wanted: bool) -> None:
-        """Make the frontend load the script with every page, or stop that."""
+        """Make the frontend load the script with every page or, if not `wanted`, no longer load it."""
         if wanted == self._announced:
             return
         self._announced = wanted
