@@ -25,11 +25,11 @@ interface AddFiles {
   reject(error: unknown): void;
 }
 
-/* Batches by device, from cards that Home Assistant has removed, for example after a reconnect. The key is the card's
-   configuration: the next card with the same configuration takes them over. */
+/* Batches from cards that Home Assistant has removed, for example after a reconnect: by the card's configuration, then
+   by device. The next card with the same configuration takes the batches over. */
 const orphans = new Map<string, Map<string, Batch>>();
 
-/* The dashboard card: implements Home Assistant's interface for cards, and holds what its parts share. */
+/* The dashboard card: implements Home Assistant's interface for cards, and holds the state that its parts share. */
 @define(CARD)
 export class LiankeCard extends LitElement {
   @state() private _config: CardConfig | undefined;
@@ -150,7 +150,7 @@ export class LiankeCard extends LitElement {
   private _setUp(): void {
     if (!this._config || !this._hass) return;
     this._context = new CardContext(this, new Localizer(this._hass), this._config);
-    // Loaded now, so that it arrives while the feed's first message is on its way.
+    // Load these parts now, so that they arrive while the feed's first message is on its way.
     loadPart(import("./components/jobs"));
     if (this._config.buttons.length) loadPart(import("./components/quick-buttons"));
     if (this._config.source_entity) loadPart(import("./components/source"));
@@ -244,7 +244,7 @@ export class LiankeCard extends LitElement {
       this._batches.set(device, batch);
       add(batch);
       this.requestUpdate();
-      // Home Assistant replaced this card while print.ts was loading: leave the batch to the new card.
+      // If Home Assistant has replaced this card while print.ts was loading, leave the batch to the new card.
       if (!this.isConnected) this.disconnectedCallback();
       await this.updateComplete;
       resolve();

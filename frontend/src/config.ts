@@ -54,8 +54,8 @@ export const withDefaults = (config: Record<string, unknown>): CardConfig => {
 export const isPrinterEntity = (entry: HassEntityRegistryEntry) =>
   entry.platform === "lianke" && entry.entity_id.startsWith("notify.") && Boolean(entry.device_id);
 
-/* Returns the card to suggest for an entity: for a list or calendar a card that prints it, for an entity of a printer
-   that printer's card, otherwise null. */
+/* Returns the card to suggest for an entity: for a list or calendar, a card that prints it; for an entity of a printer,
+   that printer's card; otherwise null. */
 export const suggestCard = (hass: HomeAssistant, entityId: string) => {
   const printers = Object.values(hass.entities).filter(isPrinterEntity);
   const [printer] = printers;

@@ -14,7 +14,7 @@ export interface CommandError {
 /* The error code with which home-assistant-js-websocket rejects calls when the connection breaks. */
 const ERR_CONNECTION_LOST = 3;
 
-/* Whether the connection broke before the answer, so that nobody knows whether the command arrived. */
+/* Whether the connection broke before the answer arrived, so that nobody knows whether the command was carried out. */
 export const isLost = (error: CommandError | number | null | undefined): boolean =>
   typeof error === "object"
     ? [error?.code, error?.error?.code].includes(ERR_CONNECTION_LOST)
@@ -82,7 +82,7 @@ export class CardContext {
     if (cause instanceof UserError) return cause.message;
     const error = cause as CommandError;
     if (isLost(error)) return this.localizer.text("lost");
-    // If refusals.ts cannot be loaded, as after an update of the card, the error's own message is shown.
+    // If refusals.ts cannot be loaded, for example after an update of the card, the error's own message is shown.
     const said = await import("./refusals").then(({ refusal }) => refusal(this, error)).catch(() => "");
     return said || this.localizer.text("error", { message: error?.message || String(cause) });
   }

@@ -52,8 +52,8 @@ const isShown = ({ x, y }: Point) => x >= 0 && x < innerWidth && y >= 0 && y < i
 export const contains = (box: DOMRect, { x, y }: Point) =>
   x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
 
-/* Returns the controls of the cards, with `around` only those within a finger's width of that point. Leaves out every
-   control that something else, such as a dialog, covers. */
+/* Returns the controls of the cards; if `around` is given, only the controls within a finger's width of that point.
+   Leaves out every control that something else, such as a dialog, covers. */
 export const controlsOf = (cards: Iterable<HTMLElement> = cardsOnPage, around?: Point): Place[] =>
   [...cards]
     .flatMap((card) => (card.shadowRoot ? controlsIn(card.shadowRoot) : []))
@@ -69,7 +69,7 @@ export const controlsOf = (cards: Iterable<HTMLElement> = cardsOnPage, around?: 
       return hit === false || controlOf(hit)?.element === control.element ? [{ ...control, box }] : [];
     });
 
-/* Returns the control at a point. Of overlapping controls it is the smallest, which lies on top. */
+/* Returns the control at a point; if controls overlap, the smallest, which lies on top; null if there is no control. */
 export const controlAt = (places: Place[], at: Point): Control | null => {
   const area = ({ box }: Place) => box.width * box.height;
   return places.filter(({ box }) => contains(box, at)).sort((one, other) => area(one) - area(other))[0] ?? null;

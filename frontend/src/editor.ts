@@ -18,7 +18,7 @@ const PRINT = "lianke.print";
 const OFFERED = Object.keys(RUNNABLE).filter((domain) => domain !== "button");
 const PRINTERS = { integration: "lianke", entity: [{ domain: "notify" }] };
 
-/* Converts a stored button for the form, which shows `data` as the print action that it stands for. */
+/* Converts a stored button for the form, which shows `data` as the print action that `data` stands for. */
 const asShown = ({ data, ...button }: QuickButton): QuickButton =>
   data && !button.tap_action
     ? { ...button, tap_action: { action: "perform-action", perform_action: PRINT, data } }

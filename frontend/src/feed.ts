@@ -61,7 +61,8 @@ export class FeedController<T = Feed> implements ReactiveController {
   }
 
   private readonly _ready = () => {
-    // `_stop` belongs to the old connection. On the new one, the subscription's number may mean another subscription.
+    // `_stop` belongs to the old connection. On the new connection, the same subscription number may belong to a
+    // different subscription.
     this._stop = null;
     void this._subscribe();
   };
@@ -72,8 +73,8 @@ export class FeedController<T = Feed> implements ReactiveController {
     const subscription = (this._subscription = {});
     const filter = this._devices.length ? { device_ids: this._devices } : {};
     try {
-      // Renewed here, not by the library: after a restart, the integration's command may be available later than the
-      // connection.
+      // This class renews the subscription, and not the library: after a restart, the integration's command may become
+      // available later than the connection.
       const stop = await this._connection.subscribeMessage<T>(
         (data) => subscription === this._subscription && this._receive(data),
         { type: this._type, ...filter },

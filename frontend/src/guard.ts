@@ -24,7 +24,7 @@ const REST = 1000;
 const AWAY = 1500;
 /* ms: if two presses are closer together than this, the user has read nothing in between. */
 const AT_ONCE = 900;
-/* ms after a press in which any movement on the page counts as caused by that press. */
+/* ms after a press during which any movement on the page counts as caused by that press. */
 const BROUGHT_ABOUT = 300;
 const LOOK = 200; // ms between two looks at where the controls are
 /* ms for which the surroundings of a press are watched: a form collapses only after its upload, which may take this
@@ -59,8 +59,8 @@ interface Snapshot {
 }
 
 let last: Press | null = null;
-/* The snapshots of the last second, the newest last: one before each redraw with news, and one before each press after
-   it. */
+/* The snapshots of the last second, the newest last: one before each redraw with news, and one before each press that
+   follows such a redraw. */
 let snapshots: Snapshot[] = [];
 /* When the user last did something anywhere on the page. */
 let pressedAt = -Infinity;

@@ -28,7 +28,7 @@ export const lenient = (values?: Values): Values =>
 const counted = (strings: Record<string, unknown>, key: string, n: number) =>
   String((n === 1 && strings[`${key}_1`]) || strings[key]);
 
-/* Access to the texts of a part of the card that is loaded later. */
+/* Returns functions that look up the texts of a part of the card that is loaded later. */
 export const partTexts = <T extends Record<string, unknown>>(en: T, zh: T) => {
   const of = (t: Localizer): T => (t.isChinese ? zh : en);
   return {
@@ -94,7 +94,8 @@ export class Localizer {
     return this._hass.localize(`component.lianke.${path}`, values) ?? "";
   }
 
-  /* Adds to a name the place that tells it apart from the same name elsewhere; an empty place adds nothing. */
+  /* Returns a name with the place that tells it apart from the same name elsewhere; the bare name if the place is
+     empty. */
   named(name: string, place: string): string {
     if (!place) return name;
     return this.isChinese ? `${name}（${place}）` : `${name} (${place})`;

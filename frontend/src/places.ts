@@ -11,8 +11,8 @@ export const printerIds = ({ entities }: HomeAssistant) =>
       .map((entity) => entity.device_id),
   );
 
-/* Returns the area of a printer or the name of its box, whichever no printer with the same name shares. Empty if no
-   other printer has the name, or if both are shared. */
+/* Returns what tells a printer apart from others with the same name: its area, or the name of its box if the area does
+   not tell it apart. Empty if no other printer has the name, or if neither tells it apart. */
 export const placeOf = (hass: HomeAssistant, id: string): string => {
   const { devices = {}, areas = {} } = hass;
   const own = devices[id];
@@ -30,8 +30,8 @@ export const placeOf = (hass: HomeAssistant, id: string): string => {
   return place?.(own) ?? "";
 };
 
-/* Returns all printers sorted by name. Where a place is needed, the text begins with it: on a phone, a closed list
-   shows only the beginning. */
+/* Returns all printers sorted by name. If a printer needs a place, the text begins with the place, because a closed
+   list on a phone shows only the beginning. */
 export const allPrinters = (hass: HomeAssistant): { id: string; name: string }[] => {
   const ids = printerIds(hass);
   return Object.values(hass.devices ?? {})

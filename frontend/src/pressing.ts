@@ -6,7 +6,7 @@ export const pressing: {
   beforeDrawing?: (isNews: boolean) => void;
 } = {};
 
-/* Waits until no button is held down, for parts that redraw without being pressed. */
+/* Waits until no button is held down; called by parts that redraw without being pressed. */
 export const pressEnded = async (): Promise<void> => {
   await pressing.ended;
   pressing.beforeDrawing?.(false);

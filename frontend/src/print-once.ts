@@ -10,7 +10,7 @@ const DOUBLE_TAP = 500; // ms, at most, between the two taps
 /* ms for which the id of a lost request is kept: Home Assistant is back by then, and a later press means another
    print. */
 const LOST = 15 * 60_000;
-/* Request ids by what is printed. They outlive the card, which Home Assistant replaces after a reconnect. */
+/* Request ids, keyed by what is printed. The ids outlive the card, which Home Assistant replaces after a reconnect. */
 const ids = new Map<string, string>();
 const texts = partTexts(en, zh);
 

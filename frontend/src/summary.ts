@@ -14,7 +14,7 @@ export interface Summary {
   way: Way | null;
   /* Jobs that wait for the printer, not for a person. */
   held: Job[];
-  /* Whether any job continues by itself once the printer can print. */
+  /* Whether any job continues automatically once the printer can print. */
   isAnyWaiting: boolean;
 }
 
@@ -45,8 +45,7 @@ const toneOf = (state: string | null): Tone => (state === null ? "off" : (TONES[
 /* States of a job that the service has accepted. */
 export const TAKEN = ["queued", "processing", "sending"];
 
-/* Returns the job whose pages are coming out. It is the first job that the service has accepted; the others wait for
-   it. */
+/* Returns the job whose pages are coming out: the first job that the service has accepted. Later jobs wait for it. */
 export const printedNow = (state: string | null, open: Job[]): Job | undefined =>
   state === "printing" ? open.find((job) => TAKEN.includes(job.state)) : undefined;
 

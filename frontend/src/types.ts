@@ -66,8 +66,8 @@ export interface Printer {
   scanned?: number;
 }
 
-/* Printing on both sides by hand: which half the job prints, and how the sheets go back into the tray for the second
-   half. */
+/* Manual two-sided printing: which half the job prints, and how the user puts the sheets back into the tray for the
+   second half. */
 export interface ManualDuplex {
   half: number;
   sheets: number;

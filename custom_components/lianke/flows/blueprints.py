@@ -40,7 +40,7 @@ LANGUAGE_ENGLISH = "en"
 LANGUAGE_CHINESE = "zh-Hans"
 
 _SHIPPED = Path(__file__).parents[1] / "blueprints" / AUTOMATION_DOMAIN
-# The last line of a copy has a digest of the lines above it. If the digest does not match, somebody has edited the copy.
+# The last line of a copy has a digest of the lines above it. If that does not match, somebody has edited the copy.
 _SEAL = "# Copied by the integration; written over only while unchanged. sha256: "
 
 

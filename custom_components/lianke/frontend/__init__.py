@@ -38,7 +38,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 async def async_setup(hass: HomeAssistant) -> None:
-    """Serve the card, and create its resource with the first entry. If no entry is left at the stop, delete the resource.
+    """Serve the card, create its resource with the first entry, and delete the resource at a stop without entries.
 
     Must be called only once. Home Assistant does not set up an integration without entries, so the next start could not
     delete the resource.

@@ -16,7 +16,7 @@ import type { Job, ManualDuplex } from "../types";
 
 const texts = partTexts(en, zh);
 
-/* Draws the print of a page around the center of a sheet in the tray, with the edge that goes in first at the top.
+/* Draws what is printed on a page, around the center of a sheet in the tray; the edge that goes in first is at the top.
    `left`: the left edge of the page goes in first; `seen`: the printed side is up. */
 const page = (left: boolean, seen: boolean) => svg`<g
   transform="${left ? "rotate(90)" : ""}${seen ? "" : " scale(-1 1)"}"
@@ -27,8 +27,8 @@ const page = (left: boolean, seen: boolean) => svg`<g
   <path d="M-14 2 H14 M-14 10 H14 M-14 18 H6" />
 </g>`;
 
-/* A picture of how the sheets go back in for their second sides: they lie below the printer, with the edge that goes in
-   first at the top, and show the printed side or the back. */
+/* A picture of how the user puts the sheets back in for the second sides: the sheets lie below the printer, with the
+   edge that goes in first at the top, and show the printed side or the back. */
 const turnPicture = ({ put_back, edge_first }: ManualDuplex, label: string): TemplateResult<2> => {
   const left = edge_first === "left";
   const up = put_back === "face_up";
@@ -45,7 +45,7 @@ const turnPicture = ({ put_back, edge_first }: ManualDuplex, label: string): Tem
   </svg>` as TemplateResult<2>;
 };
 
-/* The question of a job that waits for a person, with its answers: approval, release, or paper turned over. */
+/* The question of a job that waits for a person (to approve it, release it or turn the paper over), and its answers. */
 @define("lianke-answer")
 export class LiankeAnswer extends DialogPart {
   @property({ attribute: false }) job!: Job;

@@ -12,7 +12,7 @@ export interface Question {
 }
 
 /* A button. If it has a question, a press replaces the button with the question and its two answers. Fires `asking`
-   when the question opens or closes, and `confirmed`. */
+   when the question opens or closes, and `confirmed` when the user answers yes. */
 @define("lianke-ask")
 export class LiankeAsk extends Part {
   @property({ attribute: false }) label = "";

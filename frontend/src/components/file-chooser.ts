@@ -7,7 +7,7 @@ import { Part } from "./part";
 
 const ACCEPT = "image/*,.pdf,.doc,.docx,.xls,.xlsx,.ppt,.pptx,.wps,.et,.dps,.html,.htm,.txt,.csv,.md,.prn";
 
-/* Lets the user choose files on the device, or on a phone take a photo; fires `files-chosen` with an array of files. */
+/* Lets the user choose files on the device, or take a photo on a phone. Fires `files-chosen` with an array of files. */
 @define("lianke-file-chooser")
 export class LiankeFileChooser extends Part {
   @property({ attribute: false }) label = "";

@@ -18,7 +18,7 @@ export class LiankeHeader extends Part {
   @property({ attribute: false }) tone: Tone = "off";
   /* Whether the header is as high as a tile, with one line for the name and one for the state. */
   @property({ type: Boolean, reflect: true }) tile = false;
-  /* Replaces the icon of the tone. */
+  /* An icon to show instead of the tone's icon. */
   @property({ attribute: false }) icon: string | undefined;
   /* The entity whose details a press opens; without an entity the header cannot be pressed. */
   @property({ attribute: false }) entityId: string | undefined;

@@ -15,8 +15,8 @@ const LOW = 10; // percent, below which an ink is marked as low
 
 type InkKey = "ink_black" | "ink_cyan" | "ink_magenta" | "ink_yellow";
 
-/* The usual inks: a pattern for the names that printers give the ink, the key of our name, and a color that suits the
-   theme. */
+/* The usual inks: a pattern for the names that printers give the ink, the key of our own name for the ink, and a color
+   that suits the theme. */
 const USUAL: [RegExp, InkKey, string][] = [
   [/^(black|黑色?|p?k)$/i, "ink_black", "var(--primary-text-color)"],
   [/^(cyan|青色?|c)$/i, "ink_cyan", "#00a3c7"],

@@ -154,7 +154,8 @@ export class LiankeJobActions extends Part {
       try {
         await this.context.call("retry_job", this._ids);
       } catch (error) {
-        // Every request for a kept document is a new print: repeated after a lost answer, it could print twice.
+        // Every such request starts a new print of the kept document, so a repetition after a lost answer could print
+        // it twice.
         if (this.job.can_print_again && isLost(error as CommandError)) throw new UserError(this._text("again_lost"));
         throw error;
       }

@@ -9,8 +9,8 @@ export const uploadedPart = ({ state, phase, size, sent_bytes: sent }: Job): num
 
 /* States of a printer that hold up a job which the service has accepted. */
 const AT_PRINTER = ["out_of_paper", "cover_open", "paper_jam", "out_of_ribbon", "out_of_ink", "paused", "stopped"];
-/* The texts of jobs that were canceled for these reasons; the service and the sensors report only that they were
-   canceled. */
+/* Keys of the texts for jobs that were canceled for these reasons; the service and the sensors report only that the
+   jobs were canceled. */
 const ENDS: Record<string, Key> = {
   moved: "state_moved",
   rejected: "state_rejected",
@@ -20,8 +20,8 @@ const ENDS: Record<string, Key> = {
 
 const stateOf = (t: Localizer, job: Job, printer: string | null | undefined): string => {
   if (job.state === "held" && job.hold_reason) {
-    // The sensor's text only names this reason. The card's own text also says how long it takes, since somebody waits
-    // here.
+    // The sensor's text only names this reason. The card's own text also says how long getting ready takes, since
+    // somebody is waiting in front of the card.
     const ready = job.hold_reason === "getting_ready";
     const reason = ready ? t.text("getting_ready") : t.state("hold_reason", job.hold_reason);
     return job.waits_for?.length ? reason : t.text("held_for", { reason });
@@ -33,13 +33,13 @@ const stateOf = (t: Localizer, job: Job, printer: string | null | undefined): st
     const status = t.state("status", printer).toLowerCase();
     return t.text(printer === "out_of_paper" ? "sent_no_paper" : "sent_waits", { status });
   }
-  // The printer reports that it prints before the service does.
+  // The printer's report that it is printing arrives earlier than the service's.
   if (printer === "printing" && ["queued", "processing"].includes(job.state)) return t.text("sent_prints");
   const end = job.state === "canceled" && ENDS[job.reason ?? ""];
   return end ? t.text(end) : t.state("last_job", job.state);
 };
 
-/* The facts in the second line of a job. `printer` is the state of its printer, which may be what the job waits for. */
+/* The facts in the second line of a job. `printer` is the state of the job's printer, which may make the job wait. */
 export const jobFacts = (t: Localizer, job: Job, printer?: string | null): string[] => {
   const { state, pages, pages_printed: printed } = job;
   const facts = [stateOf(t, job, printer)];
@@ -75,11 +75,11 @@ const PAPER_TOLD = ["box_not_responding", "no_answer", "no_outcome", "no_result"
 export const tellsPaper = ({ reason, pages_printed: printed }: Job): boolean =>
   !printed && PAPER_TOLD.includes(reason ?? "");
 
-/* A job's state for screen readers; for a canceled job, the reason if there is one to show. */
+/* A job's state for screen readers; for a canceled job, the reason if a reason is shown. */
 export const outcome = (t: Localizer, job: Job): string =>
   (job.state === "canceled" && jobReason(t, job)) || stateOf(t, job, null);
 
-/* Says that pages of a job may have come out although it was not completed; otherwise empty. */
+/* Returns a sentence that pages of a job may have come out although the job was not completed; otherwise empty. */
 export const partlyPrinted = (t: Localizer, { partly_printed: partly, pages_printed: printed }: Job): string => {
   if (!partly) return "";
   return printed ? t.count("partly", printed) : t.text("partly_some");

@@ -36,7 +36,8 @@ export class LiankeJobs extends Part {
   /* The printer's state as its header shows it. */
   @property({ attribute: false }) status: string | null = null;
   @state() private _expanded = false;
-  /* By job id: whether the job's row is unfolded, by the user or because the job ended last with something to tell. */
+  /* By job id: whether the job's row is unfolded, by the user or because the job was the last to end and has something
+     to tell. */
   @state() private _unfolded = new Map<string, boolean>();
   /* By job id: whether a question about the job is open. */
   @state() private _asking = new Map<string, boolean>();
@@ -231,14 +232,14 @@ export class LiankeJobs extends Part {
       (job.can_move || (job.state === "held" && this._asking.get(job.job_id))) &&
       printerIds(this.context.hass).size > 1;
     if (job.can_retry || job.can_print_again || job.state === "unconfirmed" || moves) return true;
-    // The actions of a job whose document is not kept say so, and how to have documents kept.
+    // If the job's document is not kept, the actions say so, and tell how to have documents kept.
     const couldBeKept = this.keeps === false || this._unfolded.has(job.job_id);
     const isOver = job.state === "completed" || (job.state === "canceled" && !job.reason);
     return couldBeKept && isOver;
   }
 
-  /* Whether a job is a short row until the user unfolds it. An unconfirmed job never is, since it asks for an
-     answer. */
+  /* Whether a job is a short row until the user unfolds it. The row of an unconfirmed job is never short, since it asks
+     for an answer. */
   private _folds(job: Job): boolean {
     if (OPEN.includes(job.state) || job.state === "unconfirmed") return false;
     return this._offers(job) || this._told(job).length > 0;

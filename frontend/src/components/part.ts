@@ -21,7 +21,7 @@ export abstract class Part extends LitElement {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }
 
-  /* Adds documents to the batch of a device; rejects if the part of the card that prints cannot be loaded. */
+  /* Adds documents to the batch of a device; rejects if the printing part of the card cannot be loaded. */
   addTo(device: string, add: (batch: Batch) => void): Promise<void> {
     return new Promise((resolve, reject) => this.fire("add-files", { device, add, resolve, reject }));
   }

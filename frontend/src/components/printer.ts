@@ -22,7 +22,7 @@ export class LiankePrinter extends Part {
   @property({ attribute: false }) device = "";
   /* Whether Home Assistant has a device with this id. */
   @property({ attribute: false }) isKnown = true;
-  /* Undefined while the integration does not report this printer. */
+  /* What the integration reports about this printer; undefined while it reports nothing. */
   @property({ attribute: false }) printer: Printer | undefined;
   /* Where the printer is, if another printer has the same name; otherwise empty. */
   @property({ attribute: false }) place = "";

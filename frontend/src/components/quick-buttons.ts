@@ -17,11 +17,11 @@ import type { CallResult, Printer, QuickButton, Refusal } from "../types";
 import { Part } from "./part";
 
 const PRINT = "lianke.print";
-/* Maximum number of presses that wait for a refusal, and of refusals that wait for the answer to their press. */
+/* Maximum number of presses kept until a refusal arrives, and of refusals kept until the press is answered. */
 const KEPT = 20;
 const texts = partTexts(en, zh);
 
-/* Adds an entry, and forgets the oldest entries beyond KEPT. */
+/* Adds an entry, and deletes the oldest entries if there are more than KEPT. */
 const keep = <T>(map: Map<string, T>, key: string, value: T): void => {
   map.set(key, value);
   for (const old of [...map.keys()].slice(0, -KEPT)) map.delete(old);
@@ -38,7 +38,7 @@ export class LiankeQuickButtons extends Part {
   private readonly _tasks = new TaskController(this);
   /* Keys of pressed buttons, by the id of the context in which Home Assistant runs what the button starts. */
   private readonly _pressed = new Map<string, string>();
-  /* Refusals, by the same id: a refusal may arrive before Home Assistant has answered the press. */
+  /* Refusals, by the id of the same context: a refusal may arrive before Home Assistant has answered the press. */
   private readonly _refusals = new Map<string, Refusal>();
 
   static override styles = [
@@ -54,8 +54,9 @@ export class LiankeQuickButtons extends Part {
     `,
   ];
 
-  /* Home Assistant answers a press before the script has run and does not pass the script's refusals on, so they come
-     with the feed. A refusal of a press on another card or screen of this user has another context and is not shown. */
+  /* Home Assistant answers a press before the script has run, and does not pass on the script's refusals, so the
+     refusals come with the feed. A refusal of a press on another card or screen of this user has another context and is
+     not shown. */
   protected override willUpdate(changed: PropertyValues): void {
     const { refused } = this;
     if (!changed.has("refused") || !refused?.began_in) return;
@@ -143,7 +144,7 @@ export class LiankeQuickButtons extends Part {
       this._began(key, await hass.callWS<CallResult>(call));
       return;
     }
-    // Home Assistant would do nothing for this entity, and say so only in its log.
+    // For a missing entity, Home Assistant would do nothing and say so only in its log.
     if (entity && !hass.states[entity]) throw new UserError(texts.text(this.t, "missing", { entity }));
     const service = RUNNABLE[domainOf(entity)];
     if (entity && service && !domain) {

@@ -34,8 +34,8 @@ import { printText } from "./texts";
 import { slowly, whyUnseen } from "./unseen";
 
 const MAX_FILES = 20;
-/* ms from the last change of an option to the next preview. The wait is longer if the cloud draws the preview, which is
-   slow and should be asked less often. */
+/* ms from the last change of an option to the next preview. The wait is longer if the cloud draws the preview, since
+   the cloud is slow and should be asked less often. */
 const DRAW_AFTER = 250;
 const ASK_CLOUD_AFTER = 1000;
 /* Errors that no choice of options can avoid. They are shown even for a preview that the user has not asked for. */
@@ -60,7 +60,7 @@ export class Batch extends EventTarget {
   /* If a job is printed again on another printer, what that printer does differently; otherwise null. */
   plan: MovePlan | null = null;
   readonly sending = new Sending(this);
-  /* Whether the media library is open. The form stays while it is open, even if the last document has been
+  /* Whether the media library is open. Until it is closed, the form stays, even if the last document has been
      submitted. */
   browsing = false;
   /* Id of the job submitted last, until another document is chosen. */
@@ -121,8 +121,8 @@ export class Batch extends EventTarget {
     return name === "copies" || (!!this.offers && offered(this._t, this.offers, name).length > 0);
   }
 
-  /* Whether an option is chosen in `lianke-moving` and not in the form, since this printer may not do it as the job's
-     printer does. */
+  /* Whether an option is chosen in `lianke-moving` and not in the form, since this printer may handle the option
+     differently from the job's printer. */
   isChosenOutside(name: string): boolean {
     return !!this.plan?.open.some(({ option }) => option === name);
   }
@@ -193,7 +193,7 @@ export class Batch extends EventTarget {
 
   remove(item: PrintItem): void {
     item.discard();
-    // While the document is being previewed, `draw` forgets it at the end.
+    // While the document is being previewed, `draw` forgets the document at the end.
     if (!item.previewing) this.sending.forget(item.document);
     this.items = this.items.filter((other) => other !== item);
     if (!this.items.length) this._clear();
@@ -218,11 +218,11 @@ export class Batch extends EventTarget {
     this._decided = [];
   }
 
-  /* Chooses a layout that prints all documents together, and draws its sheets; with null each document is printed by
-     itself again. */
+  /* Chooses a layout that prints all documents together, and draws its sheets. With null, each document is printed
+     separately again. */
   setLayout(layout: LayoutName | null): void {
     if (this.printing || this.isLost) return;
-    // Photographed pages stay straightened if the new layout allows it.
+    // Photographed pages stay straightened if the new layout allows straightening.
     const cleans = layout === "layout_clean" || Boolean(layout && this.combined?.cleans && layoutOf(layout).cleans);
     const corners = new Map<PrintItem, Corners>(cleans ? this.combined?.corners : []);
     this.combined = layout && new CombinedPrint(this, layout, cleans, corners);
@@ -266,18 +266,18 @@ export class Batch extends EventTarget {
     this._optionsChanged();
   }
 
-  /* Called when the documents or their order have changed: makes this another print, and drops a layout that does not
-     suit them any more. */
+  /* Called when the documents or their order have changed: treats the batch as another print, and drops a layout that
+     no longer suits the documents. */
   private _recompose(): void {
     const { combined } = this;
     if (!combined || combined.lost || this.printing) return;
-    // A booklet is kept even if it is not known yet whether the printer prints on both sides.
+    // The booklet layout is kept even while it is not known whether the printer prints on both sides.
     if (layoutsFor(this.usable, true).includes(combined.layout)) combined.renew();
     else this._separate();
     this._optionsChanged();
   }
 
-  /* Prints each document by itself again. */
+  /* Makes Print print each document separately again. */
   private _separate(): void {
     this.combined = null;
     void drawAtOnce(this, this.items);
@@ -320,8 +320,8 @@ export class Batch extends EventTarget {
   }
 
   /* Recalls the options chosen the last time for documents of this kind, if the printer offers them. Options that the
-     user has chosen for this batch stay, except the paper for another kind and options that the old or the new layout
-     decides. */
+     user has chosen for this batch stay, except the paper if the kind has changed, and options that the old or the new
+     layout decides. */
   private _recall(): void {
     const { offers, kind, combined } = this;
     const now = `${kind} ${combined?.layout}`;
@@ -378,7 +378,7 @@ export class Batch extends EventTarget {
     this._optionsChanged();
   }
 
-  /* Removes errors when the options they were reported for have changed. The error of a lost answer stays. */
+  /* Removes the errors of earlier attempts, except the error of a lost answer. */
   private _forgetErrors(): void {
     this.problem = null;
     for (const item of this.items) if (!item.lost) item.error = null;
@@ -446,7 +446,7 @@ export class Batch extends EventTarget {
     this.changed();
     const items = this.combined?.items ?? this.usable;
     await this.loading;
-    // What was typed before the printer's options were known is checked now.
+    // Values that were typed before the printer's options were known are checked now.
     if (this.applyTyped()) await (this.combined ? this.combined.print(items) : this._printAll(items));
     this._pressed = null;
     // If documents were added or removed during the print, the remaining documents are another print.
@@ -497,7 +497,7 @@ export class Batch extends EventTarget {
     this.remove(item);
   }
 
-  /* Shows an error at the field that it concerns, otherwise at the document. */
+  /* Shows an error at the field that it concerns; if there is no such field, at the document. */
   private async _explain(item: PrintItem, error: CommandError): Promise<void> {
     if (!(await this.explainField(error))) item.error = await this._inWords(error, item.lost);
   }
@@ -507,7 +507,7 @@ export class Batch extends EventTarget {
     return this.context.explain(lost && isLost(error) ? lostPrint(this.context) : error);
   }
 
-  /* Shows an error at the field that it concerns; false if there is no such field. */
+  /* Shows an error at the field that it concerns, and returns true; returns false if there is no such field. */
   async explainField(error: CommandError): Promise<boolean> {
     const field = fieldOf(error?.translation_key, error?.translation_placeholders);
     if (!field || this.isChosenOutside(field) || !this.hasField(field)) return false;
@@ -567,7 +567,7 @@ export class Batch extends EventTarget {
     const data = item.atOnce ? { ...options, preview_by: "here_only" } : options;
     const answer = await this.sending.withDocument<PreviewAnswer>(item, "preview", data, () => undefined);
     // Another call has stored the document meanwhile. Home Assistant deletes the pictures of this call together with
-    // its handle.
+    // this call's handle.
     if (answer.document && answer.document !== item.document) return;
     item.pages = answer.pages ?? null;
     item.isDrawnHere = answer.drawn_by === "here";
@@ -588,7 +588,7 @@ export class Batch extends EventTarget {
     this._forget();
   }
 
-  /* Shows an error of a combined print, at the field that it concerns or for the whole batch. */
+  /* Shows an error of a combined print at the field that it concerns; without such a field, for the whole batch. */
   async explainCombined(error: CommandError): Promise<void> {
     if (!(await this.explainField(error))) this.problem = await this._inWords(error, this.isLost);
   }

@@ -63,14 +63,14 @@ export class CombinedPrint {
     if (!this.lost) this.request = `card-${randomId()}`;
   }
 
-  /* The documents that Print prints. After a lost answer these are the documents of that attempt, without those added
-     since. */
+  /* The documents that Print prints. After a lost answer these are the documents of the lost print, without documents
+     added since. */
   get items(): PrintItem[] {
     const { usable } = this._batch;
     return this.lost ? this.sent.filter((item) => usable.includes(item)) : usable;
   }
 
-  /* The fields of the action: the options, the layout, and what was chosen for each picture. */
+  /* The fields of the action: the options, the layout, and the user's choices for each picture. */
   private _data(): Record<string, unknown> {
     const { items } = this;
     const { fields, shape } = layoutOf(this.layout);
@@ -142,7 +142,7 @@ export class CombinedPrint {
     arrived();
     this.previewing = false;
     this.stale = !isAsItWas();
-    // Because of this call, Home Assistant keeps documents again that were removed meanwhile: forget them.
+    // This call has made Home Assistant keep documents again that were removed from the batch meanwhile: forget them.
     for (const item of items) if (!batch.items.includes(item)) batch.sending.forget(item.document);
     if (batch.combined === this) batch.renewSoon();
     else if (!batch.combined) void drawAtOnce(batch, items);

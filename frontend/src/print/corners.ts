@@ -18,8 +18,8 @@ const ALL: Corners = [
   [1, 1],
   [0, 1],
 ];
-/* Twice the minimum area of the triangle between three neighboring corners, as a part of the picture: Home Assistant
-   refuses a page that covers less than 1 % of the picture. */
+/* Twice the minimum area of the triangle between three neighboring corners, as a fraction of the picture: Home
+   Assistant refuses a page that covers less than 1 % of the picture. */
 const LEAST = 0.01;
 const ARROWS: Record<string, Point> = {
   ArrowLeft: [-1, 0],

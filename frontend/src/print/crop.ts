@@ -17,8 +17,8 @@ const CORNERS: [Edge, Edge][] = [
   ["left", "bottom"],
   ["right", "bottom"],
 ];
-const STRETCHED = 0.1; // largest difference from the shape of a card up to which Home Assistant stretches a part
-const MIN_PART = 0.06; // of the frame's width and height; a little more than Home Assistant requires
+const STRETCHED = 0.1; // maximum difference from a card's shape at which Home Assistant stretches the part
+const MIN_PART = 0.06; // minimum part of the frame's width and height; a little more than Home Assistant's minimum
 const STRAIGHTEN = 15; // maximum degrees to either side
 const PIXELS = 1400; // maximum length of the longer side of the drawn picture, before it is turned
 
@@ -58,7 +58,8 @@ export const quarter = ({ left, top, right, bottom, turn }: Cut, clockwise: bool
     ? { left: 1 - bottom, top: left, right: 1 - top, bottom: right, turn: (turn + 90) % 360 }
     : { left: top, top: 1 - right, right: bottom, bottom: 1 - left, turn: (turn + 270) % 360 };
 
-/* Moves some edges of a part, or with all four edges the whole part. It stays in the frame and keeps a minimum size. */
+/* Moves the given edges of a part; with all four edges, moves the whole part. The part stays in the frame and keeps a
+   minimum size. */
 export const moved = (cut: Cut, edges: Edge[], dx: number, dy: number): Cut => {
   const next = { ...cut };
   if (edges.length === 4) {
@@ -73,8 +74,8 @@ export const moved = (cut: Cut, edges: Edge[], dx: number, dy: number): Cut => {
   return next;
 };
 
-/* Moves some edges of a part and keeps its shape. `ratio` is the part's width divided by its height, each as a part of
-   the frame's. The opposite edges stay in place if the frame has room for that. */
+/* Moves the given edges of a part and keeps its shape. `ratio` is the part's width divided by its height, each as a
+   fraction of the frame's width or height. The opposite edges stay in place if the frame has room for that. */
 export const resized = (cut: Cut, edges: Edge[], dx: number, dy: number, ratio: number): Cut => {
   const free = moved(cut, edges, dx, dy);
   const isAcross = edges.includes("left") || edges.includes("right");
@@ -220,7 +221,7 @@ export class LiankeCrop extends DialogPart {
   }
 
   /* The key of the sentence below the picture. The part for a card may have any shape, since a card may be askew in its
-     photo; another sentence then says what is printed. */
+     photo; if the shape differs, another sentence says what is printed. */
   private get _help() {
     const { shape } = this;
     if (this._failed) return "crop_failed";
@@ -328,7 +329,7 @@ export class LiankeCrop extends DialogPart {
     this._cut = this._moved(cut, edges, (event.clientX - x) / width, (event.clientY - y) / height);
   };
 
-  /* Moves some edges of the part. The part of a photo keeps its shape. */
+  /* Moves the given edges of the part. The part of a photo keeps its shape. */
   private _moved(cut: Cut, edges: Edge[], dx: number, dy: number): Cut {
     const { shape } = this;
     if (shape?.field !== "photo_crop" || edges.length === 4) return moved(cut, edges, dx, dy);
@@ -349,7 +350,7 @@ export class LiankeCrop extends DialogPart {
     this._cut = this._moved(this._cut, [edge], by, by);
   }
 
-  /* Degrees by which the picture is turned beyond full quarters, from -45 to 45. */
+  /* Degrees by which the picture is turned in addition to quarter turns, from -45 to 45. */
   private get _slant(): number {
     const rest = this._cut.turn % 90;
     return rest > 45 ? rest - 90 : rest;

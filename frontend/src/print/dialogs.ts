@@ -1,4 +1,4 @@
-/* What dialogs share: the bar at the top, and their styles. */
+/* The base class of dialogs, with the bar at the top, and the styles of dialogs. */
 import { css, html, nothing } from "lit";
 import { mdiClose } from "@mdi/js";
 import { Part } from "../components/part";

@@ -1,5 +1,6 @@
-/* Styles that give the browser's own form fields the size of Home Assistant's. Heights are in `lh`: unlike `em`, it
-   grows with the text size of a phone. Browsers that do not know `lh` use the same property in `em` before it. */
+/* Styles that give the browser's own form fields the size of Home Assistant's fields. Heights are in `lh`, which,
+   unlike `em`, follows the phone's text-size setting. Above each of them, the same property in `em` is for browsers
+   that do not know `lh`. */
 import { css } from "lit";
 
 export const fields = css`

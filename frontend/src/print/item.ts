@@ -37,10 +37,10 @@ export class PrintItem {
   phase: Phase = null;
   sent = 0; // bytes uploaded so far
   previewing = false;
-  /* Whether Home Assistant draws the document although the user has not asked for a preview. It does so without the
-     cloud, and the card shows only errors that no choice of options can avoid. */
+  /* Whether Home Assistant draws the document although the user has not asked for a preview. Home Assistant then draws
+     without the cloud, and the card shows only errors that no choice of options can avoid. */
   atOnce = false;
-  /* Whether the present pictures were drawn without the user's asking (see `atOnce`). */
+  /* Whether the present pictures were drawn although the user had not asked for a preview (see `atOnce`). */
   few = false;
   /* Whether the preview shows options that have changed since. */
   stale = false;
@@ -91,8 +91,8 @@ export class PrintItem {
     );
   }
 
-  /* Whether the browser can show the picture. From the media library it can show any: Immich reports an iPhone's photo
-     as image/heic, but serves a JPEG. */
+  /* Whether the browser can show the picture. It can show any picture from the media library: Immich, for example,
+     reports an iPhone's photo as image/heic, but serves a JPEG. */
   get canBeShown(): boolean {
     return this.picture !== null || !!this.media?.media_content_type.startsWith("image/");
   }

@@ -81,8 +81,8 @@ const mayLie = (name: LayoutName): boolean => /^layout_(both|._up)$/.test(name);
 /* Options that place a page on its sheet; Home Assistant decides them in every layout that has sheets. */
 const PLACES = ["scale", "align"];
 
-/* Options that a layout decides. The user's choices for other prints do not apply to it, and its own are not remembered
-   for other prints. */
+/* Options that a layout decides. For these options, the layout does not use the user's choices from other prints, and
+   other prints do not use the layout's. */
 export const decidedBy = (name: LayoutName): string[] => {
   if (!isOnSheets(name)) return [];
   return [...PLACES, "orientation", ...(isCut(name) || name === "layout_booklet" ? ["duplex"] : [])];

@@ -23,7 +23,8 @@ const UNPRINTABLE = /^(audio|video|music)(\/|$)/;
 const UNPRINTABLE_SOURCE = /^media-source:\/\/(tts|radio_browser)\b/;
 
 /* At the root, the library is unfolded in place: up to LEVELS levels, from a source through its account to the albums.
-   A folder with more than FOLDERS folders stays folded. After WAITED, a slow source is not waited for any longer. */
+   A folder with more than FOLDERS folders stays folded. When the root is opened, the dialog waits at most WAITED for
+   slow sources. */
 const LEVELS = 3;
 const FOLDERS = 24;
 const WAITED = 2000; // ms
@@ -187,8 +188,8 @@ export class LiankeMediaBrowser extends DialogPart {
     this._loading = false;
   }
 
-  /* Asks again for the folder that the user saw last. It is shown as it was until an answer comes, and stays if none
-     comes. */
+  /* Asks again for the folder that the user saw last. Until an answer arrives, and if no answer arrives, the dialog
+     shows the folder as it was. */
   private async _renew(): Promise<void> {
     const turn = (this._turn = {});
     this._loading = false;

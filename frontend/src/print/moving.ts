@@ -16,8 +16,9 @@ type Value = string | number;
 
 /* The answer of `lianke/jobs/plan_move`. */
 export interface MovePlan {
-  /* Options that the other printer cannot do as asked, with what it can do and what it does by default. unknown: it is
-     not known whether the printer can; if the user chooses nothing, the option is sent as before. */
+  /* Options that the other printer cannot carry out as asked. allowed: what it can do; instead: what it does by
+     default; unknown: it is not known whether the printer can carry the option out, and if the user chooses nothing,
+     the option is sent as before. */
   open: {
     option: string;
     before: Value;

@@ -95,8 +95,8 @@ export class LiankeOptionsForm extends SteadyPart {
     const shown = batch.combined?.isPhoto ? [...FIRST, "media_type"] : FIRST;
     const folded = MORE.filter((name) => !shown.includes(name));
     const more = offers ? folded.map((name) => this._list(name)).filter((field) => field !== nothing) : [];
-    // Until the printer's options are known, placeholders stand for the fields that it had the last time, so that the
-    // content below does not jump.
+    // Until the printer's options are known, placeholders stand for the fields that the form had the last time, so that
+    // the content below does not jump.
     const known = offers ? [] : knownFields(batch.device);
     const [paper, ...others] = shown.map((name) =>
       offers ? this._list(name) : known.includes(name) ? this._skeleton(name) : nothing,
@@ -156,7 +156,7 @@ export class LiankeOptionsForm extends SteadyPart {
     if (layout && isSettledBy(layout, name)) return nothing;
     if ((batch.again?.laid_out && isFixedOnSheets(name)) || batch.isChosenOutside(name)) return nothing;
     const isBooklet = layout === "layout_booklet" && name === "duplex";
-    // A booklet is always two-sided; a kept document was not prepared for turning paper by hand.
+    // A booklet is always two-sided; a kept document was not prepared for manual two-sided printing.
     const never = isBooklet ? /^off$/ : batch.again ? /^manual_/ : /^$/;
     const all = offers ? offered(t, offers, name).filter(({ id }) => !never.test(String(id))) : [];
     if (!all.length) return nothing;

@@ -94,7 +94,8 @@ export const PAPER = ["paper", "tray", "media_type"];
 /* The key under which this browser keeps the last choices for a printer and a kind of document. Copies and pages are
    not kept, since they would waste paper the next time, and nothing is kept for an ID card. */
 const storageKey = (device: string, kind: Kind) => `lianke-card:${device}${kind === "document" ? "" : `:${kind}`}`;
-/* What could not be stored, for example in a browser without storage. It is lost when the user leaves the page. */
+/* Values that could not be stored, for example in a browser without storage. They are lost when the user leaves the
+   page. */
 const kept = new Map<string, string>();
 
 const read = (key: string): string | null => {
@@ -123,8 +124,8 @@ export const remembered = (device: string, kind: Kind): Record<string, unknown> 
   }
 };
 
-/* Stores the choices for a printer and a kind of document. besides: options that the layout decides; what was stored
-   for them before stays. */
+/* Stores the choices for a printer and a kind of document. besides: options that the layout decides, whose stored
+   choices stay as they are. */
 export const remember = (device: string, kind: Kind, chosen: Chosen, besides: string[] = []): void => {
   if (kind === "card") return;
   const isKept = ([name]: [string, unknown]) => besides.includes(name);
@@ -179,8 +180,8 @@ const isPhotoPaper = (paper: NamedChoice): boolean =>
   PHOTO_PAPERS.some((size) => isOfSize(paper, size)) ||
   (["layout_4r", "layout_3r"] as const).some((kind) => PAPER_NAMES[kind]?.test(paper.name));
 
-/* Returns the paper or media type that a print is sent with: the chosen one, otherwise the printer's default; undefined
-   if neither is known. */
+/* Returns the paper or media type with which a print is sent: the user's choice, otherwise the printer's default;
+   undefined if neither is known. */
 const sentWith = (options: PrinterOptions, name: "paper" | "media_type", chosen: Chosen): NamedChoice | undefined => {
   const list = (name === "paper" ? options.papers : options.media_types) ?? [];
   const id = chosen[name] ?? options.defaults?.[name];
@@ -188,8 +189,8 @@ const sentWith = (options: PrinterOptions, name: "paper" | "media_type", chosen:
   return list.find((one) => [String(one.id), one.name].includes(String(id))) ?? { id, name: String(id) };
 };
 
-/* Returns the choices that a kind of document begins with: those in `last`, and its own paper and media type unless
-   `last` has others. */
+/* Returns the choices with which a kind of document begins: the choices in `last`, and the kind's own paper and media
+   type unless `last` has others. */
 export const presetOf = (t: Localizer, options: PrinterOptions, kind: Kind, last: Chosen = {}): Chosen => {
   const own = ownPaper(offered(t, options, "paper"), kind);
   const isDefault = own && own.id === sentWith(options, "paper", {})?.id;

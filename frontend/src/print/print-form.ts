@@ -46,7 +46,7 @@ const SOON = 2000;
 const OWN = ["pointerdown", "wheel", "keydown"];
 
 /* When the form disappears, the printer's part of the card gets much shorter and may leave the view, as on a phone.
-   Brings it back into view, and then the row of the submitted job, which may be below other waiting jobs. */
+   Brings that part back into view, and then the row of the submitted job, which may be below other waiting jobs. */
 const bringIntoView = (printer: Element, job: string | undefined): void => {
   if (printer.getBoundingClientRect().top < 0) printer.scrollIntoView({ block: "start" });
   if (!job) return;

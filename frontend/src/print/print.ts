@@ -1,4 +1,4 @@
-/* The part of the card that prints. Loaded when the user chooses a first document. */
+/* The printing part of the card. Loaded when the user chooses the first document. */
 import "./print-form";
 
 export { Batch } from "./batch";

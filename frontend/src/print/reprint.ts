@@ -143,7 +143,7 @@ export class LiankeReprint extends DialogPart {
     const error = refused ?? (this._refused || batch?.problem);
     const plan = this._plan;
     if (batch) batch.plan = plan;
-    // What the user has chosen in the form is not a difference between the printers.
+    // An option that the user has chosen in the form is not a difference between the printers.
     const chosen = batch?.options() ?? {};
     const told = plan && { ...plan, different: plan.different.filter(({ option }) => !(option in chosen)) };
     const form = batch && (plan || !this._elsewhere);

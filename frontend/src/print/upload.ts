@@ -31,7 +31,8 @@ export const upload = async (
       else if (status === 413) reject(new UserError(printText(context.localizer, "upload_large")));
       else reject(new UserError(printText(context.localizer, "upload_failed", { status })));
     };
-    // Tells a lost connection from a file that was saved again since it was chosen, which the browser cannot read.
+    // Distinguishes a lost connection from a file that was saved again after the user chose it, which browsers cannot
+    // read.
     const reason = () => file.slice(0, 1).arrayBuffer().then(lost, changed);
     request.onerror = () => void reason().then(reject);
     request.onabort = () => reject(lost());

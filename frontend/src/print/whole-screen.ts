@@ -1,12 +1,13 @@
-/* What dialogs share that show a picture on the whole screen, some of them with handles on the picture. */
+/* Styles and constants of the dialogs that show a picture on the whole screen, some of them with handles on the
+   picture. */
 import { css } from "lit";
 
 export interface Named {
   readonly name: string;
 }
 
-/* How far a key moves a handle, as a part of the picture: by the large step with Shift, and in crop.ts also with Page
-   Up and Page Down. */
+/* How far a key moves a handle, as a fraction of the picture. The large step is for keys with Shift and, in crop.ts,
+   for Page Up and Page Down. */
 export const STEP = 0.005;
 export const LARGE_STEP = 0.05;
 

@@ -30,7 +30,8 @@ export const choicesOf = (t: Localizer, scanner: Scanner, name: keyof typeof ALL
   return listed.map((id) => ({ id, name: choiceName(t, `scan_${name}`, id) }));
 };
 
-/* The last choices for this scanner. A choice that it does not offer is replaced with the first that it offers. */
+/* Returns the last choices for this scanner. A choice that the scanner does not offer is replaced with the first that
+   the scanner offers. */
 export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): Choices => {
   const last = remembered(scanner.device_id, "document");
   const first = (name: keyof typeof ALL) => {

@@ -5,7 +5,7 @@ import type { ScannedFile } from "./types";
 export const download = async ({ hass }: CardContext, files: ScannedFile[]): Promise<void> => {
   for (const { name, path } of files) {
     const signed = await hass.callWS<{ path: string }>({ type: "auth/sign_path", path });
-    // Without a target, the companion apps would leave Home Assistant to open the file.
+    // Without a target, a companion app would leave Home Assistant's page and show the file in its place.
     const link = Object.assign(document.createElement("a"), { href: signed.path, download: name, target: "_blank" });
     link.click();
   }

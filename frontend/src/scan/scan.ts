@@ -439,7 +439,8 @@ export class LiankeScan extends DialogPart {
       ${twoSided && sides.length ? this._select("duplex", optionName(t, "duplex"), [standard, ...sides], choices) : nothing}`;
   }
 
-  /* Asks for a printer's options, only once. Without an answer, no options are offered for it. */
+  /* Asks Home Assistant for a printer's options, only once. Without an answer, the form offers no options of that
+     printer. */
   private _learn(device: string): void {
     if (device in this._options) return;
     this._options = { ...this._options, [device]: { failed: true } };
