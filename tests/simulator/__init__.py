@@ -1,4 +1,4 @@
-"""The Lianke cloud on a real port of this machine, no kinder than the service."""
+"""A simulated Lianke cloud on a real port of this machine; it is never more lenient than the service."""
 
 from .cloud import Cloud
 from .faults import Fault

@@ -129,7 +129,7 @@ class Admin:
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Answer a browser with the page, a program with the overview as JSON."""
         if wants_page(request):
-            # The page's own requests for JSON come to this address, too: no cache may mix up the two.
+            # The page requests its JSON from this address, too, so a cache must not confuse the page with the JSON.
             kept = {hdrs.CACHE_CONTROL: "no-store", hdrs.VARY: hdrs.ACCEPT}
             return web.FileResponse(PAGE, headers=kept)
         return await _as_handler(self.overview)(request)
@@ -206,7 +206,7 @@ class Admin:
     # Boxes and printers
 
     async def add_boxes(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Add `count` boxes with `printers` printers each to `account`; other fields are those of Box."""
+        """Add `count` boxes with `printers` printers each to `account`; all other names in `body` are fields of Box."""
         count, printers = int(body.pop("count", 1)), int(body.pop("printers", 1))
         account = self._find_account(body.pop("account")) if "account" in body else None
         changes = self._box_changes(body)
@@ -295,7 +295,7 @@ def _checked_settings(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_handler(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Wrap a call: JSON in, JSON out, HTTP 400 with a text for mistakes."""
+    """Return a handler for the action: JSON in, JSON out; mistakes are answered with HTTP 400 and a text."""
 
     async def handle(request: web.Request) -> web.Response:
         try:

@@ -1,4 +1,4 @@
-"""The invented world: printer models and their abilities, boxes and accounts."""
+"""The invented world: printer models with their capabilities, and the ids and keys of boxes and accounts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ _LETTERS: Final = string.ascii_letters + string.digits
 
 
 def _paper(width: int, height: int, paper_id: int, margin: int = 42) -> dict[str, int]:
-    """Make a paper as `paper_dimension_list` reports it; all measures in 0.1 mm."""
+    """Build a paper's entry in `paper_dimension_list`; all measures are in 0.1 mm."""
     return {
         "paper_id": paper_id,
         "physical_width": width,
@@ -57,7 +57,7 @@ def _capabilities(
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A printer model as a row of the printer list and `printer_params` describe it."""
+    """A printer model, with everything that the printer list and `printer_params` report about it."""
 
     name: str
     species: int
@@ -182,7 +182,7 @@ MODEL_NAMES: Final = sorted(
 
 
 class Inventor:
-    """Makes up ids and keys in the documented shapes, the same ones at each start."""
+    """Makes up ids and keys in the documented shapes; they are the same at each start."""
 
     def __init__(self) -> None:
         self._random = random.Random("an invented cloud")
@@ -240,7 +240,7 @@ def make_printer(inventor: Inventor, model: Model, port: int, **changes: Any) ->
 
 
 def ink(black: int, cyan: int, magenta: int, yellow: int) -> list[dict[str, Any]]:
-    """Return ink levels in percent in the form of a network printer's `markers`."""
+    """Return the `markers` of a network printer that has these ink levels in percent."""
     levels = (("Black", "#000000", black), ("Cyan", "#00FFFF", cyan))
     more = (("Magenta", "#FF00FF", magenta), ("Yellow", "#FFFF00", yellow))
     return [
@@ -253,7 +253,7 @@ type Maker = Callable[[Inventor], list[Printer]]
 
 
 def office_printers(inventor: Inventor) -> list[Printer]:
-    """Make the printers of the first box: every kind that needs special care."""
+    """Make the printers of the first box, which include every kind that needs special care."""
     return [
         make_printer(inventor, LASER, 1),
         make_printer(inventor, LABEL, 2, hash_id=inventor.numeric_hash_id()),

@@ -1,4 +1,4 @@
-"""Checks of what tests and the admin interface pass in, so that no typing mistake goes unnoticed."""
+"""Checks of the names and values that tests and the admin interface pass in, so that no typo goes unnoticed."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAliasType, Union, get_args, get_origin
@@ -32,7 +32,7 @@ def accepts(annotation: Any, value: object) -> bool:
 def checked(
     cls: type, changes: Mapping[str, Any], allowed: Iterable[str] | None = None
 ) -> dict[str, Any]:
-    """Check that changes fit the annotated fields of a class and return them; raises ValueError."""
+    """Return the changes after checking that they fit the annotated fields of a class; raises ValueError if not."""
     annotations = cls.__annotations__
     names = set(annotations if allowed is None else allowed)
     for name, value in changes.items():

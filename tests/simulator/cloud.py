@@ -1,4 +1,4 @@
-"""The state of the simulated cloud and what changes it."""
+"""The state of the simulated cloud and the actions that change it."""
 
 import asyncio
 from collections import Counter, deque
@@ -55,7 +55,7 @@ FOREIGN_PDF: Final = make_pdf(2, "Printed by somebody else")
 
 
 class Cloud:
-    """Accounts, boxes, printers, tasks, and every record that a test may want to look at."""
+    """The simulated cloud: accounts, boxes, printers and tasks, and records for tests to check."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Cloud:
         self.out_tray: list[PrintedJob] = []
         self.violations: list[str] = []
         self.errors: list[BaseException] = []
-        # Copies of answers, by connection: each is sent when the next request comes in there.
+        # Copies of answers by connection; a copy is sent when the next request arrives on the same connection.
         self.late_answers: WeakKeyDictionary[asyncio.BaseTransport, bytes] = WeakKeyDictionary()
         self.scans: dict[str, Any] = {}
         self.models = dict(MODELS)
@@ -98,7 +98,7 @@ class Cloud:
         self.inventor = Inventor()
         self._running: set[asyncio.Task[Any]] = set()
         self._answering: set[asyncio.Task[Any]] = set()
-        # Number of requests that a fault holds up at the moment.
+        # Number of requests currently held up by a fault.
         self.hanging = 0
         self.executor = ThreadPoolExecutor(2, thread_name_prefix="simulator-disk")
         self.receiver = Receiver(self.spool, self.executor)
@@ -113,19 +113,19 @@ class Cloud:
         return time.time() + self.clock_offset
 
     def advance(self, seconds: float) -> None:
-        """Move the cloud's clock forward, and with it pauses, rate windows and the day."""
+        """Move the cloud's clock forward; pauses after failures, rate limits and the day's task list follow it."""
         self.clock_offset += seconds
 
     def shown_time(self, moment: float) -> datetime:
-        """Convert to the time that answers show: UTC, wrong by `clock_skew`."""
+        """Convert seconds since 1970 to the UTC time that answers show, which is off by `clock_skew`."""
         return datetime.fromtimestamp(moment + self.variants.clock_skew, UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for simulated seconds, which `speed` makes shorter."""
+        """Wait for simulated seconds; in real time the wait takes `seconds` / `speed`."""
         await asyncio.sleep(seconds / self.speed)
 
     def spawn[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run a task in the background; close() cancels it, and stop() raises its errors."""
+        """Run a task in the background; close() cancels it, and Simulator.stop() raises its errors."""
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -138,7 +138,7 @@ class Cloud:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Mark the current task as answering a request: its client may be gone when the simulator ends."""
+        """Mark the current asyncio task as answering a request; close() cancels it, as the client may be gone."""
         current = asyncio.current_task()
         assert current is not None
         self._answering.add(current)
@@ -152,7 +152,7 @@ class Cloud:
             for request in answering:
                 request.cancel()
             await asyncio.wait(answering)
-            # The server's own tasks waited for these and end in the next turn of the loop.
+            # The web server's tasks waited for the canceled tasks and end in the next turn of the event loop.
             await asyncio.sleep(0)
         while self._running:
             running = list(self._running)
@@ -178,10 +178,10 @@ class Cloud:
         printers: int | Maker = 1,
         **changes: Any,
     ) -> Box:
-        """Add a box bound to an account (the first one when None).
+        """Add a box bound to `account`; None stands for the first account.
 
-        `printers` is a number, made as for a fleet, or a function that makes them. `changes` are fields of Box; with
-        `account=None` among them the box is bound to nobody.
+        `printers` is the number of printers, which are made as for a fleet, or a function that makes the printers.
+        `changes` are fields of Box.
         """
         if not self.accounts:
             self.add_account()
@@ -217,7 +217,7 @@ class Cloud:
         self.add_box(second, shop_printers)
 
     def renew_key(self, account: Account) -> str:
-        """Give an account a new ApiKey; the old one is refused from now on."""
+        """Give an account a new ApiKey and return it; the old key is refused from now on."""
         account.api_key = self.inventor.api_key()
         account.calls.clear()
         account.submissions.clear()
@@ -248,7 +248,7 @@ class Cloud:
         return printer.off_mode or self.variants.printer_off
 
     def support_arrives(self, printer: Printer, model: str) -> None:
-        """Act as the vendor who has made a driver: the row gets its `driver_name` and becomes usable."""
+        """Act as the vendor after making a driver: the printer's row gets a `driver_name`, and jobs can be printed."""
         known = self.models[model]
         printer.driver_name = known.name
         printer.driver_type = 1
@@ -313,7 +313,7 @@ class Cloud:
         return task
 
     def print_as_someone_else(self, box: Box, printer: Printer, copies: int = 1) -> Task:
-        """Print as another app on the same box: the job occupies the printer and is in the day's list."""
+        """Print as another app would on the same box: the job occupies the printer and is in the day's list."""
         path = self.receiver.new_path()
         path.write_bytes(FOREIGN_PDF)
         document = Document(path=path, name="foreign.pdf", size=len(FOREIGN_PDF))
@@ -353,7 +353,7 @@ class Cloud:
             box.rebooting = False
             box.online = True
 
-    # What tests ask
+    # What tests check
 
     @property
     def printers(self) -> list[Printer]:
@@ -361,7 +361,7 @@ class Cloud:
 
     @property
     def printed(self) -> list[PrintedJob]:
-        """Our jobs that came out completely, in the order in which they came out."""
+        """Our jobs that were printed completely, in the order in which they came out."""
         return [job for job in self.out_tray if job.complete and not job.foreign]
 
     @property

@@ -1,4 +1,4 @@
-"""The list of a box's tasks of the last 24 hours, as `query_device_task` reports it."""
+"""The list of a box's tasks from the last 24 hours, as `query_device_task` reports it."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +11,7 @@ DAY_SECONDS: Final = 24 * 3600.0
 
 
 def day_list(cloud: Cloud, box: Box) -> list[dict[str, Any]]:
-    """Return the list, which shows each task as it was `lag` seconds ago: the service's list is late."""
+    """Return the list, which lags as the service's list does: it shows each task as it was `task.lag` seconds ago."""
     now = cloud.now()
     rows = []
     for task in cloud.tasks_of(box):

@@ -1,4 +1,4 @@
-"""Broken connections and broken answers, at a chosen endpoint and a chosen point."""
+"""Broken connections and broken answers, at a chosen endpoint and at a chosen point of the exchange."""
 
 from dataclasses import dataclass
 import fnmatch
@@ -62,7 +62,7 @@ class Fault:
     """One way in which a request goes wrong."""
 
     kind: FaultKind
-    # Whether the request's action runs before the answer is spoiled, as reset_after_accept always does.
+    # Whether the request's action runs before the fault spoils the answer. With reset_after_accept it always runs.
     done: bool = False
     status: int = 500
     body: str | None = None
@@ -72,7 +72,7 @@ class Fault:
     # Seconds that a timeout or delay lasts.
     seconds: float = 3600.0
     shape: Shape = "swap"
-    # If set, only requests for this device_id are hit.
+    # If set, the fault hits only requests for this device_id.
     box: str | None = None
 
     def __post_init__(self) -> None:
@@ -87,7 +87,7 @@ class Fault:
 
 @dataclass(eq=False)
 class Planned:
-    """A planned fault and how many requests it has hit; `times` None means forever."""
+    """A planned fault and the number of requests it has hit; if `times` is None, it never ends."""
 
     id: int
     endpoint: str
@@ -105,7 +105,7 @@ class Planned:
 
 
 class Faults:
-    """Planned faults; the first one that matches is taken."""
+    """The planned faults; the first fault that matches a request hits it."""
 
     def __init__(self) -> None:
         self.planned: list[Planned] = []
@@ -122,7 +122,7 @@ class Faults:
         self.planned.clear()
 
     def take(self, endpoint: str, device_id: str | None) -> Fault | None:
-        """Return the fault for this request and count the hit; None for no fault."""
+        """Return the fault that hits this request, and count the hit; None if no fault matches."""
         for planned in self.planned:
             if planned.matches(endpoint, device_id):
                 planned.hits += 1
@@ -131,7 +131,7 @@ class Faults:
 
 
 def _swap(value: Any) -> Any:
-    """Replace every value by a value of a wrong type; names stay."""
+    """Replace every value by a value of a wrong type; the names of fields stay."""
     match value:
         case bool():
             return "maybe"

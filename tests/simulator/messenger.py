@@ -36,7 +36,7 @@ PUSH_SHAPES: Final = (
 
 
 def is_own(url: str) -> bool:
-    """Return whether a URL leads to this machine; no other URL is used."""
+    """Return whether a URL leads to this machine; the messenger uses no other URLs."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -114,7 +114,7 @@ class Messenger:
                 await self._deliver(task.callback_url, task.task_id, body)
 
     async def _deliver(self, url: str, task_id: str, body: dict[str, Any]) -> None:
-        """Post a callback, and repeat it after each of REPEATS until the reply is 200."""
+        """Post a callback, and again after each delay in REPEATS until the reply is 200."""
         for attempt, wait in enumerate((None, *REPEATS), start=1):
             if wait is not None:
                 await self._cloud.sleep(wait)
@@ -177,7 +177,7 @@ class Messenger:
                 return "这不是 JSON 对象"
         raise ValueError(f"there is no push shape {shape!r}; allowed: {', '.join(PUSH_SHAPES)}")
 
-    # Both
+    # Callbacks and pushes
 
     async def _post(
         self,
@@ -224,7 +224,7 @@ class Messenger:
     # Links
 
     async def fetch(self, url: str, ending: str | None) -> Document:
-        """Fetch a job's document within 5 s; raises ConversionError."""
+        """Download a document that a job links to, and return it; raises ConversionError, also after 5 s."""
         if not is_own(url):
             raise ConversionError("文件下载失败：无法访问该地址")
         assert self._session is not None

@@ -1,4 +1,4 @@
-"""What the simulated cloud knows: accounts, boxes, printers, tasks and what came out on paper."""
+"""The records of the simulated cloud: accounts, boxes, printers, tasks and printed documents."""
 
 import asyncio
 from collections import deque
@@ -17,7 +17,7 @@ type TaskState = Literal[
 type OffMode = Literal["row_gone", "stale_row", "not_printer", "state_null", "accepted_until_on"]
 FINAL_STATES: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
-# Fields of a printer that may let a waiting job go on when they change.
+# Fields of a printer whose change may let a waiting job continue.
 WATCHED: Final = frozenset(
     [
         "plugged",
@@ -73,9 +73,9 @@ class Outcome:
     code: int = 503
     msg: str | None = None
     state: Literal["SUCCESS", "FAILURE"] = "SUCCESS"
-    # A number: this many pages come out before the failure.
+    # If it is a number, this many pages come out before the failure.
     prints: Literal["all", "none"] | int = "none"
-    # False leaves task_result out: a SUCCESS that proves nothing.
+    # False leaves task_result out, so that a SUCCESS proves nothing.
     result: bool = True
 
 
@@ -117,7 +117,7 @@ class Printer:
     raw_state: str | None = None
     seconds_per_page: float = 3.0
     scanner: bool = False
-    # The page on the glass and the pages in the feeder; `feeder` is None for a scanner without a feeder.
+    # Texts of the page on the glass and of the pages in the feeder; `feeder` is None for a scanner without a feeder.
     glass: str = "page on the glass"
     feeder: list[str] | None = None
     scan_duplex: bool = False
@@ -196,7 +196,7 @@ class Printer:
         return stack.whose
 
     def touch(self) -> None:
-        """Wake everybody who waits for a change of this printer."""
+        """Wake all tasks that wait for a change of this printer."""
         if not hasattr(self, "_changed"):
             return
         changed, self._changed = self._changed, asyncio.Event()
@@ -274,7 +274,7 @@ class Box:
         return self.printer(int(reference))
 
     def network_printer(self, address: str | None = None) -> Printer:
-        """Find the network printer at an address, with None any network printer; raises LookupError."""
+        """Find the network printer at an address, or any network printer if it is None; raises LookupError."""
         for printer in self.printers:
             if printer.network and address in (None, printer.ip):
                 return printer
@@ -358,7 +358,7 @@ class PrintedJob:
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedRequest:
-    """One request to the API; `status` is None if the connection was broken instead of an answer."""
+    """One request to the API; `status` is None if the connection was broken before an answer."""
 
     method: str
     path: str
@@ -372,7 +372,7 @@ class LoggedRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One attempt to deliver a callback or a push; `status` is None without an answer."""
+    """One attempt to deliver a callback or a push; `status` is None if no reply came."""
 
     kind: Literal["callback", "push"]
     url: str

@@ -1,4 +1,4 @@
-"""`/_sim/` for people: switches for boxes and printers, and the out tray with first pages."""
+"""The web page at `/_sim/`: switches for boxes and printers, and the first page of each printed document."""
 
 from pathlib import Path
 import tempfile

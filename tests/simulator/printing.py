@@ -1,4 +1,4 @@
-"""The life of a task in realistic time: conversion, sending, paper, the end."""
+"""The life of a task in realistic time: converting, sending, printing, ending."""
 
 import asyncio
 from collections.abc import Callable
@@ -38,7 +38,7 @@ NAME_BYTES: Final = 150
 
 
 class _BrokenError(Exception):
-    """The job ends with a result code other than 200."""
+    """Ends the job with a result code other than 200."""
 
     def __init__(self, code: int, msg: str | None = None) -> None:
         super().__init__(code)
@@ -47,7 +47,7 @@ class _BrokenError(Exception):
 
 
 def parse_page_range(text: str) -> Callable[[int], list[int]]:
-    """Turn `jpPageRange` into a function from the number of pages to the page numbers (from 1) to print.
+    """Return a function that applies `jpPageRange`: given the number of pages, it returns the pages to print, from 1.
 
     Raises ApiError 400 if the text is not a range.
     """
@@ -73,7 +73,7 @@ def parse_page_range(text: str) -> Callable[[int], list[int]]:
 
 
 def safe_name(name: str) -> str:
-    """Make one component of a path, of bounded length, from any name; the ending is kept."""
+    """Turn any name into a valid file name of limited length; the ending is kept."""
     name = re.sub(r"[\x00-\x1f/\\]", "_", name).strip(". ") or "document"
     stem, dot, ending = name.rpartition(".")
     if not dot or len(ending.encode()) > 20:
@@ -228,7 +228,7 @@ class PrintShop:
         return not task.printer.reachable or task.box.online is not True
 
     async def _check_reach(self, task: Task) -> None:
-        """Raise _BrokenError 503 if the printer cannot be reached, after the time that noticing this takes."""
+        """Raise _BrokenError 503 if the printer cannot be reached, but only after the time that noticing takes."""
         if self._lost(task):
             if task.box.online is not True:
                 await self._cloud.sleep(self._dead_box_seconds(task))
@@ -236,7 +236,7 @@ class PrintShop:
             raise _BrokenError(503)
 
     def _dead_box_seconds(self, task: Task) -> float:
-        """Return the seconds for which the cloud still tries to reach the box; the limit runs from the job's start."""
+        """Return for how many more seconds the cloud tries to reach the box; the limit counts from the job's start."""
         age = (self._cloud.now() - task.created) * self._cloud.speed
         return max(0.0, DEAD_BOX_SECONDS - CONNECTION_SECONDS - age)
 
@@ -297,7 +297,7 @@ class PrintShop:
         self.move(task, state, result)
 
     def _bytes(self, task: Task) -> dict[str, int]:
-        """Return a task's size in bytes, and how many of these reached the printer."""
+        """Return the bytes of a task's documents, and how many of these bytes reached the printer."""
         size = sum(document.size for document in task.documents)
         pages = max(1, pages_of_one_copy(task) * task.copies)
         return {"file_total": size, "send_total": size * task.pages_out // pages}
@@ -368,7 +368,7 @@ class PrintShop:
         self._drop_documents(task)
 
     def flush(self, tasks: list[Task]) -> int:
-        """Cancel the tasks that still wait, but not the one that prints; returns how many were canceled."""
+        """Cancel those of the tasks that have not begun; returns how many were canceled."""
         waiting = [task for task in tasks if task.state == "READY"]
         for task in waiting:
             self.move(task, "SET_REVOKE")
@@ -378,14 +378,14 @@ class PrintShop:
 
 
 def selected_pages(task: Task, document: Document) -> list[int] | None:
-    """Return the numbers of a document's pages that the job prints, in order; None if they are unknown."""
+    """Return the numbers of the pages that the job prints of a document; None if its pages cannot be counted."""
     if document.pages is None:
         return None
     return parse_page_range(task.fields.get("jpPageRange", ""))(document.pages)
 
 
 def pages_of_one_copy(task: Task) -> int:
-    """Return the sides of one copy; a document whose pages cannot be counted has ASSUMED_PAGES."""
+    """Return the number of pages per copy; a document whose pages cannot be counted counts as ASSUMED_PAGES."""
     counts = [selected_pages(task, document) for document in task.documents]
     return sum(ASSUMED_PAGES if count is None else len(count) for count in counts)
 

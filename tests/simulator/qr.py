@@ -9,7 +9,7 @@ LINK = "https://printing.liankenet.com/?token={token}#/home?isMainPage=1&isBack=
 
 
 def qr_link(device_id: str, device_key: str) -> str:
-    """Build the web link on a sticker: token = base64 of `deviceId:deviceKey`."""
+    """Build the web link on a sticker; its token is the base64 of `deviceId:deviceKey`."""
     token = base64.b64encode(f"{device_id}:{device_key}".encode()).decode()
     return LINK.format(token=token)
 

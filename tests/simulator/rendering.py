@@ -1,6 +1,6 @@
 """Page counts and pictures of real documents, made by pypdfium2, Pillow, and Chromium for HTML.
 
-A document that nothing here can open (Office, raw printer commands) has an unknown number of pages, never 1.
+The number of pages of a document that none of these can open (Office, raw printer commands) is unknown, not 1.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ CHROMIUM_FLAGS: Final = (
     "--disable-sync",
     "--disable-quic",
     "--no-first-run",
-    # A document must not make the simulator connect to any host.
+    # Keeps a document from making Chromium connect to any host.
     "--proxy-server=127.0.0.1:9",
     "--proxy-bypass-list=<-loopback>",
     "--no-pdf-header-footer",
@@ -121,7 +121,7 @@ class Renderer:
         self._one_browser = asyncio.Lock()
 
     def close(self) -> None:
-        """End the thread after the document under way."""
+        """End the thread once it has finished the current document."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     async def count(self, document: Document) -> None:

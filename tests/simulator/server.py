@@ -27,8 +27,8 @@ class Simulator:
 
     `out`: the out tray, created if missing. `port`: 0 takes any free port. `speed`: factor by which printing and
     converting are faster than in real time. `rate_limit`: requests a minute above which an ApiKey is banned; None:
-    never. `chromium`: path of the browser for HTML; "": no browser; None: search for Chromium. `cast`: fills the cloud;
-    None: the cast of README.md.
+    never. `chromium`: path of the browser for HTML; "": no browser; None: search for Chromium. `cast`: a function that
+    fills the cloud; None: the default cast of README.md.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Simulator:
         """Refuse connections from now on, and drop those that are open."""
         assert self._runner is not None
         if self._site:
-            # A connection that was just accepted must be set up before: asyncio fails if its server is closed first.
+            # asyncio fails if the server is closed before a connection that it has just accepted is set up.
             asyncio.get_running_loop().remove_reader(self._listener)
             await asyncio.sleep(0)
             await self._site.stop()

@@ -26,7 +26,7 @@ class Form:
     """Text fields of a request and, for multipart, the files of `jobFile`."""
 
     fields: dict[str, str] = field(default_factory=dict)
-    # A JSON body as it was sent; in `fields`, its numbers have become texts.
+    # A JSON body as it was sent; `fields` has the numbers in it as texts.
     json: dict[str, Any] | None = None
     files: list[Document] = field(default_factory=list)
 
@@ -56,8 +56,9 @@ class Receiver:
     ) -> Form:
         """Read the body of a request.
 
-        `limit`: maximum bytes of a file; raises TooLargeError beyond it. `on_field` is called with each text field as
-        it arrives, and may raise to stop the reading. Raises ApiError 400 for a body that is not a form.
+        `limit`: maximum bytes of a file; raises TooLargeError for a larger file. `on_field` is called with each text
+        field as the field arrives; an error that it raises ends the reading. Raises ApiError 400 for a body that is
+        neither a form nor a JSON object.
         """
         form = Form(fields=dict(request.query))
         for name, value in form.fields.items():

@@ -1,4 +1,4 @@
-"""Switches for what the vendor's documents leave open: one field for each unknown of the service.
+"""Switches for behavior of the service that the vendor's documents leave open: one field for each open question.
 
 An unknown name or value is refused at once; otherwise a typing mistake in a test would go unnoticed and switch nothing.
 """

@@ -58,7 +58,7 @@ class Exchange:
     """One request to the API, from its head to its answer."""
 
     def __init__(self, cloud: Cloud, request: web.Request) -> None:
-        """Begin an exchange; only the head of the request has been read."""
+        """Begin an exchange when only the head of the request has been read."""
         self.cloud = cloud
         self._request = request
         self.path = "/" + request.match_info["tail"]
@@ -167,7 +167,7 @@ class Exchange:
             self.cloud.late_answers[self._request.transport] = copy
 
     def _spoil(self, fault: Fault, response: web.Response | None) -> web.Response:
-        """Turn the right answer, None if the action did not run, into the answer of the fault."""
+        """Return the answer that the fault causes; `response` is the right answer, None if the action did not run."""
         right: dict[str, Any] = {"code": 200, "msg": "success", "data": SAMPLE_DATA}
         if response is not None:
             right = json.loads(response.text or "{}")
@@ -227,7 +227,7 @@ class Exchange:
         return response
 
     def _envelope(self, code: int, msg: str, data: Any = NOTHING) -> web.Response:
-        """Wrap an answer. The service has several shapes for "no data"; the path decides which."""
+        """Build a JSON answer. The service expresses "no data" in several ways; here the path decides which."""
         self.code = code
         answer: dict[str, Any] = {"code": code, "msg": msg}
         if data is not NOTHING:
@@ -308,7 +308,7 @@ async def handle_scan(request: web.Request) -> web.StreamResponse:
 
 
 async def set_date(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the cloud's own time, wrong by `clock_skew`, into every answer."""
+    """Put the cloud's time, which is off by `clock_skew`, into the Date header of every answer."""
     cloud = request.app[CLOUD]
     response.headers["Date"] = format_datetime(cloud.shown_time(cloud.now()), usegmt=True)
 

@@ -1,4 +1,4 @@
-"""The documented endpoints: each takes parameters and returns `data`, or raises ApiError."""
+"""The endpoints: each takes a call and returns the `data` of its answer, or raises ApiError."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final

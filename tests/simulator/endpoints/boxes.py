@@ -36,7 +36,7 @@ def _network(box: Box) -> dict[str, Any]:
 
 
 async def device_info(call: Call) -> Any:
-    """GET /device/device_info: with old firmware, the data of the box's last report; only `online` is current."""
+    """GET /device/device_info: a box with old firmware shows its last report, in which only `online` is current."""
     box = call.box(expired_too=True)
     online = None if box.online is None else int(box.online)
     if not box.is_old:
@@ -49,7 +49,7 @@ async def device_info(call: Call) -> Any:
 
 
 def report(cloud: Cloud, box: Box) -> None:
-    """Store the present state of a box with old firmware and of its printers as reported."""
+    """Make the present state of a box with old firmware, and of its printers, its last report."""
     box.reported = (_info(box, 1), rows_of(cloud, box))
 
 
@@ -74,7 +74,7 @@ def _info(box: Box, online: int | None) -> dict[str, Any]:
 
 
 async def refresh_device_info(call: Call) -> Any:
-    """GET /device/async_refresh_device_info: all firmware accepts it, only versions before 2.1.112 need it."""
+    """GET /device/async_refresh_device_info: all firmware versions accept it; only those before 2.1.112 need it."""
     cloud, box = call.cloud, call.box()
     if box.refreshing:
         raise ApiError(401, "正在刷新，请勿重复操作")

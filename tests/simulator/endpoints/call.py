@@ -1,4 +1,4 @@
-"""One request whose body has been read, and how endpoints read its parameters."""
+"""A request whose body has been read, with methods that read its parameters."""
 
 from dataclasses import dataclass
 import re
@@ -43,14 +43,14 @@ class Call:
         return int(text)
 
     def json_number(self, name: str) -> int:
-        """Read a number of a JSON body; raises ApiError 400 if it is missing or a text."""
+        """Read an integer from a JSON body; raises ApiError 400 if it is missing or of another type."""
         value = (self.form.json or {}).get(name)
         if type(value) is not int:
             raise ApiError(400, f"参数错误：{name}")
         return value
 
     def box(self, *, expired_too: bool = False) -> Box:
-        """Find the request's box; raises ApiError for everything that can be wrong with it."""
+        """Find the box that the request names; raises ApiError if the box is unknown or this account cannot use it."""
         box = self.cloud.boxes.get(self.text("deviceId"))
         if box is None:
             code = 404 if self.cloud.variants.unknown_box == "code_404" else 11404

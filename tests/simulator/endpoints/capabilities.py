@@ -18,7 +18,7 @@ async def search_models(call: Call) -> Any:
 
 
 def _capabilities(call: Call) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
-    """Return capabilities and papers of the request's model; raises ApiError 400 for an unknown model."""
+    """Return capabilities and papers of the model that the request names; raises ApiError 400 if it is unknown."""
     if "printerHash" in call.fields:
         printer = call.find_printer(call.box(), "devicePort")
         if printer is None or not printer.capabilities:

@@ -46,7 +46,7 @@ def _urls(call: Call) -> list[str]:
 
 
 def _check_options(call: Call) -> None:
-    """Refuse what the vendor's documents do not allow; raises ApiError 400."""
+    """Raise ApiError 400 for an option that the vendor's documents do not allow."""
     fields = call.fields
     custom = call.number("dmPaperSize") == 0
     if custom and (call.number("dmPaperWidth", 0) <= 0 or call.number("dmPaperLength", 0) <= 0):
@@ -126,7 +126,7 @@ async def post_job(call: Call) -> Any:
 
 
 def _task(call: Call) -> Task:
-    """Find the request's task among those of its box; raises ApiError with the variant's code."""
+    """Find the request's task among those of its box; raises ApiError with the code that `unknown_task` chooses."""
     box = call.box(expired_too=True)
     task = call.cloud.tasks.get(call.text("task_id"))
     if task is not None and task.box is box:
@@ -172,14 +172,14 @@ async def delete_job(call: Call) -> Any:
 
 
 async def query_device_task(call: Call) -> Any:
-    """POST /print/query_device_task: the last 24 hours; `status` selects rows of one state."""
+    """POST /print/query_device_task: the tasks of the last 24 hours; `status` selects the tasks in one state."""
     rows = day_list(call.cloud, call.box(expired_too=True))
     wanted = call.fields.get("status")
     return {"task_list": [row for row in rows if wanted in (None, "", "null", row["status"])]}
 
 
 def _check_port(call: Call) -> None:
-    """Refuse a port that is not a JSON number, unless a printer's hash is given instead; raises ApiError 400."""
+    """Raise ApiError 400 if the port is not a JSON number, unless a printer's hash is given instead."""
     if not call.fields.get("printerHash"):
         call.json_number("devicePort")
 

@@ -12,7 +12,7 @@ SEARCH_EVERY_SECONDS: Final = 12 * 3600.0
 
 
 def _row(cloud: Cloud, printer: Printer) -> dict[str, Any] | None:
-    """Build a printer's row of the list; None when the list leaves it out."""
+    """Build a printer's row in the printer list; None if the list leaves the printer out."""
     variants = cloud.variants
     mode = cloud.off_mode(printer)
     if mode == "row_gone":
@@ -76,7 +76,7 @@ def _markers(cloud: Cloud, printer: Printer) -> Any:
 
 
 def _vendor_marker(number: int, one: dict[str, Any]) -> dict[str, Any]:
-    """Build an ink level in the vendor's own model: the color is a list, or an empty text."""
+    """Build an ink level in the form of the vendor's data model: the color is a list, or an empty text."""
     return {
         "marker_id": number,
         "marker_type": "unknown",
@@ -89,7 +89,7 @@ def _vendor_marker(number: int, one: dict[str, Any]) -> dict[str, Any]:
 
 
 def rows_of(cloud: Cloud, box: Box) -> list[tuple[bool, dict[str, Any]]]:
-    """Build a box's rows of the list, each with whether it is a network printer's."""
+    """Build the rows of a box's printer list, each after a flag that is True for a network printer."""
     return [
         (printer.network, row)
         for printer in box.printers

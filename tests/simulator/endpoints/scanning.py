@@ -1,4 +1,4 @@
-"""Endpoints about scanners: requests as the vendor's clients send them, answers in every shape that is possible."""
+"""Endpoints about scanners: they take requests as the vendor's clients send them, and answer in any possible shape."""
 
 import asyncio
 import base64
@@ -37,7 +37,7 @@ class Scan:
     state: str = "READY"
     problem: tuple[int, str] | None = None
     files: list[bytes] = field(default_factory=list)
-    # Number of the files that a finished task lists.
+    # Number of files that the answer lists once the task has finished.
     shown: int = 0
     deleted: bool = False
     # How often a file was cut off or spoiled.
@@ -47,7 +47,7 @@ class Scan:
 
 
 def draw_page(text: str, options: dict[str, Any], dpi: int) -> Image.Image:
-    """Draw the page that lies on the glass, in the chosen size at `dpi`.
+    """Draw a page as the scanner sees it, in the chosen size at `dpi`.
 
     Every page has its text, a frame 10 mm from the edges of an A4 sheet, and a row of squares in black, red, green,
     blue and gray.
@@ -265,7 +265,7 @@ async def get_scan(call: Call) -> Any:
 
 
 def _is_hit(cloud: Cloud, scan: Scan, number: int) -> bool:
-    """Return whether this file is cut off or spoiled this time; if so, count that."""
+    """Return whether the variants cut off or spoil this file this time; if so, count it in `scan.cut`."""
     variants = cloud.variants
     is_meant = variants.scan_cut or variants.scan_spoiled != "none"
     if not is_meant or variants.scan_cut_page not in (0, number + 1):
@@ -277,13 +277,13 @@ def _is_hit(cloud: Cloud, scan: Scan, number: int) -> bool:
 
 
 def _cut(cloud: Cloud, data: bytes) -> bytes:
-    """Cut off the end of a file, or of its base64 text, as the variant says."""
+    """Cut off the end of a file, or of its base64 text, as the variant `scan_cut` says."""
     share = cloud.variants.scan_cut
     return data[: int(len(data) * share)] if share else data
 
 
 def spoil(how: str, data: bytes) -> bytes | None:
-    """Return what is sent instead of a file; None if the file is missing."""
+    """Return the bytes that are sent instead of a file; None if the file is to be missing."""
     if how in ("tiff", "bmp", "webp", "gif"):
         to = BytesIO()
         Image.open(BytesIO(data)).save(to, how.upper())
@@ -303,7 +303,7 @@ def spoil(how: str, data: bytes) -> bytes | None:
 
 
 def _text(cloud: Cloud, scan: Scan, number: int) -> str | None:
-    """Return a file as base64; None if it is missing."""
+    """Return a file as base64, spoiled if a variant says so; None if the file is to be missing."""
     data: bytes | None = scan.files[number]
     assert data is not None
     if not _is_hit(cloud, scan, number):
@@ -372,7 +372,7 @@ async def delete_scan(call: Call) -> Any:
 
 
 async def give_scan(request: web.Request, cloud: Cloud) -> web.StreamResponse:
-    """Send a scanned file, or what else an answer links to; no ApiKey is needed."""
+    """Send a scanned file, or the help page or logo that an answer links to; no ApiKey is needed."""
     if request.match_info["task_id"] == "help":
         return web.Response(text="<html><body>帮助</body></html>", content_type="text/html")
     if request.match_info["task_id"] == "logo":
