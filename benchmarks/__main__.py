@@ -20,7 +20,7 @@ from . import callbacks, card, hours, kept, previews, printing, pushes, set_up, 
 from .figures import Figure, table
 from .house import House, house
 
-# A folder in memory; without /dev/shm, one on disk.
+# A folder in memory, or a folder on disk if there is no /dev/shm.
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else "/var/tmp"
 # Maximum milliseconds for which the event loop may stall.
 STALL = 50
@@ -30,14 +30,15 @@ FAST = 50.0
 
 class Bench:
     def __init__(self, wanted: Sequence[str]) -> None:
-        """`wanted` has the beginnings of the names of the figures to measure; if it is empty, all are measured."""
+        """Prepare to measure the figures whose names begin with an entry of `wanted`; if it is empty, all figures."""
         self._wanted = wanted
         self._began = time.perf_counter()
         self._stalls: list[tuple[float, str]] = []
         self._longest_collection = 0.0
         self.figures: list[Figure] = []
         self.walks: list[walks.Walk] = []
-        # Names of figures without a value, each with the reason: the machine lacks something, or measuring failed.
+        # Names of figures without a value, each with the reason. For `left_out`, something is missing on the machine;
+        # for `failed`, measuring has failed.
         self.left_out: list[str] = []
         self.failed: list[str] = []
 
@@ -47,7 +48,7 @@ class Bench:
         )
 
     def take(self, *figures: Figure) -> None:
-        """Keep figures, and print them with the seconds since the start."""
+        """Keep figures, and print their names with the seconds since the start."""
         self.figures += figures
         spent = time.perf_counter() - self._began
         names = ", ".join(figure.name for figure in figures)
@@ -56,7 +57,7 @@ class Bench:
     async def attempt(
         self, name: str, measuring: Coroutine[Any, Any, Figure | Sequence[Figure] | None]
     ) -> None:
-        """Measure and take the figures. An error is printed and does not stop the other measurements."""
+        """Await a measurement and take its figures. An error is printed and does not stop the other measurements."""
         results = await asyncio.gather(measuring, return_exceptions=True)
         got = results[0]
         if isinstance(got, BaseException):
@@ -66,7 +67,7 @@ class Bench:
             self.take(*([got] if isinstance(got, Figure) else got))
 
     def leave(self, left: House) -> None:
-        """Keep the longest stall and garbage collection of a house, and print the first problems in its log."""
+        """Keep a house's longest stall and longest garbage collection, and print the first problems in its log."""
         self._stalls.append((left.longest_stall, left.stalled_at))
         self._longest_collection = max(self._longest_collection, left.longest_collection)
         if problems := left.hass.problems("custom_components.lianke]"):
@@ -102,7 +103,7 @@ class Bench:
             )
 
     async def _now(self, folder: Path) -> None:
-        """Measure the figures that take only moments, under the real clock."""
+        """Measure, under the real clock, the figures that take only moments."""
         if not self.wants(
             *("print_overhead", "print_memory", "preview_first_page", "lan_overhead", "small_jobs"),
             *("setup_cost", "push_latency", "callback"),
@@ -184,7 +185,7 @@ class Bench:
     async def _day(self) -> None:
         """Measure a day of a hundred boxes of one account.
 
-        The files are in memory where possible: the day flushes forty thousand of them, too many for a slow disk.
+        The files are kept in memory if possible: during the day, forty thousand are flushed, too many for a slow disk.
         """
         if not self.wants("fleet_day"):
             return

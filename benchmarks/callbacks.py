@@ -1,4 +1,4 @@
-"""Callbacks: the time until a callback's news is shown, and how many callbacks are handled per second."""
+"""Callbacks: the time until a change that a callback reports is shown, and the number of callbacks per second."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -67,7 +67,7 @@ async def _jobs(house: House, entry_ids: list[str], wanted: int) -> list[dict[st
 
 
 async def _latency(house: House, jobs: list[dict[str, Any]], hooks: dict[str, str]) -> list[Figure]:
-    """Compare callbacks that end a job with bare ones, which set one state or as many states as a job's end changes.
+    """Compare callbacks that end a job with bare callbacks, which set one state, or as many as a job's end changes.
 
     The order and the pauses are random. Otherwise the work that Home Assistant does some seconds after each job would
     always delay the same kind of callback.
@@ -82,7 +82,7 @@ async def _latency(house: House, jobs: list[dict[str, Any]], hooks: dict[str, st
         watcher = Watcher(subscription)
 
         async def seen_after(path: str, body: bytes, entity_id: str, **wanted: str) -> float:
-            """Return the seconds from sending a callback until the entity has these attributes."""
+            """Send a callback; return the seconds until the entity has these attributes."""
             await asyncio.sleep(PAUSE * chance.uniform(0.5, 1.5))
             request = poster.request(path, body)
             began = time.perf_counter()
@@ -169,7 +169,7 @@ async def _rate(
     after = await house.run("settled", entry_ids=entry_ids)
     text = json.dumps(jobs[0]) * 3
     spent = (await house.run("write", times=len(jobs), text=text))["seconds"]
-    # The best possible rate: a processor that only handles the bare callbacks and writes one file after the other.
+    # The best possible rate: bare callbacks are handled and one file per job is written, but nothing else is done.
     best = 1 / (1 / middle(bare) + spent / len(jobs) / 3)
     lost = len(jobs) - (after.get("completed", 0) - before.get("completed", 0))
     return Figure(

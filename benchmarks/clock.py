@@ -7,7 +7,8 @@ all time-outs, pauses and intervals keep their length.
 
 The processes share a small file in memory that holds the seconds by which the clocks are ahead. The leader asks over a
 socket when the follower's next timer is due, and the follower answers only once it has nothing left to do. By then
-everything they have sent to each other is readable: a loopback connection delivers within the call that sends.
+everything that the processes have sent to each other is readable, because a loopback connection delivers data within
+the call that sends it.
 """
 
 import asyncio
@@ -74,7 +75,7 @@ class _Jumper:
         self._selector: selectors.BaseSelector
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Watch the loop's sockets, and the work it gives to threads."""
+        """Watch the loop's sockets, and the work that the loop gives to threads."""
         self._selector = loop._selector  # type: ignore[attr-defined]  # no public way to it
         self._real_select = self._selector.select
         self._selector.select = self.select  # type: ignore[method-assign]
@@ -100,7 +101,7 @@ class _Jumper:
         return NEVER if timeout is None else self.clock.monotonic() + max(0.0, timeout)
 
     def _look(self, seconds: float) -> tuple[list[Any], bool]:
-        """Return the loop's own events, and whether the other side has sent a message."""
+        """Wait up to `seconds`; return the loop's own events, and whether the other process has sent a message."""
         events = self._real_select(seconds)
         ours = [event for event in events if event[0].data is not self]
         return ours, len(ours) < len(events)
@@ -132,7 +133,7 @@ class Leader(_Jumper):
 
     @override
     def select(self, timeout: float | None = None) -> list[Any]:
-        """Wait for the sockets; when nothing is under way, put the clocks forward instead."""
+        """Wait for the sockets, or, when neither process has work, put the clocks forward."""
         if self._socket is None:
             return self._real_select(timeout)
         deadline = self._deadline(timeout)
@@ -157,7 +158,7 @@ class Leader(_Jumper):
                 is_asked = False
 
     def _answer(self) -> float | None:
-        """Return when the follower's next timer is due; None if it has only answered older questions."""
+        """Return when the follower's next timer is due; None if the follower has answered only older questions."""
         assert self._socket is not None
         other = None
         with suppress(BlockingIOError):

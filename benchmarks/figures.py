@@ -24,7 +24,7 @@ class Figure:
     factor: float | None = None
     # For people only.
     note: str = ""
-    # Whether something other than the value is wrong, such as a lost callback.
+    # Whether something went wrong that the value does not show, such as a lost callback.
     failed: bool = False
 
     @classmethod
@@ -69,7 +69,7 @@ class Figure:
 
 
 def _rounded(value: float | None) -> float | None:
-    """Round to four significant digits."""
+    """Return the value rounded to four significant digits."""
     return None if value is None else float(f"{value:.4g}")
 
 
@@ -104,7 +104,7 @@ def table(figures: Iterable[Figure]) -> str:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Find the value below which this share (0 to 1) of the values lies."""
+    """Return the value below which this share (0 to 1) of the values lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
 

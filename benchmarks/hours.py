@@ -18,7 +18,7 @@ HOURS = 24
 # cycle with its context, so it stays in memory until Python collects garbage: about every six hours in such a fleet.
 # Later states reuse that memory, but until the first collection every change of a state adds to it.
 SETTLED = 8
-# The design allows this many polling requests a minute for each ApiKey.
+# Maximum polling requests a minute that the design allows for each ApiKey.
 POLLS_A_MINUTE = 30
 POLLING = (
     "GET /device/device_info",
@@ -48,7 +48,7 @@ async def _scene(house: House, folder: Path, scene: str, timeout: float, **field
 
 
 async def measure_idle(house: House, folder: Path, boxes: list[dict[str, Any]]) -> list[Figure]:
-    """Count the requests of an hour without jobs, for a box without push messages and for a box with them."""
+    """Count the requests in an hour without jobs, for a box without push messages and for a box with push messages."""
     quiet, push, naive = boxes
     await house.add_boxes([quiet, push])
     await house.cloud.post(
@@ -84,7 +84,7 @@ async def measure_idle(house: House, folder: Path, boxes: list[dict[str, Any]]) 
 
 
 def _documents(folder: Path, count: int) -> list[str]:
-    """Make `count` small documents of one to four pages, each with a name of its own; returns their paths."""
+    """Make `count` small documents of one to four pages with different names; returns their paths."""
     masters = []
     for pages in range(1, 5):
         master = folder / f"master-{pages}.pdf"

@@ -37,13 +37,13 @@ class House:
         )
 
     async def stalls(self, figure: str | None = None) -> None:
-        """Attribute the stalls since the last call to the integration, at `figure`; None discards them."""
+        """Count the stalls since the last call as the integration's, during `figure`; with None, discard them."""
         found = await self.hass.command("lianke_bench/stalls")
         if figure is not None:
             self.note_stall(found, figure)
 
     def note_stall(self, found: dict[str, float], figure: str) -> None:
-        """Keep the longest stall and garbage collection that a meter found, if they are the longest so far."""
+        """Keep the longest stall and the longest garbage collection that a meter found, if longer than all before."""
         self.longest_collection = max(self.longest_collection, found["collection"])
         if found["longest"] > self.longest_stall:
             self.longest_stall, self.stalled_at = found["longest"], figure
@@ -93,7 +93,8 @@ async def house(
 ) -> AsyncIterator[House]:
     """Start a cloud and a Home Assistant in a folder; both end with the context.
 
-    With `moved` both use a clock that can jump, and the cloud bans keys that send too many requests.
+    With `moved`, Home Assistant and the cloud use a clock that can jump, and the cloud bans keys that send too many
+    requests.
     """
     config = folder / "config"
     components = config / "custom_components"
@@ -118,7 +119,7 @@ async def house(
 
 
 def link_components(components: Path) -> None:
-    """Link the integration and the bench's probe into a configuration folder."""
+    """Link the integration and the bench's probe into a folder for custom components."""
     components.mkdir(parents=True, exist_ok=True)
     for name, target in (
         ("lianke", "custom_components/lianke"),
@@ -128,7 +129,7 @@ def link_components(components: Path) -> None:
 
 
 class Poster:
-    """A persistent HTTP connection that sends POST requests with as little work of its own as possible."""
+    """A persistent HTTP connection that sends POST requests with as little overhead as possible."""
 
     def __init__(self, url: str) -> None:
         """`url` is Home Assistant's address."""
@@ -165,23 +166,23 @@ class Poster:
 
 
 class Watcher:
-    """States of some entities as a dashboard receives them, with the time at which each arrived."""
+    """States of some entities as a dashboard receives them, with the time at which each state arrived."""
 
     def __init__(self, subscription: Any) -> None:
-        """`subscription` is to Home Assistant's WebSocket command `subscribe_entities`."""
+        """`subscription` is a subscription to the WebSocket command `subscribe_entities` of Home Assistant."""
         self._subscription = subscription
         self._attributes: dict[str, dict[str, Any]] = {}
         self._states: dict[str, str] = {}
         self._seen_at = 0.0
 
     async def until(self, entity_id: str, **wanted: Any) -> float:
-        """Wait until attributes of an entity have these values; returns the time."""
+        """Wait until attributes of an entity have these values; returns the time at which they arrived."""
         while not wanted.items() <= self._attributes.get(entity_id, {}).items():
             await self._take()
         return self._seen_at
 
     async def until_state(self, entity_id: str, wanted: str) -> float:
-        """Wait until an entity has a state; returns the time."""
+        """Wait until an entity has this state; returns the time at which the state arrived."""
         while self._states.get(entity_id) != wanted:
             await self._take()
         return self._seen_at

@@ -1,9 +1,9 @@
 """`python -m benchmarks.imported ROUNDS MODULE…`: import integrations as Home Assistant does, many times.
 
-First imports what a running Home Assistant has loaded anyway. Then each forked child imports one integration: ours and
-core's `ipp` in turn. Prints JSON with the results of every round for each integration: the seconds, the number of
-modules, which of the named modules were loaded, the number of data classes, the seconds that making them took, and the
-seconds that finding modules and reading their code took.
+First imports the modules that a running Home Assistant has loaded anyway. Then each forked child imports one
+integration: ours and core's `ipp` in turn. Prints JSON with the results of every round for each integration: the
+seconds, the number of modules, which of the modules given as MODULE were loaded, the number of data classes, the
+seconds that making them took, and the seconds that finding modules and reading their code took.
 """
 
 from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ class Reader:
     """Finds modules and reads compiled code as Python does, and times it."""
 
     def __init__(self) -> None:
-        """Replace the functions for both steps, for all modules imported from now on."""
+        """Replace the functions that find modules and read code, for all modules imported from now on."""
         self.seconds = 0.0
         for owner, name in ((FileFinder, "find_spec"), (SourceFileLoader, "get_code")):
             setattr(owner, name, self._timed(getattr(owner, name)))
@@ -72,7 +72,7 @@ class Reader:
 
 
 def import_all(package: str) -> float:
-    """Import an integration and all its platforms; returns the seconds."""
+    """Import an integration and all its platforms; returns the seconds that this took."""
     began = time.perf_counter()
     folder = Path(import_module(package).__path__[0])
     for platform in sorted({*BASE_PRELOAD_PLATFORMS, *PLATFORMS}):
@@ -82,7 +82,7 @@ def import_all(package: str) -> float:
 
 
 def in_child(load: Callable[[], float], watched: Sequence[str]) -> dict[str, Any]:
-    """Run `load` in a forked child; returns what it measured."""
+    """Run `load` in a forked child; returns the child's measurements."""
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
         before = set(sys.modules)
@@ -111,7 +111,7 @@ def main(rounds: int, watched: Sequence[str]) -> None:
     assert bootstrap
     for component in PRESENT:
         import_module(f"homeassistant.components.{component}")
-    # Otherwise a child that collects garbage has to copy nearly all the memory it shares with its parent.
+    # Without this, a child that collects garbage would have to copy nearly all memory that it shares with its parent.
     gc.collect()
     gc.freeze()
     loads = {name: partial(import_all, package) for name, package in PACKAGES.items()}

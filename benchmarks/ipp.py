@@ -1,4 +1,4 @@
-"""A network printer that answers the one IPP request with which core's `ipp` is set up."""
+"""A network printer that answers the single IPP request that core's `ipp` sends during its set-up."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,9 +1,9 @@
 """`python -m benchmarks.kept BOXES EACH ROUNDS`: start with stored jobs, many times.
 
-Fills a ledger with the jobs of thirty days and opens it as a start of Home Assistant does, one box after the other.
-Prints JSON for each round: the seconds until all boxes know their jobs; the processor time this takes, and the event
-loop's share of it; the processor time of reading the skipped jobs after the start; the seconds of a start that skips no
-jobs.
+Fills a ledger with the jobs of thirty days, then opens it and loads one box after the other, as a start of Home
+Assistant does. Prints JSON for each round: the seconds until all boxes know their jobs; the processor time that this
+takes, and how much of that time is the event loop's; the processor time for reading the skipped jobs after the start;
+and the seconds of a start that skips no jobs.
 """
 
 import asyncio
@@ -41,14 +41,14 @@ GOAL = 300
 
 
 async def measure(*, boxes: int, each: int, rounds: int) -> Figure:
-    """Measure a start with `each` stored jobs per box, in a process of its own."""
+    """Measure, in a separate process, a start with `each` stored jobs per box."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.kept", str(boxes), str(each), str(rounds)),
         stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await process.communicate()
     found = json.loads(output)
-    # The least time of each kind counts, because other work of the machine only adds to it.
+    # The least time of each kind counts, because other work of the machine only makes a time longer.
     least = {name: min(one[name] for one in found) * 1e3 for name in found[0]}
     usual = middle([one["wall"] for one in found]) * 1e3
     return Figure(
@@ -128,7 +128,7 @@ async def _fill(hass: HomeAssistant, entries: list[ConfigEntry], each: int) -> N
 
 
 async def _start(hass: HomeAssistant, entries: list[ConfigEntry], *kinds: Any) -> dict[str, float]:
-    """Open the ledger, where jobs of `kinds` may be skipped, and load the boxes; returns the seconds of each part."""
+    """Open the ledger, which may skip records of `kinds`, and load the boxes; returns the seconds of each part."""
     gc.collect()
     began = time.perf_counter(), time.process_time(), time.thread_time()
     ledger = Ledger(hass, ledger_path(hass))

@@ -1,4 +1,4 @@
-"""Printing large and small documents: how much longer it takes than a bare upload, and how much memory it needs."""
+"""Printing large and small documents: how much longer it takes than an upload alone, and how much memory it needs."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ MB = 1024 * KB
 SMALL = 200 * KB
 # Maximum milliseconds of processor time for a small job.
 SMALL_CPU = 8
-# Bytes: more than all copies made during one measurement.
+# Bytes of memory to warm up: more than all copies made during one measurement.
 WARM = 3000 * MB
 
 
@@ -38,19 +38,19 @@ def write_pdf(path: Path, size: int) -> None:
 
 
 class Peak:
-    """Peak memory of a process since begin(), as the kernel measures it."""
+    """The peak memory use of a process since begin(), as the kernel measures it."""
 
     def __init__(self, pid: int) -> None:
         self._proc = Path(f"/proc/{pid}")
         self._before = 0
 
     def begin(self) -> None:
-        """Reset the peak to the present use."""
+        """Reset the peak to the present memory use."""
         (self._proc / "clear_refs").write_text("5")
         self._before = self._read("VmRSS")
 
     def growth(self) -> float:
-        """MB by which the peak exceeds the use at begin()."""
+        """Return by how many MB the peak exceeds the memory use at begin()."""
         return (self._read("VmHWM") - self._before) / 1024
 
     def _read(self, name: str) -> int:
@@ -59,9 +59,9 @@ class Peak:
 
 
 async def warm_memory() -> None:
-    """Use some memory and free it: on a virtual machine the first use of memory takes several times as long.
+    """Use some memory and free it, because a virtual machine's first use of memory takes several times as long.
 
-    Otherwise chance would decide whether the copies of the baseline or of the integration come first.
+    Without this, chance would decide whether the baseline or the integration is the first to use the memory.
     """
     available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     size = min(WARM, available // 4)
@@ -90,7 +90,10 @@ async def measure_overhead(house: House, entry_id: str, *, rounds: int) -> Figur
 
 
 async def measure_lan(house: House, entry_id: str, *, rounds: int) -> Figure:
-    """Time printing 20 MB from a device of the home network, from its last byte on; the baseline is the action."""
+    """Time printing 20 MB from a device of the home network, from the device's last byte on.
+
+    The baseline is printing by the action.
+    """
     path = house.hass.documents / "lan.pdf"
     await asyncio.to_thread(write_pdf, path, 20 * MB)
     await house.run("lan_rounds", entry_id=entry_id, path=str(path), rounds=1)
@@ -104,11 +107,11 @@ async def measure_lan(house: House, entry_id: str, *, rounds: int) -> Figure:
 
 
 async def measure_small(house: House, *, jobs: int, rounds: int) -> list[Figure]:
-    """Time printing many small files until the cloud has them; the baseline is a bare upload of a flushed copy of each.
+    """Time printing many small files until the cloud has them; the baseline only flushes and uploads a copy of each.
 
-    Each round has a box of its own with a slow printer, so that no job ends meanwhile. It also has an account of its
-    own, because the number of jobs per minute is limited for each account. The first round does not count: it imports
-    modules and starts processes.
+    Each round has its own box with a slow printer, so that no job ends during the round. Each round also has its own
+    account, because the number of jobs per minute is limited for each account. The first round does not count: it
+    imports modules and starts processes.
     """
     paths = [house.hass.documents / f"small-{number}.pdf" for number in range(jobs)]
     for path in paths:
@@ -140,7 +143,7 @@ async def measure_small(house: House, *, jobs: int, rounds: int) -> list[Figure]
         Figure.times("small_jobs", middle(wall["printed"]), "ms", middle(wall["bare"]), 2.2, what),
         Figure(
             name="small_jobs_cpu",
-            # Other work of the machine only adds to the time, so the least counts.
+            # Other work of the machine only makes the time longer, so the least time counts.
             value=min(cpu["printed"]),
             unit="ms",
             baseline=min(cpu["bare"]),

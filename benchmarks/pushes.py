@@ -9,7 +9,7 @@ from typing import Any
 from .figures import FELT, Figure, middle
 from .house import BARE, POLL_HOOK, House, Poster, Watcher, webhook_of
 
-# Seconds between a poll of a box and the next push about it: the integration would delay a poll that follows sooner.
+# Seconds between a poll of a box and the next push about that box: after fewer, the integration would delay the poll.
 SPACING = 5.5
 # Mean seconds between pushes.
 PAUSE = 0.015
@@ -21,10 +21,11 @@ COUNTED = 1.0
 async def measure(
     house: House, boxes: list[dict[str, Any]], entry_ids: list[str], *, rounds: int
 ) -> Figure:
-    """Unplug a printer and plug it in again, box after box, with a push for each change.
+    """Time a push until its change is shown: printers are unplugged and plugged in again, box after box.
 
-    The baseline sends the requests of a poll one after the other and sets one state, or as many as a push changes. The
-    order and the pauses are random. Otherwise the work that follows one kind would always delay the same other kind.
+    The baseline sends the requests of a poll one after the other, then sets one state, or as many as a push changes.
+    The order and the pauses are random. Otherwise the work that follows one kind of measurement would always delay the
+    same other kind.
     """
     status = await house.run("status_entities", port=PORT)
     chance = Random(6)
@@ -39,7 +40,7 @@ async def measure(
         watcher = Watcher(subscription)
 
         async def poll_bare(box: dict[str, Any], task: str, states: int) -> float:
-            """Return the seconds until `states` bare states are seen, which are set after the requests of a poll."""
+            """Have the requests of a poll sent and `states` states set; return the seconds until they are seen."""
             message = {"task_id": task, "server": house.cloud.url, "api_key": box["api_key"]}
             body = json.dumps({**message, "paths": poll_paths(box), "states": states}).encode()
             began = time.perf_counter()
@@ -56,7 +57,7 @@ async def measure(
             return seen - began
 
         async def change(box: dict[str, Any], *, plugged: bool) -> str:
-            """Plug the printer in or out as soon as the next push may follow; returns the status that will be shown."""
+            """Plug in or unplug the printer once the next push may follow; returns the status that will be shown."""
             await asyncio.sleep(max(0.0, free_at[box["device_id"]] - time.perf_counter()))
             await house.cloud.change_printer(box["device_id"], PORT, plugged=plugged)
             return "idle" if plugged else "disconnected"

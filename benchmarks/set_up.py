@@ -74,7 +74,7 @@ async def measure_import(rounds: int) -> list[Figure]:
 
 
 async def measure_set_up(house: House, *, rounds: int) -> Figure:
-    """Time setting up a box with one printer, which has been set up before, and core's `ipp` in turn."""
+    """Time setting up, in turn, a box with one printer and core's `ipp`, both of which have been set up before."""
     made = await house.cloud.post("boxes", {"count": 1, "printers": 1})
     device_id = made[0]["device_id"]
     box = next(box for box in await house.boxes() if box["device_id"] == device_id)
@@ -117,7 +117,10 @@ async def measure_set_up(house: House, *, rounds: int) -> Figure:
 
 
 def _bare_entry(name: str, entities: dict[str, list[bool]], **more: Any) -> dict[str, Any]:
-    """Make the data of a config entry whose entities do nothing; `entities` says by domain which are enabled."""
+    """Make the data of a config entry whose entities do nothing.
+
+    `entities` maps each domain to a list that says, for each entity, whether it is enabled.
+    """
     return {
         "domain": "lianke_bench",
         "title": name,
@@ -130,8 +133,8 @@ async def measure_scale(
     house: House, boxes: list[dict[str, Any]], *, few: int, rounds: int
 ) -> list[Figure]:
     """Set up all boxes and compare the cost per box with that of the first few."""
-    # Each printer gets a name of its own. Home Assistant finds a free entity id by trying number after number: with
-    # printers of the same name, the time for this alone would grow with the square of their number.
+    # Each printer gets a different name. Home Assistant finds a free entity id by trying number after number: if all
+    # printers had the same name, the time for this alone would grow with the square of the number of printers.
     for number, box in enumerate(boxes):
         for printer in box["printers"]:
             name = f"{printer['name']} {number}"
@@ -147,7 +150,7 @@ async def measure_scale(
     for number in range(rounds + 1):
         await house.stalls()
         found = await house.run("scale", memory=number == 0, **fields)
-        # While every allocation is recorded, times mean nothing.
+        # The times of the run with `memory` mean nothing, because every allocation is recorded.
         await house.stalls("scale" if number else None)
         await house.run("remove_entries", entry_ids=found["entry_ids"])
         if number == 0:

@@ -1,4 +1,4 @@
-"""State changes: the cost of remembering who began each context."""
+"""State changes: the cost of our listener, which remembers who began each context."""
 
 import tempfile
 import time
@@ -19,8 +19,9 @@ MOST = 3.0
 async def measure(rounds: int) -> list[Figure]:
     """Time state changes in turn in a Home Assistant with our listener and in another without it.
 
-    The first figure is for changes that no person began, as nearly all are. The second is for changes by an automation
-    that a person triggered: each has a new context, and the oldest known context is forgotten for it.
+    The first figure is for changes that no person began, as is the case for nearly all changes. The second is for
+    changes by an automation that a person triggered: each change has a new context, which replaces the oldest known
+    context.
     """
     figures = []
     for name, led in (("state_cost", False), ("state_cost_led", True)):

@@ -56,7 +56,7 @@ type Call = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Walk:
-    """A print's functions, each with its file below the integration, in the order in which they began."""
+    """A print's functions in the order in which they began, each with its file's path below the integration."""
 
     name: str
     steps: Sequence[Step]
@@ -70,7 +70,7 @@ class Walk:
 
     @property
     def files(self) -> dict[str, Counter[str]]:
-        """How often the functions of each file began; files with the most functions come first."""
+        """The number of times that each function began, by file; files with the most functions come first."""
         found: dict[str, Counter[str]] = {}
         for file, function in self.steps:
             found.setdefault(file, Counter())[function] += 1

@@ -45,7 +45,7 @@ COMMANDS: dict[str, Command] = {
 
 
 async def _async_profile(_hass: HomeAssistant, msg: dict[str, Any]) -> None:
-    """Start a profile of the event loop, or end it and write it to a file."""
+    """Start a profile of the event loop, or end the running profile and write it to a file."""
     if path := msg.get("path"):
         _PROFILE.disable()
         _PROFILE.dump_stats(path)

@@ -1,4 +1,4 @@
-"""The least that a webhook can do: the baselines of callbacks and pushes."""
+"""Webhooks that do as little as possible: the baselines of callbacks and pushes."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util.file import write_utf8_file_atomic
 
-# A webhook that sets one state; if the message asks for several states, also those of all ENTITIES.
+# A webhook that sets one state, and, if the message asks for several states, also the states of all ENTITIES.
 STATE_HOOK = "bench-state-0123456789abcdef"
 # A webhook that sends the cloud the requests of a poll, one after the other, and then sets states in the same way.
 POLL_HOOK = "bench-poll-0123456789abcdef"
@@ -29,7 +29,7 @@ def async_register(hass: HomeAssistant) -> None:
 
 
 class BareSensor(SensorEntity):
-    """The least that a sensor can be."""
+    """The simplest sensor."""
 
     _attr_should_poll = False
 
@@ -39,7 +39,7 @@ class BareSensor(SensorEntity):
 
 
 class BareEvent(EventEntity):
-    """The least that an entity for a job's end can be."""
+    """The simplest event entity that can report a job's end."""
 
     _attr_should_poll = False
     _attr_event_types = ["held", "queued", "completed", "failed", "canceled", "expired"]  # noqa: RUF012
@@ -101,7 +101,7 @@ async def async_count_states(hass: HomeAssistant, msg: dict[str, Any]) -> dict[s
 
 
 async def async_write(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Write a file `times` times, each time as safely as the record of a job; returns the seconds in total."""
+    """Write a file `times` times, each time as safely as a job's record is written; returns the seconds in total."""
     path = hass.config.cache_path("lianke_bench_record")
 
     def write() -> float:
@@ -119,7 +119,7 @@ async def _poll(hass: HomeAssistant, message: dict[str, Any]) -> None:
 
 
 async def async_poll_task(hass: HomeAssistant, message: dict[str, Any]) -> None:
-    """Request paths from a server one after the other, with as little other work as possible."""
+    """Request the message's paths from its server one after the other, with as little other work as possible."""
     session = async_get_clientsession(hass)
     for path in message["paths"]:
         async with session.get(

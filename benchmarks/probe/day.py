@@ -35,7 +35,7 @@ HOUR = 3600
 # Seconds into the day after which no job and no trouble begins, so that the last jobs can end in time.
 LAST_JOB = 20 * HOUR
 LAST_TROUBLE = 21 * HOUR
-# Finished jobs of each box before the day begins.
+# Number of finished jobs that each box has before the day begins.
 EARLIER_JOBS = 200
 
 # Faults of requests: the endpoint and the fault. The "timeout" is longer than the integration waits for an answer.
@@ -165,7 +165,7 @@ async def _idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _ask_everything(hass: HomeAssistant, box: dict[str, Any], server: str) -> None:
-    """Request a box, its printers, and the condition of each printer that reports it, once a minute."""
+    """Request, once a minute, a box, its printers, and the condition of each printer that reports its condition."""
     session = async_get_clientsession(hass)
     who = {"deviceId": box["device_id"], "deviceKey": box["device_key"]}
 
@@ -199,7 +199,7 @@ def _files(hass: HomeAssistant) -> dict[str, tuple[int, int]]:
 def _disk(hass: HomeAssistant) -> tuple[int, int]:
     """Return the integration's bytes on disk and the number of its files.
 
-    It does not list the files: the list would be most of the memory that is measured at the same time.
+    The files are counted without a list of them, which would be most of the memory that is measured at the same time.
     """
     size = count = 0
     storage = Path(hass.config.path(".storage")).glob("lianke.*")
@@ -280,7 +280,7 @@ class _Day:
         self.hass.async_create_background_task(run(), "bench trouble")
 
     async def sample_at(self, hour: float) -> None:
-        """Record the use of memory and disk once, at this hour."""
+        """Wait for this hour, then record the use of memory and disk."""
         await asyncio.sleep(hour * HOUR)
         await self.take_sample()
 
@@ -323,7 +323,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     cloud = _Cloud(hass, msg["admin"])
     for entry in entries:
         await _fill_book(hass, entry)
-    # Every box is polled once before the day begins; boxes with the same key take turns, so this takes minutes.
+    # Every box is polled once before the day begins. This takes minutes, because boxes with the same key take turns.
     await asyncio.sleep(1200)
     await cloud.ask("DELETE", "requests")
     hass.data[DATA_STALLS].reset()
@@ -366,7 +366,7 @@ async def _day(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Give a box as many finished jobs as it keeps at most, as if it had printed for weeks."""
+    """Give a box the maximum number of finished jobs that is kept, as if it had printed for weeks."""
     from custom_components.lianke.devices import Target  # already loaded
     from custom_components.lianke.jobs.box_jobs import JOB_KIND
     from custom_components.lianke.jobs.job import Job
@@ -387,9 +387,9 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
         for number in range(EARLIER_JOBS):
             moment = dt_util.utcnow() - timedelta(hours=2 * (EARLIER_JOBS - number))
             printer = printers[number % len(printers)]
-            # This record is as long as those of the day, which replace it later.
+            # This record is as long as the records of the day's jobs, which replace it later.
             job_id, at = ulid_at_time(moment.timestamp()), moment.isoformat()
-            # The record has the form that version 0.1.0 wrote and all later versions read; it is stored in today's.
+            # The record has the form of version 0.1.0, which all later versions can read; it is stored in today's form.
             record = {
                 "version": 1,
                 "job_id": job_id,

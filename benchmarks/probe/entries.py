@@ -1,4 +1,4 @@
-"""Sets up config entries and measures what that costs."""
+"""Sets up config entries and measures the cost of that."""
 
 import asyncio
 import gc
@@ -19,7 +19,7 @@ from .stalls import DATA_STALLS
 if TYPE_CHECKING:
     from custom_components.lianke.runtime import LiankeData
 
-# Seconds after which all work that adding an entry puts off, such as writing files, is done.
+# Seconds after which all work that Home Assistant postpones when an entry is added, such as writing files, is done.
 PUT_OFF = 2.0
 
 
@@ -77,7 +77,7 @@ async def async_set_up_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[
     for _ in range(msg["rounds"]):
         for name, entry_id in names.items():
             if name == "lianke":
-                # Forget the requests of the last round, as if it had been a while ago.
+                # Forget the requests of the last round, as if that round had been a while ago.
                 entry = hass.config_entries.async_get_known_entry(entry_id)
                 entry.runtime_data.account._admitted_until = float("-inf")
                 entry.runtime_data.account.requests._sent.clear()
@@ -115,7 +115,7 @@ async def async_set_up_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[
 
 
 def _kinds(entities: list[er.RegistryEntry]) -> dict[str, list[bool]]:
-    """Map each domain to a list that says for each of its entities whether it is enabled."""
+    """Map each domain to a list that says, for each entity of the domain, whether the entity is enabled."""
     kinds: dict[str, list[bool]] = {}
     for entity in entities:
         kinds.setdefault(entity.domain, []).append(entity.disabled_by is None)
@@ -123,7 +123,7 @@ def _kinds(entities: list[er.RegistryEntry]) -> dict[str, list[bool]]:
 
 
 async def _first_poll(hass: HomeAssistant, entry_id: str) -> None:
-    """Wait for the first poll of a box, which comes after its set-up; core's `ipp` polls during its own."""
+    """Wait for the first poll of a box, which follows the set-up; core's `ipp` polls during the set-up."""
     coordinator = hass.config_entries.async_get_known_entry(entry_id).runtime_data.coordinator
     polled = asyncio.Event()
     unsubscribe = coordinator.async_add_listener(polled.set)
@@ -151,7 +151,7 @@ async def async_status_entities(hass: HomeAssistant, msg: dict[str, Any]) -> dic
 
 
 async def async_read(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Handle the answers of a poll once more for each box; returns the seconds for each.
+    """Handle the answers of a poll once more for each box; returns the seconds that this takes for each box.
 
     Handling means parsing the answers, comparing them with the known data, and letting each entity check for changes.
     """
@@ -173,10 +173,11 @@ async def async_read(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
 
 
 async def async_scale(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Add entries one after the other; returns time, memory and entities whenever their number reaches a mark.
+    """Add entries one after the other; returns the totals of time, memory and entities at each mark.
 
-    Each mark waits for delayed work. Otherwise it would be included only after many entries, because adding these takes
-    longer than the delay. With `memory` the time means nothing, because every allocation is recorded.
+    A mark is a number of entries. At each mark, work that Home Assistant postpones is waited for and counted. Otherwise
+    it would count only at marks so high that adding the entries takes longer than the work is postponed. With `memory`,
+    the time means nothing, because every allocation is recorded.
     """
     marks: dict[int, dict[str, float]] = {int(mark): {} for mark in msg["marks"]}
     registry = er.async_get(hass)

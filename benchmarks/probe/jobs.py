@@ -37,7 +37,7 @@ def event_entity(hass: HomeAssistant, entry_id: str, key: str) -> str:
 async def async_print(
     hass: HomeAssistant, device_id: str, data: dict[str, Any], context: Context | None = None
 ) -> list[str]:
-    """Print; returns the ids of the jobs."""
+    """Run the print action; returns the ids of the jobs."""
     answer = await hass.services.async_call(
         "lianke",
         "print",
@@ -52,7 +52,7 @@ async def async_print(
 
 
 async def async_submit(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Print a document `each` times on every printer of some boxes; returns the jobs once the cloud has all of them."""
+    """Print a document `each` times on every printer of the boxes; returns the jobs once the cloud has all of them."""
     found: list[dict[str, str]] = []
 
     async def fill(entry_id: str) -> None:

@@ -34,7 +34,7 @@ DATA_LEADER: HassKey[Any] = HassKey("lianke_bench_leader")
 
 
 def install(hass: HomeAssistant, clock_path: str, socket_path: str) -> None:
-    """Use the shared clock from now on; outside `moving` it runs like the real clock."""
+    """Use the shared clock from now on; outside `moving`, this clock runs like the real clock."""
     clocks = _load_clock()
     clock = clocks.Clock(Path(clock_path))
     clock.install()
@@ -47,7 +47,7 @@ def install(hass: HomeAssistant, clock_path: str, socket_path: str) -> None:
     def now(time_zone: tzinfo | None = None) -> datetime:
         return datetime.fromtimestamp(time.time(), time_zone or dt_util.get_default_time_zone())
 
-    # These functions bypass the time module or use functions that were imported from it.
+    # These functions bypass the time module, or use functions that were imported from it before they were replaced.
     replacements: tuple[tuple[Any, str, Any], ...] = (
         (dt_util, "utcnow", utcnow),
         (dt_util, "now", now),

@@ -1,4 +1,4 @@
-"""Prints of large and small documents, and bare uploads of the same bytes to the same server for comparison."""
+"""Prints of large and small documents, and, for comparison, uploads of the same bytes without the integration."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,7 +36,7 @@ async def async_once(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
 
 
 async def async_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Upload a file bare, print it, and upload it safely, in turn; returns the seconds of each."""
+    """In turn, upload a file without the integration, print it, and upload it safely; returns the seconds of each."""
     entry = hass.config_entries.async_get_entry(msg["entry_id"])
     assert entry is not None
     path = Path(msg["path"])
@@ -54,7 +54,7 @@ async def async_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, An
 
 
 async def _upload_safely(hass: HomeAssistant, entry: ConfigEntry, path: Path) -> float:
-    """Send a file bare, with only what is needed to survive a power cut; returns the seconds.
+    """Send a file without the integration, but with the precautions needed to survive a power cut; returns the seconds.
 
     The file may be changed or deleted, so a copy is sent. Paper may come out once the last byte is sent. Before that,
     the copy must be on disk (it is flushed during the upload), and so must one row about the job.
@@ -194,9 +194,10 @@ async def _until_taken(
 
 
 async def async_small(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Copy, flush and upload files bare, then print the same files; returns the wall and processor time of both in s.
+    """Upload flushed copies of files without the integration, then print the files; returns the times of both in s.
 
-    Both handle one file after the other. Printing ends once the cloud has taken all jobs.
+    The times are wall time and processor time. Both ways handle one file after the other. Printing ends once the cloud
+    has taken all jobs.
     """
     entry = hass.config_entries.async_get_known_entry(msg["entry_id"])
     _, device_id = next(iter(printers_of(hass, entry.entry_id).items()))
@@ -275,7 +276,7 @@ def lan_address(hass: HomeAssistant) -> str:
 async def async_lan_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
     """Print a file by the action and from a device of the home network, in turn; returns the seconds of each print.
 
-    Prints of the device are timed from the last byte that it sends.
+    Prints from the device are timed from the last byte that the device sends.
     """
     entry = hass.config_entries.async_get_entry(msg["entry_id"])
     assert entry is not None
@@ -291,7 +292,7 @@ async def async_lan_rounds(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str
 
 
 async def _send(hass: HomeAssistant, path: Path) -> float:
-    """Send a file to the printer of the home network; returns the time at which its last byte was sent."""
+    """Send a file to the printer offered on the home network; returns the time at which the last byte was sent."""
     last: list[float] = []
 
     async def body() -> AsyncIterator[bytes]:

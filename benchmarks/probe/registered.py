@@ -1,4 +1,4 @@
-"""A config entry whose entities do nothing: what as many entities of the same kinds cost Home Assistant itself."""
+"""A config entry whose entities do nothing; it shows what the same entities would cost without our code."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final

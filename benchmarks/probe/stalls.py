@@ -1,4 +1,4 @@
-"""How long the event loop did not react: the time from one look at its sockets to the next."""
+"""Measures stalls of the event loop: how long it takes from one look at its sockets to the next."""
 
 import asyncio
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ NOTED = 0.02
 class StallMeter:
     """Measures the longest turn of a loop, without the time for which its thread waited for a processor.
 
-    The time that other processes use the processor is not our stall; the kernel measures it. Neither is Python's
-    garbage collection, which walks all of Home Assistant's memory no matter who triggers it; it is measured separately.
-    Waiting for a lock, for the disk or for another thread does count.
+    Time in which other processes use the processor is not our stall; the kernel measures that time. Python's garbage
+    collection is not our stall either, since it walks all of Home Assistant's memory no matter who triggers it; it is
+    measured separately. Waiting for a lock, for the disk or for another thread does count.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -35,7 +35,7 @@ class StallMeter:
         self._woken_at: float | None = None
         self._waited_at = 0.0
         self._collecting_since = 0.0
-        # Seconds of processor time: of all garbage collections, and of the longest.
+        # Seconds of processor time: that of all garbage collections, and that of the longest collection.
         self.collecting = 0.0
         self.longest_collection = 0.0
         # Seconds of the longest turn.
@@ -103,7 +103,7 @@ class StallMeter:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Do not watch the loop within the context: watching takes some of the processor time that is measured."""
+        """Do not watch the loop within the context, in which processor time is measured: watching would add to it."""
         self._selector.select = self._select
         try:
             yield
@@ -112,7 +112,7 @@ class StallMeter:
             self._selector.select = self._on_select
 
     def forgive(self) -> None:
-        """Do not count the present turn of the loop, in which the bench itself did something that takes long."""
+        """Do not count the present turn of the loop, because the bench itself has done something slow in it."""
         self._woken_at = None
 
 

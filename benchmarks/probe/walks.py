@@ -27,7 +27,7 @@ from custom_components.lianke.const import CONF_APPROVAL_NOTIFY, CONF_APPROVAL_P
 from .jobs import async_print, event_entity, printers_of
 
 PACKAGE: Final = "custom_components.lianke"
-# Maximum seconds for each of these: a walk, the rest before it, and the question to the phone.
+# Maximum seconds for a walk, for the rest before it, and for the question to reach the phone (for each of them).
 PATIENCE: Final = 60
 # Seconds without a function of ours after which a walk is over. All listeners are done by then; only the document is
 # deleted later, a second after its print.
@@ -49,7 +49,7 @@ class Recorder:
         """`folder` is the folder of the package."""
         self._folder = f"{folder}/"
         self._last_at = time.monotonic()
-        # Each step is a file, relative to the folder, and a function. An inner function counts as the enclosing one.
+        # Each step is a file's path below the folder, and a function; for an inner function, the enclosing function.
         self.steps: list[Step] = []
 
     @contextmanager
@@ -153,7 +153,7 @@ async def async_idle(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]
 
 
 async def async_poll_task(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Print as a user who needs an approval; returns the action of the first button on the approver's phone."""
+    """Print as a user who needs an approval; returns the id of the first button's action on the approver's phone."""
     asked: asyncio.Queue[str] = asyncio.Queue()
 
     async def on_message(call: ServiceCall) -> None:
