@@ -1,8 +1,8 @@
 """Shows the integration in a real Home Assistant with a simulated cloud behind it, or proves that it works.
 
-Without --check, Home Assistant and the cloud keep running until Ctrl+C, and what was set up is there again the next
-time. With --check, a fresh Home Assistant that has nothing but the zip of a release is taken through binding and
-printing by its own HTTP and WebSocket interfaces. Each step prints a line; the exit code is not 0 if any step fails.
+Without --check, Home Assistant and the cloud keep running until Ctrl+C, and everything set up is still there the next
+time. With --check, the demo binds a box and prints in a fresh Home Assistant that has only the zip of a release, by the
+HTTP and WebSocket interfaces. Each step prints a line; the exit code is not 0 if any step fails.
 """
 
 import argparse
@@ -42,7 +42,7 @@ PORT = 8123
 HASS_LOCK = ".ha_run.lock"
 LOCK = ".lock"
 LAST_PORT = 65_534
-# Home Assistant's exit code when it asks for a restart.
+# Exit code with which Home Assistant asks to be restarted.
 RESTART = 100
 CHECK_SPEED = 4.0  # times as fast as a real printer: a page takes 0.75 s
 
@@ -130,14 +130,14 @@ def arguments() -> argparse.Namespace:
 
 
 def _port(text: str) -> int:
-    """Parse a port below 65535, since the simulator takes the next one."""
+    """Parse a port, which must be below 65535 because the simulator takes the next port."""
     if not text.isdecimal() or not 1 <= int(text) <= LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text} is no port; take one from 1 to {LAST_PORT}")
     return int(text)
 
 
 def _release(text: str) -> Path:
-    """Parse the path of a zip that exists."""
+    """Return the path of a zip after checking that the file exists."""
     if not zipfile.is_zipfile(text):
         raise argparse.ArgumentTypeError(f"there is no zip {text}")
     return Path(text)
@@ -167,7 +167,7 @@ def hold(lock: IO[str], words: dict[str, str]) -> None:
 
 @contextmanager
 def alone(name: str, home: Path, words: dict[str, str]) -> Iterator[None]:
-    """Make sure that no other process runs a Home Assistant in this folder, before anything in it is touched.
+    """Make sure, before anything in a folder is touched, that no other process runs a Home Assistant there.
 
     The demo has its own lock for the times when no Home Assistant runs: before the start, and during a restart. Raises
     HassError if another process holds either lock.
@@ -185,7 +185,7 @@ def alone(name: str, home: Path, words: dict[str, str]) -> Iterator[None]:
 
 
 def reset() -> None:
-    """Delete all state except the lock files, which are held."""
+    """Delete the demo's state except its lock files, on which this process holds locks."""
     for kept in STATE.iterdir():
         if kept.is_dir() and not kept.is_symlink():
             shutil.rmtree(kept, ignore_errors=True)
@@ -215,7 +215,7 @@ def unpack_release(release: Path | None, folder: Path) -> int:
 
 
 async def check(language: str, release: Path | None) -> None:
-    """Do every step with a fresh Home Assistant on a free port that has only an unpacked release."""
+    """Do every step of the check in a fresh Home Assistant, which runs on a free port with only an unpacked release."""
     words = WORDS[language]
     folder = STATE / "check"
     count = await asyncio.to_thread(unpack_release, release, folder)
@@ -299,7 +299,7 @@ async def show(port: int, host: str, language: str) -> None:
 
 
 async def keep_going(hass: RealHomeAssistant, words: dict[str, str]) -> NoReturn:
-    """Start Home Assistant again each time its own pages restart it. Raises HassError if it ends for another reason."""
+    """Start Home Assistant again whenever a user restarts it in its pages. Raises HassError if it ends otherwise."""
     while await hass.wait() == RESTART:
         say(words["restarting"])
         await hass.start()

@@ -8,7 +8,7 @@
 #   need_reader     Tesseract, which reads English and Chinese
 #   need_scanners   SANE with AirScan; Avahi, with which AirScan finds scanners; and another client of network scanners
 #
-# Root on Debian gets Debian's packages. Any other user of Debian gets Chromium unpacked into the cache; elsewhere an
+# On Debian, root gets Debian's packages, and any other user gets Chromium unpacked into the cache. On other systems, an
 # installed Chrome is used. The functions succeed even if a program cannot be installed: the tests that need the program
 # are left out and named.
 

@@ -1,7 +1,7 @@
 """Writes what scripts/bench has measured into the manual: `scripts/bench | python3 scripts/figures.py`.
 
-Prints the output of the bench as it comes, and rewrites the table at the end of the page on performance, in each
-language, from its lines of JSON. The new table has only the figures of this run, so measure all of them.
+Prints the bench's output as it comes. From the lines of JSON in it, rewrites the table at the end of the manual's page
+on performance, in each language. The new table has only the figures of this run, so let the bench measure all figures.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ COUNTED = {
     "writes": "次",
     "/s": "/秒",
 }
-# What each figure and its baseline are, in English and in Chinese.
+# Descriptions of each figure and of its baseline, in English and in Chinese.
 TEXTS = {
     "print_overhead": (
         ("`lianke.print` of 20 MB until the service has it", "the least that is safe"),
@@ -222,7 +222,10 @@ def write(figures: dict[str, dict[str, Any]]) -> None:
 
 
 def main(lines: Iterable[str]) -> int:
-    """Print the lines, and write the figures among them into the pages; return 1 if a figure has no description."""
+    """Print the lines and write the figures among them into the pages; return the exit code.
+
+    The exit code is 1 if a figure has no description.
+    """
     figures: dict[str, dict[str, Any]] = {}
     for line in lines:
         sys.stdout.write(line)

@@ -34,7 +34,7 @@ TABLES: Final = ROOT / "tests" / "mutants"
 # Folders that are copied; everything else in the clone is linked.
 COPIED: Final = ("custom_components", "tests")
 OURS: Final = ("custom_components", "tests", "scripts", "__main__")
-# Seconds for one test, and for all tests of a change: a change may make them wait forever.
+# Maximum seconds for one test, and for all tests of a change: a change may make tests wait forever.
 TEST_TIME: Final = 300
 RUN_TIME: Final = 1200
 KILLED, SURVIVED = "killed", "SURVIVED"
@@ -42,7 +42,7 @@ KILLED, SURVIVED = "killed", "SURVIVED"
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A change of a file, found by its text, and the tests that must notice it."""
+    """A change that replaces a text in a file, and the tests that must notice the change."""
 
     name: str
     file: str
@@ -51,7 +51,7 @@ class Mutant:
     tests: tuple[str, ...]
 
     def place(self, source: str) -> str:
-        """Apply the change to the source. Raises ValueError unless its text stands there exactly once."""
+        """Return the source with the change. Raises ValueError unless the source has the old text exactly once."""
         if (found := source.count(self.old)) != 1:
             raise ValueError(f"{self.name}: its text stands {found} times in {self.file}")
         return source.replace(self.old, self.new)
@@ -68,7 +68,7 @@ class Survivor:
 
 
 def short_form() -> str:
-    """Read the markers by which scripts/test selects tests without --full."""
+    """Return the expression of markers by which scripts/test selects tests without --full."""
     script = (ROOT / "scripts" / "test").read_text("utf-8")
     (chosen,) = re.findall(r"^ +chosen='(not long .*)'$", script, re.MULTILINE)
     return str(chosen)
@@ -83,7 +83,7 @@ def by_hand() -> list[Mutant]:
 
 
 def suites() -> dict[str, tuple[str, ...]]:
-    """Return, for each file, the tests that must notice any of its changes, quick tests first."""
+    """Return, for each file, the tests that must notice any change of the file, quick tests first."""
     table = tomllib.loads((TABLES / "survivors.toml").read_text("utf-8"))
     return {one["file"]: tuple(one["tests"]) for one in table["suite"]}
 
@@ -172,7 +172,7 @@ class _Finder(ast.NodeVisitor):
 
 
 def each_edit(source: bytes) -> list[Edit]:
-    """Return all edits of a source, in the order of the source."""
+    """Return all edits of a source, sorted by their place in it."""
     finder = _Finder(source)
     finder.visit(ast.parse(source))
     return sorted(finder.edits, key=lambda edit: (edit.start, edit.new))
@@ -207,7 +207,7 @@ class Copy:
         """Change a file while the context lasts; `file` is relative to the integration's folder."""
         path = self.root / COMPONENT / file
         before = path.read_bytes()
-        # Python could use the compiled code of one version for the other if both have the same size and time.
+        # If both versions of the file have the same size and time, Python could run the old version's compiled code.
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
             compiled.unlink()
         path.write_bytes(text)
@@ -217,7 +217,7 @@ class Copy:
             path.write_bytes(before)
 
     def run(self, tests: Sequence[str]) -> tuple[str, str]:
-        """Run tests and return the result and the end of their output."""
+        """Run tests; return the result (such as SURVIVED) and the end of the tests' output."""
         child = os.fork()
         if child == 0:
             os._exit(self._run_here(tests))
@@ -231,8 +231,8 @@ class Copy:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
         said = self._output.read_text("utf-8", errors="replace")[-4000:]
-        # Exit code 5: none of the tests is in the short form. A code that is not listed proves nothing: the change may
-        # have prevented imports.
+        # Exit code 5 means that none of the tests is in the short form. With an exit code that is not listed, the run
+        # proves nothing: the change may have prevented imports.
         names = {0: SURVIVED, 1: KILLED, 5: "NO TEST", None: "KILLED BY TIME"}
         return names.get(status, f"BROKEN ({status})"), said
 
@@ -258,13 +258,13 @@ class Copy:
             self._loaded.write_text("\n".join(sys.modules), "utf-8")
 
     def load_all_but_ours(self, tests: Sequence[str]) -> tuple[str, str]:
-        """Run tests without a change, and import the modules that they used, except ours, for the runs that follow."""
+        """Run tests without a change; then import the modules that they used, except ours, for the runs that follow."""
         result = self.run(tests)
         logging.disable()
         with warnings.catch_warnings(action="ignore"):
             for name in self._loaded.read_text("utf-8").split():
                 if name.partition(".")[0] not in OURS:
-                    # Modules that a test has made itself cannot be imported.
+                    # Some modules are made by tests at run time and cannot be imported.
                     with suppress(Exception):
                         importlib.import_module(name)
         logging.disable(logging.NOTSET)
@@ -273,14 +273,17 @@ class Copy:
 
 
 def check_unchanged(copy: Copy, tests: Collection[str]) -> None:
-    """Run all tests without a change first: failing tests would seem to notice everything."""
+    """Check that all tests pass without a change, since a failing test would seem to notice every change."""
     result, said = copy.load_all_but_ours([*dict.fromkeys(tests)])
     if result != SURVIVED:
         raise SystemExit(f"{said}\nThe tests do not pass without a change: {result}")
 
 
 def run_by_hand(names: Sequence[str], test_time: int) -> int:
-    """Make the changes in by_hand.toml whose names contain one of `names`, or all; return the number of failures."""
+    """Try the changes in by_hand.toml whose names contain one of `names`, or all changes if `names` is empty.
+
+    Returns the number of failures.
+    """
     chosen = [one for one in by_hand() if not names or any(name in one.name for name in names)]
     results: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -306,7 +309,7 @@ def run_by_hand(names: Sequence[str], test_time: int) -> int:
 
 
 def run_each(file: str, lines: range, test_time: int) -> int:
-    """Make each change of a file on these lines; return the number of failures."""
+    """Try each change of a file that begins on these lines; return the number of failures."""
     tests, results = suites()[file], Counter[str]()
     explained = {(one.old, one.new) for one in survivors() if one.file == file}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -330,7 +333,7 @@ def run_each(file: str, lines: range, test_time: int) -> int:
 
 
 def report(results: Counter[str]) -> int:
-    """Print the number of each result; return the number of failures: all results except killed and explained."""
+    """Print how often each result occurred; return the number of failures: results other than killed and explained."""
     print(", ".join(f"{number} {result}" for result, number in results.most_common()))
     return sum(number for result, number in results.items() if result not in (KILLED, "explained"))
 

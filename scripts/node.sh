@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # Sourced by scripts that build or check the card's source in frontend/; sources environment.sh itself.
 #
-#   need_node            puts a Node that is new enough on the path: this machine's, or that of the Python package index
-#   need_driver          need_node, and makes Playwright use it, whose own Node needs a library that a bare Debian lacks
+#   need_node            puts a Node that is new enough on the path: this machine's, or the Python package index's
+#   need_driver          need_node, and makes Playwright use that Node: Playwright's own needs a library that a bare
+#                        Debian lacks
 #   need_node_modules    need_node, and installs the packages of frontend/package-lock.json
 #
 # Node is kept in the cache, the packages in frontend/node_modules.

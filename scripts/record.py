@@ -1,12 +1,12 @@
 """Requests everything that can be read from a real box without changing anything; writes the answers without secrets.
 
 There are about twenty requests, one per second: for the box, its printers in each of the three lists, the condition of
-printers that report it, the abilities and papers of their drivers, today's tasks, and the first few of these tasks one
-by one. The folder gets one JSON file per answer, and one with the parts of the answers that the integration does not
-know; it can be put below tests/api/recorded as it is. The program asks for the ApiKey and the sticker's link, or takes
-them from LIANKE_API_KEY and LIANKE_QR, and never writes them.
+printers that report their condition, the capabilities and papers of the printers' models, today's tasks, and the first
+few of these tasks one by one. The folder gets one JSON file per answer, and one file with the parts of the answers that
+the integration does not know. The folder can be put below tests/api/recorded as it is. The program asks for the ApiKey
+and the sticker's link, or takes them from LIANKE_API_KEY and LIANKE_QR, and never writes them.
 
-Look through the files before you hand them on.
+Look through the files before you pass them on.
 """
 
 import argparse
@@ -46,7 +46,7 @@ MAX_MODELS = 5
 MAX_TASKS = 3
 UNKNOWN_FILE = "unknown.json"
 MAX_TEXT = 2000
-# Fields of a request whose values are recorded, since they show what was requested but nothing about a person.
+# Fields of a request whose values are recorded: the values show what was requested, but nothing about a person.
 ASKED = {"printerModel", "printerType", "usbPort"}
 
 
@@ -60,7 +60,7 @@ class Pace:
 
     @asynccontextmanager
     async def request_slot(self, _purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
-        """Wait until no other request is under way; pause after this request."""
+        """Wait until no other request is under way, then hold the slot during this request and the pause after it."""
         async with self._lock:
             yield
             await asyncio.sleep(self._pause)
@@ -140,7 +140,7 @@ class Recorder(LiankeClient):
 
 
 class Book:
-    """Redacted answers for a folder, and the secrets that must not be in them."""
+    """Redacted answers to be written to a folder, and the secrets that they must not contain."""
 
     def __init__(
         self, folder: Path, api_key: str, credentials: Credentials, link: str = ""
@@ -195,7 +195,7 @@ class Book:
 async def record(
     book: Book, server: str, *, pause: float = PAUSE, say: Callable[[str], None] = print
 ) -> None:
-    """Request everything once, and record refusals as well. Raises AuthenticationError if the key is wrong."""
+    """Request everything once; refusals are recorded as well. Raises AuthenticationError if the ApiKey is wrong."""
     async with aiohttp.ClientSession() as session:
         client = Recorder(session, book, Pace(pause), server)
 

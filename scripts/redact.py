@@ -1,8 +1,8 @@
 """Removes secrets and personal data from the service's answers and keeps their shape.
 
-Only values that are known to be harmless stay: numbers, names of models, papers and states, the vendor's messages. All
-other texts and all ids are replaced with invented texts of the same shape. The same text always gets the same
-replacement, so that references still match. `leaks` tells whether a redacted text still contains a replaced text.
+Only values that are known to be harmless stay: numbers, names of models, papers and states, and the vendor's messages.
+All other texts and all ids are replaced with invented texts of the same shape. The same text always gets the same
+replacement, so that references still match. `leaks` checks whether a redacted text still contains a replaced text.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ MESSAGES = frozenset({"msg", "message", "reason"})
 # Fields that identify something, except a paper's id, which is a constant of Windows.
 IDS = re.compile(r"(^|_)(id|uid|key|hash|phone|mobile|serial|sn)$", re.IGNORECASE)
 NO_IDS = frozenset({"paper_id"})
-# A `name` next to one of these fields names a paper, a color or a tray; any other may name a room or a person.
+# A `name` next to one of these fields names a paper, a color or a tray. Any other `name` may name a room or a person.
 BESIDE_NAMES = HARMLESS_BLOCKS | frozenset(
     {"paper_id", "width", "height", "level", "levels", "color", "colors"}
 )
@@ -74,7 +74,7 @@ class Redactor:
         return self._text_of(str(value), key, harmless=harmless)
 
     def message(self, text: str) -> str:
-        """Redact a text that people wrote: replace whatever looks like an address, a number or a key."""
+        """Return a text that people wrote, with everything replaced that looks like an address, a number or a key."""
         for name in sorted(self._names, key=len, reverse=True):
             text = text.replace(name, self._invent(name))
         return IN_TEXT.sub(self._replaced, self._without_known(text))
@@ -84,15 +84,15 @@ class Redactor:
         return any(one in text for one in self._hidden if len(one) >= SHORTEST_LEAK)
 
     def _mapping(self, value: Mapping[str, object], *, harmless: bool) -> dict[str, object]:
-        # A printer's name is its model, or its owner has invented it.
+        # A printer's name is harmless if it is the printer's model; otherwise the owner has invented it.
         model = value.get("driver_name") or value.get("drivce_name")
         named = harmless or bool(BESIDE_NAMES & {str(key).lower() for key in value})
         return {
             self.message(str(key)): (
                 item
                 if (key in {"printer_name", "name"} and item == model)
-                # If the model's name begins with the vendor, the vendor is a maker; otherwise it may be the owner's
-                # words.
+                # If the model's name begins with the `vendor`, that is a manufacturer; otherwise the owner may have
+                # written it.
                 or (key == "vendor" and item and str(model or "").startswith(f"{item} "))
                 else self.answer(item, str(key), harmless=True)
                 if (str(key).lower() == "name" and named)
@@ -138,7 +138,7 @@ class Redactor:
             return f"192.0.2.{self._digest(text)[0]}"
         stream = self._digest(text)
         hexadecimal = re.fullmatch(r"[0-9a-f:-]+|[0-9A-F:-]+", text) is not None
-        # Leading zeros belong to the shape: code that takes a text for a number loses them.
+        # Leading zeros are kept, because code that takes a text for a number would lose them.
         rest = text.lstrip("0") if text.isdecimal() else text
         zeros = "0" * (len(text) - len(rest)) if len(rest) >= SHORTEST_LEAK else ""
         return zeros + "".join(
@@ -151,13 +151,13 @@ class Redactor:
 
 
 def _is_id(key: str) -> bool:
-    """Whether a field identifies something; `printerId` counts as `printer_id`."""
+    """Return whether a field identifies something; `printerId` is treated like `printer_id`."""
     snake = HUMP.sub("_", key).lower()
     return bool(IDS.search(snake)) and snake not in NO_IDS
 
 
 def _letter(letter: str, by: int, *, hexadecimal: bool) -> str:
-    """Replace a letter or digit by another of its kind; other characters stay."""
+    """Return a character of the same kind in place of a letter or digit; other characters stay."""
     if letter.isascii() and letter.isdigit():
         return "123456789"[by % 9]
     letters = "abcdef" if hexadecimal else "abcdefghijklmnopqrstuvwxyz"

@@ -1,13 +1,13 @@
-"""Checks, packs and describes a release: the workflow that runs for a tag calls this, and anybody can try it before.
+"""Checks, packs and describes a release: the workflow that runs for a tag calls this, and anybody can run it earlier.
 
   check TAG       the tag is the manifest's version, and both changelogs describe it
   notes VERSION   the text of the release: what changed, in both languages
   pack FILE       the zip that Home Assistant's Marketplace and HACS install
   sbom FILE       other people's packages in that zip, and those that Home Assistant installs for it (CycloneDX, JSON)
 
-The zip has all files below custom_components/lianke that git does not ignore, sorted and all with one time, so that the
-same content gives the same bytes. The same content also gives the same list of packages. The list is made here and not
-by somebody else's tool, because only this repository's code runs in the job that may write.
+The zip has all files below custom_components/lianke that git does not ignore, sorted and with the same time, so that
+the same content gives the same bytes. The same content also gives the same list of packages. The list is made here and
+not by somebody else's tool, because the workflow's job that may write runs only this repository's code.
 """
 
 import argparse
@@ -33,8 +33,8 @@ NO_GIT = (OSError, subprocess.CalledProcessError)
 # The earliest time that a zip can store.
 TIME = (1980, 1, 1, 0, 0, 0)
 NOT_SHIPPED = ("__pycache__", ".pyc")
-# Imports of packages in a module of the card, up to the package's name. Imports of types are left out, since they leave
-# nothing in the bundle.
+# Imports of packages in a module of the card, up to the package's name. Imports of types do not match, since they add
+# nothing to the bundle.
 IMPORT = re.compile(r'^import (?!type\b)[^;]*?from "(@[^/"]+/[^/"]+|[^."][^/"]*)', re.MULTILINE)
 TYPES = "@types/"
 # A line break inside a paragraph: the next line is not empty, and does not begin a list item, heading, table, quotation
@@ -52,7 +52,7 @@ def manifest_version(root: Path = ROOT) -> str:
 
 
 def section(name: str, version: str, root: Path = ROOT) -> str:
-    """Return a changelog's section about a version. Raises ReleaseError if there is none or it is empty."""
+    """Return a changelog's section about a version. Raises ReleaseError if the section is missing or empty."""
     text = (root / name).read_text("utf-8")
     found = re.search(
         rf"^## {re.escape(version)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
@@ -63,13 +63,13 @@ def section(name: str, version: str, root: Path = ROOT) -> str:
 
 
 def is_prerelease(version: str) -> bool:
-    """Whether a version is a prerelease, as 0.2.0b1 is one of 0.2.0."""
+    """Return whether a version is a prerelease, such as 0.2.0b1."""
     found = VERSION.fullmatch(version)
     return found is not None and found["before"] is not None
 
 
 def check(tag: str, root: Path = ROOT) -> str:
-    """Check that tag, manifest and changelogs agree, and return the version. Raises ReleaseError if they do not."""
+    """Return the version after checking that tag, manifest and changelogs agree. Raises ReleaseError if they do not."""
     version = manifest_version(root)
     if tag != version:
         raise ReleaseError(f"The tag is {tag}, the manifest says {version}.")
@@ -101,7 +101,7 @@ def shipped(root: Path = ROOT) -> list[Path]:
     try:
         listed = subprocess.run(command, cwd=folder, capture_output=True, check=True, text=True)
     except NO_GIT:
-        # The sources may come without git's history.
+        # The sources may be a download that has no git history.
         names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
     else:
         names = set(listed.stdout.split("\0"))
@@ -125,7 +125,7 @@ def pack(target: Path, root: Path = ROOT) -> int:
 
 
 def bundled(root: Path = ROOT) -> dict[str, dict[str, Any]]:
-    """Return the entries of package-lock.json for the packages that the card's bundle is built from, by name."""
+    """Map the names of the packages that the card's bundle is built from to their entries in package-lock.json."""
     folder = root / "frontend"
     locked = json.loads((folder / "package-lock.json").read_text("utf-8"))["packages"]
     sources = sorted((folder / "src").rglob("*.ts"))
@@ -140,7 +140,7 @@ def bundled(root: Path = ROOT) -> dict[str, dict[str, Any]]:
 
 
 def bill_of_materials(root: Path = ROOT) -> dict[str, Any]:
-    """List the packages that are in the zip or installed with it, as CycloneDX 1.6."""
+    """Return the list of the packages that are in the zip or installed with it, in the CycloneDX 1.6 format."""
     version = manifest_version(root)
     manifest = json.loads((root / INTEGRATION / "manifest.json").read_text("utf-8"))
     measured = json.loads((root / "tests" / "wheels.json").read_text("utf-8"))
@@ -189,14 +189,14 @@ def bill_of_materials(root: Path = ROOT) -> dict[str, Any]:
         "dependencies": [
             {"ref": subject["bom-ref"], "dependsOn": [one["bom-ref"] for one in components]}
         ],
-        # Not listed: the libraries in other languages that packages contain, and a small package that one of them
-        # needs.
+        # Not listed: libraries in other languages that the packages contain, and a small package that one of the listed
+        # packages needs.
         "compositions": [{"aggregate": "incomplete", "assemblies": [subject["bom-ref"]]}],
     }
 
 
 def _component(kind: str, name: str, version: str, words: str) -> dict[str, Any]:
-    """Build a package's component; `words` say why it is there."""
+    """Build the list's entry for a package; `words` say why the package is there."""
     address = f"pkg:{kind}/{quote(name, safe='/')}@{version}"
     return {
         "type": "library",
@@ -210,7 +210,7 @@ def _component(kind: str, name: str, version: str, words: str) -> dict[str, Any]
 
 
 def write_outputs(**outputs: str) -> None:
-    """Set outputs for the workflow's later steps, if this runs in one."""
+    """Set outputs for the later steps of the GitHub workflow; outside a workflow, do nothing."""
     if path := os.environ.get("GITHUB_OUTPUT"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.writelines(f"{name}={value}\n" for name, value in outputs.items())

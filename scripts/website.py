@@ -17,7 +17,7 @@ import tempfile
 from typing import Any, Final
 from urllib.parse import unquote
 
-# Prevents the notice about the generator's successor at every build.
+# Prevents the notice about MkDocs 2 at every build.
 os.environ["NO_MKDOCS_2_WARNING"] = "1"
 
 from mkdocs.commands.build import build
@@ -30,7 +30,7 @@ IMAGES: Final = ".github/images"
 # Where the Chinese half of a file in both languages begins.
 HALVES: Final = "\n---\n\n# "
 
-# For each language: its folder, its pages that are not in the manual, and the words of the frame around each page.
+# For each language: its folder, its pages that are not part of the manual, and the words in the frame around each page.
 LANGUAGES: Final[dict[str, dict[str, Any]]] = {
     "en": {
         "theme": "en",
@@ -76,7 +76,7 @@ class Site:
     """The pages of one language, written as the generator's input."""
 
     def __init__(self, language: str, folder: Path) -> None:
-        """`folder` is for the generator's input."""
+        """`folder` is where the generator's input is written."""
         self.language = language
         self.words = LANGUAGES[language]
         self.folder = folder
@@ -90,7 +90,7 @@ class Site:
         if HALVES in text:
             english, chinese = text.split(HALVES)
             text = english if self.language == "en" else f"# {chinese}"
-        # Links to the other language, the list of pages and the README are in the frame of each page.
+        # The text loses its links to the other language, the list of pages and the README: each page's frame has them.
         text = re.sub(r"\A(# .+\n\n)\[.*\n\n(?:> \**中文.*\n(?:>.*\n)*\n)?", r"\1", text)
         text = re.sub(r"\[[^\]]*\]\(#安全\)|\[[^\]]*\]\(#参与贡献\)", "", text)
         text = "".join(self._outside_of_code(part, source) for part in _parts(text))
@@ -100,7 +100,8 @@ class Site:
     def _outside_of_code(self, text: str, source: str) -> str:
         if text.startswith("```"):
             return text
-        # [![words](picture elsewhere)](where) is a badge. On a line of its own it becomes a button, otherwise a word.
+        # [![words](address of a picture)](where) is a badge. Alone on a line, a badge becomes a button; otherwise, a
+        # link.
         badge = r"\[!\[([^\]]*)\]\(https?://[^)]*\)\]\(([^)]*)\)"
         text = re.sub(rf"^{badge}$", r"[\1](\2){ .md-button }", text, flags=re.MULTILINE)
         text = re.sub(rf"{badge}(?= \[!)", r"[\1](\2) ·", text)
@@ -154,13 +155,13 @@ class Site:
             title, _, rows = part.partition("\n")
             entries = re.findall(r"^- \[([^\]]+)\]\(([^)]+)\)", rows, re.MULTILINE)
             found.append({title: [{name: path} for name, path in entries]})
-        # These pages have no titles here, so that their own titles are used.
+        # No titles are given for these pages, so the generator takes the titles from the pages.
         more = [page.replace(".html", ".md") for page in self.words["pages"].values()]
         found.append({self.words["project"]: more[1:]})
         return found
 
     def build(self, target: Path) -> None:
-        """Make the pages in a folder; any mistake, such as a broken link, ends the program."""
+        """Build the site of this language in a folder; any mistake, such as a broken link, ends the program."""
         words = self.words
         config = load_config(
             config_file=_empty(self.folder.parent),
@@ -225,7 +226,7 @@ def pages(language: str) -> dict[str, str]:
 
 
 def _parts(text: str) -> list[str]:
-    """Split a text into blocks of code and what is between them."""
+    """Split a text into blocks of code and the passages between them."""
     return re.split(r"^(```.*?^```\n)", text, flags=re.MULTILINE | re.DOTALL)
 
 

@@ -1,8 +1,8 @@
 """Measures which prebuilt wheels the integration's requirements have: `scripts/wheels`.
 
 Installs each requirement for every system that Home Assistant runs on, each time into an empty folder and without
-building anything. Writes its version, the tags of its wheel and its bytes on disk to tests/wheels.json, from which the
-manual quotes.
+building anything. Writes each requirement's version, the tags of its wheel and its bytes on disk to tests/wheels.json,
+which the manual quotes.
 """
 
 from datetime import UTC, datetime
@@ -29,12 +29,12 @@ SYSTEMS = {
     "glibc aarch64": "aarch64-manylinux_2_28",
     "glibc x86_64": "x86_64-manylinux_2_28",
 }
-# Packages that Home Assistant has already, in versions of its own.
+# Packages that come with Home Assistant, which also chooses their versions.
 HOME_ASSISTANT = {"packaging", "pillow"}
 
 
 def measure(uv: str, requirement: str, platform: str) -> dict[str, object] | None:
-    """Install a requirement for a system and return what was installed; None if there is no prebuilt wheel."""
+    """Install a requirement for a system; returns its version, tags and bytes, or None without a prebuilt wheel."""
     with tempfile.TemporaryDirectory() as folder:
         command = [uv, "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--no-config"]
         command += ["--python-version", PYTHON, "--python-platform", platform, "--target", folder]
@@ -67,7 +67,7 @@ def main(uv: str) -> None:
     brought = sorted({one for name in names for one in brings(name)} - set(names) - HOME_ASSISTANT)
     found = {
         name: {
-            # The versions in the tests' environment, some of which Home Assistant determines.
+            # The versions are those in the tests' environment, where Home Assistant determines some of them.
             system: measure(uv, f"{name}=={version(name)}", platform)
             for system, platform in SYSTEMS.items()
         }
