@@ -21,8 +21,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.devices import MAX_NAMES, async_resolve_target
+from custom_components.lianke.error_texts import translating
 from custom_components.lianke.printing.builtin_pages import async_print_test_page
-from custom_components.lianke.runtime import translating
 from tests.conftest import make_entry, set_up
 from tests.household import INKJET, LABELS, LASER, House, ask, box_of, data_of, device_of, key_of
 from tests.simulator import Box

@@ -27,6 +27,7 @@ from .coordinator import LiankeCoordinator
 from .devices import async_follow_devices, box_identifier, printer_key_of
 from .documents.pdf_client import async_close_pdf_worker
 from .documents.spool import async_get_spool
+from .error_texts import translating
 from .input_error import InputError
 from .jobs.job import Job
 from .jobs.opening import async_delete_ledger, async_get_ledger, async_remove_jobs
@@ -41,7 +42,6 @@ from .runtime import (
     async_account,
     async_account_of_key,
     async_loaded_entries,
-    translating,
 )
 from .scanner.hub import async_get_hub, scanner_devices
 from .scanner.scan_jobs import async_remove_scans

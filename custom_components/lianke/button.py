@@ -23,12 +23,13 @@ from .entity import (
     async_add_printers,
     async_add_scanners,
 )
+from .error_texts import translating
 from .input_error import InputError
 from .jobs.job import WAITING, PersonReason, job_error
 from .people.initiator import async_find_initiator
 from .people.rights import async_check_change
 from .printing.builtin_pages import async_print_test_page
-from .runtime import LiankeConfigEntry, LiankeData, translating
+from .runtime import LiankeConfigEntry, LiankeData
 from .scanner.scan_job import ScanFormat, ScanRequest
 from .scanner.scan_jobs import async_get_scan_jobs
 

@@ -1,4 +1,4 @@
-"""The base class of errors for input that we refuse; `runtime.translated` makes them Home Assistant's errors."""
+"""The base class of errors for input that we refuse; `error_texts.translated` makes them Home Assistant's errors."""
 
 from typing import Final
 

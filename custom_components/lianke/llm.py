@@ -32,6 +32,7 @@ from .documents.document import SourceKind
 from .documents.media import KEPT_SCANS, URI_SCHEME
 from .documents.page_documents import AGENDAS, SNAPSHOT_DOMAINS
 from .documents.sources import entity_of
+from .error_texts import translated, translating
 from .input_error import InputError
 from .jobs.job import FINAL_JOB_STATES, JobState, PersonReason
 from .people.initiator import tool_context_id
@@ -46,7 +47,7 @@ from .printing.assistant_access import (
 )
 from .printing.handlers import ACTIONS
 from .printing.schemas import MAX_FIELD_NAME, MAX_KEY, MAX_REJECT_MESSAGE
-from .runtime import async_loaded_entries, translated, translating
+from .runtime import async_loaded_entries
 from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN
 from .scanner.hub import async_get_hub, scanner_device, scanner_status_entity
 from .scanner.scan_view import visible_scans

@@ -28,12 +28,7 @@ from .api.tasks import parse_callback, parse_push
 from .api.unknown import CALLBACK, Unknown, UnknownKind, shape_of, unknown_parts
 from .const import CONF_SERVER, DOMAIN
 from .ledger_file import LedgerRefusedError
-from .runtime import (
-    LiankeConfigEntry,
-    async_account,
-    async_account_entries,
-    async_drop_accounts,
-)
+from .runtime import LiankeConfigEntry, async_account, async_account_entries, async_drop_accounts
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from PIL import Image
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pages.compose import csv_page, html_page, markdown_page, text_page
+from custom_components.lianke.pages.compose import html_page, markdown_page, text_page
+from custom_components.lianke.pages.csv_table import csv_page
 from custom_components.lianke.pages.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.pages.page import PageStyle
 from custom_components.lianke.pages.testpage import test_page as make_test_page

@@ -13,10 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.binding import TURN_SECONDS
-from custom_components.lianke.runtime import (
-    MAX_ACCOUNTS_WITHOUT_BOX,
-    async_account_of_key,
-)
+from custom_components.lianke.runtime import MAX_ACCOUNTS_WITHOUT_BOX, async_account_of_key
 from tests.clock import Clock, elapse, rest
 from tests.conftest import tear_down
 from tests.flows.options import fields_of

@@ -10,7 +10,8 @@ import pytest
 from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.input_error import InputError
 from custom_components.lianke.pages.clean import qr_image
-from custom_components.lianke.pages.compose import csv_page, html_page, markdown_page, text_page
+from custom_components.lianke.pages.compose import html_page, markdown_page, text_page
+from custom_components.lianke.pages.csv_table import csv_page
 from custom_components.lianke.pages.page import CONTENT_POLICY, PageStyle, paper_size
 from tests import needs
 from tests.examples import examples

@@ -9,7 +9,8 @@ import zlib
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pages.compose import csv_page, markdown_page, text_page
+from custom_components.lianke.pages.compose import markdown_page, text_page
+from custom_components.lianke.pages.csv_table import csv_page
 from custom_components.lianke.pages.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.pages.page import PageStyle
 from custom_components.lianke.pages.testpage import ink_care_page, test_page as make_test_page

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pages.compose import csv_page, html_page, markdown_page, text_page
+from custom_components.lianke.pages.compose import html_page, markdown_page, text_page
+from custom_components.lianke.pages.csv_table import csv_page
 from custom_components.lianke.pages.lists import AgendaEntry, TodoEntry, agenda_page, todo_page
 from custom_components.lianke.pages.page import PageStyle, paper_size
 from custom_components.lianke.pages.page_estimate import pages_at_most

@@ -21,9 +21,9 @@ from custom_components.lianke.api.errors import (
 )
 from custom_components.lianke.api.models import PrinterAddress
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.error_texts import translated
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.printing.queries import DATA_MODELS
-from custom_components.lianke.runtime import translated
 from tests.api.calls import meant_by
 from tests.conftest import LANGUAGES, texts
 from tests.documents.samples import zipped

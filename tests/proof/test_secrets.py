@@ -23,11 +23,11 @@ from custom_components.lianke.diagnostics import (
     async_get_config_entry_diagnostics,
     async_get_device_diagnostics,
 )
+from custom_components.lianke.error_texts import translated
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.opening import DATA_LEDGER
 from custom_components.lianke.ledger_file import DATABASE_NAME
 from custom_components.lianke.printing.print_action import job_dict
-from custom_components.lianke.runtime import translated
 from custom_components.lianke.system_health import async_info
 from tests.conftest import LOGGER
 from tests.proof.conftest import House

@@ -6,8 +6,8 @@ import pytest
 
 from custom_components.lianke.const import ScanColor, ScanSource
 from custom_components.lianke.input_error import InputError
-from custom_components.lianke.scanner.hub import ScannerAbilities
 from custom_components.lianke.scanner.scan_job import ScanRequest
+from custom_components.lianke.scanner.scanner_abilities import ScannerAbilities
 
 LISTS: dict[str, list[Any]] = {
     "colorMode": ["RGB24", "Grayscale8"],

@@ -13,9 +13,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
+from custom_components.lianke.error_texts import translated
 from custom_components.lianke.input_error import InputError
 from custom_components.lianke.printing.refusals import SIGNAL_REFUSED, Refusal
-from custom_components.lianke.runtime import translated
 from tests.household import device_of
 from tests.simulator import Simulator
 

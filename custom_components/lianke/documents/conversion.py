@@ -20,7 +20,8 @@ from ..api.coerce import to_encodable
 from ..const import DOMAIN
 from ..fair_queue import FairQueue
 from ..input_error import InputError
-from ..pages.compose import csv_page, markdown_page, text_page
+from ..pages.compose import markdown_page, text_page
+from ..pages.csv_table import csv_page
 from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, page_too_large
 from ..pages.page_estimate import pages_at_most
 from ..pdf.pictures import DECODER_ERRORS, flatten, srgb

@@ -37,6 +37,7 @@ from ..api.options import (
     resolve_options,
 )
 from ..documents.page_documents import WritePage
+from ..error_texts import worded_placeholders
 from ..lan.network_options import LanPrinterSteps
 from ..manual_duplex.form import ManualDuplexSteps
 from ..options_frame import CONF_TARGET, WHOLE_BOX, UserInput, choice, needs_box, number_field
@@ -44,7 +45,7 @@ from ..people.people_steps import PeopleSteps
 from ..printing.builtin_pages import async_print_page
 from ..printing.fallback_printer import FallbackSteps
 from ..printing.nozzle_care import NozzleCareSteps
-from ..runtime import async_account_entries, worded_placeholders
+from ..runtime import async_account_entries
 from ..scanner.hub import is_scanning_enabled
 from .blueprints import BLUEPRINTS, async_copy, async_listed
 

@@ -26,7 +26,8 @@ from ..const import DOMAIN, ScanColor, ScanSource
 from ..escl.messages import ESCL_VERSION, SCAN_FORMATS
 from ..ipp.model import shortened
 from ..runtime import LiankeConfigEntry
-from ..scanner.hub import SIGNAL_SCANNERS, ScannerAbilities, async_get_hub, scanner_device
+from ..scanner.hub import SIGNAL_SCANNERS, async_get_hub, scanner_device
+from ..scanner.scanner_abilities import ScannerAbilities
 from .printer.printer_attributes import ANY_FORMAT, DOCUMENT_FORMATS, MOPRIA_VERSION, urf_keywords
 from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
 from .printer.server import ICON_NAME, OfferedPrinter, async_get_server, offered_printers

@@ -16,9 +16,9 @@ from ..const import DOMAIN
 from ..documents.document import Document
 from ..documents.page_documents import WritePage, async_page_text, async_write_page
 from ..documents.spool import Spool
+from ..error_texts import async_error_message, async_error_text
 from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, choice, fitting, needs_box
 from ..pages.testpage import turn_test_page
-from ..runtime import async_error_message, async_error_text
 from . import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
 
 COMES_OUT: Final = "comes_out"

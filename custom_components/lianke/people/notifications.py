@@ -33,11 +33,12 @@ import voluptuous as vol
 
 from ..const import CONF_APPROVAL_NOTIFY, DOMAIN
 from ..devices import async_check_target, async_printer_device, async_target_of_job
+from ..error_texts import async_error_message, async_error_text, translating
 from ..frontend import async_card_path
 from ..input_error import InputError
 from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..pages.clean import escape_markdown
-from ..runtime import LiankeConfigEntry, async_error_message, async_error_text, translating
+from ..runtime import LiankeConfigEntry
 from .approval import async_answer
 from .rights import async_picture_path
 

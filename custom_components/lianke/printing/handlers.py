@@ -30,6 +30,7 @@ from ..devices import (
     async_target,
     async_target_of_job,
 )
+from ..error_texts import translated
 from ..input_error import InputError
 from ..jobs.job import Asker, Job
 from ..people.approval import async_answer
@@ -42,7 +43,6 @@ from ..people.rights import (
     async_may_approve,
     hide_from_others,
 )
-from ..runtime import translated
 from . import schemas
 from .builder import MoveRequester, async_print_again
 from .preview import async_count_pages, async_preview

@@ -19,10 +19,11 @@ from ..documents.pdf import PageDrawing, can_draw, pdf_error, picture_type, plan
 from ..documents.pdf_client import PdfError, PdfUnavailableError
 from ..documents.sources import Source
 from ..documents.spool import KEPT_FOR, async_get_spool
+from ..error_texts import async_error_text
 from ..input_error import InputError
 from ..jobs.job import Delivery
 from ..jobs.rules import check_range
-from ..runtime import async_error_text, preview_signal
+from ..runtime import preview_signal
 from .builder import JobBuilder, PrintRequest, async_job_builder, ticket_scope
 from .cloud_preview import async_preview_by_cloud
 from .print_action import build_request

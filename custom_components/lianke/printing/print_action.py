@@ -21,12 +21,12 @@ from ..documents.conversion import clean_title
 from ..documents.document import SourceKind
 from ..documents.sheets import SheetOptions
 from ..documents.sources import Source, async_get_document
+from ..error_texts import async_error_message, async_error_text, async_whole_error, translated
 from ..input_error import InputError
 from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..jobs.queue import PrintQueue
 from ..jobs.rules import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
 from ..people.rights import async_hide_rejection
-from ..runtime import async_error_message, async_error_text, async_whole_error, translated
 from .builder import PrintRequest, async_job_builder, numbered_key
 from .schemas import DEFAULT_WAIT, HOLD, MAX_SOURCES, SHEET_FIELDS
 

@@ -12,10 +12,10 @@ from homeassistant.util.signal_type import SignalType
 
 from ..api.errors import LiankeError
 from ..const import DOMAIN
+from ..error_texts import translated
 from ..input_error import InputError
 from ..jobs.job import Origin
 from ..people.initiator import async_find_initiator
-from ..runtime import translated
 
 
 class Refusal(NamedTuple):

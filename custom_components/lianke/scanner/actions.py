@@ -18,6 +18,7 @@ from ..const import CONF_SCAN_SCRIPT, DOMAIN, ScanColor, ScanSource
 from ..devices import async_printer_device, async_target, async_targeted_devices
 from ..documents.folders import find_or_create_folder
 from ..documents.sheets import WHOLE_PICTURE
+from ..error_texts import async_error_text, async_whole_error, error_text
 from ..input_error import MAX_QUOTED, InputError
 from ..people.rights import async_check_change, async_check_printer
 from ..printing.handlers import Action
@@ -31,15 +32,8 @@ from ..printing.schemas import (
     TARGET_FIELDS,
     OneOf,
 )
-from ..runtime import (
-    LiankeConfigEntry,
-    async_error_text,
-    async_loaded_entries,
-    async_whole_error,
-    error_text,
-)
+from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .hub import (
-    ScannerAbilities,
     async_get_hub,
     is_scanning_enabled,
     scanner_device,
@@ -59,6 +53,7 @@ from .scan_job import (
 from .scan_jobs import async_get_scan_jobs
 from .scan_rules import MAX_SCAN_PAGES
 from .scan_view import file_path, may_use, picture_paths
+from .scanner_abilities import ScannerAbilities
 
 SERVICE_SCAN: Final = "scan"
 SCRIPT_DOMAIN: Final = "script"

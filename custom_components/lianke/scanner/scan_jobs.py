@@ -34,6 +34,7 @@ from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
 from ..documents.sheets import WHOLE_PICTURE, SheetOptions
 from ..documents.spool import disk_full_error, unlink_all
+from ..error_texts import async_error_message
 from ..input_error import MAX_QUOTED, InputError
 from ..jobs.box_jobs import ignore_error
 from ..jobs.job import Asker
@@ -44,7 +45,7 @@ from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
 from ..printing.builder import JobBuilder, PreparedJob, PrintRequest, async_job_builder
 from ..printing.refusals import reporting_refusals
 from ..printing.schemas import MAX_SOURCES
-from ..runtime import LiankeConfigEntry, async_error_message
+from ..runtime import LiankeConfigEntry
 from .hub import HUBS, TO_FORGET, ScannerHub
 from .scan import ScanError, ScannedFile, async_scan_page
 from .scan_files import (

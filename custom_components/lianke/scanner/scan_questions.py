@@ -9,6 +9,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from ..const import DOMAIN
+from ..error_texts import async_error_message, async_error_text, translating
 from ..people.notifications import (
     CLEAR_NOTIFICATION,
     EVENT_ACTION,
@@ -17,7 +18,6 @@ from ..people.notifications import (
     phones_of,
 )
 from ..people.rights import async_proven_path
-from ..runtime import async_error_message, async_error_text, translating
 from .actions import async_check_scan, async_find_scan
 from .scan_job import ScanAnswer, ScanState, ScanUpdate
 from .scan_jobs import SIGNAL_SCAN, async_get_scan_jobs

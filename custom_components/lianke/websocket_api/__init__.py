@@ -30,6 +30,7 @@ from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN, KEEP_PRI
 from ..devices import Target, async_check_target, async_target
 from ..documents.sheets import async_find_corners
 from ..documents.spool import async_get_spool
+from ..error_texts import translating
 from ..input_error import InputError
 from ..jobs.job import Job
 from ..jobs.rules import max_document_bytes
@@ -37,7 +38,6 @@ from ..printing.handlers import ACTIONS
 from ..printing.print_action import job_dict
 from ..printing.queries import async_describe_capabilities
 from ..printing.reprint import async_plan_move
-from ..runtime import translating
 from ..scanner.actions import SCAN_ACTIONS, describe_scanners
 from ..scanner.hub import SIGNAL_SCANS
 from .job_feed import Subscription, async_get_feed

@@ -21,7 +21,8 @@ from custom_components.lianke.lan.scanner.network_scanner import (
     area_of,
     resolutions_of,
 )
-from custom_components.lianke.scanner.hub import FEATURE, ScannerAbilities, scanner_identifier
+from custom_components.lianke.scanner.hub import FEATURE, scanner_identifier
+from custom_components.lianke.scanner.scanner_abilities import ScannerAbilities
 from tests.clock import until
 from tests.flows.options import answer, go, shown
 from tests.household import LASER, key_of

@@ -14,11 +14,11 @@ from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 from ...api.errors import LiankeError
 from ...const import LAN_PRINTER_PATH
 from ...devices import Target
+from ...error_texts import translated
 from ...fair_queue import NoPlaceError
 from ...input_error import InputError
 from ...ipp.codec import MAX_ATTRIBUTES_BYTES, IncompleteError, decode, encode
 from ...ipp.model import IppError, IppMessage, Operation, Tag
-from ...runtime import translated
 from ..origin import is_from_home
 from . import job_operations, query_operations
 from .ipp_requests import (

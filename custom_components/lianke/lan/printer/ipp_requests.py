@@ -15,6 +15,7 @@ from yarl import URL
 from ...devices import Target
 from ...documents.download import IDENTITY, DamagedDataError, async_save
 from ...documents.spool import async_get_spool
+from ...error_texts import async_error_text
 from ...input_error import InputError
 from ...ipp import model as values
 from ...ipp.model import (
@@ -29,7 +30,6 @@ from ...ipp.model import (
     Tag,
 )
 from ...pdf.raster import PWG_SYNC, URF_SYNC
-from ...runtime import async_error_text
 from .lan_jobs import PendingJobs, SenderIdentity
 from .server import LanServer, OfferedPrinter
 
