@@ -1,4 +1,4 @@
-"""The jobs of one box: as they are on disk, as queued changes will make them, and the listeners to their changes.
+"""The jobs of one box, as they are on disk and as the queued changes will make them, and listeners to their changes.
 
 Base decisions on `latest`. Report only `committed`, which is what listeners, entities, the card and responses get (see
 `Ledger`).
@@ -42,8 +42,8 @@ ALL_STATES: Final = frozenset(JobState)
 _SETTLED: Final = FINAL_JOB_STATES - {JobState.UNCONFIRMED}
 
 type JobListener = Callable[[Job, JobState | None], None]
-# Computes a job's changes from all records as they are when the change is made; an error that it raises refuses the
-# change.
+# Computes a job's changes from all records as they are when the change is made. If the rule raises an error, the change
+# is refused.
 type Rule = Callable[[View, Job], Mapping[str, Any]]
 
 
@@ -59,14 +59,14 @@ JOB_KIND: Final = Kind[Job](
     "job",
     Job.as_json,
     lambda text: Job.from_record(loads(text)),
-    # What happened to a waiting job after this row was written is unknown, so the job asks a person first.
+    # Nobody knows what happened to a waiting job after this row was written, so a person must let the job go on.
     lambda job: replace(job, copied=True) if job.waits_here else job,
     needed=_NEEDED,
     topic="record ->> '$.spec.printer_key'",
 )
 
 
-# Tasks in the cloud that are ours although no job has them: those of previews and of deleted jobs
+# Tasks in the cloud that are ours although they belong to no job: the tasks of previews and of deleted jobs
 
 # Maximum number of known tasks of previews and deleted jobs; the oldest are forgotten first.
 MAX_TASK_IDS: Final = 1000
@@ -76,7 +76,7 @@ MAX_LOST_UPLOADS: Final = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnTask(Record):
-    """A task of ours, by its id, or an upload whose task is unknown."""
+    """The id of a task that is ours, or an upload of ours whose task is unknown."""
 
     noted_at: datetime
     task_id: str | None = None
@@ -94,7 +94,7 @@ _NOTHING: Final = Document(
 
 
 class OwnTasks:
-    """Remembers which tasks are ours although no job has them.
+    """Remembers which tasks are ours although they belong to no job.
 
     If a record is lost, it only becomes less certain which task belongs to which job.
     """
@@ -103,8 +103,8 @@ class OwnTasks:
         self.table = Table(OWN_TASK_KIND, entry_id)
         self._ledger = ledger
         self._lease = lease
-        # Tokens of previews whose answers may still arrive. They are not stored, since no answer can arrive after a
-        # restart.
+        # Tokens of previews whose answers may still arrive. The tokens are not stored, since no answer can arrive after
+        # a restart.
         self.pending: set[str] = set()
 
     async def async_load(self) -> None:
@@ -135,8 +135,8 @@ class OwnTasks:
             view.put(self.table, upload.token, OwnTask(noted_at=view.now, upload=stored))
 
         try:
-            # The preview goes on even if the disk refuses: a record that is missing after a crash only makes matching
-            # less certain.
+            # The preview goes on even if the disk refuses the record: without it, matching after a crash is only less
+            # certain.
             with suppress(LedgerRefusedError):
                 await self._lease.commit(begin, report=True)
         except BaseException:
@@ -144,7 +144,10 @@ class OwnTasks:
             raise
 
     async def async_end(self, upload: Delivery, task_id: str | None, *, is_lost: bool) -> None:
-        """Record a preview's task, if its id is known. `is_lost`: there may be a task whose id is unknown."""
+        """Record that a preview's upload has ended, with the id of its task if that is known.
+
+        `is_lost`: the upload may have a task whose id is unknown.
+        """
         self.pending.discard(upload.token)
 
         def end(view: View) -> None:
@@ -163,7 +166,8 @@ class OwnTasks:
     def _forget_old(self, view: View) -> None:
         """Make room for one more record.
 
-        Delete the records that are too old for the cloud's list, and the oldest records beyond the limits.
+        Delete the records whose tasks are too old to be on the cloud's list, and the oldest records that exceed the
+        limits.
         """
         ids, lost = list[str](), list[str]()
         for task in view.all(self.table):
@@ -191,16 +195,17 @@ class BoxJobs:
         self.tasks = OwnTasks(ledger, self.lease, self._entry.entry_id)
         # Called when a job may be ready for its next step; the queue sets it to the scheduler's review.
         self.on_change: CALLBACK_TYPE = lambda: None
-        # Called with the old jobs once they are read; the scheduler sets it to count their pages.
+        # Called with the old jobs as soon as they have been read; the scheduler sets it to a function that counts their
+        # pages.
         self.on_old_jobs_read: Callable[[Iterable[Job]], None] = lambda _jobs: None
         # Number of decisions that are being written, by job id.
         self.deciding: Counter[str] = Counter()
         # Ids of held jobs that a new job is about to replace.
         self.reserved: set[str] = set()
-        # Ids of all jobs that may still change, and of some that no longer can (see `unsettled`).
+        # Ids of all jobs that may still change, and of some jobs that no longer can (see `unsettled`).
         self._open: dict[str, None] = {}
         self._by_token: dict[str, str] = {}
-        # Ids of jobs that the start did not read; emptied once the tokens of these jobs are known.
+        # Ids of old jobs that were not read at the start; the list is emptied once these jobs have been read.
         self._unread_ids: list[str] = []
         # Jobs on disk that are not final, oldest first.
         self.committed_open: dict[str, Job] = {}
@@ -224,7 +229,7 @@ class BoxJobs:
     def as_reported(self, job: Job) -> Job:
         """Return a job as it is on disk, or as held if it waits because the disk is full.
 
-        The full disk cannot record that state. After a restart the job waits as well.
+        A full disk cannot record that the job is held. After a restart the job waits anyway.
         """
         if job.is_final:
             return job
@@ -235,7 +240,7 @@ class BoxJobs:
         return replace(job, deliveries=now.deliveries) if waits else job
 
     def reported(self, printer_key: str | None = None) -> list[Job]:
-        """List the jobs of one printer, or of all printers if there is no key, as they are reported, newest first."""
+        """List the jobs of one printer, or of all printers if the key is None, as they are reported, newest first."""
         return self._reported(self.committed.values(), printer_key)
 
     def reported_open(self, printer_key: str | None = None) -> list[Job]:
@@ -280,7 +285,8 @@ class BoxJobs:
         """Wait until the disk has accepted or refused all changes by the previous instance of this box."""
 
         def drop(view: View) -> None:
-            # The previous instance was still accepting these jobs when it was unloaded, and nobody will finish that.
+            # The previous instance was still accepting these jobs when it was unloaded, so nobody will finish accepting
+            # them.
             for key in [*view.staged]:
                 if key[:2] == self.table.name:
                     view.delete(self.table, key.record_id)
@@ -295,9 +301,9 @@ class BoxJobs:
             _LOGGER.debug("What was decided before is left out: %s", err)
 
     async def async_read_unread(self) -> None:
-        """Read the old jobs that the start skipped, in the executor.
+        """Read, in the executor, the old jobs that were skipped at the start.
 
-        If they are accessed before this call, they are read in the event loop, which blocks it.
+        If these jobs are accessed before this call, they are read in the event loop, which blocks the loop.
         """
         if self._unread_ids:
             await self._ledger.async_read_unread(self.table)
@@ -312,7 +318,7 @@ class BoxJobs:
 
     @callback
     def publish_missed(self) -> None:
-        """Report changes that reached the disk between two instances, such as an end that was refused at first."""
+        """Report changes that reached the disk while the box was unloaded, such as an end that was refused at first."""
         for record_change in self._ledger.take_missed_changes(self.table):
             self._on_record_change(record_change)
 
@@ -327,7 +333,8 @@ class BoxJobs:
                 continue
             known = self.committed.get(job_id)
             if known is None or known.state in _SETTLED:
-                # Drop the job only once it is settled on disk as well: until then the disk may refuse the decision.
+                # Drop the job only once it is settled on disk as well: until then the disk may refuse the change that
+                # settled it.
                 self._open.pop(job_id, None)
         return found
 
@@ -354,7 +361,7 @@ class BoxJobs:
         *,
         states: Collection[JobState] = ALL_STATES,
     ) -> CALLBACK_TYPE:
-        """Call `listener(job, previous_state)` for each change once it is on disk; the state is None for a new job.
+        """Call `listener(job, previous_state)` for each change that is on disk; `previous_state` is None for a new job.
 
         `printer_key` limits the calls to the jobs of one printer, `states` to jobs that enter, leave or stay in one of
         these states. Returns a function that removes the listener.
@@ -371,7 +378,7 @@ class BoxJobs:
         """Call `watcher()` soon after changes, once for all changes made at the same moment.
 
         `printer_key` limits the calls to changes of one printer's jobs. Listeners are called first, then the watchers
-        of all printers, then the watchers of one printer. Returns a function that removes the watcher.
+        without a printer key, then the watchers with a printer key. Returns a function that removes the watcher.
         """
         self._watchers[printer_key].append(watcher)
         return partial(self._watchers[printer_key].remove, watcher)
@@ -386,11 +393,11 @@ class BoxJobs:
         within: float = 0,
         **changes: Any,
     ) -> Job:
-        """Record what the cloud reported, or what time brought about, and return the job as it is now.
+        """Record a change that has already happened, such as one that the cloud reported; return the job as it is now.
 
-        What happened cannot be undone: if the disk refuses the change, it is tried again later. `changes` are those of
-        `Job.changed`; `rule` adds to them. They are written within `within` seconds, together with the changes of other
-        jobs.
+        Such a change cannot be undone: if the disk refuses it, the ledger writes it again later. `changes`: see
+        `Job.changed`; `rule` returns further changes. All of them are written within `within` seconds, together with
+        the changes of other jobs.
         """
         if (current := self.latest.get(job.job_id)) is None:
             # A final job may have been deleted meanwhile.
@@ -405,7 +412,7 @@ class BoxJobs:
         new = self.latest[job.job_id]
         if new.current_delivery.hold_reason == QueueReason.DISK_FULL:
             self._schedule_watchers(new.spec.printer_key)
-        # The progress of an upload needs no review, and its end starts a review itself.
+        # An upload's progress needs no review, and the end of an upload starts a review itself.
         if job.job_id not in self.deciding and not (current.is_uploading and new.is_uploading):
             self.on_change()
         return new
@@ -419,10 +426,10 @@ class BoxJobs:
         staged: bool | None = None,
         **changes: Any,
     ) -> None:
-        """Make a change that the disk may refuse; return once it is on disk. Cancelling the caller does not stop it.
+        """Make a change that the disk may refuse; return once the change is on disk.
 
-        `staged`: see `View.put`. Raises LedgerRefusedError if the disk refuses, and any error that the rule raises;
-        then nothing is changed.
+        Cancelling the caller does not stop the change. `staged`: see `View.put`. Raises LedgerRefusedError if the disk
+        refuses, and any error that the rule raises; nothing is changed in either case.
         """
         was_uploading = self.latest.get(job.job_id, job).is_uploading
 
@@ -441,10 +448,10 @@ class BoxJobs:
 
     @callback
     def decide[R](self, change: Callable[[View], R], job_id: str) -> asyncio.Future[R]:
-        """Make a change that the disk may refuse; until it is on disk, the job does not move on. See `Ledger.commit`.
+        """Make a change that the disk may refuse (see `Ledger.commit`); the job waits until the change is on disk.
 
-        Raises LedgerRefusedError at once if the box is unloaded. If the disk refuses later, the future raises it. Do
-        not cancel the future.
+        Raises LedgerRefusedError at once if the box is unloaded. If the disk refuses the change later, the future
+        raises LedgerRefusedError. Do not cancel the future.
         """
         done = self.lease.commit(change)
         self.deciding[job_id] += 1
@@ -477,13 +484,13 @@ class BoxJobs:
             self._open.setdefault(new.job_id)
 
     def existing(self, view: View, job_id: str) -> Job:
-        """Return a job as a change finds it. Raises LedgerRefusedError if the job was deleted or was itself refused."""
+        """Return a job from a change's view. Raises LedgerRefusedError if it was deleted, or refused by the disk."""
         if (job := view.get(self.table, job_id)) is None:
             raise LedgerRefusedError(job_id)
         return job
 
     def is_staged(self, view: View, job_id: str) -> bool:
-        """Whether a job, as a change finds it, is not reported to anybody yet."""
+        """Whether, in a change's view, a job has not been reported to anybody yet."""
         return RowKey(*self.table.name, job_id) in view.staged
 
     async def async_decided(self, job_id: str) -> None:
@@ -500,16 +507,16 @@ class BoxJobs:
                 continue
 
     async def async_written(self) -> None:
-        """Wait until all changes made so far are on disk. Raises LedgerRefusedError if the disk refuses."""
+        """Wait until every change made so far is on disk. Raises LedgerRefusedError if the disk refuses."""
         await self.lease.commit(lambda _view: None)
 
     async def async_written_or_refused(self) -> None:
-        """Wait until all changes made so far are on disk or were refused. Refused reports are tried again later."""
+        """Wait until every change made so far has been written or refused. Refused reports are written again later."""
         with suppress(LedgerRefusedError):
             await self.async_written()
 
     async def async_close(self) -> None:
-        """Write the changes that wait, then make no more changes: from now on the next instance makes them."""
+        """Write the queued changes, then make no more changes: from now on the box's next instance makes them."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIME):
                 await self.async_written_or_refused()
@@ -556,7 +563,8 @@ class BoxJobs:
                     continue
                 view.delete(self.table, job_id)
                 for one in job.deliveries:
-                    # The delivery's task may still be on the cloud's list, and must not be taken for another sender's.
+                    # The delivery's task may still be on the cloud's list, and must not be mistaken for another
+                    # sender's task.
                     known_at = one.task_known_at or job.created_at
                     if one.task_id and view.now - known_at < LIST_REACH:
                         self.tasks.put(view, one.task_id)

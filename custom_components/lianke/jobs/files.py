@@ -1,7 +1,7 @@
 """The documents of jobs on disk, in one folder per job.
 
-A job's documents are flushed to disk before the job is reported; its folder is deleted after its row. The folders are
-in the cache folder, which backups leave out, so that a restored backup cannot print a job again.
+A job's documents are flushed to disk before the job is reported; the job's folder is deleted after the job's row. The
+folders are in the cache folder, which backups leave out, so that a restored backup cannot print a job again.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from .job import Job
 
 JOBS_FOLDER: Final = "jobs"
 COPY_PREFIX: Final = "copy-"
-# Prefix of the name of a job's folder whose record, written by an earlier version, could not be read.
+# Prefix of the names of job folders that hold a record of an earlier version that could not be read.
 DAMAGED_PREFIX: Final = "damaged-"
-# The documents of a job are flushed before its row is written if they have at most this many bytes in all, otherwise
+# Total bytes up to which a job's documents are flushed before the job's row is written; larger documents are flushed
 # during the upload.
 SMALL_BYTES: Final = 1024 * 1024
 
@@ -44,7 +44,7 @@ def jobs_path(hass: HomeAssistant, entry_id: str) -> Path:
 
 
 def old_path(hass: HomeAssistant, name: str) -> Path:
-    """Return the path at which 0.1.0 to 0.3.0 had a folder. An empty file there keeps these versions from starting."""
+    """Return the path at which versions 0.1.0 to 0.3.0 had a folder. An empty file there keeps them from starting."""
     return Path(hass.config.cache_path(DOMAIN, name))
 
 
@@ -67,7 +67,7 @@ class JobFiles:
     async def async_take_over(self, job: Job, spooled: Sequence[Path]) -> bool:
         """Move the documents of a new job into its folder; return whether they are flushed to disk.
 
-        Large documents are left to `async_flush`. Raises DocumentsError; then no document is left behind.
+        Large documents are left to `async_flush`. If this raises DocumentsError, no document is left behind.
         """
         large = await self._hass.async_add_executor_job(
             _take, self._root / job.job_id, job, spooled
@@ -77,10 +77,10 @@ class JobFiles:
         return not large
 
     async def async_flush(self, job_id: str) -> None:
-        """Flush the documents of a new job to disk; callers at the same time share one flush. Raises DocumentsError.
+        """Flush the documents of a new job to disk; concurrent callers share one flush. Raises DocumentsError.
 
-        Call it after the job's row is written. If both were flushed at the same time, the row would wait for the
-        documents.
+        Call this after the job's row is written. If row and documents were flushed at the same time, the row would have
+        to wait for the documents.
         """
         if (large := self._unflushed.pop(job_id, None)) is not None:
             flushing = self._hass.async_add_executor_job(_flush, large)

@@ -66,10 +66,11 @@ NOBODY: Final = "nobody"
 
 
 def read_reasons(value: object) -> tuple[str, ...] | None:
-    """Read the stored reasons for which a job waits. Raises ValueError for any other value."""
+    """Return the stored reasons for which a job waits. Raises ValueError if they are malformed."""
     if not isinstance(value, list) or len(value) > MAX_REASONS:
         raise ValueError("not a list of reasons")
-    # A reason that only a later version knows becomes an approval: the job must not print before somebody is asked.
+    # A reason that only a later version knows becomes an approval: the job must not be printed before somebody has been
+    # asked.
     known = [reason if reason in PersonReason else PersonReason.APPROVAL.value for reason in value]
     return tuple(dict.fromkeys(known))
 
@@ -77,7 +78,7 @@ def read_reasons(value: object) -> tuple[str, ...] | None:
 def _read_origin(value: object) -> Origin | None:
     if value is not None and not isinstance(value, str):
         raise ValueError("not an origin")
-    # An origin that only a later version knows also becomes None.
+    # An origin that only a later version knows becomes None, like a missing origin.
     return Origin(value) if value is not None and value in Origin else None
 
 
@@ -98,18 +99,18 @@ class Asker(Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobSpec(Record):
-    """The request for one job on one printer. Its files and their resolved options are in the job's deliveries."""
+    """The request for one job on one printer. The documents and their resolved options are in the job's deliveries."""
 
     printer_key: str
     title: str
-    # The options as the caller gave them; another printer may resolve them differently.
+    # The options as the caller gave them; for another printer they may be resolved differently.
     requested: Mapping[str, Any] = field(default_factory=dict)
     request_id: str | None = None
     replace_key: str | None = None
-    # Ids of other jobs: the job whose document this job prints again, and the job from which this job was moved.
+    # Ids of other jobs: the job whose document this job prints again, and the job that this job replaced in a move.
     retry_of: str | None = None
     moved_from: str | None = None
-    # Whether the job may wait for its printer; if it may not, it is refused or expires.
+    # Whether the job may wait for its printer; a job that may not wait is refused, or expires.
     hold: bool = True
     # How long the job may wait; None means the hold time in the options of the config entry.
     expires_in: timedelta | None = None
@@ -121,19 +122,19 @@ class JobSpec(Record):
     # It is no longer known who started the job, so the rules assume that it may have been anybody.
     forgotten: bool = False
     # The device of the home network that sent the job: its name, its address, and an id that stays the same when the
-    # address changes. The id is None in records of versions that did not know it.
+    # address changes. The id is None in records of versions that had no such id.
     sender: str | None = None
     sender_address: str | None = None
     sender_device: str | None = None
-    # The title comes from outside: a device wrote it for the job that this job prints again, or a server wrote it for
-    # the document.
+    # A stranger may have written the title: it comes from a device, as the title of the job that this job prints again,
+    # or from a server, as the title of the document.
     foreign_title: bool = False
     # The document is already laid out on sheets, for exactly these options.
     laid_out: bool = False
-    # The reasons to ask people before anything is sent, in the order of asking; None means that the options of the
-    # config entry decide.
+    # The reasons for which the job needs people's answers before anything is sent, in the order in which to ask; None
+    # means that the options of the config entry decide.
     waits_for: tuple[str, ...] | None = field(default=None, metadata={READ: read_reasons})
-    # The request was already approved, perhaps for the job from which this job was moved or which it prints again.
+    # Somebody has already approved the request, perhaps for the job that this job replaced in a move or prints again.
     approved: bool = False
     # The hash of the code that releases the job at the printer.
     release_code: str | None = field(default=None, repr=False)
@@ -143,7 +144,7 @@ class JobSpec(Record):
 
     @property
     def owner(self) -> Owner:
-        """Whose turns and limits apply to the job: one user's, one device's, or those of all automations together."""
+        """The owner whose turns and limits apply to the job: a user, a device, or all automations together."""
         device = self.sender_device or self.sender_address
         return (self.asker.user_id,) if device is None else lan_owner(device)
 
@@ -161,7 +162,7 @@ TOKEN_BYTES: Final = 24
 
 
 class JobState(StrEnum):
-    """The state of a delivery, and of its job. Before a final state, the state changes only forward in this order."""
+    """The state of a delivery, and of its job. It changes in this order only (but see `is_valid_transition`)."""
 
     HELD = "held"
     UPLOADING = "uploading"
@@ -255,9 +256,10 @@ class Delivery(Record):
     detail: str = ""
     partly_printed: bool = False
     ended_at: datetime | None = None
-    # Pages per copy and copies of the whole job, as they are counted; set only in the first of two deliveries.
+    # The number of pages per copy and the number of copies that count for the whole job; set only in the first of two
+    # deliveries.
     counts_as: tuple[int, int] | None = None
-    # Belongs to the room that makes pairs of deliveries; nothing in `jobs` reads it.
+    # Data of `manual_duplex`, which makes pairs of deliveries; nothing in `jobs` reads it.
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -324,7 +326,7 @@ _AFTER_FIRST_SIDES: Final = {None: FIRST_SIDES_ONLY, "expired": NOT_TURNED}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job(Record):
-    """One document to be printed on one printer: by one delivery, or by two between which a person turns the paper."""
+    """One document to print on one printer: in one delivery, or in two, between which a person turns the paper."""
 
     job_id: str
     spec: JobSpec
@@ -390,7 +392,7 @@ class Job(Record):
     def partly_printed(self) -> bool:
         now = self.current_delivery
         if now.state is JobState.COMPLETED:
-            # The flag dates from the time when the delivery was in doubt; by now it is known that all of it was
+            # The flag dates from the time when the delivery was in doubt; by now it is known that everything was
             # printed.
             return False
         return (self.is_at_second_delivery and now.is_final) or now.partly_printed
@@ -401,10 +403,10 @@ class Job(Record):
 
     @property
     def pages_to_count(self) -> int | None:
-        """Pages over all copies that count as printed; None if nothing is known about their number.
+        """The number of pages, over all copies, that count as printed; None if it is unknown.
 
-        The cloud may report no pages, or only those of one copy. If we did not count the pages ourselves, assume the
-        highest possible number.
+        The cloud may report no page count, or that of one copy only. If we did not count the pages ourselves, the
+        highest possible number counts.
         """
         told, most = self.pages_printed, self.most_pages
         if self.pages is not None:
@@ -415,13 +417,13 @@ class Job(Record):
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """The reasons for which people still have to be asked, in the order of asking, as values of `PersonReason`."""
+        """The reasons (`PersonReason`) for which the job still needs people's answers, in the order in which to ask."""
         after = self.current_delivery.after
         return (self.spec.waits_for or ()) + (() if after is None else (after.value,))
 
     @property
     def ended_at(self) -> datetime:
-        # Version 0.1.0 recorded when a job ended only if the job failed.
+        # Version 0.1.0 recorded the time of the end only for jobs that failed.
         return self.current_delivery.ended_at or self.changed_at
 
     @property
@@ -459,7 +461,7 @@ class Job(Record):
 
     @property
     def waits_here(self) -> bool:
-        """Whether the job is held, or in an upload whose last bytes were not sent yet."""
+        """Whether the job is held, or is being uploaded and its last bytes have not been sent yet."""
         return (
             self.state in (JobState.HELD, JobState.UPLOADING)
             and not self.current_delivery.is_in_doubt
@@ -482,7 +484,7 @@ class Job(Record):
 
     @property
     def asks_for(self) -> str | None:
-        """The reason for which the job waits for a person's answer; None if it does not wait for one."""
+        """The reason for which the job waits for a person's answer; None if it waits for no answer."""
         is_asked = self.state is JobState.HELD and bool(self.waits_for) and not self.copied
         return self.waits_for[0] if is_asked else None
 
@@ -588,10 +590,10 @@ def new_job(
     now: datetime,
     hold_time: timedelta,
 ) -> Job:
-    """Make a job from a request. If it replaces the job `moved`, it keeps that job's creation and expiry times.
+    """Return a new job for a request. If `moved` is given, the new job keeps that job's creation and expiry times.
 
-    `reason`: why the printer cannot take the job now, None if it can. `hold_time`: how long the job may wait if `spec`
-    has no `expires_in`.
+    `moved`: the job that the new job replaces in a move. `reason`: why the printer cannot take the job now, None if it
+    can. `hold_time`: how long the job may wait if `spec` has no `expires_in`.
     """
     waits_for = spec.waits_for or ()
     if PersonReason.RELEASE not in waits_for:
@@ -617,8 +619,8 @@ def new_job(
         state=JobState.HELD if waits_for or reason else JobState.UPLOADING,
         hold_reason=waits_for[0] if waits_for else reason,
         sent_bytes=None if waits_for or reason else 0,
-        # If people still have to answer, ask for the stack after their answers: it must not lie in the tray while they
-        # are asked.
+        # If people still have to answer, ask for the stack only after their answers: until then the stack must not lie
+        # in the tray.
         after=PersonReason.TURN_PAPER
         if job.is_at_second_delivery and waits_for
         else job.current_delivery.after,
@@ -634,11 +636,11 @@ def failed(reason: str) -> dict[str, Any]:
 
 
 def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) -> Job:
-    """Return `new` as it goes on after its first delivery was printed.
+    """Return the job `new` as it continues after its first delivery was printed.
 
     The second delivery waits for a person until `until` at the latest. A cancellation or an expiry that came too late
-    for the front sides still stops the back sides: the job then ends with its first delivery. So does a job whose
-    document another job prints again; `again` is that other job, None if it is no longer known.
+    for the front sides still stops the back sides: the job then ends with its first delivery. A job whose document
+    another job prints again ends in the same way; `again` is that other job, or None if it is no longer known.
     """
     first = old.current_delivery
     is_retried = old.retried_as is not None and not (again and again.was_never_sent)

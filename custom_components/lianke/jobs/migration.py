@@ -1,9 +1,9 @@
-"""Moves the jobs that 0.1.0 to 0.3.0 kept in folders into the ledger, once for all boxes.
+"""Moves jobs into the ledger from the folders in which 0.1.0 to 0.3.0 kept them, once for all boxes.
 
-The folder of a box is renamed to its new place, and an empty file takes its old place: an earlier version that is
-installed again then fails to set up instead of doing damage. The rows of all boxes are written in one transaction, and
-the old records are deleted after it. If a start is interrupted, the next start goes on: it takes in each job that has
-an old record and no row. Documents stay where they are.
+The folder of a box is renamed to its new place, and an empty file takes its old place: because of this file, an earlier
+version that is installed again fails at its setup instead of doing damage. The rows of all boxes are written in one
+transaction, and the old records are deleted after it. If a start is interrupted, the next start continues: it takes in
+each job that has an old record but no row. Documents stay where they are.
 """
 
 import asyncio
@@ -48,14 +48,15 @@ _LOGGER = logging.getLogger(__name__)
 RECORD_NAME: Final = "job.json"
 OTHER_TASKS_NAME: Final = "other_tasks.json"
 # What 0.1.0 wrote while a preview was running. It has no details, so any task of the next two days may be the
-# preview's: the answer to an upload of COMING_BYTES may take that long.
+# preview's. For this, the upload is given the size COMING_BYTES, since the answer to an upload of that size may take
+# two days.
 COMING: Final = "coming"
 COMING_BYTES: Final = int(LIST_REACH.total_seconds() * ANSWER_BYTES_A_SECOND)
 # Prefix of the name of a folder that was being made or deleted when Home Assistant stopped.
 PART_PREFIX: Final = "part-"
 # Maximum number of damaged folders that are kept per box; older ones are deleted.
 MAX_DAMAGED: Final = 10
-# Name of the file in which 0.3.0 stored where the folder was.
+# Name of the file in which 0.3.0 stored where the box's folder was.
 MARKER_NAME: Final = "home.json"
 # Name of the file that 0.3.0 left in a job's folder until the job's document was flushed to disk.
 FLUSHING_NAME: Final = "flushing"
@@ -69,8 +70,8 @@ class _Found:
 
     entry_id: str
     jobs: list[Job] = field(default_factory=list)
-    # Other jobs, named as "<config entry>/<job>", by job id: the job to which the job was being moved, and the job that
-    # was to print its document again.
+    # By job id, other jobs as "<config entry>/<job>": the job that was to replace this job in a move, and the job that
+    # was to print this job's document again.
     moving: dict[str, str] = field(default_factory=dict)
     retrying: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, OwnTask] = field(default_factory=dict)
@@ -78,7 +79,7 @@ class _Found:
 
 
 async def async_take_in(hass: HomeAssistant, ledger: Ledger, entry_ids: Iterable[str]) -> None:
-    """Take the jobs of these boxes into the ledger; call it right after the ledger was opened. Raises OSError."""
+    """Take the old jobs of these boxes into the ledger. Call this right after the ledger is opened. Raises OSError."""
     found = await hass.async_add_executor_job(_find_all, hass, [*entry_ids])
     for box in found:
         await ledger.async_load(Table(JOB_KIND, box.entry_id))
@@ -154,7 +155,7 @@ def _find(entry_id: str, root: Path) -> _Found:
         if folder.name.startswith(DAMAGED_PREFIX):
             damaged.append(folder)
         elif (
-            # If this is false, the folder was still being made or deleted.
+            # If this condition is false, the folder was still being made or deleted.
             not folder.name.startswith(PART_PREFIX)
             and (folder / RECORD_NAME).is_file()
             and not (folder / FLUSHING_NAME).exists()
@@ -196,7 +197,8 @@ def _settle(box: _Found, own: dict[str, Job], known: Mapping[str, Mapping[str, J
                 moved_to=new_id,
             )
         else:
-            # The new job does not exist and never will, so this job stays. The next review finds out why it waits.
+            # The new job does not exist and never will, so this job stays. The next review finds out why this job
+            # waits.
             own[job_id] = job.changed(hold_reason=None)
 
 
@@ -229,17 +231,18 @@ def _set_aside(folder: Path, err: Exception) -> Path:
 
 
 def _delete_all(paths: Iterable[Path]) -> None:
-    """Delete old records that are in the ledger now.
+    """Delete the old records of jobs that are in the ledger now.
 
-    Raises OSError: a record that stays would be taken in and printed again once its row is deleted.
+    Raises OSError: if an old record stayed, a start after the deletion of its row would take the job in again and print
+    it again.
     """
     for path in paths:
         path.unlink(missing_ok=True)
 
 
-# Records of version 1 (0.1.0 and 0.2.0) are converted to version 2, and those of version 2 to today's, all as JSON. In
-# version 1 a job had one list of fields; the fields about sending belonged to the current delivery. Of a job printed on
-# both sides by hand (`by_hand`), most fields of the first delivery were lost once the second delivery waited.
+# Records of version 1 (0.1.0 and 0.2.0) are converted to version 2, and records of version 2 to today's version, all as
+# JSON. In version 1 a job had one list of fields; the fields about sending belonged to the current delivery. If a
+# person turned the paper (`by_hand`), most fields of the first delivery were lost once the second delivery waited.
 
 # Fields of `by_hand` that become the second delivery's details; they describe the sheets of both deliveries.
 _DETAILS: Final = ("pages", "copies", "put_back", "lies", "fronts_descending", "backs_descending")
@@ -269,8 +272,8 @@ def _as_version_3(record: dict[str, Any], found: _Found) -> dict[str, Any]:
         # Early versions of 0.3.0 also stored the first delivery's options here.
         spec.pop("options", None)
     if record.pop("generation", 0) == 0 and isinstance(deliveries, list):
-        # 0.1.0 was certain that nothing was printed after any of these failures; today only the codes in BEFORE_PAPER
-        # prove that.
+        # Version 0.1.0 assumed that nothing had been printed after any of these failures; today only the codes in
+        # BEFORE_PAPER count as proof of that.
         for one in filter(lambda one: isinstance(one, dict), deliveries):
             if one.get("state") == JobState.FAILED and one.get("code") not in BEFORE_PAPER:
                 one["partly_printed"] = one.get("partly_printed") or one.get("task_id") is not None
@@ -278,7 +281,7 @@ def _as_version_3(record: dict[str, Any], found: _Found) -> dict[str, Any]:
 
 
 def migrate(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a record of version 1 to version 2. Raises StoredError if it is malformed."""
+    """Return a record of version 1, converted to version 2. Raises StoredError if the record is malformed."""
     options, name = old.get("options"), old.get("document_name")
     if not isinstance(options, dict) or not isinstance(name, str):
         raise StoredError("no job of version 1")
@@ -352,7 +355,7 @@ def _deliveries(
 
 
 def _read_tasks(path: Path) -> dict[str, OwnTask]:
-    """Read the tasks that were ours although no job had them, and the uploads of interrupted previews."""
+    """Return the tasks that were ours although they belonged to no job, and the uploads of interrupted previews."""
     try:
         found = to_list(json.loads(path.read_text("utf-8")))
         written_at = dt_util.utc_from_timestamp(path.stat().st_mtime)
@@ -372,7 +375,7 @@ def _read_tasks(path: Path) -> dict[str, OwnTask]:
 
 
 def _read_upload(record: object, number: int) -> Delivery | None:
-    """Read the upload of a stored preview, also in the format of 0.2.0; None for anything else."""
+    """Return the upload of a stored preview, also from the format of 0.2.0; None if the record is anything else."""
     if not isinstance(record, dict):
         return None
     try:
@@ -398,7 +401,7 @@ def _preview_of_0_2_0(record: dict[str, Any], number: int) -> dict[str, Any]:
     return record | {
         "document": document,
         "options": ResolvedOptions(paper_id=0).as_dict(),
-        # The token is not secret, but it is the same at each start, so that each start finds the same row by it.
+        # This token is not secret. It is the same at each start, so that a repeated start writes to the same row.
         "token": f"{record.get('handed_over_at')} {number}",
         "state": JobState.UPLOADING,
     }

@@ -31,7 +31,7 @@ def _lock(hass: HomeAssistant) -> asyncio.Lock:
 
 
 async def async_get_ledger(hass: HomeAssistant, removed: str | None = None) -> Ledger:
-    """Return the ledger; if it is not open yet, open it and take in what earlier versions wrote. Raises OSError.
+    """Return the ledger; if it is not open yet, open it and take in the jobs of earlier versions. Raises OSError.
 
     `removed`: the id of a config entry that was just removed, whose jobs are taken in as well.
     """
@@ -114,7 +114,7 @@ async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[
 
 
 def _delete_files(hass: HomeAssistant, name: str) -> None:
-    """Delete a folder, its parts in ledgers that were set aside, and its remains where earlier versions had it."""
+    """Delete a folder, also from ledgers that were set aside and from the place where earlier versions had it."""
     root, old = ledger_path(hass), old_path(hass, name)
     remove_folders([root / name, *(aside / name for aside in _set_aside(root)), old])
     with suppress(OSError):

@@ -63,7 +63,7 @@ def may_have_arrived(err: LiankeError) -> bool:
 def changes_from_upload_error(
     job: Job, delivery: Delivery, err: LiankeError, now: datetime, *, is_deciding: bool
 ) -> dict[str, Any]:
-    """Return the changes after an upload failed: the job is in doubt, waits, is sent again, or ends.
+    """Return the changes of a job whose upload failed: the job is in doubt, waits, is sent again, or ends.
 
     `is_deciding`: a decision about the job, such as a cancellation, is being written to disk.
     """
@@ -75,8 +75,8 @@ def changes_from_upload_error(
         return {"given_up_at": now, **({"reason": err.reason, **answer} if says_why else {})}
     refused = {"handed_over_at": None, "was_refused": delivery.was_refused or was_handed_over}
     if job.cancel_requested:
-        # While the cancellation is being written, leave it to the review that follows: the review cancels the job, or
-        # sends it again if the disk refused the cancellation.
+        # While the cancellation is being written, leave the decision to the review that follows: the review cancels the
+        # job, or sends it again if the disk refused the cancellation.
         return refused if is_deciding else {**refused, "state": JobState.CANCELED}
     reason = passing_reason(err)
     if reason is None and delivery.document.ticket is not None:
@@ -90,10 +90,10 @@ def changes_from_upload_error(
 def changes_from_state(
     job: Job, delivery: Delivery, task_state: TaskState, result: TaskResult | None
 ) -> dict[str, Any] | None:
-    """Translate a task's state and result into changes of its job and delivery; None if they change nothing.
+    """Return the changes of a job and its delivery that follow from their task's state and result; None if none do.
 
-    A job is printed if its state is SUCCESS *and* its result code is 200. SUCCESS alone is a state of the cloud's queue
-    and proves nothing until a result comes (lianke-api, "Job states").
+    A job is printed if its task's state is SUCCESS *and* the result code is 200. SUCCESS alone is a state of the
+    cloud's queue and proves nothing until a result comes (lianke-api, "Job states").
     """
     changes: dict[str, Any]
     if task_state in _MOVES:
@@ -105,8 +105,8 @@ def changes_from_state(
     elif task_state is not TaskState.SUCCESS or result is None or result.code is None:
         return None
     elif result.code == PRINTED_CODE:
-        # Clear the reason of an earlier doubt. Prefer our own page count: it is unknown whether the cloud's includes
-        # the copies.
+        # Clear the reason of an earlier doubt. Prefer our own page count: it is unknown whether the cloud's count
+        # includes all copies.
         total, own = result.total_page, job.pages
         changes = {
             "state": JobState.COMPLETED,
@@ -135,7 +135,7 @@ def _revocation(delivery: Delivery, result: TaskResult | None) -> dict[str, Any]
 def failure(result: TaskResult | None) -> dict[str, Any]:
     if result is None:
         return {"reason": "print_failed", "code": None, "detail": "", "partly_printed": True}
-    # How many bytes the cloud sent to the printer; if that is unknown, the code decides.
+    # Number of bytes that the cloud sent to the printer; if it is unknown, the code decides.
     sent = result.send_total
     return {
         "reason": _REASONS.get(result.code or 0, "print_failed"),
@@ -157,13 +157,13 @@ def changes_from_task(job: Job, delivery: Delivery, task: Task) -> dict[str, Any
         pages = {name: value for name, value in found.items() if name.startswith("pages")}
         return pages if pages.get("pages_printed") and job.pages_printed is None else None
     if delivery.task_from_list and has_other_pages(delivery, task.result):
-        # The task that the list matched is not ours: it belongs to another sender.
+        # The task was matched through the list, but is not ours: it belongs to another sender.
         return {"state": JobState.UNCONFIRMED, "reason": "no_answer", **NO_TASK}
     return changes_from_state(job, delivery, task.state, task.result)
 
 
 def changes_from_proof(job: Job, delivery: Delivery) -> dict[str, Any] | None:
-    """Complete a job that has been proven to be printed, even though its page count is unknown."""
+    """Return the changes that complete a job that was proven to be printed, although its page count is unknown."""
     return changes_from_state(job, delivery, TaskState.SUCCESS, TaskResult(code=PRINTED_CODE))
 
 
@@ -213,7 +213,7 @@ def changes_from_callback(
         elif not was_sent:
             changes["state"] = JobState.QUEUED
     if state is TaskState.REVOKED and (result is None or result.send_total is None):
-        # Do not end the job yet: the task itself, which is polled next, may know whether bytes were sent.
+        # Do not end the job yet: the task itself, which we poll next, may show whether bytes were sent.
         state = TaskState.SET_REVOKE
     ended = changes_from_state(job, before, state, result) or {}
     is_printed = ended.get("state") is JobState.COMPLETED
@@ -221,7 +221,8 @@ def changes_from_callback(
         # A wrong end was already reported, so correct it at once, with the page count if the job has one.
         ended["pages_printed"] = ended["pages_printed"] or job.pages_printed
     elif is_printed and ended["pages_printed"] is None and delivery is job.deliveries[-1]:
-        # Write the proof now. The end is reported together with the page count if that becomes known soon.
+        # Record only the proof now, so that the end can be reported together with the page count if the count becomes
+        # known soon.
         ended = {} if delivery.proven_at else {"proven_at": now}
         if is_valid_transition(before.state, JobState.SENDING):
             ended["state"] = JobState.SENDING
@@ -247,16 +248,16 @@ def has_other_pages(delivery: Delivery, result: TaskResult | None) -> bool:
 
 # How long a delivery stays in doubt
 
-# A delivery stays in doubt at least this long after it was sent and after our start, and until a list has been read
-# that must contain its task if there is one.
+# A delivery stays in doubt for at least DOUBT_TIME after it was sent and DOUBT_AFTER_START after our start, and until
+# we have read a list that must contain the delivery's task if it has a task.
 DOUBT_TIME = timedelta(minutes=5)
 DOUBT_AFTER_START = timedelta(seconds=150)
 # If the service keeps answering for this long but never returns a list, the doubt ends without a list. If the service
 # does not answer at all, the doubt lasts for GIVE_UP_TIME.
 WITHOUT_LIST_TIME = timedelta(hours=1)
 GIVE_UP_TIME = timedelta(hours=24)
-# How long the cloud may take to report that an expired job's task is canceled, counted from when we saw that the job
-# had expired, since Home Assistant may have been off.
+# How long the cloud may take to report that it canceled the task of an expired job. The time begins when we notice that
+# the job has expired, since Home Assistant may have been off until then.
 CANCEL_REPORT_TIME = timedelta(hours=1)
 
 
@@ -270,9 +271,9 @@ def is_doubt_over(
 ) -> bool:
     """Whether nothing more will become known about a delivery in doubt.
 
-    `age`: time since the delivery was sent. `up`: time since our start. `is_searched`: a list was read that is late
-    enough to contain the delivery's task. `is_undecided`: see `Matches.undecided`. `without_list`: how long the service
-    has answered without returning a list; None if it returned one or does not answer.
+    `age`: time since the delivery was sent. `up`: time since our start. `is_searched`: we have read a list so late that
+    it must contain the delivery's task if there is one. `is_undecided`: see `Matches.undecided`. `without_list`: how
+    long the service has answered without returning a list; None if it has returned a list, or does not answer at all.
     """
     if age < DOUBT_TIME or up < DOUBT_AFTER_START:
         return False
@@ -291,7 +292,7 @@ def has_no_outcome(job: Job, now: datetime, *, age: timedelta, expired_for: time
     delivery = job.current_delivery
     if delivery.is_final or age < GIVE_UP_TIME:
         return False
-    # The task may still wait in the cloud, or the cloud may still report that it was canceled.
+    # The task may still wait in the cloud, or the cloud may still report that the task was canceled.
     waits = delivery.state is JobState.QUEUED or delivery.expiring
     return not waits or (now >= job.expires_at and expired_for >= CANCEL_REPORT_TIME)
 
@@ -311,16 +312,19 @@ def is_followed(job: Job, now: datetime, *, is_uploading: bool) -> bool:
 
 # How often the cloud is polled
 
-# Time between two requests: polling "every 10 s" is the vendor's own advice (lianke-api, "Ground rules").
+# Minimum time between two requests: polling "every 10 s" is the vendor's own advice (lianke-api, "Ground rules").
 POLL_SPACING = timedelta(seconds=10)
 SLOW_POLL = timedelta(seconds=60)
-# Older jobs are polled less often, since they may wait in the cloud until a printer is switched on: pairs of a job's
-# age and the pause between polls.
+# Pairs of a job's age and the pause between polls of older jobs. Older jobs are polled less often, since they may wait
+# in the cloud until a printer is switched on.
 _SLOWER = ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=10), SLOW_POLL))
 
 
 def poll_pause(job: Job, age: timedelta, *, are_callbacks_proven: bool) -> timedelta:
-    """Return the pause before polling a job again; `age` is the time since its task became known or it was sent."""
+    """Return the pause before polling a job again.
+
+    `age`: the time since the job's task became known, or since the job was sent if its task is unknown.
+    """
     if job.current_delivery.is_in_doubt and age < DOUBT_TIME * 2:
         return POLL_SPACING
     if job.state is JobState.CANCELING and age > _SLOWER[-1][0]:

@@ -1,8 +1,8 @@
 """The print queue of one box: the interface that actions, entities and the card use.
 
-The jobs that it returns, and that its listeners get, are on disk (see `BoxJobs`). A change of two jobs is one
-transaction, even if the jobs belong to two boxes: a job that may not have been printed is marked as retried in the
-transaction that adds the job printing it again, and a moved job ends in the transaction that adds its replacement.
+The jobs that the queue returns and passes to listeners are on disk (see `BoxJobs`). A change of two jobs is one
+transaction, even if the jobs belong to two boxes: a job is marked as retried in the transaction that adds the job of
+the retry, and a moved job ends in the transaction that adds its replacement.
 """
 
 import asyncio
@@ -66,21 +66,21 @@ DATA_QUEUES: Final[HassKey[dict[str, PrintQueue]]] = HassKey(f"{DOMAIN}_queues")
 ABORT_TIME = 5
 
 
-# Called with a printer's key and the error when the print limits refuse a job, and with None for the error when a job
-# passes them again.
+# Called with a printer's key and the error when the print limits refuse a job, and with None instead of the error when
+# a job passes the limits again.
 type LimitListener = Callable[[str, LimitError | None], None]
 
 
 class People(Protocol):
-    """What the queue has to know about people who print. `people`, which imports this package, implements it."""
+    """What the queue needs from `people`, which imports this package: facts about the people behind a job."""
 
     async def async_add_asker(self, spec: JobSpec) -> JobSpec:
-        """Return the spec with who asks for the job, and by what means."""
+        """Return the spec, completed with who asks for the job and by what means."""
 
     async def async_add_reasons(
         self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, unchanged: bool = False
     ) -> JobSpec:
-        """Return the spec with the reasons for which the job waits for people, in the order of asking.
+        """Return the spec, completed with the reasons for which the job waits for people, in the order in which to ask.
 
         `first`: the job's first delivery. `jobs`: the other jobs of the box. `unchanged`: the job is moved without any
         other change. Raises InputError.
@@ -177,13 +177,13 @@ class PrintQueue(JobWorker):
         """Accept a job, and print it as soon as its printer is ready.
 
         Returns the job once it is on disk; its upload does not end before that. If an earlier job has the same request
-        id, returns that job instead, whose deliveries are not the given ones. `job_id`: the id of the new job; None
-        makes a new id. `moved`: the job that the new job replaces by a move. `unchanged`: the request is the same as
-        that of `moved`. `also_change`: another change in the same transaction; an error that it raises refuses the job.
-        The documents belong to the queue from the call on. Cancelling the caller does not stop the submission: a
-        restart would otherwise find a job that was only half accepted. Raises InputError if the job is refused (print
-        limits, conflicting request id, printer not ready and `hold` false), HomeAssistantError if the job cannot be
-        written.
+        id, returns that earlier job instead, which keeps its own deliveries. `job_id`: the id of the new job; None to
+        make a new id. `moved`: the job that the new job replaces in a move. `unchanged`: the request is the same as
+        that of `moved`. `also_change`: another change in the same transaction; if it raises an error, the job is
+        refused. From this call on, the documents belong to the queue. Cancelling the caller does not stop the
+        submission; otherwise, a restart could find a job that is only half accepted. Raises InputError if the job is
+        refused (print limits, conflicting request id, printer not ready and `hold` false), HomeAssistantError if the
+        job cannot be written.
         """
         new_id, paths = job_id or ulid_now(), [one.document.path for one in deliveries]
 
@@ -207,7 +207,7 @@ class PrintQueue(JobWorker):
                     is_accepted = job.job_id == new_id
             finally:
                 # The upload may begin now, but does not end before the document is on disk. If the job was refused, the
-                # review goes on with the jobs that it would have replaced.
+                # review goes on with the jobs that the refused job would have replaced.
                 self._scheduler.review_soon()
                 if not is_accepted:
                     await self._hass.async_add_executor_job(unlink_all, paths)
@@ -229,7 +229,7 @@ class PrintQueue(JobWorker):
     async def _async_counted(self, printer_key: str, first: Delivery) -> Delivery:
         """Return the delivery, with its pages counted by the service if the page limit depends on the count.
 
-        If the count fails, the delivery is returned unchanged.
+        If the service cannot count the pages, the delivery is returned unchanged.
         """
         limit = MAX_PAGES.of(self._entry.options)
         is_reached = self._coordinator.last_update_success and self._present_address(printer_key)
@@ -255,7 +255,7 @@ class PrintQueue(JobWorker):
         unchanged: bool,
         also_change: Change[None] | None,
     ) -> Job:
-        """Accept a job. Return it, on disk except for large documents, or the earlier job with the same request id."""
+        """Return the accepted job, on disk except for large documents, or the earlier job with the same request id."""
         now, jobs, first = dt_util.utcnow(), [*self._jobs.latest.values()], deliveries[0]
         if spec.request_id and moved is None:
             earlier = find_duplicate(jobs, spec, first, now)
@@ -297,7 +297,8 @@ class PrintQueue(JobWorker):
             paths = [one.document.path for one in deliveries]
             is_flushed = await self._files.async_take_over(job, paths)
             if (replaced or also_change is not None) and not is_flushed:
-                # Otherwise a power cut before the documents are on disk would end the other jobs for nothing.
+                # Flush first: if the power failed before the documents were on disk, the other jobs would have ended
+                # for nothing.
                 await self._files.async_flush(job.job_id)
                 is_flushed = True
 
@@ -324,9 +325,9 @@ class PrintQueue(JobWorker):
             self._jobs.reserved.clear()
 
     def _end_replaced(self, view: View, job: Job, moved: Job | None) -> None:
-        """End the jobs that a new job replaces, now that it is safely on disk.
+        """End the jobs that a new job replaces, in the transaction that reports the new job.
 
-        This includes jobs whose upload was refused in the meantime.
+        Jobs whose upload was refused in the meantime are ended as well.
         """
         if not job.spec.replace_key:
             return
@@ -391,11 +392,11 @@ class PrintQueue(JobWorker):
         first: Delivery | None = None,
         replaced: Collection[Job] = (),
     ) -> None:
-        """Check a new job against the print limits, even before its document is made. Raises LimitError, InputError.
+        """Check a new job against the print limits, even before it has a document. Raises LimitError, InputError.
 
-        Each owner has an hourly limit: a user, or a device of the home network. `refused`: how many documents of the
-        owner were refused within the last hour. `first`: the job's first delivery, None before it is known. `replaced`:
-        the jobs that the new job replaces.
+        Each owner (a user, a device of the home network, or all automations together) has an hourly limit. `refused`:
+        how many documents of this owner were refused within the last hour. `first`: the job's first delivery, None
+        before it is known. `replaced`: the jobs that the new job replaces.
         """
         view = self._coordinator.data.printers.get(printer_key)
         if view is None:
@@ -464,7 +465,7 @@ class PrintQueue(JobWorker):
         return self.get(job_id)
 
     async def async_continue(self, job_id: str, *, reason: str | None = None) -> Job:
-        """Say yes to the first reason for which a job waits for people; the job goes on with its next reason.
+        """Answer yes to the first reason for which a job waits for people; the job may then wait for the next reason.
 
         `reason`: the reason that is answered; None answers whichever reason is first. Raises InputError if the job does
         not wait for that reason, or if other jobs might be printed on its stack; HomeAssistantError if the disk
@@ -504,7 +505,8 @@ class PrintQueue(JobWorker):
     async def _async_decide(self, job: Job, rule: Rule | None = None, **changes: Any) -> Job:
         """Make a change that a user decided on; return the job as it is after the next review.
 
-        Raises any error that the rule raises, and HomeAssistantError if the disk refuses; then nothing is changed.
+        Raises any error that the rule raises, and HomeAssistantError if the disk refuses; nothing is changed in either
+        case.
         """
         try:
             await self._jobs.async_change(job, rule=rule, **changes)
@@ -512,7 +514,7 @@ class PrintQueue(JobWorker):
             raise change_not_saved(job) from None
         finally:
             self._scheduler.review()
-        # Wait, so that the changes that follow from the decision are reported as well.
+        # Wait until the changes that follow from the decision are reported as well.
         await self._jobs.async_written_or_refused()
         return self.get(job.job_id)
 
@@ -527,9 +529,9 @@ class PrintQueue(JobWorker):
     ) -> Job:
         """Print a finished job's documents again as these deliveries; return the new job.
 
-        A job that may not have been printed can be printed again only once. `to`: the queue of the box that prints,
-        None for this box. If `unchanged`, a job that was salvaged from a damaged ledger goes on itself instead.
-        Cancelling the caller does not stop the retry. Raises the errors of `async_submit`.
+        A failed, expired or unconfirmed job can be printed again only once. `to`: the queue of the box that prints,
+        None for this box. If `unchanged`, a held job that was salvaged from a damaged ledger is resumed and returned
+        instead. Cancelling the caller does not stop the retry. Raises the errors of `async_submit`.
         """
         job = self._job(job.job_id)
         if job.copied and job.state is JobState.HELD and unchanged:
@@ -565,8 +567,8 @@ class PrintQueue(JobWorker):
         """Move a held job to a printer of the box with this config entry, as the delivery `new`; return the new job.
 
         The old job ends as canceled in the same transaction. `unchanged`: the request is the same as before. Cancelling
-        the caller does not stop the move. Raises the errors of `async_submit` and InputError (job_not_movable); then
-        the old job stays as it was.
+        the caller does not stop the move. Raises the errors of `async_submit` and InputError (job_not_movable); after
+        any error the old job stays as it was.
         """
         if self._stopped or (to := self._queues.get(entry_id)) is None:
             raise _getting_ready(job.printer_name)
@@ -574,7 +576,7 @@ class PrintQueue(JobWorker):
         new_id = ulid_now()
 
         def end(view: View) -> None:
-            # Meanwhile the job may have been sent, answered by a person, or canceled.
+            # Meanwhile the job may have been sent or canceled, or a person may have answered for it.
             current = check_movable(self._held_here(view, job), job.job_id)
             if job.job_id in self._jobs.reserved or current.spec != job.spec:
                 raise job_error("job_not_movable", job)
@@ -593,7 +595,7 @@ class PrintQueue(JobWorker):
         )
 
     def _held_here(self, view: View, job: Job) -> Job:
-        """Return a job of this box as a change by another box finds it. Raises InputError, LedgerClosedError."""
+        """Return a job of this box from the view of another box's change. Raises InputError, LedgerClosedError."""
         self._jobs.lease.check()
         if (current := view.get(self._jobs.table, job.job_id)) is None:
             raise InputError("job_not_found", job_id=job.job_id[:64])
@@ -602,7 +604,7 @@ class PrintQueue(JobWorker):
     async def _async_send_to(
         self, job: Job, to: PrintQueue, spec: JobSpec, deliveries: Sequence[Delivery], **how: Any
     ) -> Job:
-        """Submit copies of a job's documents as these deliveries.
+        """Submit copies of a job's documents to the queue `to` as these deliveries; return the new job.
 
         Raises InputError (document_gone), HomeAssistantError (disk_full) and the errors of `async_submit`.
         """

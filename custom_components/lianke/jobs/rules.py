@@ -1,7 +1,7 @@
 """The rules for jobs, each beside the numbers that it uses. Pure functions: workers call them and act on the results.
 
-What follows from one job alone is in `job`; what the service's answers prove, and how long a job stays in doubt, in
-`outcome`; which of the service's tasks belongs to which job, in `task_matching`.
+Rules that need only one job are in `job`. What the service's answers prove, and how long a job stays in doubt, is
+decided in `outcome`; which of the service's tasks belongs to which job is decided in `task_matching`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -48,7 +48,7 @@ _WITHDRAWN = frozenset({JobState.CANCELED, JobState.EXPIRED})
 
 
 class LimitError(InputError):
-    """A job exceeds a print limit; `key` says which limit."""
+    """A job exceeds a print limit, which `key` names."""
 
     def __init__(self, key: str, *, limit: int, printer: str, text: str | None = None) -> None:
         self.key = key
@@ -57,10 +57,11 @@ class LimitError(InputError):
 
 
 def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
-    """Check, by its first delivery, that a job's selected pages times its copies cannot exceed the limit.
+    """Check that a job cannot print more pages, over all copies, than the limit; `first` is the job's first delivery.
 
-    The pages are those of the document if they are known, otherwise the most that it can have, otherwise the most that
-    the page range allows. Raw printer data has no pages and is not checked. Raises LimitError, InputError.
+    The page count is the document's own if that is known, otherwise the highest that the document can have, otherwise
+    the highest that the page range allows. Raw printer data has no pages and is not checked. Raises LimitError,
+    InputError.
     """
     document = first.document
     if document.extension == FileType.RAW:
@@ -91,8 +92,8 @@ def max_document_bytes(options: Mapping[str, Any]) -> int:
 def check_range(document: Document, page_range: str) -> None:
     """Check that a page range selects at least one page of a document.
 
-    It is checked by the document's page count or, if that is unknown, by its highest possible page count. Raises
-    InputError.
+    The range is checked against the document's page count or, if that is unknown, its highest possible page count.
+    Raises InputError.
     """
     if count_selected(page_range, document.pages) == 0:
         raise InputError("pages_not_in_document", count=str(document.pages))
@@ -119,8 +120,8 @@ def check_rates(
     own = [job for job in jobs if job.spec.owner == owner]
     check_rate(own, now, limit=limit, printer=printer, refused=refused)
     if group := owner[:-1]:
-        # A device with several addresses may count as several owners, since not every system can tell that they are one
-        # device.
+        # A device with several addresses may count as several owners, since not every system can tell that the
+        # addresses belong to one device.
         sent = [job for job in jobs if job.spec.owner[:-1] == group]
         check_rate(sent, now, limit=LAN_SHARES * limit, printer=printer)
 
@@ -154,7 +155,7 @@ _NOT_PRINTED = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 def find_duplicate(
     jobs: Iterable[Job], spec: JobSpec, first: Delivery, now: datetime
 ) -> Job | None:
-    """Find the newest job with the same request id that was or may still be printed; None if there is none.
+    """Return the newest job with the same request id that was or may still be printed; None if there is no such job.
 
     Raises InputError if that job's printer, document or options differ.
     """
@@ -181,7 +182,7 @@ def find_duplicate(
 
 
 def frees_request_id(job: Job) -> bool:
-    """Whether it is certain that nothing of a job was or will be printed. A task that was canceled may still print."""
+    """Whether it is certain that nothing of a job was or will be printed. Even a canceled task may still be printed."""
     if job.state not in _NOT_PRINTED or job.partly_printed or job.reason == MOVED:
         return False
     if not job.has_task:
@@ -202,7 +203,7 @@ def replaceable(jobs: Iterable[Job], printer_key: str, *keys: str | None) -> lis
 
 
 def replaced_by(jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[Job]:
-    """List the held jobs that a new job replaces; `moved` is the job from which the new job was moved.
+    """List the held jobs that a new job replaces; `moved` is the job that the new job replaces in a move.
 
     Raises InputError if a newer job with the same replace key already waits at the new job's printer.
     """
@@ -214,7 +215,7 @@ def replaced_by(jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[J
 
 
 def is_replaced(job: Job, others: Iterable[Job]) -> bool:
-    """Whether one of `others`, submitted while the job was being sent, replaces it now that the job must wait again."""
+    """Whether a job that must wait again after its upload is replaced by one of `others`, submitted in the meantime."""
     key = None if job.has_stack else job.spec.replace_key
     return key is not None and any(
         (other.spec.replace_key, other.spec.printer_key) == (key, job.spec.printer_key)
@@ -279,9 +280,9 @@ def verdict(
 ) -> Verdict:
     """Decide whether a job may be sent to a printer; reasons on which the user can act come first.
 
-    `state`: why the service or the printer takes no job; None if they take jobs. `backoffs`: reason and remaining time
-    of the pauses after refusals, the box's pause first. `quiet_end`: when the quiet hours end; None if they do not
-    apply. `ready_for`: how long the printer has been ready.
+    `state`: why the service or the printer takes no job; None if both take jobs. `backoffs`: the reason and the
+    remaining time of each pause after refusals, the box's pause first. `quiet_end`: when the quiet hours end; None if
+    they do not apply. `ready_for`: how long the printer has been ready.
     """
     if state is not None:
         return Verdict(state)
@@ -296,7 +297,7 @@ def verdict(
 
 
 def pause_after_refusal(reason: str, last: timedelta | None) -> timedelta:
-    """Return the pause after a refusal; `last` is the previous pause, None if there was none since the last success."""
+    """Return the pause after a refusal; `last` is the previous pause, None for the first refusal since a success."""
     if reason == QueueReason.ERROR_LIMIT:
         return ERROR_LIMIT_PAUSE
     return min(last * 2, REFUSAL_PAUSE_LIMIT) if last else REFUSAL_PAUSE_START
@@ -305,7 +306,8 @@ def pause_after_refusal(reason: str, last: timedelta | None) -> timedelta:
 def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
     """Return when the quiet hours end; None outside quiet hours.
 
-    The options set them in local time. If one of the two times is missing, or both are equal, there are no quiet hours.
+    The options set the quiet hours in local time. If one of the two times is missing, or both are equal, there are no
+    quiet hours.
     """
     begin = dt_util.parse_time(options.get(CONF_QUIET_FROM) or "")
     end = dt_util.parse_time(options.get(CONF_QUIET_TO) or "")
@@ -332,7 +334,7 @@ def quiet_until(options: Mapping[str, Any], now: datetime) -> datetime | None:
 
 
 def _clock_change(first: datetime, last: datetime) -> list[datetime]:
-    """Return the second at which the clocks change between two moments, as a list that may be empty."""
+    """Return when the clocks change between two moments, to the second; an empty list if they do not change."""
 
     def offset(moment: datetime) -> timedelta | None:
         return dt_util.as_local(moment).utcoffset()
@@ -350,7 +352,7 @@ def _clock_change(first: datetime, last: datetime) -> list[datetime]:
     return [dt_util.utc_from_timestamp(late)]
 
 
-# What happens to a job by time alone, and after a crash
+# Changes of a job that time alone causes, and changes after a crash
 
 # The pause after a request to cancel a task failed for a reason that may pass.
 CANCEL_RETRY = timedelta(minutes=2)
@@ -376,7 +378,7 @@ def reason_to_ask(job: Job) -> str | None:
 
 
 def cancel_due(job: Job, now: datetime) -> datetime | None:
-    """Return when to ask the cloud to cancel a job's task; None if it need not be asked."""
+    """Return when to ask the cloud to cancel a job's task; None if the cloud need not be asked."""
     if job.current_delivery.task_id is None or not job.can_cancel:
         return None
     if job.cancel_requested:
@@ -392,7 +394,8 @@ def is_watched(job: Job, now: datetime) -> bool:
 def changes_after_start(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
     """Return the changes that open jobs need after a start, by job id, since a crash may have interrupted the jobs.
 
-    `jobs` come oldest first. Interrupted uploads wait again. Of jobs that replace each other, the newest stays.
+    `jobs` must be sorted, the oldest job first. Jobs whose uploads were interrupted wait again. If several jobs replace
+    each other, only the newest stays.
     """
     found: dict[str, dict[str, Any]] = {}
     newest: set[tuple[str, str]] = set()
@@ -423,20 +426,23 @@ def changes_after_start(jobs: Collection[Job]) -> dict[str, dict[str, Any]]:
     return found
 
 
-# Which job's stack is in a tray: nothing else may be printed on it
+# Which job's stack is in a tray: no other job may be printed on that stack
 
-# How long after its end a job whose outcome is unknown may still be coming out of the printer.
+# How long the printer may still be printing a job that has already ended with an unknown outcome.
 STILL_PRINTING: Final = timedelta(minutes=30)
 
 
 def stacks_in_trays(jobs: Iterable[Job]) -> dict[str, Job]:
-    """Return the job whose stack is in the tray, by printer key."""
+    """Return, by printer key, the job whose stack is in the printer's tray."""
     # If a tray has several stacks, which only an earlier version allowed, the first stack counts.
     return {job.spec.printer_key: job for job in reversed([*jobs]) if job.has_stack}
 
 
 def checked_against_others(job: Job, jobs: Collection[Job], now: datetime) -> Job:
-    """Check a new job against all others. Return it, held if another job's stack is in the tray. Raises InputError."""
+    """Return a new job after checking it against all others; it is held if another job's stack is in the tray.
+
+    Raises InputError.
+    """
     spec = job.spec
     for other in jobs:
         if spec.retry_of and other.spec.retry_of == spec.retry_of and not other.was_never_sent:
@@ -478,8 +484,8 @@ def _may_be_printed(job: Job, now: datetime) -> bool:
     )
 
 
-# What a person's decision does to a job. A decision that the disk refuses is dropped, and later decisions are made
-# again without it. So each rule checks the job as it is at that moment: the answer to one question must not count for
+# How people's decisions change a job. A decision that the disk refuses is dropped, and later decisions are made again
+# without it. So a rule checks the job's state each time it is applied: the answer to one question must not count for
 # another question.
 
 
@@ -569,7 +575,7 @@ def asks_for_more(job: Job, new: Delivery) -> bool:
 
 
 def check_retry(job: Job, again: Job | None) -> None:
-    """Check that a job can be retried; `again` is the job that has retried it before, None if that job is unknown.
+    """Check that a job can be retried; `again` is the job of its earlier retry, None if that job is unknown.
 
     Raises InputError.
     """
@@ -585,17 +591,19 @@ def check_retry(job: Job, again: Job | None) -> None:
 
 # Maximum number of records per box; beyond it, the oldest finished jobs that are not needed any more are deleted.
 MAX_RECORDS = 200
-# Maximum number of records of jobs canceled before they were sent, and of all finished jobs. Beyond either number, even
-# needed records are deleted, unless their jobs may have an unknown task or count for the print limits.
+# Maximum number of records of jobs that were canceled before they were sent (MAX_WITHDRAWN), and of all finished jobs
+# (MAX_FINISHED_RECORDS). Records in excess are deleted even if they are needed, unless their jobs may have an unknown
+# task or count for the print limits.
 MAX_WITHDRAWN = 100
 MAX_FINISHED_RECORDS = 1000
 # Maximum age of a record; older records are deleted unless they are needed.
 MAX_AGE = timedelta(days=30)
 # How far back the cloud's list of tasks goes at most.
 LIST_REACH = timedelta(hours=48)
-# Maximum bytes of documents that a box keeps of jobs that ended as wanted; beyond it, the oldest are deleted.
+# Maximum bytes of documents that a box keeps for jobs that ended as wanted; if there are more, the oldest documents are
+# deleted.
 MAX_KEPT_DOCUMENT_BYTES = 1024 * 1024 * 1024
-# Seconds that the removal of a box waits for the cloud to cancel the jobs that wait there.
+# Seconds that the removal of a box waits for the cloud to cancel the jobs that wait in the cloud.
 REMOVAL_SECONDS = 30
 
 _ended_at = attrgetter("ended_at")

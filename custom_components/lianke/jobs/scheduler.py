@@ -1,4 +1,4 @@
-"""Moves jobs on: a single timer, and a review of all open jobs each time it fires.
+"""Moves jobs on, with a single timer: each time it fires, all open jobs are reviewed.
 
 Updates of the coordinator, ends of uploads and callbacks start a review as well. Each review looks at everything, so
 the order of these events does not matter.
@@ -37,7 +37,8 @@ from .uploader import Uploader
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds that uploads have to end before the queue stops: in general, and at shutdown, where Home Assistant allows 20.
+# Seconds that uploads are given to finish before the queue stops: in general, and at shutdown, for which Home Assistant
+# allows 20 seconds.
 DRAIN_TIME = 30
 SHUTDOWN_DRAIN_TIME = 12
 # Maximum seconds that the timer waits before the next review, since the wall clock may be set forward meanwhile.
@@ -102,8 +103,8 @@ class JobScheduler(JobWorker):
             self._cleanup_at = min(self._cleanup_at or soon, soon)
         if job.state is JobState.FAILED and job.current_delivery.task_id:
             coordinator.async_refresh_soon("a job failed", key)
-        # A printed page proves that the printer's faults are over. A job in doubt does not: it may have been printed
-        # before the fault.
+        # A printed page proves that the printer's faults are over. An unconfirmed job does not: it may have been
+        # printed before the fault.
         if old is not JobState.UNCONFIRMED and job.state in (JobState.COMPLETED, JobState.HELD):
             coordinator.async_on_page_printed(key)
         if (job.current_delivery.task_id or first_is_out) and not any(
@@ -197,7 +198,7 @@ class JobScheduler(JobWorker):
             self._uploader.start(job.spec.printer_key)
             return job.expires_at
         if job.job_id in self._jobs.reserved:
-            # Another job is about to replace this job, and must not be printed in addition to it.
+            # Another job is about to replace this job, and only one of the two may be printed.
             return None
         verdict = Verdict(reason_to_ask(job))
         if verdict.reason is None:
@@ -264,8 +265,8 @@ class JobScheduler(JobWorker):
         """
         key = (job.job_id, expiring)
         if (request := self._cancels.get(key)) is None:
-            # A task of Home Assistant rather than of the config entry, so that the caller gets an answer even if the
-            # box is unloaded.
+            # This is a task of Home Assistant rather than of the config entry, so that the caller gets an answer even
+            # if the box is unloaded.
             request = self._hass.async_create_task(
                 self._async_ask_to_cancel(job, expiring=expiring), "cancel print job"
             )
@@ -275,7 +276,7 @@ class JobScheduler(JobWorker):
         request.result()
 
     async def _async_ask_to_cancel(self, job: Job, *, expiring: bool) -> None:
-        """Read a task's state; cancel the task unless it has ended, or belongs to an expired job that is printing.
+        """Read a task's state; cancel the task unless it has ended, or its expired job is already being printed.
 
         Raises LiankeError.
         """
@@ -318,7 +319,7 @@ class JobScheduler(JobWorker):
 
     def _next_cleanup(self, now: datetime) -> datetime:
         if self._hass.state is not CoreState.running:
-            # Wait for the start to end: the cleanup reads the old jobs, which must not slow down the start.
+            # Wait until Home Assistant has started: the cleanup reads the old jobs, which must not slow down the start.
             return now + CLEANUP_DELAY
         return now + timedelta(seconds=max(0, self._cleanup_at - time.monotonic()))
 

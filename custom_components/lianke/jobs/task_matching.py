@@ -4,12 +4,12 @@ The best proof is a callback with a job's token, the next best is the task itsel
 this list, which does not name senders. So a task on the list is assigned to a job only if nothing else is possible: no
 foreign task is on the list, none was seen on this box for a day, and the task can come from the upload of only one job
 in doubt. A job is matched only after the time that its upload may take plus the list's lag, since a second task may
-appear until then, and only if the difference between the cloud's clock and ours is known. A missing task proves
-nothing.
+appear until then, and only if the difference between the cloud's clock and ours is known. A task that is missing from
+the list proves nothing.
 
 A preview whose answer was lost is an upload in doubt as well. A task that may be the preview's is not foreign, but
-settles no job. Several jobs in doubt may match as many tasks only as a group. The group is settled if all its tasks
-ended alike: then it does not matter which task belongs to which job.
+settles no job. If several jobs in doubt fit the same number of tasks, they are matched only as a group. The group is
+settled if all its tasks ended alike: then it does not matter which task belongs to which job.
 
 One error remains possible: the very first foreign task of a day may print as many pages as a job, and fall into the
 window of that job's upload, which never arrived. The window lasts until the upload ended: at most the time that its
@@ -34,7 +34,7 @@ CLOCK_SLACK = timedelta(seconds=2)
 MAX_UNCERTAINTY = timedelta(minutes=1)
 # The list gives times in whole seconds.
 ROUNDING = timedelta(seconds=1)
-# How long after we gave up an upload a cloud that hangs may still make the task.
+# How long a cloud that hangs may still make the task of an upload after we gave the upload up.
 LATE = timedelta(minutes=5)
 # How long a new task may be missing from the list.
 LIST_LAG = timedelta(minutes=2)
@@ -83,9 +83,9 @@ def match_tasks(
     """Match the box's deliveries in doubt with the tasks of the list.
 
     `ages`: for each delivery in doubt, the time from its sending to the request for the list. `own`: deliveries with
-    known tasks. `known_ids`: ids of all tasks known to be ours. `doubtful` must contain each job's delivery that may
-    have an unknown task, and `lost` each preview whose answer was lost. `foreign_seen_at`: when a foreign task was last
-    seen on this box.
+    known tasks. `known_ids`: ids of all tasks known to be ours. `doubtful` must contain all deliveries of jobs that may
+    have an unknown task, and `lost` the uploads of all previews whose answers were lost. `foreign_seen_at`: when a
+    foreign task was last seen on this box.
     """
     unknown = {task.task_id: task for task in tasks if task.task_id not in known_ids}
     uploads = {upload.token: upload for upload in (*doubtful, *lost)}
@@ -140,12 +140,12 @@ def match_tasks(
 
 
 def search_after(upload: Delivery) -> timedelta:
-    """Return how long after an upload was sent the list certainly contains its task, if there is one."""
+    """Return the time from the sending of an upload until the list must contain its task, if there is one."""
     return _answer_time(upload) + LIST_LAG
 
 
 def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
-    """Find the task of each upload as far as only one assignment is possible; None if no assignment is possible.
+    """Return the task of each upload for which only one task is possible; None if not all tasks can be assigned.
 
     `possible` has, for each task, the uploads to which it may belong; the tasks left in it afterwards are undecided. If
     a task can belong to only one upload, that upload gets this task and no other. A task without a possible upload is
@@ -169,7 +169,7 @@ def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
 def _pair(
     uploads: Mapping[str, Delivery], tasks: Sequence[DayTask], fits: _Fits
 ) -> dict[str, DayTask] | None:
-    """Assign a task to each upload in the order of time; None if a task does not fit: then all stay in doubt."""
+    """Return a task for each upload, in order of time; None if one does not fit: all must then stay in doubt."""
     if len(uploads) != len(tasks):
         return None
     by_time = sorted(uploads, key=lambda key: handed_over(uploads[key]))
@@ -181,7 +181,7 @@ def _pair(
 
 
 def clock_offset(upload: Delivery, measured: ClockOffset | None) -> ClockOffset:
-    """Return bounds of the difference between the clocks when a delivery was sent.
+    """Return bounds of the difference between the clocks at the time when a delivery was sent.
 
     The answer before its upload shows the difference, and so do tasks of known deliveries (`measured`). If the two
     contradict each other, either may be right, so the bounds include both.
@@ -204,7 +204,7 @@ def clock_offset(upload: Delivery, measured: ClockOffset | None) -> ClockOffset:
 
 
 def _measured(tasks: Sequence[DayTask], own: Sequence[Delivery]) -> ClockOffset | None:
-    """Return bounds of the difference between the clocks, shown by tasks of known deliveries; None if there are none.
+    """Return bounds of the clock difference that the tasks of known deliveries show; None if they show none.
 
     The cloud makes a task after its upload has ended and before we know the task's id.
     """

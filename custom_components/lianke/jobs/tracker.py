@@ -4,10 +4,10 @@
 or with a job in doubt, it is for the list of tasks. If the list cannot be read or lacks a job's task, the tasks are
 polled one after the other. All waits use the monotonic clock.
 
-*Callbacks*: a callback with a job's own token proves everything that it says; a callback without it proves nothing. The
-token is stronger proof than the list of tasks, and than an answer that refused the upload. If the list or such an
-answer led to another task or outcome, the job is corrected, although its wrong state was reported. The list is trusted
-so late and so rarely that this should never happen.
+*Callbacks*: a callback with a job's own token proves everything that it says; a callback without that token proves
+nothing. The token is stronger proof than the list of tasks, and than an answer that refused the upload. If the list or
+such an answer led to another task or outcome, the job is corrected, although its wrong state was already reported. The
+list is trusted so late and so rarely that this should never happen.
 """
 
 import asyncio
@@ -59,10 +59,11 @@ DETAIL_POLLS = 2
 RESULT_WAIT = timedelta(minutes=2)
 # Used in place of a time that a delivery's record lacks.
 _UNKNOWN_TIME = datetime(2020, 1, 1, tzinfo=UTC)
-# Up to this many open jobs, the task of a printed job with unknown pages is polled for its page count, which the list
-# lacks.
+# If there are at most this many open jobs, the task of a printed job whose page count is unknown is polled for the
+# count, which the list lacks.
 FEW_OPEN_JOBS = 3
-# Maximum seconds that a printed job waits for its page count, including the wait for the tracker's turn to ask for it.
+# Maximum seconds that a printed job waits for its page count, including the wait until the tracker may ask for the
+# count.
 PAGES_SECONDS = 15
 # Maximum number of previews of a box at the same time; further previews wait.
 MAX_PREVIEWS = 2
@@ -91,7 +92,7 @@ class TaskTracker(JobWorker):
         super().__init__(coordinator, jobs)
         self._uploader = uploader
         self._started = monotonic()
-        # When the last request was made. Requests for previews share the spacing.
+        # When the last request was made. Requests for previews count as well.
         self._last_request: float | None = None
         # What is remembered of each delivery, by its token.
         self._trackings: defaultdict[str, _Tracking] = defaultdict(_Tracking)
@@ -140,7 +141,7 @@ class TaskTracker(JobWorker):
         return max(0.0, self._last_request + POLL_SPACING.total_seconds() - monotonic())
 
     def take_slot(self) -> float:
-        """Take the slot for a request of a job or preview and return 0, or return the seconds until the next slot."""
+        """Take the slot for a request if it is free. Return 0 if it was taken, else the seconds until the next slot."""
         if (wait := self.until_slot()) == 0:
             self._last_request = monotonic()
         return wait
@@ -205,7 +206,10 @@ class TaskTracker(JobWorker):
         return sorted((job for job in jobs if job.current_delivery.task_id), key=last_poll)
 
     def _age(self, delivery: Delivery) -> timedelta:
-        """Return the time since a delivery was sent or its task became known; setting the clock later has no effect."""
+        """Return the time since a delivery's task became known, or else since the delivery was sent.
+
+        If the wall clock is set after the first call, this has no effect.
+        """
         tracking = self._trackings[delivery.token]
         sent_at = delivery.task_known_at or delivery.handed_over_at or _UNKNOWN_TIME
         if tracking.since is None or tracking.since[0] != sent_at:
@@ -234,7 +238,7 @@ class TaskTracker(JobWorker):
         return None
 
     async def async_poll_task(self, job: Job) -> None:
-        """Ask for the task of a job's current delivery and apply the answer. Raises LiankeError."""
+        """Ask the service for the task of a job's current delivery and apply the answer. Raises LiankeError."""
         delivery = job.current_delivery
         if delivery.task_id is None:
             return
@@ -303,8 +307,8 @@ class TaskTracker(JobWorker):
             for job in self._in_turn(overdue)[:POLLS_BETWEEN_LISTS]:
                 self.poll_soon(job)
         elif missing and not any(tracking.wants_poll for tracking in self._trackings.values()):
-            # The list lags behind. Poll one of the missing tasks, then read the list again: by then it may have the
-            # others.
+            # The list lags behind. Poll one of the missing tasks, then read the list again: by then the list may
+            # contain the others.
             self._tracking(self._in_turn(missing)[0]).wants_poll = True
 
     def _on_listed(self, job: Job, task: DayTask, *, few: bool) -> None:
@@ -376,14 +380,14 @@ class TaskTracker(JobWorker):
             foreign_seen_at=self._storage.foreign_seen_at,
         )
         if others.pending:
-            # One of the tasks may belong to a preview whose answer may still come.
+            # One of the tasks may belong to a preview that has not been answered yet.
             return
         if matches.foreign:
             self._storage.record_foreign_task()
         self._undecided, self._ambiguous = matches.undecided, matches.ambiguous
         for job, one in doubtful:
-            # Ages are measured by the monotonic clock, so setting the wall clock forward does not make a list late
-            # enough.
+            # Skip a delivery whose task the list may not contain yet. Ages are measured by the monotonic clock, so
+            # setting the wall clock forward has no effect.
             if ages[one.token] < search_after(one):
                 continue
             self._searched.add(one.token)
@@ -391,7 +395,8 @@ class TaskTracker(JobWorker):
             if (task := matches.tasks.get(one.token)) is not None:
                 changes = {} if one.is_final else {"state": JobState.QUEUED}
             elif (task := matches.alike.get(one.token)) is not None:
-                # The job ended as this task did, although the task may be that of another job in the group.
+                # Use the end of this task, although the task may belong to another job of the group: all their tasks
+                # ended alike.
                 changes = changes_from_list(job, one, task) or {}
             if task is None or self._uploader.is_uploading(one):
                 continue
@@ -406,10 +411,11 @@ class TaskTracker(JobWorker):
             )
 
     async def async_on_callback(self, token: str | None, report: Callback) -> bool:
-        """Apply a callback, and return once it is on disk; False if it belongs to no job or preview of this box.
+        """Apply a callback; return True once it is on disk, False if it belongs to no job or preview of this box.
 
         A job's own token proves its task even if the upload was never answered. Without the token a callback is only a
-        hint to poll. Raises LedgerRefusedError if the disk refuses: the cloud must then repeat the callback.
+        hint to poll. Raises LedgerRefusedError if the disk refuses; the caller must then ask the cloud to repeat the
+        callback.
         """
         if token in self.previews:
             # A callback of a preview is only a hint to poll its task.
@@ -418,7 +424,8 @@ class TaskTracker(JobWorker):
             return True
         found = self._jobs.by_token(token) if token else None
         if found is not None and found[0].state is not JobState.UPLOADING:
-            # A decision that is not on disk yet may be refused, and until then it would hide what the callback reports.
+            # Wait for decisions that are being written: the disk may still refuse them, and until then they would hide
+            # what the callback reports.
             await self._jobs.async_decided(found[0].job_id)
         if (job := self._on_report(token, report)) is None:
             # Anybody who has seen the task's id can send such a callback, so ask the cloud.
@@ -473,7 +480,7 @@ class TaskTracker(JobWorker):
     def _release(self, task_id: str, wanted_by: Delivery) -> bool:
         """Take a task from the delivery with which only the list matched it, so that `wanted_by` can have the task.
 
-        Returns False if the task certainly belongs to another delivery.
+        Returns False if the task certainly belongs to another delivery; the caller must then ignore the callback.
         """
         if (found := self._jobs.by_task(task_id)) is None:
             return task_id not in self._jobs.own_task_ids

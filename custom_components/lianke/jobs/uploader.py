@@ -34,12 +34,12 @@ from .rules import (
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds from the answer that names a job's task to the write of the task while other jobs are being sent: one write
-# then serves several jobs. The task is written before the next upload ends, so a crash in between leaves one job in
-# doubt, just as a crash before the answer does.
+# Seconds after the answer that names a job's task until the task is written to disk, if other jobs are being sent: one
+# write then serves several jobs. The task is written before the next upload ends, so a crash in between leaves one job
+# in doubt, just as a crash before the answer does.
 TASK_DELAY = 0.2
 # Seconds after a job was made during which we assume that the service keeps the file of the job's preview. The service
-# does not say how long it does.
+# does not say how long it keeps the file.
 TICKET_SECONDS = 600
 PROGRESS_EVERY = timedelta(seconds=1)
 _READY_ALL_ALONG = float("-inf")
@@ -138,8 +138,8 @@ class Uploader(JobWorker):
         # disk before, or together with, the mark that the next upload is about to end. So a crash or a lost answer
         # leaves at most one job of the box in doubt.
         self._handover = asyncio.Lock()
-        # Uploads that wait for the lock also hold some of the account's MAX_UPLOADS places. One of these stays free for
-        # the other boxes.
+        # An upload also holds its place while it waits for the lock. One of the account's MAX_UPLOADS places stays free
+        # for the other boxes.
         self._places = FairQueue(MAX_UPLOADS - 1)
         # The upload that holds the lock `_handover`.
         self._handing_over: asyncio.Task[Any] | None = None
@@ -336,7 +336,7 @@ class Uploader(JobWorker):
         self.readiness.clear_backoff(job.spec.printer_key)
 
     def _on_error(self, delivery: Delivery, err: BaseException) -> None:
-        """Apply what follows from an error of an upload, whatever kind of error it is."""
+        """Apply the consequences of an error of any kind to the job whose upload raised it."""
         if (found := self._jobs.by_token(delivery.token)) is None:
             # The job was discarded before it was reported, since its document did not reach the disk.
             return
