@@ -26,7 +26,8 @@ async def async_setup(hass: HomeAssistant) -> None:
             # If no chosen approver is an active user any more, nobody could approve: let administrators approve again.
             if active.isdisjoint(options.get(CONF_APPROVERS, ())):
                 options.pop(CONF_APPROVERS, None)
-            # A monthly limit whose users are all gone would be shown, and saved again, as a limit for everybody.
+            # A monthly limit whose users are all gone would be shown in the form, and saved again, as a limit for
+            # everybody.
             if (limited := options.get(CONF_MONTHLY_USERS)) and everybody.isdisjoint(limited):
                 del options[CONF_MONTHLY_USERS]
                 options.pop(CONF_MONTHLY_PAGES, None)

@@ -43,7 +43,7 @@ class PrintPolicy(People):
             return replace(spec, origin=spec.origin or Origin.LAN_PRINTER, automated=True)
         initiator = await async_find_initiator(self._hass, spec.asker.context)
         if initiator.forgotten and await self._async_is_restricted(spec):
-            # Nobody knows who asks. The job itself has to wait for an approval: do not let it replace other jobs.
+            # Nobody knows who asks. The job has to wait for an approval, so it must not replace other jobs.
             spec = replace(spec, replace_key=None)
         return replace(
             spec,
@@ -62,7 +62,7 @@ class PrintPolicy(People):
         before, asker = spec.moved_from or spec.retry_of, spec.asker.user_id
         goes_on = any(job.job_id == before and job.spec.asker.user_id == asker for job in jobs)
         spec = replace(spec, approved=spec.approved and goes_on)
-        # Open questions move with the job.
+        # Questions that are still open go along when the job is moved.
         reasons = [*(spec.waits_for or ())]
         # Somebody may already have released an uncounted job that now moves here unchanged.
         uncounted = first.is_uncounted and not unchanged and not spec.approved
@@ -106,7 +106,7 @@ class PrintPolicy(People):
     def _is_to_be_approved(self, spec: JobSpec, first: Delivery, jobs: Collection[Job]) -> bool:
         """Whether the options demand an approval, or the user's pages for the month are used up.
 
-        Raises InputError: too_many_pages_this_month, if the options refuse such a job.
+        Raises InputError (too_many_pages_this_month) if the pages are used up and the options refuse the job for that.
         """
         options, user_id, most = self._entry.options, spec.asker.user_id, first.most_pages
         left = None
@@ -119,7 +119,7 @@ class PrintPolicy(People):
                 raise InputError("too_many_pages_this_month", limit=str(limit), spent=str(spent))
             return True
         if left is not None and most is None:
-            # The job is uncounted, such as printer commands, so no limit on pages applies to it.
+            # The pages of the job cannot be counted (as with raw printer commands), so no limit on pages applies to it.
             return True
         if spec.forgotten and options.get(const.CONF_MONTHLY_PAGES):
             # The user who asked may have used up the pages of the month.
@@ -153,10 +153,10 @@ def pages_left(
     *,
     moved_from: str | None = None,
 ) -> int | None:
-    """Count the pages that a user has left this month: below 0 if the limit is exceeded, None if there is no limit.
+    """Return how many pages a user has left this month: below 0 if the limit is exceeded, None if there is no limit.
 
-    `jobs` are the jobs of the box. An unfinished job counts with the most pages that it can have, or with 1 if that is
-    unknown; the job `moved_from` does not count.
+    `jobs` are the jobs of the box. An unfinished job counts with its highest possible page count, or with 1 page per
+    copy if that is unknown; the job `moved_from` does not count.
     """
     limit = int(options.get(const.CONF_MONTHLY_PAGES, 0))
     users = options.get(const.CONF_MONTHLY_USERS, [])

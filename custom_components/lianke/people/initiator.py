@@ -1,17 +1,18 @@
-"""Who began what led to a call: the person at its first context, as far as that is known.
+"""Finds the person who set a call off, also indirectly: the person in whose context the chain of causes began.
 
 Automations run in contexts of their own that only name their parent's id, and Home Assistant keeps no index of
 contexts. So this history remembers the contexts of people, and all contexts that followed from them. Each person has a
 separate share of the history, so that a busy person does not push out the contexts of others.
 
-Each context id (a ULID) contains the time at which it was made. If an id is not remembered and newer than all forgotten
-ids, no person began its context, but a time or a sensor. An older id may be forgotten: anybody may have begun its
-context, and strict rules apply. Nearly all events have neither a user nor a parent, and cost two lookups each.
+Each context id (a ULID) contains the time at which it was made. If an id is not remembered, but newer than all
+forgotten ids, its context was begun by a time or a sensor, not by a person. An older id may have been forgotten:
+anybody may have begun its context, so strict rules apply. Nearly all events have neither a user nor a parent, and cost
+two lookups each.
 
-In some cases Home Assistant does not pass the context on (a note, a helper's sensor, an old notify group). Then
-everything that happens within a call before the event loop turns is the caller's doing; Python's context variables tell
-it apart from other work at the same time. An event fired while Home Assistant dispatches another event is only
-dispatched afterwards, so this history learns of causes before their effects.
+In some cases Home Assistant does not pass the context on (a note, a helper's sensor, an old notify group). In these
+cases, everything that happens within a call before the next turn of the event loop counts as the caller's doing;
+Python's context variables distinguish it from other work at the same time. An event that is fired while Home Assistant
+dispatches another event is dispatched only after that event, so this history learns of causes before their effects.
 """
 
 import asyncio
@@ -59,11 +60,11 @@ _LOGGER = logging.getLogger(__name__)
 AUTOMATION: Final = "automation"
 SERVICE_TRIGGER: Final = "trigger"
 EVENT_AUTOMATION_TRIGGERED: Final = "automation_triggered"
-# Maximum number of contexts per person, and of all contexts without a known person: several days' worth in a
-# household.
+# Maximum number of contexts that are remembered per person, and per kind of context without a known person: enough for
+# several days in a household.
 MAX_CONTEXTS: Final = 1_000
-# Maximum number of automation runs per person, in addition to MAX_CONTEXTS. Runs of automations that are not running
-# any more are forgotten first.
+# Maximum number of automation runs per person, in addition to MAX_CONTEXTS. Runs of automations that are idle by now
+# are forgotten first.
 MAX_RUNS: Final = 200
 # Maximum number of people whose contexts are remembered.
 MAX_PEOPLE: Final = 100
@@ -81,8 +82,8 @@ TIMER_RESTS: Final = ("idle", "paused")
 TEMPLATE: Final = "template"
 # Delays that a template's binary sensor may have.
 DELAY_FIELDS: Final = ("delay_on", "delay_off", "auto_off")
-# Seconds within which a delay must end to count as a call's: from DELAY_EARLINESS before its due time to 5 s after
-# that, since Home Assistant keeps the context of an entity for 5 s.
+# Seconds within which a delay must end to count as begun by a call: from DELAY_EARLINESS before its due time to 5 s
+# after its due time, since Home Assistant keeps the context of an entity for 5 s.
 DELAY_TOLERANCE: Final = 6
 # Maximum number of changes by delays and timers that are remembered for one call.
 DELAYS_OF_A_CALL: Final = 20
@@ -97,7 +98,7 @@ TIME_LENGTH: Final = 10
 # Paths of requests by assistants that hold no conversation in Home Assistant: MCP, and Google's and Amazon's
 # assistants if they do not use Home Assistant's cloud.
 ASSISTANT_PATHS: Final = ("/api/mcp", "/mcp_server/", "/api/google_assistant", "/api/alexa")
-# The path of requests that set up an integration; all tasks of the integration inherit the request.
+# The path of requests that set up an integration; all tasks that the integration starts inherit such a request.
 SETTINGS_PATH: Final = "/api/config/"
 # The id of the context in which an assistant's tool makes a call. Code that the call sets off inherits this variable,
 # but runs in other contexts.
@@ -143,14 +144,15 @@ _FORGOTTEN: Final = _KnownContext(None, forgotten=True)
 
 @dataclass(eq=False, slots=True)
 class _ActionCall:
-    """A call of an action, and who began the call; it is over once the event loop turns."""
+    """A call of an action, and who began the call. The call is over at the next turn of the event loop."""
 
     known: _KnownContext
     # The id of the task that makes the call.
     task: int
     # The time of the call (monotonic clock).
     began: float
-    # The times at which delayed sensors or timers of this call changed; a further delay may start at each of them.
+    # The times at which delayed sensors or timers of this call changed; a further delay may start at each of these
+    # times.
     times: deque[float] = field(default_factory=lambda: deque(maxlen=DELAYS_OF_A_CALL))
     is_over: bool = False
 
@@ -159,7 +161,7 @@ class _ActionCall:
         self.times.append(monotonic())
 
     def began_before(self, seconds: float) -> bool:
-        """Whether a delay of this many seconds, if the call started it, ends about now."""
+        """Whether a delay of this many seconds ends about now if it began with the call or one of its later changes."""
         now = monotonic()
         times = (self.began, *self.times)
         return any(0 <= now - time - seconds + DELAY_EARLINESS < DELAY_TOLERANCE for time in times)
@@ -172,7 +174,7 @@ _polled: ContextVar[_ActionCall | None] = ContextVar("polled", default=None)
 
 
 class Initiator(NamedTuple):
-    """Who began what led to a call, and how."""
+    """Who set a call off, directly or indirectly, and how."""
 
     # None if no person is known.
     user_id: str | None
@@ -183,13 +185,13 @@ class Initiator(NamedTuple):
     independent: bool
     # The id of the context in which that person acted; None if it is not known.
     first_context: str | None = None
-    # Who began it is forgotten: it may have been anybody.
+    # It has been forgotten who set the call off: it may have been anybody.
     forgotten: bool = False
 
 
 @dataclass(slots=True)
 class _ContextsOfOne:
-    """The contexts that are remembered for one person, the oldest first."""
+    """The contexts that are remembered for one person, or of one kind without a known person, the oldest first."""
 
     contexts: dict[str, None] = field(default_factory=dict)
     # Automations, by the ids of the contexts in which they ran.
@@ -204,7 +206,8 @@ class Timers:
         self._store = Store[dict[str, Any]](
             hass, TIMERS_VERSION, f"{DOMAIN}_timers", private=True, atomic_writes=True
         )
-        # True if nothing was ever saved; timers that are already running then count as started by no person.
+        # True if nothing was ever saved or dropped. In that case, a timer that is not remembered counts as not started
+        # by a person.
         self.is_new = False
 
     async def async_load(self) -> None:
@@ -243,12 +246,13 @@ class _ContextHistory:
         self._known: dict[str, _KnownContext] = {}
         # The key in `_shares` for each context: a user id, "never", "forgotten" or "".
         self._whose: dict[str, str] = {}
-        # The share to which a context was added last comes last.
+        # The share that was last added to comes last.
         self._shares: dict[str, _ContextsOfOne] = {}
-        # The time of the newest forgotten id. At first, this is the beginning of the history: all before it is unknown.
+        # The time of the newest forgotten id. At first, this is the beginning of the history: everything before it is
+        # unknown.
         self._forgotten_until = _time_of(ulid_now()) or ""
-        # The time of the newest forgotten id of a context in which somebody spoke. It is needed because an automation
-        # that a sentence sets off has no parent.
+        # The time of the newest forgotten id of a context in which somebody spoke. This time is needed because the run
+        # of an automation that a sentence sets off has no parent context.
         self._spoken_until = ""
         # Needed because timers end without a context, or with a context that names nobody.
         self.timers = Timers(hass)
@@ -327,11 +331,12 @@ class _ContextHistory:
                 self.note(context, called.known)
             else:
                 # The event comes from a poll that the action asked for, so no person began what follows from it. Other
-                # code scheduled within the call has its own copies of the context variables, and stays the call's.
+                # code scheduled within the call has its own copies of the context variables, and still counts as the
+                # call's doing.
                 _polled.set(called)
 
     def _is_late(self, entity_id: str, called: _ActionCall) -> bool:
-        """Whether a template reports late what a call changed, because of a delay of its own that began with the call.
+        """Whether a template entity reports a call's change late, because of its own delay, which began with the call.
 
         Later changes by the clock or by a poll are not the call's doing, even if they were scheduled within the call.
         """
@@ -397,7 +402,10 @@ class _ContextHistory:
         return None if called is None or called.is_over else called.known
 
     def _find_late_caller(self) -> _KnownContext | None:
-        """Return who began the call that made this task (old notify groups make a task for each member); else None."""
+        """Return who began the call that made this task; None if no call did.
+
+        Old notify groups, for example, make a task for each member.
+        """
         called = _calling.get()
         if called is None or called is _polled.get() or called.task == id(asyncio.current_task()):
             return None
@@ -439,7 +447,7 @@ class _ContextHistory:
         return _KnownContext(known.user_id, spoken=True, forgotten=known.forgotten)
 
     def _find_detour(self, trigger: Mapping[str, Any]) -> _KnownContext | None:
-        """Return who began a run that a note in the sidebar, or a time before a timer's end, set off; else None.
+        """Return who began a run, if a note in the sidebar or a time before a timer's end set it off; else None.
 
         Neither trigger passes a context on. Anybody may have caused a note: Home Assistant itself writes notes, for
         example after a stranger's failed login.
@@ -456,7 +464,8 @@ class _ContextHistory:
         if context.id in self._known and (old := self._shares.get(self._whose[context.id])):
             old.contexts.pop(context.id, None)
             automation = old.runs.pop(context.id, automation)
-        # The key of a person's share, or of a common share of contexts without a known person.
+        # The key of the share to which the context belongs: the person's id, or a key for all contexts of its kind if
+        # no person is known.
         nobody = "never" if known.never else "forgotten" if known.forgotten else ""
         whose = known.user_id or nobody
         self._known[context.id], self._whose[context.id] = known, whose
@@ -501,7 +510,7 @@ def _is_for_somebody() -> bool:
 
     Home Assistant itself repeats a sentence that asks for something "in five minutes", in code that inherits the
     connection or request of the first sentence. A request that set a loudspeaker up does not count, though the tasks of
-    the loudspeaker inherit it.
+    the loudspeaker inherit that request.
     """
     request = current_request.get()
     asked = request is not None and not request.path.startswith(SETTINGS_PATH)
@@ -509,7 +518,7 @@ def _is_for_somebody() -> bool:
 
 
 def _time_of(context_id: str) -> str | None:
-    """Return the time in an id, as text that sorts by time; None for an id without a time, or with a time to come."""
+    """Return the time in an id, as text that sorts by time; None if an id has no time, or a time in the future."""
     is_ulid = len(context_id) == ULID_LENGTH and context_id.isascii() and context_id.isalnum()
     if not is_ulid or context_id != context_id.upper():
         return None
@@ -518,7 +527,7 @@ def _time_of(context_id: str) -> str | None:
 
 
 def _trigger_of_run(entity_id: str | None) -> Mapping[str, Any]:
-    """Return the trigger of the automation's run that is under way here; empty if another automation's run is.
+    """Return the trigger of the run within which this code runs; empty if it is not a run of this automation.
 
     Home Assistant fires the event of a run within the run. Nobody can fake the variables of a run without a parent
     context: a run started by an action has a parent context.
@@ -534,7 +543,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _cause_of(run: Context) -> Context | None:
-    """Find the context of the state that set an automation's run off; None if no state did.
+    """Return the context of the state that set an automation's run off; None if no state did.
 
     This history may have forgotten that context, for example if the state had to last for an hour, but the variables of
     the run contain the state. Variables that people write cannot contain a state.
@@ -547,12 +556,12 @@ def _cause_of(run: Context) -> Context | None:
 
 @singleton(f"{DOMAIN}_context_history")
 def async_get_context_history(hass: HomeAssistant) -> _ContextHistory:
-    """Return the history that all boxes share; it begins with the first call."""
+    """Return the history that all boxes share; the first call of this function creates it."""
     return _ContextHistory(hass)
 
 
 async def async_find_initiator(hass: HomeAssistant, context: Context) -> Initiator:
-    """Find who began what led to a call with this context. Waits for one turn of the event loop."""
+    """Return who set off a call with this context. Waits for one turn of the event loop."""
     history = async_get_context_history(hass)
     # Another listener may get an event before this history, and call an action at once. So wait until the event loop
     # turns: by then, the dispatch of that event, and of all events fired during the dispatch, has ended.

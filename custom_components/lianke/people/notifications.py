@@ -51,7 +51,7 @@ EVENT_ACTION: Final = "mobile_app_notification_action"
 CLEAR_NOTIFICATION: Final = "clear_notification"
 # The sidebar, which shows Markdown.
 IN_SIDEBAR: Final = "persistent_notification"
-# Seconds for sending one notification; then the next notification is sent.
+# Maximum seconds for sending one notification; after that, the next notification is sent.
 SEND_SECONDS: Final = 30
 _PROOF_LENGTH: Final = 32
 _BUTTON: Final = re.compile(
@@ -70,7 +70,7 @@ class ButtonAnswer(StrEnum):
 
 
 def answer_action(job: Job, answer: ButtonAnswer) -> str:
-    """Make the action of a button that gives this answer for a job.
+    """Return the action of a button that gives this answer for a job.
 
     The action is signed with the job's secret, so that it stays valid across restarts and cannot be guessed.
     """
@@ -224,7 +224,7 @@ def async_watch_approvals(hass: HomeAssistant, entry: LiankeConfigEntry) -> None
 
         @callback
         def begin(_hass: HomeAssistant) -> None:
-            # This is no task of the entry: a reload would cancel it, and nobody would be notified any more.
+            # Do not make this a task of the config entry: a reload would cancel the task, and nobody would be notified.
             hass.async_create_background_task(tell(), "notify of an approval")
 
         if hass.state in (CoreState.not_running, CoreState.starting):
@@ -278,7 +278,7 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
         reached.add(target)
         await async_send(hass, target, message, title=title, data=data, link=link)
         if _is_over(hass, entry, job):
-            # The question may have arrived after the questions were taken back.
+            # The question may have reached this target after all questions were taken back.
             await _async_clear(hass, target, job)
 
 
@@ -321,7 +321,7 @@ async def _async_tell_answer(
     *,
     key: str | None = None,
 ) -> None:
-    """Take the question back from the approvers, and notify the asker of the answer, or with the text `key`."""
+    """Take the question back from the approvers, and send the asker the answer, or the text `key` if it is given."""
     reached = hass.data.get(DATA_REACHED, {}).pop(job.job_id, None)
     for target in entry.options.get(CONF_APPROVAL_NOTIFY, []):
         if reached is None or target in reached:

@@ -46,7 +46,7 @@ async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObje
             "month": row.month,
             "box": box,
             "printer": printers.get(row.printer_key, ""),
-            # A deleted user has no name, but the id still tells whose pages belong together.
+            # A deleted user has no name, but the id still tells which pages belong together.
             "user": users.get(row.user_id) or row.user_id,
             "source": row.source,
             "pages": row.pages,
@@ -70,13 +70,13 @@ def as_csv(rows: list[JsonObjectType]) -> str:
 
 @callback
 def async_watch_statistics(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Add pages to the statistics as they are counted, if the option is on.
+    """Add pages to the statistics whenever pages are counted, if the option is on.
 
     The option is off by default, since everybody who may see statistics would see the pages.
     """
     pages = entry.runtime_data.storage.pages
-    # Version 0.2.0 also counted pages that no statistics showed. As part of the first total, Home Assistant would add
-    # them all to one hour.
+    # Version 0.2.0 also counted pages that no statistics showed. If those pages were part of the first total, Home
+    # Assistant would add them all to one hour.
     if not (pages.is_shown_for_sure or entry.options.get(const.CONF_PAGE_STATISTICS, False)):
         pages.shown.clear()
 

@@ -63,7 +63,8 @@ class PeopleSteps(BoxOptionsFlow):
         printers = self._printers(options.get(const.CONF_APPROVAL_PRINTERS, []))
         told = options.get(const.CONF_APPROVAL_NOTIFY, [])
         if not any(name in options for name in _APPROVAL):
-            # The first time, the approvers' phones are ticked, so that nobody forgets to choose them.
+            # When the form is shown for the first time, the approvers' phones are ticked, so that nobody forgets to
+            # choose them.
             told = await _async_phones_of_approvers(self.hass, options)
         schema: dict[vol.Marker, object] = {
             vol.Required(

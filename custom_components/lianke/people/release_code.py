@@ -36,13 +36,13 @@ _SALT_BYTES: Final = 16
 async def async_hash_code(
     hass: HomeAssistant, code: bytes, encryption: str = PLAIN, *, owner: str | None = None
 ) -> str:
-    """Hash a code to be stored; `owner` is the user or device under which this waits for its turn."""
+    """Return the hash of a code, for storage; `owner` is the user or device whose turn the hashing waits for."""
     async with async_get_code_checker(hass).turns.place(owner):
         return await hass.async_add_executor_job(hash_code, code, encryption)
 
 
 def hash_code(code: bytes, encryption: str = PLAIN) -> str:
-    """Hash a code to be stored; a device may have sent the code as a digest. Blocks for a moment."""
+    """Return the hash of a code, for storage; a device may have sent the code as a digest. Blocks for a moment."""
     salt = secrets.token_bytes(_SALT_BYTES)
     return f"{encryption}:{salt.hex()}:{_digest(code, salt).hex()}"
 
@@ -62,7 +62,7 @@ def _digest(code: bytes, salt: bytes) -> bytes:
 
 class _Wrong(NamedTuple):
     guesses: int
-    # No other guess is checked before this time (monotonic clock).
+    # No further guess is checked before this time (monotonic clock).
     until: float
 
 
@@ -71,7 +71,7 @@ class CodeChecker:
 
     def __init__(self, hass: HomeAssistant) -> None:
         self._hass = hass
-        # One code at a time, since each check takes memory for a moment.
+        # Codes are hashed one at a time, since each hash takes memory for a moment.
         self.turns = FairQueue(1)
         # By code and user; the pair that was guessed last comes last.
         self._wrong = LimitedSizeDict[tuple[str, str | None], _Wrong](size_limit=MAX_GUESSED)

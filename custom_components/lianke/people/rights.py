@@ -1,6 +1,7 @@
 """Who may do what, who may answer, and what a user sees of a job: its facts and its first page.
 
-The rights of the person who set a call off count: an automation's call has no user, so it would have every right.
+What counts are the rights of the person who set a call off: an automation's call has no user, so it would have every
+right.
 """
 
 from collections.abc import Mapping
@@ -46,11 +47,11 @@ _ANY: Final = ("utf-8", "surrogatepass")
 async def async_check_caller(
     hass: HomeAssistant, context: Context, entity_id: str | None, policy: str
 ) -> Initiator:
-    """Check that the caller, and the person who began the call, have the policy on an entity; return who began it.
+    """Check that the caller and the person who began the call have a right on an entity; return who began the call.
 
-    A call that no person began may do everything. So may a call whose beginning is forgotten; `async_check_change` is
-    stricter. An automation that runs by its own trigger may read whatever the administrator who wrote it wants. Raises
-    as `async_check_entity` does.
+    `policy` is the right. A call that no person began may do everything. A call whose beginning is forgotten may do
+    everything as well; `async_check_change` is stricter. An automation that runs by its own trigger may read whatever
+    the administrator who wrote it wants. Raises as `async_check_entity` does.
     """
     await async_check_entity(hass, context, entity_id, policy)
     who = await async_find_initiator(hass, context)
@@ -64,7 +65,7 @@ async def async_check_caller(
 async def async_check_printer(
     hass: HomeAssistant, target: Target, context: Context, policy: str = POLICY_CONTROL
 ) -> Initiator:
-    """Check the policy on a printer's status entity. Returns and raises as `async_check_caller` does."""
+    """Do `async_check_caller` for a printer's status entity, with the same result and errors."""
     entity_id = status_entity(hass, target.entry, target.printer_key)
     return await async_check_caller(hass, context, entity_id, policy)
 
@@ -74,8 +75,9 @@ async def async_check_change(
 ) -> Initiator:
     """Check that a call may change something, such as the job with this title; return who began the call.
 
-    The call needs control of the entity. Anybody may have made a call whose beginning is forgotten, so that call may
-    only change what every user controls. Raises as `async_check_caller` does, and InputError: beginning_forgotten_here.
+    The call needs control of the entity. Anybody may have made a call whose beginning is forgotten, so such a call may
+    change only what every user may control. Raises as `async_check_caller` does, and InputError:
+    beginning_forgotten_here.
     """
     who = await async_check_caller(hass, context, entity_id, POLICY_CONTROL)
     if who.forgotten and await async_is_restricted(hass, entity_id):
@@ -92,7 +94,7 @@ async def async_check_job(
 
 
 async def async_is_restricted(hass: HomeAssistant, entity_id: str | None) -> bool:
-    """Whether some active user has no control of an entity. For None, only administrators have control."""
+    """Whether some active user has no control of an entity. If the entity is None, only administrators have control."""
     return any(
         user.is_active
         and not user.system_generated
@@ -132,7 +134,7 @@ def _proof(hass: HomeAssistant, path: str, until: str) -> str:
 
 @callback
 def async_proven_path(hass: HomeAssistant, path: str, lasts: timedelta) -> str:
-    """Make a picture's address for the people to whom it is sent: signed, and with a proof that it was sent.
+    """Return a picture's address for the people to whom it is sent: signed, and with a proof that we sent it.
 
     The signature alone proves nothing: anybody who makes a media player play an address gets that address signed for
     the same user.
@@ -167,7 +169,8 @@ def may_see_document(
     """Whether a user may see a job's document: only a user who asked for the job, or who may answer for it.
 
     The document of a job with a code is only for the user who asked for the job, and for nobody if the code is somebody
-    else's. `proven`: the address was sent to approvers. A system user may see only documents with such an address.
+    else's. `proven`: the user's request has an address that we sent to approvers. A system user may see only documents
+    with such an address.
     """
     if user.system_generated:
         return proven and job.asks_for == PersonReason.APPROVAL
@@ -177,9 +180,10 @@ def may_see_document(
 
 
 def hide_rejection(options: Mapping[str, Any], user: User | None, job: Job) -> Job:
-    """Hide why a job was rejected, and its document, unless the user (None: unknown) asked for it or is an approver.
+    """Return a job; if it was rejected, hide its document and the words of the rejection.
 
-    Grandma, for example, must not read "Grounded, no games".
+    Nothing is hidden if the user (None: unknown) asked for the job or is an approver. Grandma, for example, must not
+    read "Grounded, no games".
     """
     if job.reason != REJECTED or (
         user and (user.id == job.spec.asker.user_id or is_approver(options, user))
@@ -192,7 +196,10 @@ def hide_rejection(options: Mapping[str, Any], user: User | None, job: Job) -> J
 async def async_hide_rejection(
     hass: HomeAssistant, options: Mapping[str, Any], job: Job, context: Context
 ) -> Job:
-    """Apply `hide_rejection` for who began this context; an automation that runs by its own trigger sees everything."""
+    """Do `hide_rejection` for the person who began this context.
+
+    An automation that runs by its own trigger sees everything.
+    """
     if job.reason != REJECTED or (who := await async_find_initiator(hass, context)).independent:
         return job
     user = await hass.auth.async_get_user(who.user_id) if who.user_id else None
@@ -202,7 +209,7 @@ async def async_hide_rejection(
 def hide_from_others(
     view: JsonObjectType, options: Mapping[str, Any], user: User, job: Job, *, may_control: bool
 ) -> JsonObjectType:
-    """Hide the fields of a job's view that a user may not see.
+    """Return a job's view in which the fields that a user may not see are None.
 
     Only a user who may control the printer sees `source`, which names devices and addresses. Only approvers,
     administrators and the asker see `user_id`.
@@ -257,14 +264,14 @@ def _document(job: Job, path: Path) -> Document | None:
 
 
 def picture_url(job: Job) -> str | None:
-    """Make the address of a job's picture, without a signature; None if there is no picture."""
+    """Return the address of a job's picture, without a signature; None if there is no picture."""
     drawable = _document(job, job.current_delivery.document.path) is not None
     return f"{PICTURE_URL}/{job.job_id}" if drawable else None
 
 
 @callback
 def async_picture_path(hass: HomeAssistant, job: Job) -> str | None:
-    """Make the signed address of a job's picture for approvers, valid while the job may wait; None if there is none."""
+    """Return the signed address of a job's picture for approvers, valid while the job may wait; None if it has none."""
     if (url := picture_url(job)) is None:
         return None
     left = job.expires_at - dt_util.utcnow()
