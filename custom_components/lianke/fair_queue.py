@@ -14,7 +14,7 @@ MAX_OWNERS: Final = 1000
 SHORTEST_WAIT: Final = 0.01
 
 
-# The owner of some work: a user, None for all automations; or the name of a group and one of its members.
+# The owner of some work: a user (None for all automations together), or the name of a group and one of its members.
 type Owner = tuple[str | None, ...]
 
 
@@ -24,14 +24,14 @@ def lan_owner(device: str) -> Owner:
 
 
 class NoPlaceError(Exception):
-    """Too many are waiting already, or no place became free in time."""
+    """Too many callers are waiting already, or no place became free in time."""
 
 
 class Turns:
     """Remembers the order of turns. Sort owners by `last` to put the owner whose turn was longest ago first.
 
-    An owner that is a tuple is a member of the group that all but its last part name. Groups take turns like owners,
-    and so do the members of a group.
+    An owner that is a tuple is a member of a group; the tuple without its last part is the name of the group. Groups
+    take turns like owners, and so do the members of a group.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Turns:
                 del self._last[next(iter(self._last))]
 
     def last(self, owner: Hashable) -> list[int]:
-        """Return the numbers of the last turns of the owner's groups and the owner.
+        """Return the numbers of the last turns of the owner's groups and of the owner.
 
         Later turns have higher numbers; 0 means that there was no turn yet.
         """
@@ -66,7 +66,7 @@ class QueuePlace:
 
     queue: FairQueue
     owner: Hashable
-    # By key, how many places may be held at a time by all that have the same key.
+    # By key, how many places that have the key may be held at the same time.
     limits: Mapping[Hashable, int]
     rank: int
     turn: asyncio.Future[None]
@@ -86,7 +86,7 @@ class FairQueue:
     """Hands out places: `places` in all, at most `max_per_owner` to one owner.
 
     The owner whose last turn was longest ago goes first; among equals, the owner who came first. A holder never loses
-    its place, so the limit of an owner applies even while nobody else waits: another owner who comes then finds free
+    its place, so the limit per owner applies even while nobody else waits: an owner who comes later must find free
     places.
     """
 
@@ -100,7 +100,7 @@ class FairQueue:
         opens_in: Callable[[QueuePlace], float] | None = None,
         on_turn: Callable[[QueuePlace], None] | None = None,
     ) -> None:
-        """`max_waiting` is how many may wait, `max_waiting_per_owner` how many of one owner.
+        """`max_waiting` is how many callers may wait, `max_waiting_per_owner` how many callers of one owner.
 
         To limit a rate, `opens_in` returns the seconds until a free place may be taken; `on_turn` is called with each
         place when it is taken.
@@ -142,8 +142,8 @@ class FairQueue:
     ) -> AsyncIterator[QueuePlace]:
         """Wait for a place, and hold it in the `async with` block. Raises NoPlaceError.
 
-        `extra_limits`: by key, how many places may be held at a time by all that name the same key. A smaller `rank`
-        goes first. `max_wait`: seconds; 0 means not to wait, None to wait for ever.
+        `extra_limits`: by key, how many places whose callers name the key may be held at the same time. A smaller
+        `rank` goes first. `max_wait`: seconds; 0 means not to wait, None to wait for ever.
         """
         turn = asyncio.get_running_loop().create_future()
         mine = QueuePlace(self, owner, {**self._limits(owner), **(extra_limits or {})}, rank, turn)
@@ -164,7 +164,7 @@ class FairQueue:
                 self.give_back(mine)
 
     def give_back(self, place: QueuePlace) -> None:
-        """Free a place for the next in line. If the place is still waited for, leave the line instead."""
+        """Free a place for the next in line. If the caller still waits for the place, leave the line instead."""
         if place in self._held:
             self._held.remove(place)
             self._counts -= Counter(place.limits.keys())

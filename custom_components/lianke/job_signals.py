@@ -1,4 +1,4 @@
-"""The dispatcher signal, with its data, for the changes of print jobs on which automations act."""
+"""The dispatcher signal for changes of print jobs to which automations can react, and the data of the signal."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -44,9 +44,9 @@ def event_data(job: Job) -> dict[str, Any]:
 def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Signal once when a job of the entry ends, and once for each new reason to hold it, until the entry is unloaded.
 
-    Reasons for which jobs are already held were signaled before the entry was loaded. Automations begin to listen when
-    Home Assistant has nearly started: the end of a job before that moment is signaled at that moment, and so is the
-    reason of each job that is held then.
+    The reasons for which jobs are held at this call were signaled before the entry was loaded. Automations begin to
+    listen when Home Assistant has nearly started. A job's earlier end is signaled only at that moment, and so is the
+    new reason of a job that is still held then.
     """
     queue = entry.runtime_data.queue
     reasons: dict[str, frozenset[str]] = {
@@ -94,7 +94,7 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 def async_dispatch_dropped(
     hass: HomeAssistant, entry: LiankeConfigEntry, jobs: Iterable[Job]
 ) -> None:
-    """Signal as canceled the jobs that end because their box is removed."""
+    """Signal that these jobs are canceled, because their box is removed."""
     for job in jobs:
         canceled = job.changed(state=JobState.CANCELED, hold_reason=None, after=None)
         canceled = replace(canceled, spec=replace(job.spec, waits_for=()))

@@ -186,7 +186,7 @@ class View:
 
     records: AllRecords
     staged: set[RowKey]
-    # When the change was first requested; the same if it is made again after a refusal.
+    # When the change was first requested; this time stays the same if the change is made again after a refusal.
     now: datetime
     written: dict[RowKey, Any] = field(default_factory=dict)
 
@@ -287,7 +287,10 @@ class Ledger:
             self._rows[key[:2]].append((key.record_id, text))
 
     async def async_delete_other_boxes(self, boxes: Collection[str]) -> set[str]:
-        """Delete the rows of all other boxes; return the names of those boxes. Call it before any table is loaded."""
+        """Delete the rows of all boxes but these; return the names of the boxes whose rows were deleted.
+
+        Call it before any table is loaded.
+        """
         gone = {name for name in self._rows if name[1] not in boxes}
         keys = [RowKey(*name, record_id) for name in gone for record_id, _ in self._rows[name]]
         for name in gone:
@@ -301,7 +304,7 @@ class Ledger:
         return {box for _, box in gone}
 
     async def async_load[T](self, table: Table[T]) -> None:
-        """Read a table; call it before any change to the table. After damage, keep what the kind of record salvages."""
+        """Read a table; call this before any change to it. After damage, keep only what `Kind.salvage` returns."""
         name = table.name
         async with self._loading:
             if name in self._latest:
@@ -337,9 +340,9 @@ class Ledger:
         await self.commit(salvage)
 
     async def async_read_unread(self, table: Table[Any]) -> None:
-        """Read the records that the start skipped, in the executor.
+        """Read, in the executor, the records that were skipped at the start.
 
-        If they are accessed before this call, they are read in the event loop.
+        If these records are accessed before this call, they are read in the event loop.
         """
         if not (unread := {**self._latest[table.name].unread_records}):
             return
@@ -374,7 +377,7 @@ class Ledger:
     def listen[T](
         self, table: Table[T], listener: Listener[T], *, publishes: bool = True
     ) -> Callable[[], None]:
-        """Call `listener` with each change of a record of a table once it is on disk.
+        """Call `listener` with each change of a record of a table once the change is on disk.
 
         `publishes`: the listener passes the changes on to others. While no listener does, changes count as missed (see
         `take_missed_changes`). Returns a function that removes the listener.
@@ -461,8 +464,8 @@ class Ledger:
             rows |= asked.rows
         if rows or self._is_tainted:
             # Do not use `async_add_executor_job`: when Home Assistant stops, it cancels the futures of such jobs while
-            # their threads go on. What a thread then writes would count as refused, and the next transaction would
-            # begin beside it.
+            # their threads keep running. What such a thread writes would count as refused, and the next transaction
+            # would begin before the thread has finished.
             self._work = self._hass.loop.run_in_executor(None, self._file.write, rows)
             self._work.add_done_callback(self._on_done)
         else:
@@ -537,7 +540,7 @@ class Ledger:
         self._pause = min(self._pause * 2, RETRY_AT_MOST)
 
     def _apply_again(self, asked: _QueuedChange) -> bool:
-        """Make a change again after a refusal; return False if it cannot be made any more."""
+        """Make a change again after a refusal; return False if that is impossible: the caller must then drop it."""
         try:
             self._apply(asked)
         except Exception as err:  # noqa: BLE001  # a change that it needs was dropped
@@ -572,7 +575,8 @@ class Ledger:
             if not asked.done.done():
                 asked.done.set_exception(LedgerClosedError("the ledger is closed"))
         if self._work is not None:
-            # The disk hangs. Close the file when the disk goes on; otherwise the next ledger would find the file busy.
+            # The disk hangs. Close the file as soon as the disk responds; if the file stayed open, the next ledger
+            # would find it busy.
             self._work.add_done_callback(lambda _: self._close_file())
             return
         await asyncio.wait([self._close_file()])
@@ -646,7 +650,10 @@ def _open(
 
 
 def _read_all[T](kind: Kind[T], rows: Iterable[tuple[str, str]]) -> dict[str, T]:
-    """Read rows. A row that this version cannot read is left out, and stays on disk for a later version."""
+    """Return the records in these rows, by id.
+
+    A row that this version cannot read is left out, and stays on disk for a later version.
+    """
     read = {record_id: _read_one(kind, text) for record_id, text in rows}
     return {record_id: value for record_id, value in read.items() if value is not None}
 

@@ -1,10 +1,10 @@
-"""The ledger's file: one SQLite database. A power cut, a full disk or an old copy in its place does not go unnoticed.
+"""The ledger's file: one SQLite database. Damage, lost changes and an older copy in its place do not go unnoticed.
 
 All calls here block; a lock keeps writes, checkpoints and closing apart. Two facts about SQLite come from experiments:
 
 - A COMMIT whose fsync fails hides its rows from this connection, but shows them after a restart. So the connection is
-  never reopened after such a failure, and the next transaction overwrites the hidden rows; it is never empty, since it
-  changes at least the counter.
+  never reopened after such a failure, and the next transaction overwrites the hidden rows. No transaction is empty,
+  since each changes at least the counter.
 - `quick_check` accepts a database that is an older copy or has lost its rows. So each transaction increments a counter,
   which is also written, without fsync, to a small file beside the database. The file may lag behind the database, but a
   file that is ahead of the database proves damage.
@@ -35,13 +35,13 @@ COUNTER_NAME: Final = "ledger.count"
 DAMAGED_LEDGER_PREFIX: Final = "damaged-"
 # Maximum number of damaged ledgers that are kept; beyond it, the oldest are deleted.
 MAX_DAMAGED_LEDGERS: Final = 3
-# Name of a file that is in such a folder until the rows that can be read are in the new ledger.
+# Name of the file that marks a damaged ledger's folder until the rows that can be read are in the new ledger.
 UNSALVAGED_NAME: Final = "unread"
 # Maximum number of sequence numbers in a row that cannot be read; after these, the remaining rows are given up.
 MAX_UNREADABLE_ROWS: Final = 2000
 # Maximum length of a record in characters; a longer record is refused.
 MAX_RECORD_LENGTH: Final = 256 * 1024
-# PRAGMAs, and what SQLite answers if it obeys; None if its answer is not checked.
+# PRAGMAs, each with SQLite's answer if it obeys; None if the answer is not checked.
 _PRAGMAS: Final = (
     # This must come before the journal mode, so that there is no -shm file and no second process can open the database.
     ("locking_mode=EXCLUSIVE", "exclusive"),
@@ -52,7 +52,7 @@ _PRAGMAS: Final = (
     ("secure_delete=ON", "1"),
 )
 # `seq` keeps the order of the records, since clocks jump. In a table WITHOUT ROWID, each change would write four times
-# the bytes.
+# as many bytes.
 _RECORDS: Final = (
     "CREATE TABLE record(seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, box TEXT NOT NULL,"
     " id TEXT NOT NULL, staged INTEGER NOT NULL, record TEXT NOT NULL, digest TEXT NOT NULL, UNIQUE(kind, box, id))"
@@ -108,7 +108,7 @@ class Kind[T]:
     # Returns what to keep of a record after damage; None means that the record is deleted.
     salvage: Callable[[T], T | None] = lambda value: value
     # An SQL condition on `record` with one parameter, a time: a start reads the records for which it is true, and the
-    # newest record of each `topic`. If it is empty, a start reads all records.
+    # newest record of each `topic`. If the condition is empty, a start reads all records.
     needed: str = ""
     topic: str = "NULL"
 
@@ -167,8 +167,8 @@ class LedgerFile:
     def _open(self) -> list[tuple[RowKey, str]]:
         path, marked = self.root / DATABASE_NAME, self._marked()
         if not path.exists():
-            # SQLite flushes the name of this file with that of the write-ahead log, before it accepts the first
-            # transaction.
+            # SQLite flushes the name of this file together with the name of the write-ahead log, before it accepts the
+            # first transaction.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         db = None
         try:
@@ -375,7 +375,7 @@ def _checked(record: tuple[Any, ...]) -> tuple[RowKey, str, bool]:
 
 
 def _readable(path: Path) -> list[tuple[RowKey, str]]:
-    """Return the intact rows of a damaged database, as far as SQLite can reach them."""
+    """Return the intact rows of a damaged database that SQLite can still reach."""
     found: dict[RowKey, str] = {}
     try:
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=0)
@@ -396,7 +396,7 @@ def _readable(path: Path) -> list[tuple[RowKey, str]]:
             except _DamagedError:
                 continue
             except sqlite3.Error, ValueError:
-                # The row's page or one of its texts cannot be read; rows behind it may be readable.
+                # The row's page or one of its texts cannot be read; later rows may be readable.
                 seq, blind = seq + 1, blind + 1
     return [*found.items()]
 
