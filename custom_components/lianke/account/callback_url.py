@@ -1,4 +1,4 @@
-"""Finds the callback address of an account, and finds it again whenever it may have changed."""
+"""Finds the callback address of an account, at the start and whenever the address may have changed."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ from .request_limits import Account
 _LOGGER = logging.getLogger(__name__)
 
 CLOUD = "cloud"
-# Seconds until the next attempt to create a cloudhook after one has failed.
+# Seconds until the next attempt to create a cloudhook after an attempt has failed.
 RETRY = 300
 
 
@@ -57,12 +57,12 @@ class CallbackUrlManager:
         self._cancel_retry: CALLBACK_TYPE = lambda: None
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._follows_cloud = False
-        # Whether the service runs on this machine, as in the demonstration. If so, it may call back without encryption.
+        # Whether the service runs on this machine, as in the demonstration. Its callbacks then need no encryption.
         self.server_is_local = False
 
     @callback
     def start(self) -> None:
-        """Find the address now, and again whenever it may have changed."""
+        """Find the callback address now, and again whenever it may have changed."""
         self._follow_cloud()
         self._unsubscribe += [
             self._hass.bus.async_listen(EVENT_COMPONENT_LOADED, self._on_component),
@@ -82,7 +82,7 @@ class CallbackUrlManager:
 
     @callback
     def update(self, _trigger: object = None) -> None:
-        """Find the address again. Can be registered as a listener, whose argument is ignored."""
+        """Find the callback address again. Can be registered as a listener; the argument is ignored."""
         self._again = True
         if self._task is None or self._task.done():
             self._task = self._hass.async_create_background_task(

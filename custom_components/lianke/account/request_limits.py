@@ -1,4 +1,4 @@
-"""Limits of requests and the callback address, both of which the boxes of an ApiKey share."""
+"""Request limits and the callback address of an ApiKey, shared by all boxes that use the key."""
 
 import asyncio
 from collections import deque
@@ -24,9 +24,9 @@ _LOGGER = logging.getLogger(__name__)
 MAX_UNDER_WAY = 4
 # Maximum uploads among the requests under way. An upload may take minutes; one place stays free for quick requests.
 MAX_UPLOADS = 3
-# Maximum lookups under way, of all users together.
+# Maximum lookups of all users together that are under way.
 MAX_LOOKUPS = 2
-# Maximum lookups under way of one user.
+# Maximum lookups of one user that are under way.
 MAX_LOOKUPS_A_USER = 1
 # Maximum lookups under way that are uploads.
 MAX_LOOKUP_UPLOADS = 1
@@ -34,7 +34,7 @@ MAX_LOOKUP_UPLOADS = 1
 LOOKUP_WAIT = 10
 # Seconds that a lookup with an upload waits for its turn.
 LOOKUP_UPLOAD_WAIT = 60
-# Seconds that counting the pages of a print waits for its turn. After that the number of pages stays unknown.
+# Seconds that a request to count a document's pages waits for its turn. After that, the number of pages stays unknown.
 COUNT_WAIT = 5
 MINUTE = 60
 # Maximum jobs submitted in a minute; further jobs wait. All other requests have a separate limit.
@@ -61,7 +61,7 @@ _LOOKUP_LIMITS = (
     (_OTHERS, MAX_A_MINUTE - RESERVED_FOR_TRACKING - RESERVED_FOR_POLLS),
     (_LOOKUPS, MAX_LOOKUPS_A_MINUTE),
 )
-# The limits for each purpose: a group of purposes, and the maximum requests for these purposes in any minute.
+# The limits for each purpose. Each limit is a group of purposes, and the maximum requests for that group in any minute.
 LIMITS_BY_PURPOSE: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.SUBMIT: ((frozenset({Purpose.SUBMIT}), MAX_SUBMISSIONS_A_MINUTE),),
     Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE), (_TRACKING, MAX_A_MINUTE - RESERVED_FOR_POLLS)),
@@ -71,9 +71,9 @@ LIMITS_BY_PURPOSE: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.LOOKUP: _LOOKUP_LIMITS,
     Purpose.PICTURE: (),
 }
-# Maximum lookups of one user that may come at once; as many more are allowed in each minute.
+# Maximum lookups of one user that may come at once. In each minute, this allowance is refilled once.
 USER_BURST = 8
-# Maximum lookups of all users together that may come at once; as many more are allowed in each minute.
+# Maximum lookups of all users together that may come at once. In each minute, this allowance is refilled once.
 ALL_USERS_BURST = 12
 # Maximum users whose lookups are counted; beyond that, the user who has been idle for longest is forgotten.
 MAX_USERS = 64
@@ -81,30 +81,30 @@ MAX_USERS = 64
 SERVICE_PAUSE_START = 60
 # Maximum seconds without requests after the service answered "too frequent".
 SERVICE_PAUSE_LIMIT = 300
-# Seconds since the last pause after which a new pause is short again.
+# Seconds after the end of the last pause from which on a new pause is short again.
 PAUSE_FORGOTTEN = 600
 # Polling requests per second for one ApiKey.
 POLL_RATE = 30 / 60
 # Polling requests that may come at once.
 POLL_BURST = 10
-# Requests of one poll of a box.
+# Number of requests in one poll of a box.
 REQUESTS_A_POLL = 2
 # Seconds between two requests of a box for the condition of a printer.
 CONDITION_INTERVAL = 300
-# Minimum seconds between two polls of a printer while a job of ours is in the cloud.
+# Minimum seconds between two polls of a printer that has a job of ours in the cloud.
 WATCH_INTERVAL = 15
 WATCH_SHARE = 0.5  # the share of POLL_RATE for all such printers together
 
 
 class _Pause:
-    """A pause of requests. It gets longer each time the service complains again."""
+    """A pause between requests, which gets longer each time the service complains again."""
 
     def __init__(self) -> None:
         self._length = 0.0
         self.until = float("-inf")
 
     def begin(self) -> None:
-        """Begin a pause. Does nothing during a pause, when the complaint is about the same burst of requests."""
+        """Begin a pause. Does nothing during a pause: the service then complains about the same burst of requests."""
         now = time.monotonic()
         if now < self.until:
             return
@@ -134,7 +134,7 @@ class _TokenBucket:
 
 
 class _Requests(FairQueue):
-    """A queue of requests in the order of their purposes (their ranks) and within the limits per minute."""
+    """A queue that starts requests in the order of their purposes (their ranks) and within the limits per minute."""
 
     def __init__(self) -> None:
         super().__init__(MAX_UNDER_WAY, opens_in=self._seconds_until_within, on_turn=self._note)
@@ -163,7 +163,7 @@ class _Requests(FairQueue):
 
 
 class UserThrottle:
-    """Throttle for the lookups of one user, which go last and of which only a few run at once."""
+    """Throttle for the lookups of one user. Lookups come after all other requests, and only a few run at once."""
 
     def __init__(self, account: Account, user: str | None) -> None:
         self._account = account
@@ -184,8 +184,8 @@ class UserThrottle:
 # When the service refuses an ApiKey, the boxes that use the key stop polling. The first box that gets an answer again
 # wakes the others.
 
-# Seconds until a box that was woken in vain may be woken again. They double each time, because the service may refuse
-# the key for this box only.
+# Seconds until a box that was woken in vain may be woken again. The time doubles with each vain attempt, because the
+# service may refuse the key for this box only.
 KEY_PAUSE_START = 60
 # Maximum seconds until a box that was woken in vain may be woken again.
 KEY_PAUSE_LIMIT = 3600
@@ -193,7 +193,7 @@ KEY_PAUSE_LIMIT = 3600
 
 @dataclass(slots=True)
 class _Refused:
-    # None after it was called.
+    # None after the function was called.
     wake: CALLBACK_TYPE | None
     # Seconds from the refusal until the box may be woken.
     pause: float
@@ -209,7 +209,7 @@ class KeyWatch:
 
     @callback
     def await_key(self, entry_id: str, wake: CALLBACK_TYPE) -> None:
-        """Call `wake` when the key works for another box, but later if an earlier call did not help this box."""
+        """Call `wake` when the key works for another box. If an earlier call did not help this box, wait longer."""
         known = self._refused.get(entry_id)
         pause = min(max(known.pause * 2, KEY_PAUSE_START), KEY_PAUSE_LIMIT) if known else 0
         self._refused[entry_id] = _Refused(wake, pause, time.monotonic() + pause)
@@ -240,7 +240,7 @@ class Account:
         self.webhook_id = webhook_id
         self.box_count = 0
         self.key_watch = KeyWatch()
-        # Number of messages that name no box of ours. It proves nothing, because anyone can send such a message.
+        # Number of messages that name no box of ours. The number proves nothing, because anyone can send such messages.
         self.unclear_messages = 0
         # The callback address, which is a secret; None if the service cannot reach us.
         self.address: str | None = None
@@ -252,7 +252,7 @@ class Account:
         # The users in the order of their last lookups; None is Home Assistant itself.
         self._users = LimitedSizeDict[str | None, _TokenBucket](size_limit=MAX_USERS)
         self._admitted_until = float("-inf")
-        # For each box, the number of requests for one poll of the printers that have jobs of ours.
+        # For each box, the number of requests in one poll of its printers that have jobs of ours.
         self._watched: dict[str, int] = {}
 
     def set_address(self, address: str | None) -> None:
@@ -305,7 +305,7 @@ class Account:
         if upload:
             within["uploads"] = MAX_UPLOADS
         if purpose > Purpose.TRACK:
-            # A driver's papers or the picture of a page may take a minute, so such requests leave one place for jobs.
+            # Fetching a driver's papers or a page's picture may take a minute, so such requests leave a place for jobs.
             within["no jobs"] = MAX_UNDER_WAY - 1
         if purpose >= Purpose.COUNT:
             within["lookups"] = MAX_LOOKUPS
@@ -330,8 +330,8 @@ class Account:
     def stretch_interval(self, interval: float) -> float:
         """Return a poll interval for a box (s), at least `interval`, that keeps the account within POLL_RATE.
 
-        The rate covers the polls of all boxes, each with at most one request for a printer's condition, and those of
-        all watched printers.
+        The rate covers the polls of all boxes (each with at most one request for a printer's condition) and the polls
+        of all watched printers.
         """
         watching = sum(self._watched.values()) / self.watch_interval
         rate = (POLL_RATE - watching) / max(1, self.box_count)
@@ -352,7 +352,7 @@ class Account:
         return max(WATCH_INTERVAL, sum(self._watched.values()) / (POLL_RATE * WATCH_SHARE))
 
     async def async_wait_for_poll_rate(self, requests: int) -> None:
-        """Wait until this many more polling requests are within POLL_RATE."""
+        """Wait until the caller may send this many more polling requests within POLL_RATE."""
         now = time.monotonic()
         self._admitted_until = max(self._admitted_until, now) + requests / POLL_RATE
         if (wait := self._admitted_until - now - POLL_BURST / POLL_RATE) > 0:

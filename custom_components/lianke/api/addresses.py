@@ -16,12 +16,15 @@ NAT64: Final = IPv6Network("64:ff9b::/96")
 # A proxy in the home network (Clash in fake-ip mode) answers every DNS query with a made-up address from one of these
 # networks, which nothing else uses.
 _MADE_UP: Final = (IPv4Network("198.18.0.0/15"), IPv6Network("fc00::/18"))
-# The 32 bits before the IPv4 address at the end of an ISATAP address (RFC 5214).
+# An ISATAP address (RFC 5214) ends with one of these values of 32 bits and an IPv4 address.
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 
 def is_public(address: str) -> bool:
-    """Tell whether a text is a public IP address. An IPv6 address that embeds an IPv4 address is judged by that."""
+    """Tell whether a text is a public IP address.
+
+    An IPv6 address that embeds an IPv4 address is public if the IPv4 address is public.
+    """
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
@@ -46,13 +49,13 @@ def _embedded(ip: IPv6Address) -> IPv4Address | None:
 
 
 def is_fake_ip(address: str) -> bool:
-    """Tell whether a proxy in the home network may have made this address up (fake-ip)."""
+    """Tell whether this may be a made-up address from a proxy in the home network (fake-ip)."""
     ip = ip_address(address.partition("%")[0])
     return any(ip in network for network in _MADE_UP)
 
 
 class NotPublicError(OSError):
-    """A name resolves to an address that is not public."""
+    """A host name resolves to an address that is not public."""
 
     def __init__(self, host: str) -> None:
         super().__init__(f"{host} is not public")
@@ -60,15 +63,18 @@ class NotPublicError(OSError):
 
 
 class PublicResolver(ThreadedResolver):
-    """Resolver that raises NotPublicError for a name with a private address, unless `private_allowed` is set.
+    """Resolver that raises NotPublicError for a host name with a private address, unless `private_allowed` is set.
 
-    The check is part of connecting, so a name cannot evade it by changing its address between two requests.
+    The check is part of connecting, so a host name cannot evade the check by changing its address afterwards.
     """
 
     private_allowed = False
 
     def __init__(self, *, made_up_allowed: bool = False) -> None:
-        """Pass `made_up_allowed` only for connections that are encrypted end to end."""
+        """With `made_up_allowed`, also accept made-up addresses from a proxy.
+
+        Pass it only for https: the server must then still present a certificate for the host name.
+        """
         super().__init__()
         self._made_up_allowed = made_up_allowed
 
@@ -96,7 +102,8 @@ DEFAULT_SERVER = "https://cloud.liankenet.com/api"
 def check_server(text: str) -> str:
     """Return a server's base address without a trailing slash; if the address has no path, `/api` is appended.
 
-    Raises InputError unless the address is https, or http to this machine, because every request carries the keys.
+    Raises InputError if the text is no such address, or if the address is neither https nor http to this machine:
+    every request carries the keys.
     """
     try:
         url = URL(text.strip())

@@ -1,18 +1,19 @@
 """Limits on how much of the service's answers is read, one for each kind of data.
 
-The service is trusted. These limits only keep a mistake of the service from costing memory or time, and each is far
-above any real answer. Data beyond a limit is cut off or ignored, or the whole answer is rejected as unexpected. Limits
-on what people and strangers send are defined where they are enforced.
+The service is trusted. These limits only prevent a mistake of the service from costing too much memory or time, and
+each limit is far above any real answer. Data beyond a limit is cut off or ignored, or the whole answer is rejected as
+unexpected. Limits on what people and strangers send are defined where they are enforced.
 """
 
 from typing import Final
 
 # Maximum bytes of an answer. The longest real answers, paper lists, are far shorter.
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
-# Maximum bytes of an answer about a scan, which may contain the pages themselves. Also the maximum bytes of all JSON
-# documents that are nested as texts in such an answer.
+# Maximum bytes of an answer about a scan, which may contain the pages themselves. Also the maximum total bytes of the
+# JSON documents that such an answer contains as texts.
 MAX_SCAN_ANSWER_BYTES: Final = 48 * 1024 * 1024
-# Maximum values in a JSON text. The longest answers (the day's list, the list of all models) have a third of that.
+# Maximum values in a JSON text. The longest answers (the lists of the day's tasks and of all models) have about a third
+# as many.
 MAX_ANSWER_VALUES: Final = 150_000
 # Maximum names in a list that consists of names only: the list of all models that the service has drivers for.
 MAX_ANSWER_NAMES: Final = 20_000

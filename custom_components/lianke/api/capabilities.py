@@ -1,4 +1,4 @@
-"""Capabilities and papers of a printer's driver. Names match regardless of how people write them."""
+"""Capabilities and papers of a printer's driver. A name is found by any of its usual spellings."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ MAX_COMPARED_CHARACTERS: Final = 100
 # Maximum names that are compared, because a comparison is slow. No driver in use has more papers.
 MAX_COMPARED_NAMES: Final = 200
 MM_AN_INCH: Final = 25.4
-# Shortest and longest side of a paper in mm; the driver's 16-bit field can hold no longer side. A size in a name that
-# is outside this range is ignored.
+# Shortest and longest side of a paper in mm; a longer side does not fit into the driver's 16-bit field. If a paper's
+# name contains a size outside this range, that size is ignored.
 LEAST_MM: Final = 5.0
 MOST_MM: Final = 3276.7
-# Greatest number without a unit that is read as inches (4 x 6); greater numbers are mm.
+# Numbers without a unit (as in 4 x 6) are read as inches up to this value; if one side is longer, as mm.
 MOST_INCHES: Final = 13.0
 
 _TIMES = str.maketrans("×✕✖⨯*∗", "xxxxxx")
@@ -49,10 +49,10 @@ _UNITS: Final[Mapping[str, float]] = {
 
 
 def normalize_name(name: str | int) -> str:
-    """Return a normal form of a name that is the same for all usual ways to write the name.
+    """Return a form of a name that is the same for all usual spellings of the name.
 
-    It ignores letter width, case and blanks, unifies brackets, multiplication signs and the words for a tray, and
-    replaces 开 after a digit by k.
+    Letter width, case and blanks are ignored; brackets, multiplication signs and the words for a tray are unified; 开
+    after a digit becomes k.
     """
     text = unicodedata.normalize("NFKC", str(name)[:MAX_COMPARED_CHARACTERS]).casefold()
     text = "".join(text.translate(_TIMES).translate(_BRACKETS).split())
@@ -60,7 +60,7 @@ def normalize_name(name: str | int) -> str:
 
 
 def find_by_name(wanted: str | int, names: Mapping[str, int]) -> int | None:
-    """Return the id of the matching name; None if no name matches or the names that match have different ids."""
+    """Return the id of the matching name; None if no name matches, or if several match and have different ids."""
     exact = {_plain(name): number for name, number in names.items()}
     if (number := exact.get(_plain(wanted))) is not None:
         return number
@@ -79,7 +79,7 @@ def parse_size(name: str) -> tuple[int, int] | None:
 
 
 def sort_by_similarity(wanted: object, names: Iterable[str]) -> list[str]:
-    """Sort names by their similarity to the wanted name, the most similar first; dissimilar names keep their order."""
+    """Return the names, those most similar to the wanted name first. Dissimilar names come last, in their old order."""
     folded = normalize_name(str(wanted))
     known = list(names)
     similarity: dict[str, float] = {}
@@ -106,7 +106,7 @@ def _sides(found: re.Match[str]) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriverDefaults(Stored):
-    """A driver's own defaults (`DevMode`): ids, and paper sizes in 0.1 mm. A field is None if it has no default."""
+    """A driver's own defaults (`DevMode`): ids, and sizes in 0.1 mm. A field is None if the driver has no default."""
 
     paper_id: int | None = service_field("PaperSize")
     paper_width: int | None = service_field("PaperWidth")
@@ -122,7 +122,7 @@ class DriverDefaults(Stored):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities(Stored):
-    """What a driver can do (`printer_params`). A field is None (unknown, not unsupported) if its data is missing."""
+    """The capabilities of a driver (`printer_params`). A field is None (unknown) if the service did not send it."""
 
     papers: Mapping[str, int] | None = None
     trays: Mapping[str, int] | None = None
@@ -178,7 +178,7 @@ class Paper(Stored):
 
     @classmethod
     def from_json(cls, name: object, block: object) -> Self | None:
-        """Read one entry of `paper_dimension_list`; None if it lacks an id, a name or a size."""
+        """Return the paper in one entry of `paper_dimension_list`; None if the entry lacks an id, a name or a size."""
         fields = to_mapping(block)
         paper_id, label = to_int(fields.get("paper_id")), to_text(name)
         width, height = to_int(fields.get("physical_width")), to_int(fields.get("physical_height"))
@@ -197,7 +197,7 @@ class Paper(Stored):
 
 
 def parse_papers(data: object) -> tuple[Paper, ...]:
-    """Read `data` of `paper_dimension_list`. Raises LiankeResponseError if `data` is not an object."""
+    """Return the papers in `data` of `paper_dimension_list`. Raises LiankeResponseError if `data` is not an object."""
     if data is not None and not isinstance(data, dict):
         raise LiankeResponseError("paper_dimension_list of an unknown shape")
     entries = islice(to_mapping(data).items(), MAX_ANSWER_ROWS)

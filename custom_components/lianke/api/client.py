@@ -43,7 +43,7 @@ from .upload import JobForm, Ticket, UploadFile
 
 # Time-out (s) of a request for the list of printers.
 PRINTER_LIST_SECONDS = 5.0
-# Time-out (s) of a request for a printer's status: the box asks the printer itself, which takes 3 to 8 s.
+# Time-out (s) of a request for a printer's status: the box has to ask the printer, which takes 3 to 8 s.
 STATUS_SECONDS = 15.0
 # Time-out (s) of a request for a driver's papers or for the list of models.
 PAPER_SECONDS = 60.0
@@ -54,7 +54,7 @@ MAX_COUNTED_BYTES = 20 * 1024 * 1024
 
 _BUSY: ErrorCodes = {401: AlreadyRunningError}
 _PHONE: ErrorCodes = {403: BadPhoneError}
-# Here 404 means that the task is unknown: the polls find out whether the service knows the box.
+# At endpoints for tasks, code 404 is taken to mean an unknown task. If it is the box that is unknown, a poll finds out.
 _TASK: ErrorCodes = {404: TaskUnknownError}
 
 
@@ -73,9 +73,10 @@ class LiankeClient:
         ssl: SSLContext | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """Use the caller's session, which the caller also closes, and the address of a server including `/api`.
+        """Connect to a server by its base address, which includes the path `/api`. The caller closes the session.
 
-        `ssl` is the context for connections that carry a single request; `observer` gets the unknown parts of answers.
+        `ssl` is the context for connections that carry a single request; `observer` is called with each unknown part of
+        an answer.
         """
         self._transport = Transport(
             session,
@@ -132,10 +133,10 @@ class LiankeClient:
         return parse_printers(data)
 
     async def printer_condition(self, address: PrinterAddress) -> PrinterCondition:
-        """Ask the printer for its status (`GET /device/printer_status`). Slow; send only one at a time per box.
+        """Return a printer's own report, which the box requests from the printer (`GET /device/printer_status`).
 
-        Raises PrinterNotFoundError for a network printer without `hash_id`, and sends nothing: the endpoint would take
-        the printer's port number for that of a USB printer.
+        Slow: call it only once at a time for each box. Raises PrinterNotFoundError without sending anything if a
+        network printer has no `hash_id`: the endpoint would mistake the printer's port for a USB port.
         """
         where = {"usbPort": str(address.port)}
         if address.is_network:
@@ -147,13 +148,13 @@ class LiankeClient:
         return replace(condition, message=to_message(condition.message, self._transport.secrets))
 
     async def printer_models(self) -> tuple[str, ...]:
-        """List the models for which the service has drivers (`GET /print/printer_enum`)."""
+        """Return the names of the models for which the service has drivers (`GET /print/printer_enum`)."""
         return parse_model_names(
             await self._transport.call("GET", "/print/printer_enum", timeout=PAPER_SECONDS)
         )
 
     async def capabilities(self, address: PrinterAddress) -> Capabilities:
-        """Return what a printer's driver can do (`GET /print/printer_params`); worth caching."""
+        """Return the capabilities of a printer's driver (`GET /print/printer_params`); worth caching."""
         query = (
             {"printerModel": address.model}
             if address.model
@@ -179,7 +180,7 @@ class LiankeClient:
     ) -> int | None:
         """Return how many pages a document has (`POST /print/file_pages`); None if the answer contains no number.
 
-        Raises DocumentTooLargeError, and sends nothing, if the document is larger than 20 MB.
+        Raises DocumentTooLargeError without sending anything if the document is larger than 20 MB.
         """
         if file.size > MAX_COUNTED_BYTES:
             raise DocumentTooLargeError
@@ -203,10 +204,11 @@ class LiankeClient:
     ) -> str:
         """Submit a job and return its task id (`POST /print/job`).
 
-        `fields` are `ResolvedOptions.form_fields()`. With `callback_address`, the service reports the job's state
-        there, with `token` in the address. `before_end` is awaited when only the end of the form is still to be sent;
-        an error that it raises stops the upload and is raised unchanged. `on_progress` gets the number of bytes of the
-        file sent so far. If an error has `may_have_arrived` False, the end of the form was never sent.
+        `fields` are `ResolvedOptions.form_fields()`. If `callback_address` is given, the service reports the job's
+        state to that address, to which `token` is added. `before_end` is awaited after everything except the end of the
+        form has been sent; an error that `before_end` raises stops the upload and is raised unchanged. `on_progress`
+        gets the number of bytes of the file sent so far. If an error has `may_have_arrived` False, the end of the form
+        was never sent.
         """
         form_fields = self._auth | _printer(address) | dict(fields)
         if isinstance(content, UploadFile) and (
@@ -240,13 +242,13 @@ class LiankeClient:
         return replace(task, result=self.without_secrets(task.result))
 
     def without_secrets(self, result: TaskResult | None) -> TaskResult | None:
-        """Return a result with our secrets removed from its message."""
+        """Return a copy of a result, in whose message our secrets are removed."""
         if result is None:
             return None
         return replace(result, message=to_message(result.message, self._transport.secrets))
 
     async def cancel_task(self, address: PrinterAddress | None, task_id: str) -> None:
-        """Cancel a task (`DELETE /print/job`). Success does not prove that nothing was printed.
+        """Cancel a task (`DELETE /print/job`). Even if this succeeds, something may have been printed.
 
         `address` is None for a printer that has been removed.
         """
@@ -259,7 +261,7 @@ class LiankeClient:
         )
 
     async def day_tasks(self) -> tuple[DayTask, ...]:
-        """List the box's tasks of this day, including tasks of other apps (`POST /print/query_device_task`)."""
+        """Return the box's tasks of this day, including tasks of other apps (`POST /print/query_device_task`)."""
         data = await self._post("/print/query_device_task", purpose=Purpose.TRACK)
         return tuple(
             replace(task, message=to_message(task.message, self._transport.secrets))
@@ -296,7 +298,7 @@ class LiankeClient:
         )
 
     async def download(self, url: str, limit_bytes: int) -> bytes:
-        """Download from a web address in an answer, such as that of a preview's page. Sends no key.
+        """Return the content at a web address that was in an answer, such as a preview's page. Sends no key.
 
         Raises LiankeResponseError if the content is longer than `limit_bytes`, or if the address is neither on the
         server itself nor https on a public host.
@@ -308,7 +310,7 @@ class LiankeClient:
 
 
 def _task(address: PrinterAddress | None, task_id: str) -> dict[str, str]:
-    # The service does not require `devicePort`, and jobs of a network printer never go to port 631.
+    # The service does not require `devicePort`. Port 631 is left out, because no job of a network printer goes there.
     if address is None or address.port == NETWORK_PORT:
         return {"task_id": task_id}
     return {"task_id": task_id, "devicePort": str(address.port)}

@@ -1,7 +1,7 @@
 """Tolerant conversion of values from outside. A value that cannot be converted becomes None or an empty value.
 
-The service sends numbers as strings, nulls, and blanks and line ends in names. Whatever JSON value it sends, no
-conversion raises; only `to_json`, which parses the text of an answer, does.
+The service sends null values, numbers as strings, and names that contain blanks and line ends. No conversion raises,
+whatever JSON value the service sends; only `to_json`, which parses the text of an answer, may raise.
 """
 
 from collections.abc import Iterable, Mapping
@@ -57,7 +57,7 @@ def _from_digits(text: str) -> int | None:
 
 
 def to_bool(value: object) -> bool | None:
-    """Convert true/false, 1/0 and words such as yes, no, on, off; None for anything else."""
+    """Return a boolean, 1, 0, or a word such as yes, no, on, off as a bool; None for anything else."""
     if isinstance(value, bool):
         return value
     if (number := to_int(value)) is not None:
@@ -71,7 +71,7 @@ def to_bool(value: object) -> bool | None:
 def to_text(value: object, limit: int = MAX_ANSWER_TEXT) -> str:
     """Return a text without surrounding blanks, control characters and broken Unicode, cut to `limit` characters.
 
-    A whole number becomes its digits, any other value "".
+    A whole number becomes a text of its digits; any other value becomes "".
     """
     if isinstance(value, bool):
         return ""
@@ -80,7 +80,7 @@ def to_text(value: object, limit: int = MAX_ANSWER_TEXT) -> str:
         return "" if number is None else str(number)
     if not isinstance(value, str):
         return ""
-    # Cleaning is slow, so the text is cut first; four times the limit leaves enough.
+    # Cleaning is slow, so the text is cut to four times the limit first, which leaves enough to clean.
     clean = value[: limit * 4]
     if not clean.isprintable():
         # Broken Unicode counts as not printable.
@@ -91,7 +91,7 @@ def to_text(value: object, limit: int = MAX_ANSWER_TEXT) -> str:
 
 
 def to_encodable(text: str) -> str:
-    """Make a text encodable in UTF-8: join surrogate pairs, replace lone surrogates."""
+    """Return a text that can be encoded in UTF-8: surrogate pairs are joined, lone surrogates replaced."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -100,7 +100,7 @@ def to_optional_text(value: object, limit: int = MAX_ANSWER_TEXT) -> str | None:
 
 
 def to_message(value: object, secrets: Iterable[str] = ()) -> str:
-    """Return a message of the service without the links, keys and given secrets that it may echo."""
+    """Return a message of the service without the links, keys and given secrets that the message may echo."""
     if not (text := to_text(value, MAX_ANSWER_TEXT * 4)):
         return ""
     # Cheap checks first: most messages are a word or two.
@@ -124,7 +124,7 @@ def to_list(value: object) -> list[object]:
 
 
 def to_date(value: object) -> date | None:
-    """Return the date in a text such as `2024年8月25日`, `2024-08-25` or `2024/8/25`; None if there is none."""
+    """Return the date in a text such as `2024年8月25日`, `2024-08-25` or `2024/8/25`; None if it has no date."""
     if not isinstance(value, str) or (found := _DAY.search(value[:MAX_ANSWER_TEXT])) is None:
         return None
     try:
@@ -134,9 +134,9 @@ def to_date(value: object) -> date | None:
 
 
 def to_time(value: object) -> datetime | None:
-    """Return a time in UTC; None if it cannot be read.
+    """Return the time in a value, in UTC; None if the value is not a time.
 
-    Reads RFC 1123, ISO 8601 (China time if it names no time zone), and timestamps in s or ms.
+    Accepts RFC 1123, ISO 8601 (read as China time if the text has no time zone), and timestamps in s or ms.
     """
     if (number := to_int(value)) is not None:
         # A number too large for seconds is in milliseconds.
@@ -157,7 +157,7 @@ def to_time(value: object) -> datetime | None:
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=default)).astimezone(UTC)
     except OverflowError, ValueError:
-        # Too close to an end of the calendar (years 1 and 9999) for a change of the time zone.
+        # The time zone cannot be changed so close to the limits of the calendar (years 1 and 9999).
         return None
 
 
@@ -165,7 +165,7 @@ def to_json(text: str | bytes | bytearray) -> JsonValue:
     """Parse JSON. Raises ValueError if the text is not JSON, is nested too deeply, or has too many values.
 
     A value of two bytes in the text can take a hundred bytes in memory, and no other thread runs during parsing, so
-    values are counted first. A number with more digits than any real number becomes None.
+    values are counted first. A number with more than MAX_ANSWER_TEXT characters becomes None.
     """
     if len(text) > MAX_ANSWER_VALUES and not has_few_values(text):
         raise ValueError("too many values")
@@ -178,8 +178,8 @@ def to_json(text: str | bytes | bytearray) -> JsonValue:
 def has_few_values(text: str | bytes | bytearray) -> bool:
     """Tell whether a JSON text has at most MAX_ANSWER_VALUES values.
 
-    Counts the characters that precede a value: `{`, `[` and `,`. Those inside strings count as well, which makes no
-    difference at such numbers. Blocks other threads only briefly at a time.
+    Counts the characters that precede a value: `{`, `[` and `,`. Such characters inside strings are counted, too, for
+    which the limit leaves room. Never blocks other threads for long.
     """
     found = 0
     for start in range(0, len(text), _PIECE):
@@ -202,7 +202,7 @@ def _to_fraction(digits: str) -> float | None:
 
 
 def to_int_map(value: object) -> dict[str, int] | None:
-    """Read a `{name: id}` block, without entries whose id is not a whole number. None if no entry is left."""
+    """Return the entries of a `{name: id}` block whose id is a whole number; None if there are no such entries."""
     found: dict[str, int] = {}
     for raw_name, raw_id in islice(to_mapping(value).items(), MAX_ANSWER_ROWS):
         name, number = to_text(raw_name), to_int(raw_id)
@@ -212,6 +212,6 @@ def to_int_map(value: object) -> dict[str, int] | None:
 
 
 def to_ids(value: object) -> frozenset[int] | None:
-    """Return the ids of a `{name: id}` block or of a list; None if there are none."""
+    """Return the ids in a `{name: id}` block or in a list; None if the value contains no ids."""
     ids = islice(value if isinstance(value, list) else to_mapping(value).values(), MAX_ANSWER_ROWS)
     return frozenset(number for item in ids if (number := to_int(item)) is not None) or None

@@ -1,7 +1,8 @@
-"""Exceptions of the Lianke service, one class per cause.
+"""Exceptions for failures of the Lianke service, one class for each cause.
 
 The service answers with HTTP 200 and a code of its own (the "Codes" table of its documents); `error_for_code` turns
-such an answer into one of these exceptions. Their texts contain no secrets: the service's messages are scrubbed.
+such an answer into one of these exceptions. The texts of the exceptions contain no secrets, because all secrets are
+removed from the service's messages.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -49,7 +50,8 @@ class LiankeError(Exception):
 class LiankeConnectionError(LiankeError):
     """The service could not be reached, or the connection broke.
 
-    `may_have_arrived` is False if the request was certainly not sent completely, so that it is safe to repeat.
+    `may_have_arrived` is False if the request was certainly not sent completely, so that the caller may safely repeat
+    the request.
     """
 
     reason = "cannot_connect"
@@ -151,7 +153,7 @@ class BoxOfflineError(LiankeRefusedError):
 
 
 class BoxNotRespondingError(LiankeRefusedError):
-    """The box did not answer the service (500, 503); it may have carried the request out."""
+    """The box did not answer the service (500, 503), but may have carried out the request."""
 
     reason = "box_not_responding"
     is_passing = True
@@ -178,13 +180,13 @@ class AlreadyRunningError(LiankeRefusedError):
 
 
 class ErrorLimitReachedError(LiankeRefusedError):
-    """Too many failures in a row: the printer is paused for 30 min, or until reset (11203)."""
+    """Too many failures in a row: the printer is paused for 30 min, or until the limit is reset (11203)."""
 
     reason = "error_limit_reached"
 
 
 class _NoAnswerToUploadsError(LiankeRefusedError):
-    """A code that leaves open whether a complete upload was accepted: no document explains the code for uploads."""
+    """The code leaves open whether a complete upload was accepted: no document explains the code for uploads."""
 
     @property
     @override
@@ -242,7 +244,7 @@ class DocumentTooLargeError(LiankeRefusedError):
 
 
 class UnknownCodeError(_NoAnswerToUploadsError):
-    """The code of the answer is not documented, whatever its message."""
+    """The code of the answer is not documented, and the message does not show the cause either."""
 
 
 class UnreadableCredentialsError(InputError):
@@ -252,7 +254,7 @@ class UnreadableCredentialsError(InputError):
 
 
 class TooManyRequestsError(LiankeError):
-    """A user exceeded their share of the requests to the service."""
+    """A request was not sent, because a user, or all users together, sent too many requests."""
 
     reason = "too_many_requests"
 
@@ -264,7 +266,7 @@ class DocumentUnreadableError(LiankeError):
 
 
 class OptionError(InputError):
-    """A print option is invalid, or this printer does not have it."""
+    """A print option is invalid, or this printer does not support it."""
 
     def __init__(
         self,
@@ -275,7 +277,7 @@ class OptionError(InputError):
         allowed: Iterable[object] = (),
         **more: str,
     ) -> None:
-        """Build the placeholders of the translated text; `more` holds those that only some texts have."""
+        """Build the placeholders of the translated text; `more` are placeholders that only some texts have."""
         self.option = option
         self.value = str(value)[:MAX_QUOTED]
         self.allowed = tuple(str(item) for item in allowed)
@@ -326,10 +328,10 @@ def error_for_code(
 
 
 def without_frames[T](api: type[T]) -> type[T]:
-    """Class decorator that clears cause, context and traceback of each LiankeError raised by an async method.
+    """Class decorator that clears the cause, context and traceback of each LiankeError raised by an async method.
 
-    An error may live until the next poll or, in a reference cycle, until the garbage collector runs. All this time its
-    frames would keep the answer in memory, which may have megabytes.
+    An error may live until the next poll or, in a reference cycle, until the garbage collector runs. Until then, its
+    frames would keep the answer, which may be megabytes long, in memory.
     """
     for name, method in vars(api).items():
         if iscoroutinefunction(method):

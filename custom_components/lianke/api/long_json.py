@@ -1,8 +1,8 @@
-"""Reads JSON that contains texts of megabytes, such as the pages of a scan, without blocking other threads for long.
+"""Reads JSON with texts that are megabytes long, such as scanned pages, without blocking other threads for long.
 
-While the JSON parser runs, no other thread runs, and a single character outside ASCII can make it use four bytes for
-every character of a text. So long texts are cut out before the JSON is parsed. They are kept as bytes and decoded in
-pieces.
+While the JSON parser runs, no other thread runs, and a single character outside ASCII can make the parser use four
+bytes for every character of a text. Therefore, long texts are cut out before the JSON is parsed. The long texts are
+kept as bytes and decoded in pieces.
 """
 
 from collections.abc import Iterator
@@ -41,18 +41,18 @@ class LongText:
             start = end
 
     def start(self) -> str:
-        """Return about the first thousand characters. Raises ValueError as `pieces` does."""
+        """Return the beginning of the text, about a thousand characters. Raises ValueError as `pieces` does."""
         return _read_text(bytes(self._raw[: self._end(LONG_TEXT_BYTES // 4)]))
 
     def _end(self, end: int) -> int:
-        """Return the position `end`, or one shortly before it if `end` is inside a character or an escape."""
+        """Return `end`, or a slightly smaller position if `end` is inside a character or an escape."""
         if end >= len(self._raw):
             return len(self._raw)
-        # A character has at most four bytes. A longer run of continuation bytes is not UTF-8, and decoding it fails.
+        # A character has at most three continuation bytes. A longer run of these is not UTF-8, so decoding will fail.
         for _ in range(3):
             if self._raw[end] & 0xC0 == 0x80:
                 end -= 1
-        # The longest escape has twelve bytes: the two halves (surrogates) of a character.
+        # The longest escape is a character that is written as two halves (surrogates), which takes twelve bytes.
         found = bytes(self._raw[end - 12 : end]).find(b"\\")
         if found >= 0:
             end += found - 12
@@ -70,7 +70,7 @@ def _read_text(raw: bytes) -> str:
 
 def parse_long(raw: bytes | bytearray) -> object:
     """Parse JSON in UTF-8, with a LongText for each long text. Raises ValueError as `to_json` does. Blocks."""
-    # Each value may have a name and be a text itself, with two quotes for either.
+    # At most four quotes belong to each value: two around its name, and two around the value if it is a text.
     has_few_quotes = raw.count(b'"') <= 4 * MAX_ANSWER_VALUES
     if b"\0" in raw[:4] or not has_few_values(raw) or not has_few_quotes:
         raise ValueError("not UTF-8, or too many values")
@@ -82,7 +82,7 @@ def parse_long(raw: bytes | bytearray) -> object:
 
 
 def _cut(raw: bytes | bytearray) -> tuple[list[memoryview | bytes], dict[str, LongText]]:
-    """Replace each long text by a mark. Returns the parts of the resulting JSON, and the long texts by their marks."""
+    """Return JSON in which a mark replaces each long text, as a list of parts; and the long texts by their marks."""
     whole = memoryview(raw)
     kept: list[memoryview | bytes] = []
     texts: dict[str, LongText] = {}
@@ -100,7 +100,7 @@ def _cut(raw: bytes | bytearray) -> tuple[list[memoryview | bytes], dict[str, Lo
 
 
 def _text_end(raw: bytes | bytearray, start: int) -> int:
-    """Return the position of the closing quote of the text that begins at `start`, or -1 if it has none."""
+    """Return the position of the closing quote of the text that begins at `start`; -1 if no quote closes it."""
     at = start
     while (end := raw.find(b'"', at)) >= 0:
         if _backslashes(raw, start, end) % 2 == 0:
@@ -112,8 +112,8 @@ def _text_end(raw: bytes | bytearray, start: int) -> int:
 def _backslashes(raw: bytes | bytearray | memoryview, start: int, end: int) -> int:
     """Count the backslashes right before `end`, in a text that begins at `start`."""
     at = end
-    # Nearly always there are one or two, so the first piece is short: hundreds of thousands of quotes in a text may
-    # have backslashes before them.
+    # Usually there are only one or two backslashes, so the first piece is short. This saves time if a text contains
+    # hundreds of thousands of escaped quotes.
     size = 16
     while at > start and raw[at - 1] == _BACKSLASH:
         piece = bytes(raw[max(start, at - size) : at])
@@ -123,7 +123,7 @@ def _backslashes(raw: bytes | bytearray | memoryview, start: int, end: int) -> i
 
 
 def _filled(answer: JsonValue, texts: dict[str, LongText]) -> object:
-    """Return the answer with the long texts in place of their marks. A mark that is the name of a field stays."""
+    """Return the answer with the long texts in place of their marks. A mark that is a field's name stays."""
     top: list[Any] = [answer]
     ahead: list[Any] = [top]
     while ahead:

@@ -18,7 +18,7 @@ from .errors import LiankeResponseError, PrinterNotFoundError
 from .stored import READ, Stored, service_field
 from .tasks import rows_of
 
-# The port in the row of a network printer. The printer's jobs go to port 1 instead, with its IP address.
+# The port in the row of a network printer. Jobs for such a printer name port 1 and the printer's IP address instead.
 NETWORK_PORT = 631
 
 
@@ -80,7 +80,7 @@ _RECEIPT_NAMES = re.compile(
 
 
 def guess_printer_type(*names: str) -> PrinterType:
-    """Guess a printer's type from its names: LABEL or RECEIPT, which mean narrow paper, or UNKNOWN."""
+    """Return the type that a printer's names suggest: LABEL or RECEIPT (both use narrow paper), otherwise UNKNOWN."""
     for printer_type, words in (
         (PrinterType.LABEL, _LABEL_NAMES),
         (PrinterType.RECEIPT, _RECEIPT_NAMES),
@@ -102,7 +102,7 @@ _FIRST_REPORTING_FIRMWARE = (2, 1, 112)
 
 
 def to_address(value: object) -> str | None:
-    """Read an address of a box; None if its interface is not connected (169.254.x, 0.0.0.0)."""
+    """Return an address of a box; None if it shows that the interface is not connected (169.254.x, 0.0.0.0)."""
     if (text := to_optional_text(value)) is None:
         return None
     try:
@@ -129,7 +129,7 @@ class Box(Stored):
 
     @property
     def reports_by_itself(self) -> bool:
-        """Whether the box reports its state and printers unasked. Firmware before 2.1.112 does not."""
+        """Whether the box reports its state and printers without a request. Firmware before 2.1.112 does not."""
         numbers = _FIRMWARE.match(self.software)
         return numbers is None or tuple(map(int, numbers.groups())) >= _FIRST_REPORTING_FIRMWARE
 
@@ -141,7 +141,7 @@ class Box(Stored):
         return cls.from_service(data)
 
 
-# The usual inks and toners, each with the names that a marker may have for it.
+# The usual inks and toners, each with a pattern of the names that markers have for it.
 _INKS = {
     "black": re.compile(r"black|黑色?|k"),
     "photo_black": re.compile(r"photo ?black|照片黑色?|pk|pbk"),
@@ -166,7 +166,7 @@ def to_level(value: object) -> int | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Marker(Stored):
-    """The supply of one color. `level` is in %, None if the printer reports no level or an impossible one."""
+    """The ink or toner of one color. `level` is in %; None if the printer reports no level, or an impossible value."""
 
     name: str
     level: int | None = field(default=None, metadata={READ: to_level})
@@ -174,13 +174,13 @@ class Marker(Stored):
 
 
 def ink_of(name: str) -> str | None:
-    """Return the usual ink (a key of `_INKS`) that a marker's name means; None if it means another ink."""
+    """Return the key of `_INKS` for the ink that a marker's name means; None for any other ink."""
     text = name.casefold().removesuffix(" ink").removesuffix(" toner").replace("-", " ").strip()
     return next((ink for ink, called in _INKS.items() if called.fullmatch(text)), None)
 
 
 def parse_markers(value: object) -> tuple[Marker, ...]:
-    """Read `markers`, the ink and toner levels of a printer: a list of objects, as in the vendor's own model."""
+    """Return the ink and toner levels in `markers`, a list of objects as in the vendor's own data model."""
     markers: list[Marker] = []
     seen: dict[str, int] = {}
     for item in to_list(value)[:MAX_ANSWER_DEVICES]:
@@ -204,7 +204,8 @@ def parse_markers(value: object) -> tuple[Marker, ...]:
 class PrinterAddress:
     """Where a job goes: a USB port and model, or a network printer's address."""
 
-    # For a network printer: 1 if `target_ip` is known, otherwise 631; then only `hash_id` identifies the printer.
+    # For a network printer, this is 1 if `target_ip` is known. Otherwise it is 631, and only `hash_id` identifies the
+    # printer.
     port: int
     model: str
     hash_id: str | None = None
@@ -255,7 +256,7 @@ class Printer(Stored):
 
     @classmethod
     def from_json(cls, row: object) -> Self | None:
-        """Read one row; None if the row does not identify a printer."""
+        """Return the printer in one row; None if the row does not identify a printer."""
         fields = to_mapping(row)
         model = to_text(fields.get("driver_name")) or to_text(fields.get("drivce_name"))
         name = to_text(fields.get("printer_name")) or model or to_text(fields.get("product"))
@@ -289,7 +290,7 @@ class Printer(Stored):
 
 
 def parse_printers(data: object) -> tuple[Printer, ...]:
-    """Read `data` of `printer_list`; no data means no printers.
+    """Return the printers in `data` of `printer_list`; no data means no printers.
 
     Raises LiankeResponseError if `data` has another shape, or if it has rows and none of them can be read.
     """
@@ -303,9 +304,9 @@ def parse_printers(data: object) -> tuple[Printer, ...]:
 
 
 def parse_model_names(data: object) -> tuple[str, ...]:
-    """Read the model names in `data` of `printer_enum`: a list of names or objects, or an object with such a list.
+    """Return the model names in `data` of `printer_enum`: a list of names or objects, or an object with such a list.
 
-    Raises LiankeResponseError for any other shape, because an unreadable list must not pass for an empty list.
+    Raises LiankeResponseError for any other shape, because an unreadable list must not be taken for an empty list.
     """
     if isinstance(data, dict):
         data = next((value for value in data.values() if isinstance(value, list)), [])

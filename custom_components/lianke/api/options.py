@@ -1,4 +1,4 @@
-"""Print options, as a user sets them and as the service expects them. All are checked before anything is sent.
+"""Print options, as a user sets them and as the service expects them. Options are checked before anything is sent.
 
 Source of the fields and their values: the table of `POST /print/job` and "Capabilities" in the service's documents.
 """
@@ -31,8 +31,8 @@ type Duplex = Literal["off", "long_edge", "short_edge", "manual_long_edge", "man
 
 COLORS: Mapping[str, int] = {"mono": 1, "color": 2}
 DUPLEX: Mapping[str, int] = {"off": 1, "long_edge": 2, "short_edge": 3}
-# Manual duplex modes, each with the mode that it imitates: one side of all sheets is printed, somebody turns the stack,
-# and then the other side is printed.
+# Manual duplex modes, each with the duplex mode that it imitates: the printer prints one side of all sheets, somebody
+# turns the stack, and then the printer prints the other side.
 MANUAL_DUPLEX: Mapping[str, str] = {
     "manual_long_edge": "long_edge",
     "manual_short_edge": "short_edge",
@@ -105,7 +105,7 @@ def option_name(values: Mapping[str, object], wanted: object) -> str | None:
 
 
 def duplex_names(supported: frozenset[int] | None) -> list[str]:
-    """List the duplex modes to offer, including the manual modes unless the printer is known to have a duplex unit."""
+    """Return the duplex modes to offer. Manual modes are left out if the printer is known to have a duplex unit."""
     names = [name for name, number in DUPLEX.items() if supported is None or number in supported]
     has_unit = supported is not None and not supported <= {DUPLEX["off"]}
     return names if has_unit else [*names, *MANUAL_DUPLEX]
@@ -136,7 +136,8 @@ class ResolvedOptions(Stored):
         default="", metadata={READ: lambda value: to_text(value, MAX_PAGE_RANGE)}
     )
     excel_fit: str | None = None
-    # The edge along which pages turn in manual duplex, for which `duplex` is off. None if duplex is not manual.
+    # In manual duplex, the edge along which pages turn; `duplex` is then off, or None if the printer does not list off.
+    # None in any other mode.
     by_hand: str | None = None
 
     @property
@@ -147,13 +148,14 @@ class ResolvedOptions(Stored):
         return option_name(DUPLEX, self.duplex)
 
     def prints_as(self, other: ResolvedOptions) -> bool:
-        """Tell whether both options print the same, even if only one of them knows the paper's name and size."""
+        """Tell whether both options print the same. `paper` is not compared, because it may be unknown on one side."""
         return (self.form_fields(), self.by_hand) == (other.form_fields(), other.by_hand)
 
     def form_fields(self) -> dict[str, str]:
         """Return the form fields of `POST /print/job`.
 
-        They always make the service refuse what the box cannot print, and never limit the number of errors.
+        The fields always ask the service to refuse a job that the box cannot print, and never to limit the number of
+        errors.
         """
         custom = self.paper_id == CUSTOM_ID
         values: dict[str, object] = {
@@ -201,8 +203,8 @@ _ODD, _EVEN = "-1", "-2"
 def parse_page_range(text: str) -> str:
     """Return a page selection such as `1-3,5`, `odd`, `even` or `all` in the service's notation.
 
-    In that notation the examples are `1-3,5`, `-1`, `-2` and "". Accepts Chinese commas and long dashes. Raises
-    OptionError ("invalid_page_range").
+    In that notation, these four examples are `1-3,5`, `-1`, `-2` and "". Chinese commas and long dashes are accepted.
+    Raises OptionError ("invalid_page_range") for any other text.
     """
     clean = _BLANKS.sub("", text).translate(str.maketrans("，、;；－–—~～", ",,,,-----")).casefold()
     if clean in ("", "all"):
@@ -238,7 +240,7 @@ def count_selected(selection: str, pages: int | None) -> int | None:
 
 
 def most_selected(selection: str, pages: int | None) -> int | None:
-    """Return the greatest number of pages that a selection can contain; None if it has no bound.
+    """Return the greatest number of pages that a selection can contain; None if that number has no limit.
 
     `pages` is the greatest number of pages that the document can have, None if unknown.
     """
@@ -248,7 +250,7 @@ def most_selected(selection: str, pages: int | None) -> int | None:
 
 
 def select_pages(selection: str, pages: int) -> list[int]:
-    """List the numbers of the selected pages in ascending order. Pages are numbered from 1."""
+    """Return the numbers of the selected pages in ascending order. Pages are numbered from 1."""
     return [*chain.from_iterable(_ranges(selection, pages))]
 
 
@@ -271,10 +273,10 @@ def _span(piece: str) -> tuple[int, int]:
 
 # Maximum copies of a job; more copies are refused with `too_many_copies`.
 MAX_COPIES: Final = 999
-# Maximum side of a paper in 0.1 mm, which is all that the driver's 16-bit field can hold. A longer side is refused with
+# Maximum side of a paper in 0.1 mm: the largest number in the driver's 16-bit field. A longer side is refused with
 # `paper_size_out_of_range`.
 MAX_SIDE: Final = 32767
-# Maximum names of papers, trays or media types in a refusal; names similar to the wanted name come first.
+# Maximum names of papers, trays or media types that a refusal lists; names similar to the wanted name come first.
 MAX_LISTED_NAMES: Final = 40
 BOOLEAN_OPTIONS: Final = frozenset({"auto_rotate", "reverse_order"})
 NO_DEFAULT_A4: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
@@ -291,12 +293,12 @@ def resolve_options(
     *,
     raw: bool = False,
 ) -> ResolvedOptions:
-    """Check options against the printer, and return them as ids. Raises OptionError.
+    """Return options as ids, after checking that the printer supports them. Raises OptionError.
 
-    A missing block of capabilities (or no capabilities at all) means unknown: ids and standard values are accepted, but
-    other names are refused, because they cannot be checked. An option that is not set becomes the driver's default. If
-    the driver has no default paper, A4 is used, but never for label and receipt printers. With `raw`, the document
-    consists of bare printer commands, on which options have no effect, so no option may be set.
+    If a block of capabilities (or all of them) is missing, ids and standard values are accepted unchecked, and other
+    names are refused, because they have no known id. An option that is not set becomes the driver's default. If the
+    driver has no default paper, A4 is used, but never for label and receipt printers. With `raw`, the document consists
+    of bare printer commands, on which options have no effect, so no option may be set.
     """
     for name, value in options.items():
         # YAML reads an unquoted `yes` or `no` as a boolean, even where a name or a number is expected.
@@ -410,7 +412,10 @@ def _size_name(width: int, length: int) -> str:
 def _default_paper(
     capabilities: Capabilities, papers: tuple[Paper, ...], printer_type: PrinterType
 ) -> tuple[int, Paper | None]:
-    """Return the driver's default paper, otherwise A4. Raises OptionError if A4 is missing or would waste labels."""
+    """Return the driver's default paper, or A4 if the driver has no default paper.
+
+    Raises OptionError if the printer has no A4, or if A4 would waste labels.
+    """
     paper_id = capabilities.defaults.paper_id
     labels = [paper for paper in papers if min(paper.width, paper.height) <= MAX_NARROW_WIDTH]
     are_mostly_narrow = printer_type is PrinterType.UNKNOWN and len(labels) * 2 > len(papers)
@@ -428,7 +433,7 @@ def _default_paper(
 
 
 def _default_size(capabilities: Capabilities) -> tuple[int, int] | None:
-    """Return the driver's default paper size (0.1 mm); None if it is not set or impossible."""
+    """Return the driver's default paper size (0.1 mm); None if the size is not set or impossible."""
     default = capabilities.defaults
     width, length = default.paper_width or 0, default.paper_length or 0
     return (width, length) if 0 < width <= MAX_SIDE and 0 < length <= MAX_SIDE else None
@@ -462,15 +467,15 @@ def _paper_id(wanted: str | int, block: Mapping[str, int] | None, papers: tuple[
 
 
 def _known_ids(block: Mapping[str, int] | None, papers: tuple[Paper, ...]) -> frozenset[int]:
-    """Return the ids of all papers of the printer; an empty set means that its papers are unknown."""
+    """Return the ids of all papers of the printer; an empty set means that the printer's papers are unknown."""
     return frozenset((block or {}).values()) | frozenset(paper.paper_id for paper in papers)
 
 
 def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ...]) -> Paper | None:
     """Return a paper with its name and size; None if its size is unknown.
 
-    The size comes from the printer's list, the standard papers, the driver's default size or the paper's name, in this
-    order.
+    The size comes from the first of these that contains it: the printer's list, the standard papers, the driver's
+    default size, the paper's name.
     """
     for paper in papers:
         if paper.paper_id == paper_id:
@@ -484,7 +489,7 @@ def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ..
 
 
 def known_papers(capabilities: Capabilities | None, papers: tuple[Paper, ...]) -> list[Paper]:
-    """List the printer's papers whose sizes are known; if the printer lists no papers at all, the standard papers."""
+    """Return the printer's papers whose sizes are known, or the standard papers if the printer lists no papers."""
     able = capabilities or _UNKNOWN
     ids = _known_ids(able.papers, papers)
     described = [_describe(paper_id, able, papers) for paper_id in sorted(ids)]
@@ -498,7 +503,7 @@ def _choice(
     supported: frozenset[int] | None,
     default: int | None,
 ) -> int | None:
-    """Return the id of one of a few fixed values. If no value is wanted, return the default, if that is supported."""
+    """Return the id of the wanted value of an option. If no value is wanted, return the default if it is supported."""
     possible = [name for name, number in values.items() if supported is None or number in supported]
     if wanted is None:
         return default if any(values[name] == default for name in possible) else None
@@ -527,7 +532,7 @@ def _duplex(wanted: str, capabilities: Capabilities) -> tuple[int | None, str | 
 def _named(
     option: str, wanted: str | int | None, block: Mapping[str, int] | None, default: int | None
 ) -> int | None:
-    """Return the id of a tray or media type that is given by the driver's name or by id; if not set, the default."""
+    """Return the id of the tray or media type with the wanted name or id. If none is wanted, return the default."""
     if wanted is None:
         return default if block is None or default in block.values() else None
     if (found := find_by_name(wanted, block or {})) is not None:
@@ -566,7 +571,7 @@ def _scale(wanted: str) -> str:
 
 
 def _number(wanted: str | int) -> int | None:
-    """Return an id that is given as a number or as its digits; None for any other text."""
+    """Return an id that is given as a number or as a text of digits; None for any other text."""
     if isinstance(wanted, int):
         return wanted
     text = normalize_name(wanted)

@@ -9,21 +9,21 @@ r"""Extracts the pages from a text in an answer about a scan. We have never seen
     missing   = nothing, or any other text, in the place of an address or a file
     end       = [between] [a word for success, such as "done"]
 
-The first item that is not missing decides whether the text has addresses or files. A text without such an item has
-words.
+The first item that is not missing decides whether the text consists of addresses or of files. If all items are missing,
+the text consists of words.
 
-*Anything in the place of a page that cannot be read is a missing page*, which is returned as b"". Missing pages are:
-an empty place between two separators (also a blank line), or before the first separator or a line break; "null"; a
-relative or too long address; anything that follows a page without a separator. A separator at the end adds no place,
+*Anything unreadable in the place of a page is a missing page*, which is returned as b"". Missing pages are: an empty
+place between two separators (also a blank line), or before the first separator or line break; "null"; an address that
+is relative or too long; anything that follows a page without a separator. A separator at the end adds no missing page,
 and neither do blanks at the start. A sign such as a comma may separate two addresses or be part of an address (signed
-addresses have commas). It is part of the address if every address has the same number of such signs. Otherwise, the
-address is kept unchanged, and a missing page is reported in addition.
+addresses contain commas). The sign is part of the address if every address contains the same number of such signs.
+Otherwise, this is unclear: the address is returned unchanged, and then a missing page.
 
-A file in base64 ends with its "=", at a separator, or before a line that begins another file or cannot be part of this
+A file in base64 ends with "=", at a separator, or before a line that begins another file or cannot be part of this
 file: a line after a shorter line, a line after the end of the picture, or a line longer than the first line. A file
 that is not wrapped has one line. If two files follow each other directly and the first has no "=", the end of a
-picture in the middle of the bytes reveals the second file. A JPEG may contain such bytes for another reason, so the
-bytes stay one file, and a missing page is reported in addition.
+picture in the middle of the bytes reveals the second file. But a JPEG may contain such bytes for another reason, so
+the bytes are returned as one file, and then a missing page.
 """
 
 import base64
@@ -35,7 +35,7 @@ from typing import Final
 from .answer_limits import MAX_ANSWER_URL
 from .long_json import LONG_TEXT_BYTES, LONG_TEXT_PIECE, LongText
 
-# Range of the number of characters in a line of wrapped base64; MIME uses 76.
+# Possible numbers of characters in a line of wrapped base64; MIME uses 76.
 _WIDTHS: Final = range(32, 257)
 # A file in a result: its web address or its content; b"" for a missing file.
 type Part = str | bytes
@@ -45,7 +45,8 @@ SUCCESS_WORDS: Final = frozenset(
 ) | {"完成", "成功", "已完成", "结束", "扫描完成"}
 
 _ADDRESS: Final = re.compile(r"(?i)https?://[^\s\"'<>]+")
-# A second address in an item. After "=" or "/" an address is part of the first, for example of a proxy's address.
+# The start of a second address in an item. An address after "=" or "/" belongs to the first address, which may be that
+# of a proxy.
 _ANOTHER_ADDRESS: Final = re.compile(r"(?i)(?<=[^=/])https?://")
 _BREAK: Final = r"(?:\r\n|[\r\n])"
 # A bounded run of blanks; unbounded runs would take quadratic time.
@@ -64,10 +65,10 @@ _UNREADABLE: Final = re.compile(rf"(?i){_NOTHING}|{_RELATIVE}|data:.*|")
 _LEAD: Final = re.compile(
     rf"(?i)(?:{_NOTHING}|\d{{1,5}}|{_RELATIVE}|)(?:{_BLANKS}[,;|]\s*|(?<=[^\s,;|]){_BLANKS}{_BREAK}\s*)"
 )
-# No line break may follow the comma: base64 on the next line may be the next page, while this URL has no page.
+# No line break may follow the comma: this URL may be empty, and base64 on the next line may be the next page.
 _DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},[ \t]{0,4}")
-# Beginnings of JPEG, PNG and PDF in base64. In the middle of a text (`_NEXT_FILE`), a JPEG must also begin with a usual
-# marker.
+# Beginnings of JPEG, PNG and PDF in base64. In the middle of a text (`_NEXT_FILE`), a usual marker must follow that of
+# a JPEG.
 _START: Final = r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
 _FILE: Final = re.compile(rf"(?i:data:)|{_START}")
 _NEXT_FILE: Final = re.compile(
@@ -84,7 +85,7 @@ _RUN: Final = re.compile(r"[A-Za-z0-9+/_-]+")
 _PADDING: Final = re.compile(r"=+")
 _BREAKS: Final = re.compile(_BREAK)
 _TO_STANDARD: Final = str.maketrans("-_", "+/")
-# Characters of look-ahead that are needed to recognize the next item.
+# Number of characters that must be available in order to recognize the next item.
 _LOOK_AHEAD: Final = 600
 _TRAILING: Final = 12
 # Possible ends of a file, by its first two bytes. The picture data of a JPEG never contain the end marker.
@@ -142,7 +143,7 @@ def _addresses(text: str, *, is_all: bool) -> Iterator[Part]:
         if gap[1]:
             signs.add(gap[1])
         elif item.endswith((*_SIGNS,)):
-            # A sign and a blank separate two items, even if the next item is not an address.
+            # A sign followed by a blank separates two items, even if the next item is not an address.
             signs.add(item[-1])
             item = item[:-1]
         items.append(item)
@@ -202,14 +203,14 @@ class _Files:
     def __init__(self) -> None:
         self._content: bytearray | None = None
         self._any = False
-        # Whether a data URL had a blank after its comma, and whether a file had no data URL.
+        # Whether a data URL had a blank after its comma, and whether a file was written without a data URL.
         self._has_blank = self._has_bare = False
         self._new()
 
     def _new(self) -> None:
         self._rest = ""
         self._is_padded = self._is_broken = False
-        # Characters of the file's first line (0 while the file has only one line), and of its current line.
+        # Number of characters in the file's first line (0 until that line has ended), and in the file's current line.
         self._first = self._line = 0
 
     def read(self, text: str, *, is_last: bool) -> Generator[bytes, None, int]:
@@ -263,7 +264,7 @@ class _Files:
         """Yield the current file, if any, and b"" if its bytes may hide another page."""
         if self._content is None:
             return
-        # A truncated file is still a page; the code that decodes the page reports that it is incomplete.
+        # A truncated file is still a page; the code that decodes the page reports that the page is incomplete.
         if len(self._rest) > 1:
             self._content += base64.b64decode(self._rest + "=" * (-len(self._rest) % 4))
         content, is_broken = bytes(self._content), self._is_broken
@@ -282,7 +283,10 @@ class _Files:
         self._rest = plain[end:]
 
     def _between(self, gap: str, ahead: str) -> Iterator[bytes]:
-        """Read a gap between two runs of base64. It ends the current file, unless both runs are lines of that file."""
+        """Yield the current file if a gap between two runs of base64 ends the file, and b"" for each missing page.
+
+        The gap does not end the file if both runs are lines of it.
+        """
         signs, breaks = sum(map(gap.count, _SIGNS)), len(_BREAKS.findall(gap))
         if ahead and not signs and self._content is not None and self._goes_on(breaks, ahead):
             self._first = self._first or self._line

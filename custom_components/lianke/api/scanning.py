@@ -1,6 +1,6 @@
-"""Scanning with the service. The vendor's own clients are the only example that we have.
+"""Scanning through the service. The vendor's own clients are the only example that we have.
 
-Requests are like those of these clients, and answers are interpreted by their content.
+Requests imitate those clients. Answers are interpreted by their content, because we do not know their fields.
 """
 
 import asyncio
@@ -47,10 +47,10 @@ _STATE_WORDS: Final = {
 }
 # Characters of a field's name that are compared; the rest of the name is ignored.
 _NAME_LENGTH: Final = 40
-# Characters up to which a text is a word and not a file.
+# Maximum characters of a word; a longer text may be a file.
 _WORD_LENGTH: Final = 40
-# A word in the name of a field. A name stands for one side of a sheet if it has one of _SIDE_WORDS, and apart from it
-# only _PAGE_WORDS.
+# Matches a word in the name of a field. A field is for one side of a sheet if its name consists of exactly one of
+# _SIDE_WORDS and any number of _PAGE_WORDS.
 _NAME_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[正反背]面")
 _SIDE_WORDS: Final = frozenset(
     ("front", "back", "rear", "verso", "recto", "obverse", "reverse", "odd", "even")
@@ -66,7 +66,7 @@ _REPORT_NAMES: Final = re.compile(
 # Names of fields that report a failure, or that more pages will come.
 _FAILURE_NAMES: Final = re.compile(r"(?i)err|fail|more|next")
 _DIGITS: Final = re.compile(r"\d+")
-# The first character of JSON in a text.
+# The characters with which JSON in a text may begin.
 _JSON_STARTS: Final = ("{", "[", '"')
 # Signs that a text contains a page.
 _PAGE_HINT: Final = re.compile(r"(?i)https?:\\?/|;base64,|/9j|iVBORw0KGgo|JVBERi0")
@@ -80,22 +80,22 @@ class Scanner:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundParts:
-    """The files in an answer about a scan, and signs of whether these are all pages of the scan."""
+    """The files in an answer about a scan, and clues to whether they are all the pages of the scan."""
 
     parts: tuple[Part, ...] = field(default=(), repr=False)
-    # For each part, the names of the fields that contain it; the items of a list have equal places.
+    # For each part, the names of the fields that contain it; all items of a list have the same place.
     places: tuple[str, ...] = field(default=(), repr=False)
     # For each part, the numbers of the list items that contain it; no two items in the answer share a number.
     items: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
     # Whether the answer may contain more files than `parts`, because our limits were reached.
     has_more: bool = False
-    # Whether a field next to a file is empty or has the same file; the field may be for the other side of a sheet.
+    # Whether a field next to a file is empty or contains the same file; this field may be for the sheet's other side.
     has_half: bool = False
     # Whether a field named for one side of a sheet has a file, while a field named for the other side has none.
     lacks_side: bool = False
     # The largest number of pages that the answer mentions; 0 if it mentions none.
     expected: int = 0
-    # Whether the answer contains something other than the parts that may stand for a page, such as an empty list.
+    # Whether anything in the answer except the parts may stand for a page, for example an empty list.
     is_open: bool = False
     # Whether all parts are certainly pages: they are in the same place, and nothing else may stand for a page.
     is_plain: bool = False
@@ -110,14 +110,14 @@ class ScanTask(FoundParts):
     # The service's code and message for the result, if the answer contains them.
     code: int | None = None
     message: str = ""
-    # Whether the answer names a state at all, even one that we do not know.
+    # Whether the answer names a state at all, even if we do not know that state.
     is_stated: bool = True
 
     @property
     def shape(self) -> str:
         """A text that changes when more of the scan arrives.
 
-        It does not depend on addresses, because a signed address may be different in each answer.
+        Addresses do not change the text, because a signed address may be different in each answer.
         """
         sizes = [len(part) if isinstance(part, bytes) else None for part in self.parts]
         return repr((str(self.state), self.code, sizes, self.has_more))
@@ -188,7 +188,7 @@ class Scanners:
             task_id=task_id,
             state=_to_state(fields.get("task_state")),
             is_stated=bool(to_text(fields.get("task_state"))),
-            # An answer that has nothing but pages means success, although it has no code.
+            # An answer that consists only of pages means success, although it has no code.
             code=to_int(result.get("code")) if isinstance(data, dict) or not found.parts else 200,
             message=to_message(message, self._transport.secrets),
             **vars(found),
@@ -208,17 +208,18 @@ class Scanners:
 
 
 def _to_state(value: object) -> TaskState:
-    """Read the name of a task's state, or a plain word for a state, such as "done"."""
+    """Return the state that a value names, in the service's own terms or by a plain word such as "done"."""
     return _STATE_WORDS.get(to_text(value).upper()) or TaskState(to_text(value))
 
 
 def find_parts(answer: object) -> FoundParts:
-    """Return all web addresses and all base64 files in an answer, in their order. Blocks while it decodes.
+    """Return all web addresses and all base64 files in an answer, in the order of the answer. Blocks.
 
-    The names of the fields with files are unknown, so only content counts; whether a part is a page turns out later,
-    when it is decoded. In a list with files, an item without a file is a missing page, be it null, false, a number, a
-    word or an empty list. The exception is a word for success at the end of the list. No address is returned twice. The
-    same content is returned twice only if one list has it twice or if it is both sides of a sheet, as with blank pages.
+    We do not know which fields contain files, so files are recognized by content; whether a part is a page turns out
+    later, when it is decoded. In a list with files, an item without a file (null, false, a number, a word or an empty
+    list) is a missing page, except a word for success at the end of the list. An address is returned twice only if it
+    is in fields for the sides of a sheet. File content is returned twice also if one list contains it twice, as may
+    happen with blank pages.
     """
     search = _Search()
     search.look(answer)
@@ -282,7 +283,8 @@ class _Search:
             if not isinstance(inner, dict | list | str | LongText):
                 return self._take([*islice(read_parts(value), MAX_SCAN_FILES + 1)], place, items)
             if isinstance(inner, str | LongText):
-                # This recursion needs no limit: each level of texts in texts doubles the backslashes before a quote.
+                # This recursion needs no limit: with each level of JSON in a text, twice as many backslashes precede a
+                # quote.
                 return self.look(inner, place, items, depth)
             value = inner
         if not isinstance(value, dict | list):
@@ -303,7 +305,7 @@ class _Search:
                 has_file = has_file or isinstance(one, str | LongText)
                 there.add(side)
             else:
-                # A false is a flag. It stands for a missing page only if it is an item in a list of pages.
+                # A field that is false is a flag; false stands for a missing page only as an item in a list of pages.
                 is_empty = one is not False and _is_empty(one) and not _REPORT_NAMES.search(name)
                 has_nothing = has_nothing or (is_empty and _is_nothing(one))
                 lacking.add(side)
@@ -318,7 +320,7 @@ class _Search:
             self._having.add(place)
             if isinstance(value, dict):
                 self.has_half = self.has_half or (has_file and has_nothing)
-                # None stands for fields that are not a side, such as a file's name or a count; they may lack a file.
+                # None stands for all fields that are not for a side, such as a file's name; those need not have a file.
                 missing = lacking - there - {None}
                 self.lacks_side = self.lacks_side or bool(there - {None} and missing)
                 self.is_open = self.is_open or is_open or _has_gap(value)
@@ -344,7 +346,7 @@ class _Search:
             # Both sides of a sheet may be blank and therefore have the same content.
             is_known = part in self._known and part != b"" and side_of_sheet(place) is None
             if is_known and (isinstance(part, str) or self._known[part] != place):
-                # The content may also be the other side of a sheet, which is blank as well.
+                # The second occurrence may also be the other side of a sheet, if both sides are blank.
                 self.has_half = self.has_half or isinstance(part, bytes)
                 continue
             if len(self.found) == MAX_SCAN_FILES:
@@ -381,7 +383,7 @@ class _Search:
 
 
 def side_of_sheet(place: str) -> str | None:
-    """Return the side of a sheet ("front", "背面", …) in the name of a place; None if the name contains no side."""
+    """Return the side of a sheet ("front", "背面", …) that a place is for; None if its name contains no side."""
     words = _words(place.rpartition(".")[2])
     sides = [one for one in words if one in _SIDE_WORDS]
     return sides[0] if len(sides) == 1 and _PAGE_WORDS.issuperset({*words} - {*sides}) else None
@@ -419,7 +421,7 @@ def _has_gap(value: dict[str, object]) -> bool:
 
 
 def _is_empty(value: object, depth: int = 3) -> bool:
-    """Tell whether a value is empty or has only empty values inside, down to `depth` levels."""
+    """Tell whether a value is empty or contains only empty values, down to `depth` levels."""
     if isinstance(value, dict | list) and depth:
         inside = value.values() if isinstance(value, dict) else value
         return all(_is_empty(one, depth - 1) for one in inside)
@@ -440,8 +442,8 @@ def _inside(value: dict[str, object] | list[object]) -> Iterator[tuple[str, obje
     """Yield the names and values of the items or fields in a value.
 
     All items of a list have the same name, and so have all fields whose names differ only in digits (`page1`,
-    `page2`). A field that is not a file and has no digits, such as a number `page` next to `page1`, describes the other
-    fields and keeps its own name.
+    `page2`). If a field's name has no digits and its value is not a file, such as a number `page` next to `page1`, the
+    field describes the others and keeps its own name.
     """
     if isinstance(value, list):
         yield from (("[]", one) for one in islice(value, MAX_ANSWER_ROWS))

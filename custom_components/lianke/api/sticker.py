@@ -1,4 +1,4 @@
-"""Reads credentials from the QR code on the box: a link, a token, `id:key` or a photo of the sticker.
+"""Reads the credentials in the box's QR code, given as a link, a token, `id:key` or a photo of the sticker.
 
 The link's `token` is base64 of `deviceId:deviceKey` ("Credentials from the QR code" in the service's documents).
 The usual shapes of ids and keys are only used to rank candidates; no candidate is refused for its shape.
@@ -23,11 +23,12 @@ from .models import Credentials
 MAX_STICKER_TEXT = 4096
 # Maximum number of times that a link may be percent-encoded.
 MAX_ENCODINGS = 3
-# Maximum bytes of a photo. A larger photo is refused with `photo_unreadable`, like one with more pixels than allowed
-# for its format. The limits on pixels keep the memory below 0.3 GB (0.45 GB in CMYK); a phone's photo takes 0.1 GB.
+# Maximum bytes of a photo. A larger photo is refused with `photo_unreadable`, and so is a photo with more pixels than
+# allowed for its format. The limits on pixels keep memory use below 0.3 GB (0.45 GB in CMYK); a phone's photo takes
+# 0.1 GB.
 MAX_PHOTO_BYTES = 32 * 1024 * 1024
-# Maximum pixels of a JPEG. It is decoded at a smaller size, but a progressive JPEG takes 6 bytes a pixel, 8 in CMYK
-# (measured).
+# Maximum pixels of a JPEG. A JPEG is decoded at a smaller size, but a progressive JPEG still takes 6 bytes of memory a
+# pixel, or 8 in CMYK (measured).
 MAX_PHOTO_JPEG_PIXELS = 51_000_000
 # Maximum pixels of a WebP picture, which takes 16 bytes a pixel while it is decoded (measured).
 MAX_PHOTO_WEBP_PIXELS = 17_000_000
@@ -43,10 +44,10 @@ _MAX_PIXELS = {
 }
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF")
 _DECODED_SIDE = 3000
-# Longer sides, in pixels, of the copies of a photo that are tried. Noise vanishes in small copies; a small code needs a
-# large copy.
+# Length, in pixels, of the longer side of each copy of a photo that is searched for codes. Noise vanishes in small
+# copies; a small code needs a large copy.
 _COPY_SIDES = (1600, 1000, 2400, 700)
-# Longer side, in pixels, up to which a photo is also tried at two and three times its size.
+# A photo whose longer side has at most this many pixels is also searched at two and three times its size.
 _TINY_SIDE = 600
 # Exceptions that Pillow raises for damaged files.
 _BROKEN_PICTURE = (
@@ -64,7 +65,7 @@ _BROKEN_PICTURE = (
 _SURE_RANK = 2
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202f\u2060\ufeff\x00-\x08\x0b\x0c\x0e-\x1f]")
-# In chats, brackets, quotes and words surround a link. A wrapped token contains blanks.
+# A link in a chat may be surrounded by brackets, quotes and words. A wrapped token contains blanks.
 _TOKEN = re.compile(r"[?&#/;]token=([a-z0-9+/=_%\s-]*)", re.IGNORECASE)
 _PAIR = re.compile(r"([A-Za-z0-9_-]{4,64})\s*[:：]\s*([A-Za-z0-9_-]{4,64})")
 _BARE_PAIR = re.compile(r"([A-Za-z0-9_-]{6,64})\s*[:：]\s*([A-Za-z0-9_-]{8,64})")
@@ -78,7 +79,7 @@ _USUAL_KEY = re.compile(r"[A-Za-z0-9]{16}")
 
 
 def parse_credentials(text: str) -> Credentials:
-    """Read a pasted link, token or `id:key`. Raises UnreadableCredentialsError if the text contains no credentials."""
+    """Return the credentials in a pasted link, token or `id:key`. Raises UnreadableCredentialsError."""
     # Chinese keyboards produce full-width letters and signs.
     folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text[:MAX_STICKER_TEXT]))[
         :MAX_STICKER_TEXT
@@ -92,10 +93,10 @@ def parse_credentials(text: str) -> Credentials:
 
 
 def rank_code(text: str) -> int:
-    """Rate how likely it is that a code with this text is on a Lianke sticker.
+    """Return a rank from 0 to 3: how likely it is that a code with this text is on a Lianke sticker.
 
-    3: a link to the vendor; 2: any other text with an id and a key of the usual shapes; 1: the same with unusual
-    shapes; 0: no credentials.
+    3: a link to the vendor; 2: any other text with an id and a key of the usual shapes; 1: a text with an id and a key
+    of other shapes; 0: no credentials.
     """
     try:
         found = parse_credentials(text)
@@ -111,7 +112,10 @@ def _is_usual(found: Credentials) -> bool:
 
 
 def _from_link(link: str) -> Credentials:
-    """Read the token of a link, wherever it is in the link. Raises UnreadableCredentialsError if there is none."""
+    """Return the credentials in the token of a link, wherever the token is in the link.
+
+    Raises UnreadableCredentialsError if no token can be read.
+    """
     # A link may be wrapped over several lines.
     text = _LINE_ENDS.sub("", link)
     for _ in range(MAX_ENCODINGS):
@@ -126,7 +130,10 @@ def _from_link(link: str) -> Credentials:
 
 
 def _from_token(token: str) -> Credentials:
-    """Decode a token in usual or URL-safe base64, padded or not. Raises UnreadableCredentialsError if it is invalid."""
+    """Return the credentials in a token, in standard or URL-safe base64, padded or not.
+
+    Raises UnreadableCredentialsError if the token is invalid.
+    """
     text = _LINE_ENDS.sub("", unquote(unquote(token)).strip())
     # A blank inside a token was a plus sign, or was added when somebody copied the token.
     for blank in ("+", "") if " " in text else ("",):
@@ -142,7 +149,7 @@ def _from_token(token: str) -> Credentials:
 
 
 def read_photo(path: Path) -> Credentials:
-    """Read the credentials in a photo of the sticker, whatever else the photo shows. Blocks for up to some seconds.
+    """Return the credentials in a photo of the sticker, whatever else the photo shows. May block for several seconds.
 
     Raises InputError with photo_unreadable (not a picture, or too big), no_qr_code_found or qr_reader_missing (no zbar
     library). Raises UnreadableCredentialsError if no code in the photo is that of a Lianke sticker.
@@ -177,7 +184,7 @@ def _reader() -> Callable[[Image.Image], list[str]]:
 
 
 def _open_photo(path: Path) -> Image.Image:
-    """Open a photo in gray. Ignores the photo's rotation, because codes are readable in any. Raises InputError."""
+    """Open a photo in gray. Raises InputError. The photo is not rotated, because codes are readable in any rotation."""
     try:
         if path.stat().st_size > MAX_PHOTO_BYTES:
             raise InputError("photo_unreadable")
@@ -212,7 +219,7 @@ def _copies_to_try(photo: Image.Image) -> Iterator[Image.Image]:
         shadows = copy.filter(ImageFilter.BoxBlur(max(side // 40, 4)))
         yield ImageOps.autocontrast(ImageChops.subtract(copy, shadows, 1, 128), cutoff=2)
         if side <= max(_COPY_SIDES):
-            # On a larger copy this filter takes as long as all the rest, and small copies have less noise anyway.
+            # On a larger copy, this filter would take as long as everything else together.
             yield ImageOps.autocontrast(copy.filter(ImageFilter.MedianFilter(5)), cutoff=1)
     # Rarer cases: a code that is light on dark or blurred, or a screenshot with few pixels per module of the code.
     copy = photo.copy()

@@ -1,6 +1,6 @@
 """Dataclasses that are written to disk as plain JSON and read back.
 
-`Stored` is for data that we merely remember, and is read tolerantly: a value that cannot be read becomes None, or the
+`Stored` is for data that is merely remembered, and is read tolerantly: a value that cannot be read becomes None, or the
 empty value of its type. A `Record` decides what is printed, so nothing in it may be made up: a value that this code
 never writes raises StoredError, and so does a missing field that has no default.
 """
@@ -19,7 +19,7 @@ from typing import Any, Final, Self, get_args, get_origin, override
 from . import coerce
 from .coerce import JsonValue
 
-# Metadata key for the function that reads a field, where the field's type does not determine the function.
+# Metadata key for the function that reads a field, if the field's type does not determine the function.
 READ: Final = "read"
 # Metadata key for the service's name of a field.
 SERVICE_NAME: Final = "said"
@@ -37,7 +37,7 @@ def service_field(
 
 
 def _by_service_name(block: object, name: str) -> object:
-    """Return the field of an answer that has this name (see `service_field`); None if the answer lacks the field."""
+    """Return the value of an answer's field by its name (see `service_field`); None if the answer lacks the field."""
     for part in name.split("/"):
         block = coerce.to_mapping(block).get(part)
     return block
@@ -61,7 +61,7 @@ _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     Mapping[str, int] | None: coerce.to_int_map,
 }
 
-# Is identical to no stored value.
+# An object that is never identical to a stored value.
 _NEVER_STORED: Final = object()
 
 
@@ -91,7 +91,7 @@ class Stored:
 
     @classmethod
     def from_service(cls, block: object) -> Self:
-        """Read an answer, whose fields have the service's names, as tolerantly as `from_dict`."""
+        """Read an answer of the service, in which fields have the service's names, as tolerantly as `from_dict`."""
         kind: Any = cls
         return cls.from_dict(
             {
@@ -149,7 +149,7 @@ def _readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], objec
 def _read_as_it_is(item: Field[Any], read: Callable[[object], object]) -> object:
     """Return a field's default if reading would not change it, otherwise a value that is never stored.
 
-    Fields with that value need not be read, which spares most fields of thousands of records.
+    A field that has the returned value need not be read. This saves reading most fields of thousands of records.
     """
     default = item.default
     if default is None or isinstance(default, bool):
@@ -192,7 +192,7 @@ def _strict_readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object]
 
 
 def _fields(cls: Any) -> list[Field[Any]]:
-    """List the stored fields, which are all except those that the class computes itself."""
+    """Return the stored fields: all except those that the class computes itself."""
     return [item for item in fields(cls) if item.init]
 
 
@@ -257,7 +257,7 @@ _STRICT_READERS: Final[Mapping[object, Callable[[object], object]]] = {
 
 
 def to_plain_json(value: Any) -> Any:
-    """Convert a value for `json.dumps(default=)`, which then converts the values inside the result."""
+    """Return a plain form of a value for `json.dumps(default=)`, which then converts the values inside that form."""
     match value:
         case Stored():
             kind: Any = type(value)

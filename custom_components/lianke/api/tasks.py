@@ -112,7 +112,7 @@ class DayTask(Stored):
 def rows_of(data: object, name: str) -> list[object]:
     """Return the rows in the field `name` of `data`: an empty list if there is no data, or if the rows are null.
 
-    Raises LiankeResponseError for any other shape, because an unreadable list must not pass for an empty list.
+    Raises LiankeResponseError for any other shape, because an unreadable list must not be taken for an empty list.
     """
     if data is None or data in ({}, [], {"total": 0}):
         return []
@@ -122,7 +122,7 @@ def rows_of(data: object, name: str) -> list[object]:
 
 
 def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
-    """Read `data` of `query_device_task`. Raises LiankeResponseError if `data` has another shape."""
+    """Return the tasks in `data` of `query_device_task`. Raises LiankeResponseError if `data` has another shape."""
     rows = rows_of(data, "task_list")
     tasks = (DayTask.from_service(row) for row in rows[:MAX_ANSWER_ROWS])
     return tuple(task for task in tasks if task.task_id)
@@ -130,14 +130,14 @@ def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Callback(Task):
-    """A job callback. It is not signed, so its only proof is the secret address that it was sent to."""
+    """A job callback. Callbacks are not signed: the secret address to which they are sent is the only proof."""
 
     device_id: str
 
 
-# Maximum boxes that are read from a push message; the rest is ignored.
+# Maximum boxes that are read from a push message; the rest are ignored.
 MAX_PUSH_BOXES = 20
-# Maximum fields or rows that are read at each level of a push message; the rest is ignored.
+# Maximum fields or rows that are read at each level of a push message; the rest are ignored.
 MAX_PUSH_ENTRIES = 200
 _ID_NAMES = frozenset(
     {"deviceid", "sn", "devicesn", "boxid", "devid", "device", "serial", "serialnumber"}
@@ -146,7 +146,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{4,64}")
 
 
 def parse_callback(body: Mapping[str, object]) -> Callback | None:
-    """Read a job callback; None if it names no box or no task.
+    """Return the job callback in a message; None if the message names no box or no task.
 
     The callback was sent as JSON, or as a form whose `task_result` is JSON text.
     """

@@ -37,7 +37,7 @@ from .upload import UPLOAD_IDLE_SECONDS, UPLOAD_TURN_SECONDS, JobForm
 
 # Maximum seconds between the service's clock and ours. If they differ by more, one of the clocks was never set.
 MAX_CLOCK_OFFSET = 10 * 365 * 86400
-# Maximum seconds that our own clock may seem to jump between two readings without counting as adjusted.
+# Maximum seconds that our own clock may seem to jump between two readings before it counts as adjusted.
 MAX_CLOCK_JUMP = 0.5
 # Seconds that our own clock may drift in each second between the readings.
 CLOCK_DRIFT = 0.001
@@ -65,7 +65,7 @@ class ServiceClock:
     def offset(self) -> tuple[int, int] | None:
         """The least and the greatest number of ms by which the service's clock is ahead of ours; None if unknown.
 
-        It is unknown again after our own clock has been adjusted.
+        The offset becomes unknown again when our own clock is adjusted.
         """
         if self._offset is not None and not _unadjusted(self._measured_at, ClockReading.now()):
             self._offset = None
@@ -112,12 +112,12 @@ class Purpose(IntEnum):
 
 
 class Throttle(Protocol):
-    """Limits concurrent requests and requests per minute, and pauses when the service complains about too many."""
+    """Limits concurrent requests and requests per minute, and pauses when the service asks for fewer requests."""
 
     def request_slot(
         self, purpose: Purpose, *, upload: bool = False
     ) -> AbstractAsyncContextManager[None]:
-        """Return a context manager that waits until a request may start. An upload may then take minutes."""
+        """Return a context manager that waits until a request may start; an `upload` may last for minutes."""
 
     def on_too_frequent(self) -> None:
         """Pause, because the service answered "too frequent" (10009)."""
@@ -126,7 +126,7 @@ class Throttle(Protocol):
 def raise_without_address(
     err: aiohttp.ClientError | OSError, *, may_have_arrived: bool
 ) -> NoReturn:
-    """Raise the LiankeError for an error of aiohttp, without the latter's text and cause, which contain the address."""
+    """Raise the LiankeError for an error of aiohttp, but without that error's text, which contains the address."""
     failure: errors.LiankeError
     if isinstance(err, aiohttp.ConnectionTimeoutError):
         failure = errors.LiankeTimeoutError(may_have_arrived=False)
@@ -141,15 +141,15 @@ def raise_without_address(
     raise failure from None
 
 
-# Bytes of an answer that are read before other tasks of the event loop get a turn, even if more have arrived already.
+# Bytes of an answer that are read before other tasks of the event loop get a turn, even if more bytes have arrived.
 BREATH_BYTES = 1024 * 1024
-# Size in bytes above which an answer's JSON is parsed outside the event loop, after its long texts are cut out.
+# Size in bytes above which an answer is parsed in another thread, with its long texts cut out beforehand.
 BIG_ANSWER = 256 * 1024
 # Time-out (s) of a quick request as a whole.
 QUICK_SECONDS = 10.0
 # Time-out (s) for connecting before an upload.
 CONNECT_SECONDS = 30.0
-# Seconds for the answer to an upload of no size; `answer_seconds` adds the time that depends on the size.
+# Seconds to wait for the answer to any upload; `answer_seconds` adds the time that depends on the upload's size.
 UPLOAD_ANSWER_SECONDS = 30.0
 # Bytes per second at which we expect the service to store an upload before it answers.
 ANSWER_BYTES_A_SECOND = 1024 * 1024
@@ -191,10 +191,10 @@ class Transport:
         ssl: SSLContext | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """Use the base address of a server including `/api`. Messages show neither the key nor any of the `secrets`.
+        """Connect to a server by its base address, which includes the path `/api`.
 
-        `ssl` is the context for connections that carry a single request, None for aiohttp's default; `observer` gets
-        the unknown parts of answers.
+        The service's messages are returned without the key and the `secrets`. `ssl` is the context for connections that
+        carry a single request, None for aiohttp's default; `observer` is called with each unknown part of an answer.
         """
         self._session = session
         self._ssl = ssl
@@ -222,10 +222,10 @@ class Transport:
         """Send a request and return the `data` of its answer. Raises LiankeError.
 
         `query` goes into the address, `body` is sent as JSON. `timeout` (s, None: QUICK_SECONDS) bounds the whole
-        exchange. With `is_long`, `timeout` is ignored: the bound is then QUICK_SECONDS, extended by each part of the
-        answer that arrives, at SLOWEST_LINE_BYTES_A_SECOND. `error_codes` are codes with a special meaning at this
-        endpoint. With `kept_connection`, other requests may share the connection: for polls, which are soon repeated.
-        An answer longer than `limit_bytes` raises LiankeResponseError.
+        exchange. With `is_long`, `timeout` is ignored: the exchange may take QUICK_SECONDS and, for each part of the
+        answer that arrives, the time that the slowest line (SLOWEST_LINE_BYTES_A_SECOND) needs for that part.
+        `error_codes` are codes with a special meaning at this endpoint. With `kept_connection`, which is meant for
+        polls, other requests may share the connection. An answer longer than `limit_bytes` raises LiankeResponseError.
         """
         async with self._request_slot(purpose):
             sent = ClockReading.now()
@@ -342,7 +342,7 @@ class Transport:
             yield session
 
     async def fetch(self, url: str, *, limit_bytes: int, timeout: float) -> bytes:
-        """Download from a web address in an answer of the service, without sending a key.
+        """Return the content at a web address that was in an answer of the service. Sends no key.
 
         The address must be https on a public host, or on the server itself. Raises LiankeError, in particular
         LiankeResponseError for any other address and for content longer than `limit_bytes`.
@@ -387,7 +387,7 @@ class Transport:
 
     @asynccontextmanager
     async def _request_slot(self, purpose: Purpose, *, upload: bool = False) -> AsyncIterator[None]:
-        """Wait until the throttle lets a request start, and report "too frequent" to the throttle."""
+        """Wait until the throttle lets a request start. If the service answers "too frequent", notify the throttle."""
         if self.throttle is None:
             yield
             return
@@ -412,7 +412,7 @@ class Transport:
     async def _interpret(
         self, where: str, status: int, raw: bytearray, error_codes: ErrorCodes | None
     ) -> object:
-        """Return the `data` of a successful answer. Raises the LiankeError that any other answer stands for."""
+        """Return the `data` of a successful answer. Raises the matching LiankeError for any other answer."""
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise errors.AuthenticationError(code=status)
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -437,7 +437,7 @@ class Transport:
         raise self._refusal(where, code, message, error_codes)
 
     async def _interpret_early(self, where: str, status: int, raw: bytearray) -> NoReturn:
-        """Raise the error for an answer that came before the end of the form, which cannot have been accepted then."""
+        """Raise the error for an answer that came before the end of the form, so that no form can have been accepted."""
         try:
             await self._interpret(where, status, raw, None)
         except errors.LiankeError as err:
@@ -453,8 +453,8 @@ class Transport:
     async def _interpret_upload(self, where: str, status: int, raw: bytearray) -> object:
         """Return the `data` of the answer to a complete upload.
 
-        Only the service's own JSON with a code proves whether the upload was accepted. Any other answer raises
-        LiankeResponseError, with the code and message received; the outcome then stays open.
+        Only the service's own JSON with a code proves whether the upload was accepted. Any other answer leaves that
+        open, and raises LiankeResponseError with the code and message received.
         """
         answer = await self._parse(status, raw)
         code = to_int(answer.get("code"))
@@ -520,7 +520,7 @@ async def _send_once(
 
 @contextmanager
 def _broken_peer() -> Iterator[None]:
-    """Turn exceptions that a faulty peer causes inside aiohttp, but that are not aiohttp's, into ClientPayloadError.
+    """Raise ClientPayloadError in place of exceptions that a faulty peer causes in aiohttp, but that are not aiohttp's.
 
     Examples are RuntimeError (the connection is lost while chunks of the answer are still queued), UnicodeError (no
     resolver accepts the host name) and errors of aiohttp's parsers. Use this around calls of aiohttp only, so that our
@@ -548,7 +548,7 @@ async def _asked(
 async def _read(
     response: aiohttp.ClientResponse, limit: int, patience: asyncio.Timeout | None = None
 ) -> bytearray:
-    """Read an answer's body. Raises LiankeResponseError if it has more than `limit` bytes.
+    """Return the body of an answer. Raises LiankeResponseError if the body has more than `limit` bytes.
 
     Each part that arrives extends the time-out `patience`.
     """
@@ -566,6 +566,6 @@ async def _read(
             response.close()
             raise errors.LiankeResponseError("too long", code=response.status)
         if len(body) - breathed >= BREATH_BYTES:
-            # A highly compressed answer yields many chunks without any wait, so that no other task would run.
+            # A highly compressed answer yields many chunks without a wait, during which no other task would run.
             await asyncio.sleep(0)
             breathed = len(body)

@@ -45,7 +45,7 @@ _MARKS = "_-."
 # A word has few parts (`task_done_timestamp`, `isPrinter`, `ipv6`), a random key has many.
 _FEW_PARTS = 5
 _FEW_DIGITS = 2
-# A text of at least this many characters may be a key: to pass as a word, it must have fewer or longer parts.
+# A text of at least this many characters may be a key: to count as a word, the text must have fewer or longer parts.
 _KEY_LENGTH = 16
 
 
@@ -76,7 +76,7 @@ def name_or_pattern(text: str) -> str:
 
 
 def pattern_of(text: str) -> str:
-    """Return a text with its marks, but with each run of letters and digits replaced by the run's kind and length."""
+    """Return a text in which the kind and length of each run of letters and digits replace the run; marks stay."""
     if len(text) > MAX_SHAPE_PATTERN:
         return f"text of {len(text)}"
     marks = "".join(letter if letter.isprintable() else "?" for letter in text)
@@ -128,7 +128,7 @@ def shape_of(value: object, known: Mapping[str, str] | None = None) -> Shape:
 
 
 def _number(value: object) -> str:
-    """Return the kind of a number and how many digits it has, which tells a timestamp from a count."""
+    """Return the kind of a number and its number of digits, by which a timestamp differs from a count."""
     if isinstance(value, int):
         # Writing out a very long number is slow, and its length says nothing.
         return "number" if abs(value) >= 10**18 else f"number of {len(str(abs(value)))} digits"
@@ -137,7 +137,7 @@ def _number(value: object) -> str:
 
 # Maximum unknown parts that are reported for one answer.
 MAX_UNKNOWN_PARTS = 10
-# Numbers from here on are not shown as codes: known codes have at most five digits, and a long number may be an id.
+# Numbers of this size or more are not shown as codes: known codes have at most five digits; a long number may be an id.
 _CODE_END = 10**6
 
 
@@ -160,7 +160,7 @@ class Unknown:
 type Observer = Callable[[Unknown], None]
 # Knowledge about a field: None (any value is allowed), a test of its value, or the known fields of the objects in it.
 type _Known = Callable[[object], bool] | Mapping[str, _Known] | None
-# Stands for every field of an object whose fields have free names, such as names of papers.
+# Stands for every field of an object whose fields have arbitrary names, such as names of papers.
 ANY_NAME = "*"
 
 
@@ -187,9 +187,9 @@ def _read(known: Any) -> _Known:
     return lambda value: value is None or value == "" or to_int(value) in numbers
 
 
-# The known fields in the `data` of each answer and in a job's callback. A scanner's status and capabilities, and the
-# place of a scan's pages in its answer, are not known for certain, so every shape of them is worth reporting, even a
-# shape that was understood.
+# The known fields in the `data` of each answer and in a job's callback. The fields of a scanner's status and
+# capabilities, and the field with a scan's pages, are left out: we are not certain of them, so each of their shapes is
+# worth reporting, even if the code understood it.
 _KNOWN: Mapping[str, _Known] = {
     where: _read(known)
     for where, known in json.loads(
@@ -241,7 +241,7 @@ def _in_fields(where: str, value: object, known: _Known, path: str) -> Iterator[
             if every is not None:
                 yield from _in_fields(where, item, every, ANY_NAME)
                 continue
-            # The known fields are in every poll, so no path is built for them.
+            # Known fields come with every poll. To save time, no path is built for them.
             part, is_known = known.get(name), name in known
             if is_known and (part is None or (callable(part) and part(item))):
                 continue
@@ -262,7 +262,7 @@ def _unknown_value(where: str, path: str, value: object) -> Unknown:
 
 
 def _value_name(value: object) -> str:
-    """Return a code or a state unchanged. A value that could be something else is replaced by its shape."""
+    """Return a code or a state unchanged, but only the shape of a value that could be something else."""
     text = to_text(value)
     number = to_int(value)
     if is_word(text) or (number is not None and abs(number) < _CODE_END):

@@ -19,7 +19,7 @@ from .errors import DocumentUnreadableError
 
 # Time-out (s) of an upload that makes no progress.
 UPLOAD_IDLE_SECONDS = 60.0
-# Seconds that the end of an upload may wait for its turn: twice the longest time for an answer (to 200 MB).
+# Seconds that the end of an upload may wait for its turn: twice the longest wait for an answer (to an upload of 200 MB).
 UPLOAD_TURN_SECONDS = 720.0
 # Bytes of a file that are read at a time; each read runs in another thread.
 UPLOAD_PIECE = 1024 * 1024
@@ -45,13 +45,13 @@ class UploadFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
-    """The ticket of a preview. It takes the place of the document, which the service still has."""
+    """The ticket of a preview. It is sent in place of the document, which the service still has."""
 
     value: str = field(repr=False)
 
 
 def safe_name(name: str) -> str:
-    """Return a file name fit for a form: without folders, line ends and broken characters. Chinese is kept as it is."""
+    """Return a file name fit for a form: without folders, line ends and broken characters. Chinese names are kept."""
     clean = "".join(char for char in _SLASHES.split(name)[-1] if char.isprintable())
     clean = clean.encode("utf-8", "replace").decode().strip()
     stem, dot, ending = clean.rpartition(".")
@@ -61,7 +61,7 @@ def safe_name(name: str) -> str:
 
 
 class JobForm(Payload):
-    """A form whose closing boundary is sent last and separately: until it arrives, the request is incomplete."""
+    """A form whose closing boundary is sent last and separately: until that arrives, the request is incomplete."""
 
     # Tells aiohttp that the payload needs no closing: `Transport.upload` closes the file, even if nothing was sent.
     _autoclose = True
@@ -84,7 +84,7 @@ class JobForm(Payload):
         super().__init__(None, content_type=f"multipart/form-data; boundary={boundary}")
         # True once the end of the form is about to be sent. Until then the request is certainly incomplete.
         self.handed_over = False
-        # True once the form is given up: its end is not sent any more.
+        # True once the form is given up: from then on, nothing more is sent.
         self.abandoned = False
         # True while nothing is sent because the `before_end` hook has not returned yet.
         self.waiting = False
@@ -96,7 +96,7 @@ class JobForm(Payload):
         self._file: io.BufferedReader | None = None
         self._first = b""
         more = {"taskTicket": content.value} if isinstance(content, Ticket) else {}
-        # Everything before the file is sent in one write; aiohttp's multipart writer would need four for each field.
+        # Everything before the file is sent in one write. aiohttp's multipart writer would use four writes for a field.
         head = [
             f"--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n"
             f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
@@ -126,7 +126,7 @@ class JobForm(Payload):
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send everything except the end of the form, await `before_end`, and then send the end.
 
-        Sends exactly the announced number of bytes. Raises DocumentUnreadableError if the file has fewer by now.
+        Sends exactly the announced number of bytes. Raises DocumentUnreadableError if the file has become too short.
         """
         self.on_step()
         await writer.write(self._head)
@@ -145,7 +145,7 @@ class JobForm(Payload):
                     if self._on_progress is not None:
                         self._on_progress(sent)
         except DocumentUnreadableError as err:
-            # Keep the error for `Transport.upload`: aiohttp replaces any error of this method by its own.
+            # Keep the error for `Transport.upload`: aiohttp replaces any error of this method by an error of its own.
             self.failure = err
             raise
         if self._file is not None:
@@ -172,7 +172,7 @@ class JobForm(Payload):
             protocol.should_close or not protocol.is_connected()
         ):
             # The service answered or hung up while the hook ran. The protocol knows this by now, because the hook
-            # returned through the event loop. Hold the end back, so that the answer belongs to an incomplete form.
+            # returned through the event loop. Do not send the end, so that the answer belongs to an incomplete form.
             self.abandoned = True
         if self.abandoned:
             await self._wait_for_cancellation()
@@ -184,7 +184,7 @@ class JobForm(Payload):
         """Send nothing more of an abandoned form, and wait until the reader of the answer cancels the form.
 
         If `write` returned or raised, aiohttp would close the connection, and the rest of an answer that comes in
-        pieces would be lost. The time-outs of the upload bound the wait.
+        pieces would be lost. The time-outs of the upload limit the wait.
         """
         await asyncio.get_running_loop().create_future()
 
