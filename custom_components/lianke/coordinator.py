@@ -80,9 +80,9 @@ def printer_identifier(entry: ConfigEntry, key: str) -> tuple[str, str]:
 CACHE_TIME: Final = timedelta(days=7)
 # Seconds until the next attempt after a request for capabilities or papers failed.
 CACHE_PAUSE = 300
-# Minimum seconds between two requests for a report of a box with old firmware. The box itself must send the report, so
-# the interval is as long as that for a printer's condition. Whatever changes from minute to minute (jobs, a box that is
-# off) is known to the service without a report.
+# Minimum seconds between two requests that make a box with old firmware report. The box itself has to do this, so the
+# interval is as long as between two requests for a printer's condition. The service knows without a report what changes
+# from minute to minute: the jobs, and whether the box is online.
 REPORT_INTERVAL = 300
 # Seconds until the next request for a report after the service refused one.
 REFUSED_PAUSE = 86400
@@ -190,9 +190,9 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._online: bool | None = None
         self._failures = 0
         self._jobs_open = False
-        # Printers with jobs of ours in the cloud.
+        # Printers that have our jobs in the cloud.
         self._with_jobs: Collection[str] = ()
-        # Whether one of these printers reports no condition, so that the list of printers is polled more often.
+        # Whether any of these printers reports no condition; the list of printers is then polled more often.
         self._watches_list = False
         self.pushes = PushTracker(hass, storage, account)
         # Printers whose condition is read after the next poll; None stands for the next printers in rotation.
@@ -200,7 +200,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._times: defaultdict[str, StatusTimes] = defaultdict(StatusTimes)
         # When the last poll began (monotonic clock).
         self._poll_began = NEVER
-        # Printers whose last job of ours has ended but which still count as printing.
+        # Printers on which our last job has ended, but which still count as printing.
         self._finishing: set[str] = set()
         self.capabilities = CapabilityCache(client, storage)
         self._conditions = ConditionReader(
@@ -211,7 +211,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
             account=account,
             on_update=self._update_view,
         )
-        # Until when a box with old firmware is not asked to report (monotonic clock).
+        # The time (monotonic clock) before which a box with old firmware is not asked to report again.
         self._no_report_before = NEVER
         self.last_error: LiankeError | None = None
         # When the service accepted the key again after refusing it (monotonic clock).
@@ -254,7 +254,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def _on_entry(self, _change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        """Apply changed options at once: let the listeners check again what they hold back, and poll if needed."""
+        """Apply changed options at once: notify the listeners, which review held jobs, and poll if needed."""
         if entry is not self.config_entry or entry.options == self._options:
             return
         before, self._options = self._options, entry.options
@@ -265,7 +265,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_refresh_soon(self, reason: str, printer_key: str | None = None) -> None:
-        """Refresh at most once in REFRESH_SPACING seconds, and then read a printer's condition.
+        """Request a refresh and then a reading of a printer's condition. Refreshes are REFRESH_SPACING seconds apart.
 
         If `printer_key` is None, the next printers in rotation are read.
         """
@@ -296,7 +296,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_on_page_printed(self, printer_key: str) -> None:
-        """Record that a page of ours was printed, which shows that the printer's earlier faults are over."""
+        """Record that a page of ours was printed, which shows that earlier faults of the printer are over."""
         self._times[printer_key].printed_at = time.monotonic()
         view = self.data.printers.get(printer_key)
         if view is not None and view.status in PROBLEMS:
@@ -305,7 +305,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def async_set_jobs_open(self, jobs_open: bool, in_cloud: Collection[str] = ()) -> None:
-        """Set whether a job is open or held. While one is, polling keeps its normal interval.
+        """Set whether any job is open or held. While there is such a job, polling keeps its normal interval.
 
         `in_cloud` are the printers that have jobs in the cloud now, and are therefore watched.
         """
@@ -359,7 +359,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     async def _async_poll(self) -> BoxData:
         if self.storage.box is not None:
-            # A user waits for a box that is being added; all other boxes can wait for their turn.
+            # A box that is being added is polled at once, because a user waits for it; all other boxes wait their turn.
             await self.account.async_wait_for_poll_rate(
                 1 if self._online is False else REQUESTS_A_POLL
             )
@@ -417,7 +417,10 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
                 self._no_report_before = time.monotonic() + REFUSED_PAUSE
 
     def _failed(self, err: LiankeError) -> BoxData:
-        """Return the old data after a first passing failure. Otherwise, set a longer interval and raise the error."""
+        """Return the old data after a first failure that may pass by itself.
+
+        After any other failure, set a longer interval and raise UpdateFailed or ConfigEntryAuthFailed.
+        """
         known = self.last_error
         self._failures += 1
         self.last_error = err
@@ -490,7 +493,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         }
         ended = (self._poll_began <= self._times[key].ended_at for key in self._finishing)
         if self._pending_status_reads or any(ended):
-            # A second more than REFRESH_SPACING, because Home Assistant polls up to a second early.
+            # One second longer than REFRESH_SPACING, because Home Assistant may poll up to a second early.
             self.update_interval = timedelta(seconds=REFRESH_SPACING + 1)
             return
         relaxed = self.pushes.proven and not (self._jobs_open or self._finishing or data.faulty)

@@ -1,7 +1,8 @@
 """Webhook for job callbacks and push messages of the service.
 
-Anyone who learns the address can send anything. So a callback changes a job only if it contains the job's own token or
-its task, and never back to an earlier state. A push only triggers a refresh. All senders get the same answers.
+Anyone who learns the address can send anything. Therefore, a callback changes a job only if it contains the job's own
+token or task id, and never returns a job to an earlier state. A push only triggers a refresh. All senders get the same
+answers.
 """
 
 import asyncio
@@ -91,7 +92,7 @@ async def async_release(hass: HomeAssistant, webhook_id: str) -> None:
 
 
 async def async_handle(hass: HomeAssistant, webhook_id: str, request: web.Request) -> web.Response:
-    """Handle one message. While the box that it is about reloads, ask the service to repeat the message."""
+    """Handle one message. If the message is about a box that is reloading, ask the service to repeat the message."""
     body = await _async_read(request)
     message = _parse(body)
     token = request.query.get("job", "")[:MAX_TOKEN] or None
@@ -190,7 +191,7 @@ async def _async_read(request: web.Request) -> bytes:
 
 
 def _parse(body: bytes) -> object:
-    """Parse a body as JSON or as a form; None if it is neither."""
+    """Return the content of a body that is JSON or a form; None if it is neither."""
     with suppress(ValueError):
         text = body.decode()
         with suppress(ValueError):

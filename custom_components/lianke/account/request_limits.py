@@ -28,7 +28,7 @@ MAX_UPLOADS = 3
 MAX_LOOKUPS = 2
 # Maximum lookups of one user that are under way.
 MAX_LOOKUPS_A_USER = 1
-# Maximum lookups under way that are uploads.
+# Maximum lookups with an upload that are under way.
 MAX_LOOKUP_UPLOADS = 1
 # Seconds that a lookup waits for its turn. After that it is refused with `too_many_requests`.
 LOOKUP_WAIT = 10
@@ -71,9 +71,9 @@ LIMITS_BY_PURPOSE: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.LOOKUP: _LOOKUP_LIMITS,
     Purpose.PICTURE: (),
 }
-# Maximum lookups of one user that may come at once. In each minute, this allowance is refilled once.
+# Maximum lookups of one user that may come at once. An exhausted allowance is full again within a minute.
 USER_BURST = 8
-# Maximum lookups of all users together that may come at once. In each minute, this allowance is refilled once.
+# Maximum lookups of all users together that may come at once. An exhausted allowance is full again within a minute.
 ALL_USERS_BURST = 12
 # Maximum users whose lookups are counted; beyond that, the user who has been idle for longest is forgotten.
 MAX_USERS = 64

@@ -25,7 +25,7 @@ MM_AN_INCH: Final = 25.4
 # name contains a size outside this range, that size is ignored.
 LEAST_MM: Final = 5.0
 MOST_MM: Final = 3276.7
-# Numbers without a unit (as in 4 x 6) are read as inches up to this value; if one side is longer, as mm.
+# Greatest side without a unit that is read as inches (as in 4 x 6). If either side is greater, both are mm.
 MOST_INCHES: Final = 13.0
 
 _TIMES = str.maketrans("×✕✖⨯*∗", "xxxxxx")

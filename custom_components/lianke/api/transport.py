@@ -437,7 +437,7 @@ class Transport:
         raise self._refusal(where, code, message, error_codes)
 
     async def _interpret_early(self, where: str, status: int, raw: bytearray) -> NoReturn:
-        """Raise the error for an answer that came before the end of the form, so that no form can have been accepted."""
+        """Raise the error for an answer that came before the end of the form, so that the form was not accepted."""
         try:
             await self._interpret(where, status, raw, None)
         except errors.LiankeError as err:

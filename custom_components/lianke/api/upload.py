@@ -19,7 +19,7 @@ from .errors import DocumentUnreadableError
 
 # Time-out (s) of an upload that makes no progress.
 UPLOAD_IDLE_SECONDS = 60.0
-# Seconds that the end of an upload may wait for its turn: twice the longest wait for an answer (to an upload of 200 MB).
+# Seconds that the end of an upload may wait for its turn: twice the longest wait for an answer (to a 200 MB upload).
 UPLOAD_TURN_SECONDS = 720.0
 # Bytes of a file that are read at a time; each read runs in another thread.
 UPLOAD_PIECE = 1024 * 1024

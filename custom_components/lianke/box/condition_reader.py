@@ -1,4 +1,4 @@
-"""Reads the printers' own reports on their condition. The requests are slow, so each box has one at a time."""
+"""Reads the printers' own reports on their condition. The requests are slow, so each box gets only one at a time."""
 
 import asyncio
 from collections import Counter
@@ -23,9 +23,10 @@ _LOGGER = logging.getLogger(__name__)
 
 # Maximum printers that are read after a hint that names no printer, such as a push message.
 MAX_AT_ONCE = 3
-# Seconds before reading starts, so that listeners get the poll's result first.
+# Seconds to wait before reading begins, so that listeners get the poll's result first.
 READ_PAUSE = 0.1
-# For each config entry, until when its box may still work on a request whose answer was lost (monotonic clock, s).
+# For each config entry, the time (monotonic clock, s) until which its box may still be working on a request whose
+# answer was lost.
 BUSY_UNTIL: HassKey[dict[str, float]] = HassKey(f"{DOMAIN}_busy_until")
 
 
@@ -42,7 +43,7 @@ class ConditionReader:
         account: Account,
         on_update: Callable[[], None],
     ) -> None:
-        """Call `on_update` whenever a reading has arrived or was dropped."""
+        """Create a reader that calls `on_update` whenever a reading has arrived or was dropped."""
         self._hass = hass
         self._entry = entry
         self._client = client
@@ -146,7 +147,7 @@ class ConditionReader:
         await asyncio.sleep(READ_PAUSE)
         while self._pending:
             if None in self._pending:
-                # Expand the rotation first, so that a printer that is also requested by its key is read only once.
+                # Replace None by printers first, so that a printer that is also requested by its key is read only once.
                 del self._pending[None]
                 self._pending |= dict.fromkeys(self._in_rotation()[:MAX_AT_ONCE])
                 continue
@@ -187,7 +188,7 @@ class ConditionReader:
         except PrinterNotFoundError:
             self.readings.pop(known.key, None)
         except LiankeError as err:
-            # An old reading is better than none.
+            # Keep the old reading, which is better than no reading.
             _LOGGER.debug("Reading a printer's condition failed: %s", err)
             busy.pop(self._entry.entry_id, None)
             return

@@ -11,9 +11,9 @@ from ..api.coerce import to_list, to_mapping
 
 # Maximum months whose pages are stored; the oldest months are dropped first.
 MAX_MONTHS = 36
-# Maximum combinations of printer, user and source in a month. Beyond that, pages are counted by source alone.
+# Maximum printer, user and source combinations in a month. Beyond that, pages are counted by source alone.
 MAX_ROWS = 200
-# Maximum combinations of user and source in the statistics. Beyond that, pages are counted by source alone.
+# Maximum user and source combinations in the statistics. Beyond that, pages are counted by source alone.
 MAX_TOTALS = 200
 
 
@@ -70,7 +70,10 @@ class PageCounts:
             self.on_pages(who, source, pages)
 
     def add_shown(self, user_id: str, source: str, pages: int) -> tuple[str, str, int]:
-        """Count pages that the statistics now show. Returns user (empty beyond MAX_TOTALS), source and new total."""
+        """Count pages that the statistics now show. Returns the user, the source and their new total.
+
+        The user is "" if there are already MAX_TOTALS other combinations.
+        """
         total = (user_id, source)
         if total not in self.shown and len(self.shown) >= MAX_TOTALS:
             total = ("", source)

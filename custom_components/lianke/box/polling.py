@@ -19,12 +19,12 @@ from .storage import BoxStorage
 
 # Minimum seconds between two polls of a box that is offline.
 OFFLINE_INTERVAL = 300
-# Minimum seconds between two polls of a box whose pushes announce what matters.
+# Minimum seconds between two polls of a box while its pushes can be relied on to announce changes.
 RELAXED_INTERVAL = 300
 
 
 def poll_interval(options: Mapping[str, Any], *, online: bool, relaxed: bool) -> float:
-    """Return the seconds between two polls. `relaxed` means that pushes announce what matters."""
+    """Return the seconds between two polls. `relaxed` means that pushes can be relied on to announce changes."""
     interval = min(max(POLL_INTERVAL.of(options), POLL_INTERVAL.least), POLL_INTERVAL.most)
     if not online:
         return max(interval, OFFLINE_INTERVAL)
@@ -36,7 +36,7 @@ async def async_poll(
 ) -> tuple[Box, tuple[Printer, ...] | None]:
     """Return the box and the rows of its printers, which are None if the box is offline. Raises LiankeError.
 
-    If the box was online, both are requested at the same time, which shows a change one round trip sooner.
+    If the box was online, both requests are sent at the same time, which shows a change one round trip sooner.
     """
     asked = create_eager_task(client.box())
     rows: tuple[Printer, ...] | None = None
@@ -63,7 +63,7 @@ async def async_poll(
 # Minimum seconds between two refreshes. The service publishes no rate (lianke-api, "Ground rules"), so refreshes are no
 # more frequent than is useful.
 REFRESH_SPACING = 5
-# Seconds after polling found a change within which a push counts as merely late.
+# Seconds after polling found a change during which a push still counts as the announcement of that change.
 LATE_PUSH = 60
 # Seconds from a push until listeners are notified: the refresh begins first, and a burst of pushes is reported once.
 NOTIFY_PAUSE = 0.5
@@ -77,8 +77,8 @@ class PushTracker:
     """Decides whether push messages about one box are trusted.
 
     The trust begins when a push announces a change before polling finds it. It ends when polling finds a change first,
-    or when several pushes announce nothing: anybody who knows the address can send pushes, and changes that happen to
-    coincide with them would make them look useful.
+    or when several pushes announce nothing: anybody who knows the address can send pushes, and such pushes would look
+    useful if changes happened to coincide with them.
     """
 
     def __init__(self, hass: HomeAssistant, storage: BoxStorage, account: Account) -> None:

@@ -24,7 +24,7 @@ def _read_moment(value: object) -> datetime:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredPrinter(Stored):
-    """A printer as of the last poll. An object is replaced, never changed."""
+    """A printer as of the last poll. Objects of this class are replaced, never changed."""
 
     # An opaque id that is never given to another printer.
     key: str
@@ -127,8 +127,9 @@ def assign(
     printers first, and then to the former printers.
 
     The service promises no permanent name for a printer (lianke-api, "A printer row"), so rows are matched by several
-    criteria, the most certain first, and each row and each printer only once: `hash_id`; the row's id; port and model;
-    the only missing printer of the model; the port, if only the driver's name changed because support was added.
+    criteria, and each row and each printer at most once. The criteria are, the most certain first: `hash_id`; the row's
+    id; port and model; the only missing printer of the model; the port, if only the driver's name changed because
+    support was added.
     """
     former = former or {}
     found: dict[str, Printer] = {}
@@ -154,8 +155,8 @@ def assign(
 
     def pair(evidence: _Key, *, agree: _Agree = lambda _, __: True, certain: bool = True) -> None:
         pair_with(lost, evidence, agree)
-        # A printer that the user removed may have been replaced by another of the same kind, so only certain criteria
-        # restore it.
+        # In place of a printer that the user removed, there may now be another of the same kind, so uncertain criteria
+        # do not restore the removed printer.
         fitting = {
             key: one for key, one in lost_before.items() if certain or not former[key].removed
         }
@@ -176,7 +177,7 @@ def assign(
 
 
 def _unique[T](printers: Iterable[tuple[T, Printer]], evidence: _Key) -> dict[object, T]:
-    """Map the evidence of each printer to the printer's item, without evidence that several printers share."""
+    """Return the printers' items by the printers' evidence; evidence that several printers share is left out."""
     marked: dict[object, list[T]] = {}
     for item, printer in printers:
         if (mark := evidence(printer)) is not None:
@@ -187,8 +188,8 @@ def _unique[T](printers: Iterable[tuple[T, Printer]], evidence: _Key) -> dict[ob
 def _got_its_driver(old: Printer, new: Printer) -> bool:
     """Tell whether two rows of a port show the same printer, which now has the name of its new driver.
 
-    A different printer at the port looks the same. So both rows must name the same product or, if one of them names no
-    product, the old row must be that of a printer without a supported driver.
+    A different printer that was connected to the port would look alike. Therefore, both rows must name the same product
+    or, if one of them names no product, the old row must be that of a printer without a supported driver.
     """
     if not new.is_printer:
         return False

@@ -1,4 +1,4 @@
-"""The current state of a printer. Its status is derived from its row and its own report, which differ in age."""
+"""The current state of a printer. The status is derived from the printer's row and own report, which differ in age."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -115,13 +115,13 @@ class StatusTimes:
 
     # The state in the printer's last row.
     raw_state: str | None = None
-    # When `raw_state` was new. A row that only repeats this state is older than any report since then.
+    # When `raw_state` first arrived. A report from after this time is newer than a row that only repeats the state.
     row_since: float = NEVER
     # When the last row arrived.
     row_at: float = NEVER
-    # When our last job on the printer ended. Only a report from after that shows that the printer is still printing.
+    # When our last job on the printer ended. Only a later report can show that the printer is still printing.
     ended_at: float = NEVER
-    # When a page of ours was last known to be printed. Faults in rows or reports from before that are over.
+    # When a page of ours was last known to be printed. Faults in earlier rows or reports are over.
     printed_at: float = NEVER
 
 

@@ -1,7 +1,7 @@
 """Stored data of a box: its printers with their keys, capabilities, papers and counters.
 
 The file is named after the box's config entry and stays when the entry is removed, so that a removal does not depend on
-a write. A file without an entry has the data that is kept of a removed box, until somebody adds the box again or
+a write. A file whose entry no longer exists keeps the data of a removed box until somebody adds the box again or
 deletes the data.
 """
 
@@ -41,7 +41,7 @@ def box_store(hass: HomeAssistant, entry_id: str) -> BoxStore:
 
 
 class KeptBox(NamedTuple):
-    """The data that is kept of a removed box."""
+    """The data of a removed box, which is kept in case the box is added again."""
 
     # Id of the config entry that the box had.
     entry_id: str
@@ -53,7 +53,7 @@ class KeptBox(NamedTuple):
 
 
 async def async_find_kept(hass: HomeAssistant, device_id: str) -> list[KeptBox]:
-    """Return the data that is kept of a box, the newest first. Raises OSError and HomeAssistantError."""
+    """Return the data kept for a box after its removals, the newest first. Raises OSError and HomeAssistantError."""
     found = []
     for entry_id in await _async_left_behind(hass):
         data = await box_store(hass, entry_id).async_load()
@@ -63,13 +63,16 @@ async def async_find_kept(hass: HomeAssistant, device_id: str) -> list[KeptBox]:
 
 
 async def async_delete_kept(hass: HomeAssistant, device_id: str) -> None:
-    """Delete the data that is kept of a box. Raises OSError and HomeAssistantError."""
+    """Delete the data kept for a removed box. Raises OSError and HomeAssistantError."""
     for kept in await async_find_kept(hass, device_id):
         await box_store(hass, kept.entry_id).async_remove()
 
 
 async def async_delete_all_kept(hass: HomeAssistant, *, beyond: int = 0) -> int:
-    """Delete the data of all removed boxes except the newest `beyond`; return how many were deleted. Raises OSError."""
+    """Delete the files of all removed boxes except the newest `beyond`. Returns the number of deleted files.
+
+    Raises OSError.
+    """
     left = (await _async_left_behind(hass))[beyond:]
     for entry_id in left:
         await box_store(hass, entry_id).async_remove()
@@ -100,12 +103,12 @@ _LOGGER = logging.getLogger(__name__)
 
 # Seconds until a change is written to disk.
 SAVE_SOON = 1
-# Seconds until a change that is less urgent, because the next poll would find it again, is written to disk.
+# Seconds until a less urgent change, which the next poll would find again, is written to disk.
 SAVE_LATER = 60
-# Maximum jobs that are remembered as counted. Each start counts the pages of all kept job records again, so this is
-# more than the number of records that are kept.
+# Maximum jobs that are remembered as counted. At each start, all jobs on record would be counted again, so this is more
+# than the number of job records that are kept.
 MAX_COUNTED_JOBS = 2000
-# Maximum printers that are stored of one box: USB ports are few, and larger networks have print servers.
+# Maximum printers of one box that are stored: USB ports are few, and larger networks have print servers.
 MAX_PRINTERS = 64
 # Maximum removed printers of one box that are stored.
 MAX_FORMER_PRINTERS = 128
@@ -124,7 +127,10 @@ class BoxStorage:
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str, device_id: str | None = None) -> None:
-        """Without the box's `device_id`, kept data of the box is not found, and this data is not found later either."""
+        """Without the box's `device_id`, the data of earlier entries is not found.
+
+        Later entries of the box will then not find this entry's data either.
+        """
         self._hass = hass
         self._entry_id = entry_id
         self._device_id = device_id
@@ -154,7 +160,10 @@ class BoxStorage:
         self.unknown = UnknownLog(lambda: self._save(SAVE_LATER))
 
     async def async_load(self) -> None:
-        """Read the entry's file or the data kept of the box. Unreadable values are skipped: polls find them again."""
+        """Read the entry's file or, if there is no such file, the data kept for the box.
+
+        Unreadable values are skipped, because polls find these values again.
+        """
         stored = await self._store.async_load()
         kept: list[KeptBox] = []
         if stored is None and self._device_id is not None:
@@ -188,7 +197,7 @@ class BoxStorage:
     async def _async_take_over(self, kept: list[KeptBox]) -> None:
         """Continue with the data of an earlier entry, and delete the files of such entries once ours is on disk."""
         self.former_entries = [*self.former_entries, kept[0].entry_id][-MAX_FORMER_ENTRIES:]
-        # The first poll restores the printers that still exist, as it adds the printers of a new box.
+        # The first poll restores the printers that still exist, just as the first poll of a new box adds its printers.
         former, self.printers = self.printers, {}
         self._make_former(former.values())
         self._forget_moment()
@@ -199,7 +208,7 @@ class BoxStorage:
                 await box_store(self._hass, one.entry_id).async_remove()
 
     def _make_former(self, printers: Iterable[StoredPrinter]) -> None:
-        """Keep printers that the box no longer has, without capabilities and papers, which are requested again."""
+        """Keep printers that the box no longer has, but drop capabilities and papers, which can be requested again."""
         for one in printers:
             self._former[one.key] = replace(
                 one.lasting, capabilities=None, capabilities_at=None, papers=(), papers_at=None
@@ -225,7 +234,7 @@ class BoxStorage:
         self._closed = True
 
     async def async_keep(self, options: Mapping[str, Any]) -> None:
-        """Store the data that a removed box gets back when it is added again.
+        """Store the data of a removed box, which the box gets back when it is added again.
 
         Call this after the box's entry was removed; `options` are those of the entry. If the disk refuses the write,
         the data that was written before stays.
@@ -267,9 +276,9 @@ class BoxStorage:
     def match(self, rows: Iterable[Printer]) -> dict[str, Printer]:
         """Match a poll's rows to printers, store the printers, and return the rows by key.
 
-        `rows` is complete: a printer that is missing in it is stored as absent. A new printer gets a key once its row
-        says that it is a printer, or can only be the row of a busy printer. A known printer whose row no longer says so
-        (because it is busy or off) keeps its data.
+        `rows` must be complete: a printer that is not in `rows` is stored as absent. A new printer gets a key once its
+        row says "printer", or can only be the row of a busy printer. A known printer whose row says "no printer"
+        (because the printer is busy or off) keeps its data.
         """
         now = dt_util.utcnow()
         before = {key: known.printer for key, known in self.printers.items()}
@@ -312,7 +321,7 @@ class BoxStorage:
     def _take_back(self, key: str, row: Printer) -> bool:
         """Restore a printer that the box had before; return whether the printer was restored.
 
-        A row that says "no printer" does not restore a printer that the user removed, which may just as well be off.
+        A row that says "no printer" does not restore a printer that the user removed: that printer may be off.
         """
         former = self._former[key]
         is_there = row.is_printer or (self._is_busy_printer(row) and not former.removed)
@@ -363,9 +372,9 @@ class BoxStorage:
         source: str = "",
         name: str = "",
     ) -> None:
-        """Count the pages of a proven job once, even if its printer no longer exists.
+        """Count the pages of a job that is proven to be printed, but only once, even if its printer no longer exists.
 
-        The counts by month use `counts_as` instead, if given: more pages may have come out than can be proven.
+        If `counts_as` is given, the counts by month use that number: more pages may have come out than can be proven.
         """
         if job_id in self._counted:
             return
@@ -413,7 +422,7 @@ class BoxStorage:
         if (old := self.printers.get(new.key)) is new:
             return
         self.printers[new.key] = new
-        # The times are compared first, because that is cheaper and they usually differ: the printer has just gone.
+        # The times are compared first, because that is cheap; they differ if the printer has just disappeared.
         if old is None or old.last_seen != new.last_seen or old.lasting != new.lasting:
             self._save(SAVE_LATER)
 

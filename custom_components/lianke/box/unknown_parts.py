@@ -14,8 +14,8 @@ from ..api.unknown import Unknown, UnknownKind
 
 _LOGGER = logging.getLogger(__name__)
 
-# Maximum unknown parts that are kept of each kind. Anyone who knows the address can send messages, and these must not
-# crowd out the other kinds.
+# Maximum unknown parts of each kind that are kept. Anyone who knows the webhook's address can send messages, and these
+# must not crowd out the other kinds.
 MAX_OF_A_KIND = 20
 # Maximum characters of a shape; a part with a longer shape is not kept.
 MAX_SHAPE = 4000
@@ -31,7 +31,7 @@ class UnknownLog:
     """Remembers each unknown part and logs it once."""
 
     def __init__(self, save: Callable[[], None]) -> None:
-        """`save` is called when there is something new to store."""
+        """Create a log that calls `save` when there is something new to store."""
         self._save = save
         # The unknown parts in their stored form, oldest first.
         self._seen: dict[_Key, dict[str, Any]] = {}
@@ -50,10 +50,10 @@ class UnknownLog:
             return
         self._remember(unknown, dt_util.utcnow())
         if unknown.kind is UnknownKind.MESSAGE:
-            # Anyone who knows the address can send messages, and must not be able to fill the log.
+            # Anyone who knows the webhook's address can send messages, and must not be able to fill the log.
             level = logging.DEBUG
         elif _SCANNING in unknown.where:
-            # We do not know yet what answers about scanners look like, so a user who enables scanning expects this.
+            # We do not know yet what answers about scanners look like, so unknown parts are normal in scanning.
             level = logging.INFO
         else:
             # One warning is enough for the user; more would only fill the log.

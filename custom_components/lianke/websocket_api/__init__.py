@@ -54,7 +54,7 @@ WS_KEEP: Final = f"{DOMAIN}/printed/keep"
 
 # Maximum printers of one card.
 MAX_CARD_DEVICES: Final = 50
-# Hours for which printed documents are kept after the card has switched keeping on.
+# Hours for which printed documents are kept once somebody has chosen in the card to keep them.
 KEPT_HOURS: Final = 7 * 24
 
 
@@ -77,7 +77,7 @@ type CardMessage = dict[str, Any]
 def _answers_mistakes(
     handler: Callable[[HomeAssistant, ActiveConnection, CardMessage], Awaitable[None]],
 ) -> WebSocketCommandHandler:
-    """Make a handler answer a user's mistake without logging an error, which would quote file names."""
+    """Make a handler answer a user's mistake with an error that is not logged, because it may quote file names."""
 
     @async_response
     @wraps(handler)
@@ -146,7 +146,7 @@ async def _ws_confirm(hass: HomeAssistant, connection: ActiveConnection, msg: Ca
 async def _ws_plan_move(
     hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage
 ) -> None:
-    """Send the options that would change if a job moved to another printer, and those that must be chosen first."""
+    """Send the options that would change if a job moved to another printer, and those to be chosen before the move."""
     target, job = await _async_controlled_job(hass, connection, msg)
     other = await _async_controlled(hass, connection, {**msg, "device_id": msg["to_device_id"]})
     connection.send_result(msg["id"], await async_plan_move(target, job, other))
@@ -161,7 +161,7 @@ async def _ws_plan_move(
 )
 @_answers_mistakes
 async def _ws_action(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
-    """Run one of the integration's actions as the connection's user, and send its response."""
+    """Run one of the integration's actions as the connection's user, and send the action's response."""
     name, data, context = msg["service"], msg["service_data"], connection.context(msg)
     if (action := ACTIONS.get(name) or SCAN_ACTIONS.get(name)) is None:
         raise ServiceNotFound(DOMAIN, name)
@@ -189,10 +189,10 @@ async def _ws_forget(hass: HomeAssistant, connection: ActiveConnection, msg: Car
 )
 @_answers_mistakes
 async def _ws_corners(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
-    """Send the corners of the page in a picture that is kept for a preview or page count; its handle is a secret.
+    """Send the corners of the page in a picture that is kept for a preview or page count; the handle is a secret.
 
-    The answer has `found`, `corners` in the form of the action's `clean_corners` (those of the whole picture if no page
-    was found), and `width` and `height`, whose ratio is that of the upright picture.
+    The answer has `found`, `corners` in the form of the print action's `clean_corners` (the corners of the whole
+    picture if no page was found), and `width` and `height`, whose ratio is that of the upright picture.
     """
     spool = await async_get_spool(hass)
     async with spool.scope():
@@ -205,7 +205,7 @@ async def _ws_corners(hass: HomeAssistant, connection: ActiveConnection, msg: Ca
 @require_admin
 @_answers_mistakes
 async def _ws_keep(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
-    """Make a printer's box keep printed documents for a week from now on, so that they can be printed again."""
+    """From now on, make a printer's box keep each printed document for a week, so that it can be printed again."""
     entry = async_target(hass, msg["device_id"]).entry
     if not KEEP_PRINTED_HOURS.of(entry.options):
         options = {**entry.options, KEEP_PRINTED_HOURS.key: KEPT_HOURS}
@@ -216,7 +216,7 @@ async def _ws_keep(hass: HomeAssistant, connection: ActiveConnection, msg: CardM
 @websocket_command({vol.Required("type"): WS_OPTIONS, vol.Required("device_id"): str})
 @_answers_mistakes
 async def _ws_options(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage) -> None:
-    """Send a printer's options (None if the driver lists none), its defaults, and the maximum bytes of a document."""
+    """Send a printer's options (None if the driver lists none), the defaults, and the maximum bytes of a document."""
     target = await _async_controlled(hass, connection, msg)
     described = await async_describe_capabilities(target, connection.context(msg))
     connection.send_result(
@@ -251,7 +251,10 @@ def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessag
 async def _async_controlled(
     hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage
 ) -> Target:
-    """Return a message's printer, which the user may control. Raises Unauthorized, and errors of `async_target`."""
+    """Return the printer that a message names, after checking that the user may control it.
+
+    Raises Unauthorized, and the errors of `async_target`.
+    """
     target = async_target(hass, msg["device_id"])
     await async_check_target(hass, target, connection.context(msg), POLICY_CONTROL)
     return target
@@ -260,7 +263,10 @@ async def _async_controlled(
 async def _async_controlled_job(
     hass: HomeAssistant, connection: ActiveConnection, msg: CardMessage
 ) -> tuple[Target, Job]:
-    """Return a message's printer and job. Raises errors of `_async_controlled`, and InputError (job_not_found)."""
+    """Return the printer and the job that a message names, after checking that the user may control the printer.
+
+    Raises the errors of `_async_controlled`, and InputError (job_not_found).
+    """
     target = await _async_controlled(hass, connection, msg)
     job = target.data.queue.get(msg["job_id"])
     if job.spec.printer_key != target.printer_key:
@@ -269,7 +275,10 @@ async def _async_controlled_job(
 
 
 def _defaults(target: Target, described: JsonObjectType) -> JsonObjectType:
-    """Merge default options: the printer's override the box's, which override the driver's. Ids become names."""
+    """Return the default options, with names in place of ids.
+
+    The user's defaults for the printer override those for the box, which override the driver's.
+    """
     options = target.entry.options
     driver = described["defaults"]
     assert isinstance(driver, dict)

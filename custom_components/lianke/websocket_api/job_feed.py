@@ -56,7 +56,7 @@ from ..scanner.scan_view import may_use
 FEED_PACE: Final = 0.25
 # Maximum finished jobs in a message, of all printers together.
 MAX_FINISHED_SENT: Final = 20
-# Number of finished jobs of each printer that a message contains even beyond MAX_FINISHED_SENT.
+# Number of finished jobs of each printer that a message contains in any case, even beyond MAX_FINISHED_SENT.
 MAX_FINISHED_OF_PRINTER: Final = 5
 # Maximum open jobs of one printer in a message.
 MAX_OPEN_OF_PRINTER: Final = 50
@@ -115,7 +115,7 @@ class JobFeed:
         self._subscriptions: set[Subscription] = set()
         self._signals: list[CALLBACK_TYPE] = []
         self._boxes: dict[str, list[CALLBACK_TYPE]] = {}
-        # Collected at most once between two changes; None after a change.
+        # The printers with their jobs. None after a change, until they are collected again.
         self._printers: list[_PrinterJobs] | None = None
         # Names, by user id, of the users whose jobs wait for approval.
         self._names: dict[str, str] = {}
@@ -127,7 +127,7 @@ class JobFeed:
 
     @callback
     def async_subscribe(self, subscription: Subscription) -> CALLBACK_TYPE:
-        """Keep a subscription current; return a function to unsubscribe. Raises InputError (too_many_subscriptions)."""
+        """Add a subscription; return a function to unsubscribe. Raises InputError (too_many_subscriptions)."""
         others = [one for one in self._subscriptions if one.connection is subscription.connection]
         if len(others) >= MAX_SUBSCRIPTIONS:
             raise InputError("too_many_subscriptions", limit=str(MAX_SUBSCRIPTIONS))
@@ -228,7 +228,7 @@ class JobFeed:
         return self._printers
 
     async def _async_learn_names(self) -> None:
-        """Look up the names of the users whose jobs wait for approval, for open jobs that a message can show."""
+        """Look up the names of the users whose jobs wait for approval, but only for jobs that a message can show."""
         askers = {
             job.spec.asker.user_id
             for one in self._collected()
@@ -239,7 +239,7 @@ class JobFeed:
         self._names = {user.id: user.name for user in users if user is not None and user.name}
 
     def _content(self, subscription: Subscription, refusal: Refusal | None = None) -> bytes:
-        """Return an encoded message. `refusal` is the last refusal of the user since the previous message."""
+        """Return the encoded message for a subscription. `refusal` is the user's last refusal, if it is new."""
         user, devices = subscription.connection.user, subscription.device_ids
         shown = [one for one in self._collected() if devices is None or one.device_id in devices]
         view = _view(self._hass, user, self._names, shown)
@@ -290,7 +290,7 @@ def _view(
 
 
 def _pages_left(entry: LiankeConfigEntry, user: User) -> int | None:
-    """Return the pages a user may still print this month; None without a limit, or if the user may approve more."""
+    """Return how many pages a user may still print this month; None if unlimited, or if the user may approve more."""
     options, data = entry.options, entry.runtime_data
     if options.get(CONF_MONTHLY_BEYOND) != BEYOND_REFUSED and is_approver(options, user):
         return None
@@ -299,7 +299,7 @@ def _pages_left(entry: LiankeConfigEntry, user: User) -> int | None:
 
 
 def _scanner(hass: HomeAssistant, user: User, one: _PrinterJobs) -> JsonObjectType:
-    """Return the printer's scanner, if the user may control it, and how many scanned pages wait for a person there."""
+    """Return the printer's scanner, if the user may use it, and how many pages scanned on it wait for an answer."""
     scanner_id, device_id = one.scanner or ("", None)
     if device_id is None or not may_use(hass, user, one.entry, scanner_id):
         return {"scanner": None, "scanned": 0}
@@ -383,7 +383,7 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
                 "name": device.name_by_user or device.name or printer.name,
             },
             open_jobs=tuple(open_jobs),
-            # Sorted by the time of the end, because a job that waited for long may be old but have ended just now.
+            # Sorted by when the jobs ended, because an old job may have waited for long and ended only just now.
             finished=tuple(
                 heapq.nlargest(MAX_FINISHED_SENT, finished[key], attrgetter("ended_at"))
             ),
