@@ -57,7 +57,7 @@ class CallbackUrlManager:
         self._cancel_retry: CALLBACK_TYPE = lambda: None
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._follows_cloud = False
-        # Whether the service runs on this machine, as in the demonstration. Its callbacks then need no encryption.
+        # Whether the service runs on this machine, as in the demonstration. If so, its callbacks need no encryption.
         self.server_is_local = False
 
     @callback

@@ -81,7 +81,7 @@ MAX_USERS = 64
 SERVICE_PAUSE_START = 60
 # Maximum seconds without requests after the service answered "too frequent".
 SERVICE_PAUSE_LIMIT = 300
-# Seconds after the end of the last pause from which on a new pause is short again.
+# Seconds after the end of a pause. A pause that begins even later is short again.
 PAUSE_FORGOTTEN = 600
 # Polling requests per second for one ApiKey.
 POLL_RATE = 30 / 60
@@ -97,14 +97,14 @@ WATCH_SHARE = 0.5  # the share of POLL_RATE for all such printers together
 
 
 class _Pause:
-    """A pause between requests, which gets longer each time the service complains again."""
+    """A pause during which no requests start. It gets longer each time the service complains again."""
 
     def __init__(self) -> None:
         self._length = 0.0
         self.until = float("-inf")
 
     def begin(self) -> None:
-        """Begin a pause. Does nothing during a pause: the service then complains about the same burst of requests."""
+        """Begin a pause. Does nothing during a pause, because the complaint is then about the same requests."""
         now = time.monotonic()
         if now < self.until:
             return
@@ -184,7 +184,7 @@ class UserThrottle:
 # When the service refuses an ApiKey, the boxes that use the key stop polling. The first box that gets an answer again
 # wakes the others.
 
-# Seconds until a box that was woken in vain may be woken again. The time doubles with each vain attempt, because the
+# Seconds until a box that was woken in vain may be woken again. The time doubles with each failure, because the
 # service may refuse the key for this box only.
 KEY_PAUSE_START = 60
 # Maximum seconds until a box that was woken in vain may be woken again.

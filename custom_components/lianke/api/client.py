@@ -242,7 +242,7 @@ class LiankeClient:
         return replace(task, result=self.without_secrets(task.result))
 
     def without_secrets(self, result: TaskResult | None) -> TaskResult | None:
-        """Return a copy of a result, in whose message our secrets are removed."""
+        """Return a copy of a result with our secrets removed from the message."""
         if result is None:
             return None
         return replace(result, message=to_message(result.message, self._transport.secrets))

@@ -82,7 +82,7 @@ def parse_long(raw: bytes | bytearray) -> object:
 
 
 def _cut(raw: bytes | bytearray) -> tuple[list[memoryview | bytes], dict[str, LongText]]:
-    """Return JSON in which a mark replaces each long text, as a list of parts; and the long texts by their marks."""
+    """Return the parts of JSON in which marks replace the long texts, and a mapping from the marks to these texts."""
     whole = memoryview(raw)
     kept: list[memoryview | bytes] = []
     texts: dict[str, LongText] = {}

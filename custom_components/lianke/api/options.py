@@ -148,7 +148,7 @@ class ResolvedOptions(Stored):
         return option_name(DUPLEX, self.duplex)
 
     def prints_as(self, other: ResolvedOptions) -> bool:
-        """Tell whether both options print the same. `paper` is not compared, because it may be unknown on one side."""
+        """Tell whether both options print the same. `paper` is not compared, because one of them may lack it."""
         return (self.form_fields(), self.by_hand) == (other.form_fields(), other.by_hand)
 
     def form_fields(self) -> dict[str, str]:

@@ -67,8 +67,8 @@ _LEAD: Final = re.compile(
 )
 # No line break may follow the comma: this URL may be empty, and base64 on the next line may be the next page.
 _DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},[ \t]{0,4}")
-# Beginnings of JPEG, PNG and PDF in base64. In the middle of a text (`_NEXT_FILE`), a usual marker must follow that of
-# a JPEG.
+# Beginnings of JPEG, PNG and PDF in base64. In the middle of a text (`_NEXT_FILE`), the beginning of a JPEG must be
+# followed by a usual marker.
 _START: Final = r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
 _FILE: Final = re.compile(rf"(?i:data:)|{_START}")
 _NEXT_FILE: Final = re.compile(

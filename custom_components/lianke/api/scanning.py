@@ -218,7 +218,7 @@ def find_parts(answer: object) -> FoundParts:
     We do not know which fields contain files, so files are recognized by content; whether a part is a page turns out
     later, when it is decoded. In a list with files, an item without a file (null, false, a number, a word or an empty
     list) is a missing page, except a word for success at the end of the list. An address is returned twice only if it
-    is in fields for the sides of a sheet. File content is returned twice also if one list contains it twice, as may
+    is in fields for the sides of a sheet. File content is also returned twice if one list contains it twice, as may
     happen with blank pages.
     """
     search = _Search()

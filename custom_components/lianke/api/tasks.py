@@ -130,7 +130,7 @@ def parse_day_tasks(data: object) -> tuple[DayTask, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Callback(Task):
-    """A job callback. Callbacks are not signed: the secret address to which they are sent is the only proof."""
+    """A job callback. It is not signed: only the secret address to which it was sent shows that it is genuine."""
 
     device_id: str
 

@@ -76,7 +76,7 @@ def name_or_pattern(text: str) -> str:
 
 
 def pattern_of(text: str) -> str:
-    """Return a text in which the kind and length of each run of letters and digits replace the run; marks stay."""
+    """Return a text in which each run of letters and digits is replaced by the run's kind and length."""
     if len(text) > MAX_SHAPE_PATTERN:
         return f"text of {len(text)}"
     marks = "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -84,7 +84,7 @@ class JobForm(Payload):
         super().__init__(None, content_type=f"multipart/form-data; boundary={boundary}")
         # True once the end of the form is about to be sent. Until then the request is certainly incomplete.
         self.handed_over = False
-        # True once the form is given up: from then on, nothing more is sent.
+        # True once the form is given up: from then on, the end of the form may not be sent.
         self.abandoned = False
         # True while nothing is sent because the `before_end` hook has not returned yet.
         self.waiting = False

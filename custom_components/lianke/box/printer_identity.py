@@ -127,9 +127,9 @@ def assign(
     printers first, and then to the former printers.
 
     The service promises no permanent name for a printer (lianke-api, "A printer row"), so rows are matched by several
-    criteria, and each row and each printer at most once. The criteria are, the most certain first: `hash_id`; the row's
-    id; port and model; the only missing printer of the model; the port, if only the driver's name changed because
-    support was added.
+    criteria, and each row and each printer at most once. The criteria, beginning with the most certain, are: `hash_id`;
+    the row's id; port and model; the only missing printer of the model; the port, if only the driver's name changed
+    because support was added.
     """
     former = former or {}
     found: dict[str, Printer] = {}
@@ -188,8 +188,8 @@ def _unique[T](printers: Iterable[tuple[T, Printer]], evidence: _Key) -> dict[ob
 def _got_its_driver(old: Printer, new: Printer) -> bool:
     """Tell whether two rows of a port show the same printer, which now has the name of its new driver.
 
-    A different printer that was connected to the port would look alike. Therefore, both rows must name the same product
-    or, if one of them names no product, the old row must be that of a printer without a supported driver.
+    A different printer that was connected to the port would look the same. Therefore, both rows must name the same
+    product or, if one of them names no product, the old row must be that of a printer without a supported driver.
     """
     if not new.is_printer:
         return False
