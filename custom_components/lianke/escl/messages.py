@@ -18,7 +18,7 @@ UNITS_PER_INCH: Final = 300
 MAX_SETTINGS_BYTES: Final = 64 * 1024
 # Maximum number of XML elements in a request.
 MAX_SETTINGS_ELEMENTS: Final = 300
-# Maximum depth of XML elements within one another.
+# Maximum depth of nested XML elements.
 MAX_ELEMENT_DEPTH: Final = 16
 # Maximum number of digits of a number in a request.
 MAX_SCAN_DIGITS: Final = 9
@@ -29,7 +29,7 @@ DEFAULT_SCAN_DPI: Final = 300
 # The resolutions that we announce; clients may also request resolutions in between.
 SCAN_RESOLUTIONS: Final = (75, 100, 150, 200, 300, 400, 600)
 SCAN_FORMATS: Final = (JPEG_TYPE, PDF_TYPE)
-# The smallest width and height of a region that we announce.
+# The minimum width and height of a region, which clients read in our capabilities.
 MIN_REGION_SIDE: Final = 16
 ESCL_VERSION: Final = "2.63"
 _SCAN: Final = "http://schemas.hp.com/imaging/escl/2011/05/03"
@@ -136,7 +136,7 @@ class ScanJobInfo:
 
 
 def _texts(data: bytes) -> dict[str, str]:
-    """Return the texts of elements by name, without prefix; the first element of a name counts. Raises EsclError."""
+    """Return the text of each element by its name without prefix; the first of equal names counts. Raises EsclError."""
     texts: dict[str, str] = {}
     names: list[str] = []
     text: list[str] = []

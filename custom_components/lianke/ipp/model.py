@@ -7,7 +7,7 @@ from enum import IntEnum
 from functools import partial
 from typing import Final, NamedTuple
 
-# The largest integer in IPP, which has 32 bits; `integer` replaces larger numbers with it.
+# The largest integer in IPP, whose integers have 32 bits; the function `integer` replaces larger numbers by it.
 MAX_INTEGER: Final = 2**31 - 1
 
 
@@ -135,7 +135,7 @@ class IppMessage:
 
 
 class IppError(Exception):
-    """A request that cannot be served. `message` is for people, `unsupported` holds the attributes that caused it."""
+    """A request that cannot be served. `message` is for people, `unsupported` holds the attributes at fault."""
 
     def __init__(
         self, status: Status, message: str = "", unsupported: Attributes | None = None
@@ -147,11 +147,11 @@ class IppError(Exception):
 
 
 def shortened(text: str, most: int) -> str:
-    """Cut a text to at most `most` bytes of UTF-8 without splitting a character."""
+    """Return a text cut to at most `most` bytes of UTF-8, without splitting a character."""
     return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 
-# Maximum bytes of a text or name that we send; most clients take no more.
+# Maximum bytes of a text or name that we send; most clients accept no more.
 TEXT_BYTES: Final = 127
 
 

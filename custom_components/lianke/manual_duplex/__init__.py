@@ -1,7 +1,7 @@
-"""Printing on both sides by hand: one document for each side of the sheets; in between, a person turns the stack over.
+"""Manual duplex: the printer prints a document for each side of the sheets; in between, a person turns the stack over.
 
 Such a job has two deliveries. The second delivery waits until somebody has turned the stack over. Its `details` contain
-the Plan of both deliveries; `jobs` stores them without reading them.
+the Plan of both deliveries; the package `jobs` stores these details without interpreting them.
 """
 
 from collections.abc import Mapping
@@ -50,8 +50,8 @@ def _face(value: object) -> str:
 class Setup(Stored):
     """How sheets come out of a printer, and how they must be put back; the defaults suit most small laser printers."""
 
-    # Which way the printed side faces when sheets come out, and which way it must face when they are put back. By
-    # default the printer prints on the side that faces up in the tray.
+    # Which way the printed side faces when sheets come out, and which way it must face when they are put back. The
+    # defaults are for a printer that prints on the side that faces up in the tray.
     comes_out: str = field(default=FACE_DOWN, metadata={READ: _face})
     put_back: str = field(default=FACE_DOWN, metadata={READ: _face})
     # Whether the second side comes out upside down if the top edge of the first side goes into the printer first.
@@ -59,20 +59,20 @@ class Setup(Stored):
 
     @classmethod
     def of(cls, options: Mapping[str, Any], printer_key: str) -> Self:
-        """Read a printer's setup from the options of its entry; a value that cannot be read gets its default."""
+        """Read a printer's setup from the options of its config entry; unreadable values are replaced by defaults."""
         return cls.from_dict(to_mapping(options.get(CONF_MANUAL_DUPLEX, {}).get(printer_key)))
 
     @property
     def backs_descending(self) -> bool:
-        """Whether the last sheet's second side is printed first, so that the first sheet ends on top of the stack."""
+        """Whether the last sheet's second side is printed first, so that the first sheet ends up on top."""
         return self.comes_out == FACE_DOWN
 
     @property
     def fronts_descending(self) -> bool:
         """Whether the last sheet's first side is printed first.
 
-        Sheets must lie in the tray in the order of their second sides. That order is reversed if the stack is put back
-        the other way up than it came out.
+        In the tray, the sheets must lie in the order in which their second sides are printed. If the stack is put back
+        with the other face up than it came out, the order of its sheets is reversed.
         """
         return self.backs_descending == (self.comes_out != self.put_back)
 
@@ -122,7 +122,7 @@ class Plan(Record):
     ) -> tuple[Delivery, Delivery]:
         """Make deliveries that print these parts of both files; if `front_span` is None, only second sides are printed.
 
-        In that case nobody is asked to turn the stack over: somebody has already done so.
+        In that case, the job asks nobody to turn the stack over, since somebody has already done so.
         """
         first, last = back_span
         left = sum(page is not None for page in self.sides[1][first - 1 : last])
@@ -181,7 +181,7 @@ def public_dict(job: Job) -> dict[str, JsonValueType] | None:
 
 
 def how_to_turn(job: Job) -> tuple[str, dict[str, str]] | None:
-    """Return key and placeholders of the text on putting back a manual duplex job's stack; None for any other job."""
+    """Return the key and placeholders of the text that says how to put the stack back; None if a job has no stack."""
     shown = public_dict(job)
     if shown is None:
         return None
@@ -192,9 +192,9 @@ def how_to_turn(job: Job) -> tuple[str, dict[str, str]] | None:
 def rest_of(job: Job, *, from_sheet: int, backs_only: bool) -> tuple[Delivery, Delivery]:
     """Make deliveries that print the rest of an ended job, from one sheet on, with the documents of the job.
 
-    Sheets count from 1 in the order in which the unfinished side came out. If that is the first side, the earlier
-    sheets are kept and get their second sides together with the others. If it is the second side, the earlier sheets
-    are finished. With `backs_only`, only second sides are printed.
+    `from_sheet` counts from 1 in the order in which the unfinished side came out. If the first side is unfinished, the
+    user keeps the earlier sheets, which get their second sides together with the others. If the second side is
+    unfinished, the earlier sheets are complete. With `backs_only`, only second sides are printed.
     Raises InputError: not_manual_duplex, no_such_sheet.
     """
     if (plan := _plan_of(job)) is None:
@@ -230,9 +230,10 @@ async def async_split(
 ) -> tuple[Delivery, ...]:
     """Split a document for manual duplex into one delivery for each side; a single page needs only one delivery.
 
-    The document's own file is not changed. With `by_default`, both sides were not asked for explicitly, so a document
-    that cannot be split is printed on one side. Raises InputError: manual_duplex_type, manual_duplex_not_available,
-    pages_not_in_document, sheet_too_many_pages, and what is wrong with the file; HomeAssistantError: disk_full.
+    The document's own file is not changed. `by_default` means that nobody asked for two sides explicitly; a document
+    that cannot be split is then printed on one side. Raises InputError: manual_duplex_type,
+    manual_duplex_not_available, pages_not_in_document, sheet_too_many_pages, and the errors of `layout_error`;
+    HomeAssistantError: disk_full.
     """
     one_sided = (Delivery(document=document, options=replace(options, by_hand=None)),)
     if by_default and (document.extension not in TYPES or document.pages is None):
@@ -291,7 +292,7 @@ async def async_split(
     printed = _printed(options, upright=upright)
     align = options.align
     if turned and align is not None:
-        # The page is upside down, so its place on the paper is, too: z1 to z9 count row by row.
+        # The page is upside down, so its position on the paper is reversed, too: z1 to z9 count row by row.
         align = f"z{10 - int(align[1:])}"
     everything = (1, plan.sheets)
     return plan.deliveries(
@@ -303,7 +304,7 @@ async def async_split(
 
 
 def _stands(options: ResolvedOptions) -> bool:
-    """Whether landscape pages are turned upright here, since the service might turn them in either direction."""
+    """Whether landscape pages are turned upright here and not by the service, which might turn them either way."""
     paper = options.paper
     if paper is not None and paper.width > paper.height:
         return False

@@ -25,7 +25,8 @@ COMES_OUT: Final = "comes_out"
 PUT_BACK: Final = "put_back"
 SECOND_SIDE: Final = "second_side"
 ARROWS: Final = "arrows"
-# Answers: which side the 2 is on, and how the arrows of both sides point when the sheet is turned like a book's page.
+# Answers: on which side of the test sheet the 2 is, and whether the arrows on both sides point in the same direction
+# when the user turns the sheet like a page of a book.
 BACK: Final = "back"
 FRONT: Final = "front"
 SAME: Final = "same"
@@ -42,7 +43,7 @@ ONE_SIDED: Final = frozenset({PrinterType.LABEL, PrinterType.RECEIPT})
 
 
 class ManualDuplexSteps(BoxOptionsFlow):
-    """A test sheet with three questions, or the answers without a test sheet."""
+    """Steps that print a test sheet and ask three questions about it, or take the answers without a test sheet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +51,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_manual_duplex(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose the printer whose paper is turned over by hand."""
+        """Let the user choose the printer whose paper is turned over manually."""
         if user_input is not None:
             self._target = user_input[CONF_TARGET]
             return await self.async_step_manual_duplex_printer(None)
@@ -61,7 +62,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
     async def async_step_manual_duplex_printer(
         self, user_input: UserInput = None
     ) -> ConfigFlowResult:
-        """Offer the test sheet, the answers without a test sheet, and deleting the answers."""
+        """Offer to print the test sheet, to give the answers without a test sheet, or to delete the answers."""
         steps = ["manual_duplex_test", "manual_duplex_answers"]
         if self._target in self.config_entry.options.get(CONF_MANUAL_DUPLEX, {}):
             steps.append("manual_duplex_forget")
@@ -94,10 +95,10 @@ class ManualDuplexSteps(BoxOptionsFlow):
     async def async_step_manual_duplex_second(
         self, user_input: UserInput = None
     ) -> ConfigFlowResult:
-        """Ask where the second side is and how it lies, and save how paper is turned over."""
+        """Ask where the second side was printed and which way its arrow points; save how paper is turned over."""
         if user_input is None:
             return self._ask("manual_duplex_second", SECOND_SIDE, ARROWS)
-        # The sheet was put back face down. If the printer printed on the same side again, face up would be right.
+        # The user put the sheet back face down. If the printer printed on the same side again, face up is right.
         put_back = FACE_DOWN if user_input[SECOND_SIDE] == BACK else FACE_UP
         return self._save_setup(self._comes_out, put_back, user_input[ARROWS])
 
@@ -128,11 +129,11 @@ class ManualDuplexSteps(BoxOptionsFlow):
         return self._save_for_target(CONF_MANUAL_DUPLEX, {})
 
     async def async_print_page(self, write: WritePage) -> None:
-        """Print a page on the chosen printer, now or not at all; subclasses implement it. Raises HomeAssistantError."""
+        """Print a page on the chosen printer, at once or not at all. Raises HomeAssistantError."""
         raise NotImplementedError
 
     async def _async_refusal(self, side: int) -> str | None:
-        """Print a side of the test sheet; return the message of a refusal, None if there was no refusal."""
+        """Print a side of the test sheet; return None, or an error message if the page cannot be printed."""
 
         async def write(spool: Spool, paper: Paper | None) -> Document:
             title = f"{await async_page_text(self.hass, 'page_turn')} {side}"
@@ -154,7 +155,7 @@ class ManualDuplexSteps(BoxOptionsFlow):
         refused: str | None = None,
         answers: Mapping[str, str] | None = None,
     ) -> ConfigFlowResult:
-        """Show a form with these questions, its pictures, and the message of a refusal if there was one."""
+        """Show a form with these questions and with pictures; `refused` is an error message or None."""
         fields = {
             vol.Required(name, default=(answers or {}).get(name, vol.UNDEFINED)): choice(
                 QUESTIONS[name], key=f"manual_duplex_{name}", listed=True
@@ -175,9 +176,9 @@ class ManualDuplexSteps(BoxOptionsFlow):
 
 
 def _sheets(known: StoredPrinter) -> int:
-    """Return the rank of a printer in the list; 0 leaves out printers of labels or receipts.
+    """Return the rank of a printer in the list; 0, for label and receipt printers, leaves the printer out.
 
-    Printers with a duplex unit come last. They are offered since the unit may be broken, or the paper too thick for it.
+    Printers with a duplex unit come last. They are offered because the unit may be broken, or the paper too thick.
     """
     if known.printer.species in ONE_SIDED:
         return 0

@@ -20,9 +20,9 @@ def text_page(text: str, style: PageStyle, *, title: str) -> str:
 def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = True) -> str:
     """Compose a page of Markdown: CommonMark with tables and strikethrough.
 
-    `breaks` keeps line breaks; False joins lines, as is right for files, which are often wrapped by hand. HTML is
-    escaped. Images must be QR codes (`qr:`) or given as data; other images are replaced by their descriptions.
-    Raises InputError: text_empty, and what `render_markdown` raises.
+    With `breaks`, line breaks are kept; otherwise lines are joined, which suits files, since their authors often wrap
+    lines manually. HTML is escaped. Images must be QR codes (`qr:`) or data URIs; any other image is replaced by its
+    alt text. Raises InputError: text_empty, and the errors of `render_markdown`.
     """
     # Imported only when needed: the parser would be a quarter of all modules that the integration loads.
     from .markdown import render_markdown  # noqa: PLC0415
@@ -34,7 +34,7 @@ def markdown_page(text: str, style: PageStyle, *, title: str, breaks: bool = Tru
 
 
 def html_page(source: str, style: PageStyle, *, title: str) -> str:
-    """Compose a page of HTML, a whole document or a part of one, that loads and runs nothing.
+    """Compose a page of HTML (a whole document or a part of a document); the page loads and runs nothing.
 
     Our styles for paper size, margins and fonts come first, so that the source can override them. Images with a `qr:`
     address become QR codes.

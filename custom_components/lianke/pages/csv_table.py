@@ -17,7 +17,7 @@ _SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
 
 
 def csv_page(text: str, style: PageStyle, *, title: str) -> str:
-    """Compose a page with a table of CSV text, whose delimiter is detected.
+    """Compose a page that shows CSV text as a table; the delimiter is detected.
 
     Raises InputError: too_many_columns, too_many_cells.
     """
@@ -70,7 +70,7 @@ def _csv_rows(text: str) -> list[list[str]]:
 
 
 def _bounded(rows: Iterable[list[str]]) -> list[list[str]]:
-    """Drop empty rows. Raises InputError: too_many_cells."""
+    """Return the rows that are not empty. Raises InputError: too_many_cells."""
     kept: list[list[str]] = []
     cells = 0
     for row in rows:

@@ -97,7 +97,10 @@ def todo_page(entries: Sequence[TodoEntry], style: PageStyle, *, title: str) -> 
 def agenda_page(
     entries: Sequence[AgendaEntry], first: date, days: int, style: PageStyle, *, title: str
 ) -> str:
-    """Compose a list of the events of `days` days from `first`; beyond a week, days without an event are left out."""
+    """Compose a list of the events on `days` days from `first`.
+
+    If these are more than a week, days without an event are left out.
+    """
     nothing = f'<p class="none">{escape(style.text("page_nothing_planned"))}</p>'
     parts = []
     for offset in range(days):
@@ -196,7 +199,7 @@ def _day(moment: date | datetime) -> date:
 
 
 def _read_time(value: object, zone: tzinfo) -> date | datetime | None:
-    """Parse an ISO date, or an ISO date and time, which becomes a time in `zone`; None for anything else."""
+    """Parse an ISO date, or an ISO date and time, which is converted to `zone`; return None for anything else."""
     if not isinstance(value, str):
         return None
     with suppress(ValueError):

@@ -1,4 +1,4 @@
-"""Render Markdown. HTML in the text is escaped; images must be QR codes or given as data."""
+"""Render Markdown. HTML in the text is escaped; images must be QR codes or data URIs."""
 
 from collections.abc import MutableMapping, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ QR_COUNT: Final = "lianke_codes"
 
 
 def render_markdown(text: str, style: PageStyle, *, breaks: bool) -> str:
-    """Return the body. Raises InputError: text_too_large, page_too_large, too_many_codes, qr_empty, qr_too_long."""
+    """Return the HTML. Raises InputError: text_too_large, page_too_large, too_many_codes, qr_empty, qr_too_long."""
     if len(text.encode(errors="replace")) > MAX_MARKDOWN_BYTES:
         raise InputError("text_too_large", limit=str(MAX_MARKDOWN_BYTES // 1024))
     parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks})
@@ -50,7 +50,7 @@ def _check_size(state: StateCore) -> None:
 
 # The text after `qr:` is the exact content of the code. CommonMark would interpret backslashes, which Wi-Fi names and
 # passwords may contain, and would allow no blanks. A Wi-Fi code ends at its ";;", whatever brackets its password has;
-# any other code ends at the first closing bracket without a partner.
+# any other code ends at the first unmatched closing bracket.
 _QR_CODE = re.compile(
     r"""!\[([^\]\n]{0,200})\]\(\s*(?:
         <(?P<framed>qr:[^<>\n]{1,3000})>
@@ -63,7 +63,7 @@ _ESCAPED_BRACKET = re.compile(r"\\([()<>])")
 
 
 def _qr_code(state: StateInline, silent: bool) -> bool:
-    """Parse an image with a `qr:` address, and keep the address as it is written."""
+    """Parse an image with a `qr:` address, whose text stays as it is; return False if there is no such image here."""
     found = _QR_CODE.match(state.src, state.pos, state.posMax)
     if found is None or (found["plain"] or "").endswith(('"', "'")):
         return False  # an image with a title is left to CommonMark
@@ -78,7 +78,7 @@ def _qr_code(state: StateInline, silent: bool) -> bool:
 
 
 def _directions(state: StateCore) -> None:
-    """Let lists, quotes and tables have the direction of their first word."""
+    """Give lists, quotes and tables the text direction of their first word."""
     for token in state.tokens:
         if token.tag in ("ul", "ol", "blockquote", "table") and token.nesting == 1:
             token.attrSet("dir", "auto")

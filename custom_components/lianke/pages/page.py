@@ -128,11 +128,11 @@ class PageStyle:
 
     @property
     def chinese(self) -> bool:
-        """Whether dates are written as in Chinese."""
+        """Whether dates are written in Chinese."""
         return self.language.lower().startswith("zh")
 
     def text(self, key: str) -> str:
-        """Return the text of a key, or the key itself if it is not translated."""
+        """Return the text of a key, or the key itself if it has no text."""
         return self.texts.get(key, key)
 
     def date(self, day: date) -> str:
@@ -165,7 +165,10 @@ def paper_size(
 
 
 def _edge(whole: int, printable: int) -> float:
-    """Return the unprintable edge at each end in mm, from lengths in 0.1 mm; at most a fifth of the whole."""
+    """Return the width in mm of the unprintable margin at both ends of one dimension of a paper.
+
+    `whole` and `printable` are in 0.1 mm. The result is at most a fifth of the dimension.
+    """
     if not 0 < printable <= whole:
         return 0.0
     return min((whole - printable) / 20, whole / 50)
@@ -218,7 +221,7 @@ def base_css(style: PageStyle, *, chinese: bool) -> str:
         "size": base_size(style),
         "inner": inner,
         "qr": min(qr, inner),
-        # The width of a QR code on a label: beside text, and alone. It fits within the height of the label.
+        # Widths of a QR code on a label, beside text and alone, that fit within the height of the label.
         "beside": min(qr, inner * 0.6),
         "alone": min(qr, inner * 0.97),
     }
@@ -272,7 +275,7 @@ def has_long_words(text: str) -> bool:
 
 
 def break_long_words(text: str) -> str:
-    """Insert places for breaks into words that are longer than a column can hold."""
+    """Return a text in which words that are longer than a column can hold may be broken."""
     return _LONG_WORD.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
 
 

@@ -15,7 +15,7 @@ from .page import MM_A_POINT, WRAP, PageStyle, base_size
 _BLANKS: Final = " \t\n\r\f"
 _IDEOGRAPHS: Final = "\u3400-\u9fff\U00020000-\U0003ffff"
 # A piece of text within which browsers break no line: they break only at blanks and between Chinese characters. The
-# pattern never backtracks, since a word of a million characters would then take 150 bytes of memory per character.
+# pattern never backtracks: to backtrack in a word of a million characters takes 150 bytes of memory per character.
 _UNBROKEN: Final = re.compile(
     rf"[{_BLANKS}]++|(?:[^{_BLANKS}{_IDEOGRAPHS}]++|[{_IDEOGRAPHS}](?![{_IDEOGRAPHS}]))++[{_IDEOGRAPHS}]?|[{_IDEOGRAPHS}]"
 )
@@ -27,8 +27,8 @@ _EAST_ASIAN: Final = re.compile(
 )
 # Height of a line of text, and of a line of code, in em: code is set in another font, which makes its lines higher.
 _LINE, _CODE_LINE = 1.45, 1.65
-# Number of lines of a block that stay together on a page, since browsers do not separate its first two lines, nor its
-# last two.
+# Maximum number of lines that stay together on a page, since browsers separate neither the first two lines of a block
+# nor its last two.
 _TOGETHER: Final = 3
 # The gap between columns and the width of a QR code, in mm.
 _COLUMN_GAP, _QR_WIDTH = 8.0, 40.0
@@ -37,11 +37,12 @@ _COLUMN_GAP, _QR_WIDTH = 8.0, 40.0
 class _Element(NamedTuple):
     # Font size, relative to that of the element around it.
     size: float = 1.0
-    # Margins above and below together, and indents at both sides, in em of the element: those of our style, or of a
-    # browser's own.
+    # The sum of the margins above and below, and the sum of the indents at both sides, in em of the element, as our
+    # style or the browser's default style sets them.
     margin: float = 0.0
     indent: float = 0.0
-    # Whether the element stays on the page of what follows it, stays on one page as a whole, and keeps line breaks.
+    # Whether the element stays on the same page as what follows it, whether no page end divides it, and whether its
+    # line breaks are kept.
     is_heading: bool = False
     is_whole: bool = False
     keeps_lines: bool = False
@@ -111,7 +112,7 @@ def pages_at_most(html: str, style: PageStyle) -> int | None:
 
 @cache
 def _em(letter: str) -> float:
-    """Return the greatest width of a character in em, as in bold DejaVu Sans, the widest of the usual fonts."""
+    """Return the maximum width of a character in em, as in bold DejaVu Sans, the widest of the usual fonts."""
     code = ord(letter)
     if letter in "\t\u200b":
         return 5.5 if letter == "\t" else 0.0
@@ -126,7 +127,7 @@ def _em(letter: str) -> float:
         return 1.45
     if 0x2010 <= code < 0x2028 or 0x1F000 <= code < 0x20000:
         return 1.7
-    # The widest characters are ancient scripts, and ligatures of whole sentences.
+    # The widest characters are those of ancient scripts, and ligatures of whole sentences.
     return 12.0 if code >= 0x10000 or 0xFDF0 <= code < 0xFE00 else 3.0
 
 
@@ -176,7 +177,7 @@ def _row_lines(rows: list[list[str]], room: float, *, breaks_words: bool) -> lis
 
 
 class _Measure(HTMLParser):
-    """Collects the heights, in mm, of what a body puts onto its pages."""
+    """Measures the height, in mm, of everything in a body, and counts the pages."""
 
     def __init__(self, style: PageStyle, columns: int) -> None:
         super().__init__(convert_charrefs=True)
@@ -189,7 +190,7 @@ class _Measure(HTMLParser):
         # The text since the last block or the last cell of a table.
         self._text: list[str] = []
         self._line = _LINE
-        # Heights of pieces that no page end divides, since the last change between upright and sideways pages.
+        # Heights of the pieces since the last change between upright and sideways pages; no page end divides a piece.
         self._pieces: list[float] = []
         # Height that stays on the page of the next piece: headings, margins, the start of an element that stays whole.
         self._kept = 0.0
@@ -284,7 +285,7 @@ class _Measure(HTMLParser):
         return self._em * math.prod(element.size for element in self._open)
 
     def _room(self, width: float) -> float:
-        """Return the width in em that the indents of the open elements leave of `width`, which is in mm."""
+        """Return the width in em that remains of `width` (in mm) within the indents of the open elements."""
         room = width / self._size() - sum(element.indent for element in self._open)
         if room <= 0:
             raise _UnknownError
@@ -313,7 +314,7 @@ class _Measure(HTMLParser):
             self._kept = 0.0
 
     def _turn(self, height: float) -> None:
-        """Count the pages of this height that the pieces so far take; what follows begins a new page."""
+        """Add the pages, of this height, that the pieces so far take; the next piece begins a new page."""
         self._pieces.append(self._kept)
         if any(self._pieces):
             # Browsers do not repeat a table head that is higher than a quarter of a page.

@@ -18,7 +18,7 @@ from .page import (
 SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"
 EMOJI_SAMPLE = "🖨️ ✅ 🛒 🎂 🌧️ ❤️"
 BAR_COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d2088", "#808080")
-# Maximum number of papers, of trays or of media types on a test page; an ellipsis stands for the others.
+# Maximum number of names in each list of a test page: papers, trays, media types. An ellipsis stands for other names.
 MAX_TEST_PAGE_NAMES = 40
 # Height in mm within the margins, below which a label gets lower color bars and no gray ramp.
 FLAT_HEIGHT = 24.0
@@ -43,7 +43,7 @@ def test_page(
     paper_name: str | None,
     style: PageStyle,
 ) -> str:
-    """Show name, model and abilities, a line in each font and of emoji, a frame at the margins, and color bars.
+    """Compose the test page: name, model, abilities, samples of each font and of emoji, margins, and color bars.
 
     A label shows less, so that a single label is enough.
     """
@@ -95,7 +95,7 @@ def _short_page(rows: list[tuple[str, str]], style: PageStyle) -> str:
     ramp = "" if flat else '<div class="ramp"></div>'
     body = f'<div class="frame"></div><main>{_bars()}{ramp}{text}</main>'
     css = CSS + NARROW_CSS + SHORT_CSS + (FLAT_CSS if flat else "")
-    # Hide what does not fit: it would take another label.
+    # Hide text that does not fit, since it would take another label.
     css += f"main {{ height: {inner:g}mm; overflow: hidden; font-size: {scale:.3f}em; }}"
     return page(style, body, title=style.text("page_test"), css=css)
 

@@ -1,4 +1,4 @@
-"""Start the worker process: `python __main__.py SITE_PACKAGES`, the folder that contains PDFium's package."""
+"""Start the worker process: `python __main__.py SITE_PACKAGES`, where SITE_PACKAGES contains PDFium's package."""
 
 import importlib
 import importlib.util

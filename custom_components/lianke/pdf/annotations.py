@@ -1,6 +1,6 @@
-"""Draw annotations and form fields into the page content as they are printed.
+"""Draw annotations and form fields into the page content, as they appear in print.
 
-Annotations that lack an appearance get one.
+Annotations without an appearance get one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,13 +17,13 @@ from .pdf_files import opened, opened_page, render_page, save, structure, tempor
 from .plan import Size
 from .process import TaskError
 
-# Maximum side of a PDF page in points.
+# Maximum width and height of a PDF page in points.
 LARGEST: Final = 14_400
-# Points that both sides of a page must exceed; otherwise the page counts as damaged.
+# Width and height in points that a page must exceed; a smaller page counts as damaged.
 SMALLEST: Final = 0.01
 _DEFAULT_BOX: Final = (0.0, 0.0, 612.0, 792.0)
 _HIDDEN: Final = 2
-# Keys of the catalog that are kept when a file is reduced to the chosen pages. Any other page keeps only /Type.
+# Keys of the catalog that are kept when a file is reduced to the chosen pages. The other pages keep only /Type.
 _KEPT_OF_CATALOG: Final = frozenset({"/Type", "/Pages", "/AcroForm", "/OCProperties", "/Version"})
 
 type PageBox = tuple[float, float, float, float]
@@ -83,10 +83,10 @@ def _page_box(found: Any) -> PageBox | None:
 
 @contextmanager
 def printable(path: str, numbers: Sequence[int], folder: str) -> Iterator[tuple[Pdf, list[Page]]]:
-    """Open pages of a PDF file; annotations that are printed become part of the pages' content.
+    """Yield a document with pages of a PDF file, and these pages; printed annotations are part of their content.
 
-    `numbers` are page numbers from 0; the document and its pages in this order are yielded. Temporary files are created
-    in `folder`. Raises TaskError: password, certificate, damaged, memory, disk.
+    `numbers` are the page numbers, from 0, in the wanted order. Temporary files are created in `folder`.
+    Raises TaskError: password, certificate, damaged, memory, disk.
     """
     with structure(path) as pdf, ExitStack() as stack:
         chosen = _prepare(pdf, numbers)
@@ -101,7 +101,7 @@ def printable(path: str, numbers: Sequence[int], folder: str) -> Iterator[tuple[
 
 @contextmanager
 def drawable(path: str, number: int, folder: str) -> Iterator[tuple[Any, Any, Size]]:
-    """Open a page as it is printed, and yield its PDFium document, the page and its size in points.
+    """Yield a PDFium document, one of its pages as it appears in print, and the size of that page in points.
 
     Raises the same errors as `printable`.
     """
@@ -128,7 +128,7 @@ class _ChosenPages(NamedTuple):
 
 
 def _prepare(pdf: Pdf, numbers: Sequence[int]) -> _ChosenPages:
-    """Decide which layers are printed, hide annotations on the other layers, and give lines an appearance."""
+    """Choose the layers to print, hide annotations on the other layers, and give line annotations an appearance."""
     if not numbers or min(numbers) < 0 or max(numbers) >= len(pdf.pages):
         raise TaskError("damaged")
     layers = Layers(pdf)
@@ -169,7 +169,7 @@ def _give_line_appearance(pdf: Pdf, note: Any) -> None:
     drawn.append(f"{width:.2f} w")
     drawn += [f"{x:.2f} {y:.2f} {'l' if place else 'm'}" for place, (x, y) in enumerate(corners)]
     drawn.append("s" if kind == Name.Polygon else "S")
-    # The file's own rectangle may be too small or empty, which would hide parts of the line.
+    # The annotation's own rectangle may be too small or empty, which would hide parts of the line.
     across, up = zip(*corners, strict=True)
     box = Array([min(across) - width, min(up) - width, max(across) + width, max(up) + width])
     note.Rect = box

@@ -18,8 +18,8 @@ PREVIEW_QUALITY: Final = 85
 def draw(request: dict[str, Any]) -> None:
     """Draw page `page` (from 0) of the PDF or picture `path` to the new file `target`.
 
-    `paper` is width and height in mm, None for the page's own size. `scale`, `align` (1 to 9) and `rotate` (turn the
-    paper to the page's orientation) place the page on the paper; `mono` draws in gray.
+    `paper` is the width and height in mm, or None for the page's own size. `scale` and `align` (1 to 9) place the page
+    on the paper; `rotate` turns the paper to the page's orientation; `mono` makes the drawing gray.
     """
     picture = (_draw_page if request["is_pdf"] else _draw_picture)(request)
     if request["mono"]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from .process import TaskError
 
-# Words in the last part of a file; no object follows the last of these words.
+# Words at the end of a PDF file. In a complete file, no object follows the last occurrence of these words.
 _LAST: Final = (b"startxref", b"trailer", b"%%EOF")
 _OBJECT: Final = re.compile(rb"\d\s+\d+\s+obj\b")
 _LINEARIZED: Final = re.compile(rb"<<[^>]*/Linearized\b[^>]*>>")
@@ -15,11 +15,14 @@ _HEAD_BYTES: Final = 2048
 
 
 def check_end(path: str) -> None:
-    """Raise TaskError: incomplete, if the end is missing: PDFium would open the file with whatever pages it finds."""
+    """Raise TaskError: incomplete, if the end of the file is missing.
+
+    PDFium would open such a file with only the pages that it finds.
+    """
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:  # noqa: PTH123  # the path is a str
         last = max(data.rfind(word) for word in _LAST)
         head = _LINEARIZED.search(data[:_HEAD_BYTES])
-        # A linearized file has another end after its first page, so the length in its header must match, too.
+        # A linearized file has a second end, after its first page, so its length is checked as well.
         length = head and _WHOLE_LENGTH.search(head[0])
         if _OBJECT.search(data, max(0, last)) or (length and int(length[1]) > len(data)):
             raise TaskError("incomplete")

@@ -30,8 +30,8 @@ _LONG_CODES: Final = """
 00000001000 00000001100 00000001101 000000010010 000000010011 000000010100 000000010101 000000010110
 000000010111 000000011100 000000011101 000000011110 000000011111"""
 _LONGEST: Final = 13
-# Codes of the distance between a color change and the color change above it, in pixels. `_PASS` and `_RUNS` are no
-# distances: they say that the change is coded in another way.
+# Codes of the distance in pixels between a color change and the color change above it. `_PASS` and `_RUNS` are not
+# distances: they mark changes that are coded in another way.
 _PASS, _RUNS = 8, 9
 _ABOVE: Final = {
     "1": 0,
@@ -46,14 +46,14 @@ _ABOVE: Final = {
 }
 _LONGEST_ABOVE: Final = 7
 _END_BITS: Final = 12
-# Number of bits, of any content, that may follow the last row instead of an end mark.
+# Maximum number of bits that may follow the last row instead of an end mark, whatever they contain.
 _PADDING_BITS: Final = 64
 
 
 class Coding(NamedTuple):
     columns: int
     rows: int
-    # The parameter K of PDF: below 0 for Group 4, 0 if every row is coded by itself, above 0 if only some rows are.
+    # The parameter K of PDF: below 0 for Group 4, 0 if every row is coded independently, above 0 if only some rows are.
     k: int
     is_aligned: bool = False
 
@@ -63,7 +63,7 @@ class _DamagedError(Exception):
 
 
 def is_whole(data: bytes, coding: Coding) -> bool:
-    """Check that all rows are there, each of the right length, and nothing after them; one row may be missing."""
+    """Return whether the data has all rows, each of the right length, and nothing else; one row may be missing."""
     rows = _Rows(data, coding)
     try:
         count = sum(1 for _ in islice(rows, coding.rows))
@@ -75,9 +75,9 @@ def is_whole(data: bytes, coding: Coding) -> bool:
 
 @cache
 def _table(codes: tuple[tuple[str, int], ...], longest: int) -> list[tuple[int, int]]:
-    """Return a table with the value and length of the code that each number of `longest` bits begins with.
+    """Return a table that gives, for each number of `longest` bits, the value and length of the code it begins with.
 
-    The length is 0 where the number begins with no code.
+    The length is 0 for a number that begins with no code.
     """
     table = [(0, 0)] * (1 << longest)
     for code, value in codes:
@@ -96,14 +96,14 @@ def _runs(codes: str) -> list[tuple[int, int]]:
 
 
 class _Rows:
-    """Reads the rows of a picture. A row is a list of the columns where its color changes; it begins with white."""
+    """Reads the rows of a picture. A row is a list of the columns where its color changes, starting from white."""
 
     def __init__(self, data: bytes, coding: Coding) -> None:
         self._data = data + bytes(4)
         self._bits = len(data) * 8
         self._coding = coding
         self._at = 0
-        # Whether the next row is coded by itself; if k is above 0, a bit after the mark before the row decides.
+        # Whether the next row is coded independently. If k is above 0, the bit after the previous end mark decides.
         self._is_single = True
         self._above = _table(tuple(_ABOVE.items()), _LONGEST_ABOVE)
         self._colors = (_runs(_WHITE_CODES), _runs(_BLACK_CODES))
@@ -114,7 +114,8 @@ class _Rows:
             if self._coding.is_aligned:
                 self._at += -self._at % 8
             ends = self._skip_ends()
-            # In Group 3, one mark may stand before each row, and several end the picture; in Group 4, one mark ends it.
+            # In Group 3, a single mark may precede each row, and several marks end the picture. In Group 4, a single
+            # mark ends the picture.
             if ends > (self._coding.k >= 0) or self._at >= self._bits:
                 return
             if self._coding.k < 0 or (self._coding.k > 0 and not self._is_single):
@@ -124,7 +125,7 @@ class _Rows:
             yield row
 
     def is_at_end(self) -> bool:
-        """Check that only the end mark or padding follows."""
+        """Return whether only the end mark or padding follows."""
         return (
             self._bits - self._at <= _PADDING_BITS
             or self._skip_ends() > (self._coding.k >= 0)

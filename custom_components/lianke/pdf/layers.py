@@ -1,4 +1,4 @@
-"""Decide which layers of a PDF (optional content) are printed, no matter which layers a screen shows."""
+"""Decide which layers (optional content) of a PDF are printed; a screen may show other layers."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -63,7 +63,7 @@ class Layers:
             del self._properties.Configs
 
     def shows(self, layer: Any) -> bool:
-        """Return whether `layer` is printed; it may also be a membership dictionary, which names several layers."""
+        """Return whether `layer`, a layer or a membership dictionary (which names several layers), is printed."""
         return self._shows(layer, [MAX_RULE_PARTS])
 
     def _shows(self, layer: Any, left: list[int]) -> bool:
@@ -104,7 +104,7 @@ class Layers:
 
 
 def _wishes(layer: Any, categories: Any) -> Iterable[bool]:
-    """Yield, for each category that the layer's usage dictionary has, whether the layer is to be shown."""
+    """For each of `categories` in the layer's usage dictionary, yield whether the layer is to be shown."""
     usage = layer.get(Name.Usage)
     if not isinstance(usage, Dictionary) or not isinstance(categories, Array):
         return
@@ -127,7 +127,7 @@ def _is_for_view(layer: Any) -> bool:
 
 
 def hide_layers(target: Pdf, hidden: list[Any]) -> None:
-    """Hide layers in the document `target`, to which they have been copied."""
+    """Hide layers that have been copied to the document `target`."""
     if hidden:
         target.Root.OCProperties = target.make_indirect(
             Dictionary(OCGs=Array(hidden), D=Dictionary(OFF=Array(hidden)))

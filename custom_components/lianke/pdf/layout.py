@@ -1,4 +1,4 @@
-"""Lay out documents on sheets of paper, by gathering their pages and imposing them; split documents into files."""
+"""Lay out documents on sheets of paper (gather their pages, then impose them), and split a document into files."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +18,7 @@ from .process import MAX_SOURCE_PAGES, TaskError
 from .sheet_marks import STAMP_ROOM, Stamps, Watermark, lettering, lines
 
 # Maximum dots per inch of a photo, and maximum pixels along the longer side of any picture, about 340 dpi on A4. The
-# eye sees no more.
+# eye sees no finer details.
 PHOTO_DPI: Final = 340
 MAX_SHEET_PICTURE_PIXELS: Final = 4000
 
@@ -43,10 +43,11 @@ def gather(
     crop: Crop | None = None,
     most: int = MAX_SHEET_PICTURE_PIXELS,
 ) -> Iterator[SourcePages]:
-    """Open the chosen pages of files; temporary files are created in `folder`.
+    """Yield the chosen pages of `files`; temporary files are created in `folder`.
 
     Each file has `path`, `is_pdf` and `pages`, the page numbers from 0. A picture may have `cut`, the fields of a Cut.
-    Pictures are reduced to `most` pixels along the longer side, with `crop` to `crop.pixels`. Raises TaskError.
+    Pictures are reduced to `most` pixels along the longer side. With `crop`, they are cropped, and reduced to
+    `crop.pixels` instead. Raises TaskError.
     """
     sources = SourcePages()
     with ExitStack() as stack:
@@ -65,7 +66,7 @@ def gather(
 
 
 def _picture(pdf: Pdf, file: dict[str, Any], frame: int, crop: Crop | None, most: int) -> Page:
-    """Make a page that a frame of a picture fills."""
+    """Make a page that is filled by one frame of a picture."""
     picture, size = read_picture(file["path"], frame, most)
     cut = Cut(**file["cut"]) if file.get("cut") else None
     if cut is not None:
@@ -110,7 +111,7 @@ def _new_page(pdf: Pdf, size: Size) -> Page:
     return pdf.pages[-1]
 
 
-# Keys of a page that are copied: those on which its look depends.
+# The keys of a page that are copied: those that determine how the page looks.
 _VISIBLE_KEYS: Final = (
     Name.MediaBox,
     Name.CropBox,
@@ -132,7 +133,7 @@ class _Copies:
         self._hidden: dict[int, list[Any]] = {}
 
     def form(self, source: Pdf, page: Page, view: PageView) -> Any:
-        """Make a form that draws the visible part of a page."""
+        """Make a form XObject that draws the visible part of a page."""
         contents = page.obj.get(Name.Contents)
         if isinstance(contents, Array) and len(contents) == 1:
             contents = contents[0]
@@ -167,7 +168,8 @@ class _Copies:
 def impose(sources: SourcePages, sheets: Sequence[Sheet]) -> Pdf:
     """Make a document with a page for each sheet.
 
-    Each page becomes a form, so that its changes to the graphics state end with it, and nothing outside its box shows.
+    Each source page becomes a form XObject, which keeps its changes to the graphics state to itself and hides what is
+    outside its box.
     """
     target, forms = Pdf.new(), dict[int, Any]()
     copies = _Copies(target)
@@ -208,12 +210,13 @@ PAGES_PER_SHEET: Final = {"2_up": 2, "4_up": 4, "6_up": 6, "9_up": 9}
 def lay_out(request: dict[str, Any]) -> dict[str, Any]:
     """Lay out the pages of `files` (see `gather`) on sheets, in the new PDF file `target` of at most `limit` bytes.
 
-    Lengths are in mm. `paper` and `margin` are pairs. `sheet` is the layout: a key of PAGES_PER_SHEET, booklet,
-    invoices, id_card, photos, poster, or None for sheets of the pages' own sizes. `landscape`, `by_column`, `frame`,
-    `side`, `columns`, `rows`, `photo`, `fill`, `upright` and `count` are settings of the layouts (see `plan`). With
-    `new_sheet`, each file begins on a new page, or with `two_sided` on the front of a new sheet of paper. `watermark`
-    (with `opacity`), `date` and `numbers` are drawn on every page. The answer has the number of `pages`, and whether
-    the first page is `landscape`. Raises TaskError.
+    Lengths are in mm. `paper` and `margin` are pairs. `sheet` is the layout: one of the keys of PAGES_PER_SHEET; or
+    `booklet`, `invoices`, `id_card`, `photos` or `poster`; or None to give each sheet the size of its page.
+    `landscape`, `by_column`, `frame`, `side`, `columns`, `rows`, `photo`, `fill`, `upright` and `count` are settings of
+    the layouts (see `plan`). With `new_sheet`, each file begins on a new sheet; if the print is `two_sided`, on the
+    front of that sheet. `watermark` (with `opacity`), `date` and `numbers` are drawn on every page. The answer has
+    `pages`, the number of pages in the new file, and `landscape`, whether the first of them is landscape.
+    Raises TaskError.
     """
     stamped = bool(request["date"] or request["numbers"])
     paper = SheetPaper(
@@ -222,7 +225,7 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
         STAMP_ROOM if stamped else 0.0,
     )
     crop, folder = _crop(request, paper), folder_of(request["target"])
-    # Along its longer side, a picture on a poster may have MAX_SHEET_PICTURE_PIXELS for each sheet.
+    # On a poster, the longer side of a picture may have MAX_SHEET_PICTURE_PIXELS for each sheet along it.
     larger = max(request["columns"], request["rows"]) if request["sheet"] == "poster" else 1
     most = MAX_SHEET_PICTURE_PIXELS * larger
     with gather(request["files"], folder, crop, most) as sources:
@@ -294,9 +297,9 @@ def _plan(sources: SourcePages, request: dict[str, Any], paper: SheetPaper) -> I
 
 
 def split(request: dict[str, Any]) -> dict[str, Any]:
-    """Write pages of `file` (see `gather`) to new PDF files, one for each of `parts`.
+    """Write pages of `file` (see `gather`) to a new PDF file for each of `parts`.
 
-    A part has its `target` and its `pages` in printing order: places from 0 in the `pages` of `file`, or None for a
+    A part has its `target` and its `pages` in printing order: indexes into the `pages` of `file`, or None for a
     blank page as large as the file's last page. `upright` turns landscape pages so that their left edge becomes the
     top. The pages of a `turned` part are turned upside down. Each new file has at most `limit` bytes. The answer's
     `lies` says whether the first page of `file` is landscape and was turned. Raises TaskError.

@@ -21,7 +21,7 @@ from .picture_completeness import MAX_DECODING_BYTES, is_jpeg_sure
 from .pictures import DECODER_ERRORS
 from .process import WORKER_TURN_SECONDS, TaskError
 
-# Bytes that all streams checked in one turn may have after decompression, and that one picture may have.
+# Bytes that one picture, or all streams checked in one turn together, may have after decompression.
 MAX_UNPACKED_STREAMS: Final = 128 * 1024 * 1024
 # Maximum number of objects in a file, each of which may be a stream.
 MAX_STREAMS: Final = 100_000
@@ -116,8 +116,9 @@ def _check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:
 
 
 def _unpacked_size(data: bytes, most: int) -> int:
-    """Decompress to the end, which verifies the checksum, or until more than `most` bytes; return the size.
+    """Return the size of the data after decompression; stop early if it exceeds `most` bytes.
 
+    Decompressing to the end also verifies the checksum.
     Raises TaskError: incomplete.
     """
     inflater, size = zlib.decompressobj(), 0
@@ -137,9 +138,9 @@ def _unpacked_size(data: bytes, most: int) -> int:
 
 
 def _fax(picture: Any) -> Coding | None:
-    """Read a picture's coding from its dictionary; None if a value is missing or makes no sense."""
+    """Return a picture's coding, read from its dictionary; None if a value is missing or makes no sense."""
     given = picture.get(Name.DecodeParms, Dictionary())
-    # A list has the parameters of each filter, of which only the first filter matters here.
+    # A list has the parameters of every filter; only the first filter matters here.
     given = given[0] if isinstance(given, Array) and len(given) else given
     if not isinstance(given, Dictionary):
         return None
@@ -152,7 +153,7 @@ def _fax(picture: Any) -> Coding | None:
 
 
 def _unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
-    """Undo the filters of a stream; None if the result would exceed MAX_UNPACKED_STREAMS bytes.
+    """Return a stream's data with its filters undone; None if this would exceed MAX_UNPACKED_STREAMS bytes.
 
     Raises TaskError: incomplete; LookupError for any filter but Flate, ASCII85 and ASCIIHex.
     """
@@ -180,7 +181,10 @@ def _unpacked(data: bytes, filters: Sequence[str]) -> bytes | None:
 
 
 def _is_sure(picture: Any) -> bool:
-    """Check a picture on a page; False if it cannot be checked. Raises TaskError: incomplete; DECODER_ERRORS."""
+    """Check that a picture on a page is complete; return False if that cannot be checked.
+
+    Raises TaskError: incomplete; DECODER_ERRORS.
+    """
     filters = picture.get_filters()
     if filters == ["CCITTFaxDecode"]:
         # `_check_streams` has already checked this picture.
@@ -206,18 +210,22 @@ def _is_sure(picture: Any) -> bool:
 
 
 def _is_packed_whole(picture: Any, filters: list[str]) -> bool:
-    """Check that a compressed picture has all rows; False if it cannot be checked. Raises TaskError: incomplete."""
+    """Check that a compressed picture has all rows; return False if that cannot be checked.
+
+    Raises TaskError: incomplete.
+    """
     head = picture.get_metadata()
     row = (head.width * head.bits_per_pixel + 7) // 8
     if row * head.height > MAX_UNPACKED_STREAMS:
         return False
-    # PDFium reports pixels as it renders them: those of 2 or 4 bits as 8 bits. The size is therefore not compared where
-    # the data has a checksum.
+    # PDFium reports the size of the pixels as it renders them, with 8 bits even where the file has 2 or 4. This size
+    # proves little, so it is compared only if the data has no checksum.
     if "FlateDecode" not in filters and (
         pypdfium2.raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < row * head.height
     ):
         raise TaskError("incomplete")
-    # `_check_streams` has verified the checksum, unless the compressed data is encoded as ASCII: decode that here.
+    # `_check_streams` has verified the checksum, unless the compressed data is encoded as ASCII. Then it is decoded and
+    # verified here.
     return (
         _ASCII.isdisjoint(filters)
         or not (_ASCII | {"FlateDecode"}).issuperset(filters)
@@ -259,7 +267,7 @@ _SHORTEST_SEGMENT: Final = 11
 
 
 def _has_segments(data: bytes) -> bool | None:
-    """Check that all segments of a JBIG2 picture are as long as their headers say; None if a header gives no length."""
+    """Return whether all segments of a JBIG2 picture have the length in their headers; None if a header has none."""
     at = 0
     # A line break may follow the last segment.
     while len(data) - at >= _SHORTEST_SEGMENT:

@@ -48,7 +48,7 @@ def opened_page(document: Any, number: int) -> Iterator[Any]:
 
 @contextmanager
 def new_file(target: str, limit: int | None = None) -> Iterator[BinaryIO]:
-    """Create a file that only its owner may read; it is deleted on failure.
+    """Create a file that only its owner may read; if the `with` block fails, the file is deleted.
 
     Raises TaskError: disk; too_large, if the file has more than `limit` bytes at the end.
     """
@@ -115,7 +115,7 @@ def structure(path: str, password: str | None = None) -> Iterator[Pdf]:
     """Open a PDF file to read or change its objects; attributes that pages inherit are set on the pages themselves.
 
     A damaged file is first saved by PDFium, which tolerates more damage than qpdf and shows what other programs print.
-    Raises TaskError: password, certificate, damaged, memory, disk; errors of the `with` block are translated, too.
+    Raises TaskError: password, certificate, damaged, memory, disk; errors raised in the `with` block, too.
     """
     try:
         with ExitStack() as stack:
@@ -138,7 +138,7 @@ def structure(path: str, password: str | None = None) -> Iterator[Pdf]:
 
 
 def _undamaged(path: str, password: str) -> Pdf | None:
-    """Open a file with qpdf; None if anything in the file needs repair."""
+    """Open a file with qpdf; return None if anything in the file needs repair."""
     try:
         pdf = pikepdf.open(path, password=password)
         # This reads the whole page tree instead of trusting the number of pages that the file claims.
@@ -152,10 +152,10 @@ def _undamaged(path: str, password: str) -> Pdf | None:
 
 
 def count(request: dict[str, Any]) -> dict[str, Any]:
-    """Count the pages that the file `path` really has, whatever number it claims; `password` opens the file.
+    """Count the pages that the file `path` really has, whatever number the file claims; `password` opens the file.
 
     With `target`, also write a copy without password, of at most `limit` bytes. Forms drawn by a program inside the
-    file (XFA) and collections of files are refused: their pages hold only a notice that says what the file is.
+    file (XFA) and collections of files are refused, since their pages hold only a notice that says what the file is.
     Raises TaskError: incomplete, password, certificate, damaged, dynamic_form, collection, too_large, memory, disk.
     """
     check_end(request["path"])
@@ -173,7 +173,7 @@ def count(request: dict[str, Any]) -> dict[str, Any]:
 def render_page(
     document: Any, page: Any, size: tuple[int, int], place: tuple[int, int, int, int]
 ) -> Image.Image:
-    """Draw a page into an RGBX picture of `size` pixels, at `place` in it: left, top, width, height.
+    """Return an RGBX picture of `size` pixels with a page drawn at `place` (left, top, width, height).
 
     Form fields are drawn only if the document's forms were initialized before the page was opened.
     """

@@ -1,11 +1,11 @@
 """Turn a photo of a page into a clean page: find its corners, remove the perspective, make the paper white.
 
-A Hough transform finds lines, in which an edge votes only for lines of its own direction (F. O'Gorman and M. B. Clowes,
-"Finding picture edges through collinearity of feature points", 1976). Four lines are chosen by the edges along the
-sides that they form, and the page's proportion follows from its corners (Z. Zhang and L.-W. He, "Whiteboard scanning
-and image enhancement", Digital Signal Processing 17, 2007). The perspective is removed by mapping a square to
-a quadrilateral (P. Heckbert, "Fundamentals of texture mapping and image warping", 1989). Shadows are removed by
-dividing by the brightness of the paper between the ink.
+Lines are found by a Hough transform in which each edge votes only for lines of its own direction (F. O'Gorman and
+M. B. Clowes, "Finding picture edges through collinearity of feature points", 1976). Four lines are chosen that form a
+quadrilateral with many edges along its sides, and the page's proportion follows from its corners (Z. Zhang and
+L.-W. He, "Whiteboard scanning and image enhancement", Digital Signal Processing 17, 2007). The perspective is removed
+by mapping a square to a quadrilateral (P. Heckbert, "Fundamentals of texture mapping and image warping", 1989).
+Shadows are removed by dividing by the brightness of the bare paper around the ink.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from .pdf_files import new_file
 from .pictures import BAND_ROWS, PAGE_QUALITY, as_jpeg, read_picture
 from .plan import MM_PER_INCH
 
-# x and y of four points: top left, top right, bottom right, bottom left of the page as it is read.
+# x and y of four points: top left, top right, bottom right, bottom left of the page as one reads it.
 type Corners = Sequence[Sequence[float]]
 _WHOLE_PICTURE: Final[Corners] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 # Maximum pixels along the longer side of a page: 300 dpi on A4.
@@ -31,7 +31,7 @@ def find_corners(request: dict[str, Any]) -> dict[str, Any]:
     """Find the page in frame `page` (from 0) of the picture `path`.
 
     The answer has `found`, `corners` as fractions of the upright picture's width and height (the picture's own corners
-    if no page is found), and `width` and `height` in the proportion of the upright picture.
+    if no page is found), and `width` and `height`, whose ratio is that of the upright picture.
     Raises TaskError: image_damaged, image_too_large.
     """
     picture, _ = read_picture(request["path"], request["page"], _FIND_SIDE * 2)
@@ -47,7 +47,7 @@ def find_corners(request: dict[str, Any]) -> dict[str, Any]:
 def clean_page(request: dict[str, Any]) -> None:
     """Write the page in frame `page` of the picture `path` to the new JPEG file `target`, of at most `limit` bytes.
 
-    `corners` are fractions of the upright picture's width and height; None means that they are to be found.
+    `corners` are fractions of the upright picture's width and height; with None, the page is searched for.
     Raises TaskError: image_damaged, image_too_large, too_large, disk.
     """
     picture, _ = read_picture(request["path"], request["page"], PAGE_PIXELS)
@@ -66,41 +66,42 @@ def clean_page(request: dict[str, Any]) -> None:
 _FIND_SIDE: Final = 400
 # Dark details narrower than this many pixels are letters and lines of tables, not edges of a page.
 _INK: Final = 7
-# By how much, of 255, ink is darker than paper, and the least share of a printed area that is ink.
+# The least difference, of 255, between ink and paper, and the least fraction of a printed area's pixels that are ink.
 _INK_STEP: Final = 40
 _INKED: Final = 0.003
-# Maximum share of the pixels that are edges, those that differ most from their neighbors, and the least difference of
-# an edge, of 255.
+# Maximum fraction of the pixels that count as edges (those that differ most from their neighbors), and the least
+# difference, of 255, at an edge.
 _EDGES: Final = 0.10
 _LEAST_STEP: Final = 4
-# Number of line directions; number of directions on each side of its own for which an edge votes; pixels between
-# parallel lines.
+# Number of line directions; number of neighboring directions, on each side of its own, for which an edge votes, too;
+# pixels between parallel lines.
 _TURNS: Final = 90
 _SPREAD: Final = 2
 _STEP: Final = 3.0
-# Maximum number of lines that are considered, those with most edges. Two lines count as one if both the sine of their
-# angle and their distance in pixels are smaller than _APART.
+# Maximum number of lines that are considered, those with most edges. Two lines count as one if the sine of the angle
+# between them is below _APART[0] and their distance in pixels is below _APART[1].
 _LINES_TRIED: Final = 28
 _APART: Final = (math.sin(math.radians(7)), 10.0)
-# How far, in pixels, an edge may be from the line that it belongs to, and the cosine of the largest angle between them.
+# Maximum distance in pixels between an edge and the line it belongs to, and the cosine of the maximum angle between
+# their directions.
 _NEAR: Final = 2.5
 _ALIKE: Final = math.cos(math.radians(16))
 # The cosine of the largest angle by which a side may lean, and the sine of the smallest angle of a corner, in a photo
-# taken from the side.
+# taken at an angle.
 _UPRIGHT: Final = math.cos(math.radians(46))
 _SQUARE: Final = math.sin(math.radians(50))
 # As fractions of the picture: the least area of a page, and how far outside the picture a corner may lie.
 _LEAST_AREA: Final = 0.12
 _BEYOND: Final = 0.06
-# The fraction of a side along which edges must be visible: on average, and on each side. Hands may cover the rest;
-# lines that meet by chance have fewer visible edges.
+# The least fraction of a side's length along which edges are visible: as the average of all sides, and for each side.
+# Hands may cover the rest; lines that meet by chance have fewer visible edges.
 _LEAST_SEEN: Final = 0.78
 _LEAST_SEEN_EACH: Final = 0.45
-# Two opposite sides that deviate from the direction of the picture's edges by less than this angle (its sine) count as
-# drawn, not as those of a page: nobody holds a camera that straight.
+# The sine of an angle: two opposite sides that deviate by less from the edges of the picture belong to something drawn,
+# not to a page, since nobody holds a camera that straight.
 _DRAWN: Final = math.sin(math.radians(0.3))
-# By how much, of 255, a colored page may be darker than its surroundings, and the width of the bands inside and
-# outside its outline that are compared, as a fraction of the distance from its center.
+# Maximum difference, of 255, by which a colored page may be darker than its surroundings. A band inside and a band
+# outside its outline are compared; _RIM is their width as a fraction of the distance from the page's center.
 _DARKER: Final = 40
 _RIM: Final = 0.1
 # The visible fraction that is assumed for a side where the picture's own edge cuts off the page.
@@ -118,7 +119,7 @@ class _Line(NamedTuple):
     across: float
     down: float
     distance: float
-    # Running count of edges, pixel by pixel along the line, with the foot of the normal in the middle. Empty for a line
+    # The number of edges up to each pixel along the line, with the foot of the normal in the middle. Empty for a line
     # that is the picture's own edge.
     seen: Sequence[int] = ()
 
@@ -137,7 +138,7 @@ class _Line(NamedTuple):
         )
 
     def crossing(self, other: _Line, size: tuple[int, int]) -> _Corner | None:
-        """Return where two lines cross; None at an angle that no page has, or at a point far outside the picture."""
+        """Return where two lines cross; None if that is at too small an angle, or far outside the picture."""
         across = self.across * other.down - self.down * other.across
         if abs(across) < _SQUARE:
             return None
@@ -188,7 +189,7 @@ def find(picture: Image.Image) -> Corners | None:
 def _darkest_channel(
     picture: Image.Image, size: tuple[int, int]
 ) -> tuple[Image.Image, Image.Image]:
-    """Return the darkest channel of the picture, reduced to `size`, with ink and without.
+    """Return the darkest channel of the picture reduced to `size`: with the ink, and with the ink removed.
 
     In this channel, wood and skin are darker than they look, so that paper stands out.
     """
@@ -198,7 +199,7 @@ def _darkest_channel(
 
 
 def _is_part(white: Image.Image, paper: Image.Image, corners: list[_Corner]) -> bool:
-    """Return whether the corners are those of something printed on a page: whiter paper with ink surrounds it."""
+    """Return whether the corners enclose something printed on a page: the paper around it is whiter and has ink."""
     outside = Image.new("L", white.size, 255)
     places = [(x + white.width / 2, y + white.height / 2) for x, y in corners]
     ImageDraw.Draw(outside).polygon(places, 0)
@@ -211,14 +212,14 @@ def _is_part(white: Image.Image, paper: Image.Image, corners: list[_Corner]) -> 
 
 
 def _has_level_sides(corners: list[_Corner], size: tuple[int, int]) -> bool:
-    """Return whether two opposite sides are parallel to the picture's, as those of a frame, window or drawing are."""
+    """Return whether two opposite sides are parallel to the picture's sides, as in a frame, window or drawing."""
     sides = [*pairwise([*corners, corners[0]])]
     for along, extent in enumerate(size[::-1]):
         across = 1 - along
         pair = sides[along::2]
         if all(
             abs(end[across] - begin[across]) < _DRAWN * math.dist(begin, end)
-            # A side on the picture's own edge does not count: there the picture cuts off a page.
+            # A side on the picture's own edge does not count, since the picture may cut off a page there.
             and max(abs(end[across]), abs(begin[across])) < extent / 2 - 1
             for begin, end in pair
         ):
@@ -319,7 +320,7 @@ def _fitted(line: _Line, edges: list[_Edge], size: tuple[int, int]) -> _Line:
 
 
 def _quads(lines: list[_Line], size: tuple[int, int]) -> Iterator[tuple[float, list[_Corner]]]:
-    """Yield for each quadrilateral that may be a page how likely that is, and its corners."""
+    """Yield the likelihood and the corners of each quadrilateral that may be a page."""
     levels = [line for line in lines if line.down >= _UPRIGHT]
     levels.sort(key=lambda line: line.distance / line.down)
     uprights = [line for line in lines if line.across >= _UPRIGHT]
@@ -357,7 +358,7 @@ def _likely(sides: Sequence[_Line], corners: list[_Corner], size: tuple[int, int
 
 _A4_MM: Final = (210.0, 297.0)
 _LETTER_MM: Final = (215.9, 279.4)
-# Measured proportions with which a page counts as A4, and with which it counts as Letter.
+# Ranges of the measured proportion (longer side by shorter side): of pages that count as A4, and as Letter.
 _A4_RATIOS: Final = (1.34, 1.50)
 _LETTER_RATIOS: Final = (1.25, 1.34)
 # Focal lengths as fractions of the picture's longer side: the plausible range, and the length in most phones.
@@ -433,7 +434,7 @@ def _ratio(points: Corners, size: tuple[int, int]) -> float:
 
 
 def _cross(one: Sequence[float], two: Sequence[float], three: Sequence[float]) -> float:
-    """Return twice the signed area of a triangle; instead of 0 a tiny number, by which callers can divide."""
+    """Return twice the signed area of a triangle; never 0 but a tiny number, so that callers can divide by it."""
     area = (two[0] - one[0]) * (three[1] - one[1]) - (three[0] - one[0]) * (two[1] - one[1])
     return area or 1e-9
 
@@ -461,20 +462,22 @@ def _mapping(points: Corners, size: tuple[int, int]) -> tuple[float, ...]:
 
 # The paper of the page
 
-# Number of places along the longer side at which the paper's brightness is measured, and pixels along each place.
+# Number of places (square regions) along the longer side at which the paper's brightness is measured, and the width of
+# a place in pixels.
 _PLACES: Final = 100
 _PLACE: Final = 8
-# A place shows no paper if its brightness is below the fraction _DARK of the _AROUND x _AROUND places around it, or if
+# A place shows no paper if its brightness is below _DARK times that of the _AROUND x _AROUND places around it, or if
 # its color differs from theirs by more than _TINT.
 _AROUND: Final = 25
 _DARK: Final = 0.35
 _TINT: Final = 0.05
-# As fractions of the paper's brightness: from where on ink becomes white, and the brightest ink that becomes black.
+# As fractions of the paper's brightness: the brightness that is stretched to white, and the maximum brightness that is
+# stretched to black (the darkest ink, if that is darker).
 _PAPER_WHITE: Final = 0.88
 _BLACKEST: Final = 0.3
 # Exponent of the brightness; above 1 it makes ink darker.
 _GAMMA: Final = 1.3
-# As fractions of the paper's brightness: up to the first, pencil becomes no paler; from the second on, everything
+# As fractions of the paper's brightness: up to the first, pencil does not become paler; from the second on, everything
 # becomes white. Between the two lies the grain of shaded paper.
 _PENCIL: Final = (0.84, 0.9)
 
@@ -499,7 +502,10 @@ def whitened(page: Image.Image) -> Image.Image:
 
 
 def _inked(bright: float, black: float) -> float:
-    """Return the new brightness, from 0 to 1; `bright` and `black` (the darkest ink) are fractions of the paper's."""
+    """Return the new brightness, from 0 to 1.
+
+    `bright` and `black` (the darkest ink) are fractions of the paper's brightness.
+    """
     spread: float = min(1.0, max(0.0, (bright - black) / (_PAPER_WHITE - black))) ** _GAMMA
     pencil, white = _PENCIL
     rise = max(0.0, bright - pencil) * (1 - pencil) / (white - pencil)
@@ -533,8 +539,9 @@ type _Colour = tuple[int, int, int]
 def _background(page: Image.Image) -> Image.Image:
     """Return a small picture of the lit paper alone, without ink.
 
-    Each place gets the color of its brightest pixels. A place that is much darker than the paper around it, or of
-    another color, counts as printed: its paper is assumed to look like that of the neighboring places.
+    Each pixel stands for a region of the page, and has the color of the brightest pixels there. A region that is much
+    darker than the paper around it, or of another color, counts as printed: its paper is assumed to look like that of
+    the neighboring regions.
     """
     factor = _PLACES / max(page.size)
     size = (max(1, round(page.width * factor)), max(1, round(page.height * factor)))
@@ -544,7 +551,7 @@ def _background(page: Image.Image) -> Image.Image:
         .filter(ImageFilter.MaxFilter(_PLACE - 1))
         .resize(size, Image.Resampling.BOX)
     )
-    # The brighter ones of the surrounding places are paper, since most of what is printed on paper is darker.
+    # The brighter of the surrounding places show paper, since almost all print is darker than paper.
     usual = bright.filter(ImageFilter.RankFilter(_AROUND, _AROUND**2 * 7 // 10))
     pixels: list[_Colour | None] = []
     for here, around in zip(_places(bright), _places(usual), strict=True):

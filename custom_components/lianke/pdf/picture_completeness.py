@@ -15,8 +15,8 @@ from PIL import Image, JpegImagePlugin, TiffImagePlugin
 from .pictures import DECODER_ERRORS
 from .process import TaskError
 
-# A plain JPEG is decoded twice to be compared, each time reduced to about this many pixels, by a factor of at most
-# _WEAKEST.
+# A plain JPEG is decoded twice, and the results are compared. Each time, it is reduced to about this many pixels, by a
+# factor of at most _WEAKEST.
 _SMALL: Final = 4_000_000
 _WEAKEST: Final = 8
 # Bytes of memory for decoding a JPEG or a page of a TIFF. Until the last scan, the decoder keeps a progressive JPEG in
@@ -27,13 +27,13 @@ _BLOCK_BYTES: Final = 128
 _COMPARED_ROWS: Final = 64
 # Maximum pixels of a picture of any other type, which is decoded at full size.
 MAX_DECODED_PIXELS: Final = 30_000_000
-# Bytes that a PNG may have once decompressed; a larger PNG cannot be checked.
+# Bytes that a PNG may have after decompression; a larger PNG cannot be checked.
 MAX_UNPACKED_PNG: Final = 1024**3
 _BLOCK: Final = 4 * 1024 * 1024
 # Maximum number of pages of a TIFF; a TIFF with more pages cannot be checked.
 MAX_TIFF_PAGES: Final = 2000
-# Maximum number of scans in a JPEG: programs write about ten, but a scan of a few bytes may cost as much time as a
-# whole picture.
+# Maximum number of scans in a JPEG: programs write about ten, but a scan of a few bytes may take as long to
+# decode as a whole picture.
 MAX_JPEG_SCANS: Final = 500
 # Maximum number of strips in a page of a TIFF.
 MAX_TIFF_STRIPS: Final = 1_000_000
@@ -51,7 +51,7 @@ _PROGRESSIVE: Final = 0xC2
 # matched all of them would take time that grows with the square of their number.
 _MARKER: Final = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 _RESTART: Final = re.compile(rb"\xff[\xd0-\xd7]")
-# Filler for places where data may be missing: bits that decode to other pixels than missing data does.
+# Filler for places where data may be missing: bits that decode to different pixels than missing data does.
 _SHORT_FILLER: Final = bytes.fromhex("a955f3cc3ce7b19d6a4ef0d72b95c3f8") * 2
 _FILLER: Final = _SHORT_FILLER * 8
 
@@ -78,7 +78,7 @@ def check_picture(request: dict[str, Any]) -> dict[str, Any]:
 
 
 class _FilePart:
-    """A file of the first `end` bytes of data followed by `tail`, with the methods that Pillow's decoder uses."""
+    """Data that Pillow's decoder can read like a file: the first `end` bytes of `data`, followed by `tail`."""
 
     def __init__(self, data: mmap.mmap | bytes, end: int, tail: bytes) -> None:
         self._data, self._end, self._tail = data, end, tail
@@ -119,7 +119,7 @@ class _Jpeg:
     # The marker of the frame header.
     frame: int | None = None
     size: tuple[int, int] = (0, 0)
-    # The blocks across and down of each color in a unit (MCU), by the number of the color.
+    # How many blocks, across and down, each color has in a unit (MCU), keyed by the number of the color.
     parts: dict[int, tuple[int, int]] = field(default_factory=dict)
     # The numbers of the colors in each scan.
     scans: list[bytes] = field(default_factory=list)
@@ -136,7 +136,7 @@ class _Jpeg:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the decoder keeps the whole picture in memory, since the data of a pixel is in several scans."""
+        """Whether the decoder keeps the whole picture in memory, because several scans have data of the same pixel."""
         return not self.is_plain or len(self.scans[0]) < len(self.parts)
 
     @property
@@ -152,14 +152,14 @@ class _Jpeg:
 
     @property
     def restarts(self) -> int:
-        """The least number of restart markers if there is one scan; 0 if there are several."""
+        """The least number of restart markers in a JPEG with one scan; 0 if it has several scans."""
         if not self.interval or len(self.scans) > 1:
             return 0
         # A scan of one color is coded in blocks, not in units; there are at least as many blocks as units.
         return -(-self._units // self.interval) - 1
 
     def in_gray(self, picture: Image.Image) -> bool:
-        """Return whether missing data of the last scan still shows if the picture is decoded in gray."""
+        """Return whether decoding in gray still reveals that data of the last scan is missing."""
         return (
             picture.mode == "RGB"
             and len(self.parts) == 3
@@ -171,7 +171,7 @@ class _Jpeg:
 
 
 def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
-    """Check the first picture in a JPEG file, in `room` bytes of memory; False if it cannot be checked.
+    """Check that the first picture in a JPEG file is complete; return False if it cannot be checked in `room` bytes.
 
     A JPEG may have all rows but no end, or an end but not all rows: the decoder accepts both, and fills missing rows
     with gray. The JPEG is therefore decoded once more with other bytes before the end. The decoder reads these bytes
@@ -190,7 +190,7 @@ def is_jpeg_sure(data: mmap.mmap | bytes, room: int) -> bool:
     # An FF left at the end would form a marker with the bytes that are put after it.
     end = _written_end(data, jpeg.end, b"\xff" if has_end else b"\0\xff")
     first = _digest_of_decoded(jpeg, _opened_jpeg(data, end, _END), room)
-    # Arithmetic coding leaves out zeros at its end, so other bytes there change the picture even if it is complete.
+    # Arithmetic coding leaves out zeros at its end, so other bytes there change even a complete picture.
     if first is None or not (jpeg.is_plain or jpeg.frame == _PROGRESSIVE):
         return False
     if first != _digest_of_decoded(jpeg, _opened_jpeg(data, end, _FILLER + _END), room):
@@ -265,7 +265,7 @@ def _markers(data: mmap.mmap | bytes) -> _Jpeg:
 
 
 def _written_end(data: mmap.mmap | bytes, end: int, unwritten: bytes) -> int:
-    """Return the end of the data before any last `unwritten` bytes, which stand for missing data or half a marker."""
+    """Return where the data ends without its trailing `unwritten` bytes, a sign of missing data or half a marker."""
     while end and not (block := data[max(0, end - _BLOCK) : end].rstrip(unwritten)):
         end = max(0, end - _BLOCK)
     return max(0, end - _BLOCK) + len(block) if end else 0
@@ -383,7 +383,7 @@ def _check_png(path: str) -> bool:
 
 
 def _passes(width: int, height: int) -> Iterator[tuple[int, int]]:
-    """Yield columns and rows of each pass of an interlaced PNG."""
+    """Yield the numbers of columns and rows in each pass of an interlaced PNG."""
     for x, y, across, down in (
         (0, 0, 8, 8),
         (4, 0, 8, 8),
@@ -415,7 +415,10 @@ def _check_bmp(path: str) -> bool:
 
 
 def _check_tiff(path: str) -> bool:
-    """Check that strips and tiles of all pages are within the file, and decode the pages; False if Pillow cannot."""
+    """Check that the strips and tiles of all pages are within the file, and decode the pages.
+
+    Return False if Pillow cannot decode them. Raises TaskError: incomplete.
+    """
     with Path(path).open("rb") as file:
         for strips in _strips(file):
             size = file.seek(0, 2)
@@ -437,7 +440,8 @@ def _check_tiff(path: str) -> bool:
     return False
 
 
-# Bytes of memory for a pixel of a TIFF, by Pillow's mode: once decoded, and once more for a page that is one strip.
+# Bytes of memory for a pixel of a TIFF, by Pillow's mode: for the decoded pixel, and for its copy if the page consists
+# of a single strip.
 _PIXEL_BYTES: Final = {"1": 1.2, "L": 2.0, "P": 2.0, "LA": 6.0, "I;16": 4.0, "I;16B": 4.0}
 _USUAL_BYTES: Final = 8.0
 # Bytes of a page that may stay in memory while the next page is decoded.
@@ -445,7 +449,7 @@ _FEW_BYTES: Final = 32 * 1024 * 1024
 
 
 def _can_decode(pages: Image.Image, number: int, path: str) -> bool:
-    """Decode page `number`, which `pages` is at; return whether Pillow could decode it."""
+    """Return whether Pillow can decode page `number`, to which the caller has moved `pages`."""
     needed = pages.width * pages.height * _PIXEL_BYTES.get(pages.mode, _USUAL_BYTES)
     if needed > MAX_DECODING_BYTES:
         return False

@@ -22,7 +22,7 @@ BAND_ROWS: Final = 256
 MAX_REDUCIBLE_PIXELS: Final = 250_000_000
 STRONGEST_REDUCTION: Final = 8
 ASSUMED_DPI: Final = 96
-# Maximum ratio of the resolutions across and down, in either direction.
+# Maximum ratio of the horizontal to the vertical resolution, and of the vertical to the horizontal.
 OBLONG: Final = 4
 NEARLY_SQUARE: Final = 0.02
 # Errors that decoders raise for damaged pictures, many of them undocumented.
@@ -100,7 +100,7 @@ def as_jpeg(picture: Image.Image, quality: int, dpi: int = 0) -> bytes:
 def reduction(full: tuple[int, int], most: float, max_pixels: int) -> int:
     """Return the factor (1, 2, 4 or 8) by which a picture can be reduced while it is decoded.
 
-    `most` is the number of pixels that the longer side needs, `max_pixels` the number that the picture may have.
+    `most` is the number of pixels needed along the longer side, `max_pixels` the maximum for the whole picture.
     """
     factor = 1
     while factor < STRONGEST_REDUCTION and (
@@ -111,7 +111,7 @@ def reduction(full: tuple[int, int], most: float, max_pixels: int) -> int:
 
 
 def _named_resolution(opened: Image.Image) -> tuple[float, float]:
-    """Return the dots per inch across and down that the file names if they make sense, otherwise ASSUMED_DPI."""
+    """Return the horizontal and vertical resolution in dpi: that of the file if it makes sense, or ASSUMED_DPI."""
     found: Any = opened.info.get("dpi", (ASSUMED_DPI,))
     across, down = float(found[0]), float(found[-1])
     if not (20 <= across <= 10_000 and 20 <= down <= 10_000):
@@ -201,8 +201,8 @@ def flatten(picture: Image.Image) -> Image.Image:
     return flat
 
 
-# A part chosen by hand whose proportion differs from the wanted shape by at most this, as in a photo taken slightly
-# from the side, is stretched to the shape. Any other picture is cropped to its middle.
+# A part selected by the user is stretched to the wanted shape if its proportion differs by at most this fraction, as in
+# a photo taken at a slight angle. Any other picture is cropped to its middle.
 STRETCHABLE = 0.1
 
 
@@ -217,7 +217,7 @@ class Crop(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The part of a picture that was chosen by hand.
+    """The part of a picture that the user selected.
 
     The picture is first turned clockwise by `turn` degrees, in a frame that holds the whole picture. The edges are
     fractions of the frame's width and height.
@@ -261,7 +261,11 @@ class Cut(NamedTuple):
 def cropped(
     picture: Image.Image, size: Size, crop: Crop, *, chosen: bool = False
 ) -> tuple[Image.Image, Size]:
-    """Return the middle of a picture, or all of a `chosen` picture that almost has the shape, and the size of that."""
+    """Return a picture cropped to a shape, and its size in points.
+
+    The middle of the picture is kept, or all of a picture that the user has already cut (`chosen`) and that almost has
+    the shape.
+    """
     shape = crop.shape
     # A square picture is neither landscape nor portrait, so the shape stays as it is.
     if crop.turns and size.width != size.height and size.is_landscape != shape.is_landscape:

@@ -46,7 +46,7 @@ def mm(length: float) -> float:
 
 
 def scaled(size: Size, area: Size, scale: str) -> Size:
-    """Return the size of a page in an area; `scale` is fit, fitw, fith, fill, cover, none or a percentage."""
+    """Return the size that a page gets in an area; `scale` is fit, fitw, fith, fill, cover, none or a percentage."""
     across, down = area.width / size.width, area.height / size.height
     if scale == "fill":
         return area
@@ -138,9 +138,9 @@ class Sheet:
 
 class SheetPaper(NamedTuple):
     size: Size
-    # Margins at the left and right, and at the top and bottom, of the paper as it is defined.
+    # Margins at the left and right, and at the top and bottom, of the paper before it is turned.
     margin: Size
-    # Additional margin for stamps at the top and bottom of the paper as it lies.
+    # Additional margin for stamps at the top and bottom of the paper as the reader sees it.
     stamped: float = 0.0
 
     def oriented(self, landscape: bool) -> tuple[Size, Rect]:
@@ -236,12 +236,12 @@ def several(
 
 
 def booklet(sizes: Sequence[Size], *, paper: SheetPaper, side: str, frame: bool) -> Iterator[Sheet]:
-    """Lay out a booklet: two pages on each side, to be folded in the middle.
+    """Lay out a booklet: two pages on each side of the sheets, which are folded in the middle.
 
     `side` is front, back or both; with both, fronts and backs alternate.
     """
     size, area = paper.oriented(landscape=True)
-    # At the fold, each page gets the margin of an edge.
+    # At the fold, each page gets the same margin as at an edge of the paper.
     grid = Grid(area, 2, 1, 2 * area.x)
     last = len(sizes) + -len(sizes) % 4 - 1
     for number in range((last + 1) // 2):
@@ -254,7 +254,7 @@ def booklet(sizes: Sequence[Size], *, paper: SheetPaper, side: str, frame: bool)
 
 
 def invoices(sizes: Sequence[Size], *, paper: SheetPaper, frame: bool) -> Iterator[Sheet]:
-    """Lay out two vouchers of any size on each sheet, each filling its half, with a cutting line between them."""
+    """Lay out two vouchers on each sheet, each as large as half the sheet allows, with a cutting line between them."""
     size, area = paper.oriented(landscape=False)
     grid = Grid(area, 1, 2, 2 * area.y)
     middle = size.height / 2
@@ -325,14 +325,14 @@ def _enlargement(shape: Size, area: Rect, columns: int, rows: int) -> float:
 CARD: Final = Size(mm(85.6), mm(54))
 CARD_GAP: Final = mm(20)
 PHOTO_GAP: Final = mm(3)
-# A photo whose size differs from the size of the paper by at most this fills the paper.
+# Maximum difference, in points, between the sides of a photo and of the paper at which the photo fills the paper.
 SAME_SIZE: Final = mm(2)
-# Maximum number of copies of a photo that fill a sheet; nobody cuts out more.
+# Maximum number of copies when a sheet is filled with one photo; nobody cuts out more.
 FULL: Final = 100
 
 
 def cards(sizes: Sequence[Size], *, paper: SheetPaper, frame: bool) -> Iterator[Sheet]:
-    """Lay out both sides of a card below each other in the middle of a sheet, in true size.
+    """Lay out both sides of a card, one below the other, in the middle of a sheet and in true size.
 
     Raises TaskError: paper_too_small.
     """
@@ -349,7 +349,7 @@ def cards(sizes: Sequence[Size], *, paper: SheetPaper, frame: bool) -> Iterator[
 
 
 def photo_shape(photo: Size | None, paper: SheetPaper) -> Size:
-    """Return the portrait size of a photo; None stands for the area that the margins leave of the paper.
+    """Return the size of a photo, turned to portrait; None stands for a photo as large as the area within the margins.
 
     Raises TaskError: paper_too_small.
     """
@@ -369,7 +369,7 @@ def photos(
     paper: SheetPaper,
     frame: bool,
 ) -> Iterator[Sheet]:
-    """Lay out each photo `count` times, as many on a sheet as fit; if `count` is 0, each photo fills a sheet.
+    """Lay out `count` copies of each photo, as many on a sheet as fit; if `count` is 0, copies of it fill a sheet.
 
     If `photo` is None, each photo is as large as the paper within its margins. If `upright`, photos are not turned, and
     sheets are landscape if more photos fit on landscape sheets. Raises TaskError: paper_too_small, too_many_pages.

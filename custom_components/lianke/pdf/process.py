@@ -27,16 +27,17 @@ class TaskError(Exception):
 MESSAGE_LENGTH: Final = struct.Struct(">I")
 # Bytes that a request may have; a longer request ends the process.
 MAX_REQUEST: Final = 64 * 1024
-# Bytes of private memory that the process may take, far more than a document usually needs.
+# Bytes of private memory that the process may use, far more than a document usually needs.
 MEMORY: Final = 384 * 1024 * 1024
-# Seconds that a task may take before the process ends. Clients give up earlier: this is for a client that was killed.
+# Seconds that a task may take before the process ends. Home Assistant gives up earlier, so this limit matters only if
+# Home Assistant was killed.
 ALARM_SECONDS: Final = 60
-# Seconds after which a long task finishes its current page and answers how far it is, so that other tasks get their
+# Seconds after which a long task finishes its current page and reports its progress, so that other tasks get their
 # turn.
 WORKER_TURN_SECONDS: Final = 5.0
 # Maximum number of open files: twenty documents may be laid out together, each with a few temporary files.
 OPEN_FILES: Final = 128
-# Maximum number of pages of all documents that are laid out together, and of the sheets made of them.
+# Maximum number of pages in all documents that are laid out together, and in all documents made of them.
 MAX_SOURCE_PAGES: Final = 2000
 # Maximum pixels of a scanned page, before and after it is changed: A4 at 600 dpi has 35 million, 140 MB in color.
 MAX_SCAN_PIXELS: Final = 36_000_000

@@ -1,4 +1,4 @@
-"""Decode the raster formats of printers, PWG Raster (PWG 5102.4) and Apple's URF, page by page.
+"""Decode the printer raster formats PWG Raster (PWG 5102.4) and Apple's URF, page by page.
 
 Only a window of the file and some rows are in memory. Every function raises TaskError: damaged if the file ends too
 early or contradicts itself, unsupported for colors and sizes that are not accepted.
@@ -42,7 +42,7 @@ class RasterReader:
     """Reads the pages of a raster file in order; the rows of a page must be read before the next page."""
 
     def __init__(self, file: BinaryIO, position: int = 0) -> None:
-        """`position` is that of an earlier reader, to continue after its last page; 0 is the beginning of the file."""
+        """`position` is 0 for the beginning of the file, or the `position` at which an earlier reader stopped."""
         self._file = file
         file.seek(0)
         mark = file.read(len(URF_SYNC))
@@ -77,7 +77,7 @@ class RasterReader:
     def rows(self, page: PagePicture) -> Iterator[bytes]:
         """Yield the pixels of a page, some rows at a time."""
         size = page.width * page.pixel_bytes
-        # The longest encoding of a row has one more byte for each pixel.
+        # The longest encoding of a row has an additional byte for each pixel.
         most = size + page.width + 2
         left = page.height
         batch = bytearray()
@@ -169,7 +169,8 @@ def _bounded_page(
 
 # Maximum number of pages of a job.
 MAX_RASTER_PAGES: Final = 500
-# Maximum pixels of all pages of a job: 280 pages of A4 at 600 dpi. A page may take only a few bytes of the file.
+# Maximum pixels of all pages of a job: 280 pages of A4 at 600 dpi. Even a large page may take only a few bytes of the
+# file.
 MAX_JOB_PIXELS: Final = 10_000_000_000
 # In 0.01 mm: an inch, and by how much a page may exceed its paper, since devices round up or draw beyond the edge.
 _INCH: Final = 2540

@@ -1,6 +1,6 @@
 """Straighten, cut and resize pages of scans, make them gray or black and white, and join them into one PDF.
 
-A page is decoded once and redrawn band by band, so that no third picture of its size is in memory.
+A page is decoded once and redrawn band by band, so that at most two pictures of its size are in memory.
 """
 
 from io import BytesIO
@@ -34,7 +34,8 @@ PDF_SCAN_DPI: Final = 300
 # Assumed width in mm of pages whose width is unknown.
 WIDTH_MM: Final = 210
 _PART_BYTES: Final = 256 * 1024
-# A resolution that a picture names is believed if the page is then between these fractions of the scanner's width wide.
+# A resolution that a picture names is believed if the resulting width of the page is between these fractions of the
+# scanner's width.
 _BELIEVED: Final = (0.6, 1.1)
 # JPEG comment in pictures that are made here: their resolution is always believed, even for a part of a page.
 _MADE_HERE: Final = b"true size"
@@ -49,7 +50,7 @@ def scan_page(request: dict[str, Any]) -> None:
     """Write a page of a scan to the new JPEG file `target`, of at most `limit` bytes.
 
     The page has the number `page`, from 0, in the file `path`: a PDF if `is_pdf`, otherwise a picture. A picture
-    without a credible resolution is assumed to be as wide as the scanner: `width` in mm, by default A4. With
+    without a credible resolution is assumed to be as wide as the scanner: `width` in mm, or that of A4. With
     `straighten`, the page is straightened; then it is cut to `cut`, the fields of a Cut. `region` selects a part of the
     result: left, top, width and height in mm. `dpi` is the wanted resolution, by default the page's own. `color` is
     color, gray, or mono (black and white).
@@ -174,7 +175,7 @@ def _drawn(
 # Maximum degrees by which a page is straightened; a larger slant is assumed to be intended.
 STEEPEST: Final = 5.0
 _SKEW_PIXELS: Final = 800
-# The factor by which lines must stand out better after turning for the page to be turned at all.
+# The factor by which turning a page must make its lines clearer; otherwise the page is not turned.
 _BETTER: Final = 1.05
 
 

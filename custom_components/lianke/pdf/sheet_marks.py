@@ -19,7 +19,8 @@ import pypdfium2
 from .plan import Rect, Sheet, Size, mm
 from .process import FONT_SUFFIXES, TaskError
 
-# Fonts for a watermark: maximum bytes of a font, number of fonts that are ranked, and number of those that are opened.
+# Fonts for a watermark: maximum bytes of a font, maximum number of fonts that are ranked, and how many of the ranked
+# fonts are opened.
 MAX_FONT_BYTES: Final = 64 * 1024 * 1024
 MAX_FONTS: Final = 2000
 MAX_FONTS_TRIED: Final = 5
@@ -29,7 +30,7 @@ _CHINESE_FONT_FILES: Final[list[str]] = _FONTS["chinese"]
 _OTHER_FONT_FILES: Final[list[str]] = _FONTS["others"]
 # The first code point of Chinese, Japanese and Korean characters.
 FIRST_EASTERN: Final = 0x2E80
-# No font has this character, so each font draws its sign for missing characters.
+# No font has this character, so fonts draw their sign for missing characters instead.
 NO_CHARACTER: Final = 0xFFFE
 CAP_HEIGHT: Final = 0.72
 # Unicode's bidirectional class of letters that are written from right to left and are not joined.
@@ -153,7 +154,7 @@ def left_to_right(text: str) -> str:
 
 @contextmanager
 def _closed(font: Any) -> Iterator[Any]:
-    """Close a font at the end, since an open font takes more memory than its file; `font` may be None."""
+    """Close a font after use, since an open font takes more memory than its file; `font` may be None."""
     try:
         yield font
     finally:
@@ -174,7 +175,7 @@ def _load(document: Any, data: bytes) -> Any:
 
 
 def likely_fonts(folders: tuple[str, ...], text: str) -> list[Path]:
-    """List the fonts in these folders, those most likely to have the characters of a text first."""
+    """Return the fonts in these folders, beginning with those most likely to have the characters of a text."""
     preferred = (
         _CHINESE_FONT_FILES if any(ord(one) >= FIRST_EASTERN for one in text) else _OTHER_FONT_FILES
     )
@@ -265,13 +266,14 @@ STAMP_MARGIN: Final = mm(6)
 STAMP_ROOM: Final = mm(7)
 # Height in points of a page on which stamps have STAMP_SIZE: A4.
 USUAL_HEIGHT: Final = 842
-# The length of a watermark as a fraction of its area's diagonal, and its maximum height as a fraction of the area's.
+# The length of a watermark as a fraction of its area's diagonal, and its maximum height as a fraction of that area's
+# height.
 WATERMARK_PART: Final = 0.8
 WATERMARK_HEIGHT: Final = 0.22
 
 
 def lines(sheet: Sheet) -> bytes:
-    """Return operators that draw the frames and cutting lines of a sheet."""
+    """Return PDF operators that draw the frames and cutting lines of a sheet."""
     drawn = [b"%f %f %f %f re S" % frame for frame in sheet.frames]
     cuts = [b"%f %f m %f %f l" % cut for cut in sheet.cuts]
     cuts = [b"[%f %f] 0 d" % (DASH_LENGTH, DASH_LENGTH), *cuts, b"S"] if cuts else []
@@ -283,7 +285,7 @@ def lines(sheet: Sheet) -> bytes:
 
 
 class Watermark:
-    """A text that is drawn across areas of sheets; the document contains its outlines once."""
+    """A text that is drawn across areas of sheets; the document contains its outlines only once."""
 
     def __init__(self, pdf: Pdf, letters: Lettering, opacity: int) -> None:
         """`opacity` is in percent."""
@@ -295,10 +297,10 @@ class Watermark:
         self._form = Stream(pdf, content, Type=Name.XObject, Subtype=Name.Form, BBox=box)
 
     def drawn(self, page: Page, area: Rect) -> bytes:
-        """Return operators that draw the watermark from the lower left to the upper right of an area of a page."""
+        """Return PDF operators that draw the watermark from the lower left to the upper right of an area."""
         angle = math.atan2(area.height, area.width)
         length = math.hypot(area.width, area.height) * WATERMARK_PART
-        # The height is limited, since the text is as high at its ends, in the area's corners, as in the middle.
+        # The height is limited, since the ends of the text lie in corners of the area, where there is less room.
         size = min(length / self._width, area.height * WATERMARK_HEIGHT)
         cos, sin = math.cos(angle) * size, math.sin(angle) * size
         middle = (self._width / 2, CAP_HEIGHT / 2)
@@ -328,7 +330,7 @@ class Stamps:
         self._of = of
 
     def drawn(self, page: Page, size: Size, number: int) -> bytes:
-        """Return operators that write the page number, `number` + 1, at the bottom, and the date at the top right."""
+        """Return PDF operators for the page number (`number` + 1) at the bottom and the date at the top right."""
         factor = size.height / USUAL_HEIGHT
         margin = STAMP_MARGIN * factor
         room = size.width - 2 * margin

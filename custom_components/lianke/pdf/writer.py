@@ -44,7 +44,7 @@ class PdfWriter:
     """Appends to a PDF file of at most `limit` bytes. Raises TaskError: too_large, and OSError."""
 
     def __init__(self, file: BinaryIO, objects: list[int], limit: int) -> None:
-        """`objects` are the positions of the pages' objects in the file; those of new objects are appended."""
+        """`objects` are the positions of the pages' objects in the file; the writer appends those of new objects."""
         self._file = file
         self._objects = objects
         self._limit = limit
