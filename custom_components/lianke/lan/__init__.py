@@ -1,4 +1,4 @@
-"""Offers printers and scanners to the home network, if switched on in their box's options: views, announcements."""
+"""Offers the home network those printers and scanners that are switched on in the options of their box."""
 
 from homeassistant.core import HomeAssistant, callback
 
@@ -16,5 +16,5 @@ def async_setup(hass: HomeAssistant) -> None:
 
 @callback
 def async_announce(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
-    """Announce a box's printers and scanners that are switched on in its options, until its entry is unloaded."""
+    """Announce the printers and scanners that are switched on in a box's options, until the entry is unloaded."""
     Announcer(hass, entry).start()

@@ -55,7 +55,7 @@ _COLOR_SPACES: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Announcement:
-    """What is announced of a printer or scanner; it is announced again only if this record changes."""
+    """The data that announces a printer or scanner, which is announced again only if this data changes."""
 
     kind: str
     name: str
@@ -66,7 +66,7 @@ class Announcement:
     subtypes: tuple[str, ...] = ()
 
     def services(self, name: str | None = None) -> list[AsyncServiceInfo]:
-        """Build the main service, or, with the `name` that zeroconf gave it, the services for its subtypes."""
+        """Build the main service; or, if `name` is the name that zeroconf gave to it, the services of its subtypes."""
         instance = name or f"{self.name}.{self.kind}"
         kinds = [self.kind] if name is None else [f"{sub}{self.kind}" for sub in self.subtypes]
         services = []
@@ -117,7 +117,7 @@ class WebServerAddress(NamedTuple):
 
 
 async def async_web_server_address(hass: HomeAssistant) -> WebServerAddress | None:
-    """Return the web server's address in the home network, None if the server cannot be reached from there."""
+    """Return the web server's address in the home network, None if the home network cannot reach the server."""
     if (server := hass.config.api) is None:
         return None
     addresses = _home_addresses(
@@ -172,7 +172,7 @@ class Announcer:
 
     @callback
     def _update(self, _event: object = None) -> None:
-        """Record when the state of a printer has changed, and schedule an update of the announcements."""
+        """Note the times of changes in the states of printers, and schedule an update of the announcements."""
         printers = self._entry.runtime_data.coordinator.data.printers
         for offered in offered_printers(self._entry):
             if (view := printers.get(offered.printer_key)) is not None:
@@ -235,8 +235,8 @@ class Announcer:
         self._announced[token] = (record, services)
         try:
             (main,) = record.services()
-            # Zeroconf renames a printer to "Name-2" if a printer of another box or maker has its name already. Two
-            # printers that look for a free name at the same time would not see each other, so they take turns.
+            # Zeroconf renames a printer to "Name-2" if a printer of another box or maker already has its name. If two
+            # printers looked for a free name at the same time, they would not see each other, so they take turns.
             async with async_get_server(self._hass).naming:
                 sent = [await shared.async_register_service(main, allow_name_change=True)]
             services.append(main)
@@ -271,7 +271,7 @@ class Announcer:
 def printer_announcement(
     offered: OfferedPrinter, profile: Profile, place: WebServerAddress, *, scans: bool = False
 ) -> Announcement:
-    """Fill the TXT record with the keys that AirPrint and Mopria ask for."""
+    """Return a printer's announcement, whose TXT record has the keys that AirPrint and Mopria need."""
     text = {
         "txtvers": "1",
         "qtotal": "1",
@@ -310,7 +310,7 @@ def scanner_announcement(
     name: str,
     location: str,
 ) -> Announcement:
-    """Fill the TXT record with the keys that AirScan and Mopria ask for."""
+    """Return a scanner's announcement, whose TXT record has the keys that AirScan and Mopria need."""
     sources = {"platen": ScanSource.GLASS, "adf": ScanSource.FEEDER}
     text = {
         "txtvers": "1",
@@ -332,17 +332,17 @@ def scanner_announcement(
 
 
 def _label(name: str) -> str:
-    """Make a name valid as a DNS label, and leave room for the number that zeroconf may add."""
+    """Turn a name into a valid DNS label that leaves room for the number that zeroconf may add."""
     plain = "".join(letter if letter.isprintable() and letter != "." else " " for letter in name)
     return shortened(" ".join(plain.split()), MAX_SERVICE_NAME_BYTES - 4).strip() or DOMAIN
 
 
 def _home_addresses(addresses: Iterable[str], hosts: Iterable[str]) -> tuple[str, ...]:
-    """Keep the local addresses on which the web server listens, IPv4 first.
+    """Return those of `addresses` that are local and on which the web server listens, IPv4 first.
 
-    Clients would reach a public address from public addresses of their own, which `is_from_home` refuses. `hosts` are
-    the addresses on which the server listens. If there are none, or any of them is a name, it counts as listening
-    on all addresses.
+    Public addresses are left out: clients would reach them from public addresses of their own, which `is_from_home`
+    refuses. `hosts` are the addresses on which the server listens. If `hosts` is empty or contains a host name, the
+    server is assumed to listen on all addresses.
     """
     usable = [
         address

@@ -19,7 +19,7 @@ from ..pages.clean import escape_markdown
 from ..scanner.hub import async_get_hub
 from .announce import async_web_server_address
 
-# Random bytes in the token that ends the address of a printer or scanner, so that nobody can guess the address.
+# Number of random bytes in the token at the end of a printer's or scanner's address, which nobody must guess.
 ADDRESS_TOKEN_BYTES: Final = 18
 _USUAL_URL: Final = "http://homeassistant.local:8123"
 
@@ -32,7 +32,7 @@ class LanPrinterSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_lan_printers(self, user_input: UserInput = None) -> ConfigFlowResult:
-        """Choose the printers and scanners that devices of the home network may use."""
+        """Let the user choose the printers and scanners that devices of the home network may use."""
         options = self.config_entry.options
         choices = self._lan_choices(options)
         if user_input is not None:
@@ -105,7 +105,8 @@ async def _async_base(hass: HomeAssistant) -> URL:
     if (base.scheme, base.port) == (scheme, place.port):
         own = await network.async_get_announce_addresses(hass)
         is_set = hass.config.internal_url is not None
-        # Keep a URL with a host name, and a configured URL with another machine's address, such as a container's host.
+        # Keep a URL with a host name, and a configured URL with another machine's address, such as that of a
+        # container's host.
         if (
             base.host in place.addresses
             or (is_set and base.host not in own)

@@ -98,7 +98,7 @@ class LanClient(NamedTuple):
 
 
 class DeviceTable:
-    """Maps IP addresses to devices by the operating system's neighbour table."""
+    """Maps IP addresses to devices, as the operating system's neighbour table lists them."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}

@@ -181,7 +181,7 @@ def public_dict(job: Job) -> dict[str, JsonValueType] | None:
 
 
 def how_to_turn(job: Job) -> tuple[str, dict[str, str]] | None:
-    """Return the key and placeholders of the text that says how to put the stack back; None if a job has no stack."""
+    """Return the key and placeholders of the text on putting the stack back; None if the job is not manual duplex."""
     shown = public_dict(job)
     if shown is None:
         return None

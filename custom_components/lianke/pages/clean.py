@@ -78,7 +78,7 @@ def clean_css(css: str) -> str:
 
 
 def _unhide(found: re.Match[str]) -> str:
-    """Return the character that an escape stands for, if a name may contain it; other escapes stay, as they are text."""
+    """Return the character that an escape stands for if a name may contain it; otherwise the escape stays as text."""
     if found[1] is None:
         return found[2] if found[2] in _HIDDEN else found[0]
     number = int(found[1], 16)

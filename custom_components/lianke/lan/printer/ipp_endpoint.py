@@ -59,7 +59,7 @@ _WITH_DOCUMENT: Final = (Operation.PRINT_JOB, Operation.SEND_DOCUMENT)
 
 
 class LanPrinterView(HomeAssistantView):
-    """Answers IPP requests, with a 404 for everybody outside the home network."""
+    """Answers IPP requests; everybody outside the home network gets a 404."""
 
     url = f"{LAN_PRINTER_PATH}/{{token}}"
     extra_urls = [f"{LAN_PRINTER_PATH}/{{token}}/jobs/{{number:[0-9]{{1,10}}}}"]  # noqa: RUF012  # as in its base class

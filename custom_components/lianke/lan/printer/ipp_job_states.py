@@ -7,8 +7,8 @@ from ...jobs.job import MOVED, Job, JobState, PersonReason
 from ...jobs.rules import QueueReason
 from .lan_jobs import PendingJob
 
-# Values of `job-state`. No job is reported as `pending-held`: CUPS takes that for the end of its own job, which it then
-# cannot cancel any more.
+# Values of `job-state`. We report no job as `pending-held`: CUPS takes that state for the end of its own job, and can
+# then no longer cancel the job.
 JOB_PENDING, JOB_PROCESSING, JOB_STOPPED, JOB_CANCELED, JOB_ABORTED, JOB_COMPLETED = (
     3,
     5,
@@ -25,7 +25,7 @@ _STATES: Final[dict[JobState, tuple[int, str]]] = {
     JobState.SENDING: (JOB_PROCESSING, "job-printing"),
     JobState.CANCELING: (JOB_PROCESSING, "processing-to-stop-point"),
     JobState.COMPLETED: (JOB_COMPLETED, "job-completed-successfully"),
-    # Nobody knows whether the job was printed: report no success, but give devices no reason to send it again.
+    # Nobody knows whether the job was printed: report no success, but give devices no reason to send the job again.
     JobState.UNCONFIRMED: (JOB_COMPLETED, "job-completed-with-warnings"),
     JobState.FAILED: (JOB_ABORTED, "aborted-by-system"),
     JobState.EXPIRED: (JOB_ABORTED, "aborted-by-system"),

@@ -43,7 +43,7 @@ DOCUMENT_SILENCE_SECONDS: Final = 120
 
 @dataclass(slots=True)
 class DocumentStream:
-    """A document as it arrives; its time limits run from the first read on."""
+    """A document as it arrives; its time limits start with the first call of `read`."""
 
     # The bytes that were read already, and the stream of the bytes that follow.
     _first: bytes
@@ -65,7 +65,7 @@ class DocumentStream:
             raise IppError(Status.TIMEOUT, "the document takes too long") from None
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """Yield the rest of the document. Raises as `read` does."""
+        """Yield the rest of the document. Raises the same errors as `read`."""
         while part := await self.read():
             yield part
 
@@ -247,7 +247,7 @@ _STATUSES: Final[dict[str, Status]] = {
 _OPTION_ERRORS: Final = ("_not_available", "_out_of_range", "paper_required", "invalid_option")
 
 
-# Statuses that are due to our own state, not to the sender: the same document may be sent again.
+# Statuses that are due to our own state, not to the sender, who may send the same document again.
 _NOT_THE_SENDERS_FAULT: Final = (
     Status.BUSY,
     Status.NOT_ACCEPTING_JOBS,

@@ -56,7 +56,7 @@ _NO_NAME: Final = "document"
 
 
 async def async_validate_job(request: IppRequest) -> IppResponse:
-    """Check what Print-Job checks before it reads the document."""
+    """Make the checks that Print-Job makes before it reads the document."""
     options, _ = _checked(request)
     return await _async_response(request, options)
 
@@ -64,7 +64,7 @@ async def async_validate_job(request: IppRequest) -> IppResponse:
 async def async_print_job(request: IppRequest) -> IppResponse:
     """Print the document of a request.
 
-    If the device sends a document again because it never got the answer, answer with the existing job.
+    If the device repeats a document because it never got our answer, answer with the existing job.
     """
     options, given = _checked(request)
     code = await _async_release_code(request, given)
@@ -108,7 +108,7 @@ async def async_send_document(request: IppRequest) -> IppResponse:
     if not isinstance(job, PendingJob) or job.is_receiving:
         if first:
             raise IppError(Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED)
-        # The request has no document: it only ends a job that has its document already.
+        # The request has no document: it only closes a job that already has a document.
         return await _async_response(request, None, job)
     if job.ended is not None:
         raise IppError(Status.NOT_POSSIBLE, "the job has ended")
@@ -186,7 +186,7 @@ def _lay(request: IppRequest, options: JobOptions, orientation: str) -> None:
 
 
 def _checked_code(request: IppRequest) -> bytes:
-    """Return the release code. Raises IppError if it cannot be used: without its code, the job would print at once."""
+    """Return the release code. Raises IppError for an unusable code: a job without a code would print at once."""
     code = request.first("job-password")
     encryption = request.text("job-password-encryption", PLAIN)
     least = MIN_CODE_LENGTH if encryption == PLAIN else 1
@@ -297,7 +297,8 @@ async def _async_repeated(
 ) -> tuple[str, Job | None]:
     """Wait while another request with an equal document is under way.
 
-    Returns the document's digest, and the existing job if the device repeats a document whose answer it never got.
+    Returns the document's digest, and the existing job if the device sends the document again because it never got our
+    answer.
     """
 
     def look() -> tuple[str, int]:
@@ -349,7 +350,7 @@ async def _async_print(
 
 @contextmanager
 def _counting_refusal(request: IppRequest) -> Iterator[None]:
-    """Count a document that is refused through the sender's fault toward the limit of jobs, since it took time, too."""
+    """Count a refused document toward the limit of jobs if the sender is at fault, since it took time, too."""
     try:
         yield
     except (IppError, InputError, HomeAssistantError) as err:
@@ -376,8 +377,8 @@ async def async_cancel_job(request: IppRequest) -> IppResponse:
 async def async_cancel_my_jobs(request: IppRequest) -> IppResponse:
     """Cancel the sender's jobs, or only the jobs that the request lists.
 
-    If a listed job cannot be canceled, no job is. If the service refuses to cancel a job, the other jobs are canceled
-    all the same; the first such error is raised at the end.
+    If a listed job cannot be canceled, no job is canceled. If the service refuses to cancel a job, the other jobs are
+    still canceled, and the first such error is raised at the end.
     """
     jobs = [job for job in lan_jobs(request) if is_own(job, request.sender) and _can_cancel(job)]
     if "job-ids" in request.operation:

@@ -31,7 +31,7 @@ _ONE_VALUE_ONLY: Final = ("finishings", "job-hold-until", "job-sheets", "number-
 _SCALES: Final = {"auto": None, "auto-fit": "fit", "fit": "fit", "fill": "cover", "none": "none"}
 _COLOR_KEYWORDS: Final = {"auto": None, "color": "color", "monochrome": "mono"}
 _MARGINS: Final = tuple(f"media-{side}-margin" for side in ("top", "right", "bottom", "left"))
-# Attributes that set no print option: they offer one choice, are part of the document, or concern the request itself.
+# Attributes that set no print option: they offer only one choice, describe the document, or concern the request itself.
 _IGNORED_ATTRIBUTES: Final = frozenset(
     {
         "job-name",
@@ -44,8 +44,8 @@ _IGNORED_ATTRIBUTES: Final = frozenset(
 )
 
 
-# The print options for an attribute; an option that is None is left to the printer. None instead of a mapping: the
-# attribute cannot be honored as requested.
+# The print options for an attribute; an option that is None is left to the printer. None instead of a mapping means
+# that the attribute cannot be honored as requested.
 type FoundOptions = Mapping[str, Any] | None
 type _AttributeReader = Callable[[Content, Profile], FoundOptions]
 

@@ -55,9 +55,9 @@ class PendingJob:
     # The value of job-state-reasons once the job can get no document any more.
     ended: str | None = None
     ended_at: datetime | None = None
-    # The id of an earlier job that the same document has made; this job's number then refers to the earlier job.
+    # The id of the earlier job for the same document, if there is one; this job's number then refers to that job.
     same_as: str | None = None
-    # Given back once the job has ended or is in the print queue.
+    # The place is given back once the job has ended or is in the print queue.
     place: QueuePlace | None = field(default=None, repr=False)
 
     @property
@@ -108,7 +108,7 @@ class PendingJobs:
 
     def put(self, job: PendingJob) -> None:
         """Store the new state of a job. If too many jobs have ended, forget the jobs that ended first."""
-        # Move the job to the end: the job that ended last is forgotten last.
+        # Move the job to the end, so that the job that ended last is forgotten last.
         self._jobs.pop(job.number, None)
         self._jobs[job.number] = job
         ended = [kept for kept in self._jobs.values() if kept.ended is not None]
@@ -123,7 +123,7 @@ class PendingJobs:
         self.put(replace(job, ended=reason, ended_at=datetime.now(UTC), is_receiving=False))
 
     def follow(self, job: PendingJob, job_id: str) -> None:
-        """End a job, and let its number refer to the earlier job that the same document has made."""
+        """End a job, and let its number refer to the earlier job with the id `job_id`, which has the same document."""
         self.end(replace(job, same_as=job_id), "queued-in-device")
 
     def number_of(self, number: int) -> int:
@@ -151,7 +151,7 @@ def is_own(job: Job | PendingJob, sender: SenderIdentity) -> bool:
 
 
 def sender_of(job: Job | PendingJob) -> SenderIdentity | None:
-    """Return who sent a job, None if it did not come from the home network."""
+    """Return who sent a job, None if the job did not come from the home network."""
     if isinstance(job, PendingJob):
         return job.sender
     # Older records without an address belong to nobody.
@@ -159,7 +159,7 @@ def sender_of(job: Job | PendingJob) -> SenderIdentity | None:
     return SenderIdentity(spec.sender or "", spec.sender_address) if spec.sender_address else None
 
 
-# Seconds after a job was made in which an equal document may be its repetition.
+# Seconds after the creation of a job during which an equal document may be a repetition of that job.
 REPEAT_SECONDS: Final = 300
 # Seconds in which a client must acknowledge a whole answer.
 ACKNOWLEDGE_SECONDS: Final = 10
@@ -183,7 +183,7 @@ class SentDocument(NamedTuple):
 
 
 class RepeatedDocuments:
-    """Remembers which devices got the answer about their job, and finds the job of a device that did not."""
+    """Remembers which devices got the answer about their job, and finds the jobs whose devices did not get it."""
 
     def __init__(self) -> None:
         # Ids of jobs whose devices got the answer, the latest last. Empty after a restart: earlier answers may be lost.
@@ -198,9 +198,9 @@ class RepeatedDocuments:
         self._client_knows[job_id] = None
 
     def find(self, jobs: Iterable[Job], sent: SentDocument, now: datetime) -> Job | None:
-        """Return the newest of a printer's jobs that `sent` may repeat, None if there is none.
+        """Return the newest of a printer's jobs that `sent` may repeat, None if there is no such job.
 
-        Also return None if that job failed and certainly printed nothing, so that the repetition is printed.
+        Also return None if that job failed and certainly printed nothing, so that the caller prints the repetition.
         """
         since = now - timedelta(seconds=REPEAT_SECONDS)
         found = [
@@ -211,7 +211,8 @@ class RepeatedDocuments:
             and _is_repeated_by(job, sent)
         ]
         newest = max(found, key=lambda job: job.created_at, default=None)
-        # A canceled job is returned, too, so that it stays canceled: a device may repeat its document by itself.
+        # A canceled job is returned, too: a device may resend the document automatically, and that must not start the
+        # job again.
         if newest is not None and newest.state is JobState.FAILED and newest.retried_as is None:
             return None if frees_request_id(newest) else newest
         return newest

@@ -200,7 +200,7 @@ def _job_template(profile: Profile) -> Attributes:
 
 
 def _supplies(profile: Profile) -> Attributes:
-    """Describe ink and toner; a printer that reports none has one supply with an unknown level."""
+    """Describe ink and toner; for a printer that reports neither, describe one supply with an unknown level."""
     markers = profile.markers or (Marker(name="Ink or toner"),)
     levels = [-2 if marker.level is None else marker.level for marker in markers]
     return {

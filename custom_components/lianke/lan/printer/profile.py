@@ -1,4 +1,4 @@
-"""What a printer offers to the home network, from its driver's capabilities and the options of its box."""
+"""What a printer offers to the home network, as its driver's capabilities and the options of its box determine."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,13 +49,14 @@ _SAME_SHEETS: Final = ((10000, 15000), (10160, 15240))
 _SIZE_IN_NAME: Final = re.compile(
     r"_(\d{1,5}(?:\.\d{1,4})?)x(\d{1,5}(?:\.\d{1,4})?)(mm|in)\Z", re.ASCII
 )
-# Bonjour's words (PaperMax) for a printer's largest paper, with its longest short and long side in 0.01 mm.
+# Bonjour's words (PaperMax) for a printer's largest paper, with the maximum length of the paper's short side and of its
+# long side, in 0.01 mm.
 _LARGEST: Final[Mapping[str, tuple[int, int]]] = {
     "legal-A4": (21600, 35600),
     "tabloid-A3": (29700, 43200),
     "isoC-A2": (43200, 59400),
 }
-# The smaller width and the smaller height of A4 and Letter, in 0.01 mm.
+# The width of A4, which is narrower than Letter, and the height of Letter, which is shorter than A4; in 0.01 mm.
 _A4_OR_LETTER: Final = (21000, 27900)
 _AUTO: Final = "auto"
 _NUMBERED: Final = re.compile(rf"{_AUTO}\.\d{{1,3}}")
@@ -112,8 +113,8 @@ def offered_media(
 ) -> tuple[Media, ...]:
     """List the papers to offer: the default paper first, each size once.
 
-    If the driver's list (`papers`) is empty, these are the papers that `able` names, as far as their sizes are known;
-    if `able` names none either, they are A4, A5 and Letter.
+    If the driver's list (`papers`) is empty, these are the papers of known size that `able` names. If `able` names no
+    papers either, they are A4, A5 and Letter.
     """
     known = list(papers)
     if not known and able.papers:
@@ -148,7 +149,8 @@ class FoundMedia(NamedTuple):
 def find_media(media: Sequence[Media], width: int, height: int) -> FoundMedia | None:
     """Find the paper for a size in 0.01 mm; None if no paper is near enough.
 
-    Papers that must be turned are tried last: for a photo in landscape, devices name the longer side as the width.
+    Papers that must be turned are tried last. They are tried because devices name the longer side of a landscape photo
+    as its width.
     """
     for is_turned, asked in ((False, (width, height)), (True, (height, width))):
         sizes = [asked]
@@ -172,7 +174,7 @@ def _is_near(size: tuple[int, int], width: int, height: int) -> bool:
 
 
 def named_media(media: Sequence[Media], name: str) -> FoundMedia | None:
-    """Find a paper by its PWG name, or by the size in that name; None if there is none."""
+    """Find a paper by its PWG name, or by the size in that name; return None if there is no such paper."""
     if found := next((item for item in media if item.name == name), None):
         return FoundMedia(found, is_turned=False)
     if (said := _SIZE_IN_NAME.search(name)) is None:
@@ -283,7 +285,7 @@ class Profile:
 
     @property
     def two_sided(self) -> bool:
-        """Whether the printer prints on both sides, by a duplex unit or with a person who turns the paper."""
+        """Whether the printer prints on both sides, with a duplex unit or with a person who turns the paper."""
         return len(self.sides) > 1
 
 
@@ -345,7 +347,7 @@ def _kinds(printer_type: PrinterType, media: Iterable[Media], *, color: bool) ->
 
 
 def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions:
-    """Resolve the options of a print that sets none. The result has no paper if the user has to choose one."""
+    """Return the options of a print that sets none itself. They have no paper if the user must choose the paper."""
     options = options_in(
         entry.options.get(CONF_PRINTER_OPTIONS, {}).get(known.key, {}),
         entry.options.get(CONF_DEFAULT_OPTIONS, {}),
@@ -361,8 +363,8 @@ def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions
 def _sides(able: Capabilities, *, manual: bool) -> Mapping[str, str]:
     """Choose the values of `sides` to offer. Without a duplex unit, offer two-sided only if `manual` duplex is set up.
 
-    Devices select two-sided by themselves, and a person who does not expect to turn the paper would find only half of
-    the document.
+    Devices select two-sided printing automatically, and a person who does not expect to turn the paper would find only
+    half of the document.
     """
     unit = able.duplex or frozenset()
     sides = {
@@ -384,7 +386,7 @@ def _color_modes(colors: Collection[int]) -> tuple[str, ...]:
 
 
 def location_of(hass: HomeAssistant, device: dr.DeviceEntry | None) -> str:
-    """Return the name of a device's area, "" if it has none."""
+    """Return the name of a device's area, "" if the device has no area."""
     if device is None or device.area_id is None:
         return ""
     area = ar.async_get(hass).async_get_area(device.area_id)

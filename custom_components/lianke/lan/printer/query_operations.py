@@ -58,7 +58,7 @@ def profile_of(request: IppRequest) -> Profile:
 
 
 async def _async_situation(request: IppRequest, profile: Profile) -> Attributes:
-    """Collect the printer's attributes that change from one request to the next."""
+    """Return those attributes of the printer that may change from one request to the next."""
     hass, server, token = request.hass, request.server, request.offered.token
     entry, view = request.offered.entry, request.target.view
     web_url = f"{request.base_url}/config/integrations/integration/{DOMAIN}"
@@ -114,7 +114,7 @@ def lan_jobs(request: IppRequest) -> list[AnyJob]:
 
 
 def find_own_job(request: IppRequest) -> AnyJob:
-    """Find the job that a request names. Raises IppError if there is none that came from the client's address."""
+    """Return the job that a request names. Raises IppError if no such job came from the client's address."""
     if (named := _job_number(request)) is None:
         raise IppError(Status.BAD_REQUEST, "job-id is missing")
     number = request.pending.number_of(named)
@@ -128,7 +128,7 @@ def find_own_job(request: IppRequest) -> AnyJob:
 
 
 def _job_number(request: IppRequest) -> int | None:
-    """Return the job number that a request names, None if it names none."""
+    """Return the job number in a request, None if the request names no job."""
     number = request.count("job-id") or request.number
     if number is None:
         _, _, last = request.text("job-uri").rpartition("/jobs/")

@@ -27,14 +27,14 @@ ICON_PATH: Final = Path(__file__).parents[2] / "brand" / "icon@2x.png"
 
 
 class ChangeTimes:
-    """Remembers the last known values of a printer's state and profile, and since when each has its value."""
+    """Remembers the last known values of a printer's state and profile, and when each of them changed."""
 
     def __init__(self, started_at: datetime) -> None:
         self._started_at = started_at
         self._known: dict[Hashable, tuple[object, datetime]] = {}
 
     def since(self, what: Hashable, is_now: object) -> datetime:
-        """Return since when `what` has the value `is_now`: now if it has changed, `started_at` at the first call."""
+        """Return when `what` got the value `is_now`: now if the value has changed, `started_at` at the first call."""
         was, since = self._known.get(what, (is_now, self._started_at))
         if was != is_now:
             since = datetime.now(UTC)
@@ -74,7 +74,7 @@ class OfferedPrinter(NamedTuple):
 
 
 class RefusedDocuments:
-    """Counts the documents that were refused in the last hour, by printer and device."""
+    """Counts, for each printer and device, the documents that were refused in the last hour."""
 
     def __init__(self) -> None:
         # Times on the monotonic clock, by token and device; the pair that was refused last comes last.

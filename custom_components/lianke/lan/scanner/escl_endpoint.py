@@ -41,7 +41,7 @@ from .network_scanner import (
 SETTINGS_SECONDS: Final = 30
 # Seconds in which a document must reach its client.
 SCAN_DELIVERY_SECONDS: Final = 600
-# Seconds without an acknowledgment of further bytes by the client, after which the connection ends.
+# Seconds without an acknowledgment from the client, after which the connection is closed.
 CLIENT_SILENCE_SECONDS: Final = 20
 # Seconds after which a client should ask again.
 _RETRY_AFTER: Final = "2"
@@ -203,8 +203,8 @@ async def _async_send(
     """Send the next document. If the connection breaks, the client may request it again until its deadline."""
     hass: HomeAssistant = request.app[KEY_HASS]
     if request.transport is not None and (line := request.transport.get_extra_info("socket")):
-        # Notice a laptop that falls asleep, which closes no connection. Setting the option fails if the socket is
-        # closed already, and on systems other than Linux.
+        # With this option, we notice that a laptop has fallen asleep, which closes no connection. Setting the option
+        # fails if the socket is already closed, and on systems other than Linux.
         with suppress(OSError, AttributeError):
             line.setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, CLIENT_SILENCE_SECONDS * 1000
@@ -215,7 +215,7 @@ async def _async_send(
         # The scan has just been canceled, or the disk fails.
         raise _NO_MORE_PAGES.get(scan.state, web.HTTPInternalServerError) from None
     with opened as file:
-        # The page is private: no cache on the way may keep it.
+        # The page is private: no cache between us and the client may keep it.
         kept_by_nobody = {hdrs.CACHE_CONTROL: "no-store"}
         kind, taken = scan.settings.format, partial(scanner.on_page_delivered, scan)
         response = web.Response(body=file, content_type=kind, headers=kept_by_nobody)

@@ -1,4 +1,4 @@
-"""The scanners offered to the home network: their abilities, and the one scan at a time of each scanner."""
+"""The scanners offered to the home network: their abilities, and their scans, one at a time for each scanner."""
 
 import asyncio
 from collections import deque
@@ -45,11 +45,11 @@ _LOGGER = logging.getLogger(__name__)
 
 # Seconds that a request to scan waits for its turn; SANE gives up such a request after 30 s.
 CLIENT_TURN_SECONDS: Final = 10
-# Seconds that a request for a page waits for the page; then the client is asked to try again.
+# Seconds that a request for a page waits for the page; after that, our answer asks the client to try again.
 PAGE_HOLD_SECONDS: Final = 50
-# Seconds without a request from a scan's client, after which the scan ends and others get the scanner.
+# Seconds without a request from a scan's client, after which the scan ends and other clients get the scanner.
 ABANDONED_SECONDS: Final = 30
-# Seconds in which a client must receive a document, all its attempts together; then others get the scanner.
+# Seconds in which a client must receive a document, in all its attempts together; otherwise the scan ends.
 PAGE_TAKE_SECONDS: Final = 60
 # The rate of the slowest clients: a document's size divided by this rate is added to PAGE_TAKE_SECONDS.
 SLOWEST_CLIENT_BYTES_A_SECOND: Final = 64 * 1024
@@ -73,7 +73,7 @@ _SIZES: Final = {
 _USABLE_COLORS: Final = {
     ScanColor.COLOR: (ScanColor.COLOR,),
     ScanColor.GRAY: (ScanColor.GRAY, ScanColor.COLOR),
-    # Gray is preferred: dots become black or white only once the picture has its final size.
+    # Gray is preferred, so that we make the picture black and white only once it has its final size.
     ScanColor.MONO: (ScanColor.GRAY, ScanColor.COLOR, ScanColor.MONO),
 }
 
@@ -156,7 +156,7 @@ class NetworkScan:
         self.settings = settings
         self.address = address
         self.device = str(place.owner)
-        # Given back when the scan ends, so that others get the scanner.
+        # The place is given back when the scan ends, so that other clients get the scanner.
         self.place = place
         self.began = asyncio.get_running_loop().time()
         self.state = ScanJobState.PROCESSING
@@ -165,14 +165,14 @@ class NetworkScan:
         self.pages: deque[Path] = deque()
         # Number of documents that the client has received.
         self.taken = 0
-        # The time (loop's clock) until which the client may receive the next document; None until it is first sent.
+        # The time (loop's clock) until which the client may receive the next document; None before we first send it.
         self.fetch_until: float | None = None
         # Requests for a document are answered one after the other.
         self.turn = asyncio.Lock()
         # Number of requests that wait for a document or receive one.
         self.held = 0
         self.changed = asyncio.Event()
-        # Ends the scan if its client sends no request for so many seconds.
+        # Ends the scan if its client sends no request for ABANDONED_SECONDS.
         self.patience = asyncio.timeout(ABANDONED_SECONDS)
         self.task: asyncio.Task[None] | None = None
 
@@ -205,7 +205,7 @@ class NetworkScanner:
         return is_used or self.hub.seconds_until_free(scanner_id, device) > 0
 
     def scans(self, address: str) -> list[NetworkScan]:
-        """List only the scans of the client with this address, the newest first."""
+        """Return only the scans of the client with this address, the newest first."""
         known = [self._scan, *self._ended]
         return [scan for scan in known if scan is not None and scan.address == address]
 
@@ -220,7 +220,10 @@ class NetworkScanner:
         )
 
     async def async_begin(self, settings: ScanSettings, address: str, device: str) -> NetworkScan:
-        """Start a scan when it is the device's turn. Raises EsclError for unsupported settings; NoPlaceError."""
+        """Start a scan once it is the device's turn.
+
+        Raises EsclError for unsupported settings, NoPlaceError if the scanner is not free in time.
+        """
         area = area_of(self.abilities)
         request = self._request(settings)
         region = (settings.region or Region(0, 0, *area)).within(area)
@@ -264,7 +267,7 @@ class NetworkScanner:
                     async with async_scan_page(
                         self._hass, entry, scanner_id, request, device=scan.device
                     ) as (files, failure):
-                        # If the scan fails, the client first gets the pages that came, and only then the failure.
+                        # If the scan fails, the client first gets the pages that we received, and then the failure.
                         await self._async_make(scan, files, region)
                     if failure is None:
                         state = ScanJobState.COMPLETED
