@@ -166,7 +166,7 @@ def _plan_of(job: Job) -> Plan | None:
 
 
 def public_dict(job: Job) -> dict[str, JsonValueType] | None:
-    """Return what screens show of a manual duplex job: side, sheets, how to put them back; None for any other job."""
+    """Return what users see of a manual duplex job: side, sheets, how to put them back; None for any other job."""
     if (plan := _plan_of(job)) is None:
         return None
     first, last = plan.span(job.deliveries[1])

@@ -1,1 +1,1 @@
-"""HTML pages of one paper size, made of text, Markdown, tables and lists; imports no Home Assistant."""
+"""HTML pages of one paper size, made of text, Markdown, tables and lists; independent of Home Assistant."""

@@ -229,7 +229,7 @@ def escape_markdown(text: str) -> str:
     """Return a text as one line that Markdown shows literally.
 
     Names of printers, addresses, titles and the service's messages come from devices, users and servers. Unescaped,
-    they could load a foreign picture or make a link in a repair or a form.
+    they could load an external picture or insert a link in a repair issue or a form.
     """
     shown = " ".join(_UNSEEN.sub(" ", text).split())
     if len(shown) > MAX_ESCAPED_LENGTH:

@@ -39,8 +39,8 @@ CHINESE_FAMILIES: Final = (
     "SimSun-ExtB",
 )
 LATIN_FAMILIES: Final = ("Noto Sans", "DejaVu Sans", "Arial")
-# In Chinese text the Chinese fonts come first; otherwise its punctuation would be taken from Latin fonts. In other text
-# the Chinese fonts come last, since they have wide quotation marks and lack many accented letters.
+# In Chinese text, the Chinese fonts come first, so that punctuation is not taken from Latin fonts. In other text, the
+# Chinese fonts come last, since they have wide quotation marks and lack many accented letters.
 FONTS: Final = (*CHINESE_FAMILIES, *LATIN_FAMILIES)
 # A text counts as Chinese if more than this share of its letters are Chinese.
 CHINESE_SHARE: Final = 0.1
@@ -70,7 +70,7 @@ _KANA = re.compile("[\u3040-\u30ff]")
 
 
 def is_chinese(html: str, style: PageStyle) -> bool:
-    """Return whether HTML counts as Chinese; if Home Assistant is in Chinese, one Chinese character is enough."""
+    """Return whether HTML counts as Chinese; if Home Assistant's language is Chinese, one character is enough."""
     text = _TAG.sub("", html)
     han = len(_HAN.findall(text))
     if style.chinese:
@@ -150,7 +150,7 @@ def paper_size(
 ) -> tuple[float, float, float, float]:
     """Return width, height, side margin and top margin in mm.
 
-    The margins cover the unprintable edges, and leave room to hold a sheet by hand. If the paper or its size is
+    The margins cover the unprintable edges, and leave room to hold a sheet. If the paper or its size is
     unknown, A4 is assumed.
     """
     if paper is None or paper.width <= 0 or paper.height <= 0:

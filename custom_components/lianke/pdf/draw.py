@@ -1,4 +1,4 @@
-"""Draw a page as it will appear on paper, as a JPEG file."""
+"""Draw a JPEG picture of a page, as the page will appear on paper."""
 
 from typing import Any, Final
 

@@ -37,10 +37,10 @@ _PACKED: Final = _ASCII | {"FlateDecode", "LZWDecode", "RunLengthDecode"}
 
 
 def check_pdf(request: dict[str, Any]) -> dict[str, Any]:
-    """Check the streams and pages of the PDF `path`, from `start` (0 at first) until the turn is over.
+    """Check the streams and pages of the PDF `path`, from `start` (0 at first) on, for WORKER_TURN_SECONDS.
 
-    The answer's `next` is the next turn's `start`: a page number if it is above 0, an object's negated index if it is
-    below 0, None at the end. `sure` is false if something is too large to decode, or in an unknown coding.
+    The answer's `next` is the `start` for the next request: a page number (above 0), the negated index of an object
+    (below 0), or None at the end. `sure` is false if something is too large to decode, or in an unknown coding.
     Raises TaskError: incomplete, password, damaged, and the other errors of `count`.
     """
     path, start = request["path"], request["start"]

@@ -115,7 +115,7 @@ def structure(path: str, password: str | None = None) -> Iterator[Pdf]:
     """Open a PDF file to read or change its objects; attributes that pages inherit are set on the pages themselves.
 
     A damaged file is first saved by PDFium, which tolerates more damage than qpdf and shows what other programs print.
-    Raises TaskError: password, certificate, damaged, memory, disk; errors raised in the `with` block, too.
+    Raises TaskError: password, certificate, damaged, memory, disk; errors in the `with` block become TaskErrors, too.
     """
     try:
         with ExitStack() as stack:

@@ -371,8 +371,8 @@ def flat(
 ) -> tuple[Image.Image, int]:
     """Return the page between the corners, without perspective, and its dots per inch.
 
-    If `is_page` and the proportions are about those of A4 or Letter, the page gets exactly that size; otherwise it
-    keeps its proportions.
+    If `is_page` and the proportion is close to that of A4 or Letter, the page gets exactly the size of A4 or Letter;
+    otherwise it keeps its proportion.
     """
     points = [(x * picture.width, y * picture.height) for x, y in corners]
     width_mm, height_mm = _page_size(points, picture.size, is_page=is_page)

@@ -230,7 +230,7 @@ class Cut(NamedTuple):
     turn: float
 
     def apply(self, picture: Image.Image, size: Size) -> tuple[Image.Image, Size]:
-        """Return the part and its size in points; `size` is that of the whole picture."""
+        """Return the part and its size in points; `size` is the size of the whole picture."""
         turned = self._turned(picture)
         # Each pixel keeps its size in points.
         unit = size.width / picture.width, size.height / picture.height

@@ -273,7 +273,7 @@ def poster(
     landscape: bool | None,
     frame: bool,
 ) -> Iterator[Sheet]:
-    """Spread each page over columns × rows sheets, row by row; only the sheets' margins stay free.
+    """Spread each page over columns × rows sheets, row by row; only the margins of the sheets stay blank.
 
     All sheets have the orientation that is best for the first page, since a job can have only one orientation.
     """

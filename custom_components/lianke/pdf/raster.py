@@ -178,12 +178,13 @@ _SLACK: Final = 500
 
 
 def convert(request: dict[str, Any]) -> dict[str, Any]:
-    """Add pages of the raster file `path` to the PDF file `target` of at most `limit` bytes, until the turn is over.
+    """Add pages of the raster file `path` to the PDF file `target` of at most `limit` bytes, in one turn.
 
     `position` is where to continue in the raster file, `objects` are the positions of the objects written to the PDF so
-    far, and `pixels` is the number of pixels of its pages. They are 0, [] and 0 at first, then as in the last answer.
-    Each page must fit on one of `papers`, pairs of width and height in 0.01 mm. Once the PDF is complete, the answer
-    also has the number of its `pages`.
+    far, and `pixels` is the number of pixels of its pages. In the first turn, they are 0, [] and 0; in each later
+    turn, they are those of the last answer. A turn ends after WORKER_TURN_SECONDS. Each page must fit on one of
+    `papers`, pairs of width and height in 0.01 mm. Once the PDF is complete, the answer also has `pages`, the number of
+    its pages.
     Raises TaskError: damaged, unsupported, too_large, raster_too_large, disk.
     """
     papers: list[list[int]] = request["papers"]

@@ -50,7 +50,7 @@ def scan_page(request: dict[str, Any]) -> None:
     """Write a page of a scan to the new JPEG file `target`, of at most `limit` bytes.
 
     The page has the number `page`, from 0, in the file `path`: a PDF if `is_pdf`, otherwise a picture. A picture
-    without a credible resolution is assumed to be as wide as the scanner: `width` in mm, or that of A4. With
+    without a credible resolution is assumed to be as wide as the scanner (`width` in mm, or A4). With
     `straighten`, the page is straightened; then it is cut to `cut`, the fields of a Cut. `region` selects a part of the
     result: left, top, width and height in mm. `dpi` is the wanted resolution, by default the page's own. `color` is
     color, gray, or mono (black and white).

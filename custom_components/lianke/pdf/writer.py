@@ -9,8 +9,8 @@ import zlib
 from .process import TaskError
 
 _HEAD: Final = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
-# Object 1 is the catalog, object 2 the page tree. Each page then has four objects: a picture, the picture's length, the
-# content and the page.
+# Object 1 is the catalog, object 2 is the page tree. Four objects follow for each page: a picture, the picture's
+# length, the content and the page.
 _FIRST: Final = 3
 OBJECTS_A_PAGE: Final = 4
 

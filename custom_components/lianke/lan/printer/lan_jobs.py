@@ -55,7 +55,7 @@ class PendingJob:
     # The value of job-state-reasons once the job can get no document any more.
     ended: str | None = None
     ended_at: datetime | None = None
-    # The id of the earlier job for the same document, if there is one; this job's number then refers to that job.
+    # The id of the earlier job for the same document, if such a job exists; this job's number then refers to that job.
     same_as: str | None = None
     # The place is given back once the job has ended or is in the print queue.
     place: QueuePlace | None = field(default=None, repr=False)

@@ -203,8 +203,8 @@ async def _async_send(
     """Send the next document. If the connection breaks, the client may request it again until its deadline."""
     hass: HomeAssistant = request.app[KEY_HASS]
     if request.transport is not None and (line := request.transport.get_extra_info("socket")):
-        # With this option, we notice that a laptop has fallen asleep, which closes no connection. Setting the option
-        # fails if the socket is already closed, and on systems other than Linux.
+        # Without this option, we would not notice that a laptop has fallen asleep, since it then closes no connection.
+        # Setting the option fails if the socket is already closed, and on systems other than Linux.
         with suppress(OSError, AttributeError):
             line.setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, CLIENT_SILENCE_SECONDS * 1000
