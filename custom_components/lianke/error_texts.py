@@ -37,7 +37,9 @@ def translated(err: InputError | LiankeError) -> HomeAssistantError:
     if (hass := async_get_hass_or_none()) is not None:
         placeholders = worded_placeholders(hass, err)
         # Without this text, logs, traces, phones and assistants would get the English text.
-        if hass.config.language != "en" and (text := error_text(hass, err.reason, placeholders)):
+        if hass.config.language != "en" and (
+            text := cached_error_text(hass, err.reason, placeholders)
+        ):
             message = (text,)
     return kind(
         *message,
@@ -107,7 +109,7 @@ async def async_error_text(
 
 
 @callback
-def error_text(hass: HomeAssistant, key: str, placeholders: Mapping[str, str]) -> str:
+def cached_error_text(hass: HomeAssistant, key: str, placeholders: Mapping[str, str]) -> str:
     """Return the text of one of our errors without waiting; empty while Home Assistant has not loaded the texts."""
     texts = async_get_cached_translations(hass, hass.config.language, "exceptions", DOMAIN)
     text = texts.get(f"component.{DOMAIN}.exceptions.{key}.message", "")

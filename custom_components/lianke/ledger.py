@@ -596,7 +596,7 @@ class Lease:
     def end(self) -> None:
         self._is_over = True
 
-    def check(self) -> None:
+    def raise_if_over(self) -> None:
         """Raise LedgerClosedError once the lease is over; call it within a change that another box commits."""
         if self._is_over:
             raise LedgerClosedError("the box was unloaded")
@@ -606,11 +606,11 @@ class Lease:
         self, change: Change[R], *, report: bool = False, within: float = 0
     ) -> asyncio.Future[R]:
         """Make a change as `Ledger.commit` does. Raises LedgerClosedError once the lease is over."""
-        self.check()
+        self.raise_if_over()
 
         def of_lease(view: View) -> R:
             # The ledger may make the change again after a refusal, and the lease may be over by then.
-            self.check()
+            self.raise_if_over()
             return change(view)
 
         # A report stays valid after its instance was unloaded, since the next instance already counts on it.
@@ -646,7 +646,7 @@ def _open(
     """Open a ledger's file; return its rows, and the keys of the rows that a start can skip (none after damage)."""
     rows = file.open()
     wanted = kinds if file.damaged_folder is None else ()
-    return rows, {key for kind in wanted for key in file.not_needed(kind, since)}
+    return rows, {key for kind in wanted for key in file.skippable_at_start(kind, since)}
 
 
 def _read_all[T](kind: Kind[T], rows: Iterable[tuple[str, str]]) -> dict[str, T]:

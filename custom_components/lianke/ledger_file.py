@@ -195,7 +195,7 @@ class LedgerFile:
                 db.close()
         return found
 
-    def not_needed(self, kind: Kind[Any], since: datetime) -> set[RowKey]:
+    def skippable_at_start(self, kind: Kind[Any], since: datetime) -> set[RowKey]:
         """Return the keys of the rows of a kind that a start can skip; none if SQLite cannot tell."""
         if self._db is None or not kind.needed:
             return set()

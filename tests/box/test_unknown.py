@@ -17,7 +17,12 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.api import unknown as api_unknown
 from custom_components.lianke.api.answer_limits import MAX_ANSWER_ROWS
-from custom_components.lianke.api.unknown import Unknown, UnknownKind, unknown_parts, unknown_state
+from custom_components.lianke.api.unknown import (
+    Unknown,
+    UnknownKind,
+    unknown_parts,
+    unknown_printer_state,
+)
 from custom_components.lianke.box import unknown_parts as kept_parts
 from tests.clock import until
 from tests.household import House, data_of
@@ -228,7 +233,7 @@ async def test_unknown_parts_are_few(caplog: pytest.LogCaptureFixture, house: Ho
     """A printer with a new state at each poll filled the log, and the memory, for ever."""
     log = house.data.storage.unknown
     for number in range(kept_parts.MAX_OF_A_KIND + 5):
-        log.observe(unknown_state("odd" + "x" * number))
+        log.observe(unknown_printer_state("odd" + "x" * number))
     assert len(log.as_stored()) == kept_parts.MAX_OF_A_KIND
     assert caplog.text.count("something unknown") == kept_parts.MAX_OF_A_KIND
 
@@ -255,7 +260,7 @@ async def test_answers_about_scanners_are_no_warning(
     """Nobody knows how they look, so all who switched scanning on were warned of something they could not change."""
     log = house.data.storage.unknown
     log.observe(Unknown(kind=UnknownKind.ANSWER, where="GET /scanning/job", name="shape"))
-    log.observe(unknown_state("odd"))
+    log.observe(unknown_printer_state("odd"))
     levels = [one.levelname for one in caplog.records if "something unknown" in one.getMessage()]
     assert levels == ["INFO", "WARNING"]
     assert len(log.as_stored()) == 2

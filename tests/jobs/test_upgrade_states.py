@@ -15,7 +15,7 @@ from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.jobs.migration import read_record
 from custom_components.lianke.jobs.rules import find_duplicate
 from custom_components.lianke.manual_duplex import public_dict
-from custom_components.lianke.people.release_code import is_code
+from custom_components.lianke.people.release_code import code_matches
 from custom_components.lianke.printing.builder import async_print_again
 from tests.jobs.conftest import SUBMIT, OpenShop, Shop, in_doubt, refusal
 from tests.jobs.old_folders import STATES, Written, entries, folder_of, lay_out, records, written
@@ -268,7 +268,7 @@ async def test_a_job_of_a_copied_folder_waits_on(written: Written, name: str) ->
 async def test_a_code_still_releases(written: Written, name: str) -> None:
     async with written(name) as (_, job):
         assert job.needs_code
-        assert is_code("4711", job.spec.release_code or "")
+        assert code_matches("4711", job.spec.release_code or "")
 
 
 @pytest.mark.parametrize(

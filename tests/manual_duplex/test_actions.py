@@ -8,7 +8,7 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.lianke import coordinator, manual_duplex
+from custom_components.lianke import manual_duplex
 from custom_components.lianke.const import CONF_PRINTER_OPTIONS
 from tests.household import INKJET, LABELS, LASER, House, key_of, make_media, refusal
 from tests.manual_duplex.laser import Laser, Sheet, images_of, paper, read, turn_stack
@@ -129,7 +129,7 @@ async def test_a_booklet_turns_at_its_short_edge(by_default: bool, house: House)
 
 async def test_a_request_is_known_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if the printer's papers were not known the first time."""
-    monkeypatch.setattr(coordinator, "CACHE_PAUSE", 0)
+    monkeypatch.setattr(capability_cache, "CACHE_PAUSE", 0)
     house.cloud.fail("GET /print/paper_dimension_list", Fault(kind="code"))
     asked = {"file": house.path("seven.pdf"), "request_id": "once"}
     first, again = [await by_hand(house, **asked) for _ in range(2)]

@@ -7,7 +7,7 @@ from homeassistant.data_entry_flow import FlowResultType
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
-from custom_components.lianke.people.release_code import is_code
+from custom_components.lianke.people.release_code import code_matches
 from tests.conftest import texts
 from tests.flows.options import answer, choices, go, shown
 from tests.household import LASER, key_of
@@ -179,7 +179,7 @@ async def test_release(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     await answer(hass, result, chosen | {"code": " 1234 ", "code_user": anna.id})
     stored = setup.options["release_codes"][anna.id]
     assert "1234" not in stored.split(":")
-    assert is_code("1234", stored)
+    assert code_matches("1234", stored)
     result = await go(hass, setup, "release")
     # Who has a code is shown, the code is not.
     assert shown(result) == chosen

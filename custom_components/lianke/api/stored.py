@@ -75,7 +75,7 @@ class Stored:
     __slots__ = ()
 
     def as_dict(self) -> dict[str, JsonValue]:
-        found: dict[str, JsonValue] = json.loads(json.dumps(self, default=to_plain_json))
+        found: dict[str, JsonValue] = json.loads(json.dumps(self, default=json_default))
         return found
 
     @classmethod
@@ -256,7 +256,7 @@ _STRICT_READERS: Final[Mapping[object, Callable[[object], object]]] = {
 }
 
 
-def to_plain_json(value: Any) -> Any:
+def json_default(value: Any) -> Any:
     """Return a plain form of a value for `json.dumps(default=)`, which then converts the values inside that form."""
     match value:
         case Stored():

@@ -204,7 +204,7 @@ def unknown_code(where: str, code: int, message: str = "") -> Unknown:
     return Unknown(kind=UnknownKind.CODE, where=where, name=name, shape=pattern_of(message))
 
 
-def unknown_state(state: str) -> Unknown:
+def unknown_printer_state(state: str) -> Unknown:
     name, where = f"row/printer_state {_value_name(state)}", "GET /external_api/printer_list"
     return Unknown(kind=UnknownKind.STATE, where=where, name=name)
 

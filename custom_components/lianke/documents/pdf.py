@@ -75,7 +75,7 @@ def can_draw(document: Document) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PageDrawing:
+class PageRenderer:
     hass: HomeAssistant
     path: Path
     # At most MAX_DRAWN page numbers, counted from 0, in printing order.
@@ -101,14 +101,14 @@ class PageDrawing:
 
 def plan_drawing(
     hass: HomeAssistant, document: Document, options: ResolvedOptions, user: str | None
-) -> PageDrawing:
+) -> PageRenderer:
     """Return how to draw the selected pages of a document, for which `can_draw` must be true."""
     assert document.pages is not None
     pages = select_pages(options.page_range, document.pages)
     if options.reverse_order:
         pages.reverse()
     landscape = options.orientation == ORIENTATIONS["landscape"]
-    return PageDrawing(
+    return PageRenderer(
         hass=hass,
         path=document.path,
         # A file may claim a million pages, and this tuple lives as long as its preview.

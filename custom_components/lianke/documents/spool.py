@@ -27,7 +27,7 @@ from homeassistant.util.ulid import ulid_now
 from ..const import DOMAIN
 from ..input_error import InputError
 from .document import Document, too_large
-from .pdf import PageDrawing
+from .pdf import PageRenderer
 from .pdf_client import PdfError
 
 _LOGGER = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ _own_files: ContextVar[tuple[set[Path], asyncio.Task[Any] | None]] = ContextVar(
 class _Kept:
     document: Document
     until: datetime
-    drawing: PageDrawing | None
+    drawing: PageRenderer | None
     version: int
     # Picture files by page number, from 1.
     pictures: dict[int, Path]
@@ -136,7 +136,7 @@ class Spool:
         document: Document,
         pictures: Sequence[bytes] = (),
         *,
-        drawing: PageDrawing | None = None,
+        drawing: PageRenderer | None = None,
         handle: str | None = None,
         user: str | None = None,
     ) -> str:
@@ -229,7 +229,7 @@ class Spool:
                 return picture
             return await self._hass.async_add_executor_job(kept.pictures[number].read_bytes)
 
-    async def async_draw(self, drawing: PageDrawing, number: int) -> bytes:
+    async def async_draw(self, drawing: PageRenderer, number: int) -> bytes:
         """Draw page `number`, from 1, and return its picture.
 
         Raises PdfError; OSError if the picture cannot be read; HomeAssistantError: disk_full.
@@ -238,7 +238,7 @@ class Spool:
             _, picture = await self._async_draw(drawing, number)
         return picture
 
-    async def _async_draw(self, drawing: PageDrawing, number: int) -> tuple[Path, bytes]:
+    async def _async_draw(self, drawing: PageRenderer, number: int) -> tuple[Path, bytes]:
         path = await self.async_new_path(".picture")
         await drawing.async_draw(number, path)
         return path, await self._hass.async_add_executor_job(path.read_bytes)

@@ -22,7 +22,7 @@ from homeassistant.util.logging import catch_log_exception
 
 from ..api.models import PrinterAddress
 from ..api.options import ResolvedOptions
-from ..api.stored import Record, to_plain_json
+from ..api.stored import Record, json_default
 from ..const import HOLD_HOURS
 from ..coordinator import LiankeCoordinator
 from ..documents.document import Document
@@ -85,7 +85,7 @@ class OwnTask(Record):
 
 OWN_TASK_KIND: Final = Kind[OwnTask](
     "task",
-    lambda task: json.dumps(to_plain_json(task), default=to_plain_json),
+    lambda task: json.dumps(json_default(task), default=json_default),
     lambda text: OwnTask.from_dict(json.loads(text)),
 )
 _NOTHING: Final = Document(

@@ -20,7 +20,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from ..api.options import ResolvedOptions, count_selected, most_selected
-from ..api.stored import READ, Record, StoredError, to_plain_json
+from ..api.stored import READ, Record, StoredError, json_default
 from ..const import DOMAIN
 from ..documents.document import Document, FileType
 from ..fair_queue import Owner, lan_owner
@@ -259,7 +259,7 @@ class Delivery(Record):
     # The number of pages per copy and the number of copies that count for the whole job; set only in the first of two
     # deliveries.
     counts_as: tuple[int, int] | None = None
-    # Data of `manual_duplex`, which makes pairs of deliveries; nothing in `jobs` reads it.
+    # Data of the room that makes pairs of deliveries; nothing in `jobs` reads it.
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -295,7 +295,7 @@ class Delivery(Record):
         return self.options.copies if self.counts_as is None else self.counts_as[1]
 
     @property
-    def is_uncounted(self) -> bool:
+    def has_unknown_length(self) -> bool:
         """Whether it is unknown how many pages the conversion will make, so that a person must let the job go on."""
         return self.document.extension in CONVERTED and self.most_pages is None
 
@@ -543,7 +543,7 @@ class Job(Record):
         return replace(self, changed_at=now, **changes)
 
     def as_json(self) -> str:
-        return json.dumps({"version": RECORD_VERSION, **to_plain_json(self)}, default=to_plain_json)
+        return json.dumps({"version": RECORD_VERSION, **json_default(self)}, default=json_default)
 
     @classmethod
     def from_record(cls, record: object) -> Self:

@@ -68,7 +68,7 @@ def check_pages(first: Delivery, *, limit: int, printer: str) -> None:
         return
     check_range(document, first.options.page_range)
     if first.most_pages is None:
-        if first.is_uncounted and first.job_copies == 1:
+        if first.has_unknown_length and first.job_copies == 1:
             # A person will be asked before the job is sent.
             return
         raise LimitError("too_many_pages", limit=limit, printer=printer, text="pages_unknown")
@@ -104,7 +104,7 @@ def check_range(document: Document, page_range: str) -> None:
 def waits_uncounted(job: Job) -> bool:
     """Whether the job waits to be released and its number of pages is unknown."""
     asked = job.asks_for == PersonReason.RELEASE
-    return asked and job.pages is None and job.current_delivery.is_uncounted
+    return asked and job.pages is None and job.current_delivery.has_unknown_length
 
 
 def check_rates(

@@ -84,7 +84,7 @@ class JobScheduler(JobWorker):
             task.cancel()
             await asyncio.wait([task])
         # Complete printed jobs now, without their page counts: callers that wait for these jobs get no later answer.
-        self._tracker.end_proven(dt_util.utcnow(), at_once=True)
+        self._tracker.complete_proven(dt_util.utcnow(), at_once=True)
         await self._jobs.async_close()
 
     @callback
@@ -155,7 +155,7 @@ class JobScheduler(JobWorker):
         try:
             now = dt_util.utcnow()
             self._uploader.readiness.observe()
-            dues = [self._tracker.end_proven(now)]
+            dues = [self._tracker.complete_proven(now)]
             open_jobs = [job for job in self._jobs.unsettled if not job.is_final]
             stacks = stacks_in_trays(open_jobs)
             dues += [

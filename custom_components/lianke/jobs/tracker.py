@@ -270,7 +270,7 @@ class TaskTracker(JobWorker):
         if changes:
             self._jobs.change(job, delivery, **changes)
 
-    def end_proven(self, now: datetime, *, at_once: bool = False) -> datetime | None:
+    def complete_proven(self, now: datetime, *, at_once: bool = False) -> datetime | None:
         """Complete printed jobs whose page counts did not come in time; return when the next job is due.
 
         `at_once`: do not wait for the page counts any longer.

@@ -214,7 +214,7 @@ class _Measure(HTMLParser):
         is_qr = _QR_MARK in values
         if known is None or values.keys() - _KNOWN_ATTRIBUTES or ("qr" in classes) is not is_qr:
             raise _UnknownError
-        is_code = tag in ("code", "pre")
+        code_matches = tag in ("code", "pre")
         if tag in _INLINE:
             element = _INLINE[tag]
         elif tag == "br":
@@ -248,7 +248,7 @@ class _Measure(HTMLParser):
                 return
         else:
             raise _UnknownError
-        if is_code:
+        if code_matches:
             self._line = _CODE_LINE
         self._open.append(element._replace(keeps_lines=element.keeps_lines or "plain" in classes))
 

@@ -65,7 +65,7 @@ class PrintPolicy(People):
         # Questions that are still open go along when the job is moved.
         reasons = [*(spec.waits_for or ())]
         # Somebody may already have released an uncounted job that now moves here unchanged.
-        uncounted = first.is_uncounted and not unchanged and not spec.approved
+        uncounted = first.has_unknown_length and not unchanged and not spec.approved
         # No limit on pages applies to an uncounted job, so its own asker must not release it.
         by_person = spec.asker.user_id is not None or spec.forgotten
         if (

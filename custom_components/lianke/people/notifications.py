@@ -288,7 +288,7 @@ async def _async_facts(hass: HomeAssistant, job: Job) -> list[str]:
         facts.append(
             await async_error_text(hass, "approval_pages", {"count": str(job.pages * job.copies)})
         )
-    elif job.current_delivery.is_uncounted:
+    elif job.current_delivery.has_unknown_length:
         facts.append(await async_error_text(hass, "approval_uncounted"))
     facts.append(job.printer_name)
     user_id = job.spec.asker.user_id

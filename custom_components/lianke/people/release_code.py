@@ -47,7 +47,7 @@ def hash_code(code: bytes, encryption: str = PLAIN) -> str:
     return f"{encryption}:{salt.hex()}:{_digest(code, salt).hex()}"
 
 
-def is_code(code: str, stored: str) -> bool:
+def code_matches(code: str, stored: str) -> bool:
     """Whether a code matches the stored hash. Blocks for a moment."""
     encryption, salt, digest = stored.split(":")
     sent = code.encode()
@@ -92,7 +92,7 @@ class CodeChecker:
             wrong = self._wrong.get(guess, _Wrong(0, 0.0))
             if (left := wrong.until - time.monotonic()) > 0:
                 raise InputError("code_too_often", seconds=str(int(left) + 1))
-            if await self._hass.async_add_executor_job(is_code, code.strip(), stored):
+            if await self._hass.async_add_executor_job(code_matches, code.strip(), stored):
                 self._wrong.pop(guess, None)
                 return
             count = wrong.guesses + 1

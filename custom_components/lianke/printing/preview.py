@@ -15,7 +15,7 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..api.options import ResolvedOptions, count_selected
 from ..const import DOMAIN
 from ..documents.document import Document, SourceKind
-from ..documents.pdf import PageDrawing, can_draw, pdf_error, picture_type, plan_drawing
+from ..documents.pdf import PageRenderer, can_draw, pdf_error, picture_type, plan_drawing
 from ..documents.pdf_client import PdfError, PdfUnavailableError
 from ..documents.sources import Source
 from ..documents.spool import KEPT_FOR, async_get_spool
@@ -83,7 +83,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
         # Requests to the service count against this user's limits.
         asker = Context(user_id=builder.asker or context.user_id)
         documents, shown, options = await _async_make(builder)
-        drawing: PageDrawing | None = None
+        drawing: PageRenderer | None = None
         pictures: Sequence[bytes] = ()
         pages: int | None
         if preview_by != BY_CLOUD and can_draw(shown):
@@ -138,7 +138,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             # If Home Assistant can draw the document, the call asked for the cloud, or the PDF process cannot run.
             drawable = "preview_by_cloud_empty" if can_draw(shown) else None
             reason = drawable or ("preview_not_drawn" if pages is None else "preview_only_counted")
-        uncounted = Delivery(document=shown, options=options).is_uncounted
+        uncounted = Delivery(document=shown, options=options).has_unknown_length
         message = None
         if reason is not None:
             placeholders = {"name": shown.title, "pages": str(pages)}

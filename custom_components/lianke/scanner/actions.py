@@ -18,7 +18,7 @@ from ..const import CONF_SCAN_SCRIPT, DOMAIN, ScanColor, ScanSource
 from ..devices import async_printer_device, async_target, async_targeted_devices
 from ..documents.folders import find_or_create_folder
 from ..documents.sheets import WHOLE_PICTURE
-from ..error_texts import async_error_text, async_whole_error, error_text
+from ..error_texts import async_error_text, async_whole_error, cached_error_text
 from ..input_error import MAX_QUOTED, InputError
 from ..people.rights import async_check_change, async_check_printer
 from ..printing.handlers import Action
@@ -403,7 +403,9 @@ def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:
 def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonObjectType:
     # `detail` is in Home Assistant's language, so send the whole message in that language: the card would show the text
     # for the reason in the user's language.
-    whole = job.reason == NOT_PRINTED and error_text(hass, job.reason, {"detail": job.detail})
+    whole = job.reason == NOT_PRINTED and cached_error_text(
+        hass, job.reason, {"detail": job.detail}
+    )
     return {
         "scan_id": job.job_id,
         "state": job.state.value,

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from homeassistant.util import dt as dt_util
 
-from ..api.stored import Record, to_plain_json
+from ..api.stored import Record, json_default
 from ..const import DOMAIN, ScanColor, ScanSource
 from ..documents.document import CONTENT_TYPES
 from ..documents.media import KEPT_SCANS, URI_SCHEME
@@ -141,7 +141,7 @@ class ScanJob(Record):
 
 SCANS_KIND: Final = Kind[ScanJob](
     "scan",
-    lambda job: json.dumps(to_plain_json(job), default=to_plain_json),
+    lambda job: json.dumps(json_default(job), default=json_default),
     lambda text: ScanJob.from_dict(json.loads(text)),
 )
 

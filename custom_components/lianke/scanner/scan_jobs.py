@@ -585,7 +585,7 @@ class ScanJobs:
         print_id = ulid_now()
 
         def note(view: View, made_id: str = print_id) -> None:
-            self._lease.check()
+            self._lease.raise_if_over()
             state = {"state": ScanState.COMPLETED} if ends else {}
             self._change(
                 job_id, lambda job: job.changed(print_jobs=(*job.print_jobs, made_id), **state)
