@@ -9,6 +9,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke import manual_duplex
+from custom_components.lianke.box import capability_cache
 from custom_components.lianke.const import CONF_PRINTER_OPTIONS
 from tests.household import INKJET, LABELS, LASER, House, key_of, make_media, refusal
 from tests.manual_duplex.laser import Laser, Sheet, images_of, paper, read, turn_stack

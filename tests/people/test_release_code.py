@@ -112,7 +112,7 @@ async def test_a_users_code(anna: User, house: House) -> None:
 async def test_wrong_codes_are_slowed_down(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(release_code, "is_code", lambda code, stored: code == stored)
+    monkeypatch.setattr(release_code, "code_matches", lambda code, stored: code == stored)
     checker, now = CodeChecker(hass), 1000.0
     waited = []
     with patch("custom_components.lianke.people.release_code.time.monotonic", lambda: now):
@@ -163,7 +163,7 @@ async def test_others_guesses_do_not_lock_the_owner_out(
 
 async def test_guesses_of_many_codes(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong code makes the next guess wait, unless five hundred others were guessed since."""
-    monkeypatch.setattr(release_code, "is_code", lambda code, stored: False)
+    monkeypatch.setattr(release_code, "code_matches", lambda code, stored: False)
     monkeypatch.setattr(release_code, "MAX_WRONG", 1)
     monkeypatch.setattr(release_code, "GUESS_PAUSE_START", 900)
     checker = CodeChecker(hass)
