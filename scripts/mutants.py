@@ -108,7 +108,7 @@ _FLIPPED: Final = {
     "not in": "in",
 }
 _OPERATOR: Final = re.compile(rb"is\s+not|not\s+in|is\b|in\b|[<>=!]=|[<>]")
-# Logging decides nothing, so its calls are not left out.
+# Logging does not change what the code does, so no mutant removes a call of the logger.
 _LOG: Final = "_LOGGER"
 
 

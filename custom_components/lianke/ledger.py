@@ -365,7 +365,7 @@ class Ledger:
 
     @property
     def damaged_folder(self) -> Path | None:
-        """The folder into which this start moved a damaged ledger and all files beside it; None without damage."""
+        """The folder to which this startup moved a damaged ledger and its files; None if nothing was damaged."""
         return self._file.damaged_folder
 
     @property

@@ -11,7 +11,7 @@ const own = (isChinese: boolean, key: string): string => {
   return Object.hasOwn(texts, key) ? String(texts[key]) : "";
 };
 
-/* For each value `NAME_key` of an error, sets `NAME` in the user's language. `value` and `allowed` are values of an
+/* Replaces each placeholder `NAME` of an error that also has `NAME_key` by that key's text in the user's language. `value` and `allowed` are values of an
    option (except in `raw_refuses_options`), all others are fields of the print action. */
 const inWords = (t: Localizer, key: string, values: Record<string, string> = {}): Record<string, string> => {
   const word = (of: string, name: string) => {

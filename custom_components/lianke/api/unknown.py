@@ -45,7 +45,7 @@ _MARKS = "_-."
 # A word has few parts (`task_done_timestamp`, `isPrinter`, `ipv6`), a random key has many.
 _FEW_PARTS = 5
 _FEW_DIGITS = 2
-# A text of at least this many characters may be a key: to count as a word, the text must have fewer or longer parts.
+# A text of at least this many characters may be a secret key; it counts as a word only if its parts are few or long.
 _KEY_LENGTH = 16
 
 

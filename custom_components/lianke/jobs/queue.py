@@ -505,8 +505,8 @@ class PrintQueue(JobWorker):
     async def _async_decide(self, job: Job, rule: Rule | None = None, **changes: Any) -> Job:
         """Make a change that a user decided on; return the job as it is after the next review.
 
-        Raises any error that the rule raises, and HomeAssistantError if the disk refuses; nothing is changed in either
-        case.
+        Raises whatever `rule` raises, and HomeAssistantError if the change cannot be written to disk; in both cases
+        nothing is changed.
         """
         try:
             await self._jobs.async_change(job, rule=rule, **changes)
@@ -646,7 +646,7 @@ class PrintQueue(JobWorker):
     async def async_fail_waiting(self, printer_key: str) -> None:
         """Mark the held jobs of a printer that is about to be removed as failed.
 
-        If the disk refuses, their end is reported later.
+        If that cannot be written to disk now, the failure of these jobs is reported later.
         """
         for job in self._jobs.unsettled:
             if job.spec.printer_key == printer_key and job.state is JobState.HELD:

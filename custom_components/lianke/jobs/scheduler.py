@@ -184,7 +184,7 @@ class JobScheduler(JobWorker):
         self._set_timer(min((due for due in dues if due is not None), default=None))
 
     def _review_job(self, job: Job, now: datetime, stack_of: Job | None) -> datetime | None:
-        """Take the next step with an open job that has no task; return when the timer must review the job again.
+        """Take the next step with an open job that has no task; return the time of the job's next review.
 
         `stack_of` is the job whose stack is in the printer's tray.
         """

@@ -35,7 +35,7 @@ APPROVAL_SOURCES: Final = [
     Origin.AUTOMATION.value,
     NOBODY,
 ]
-# Notify actions that belong to no person's device.
+# Names of `notify` actions that do not belong to any person's device.
 _GENERAL: Final = frozenset({"notify", SERVICE_SEND_MESSAGE, IN_SIDEBAR})
 # The options that make jobs wait for an approval, except for the monthly limit.
 _RULES: Final = (

@@ -22,9 +22,9 @@ from .printer_attributes import JOB_TEMPLATE, up_time
 from .profile import Profile, make_profile
 from .server import ICON_NAME
 
-# The attributes of each job that Get-Jobs returns unless the client requests others.
+# The attributes that Get-Jobs returns for each job unless the client requests other attributes.
 LIST_ATTRIBUTES: Final = ("job-id", "job-uri")
-# The attributes of a new job that the answer to its creation returns.
+# The attributes that the answer to a creation returns for the new job.
 RESPONSE_ATTRIBUTES: Final = (
     "job-id",
     "job-uri",
