@@ -72,7 +72,7 @@ async def _async_clear_queue(data: LiankeData, context: Context) -> None:
 
     async def flush(view: PrinterSnapshot) -> None:
         try:
-            await client.flush(view.printer.address)
+            await client.delete_waiting_tasks(view.printer.address)
         except PrinterNotFoundError:
             if view.present:
                 raise

@@ -11,8 +11,9 @@ const own = (isChinese: boolean, key: string): string => {
   return Object.hasOwn(texts, key) ? String(texts[key]) : "";
 };
 
-/* Replaces each placeholder `NAME` of an error that also has `NAME_key` by that key's text in the user's language. `value` and `allowed` are values of an
-   option (except in `raw_refuses_options`), all others are fields of the print action. */
+/* Replaces each placeholder `NAME` of an error that also has `NAME_key` by that key's text in the user's language.
+   `value` and `allowed` are values of an option (except in `raw_refuses_options`), all others are fields of the print
+   action. */
 const inWords = (t: Localizer, key: string, values: Record<string, string> = {}): Record<string, string> => {
   const word = (of: string, name: string) => {
     const isField = !["value", "allowed"].includes(of) || key === "raw_refuses_options";

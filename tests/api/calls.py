@@ -40,7 +40,7 @@ CALLS: dict[str, Call] = {
     "GET /print/job": lambda api, _: api.task(LASER, TASK),
     "DELETE /print/job": lambda api, _: api.cancel_task(LASER, TASK),
     "POST /print/query_device_task": lambda api, _: api.day_tasks(),
-    "POST /print/flush_jobs": lambda api, _: api.flush(LASER),
+    "POST /print/flush_jobs": lambda api, _: api.delete_waiting_tasks(LASER),
     "POST /print/reset_printing_error_limit": lambda api, _: api.reset_error_limit(LASER),
     "POST /driver/uninstall_driver_event": lambda api, _: api.request_driver(1, "13800138000"),
     "GET /printer/refresh_network_printer": lambda api, _: api.find_network_printers(),

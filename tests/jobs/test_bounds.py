@@ -30,7 +30,7 @@ from custom_components.lianke.jobs.rules import (
     to_forget,
 )
 from custom_components.lianke.jobs.tracker import MAX_PREVIEWS
-from custom_components.lianke.jobs.uploader import Readiness
+from custom_components.lianke.jobs.uploader import ReadinessWatch
 from custom_components.lianke.ledger import Lease, Ledger, Table, View
 from custom_components.lianke.printing import cloud_preview
 from custom_components.lianke.printing.cloud_preview import Preview
@@ -114,7 +114,7 @@ def test_the_oldest_records_are_forgotten() -> None:
 
 
 async def test_refusals_are_not_waited_out_for_longer_than_half_an_hour(shop: Shop) -> None:
-    readiness = Readiness(shop.coordinator)
+    readiness = ReadinessWatch(shop.coordinator)
     readiness.observe()
     for _ in range(12):
         readiness.back_off(shop.key(), PrinterStatus.DISCONNECTED)

@@ -11,7 +11,7 @@ import pytest
 from custom_components.lianke.api.options import PrintOptions, options_in
 from custom_components.lianke.documents import page_count
 from custom_components.lianke.documents.document import Document, file_digest
-from custom_components.lianke.documents.page_documents import async_text_document
+from custom_components.lianke.documents.page_documents import async_text_page
 from custom_components.lianke.documents.spool import async_get_spool
 from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs.job import JobState
@@ -131,13 +131,13 @@ async def test_text_is_as_long_as_it_may_become(
     """80,000 lines, 99 times, were taken for 99 pages; a log of 1 MB for one."""
     spool = await async_get_spool(hass)
     shop.sim.cloud.fail(COUNT, Fault(kind="code", code=502), times=9)
-    long = await async_text_document(hass, spool, "line\n" * 80_000)
+    long = await async_text_page(hass, spool, "line\n" * 80_000)
     assert long.pages is None
     assert long.pages_at_most is not None
     assert long.pages_at_most > 1000
     assert await refusal(shop, long, copies=10) == "maybe_too_many_pages"
     asked = shop.sim.cloud.count(COUNT)
-    short = await async_text_document(hass, spool, "Please ring twice")
+    short = await async_text_page(hass, spool, "Please ring twice")
     assert short.pages_at_most == 1
     job = await shop.submit(short, options=PrintOptions(copies=10))
     assert shop.sim.cloud.count(COUNT) == asked
@@ -161,7 +161,7 @@ async def test_a_range_without_any_page_is_refused(shop: Shop) -> None:
 async def test_the_estimate_survives_a_retry(shop: Shop, hass: HomeAssistant) -> None:
     spool = await async_get_spool(hass)
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=400))
-    document = await async_text_document(hass, spool, "Milk")
+    document = await async_text_page(hass, spool, "Milk")
     job = await shop.submit(document, options=PrintOptions(copies=3))
     await shop.until(job, JobState.FAILED)
     again = await async_print_again(shop.queue, job, Context())

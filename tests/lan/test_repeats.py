@@ -23,7 +23,7 @@ from custom_components.lianke.lan.printer.lan_jobs import (
     job_number,
 )
 from custom_components.lianke.lan.printer.server import async_get_server
-from custom_components.lianke.printing.builder import async_print_one
+from custom_components.lianke.printing.builder import async_print_single_job
 from tests.clock import until
 from tests.household import came_out
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
@@ -46,7 +46,7 @@ class Gate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
         self.reached = asyncio.Event()
         self.opened = asyncio.Event()
-        real: Callable[..., Awaitable[Job]] = async_print_one
+        real: Callable[..., Awaitable[Job]] = async_print_single_job
 
         async def held(*args: Any, **received: Any) -> Job:
             job = await real(*args, **received) if after else None

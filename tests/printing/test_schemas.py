@@ -22,7 +22,11 @@ from custom_components.lianke.documents.sources import async_get_document
 from custom_components.lianke.documents.spool import async_get_spool, write_bytes
 from custom_components.lianke.input_error import InputError
 from custom_components.lianke.printing import print_action
-from custom_components.lianke.printing.builder import LanSender, PrintRequest, async_print_one
+from custom_components.lianke.printing.builder import (
+    LanSender,
+    PrintRequest,
+    async_print_single_job,
+)
 from custom_components.lianke.printing.builtin_pages import async_print_page
 from tests.documents.samples import zipped
 from tests.household import LABELS, LASER, House, as_read, data_of, sent
@@ -430,5 +434,5 @@ async def test_a_devices_file_goes_where_its_options_are_refused(house: House) -
         files=[path],
     )
     with pytest.raises(InputError):
-        await async_print_one(house.hass, request)
+        await async_print_single_job(house.hass, request)
     assert not path.exists()

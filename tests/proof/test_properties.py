@@ -55,7 +55,7 @@ from custom_components.lianke.jobs.rules import (
     find_duplicate,
     quiet_until,
 )
-from custom_components.lianke.jobs.uploader import Readiness
+from custom_components.lianke.jobs.uploader import ReadinessWatch
 from custom_components.lianke.ledger_file import (
     COUNTER_NAME,
     DATABASE_NAME,
@@ -416,7 +416,7 @@ def at(now: datetime) -> AbstractContextManager[Any]:
 def only_the_steady_pass(story: list[tuple[int, str]]) -> None:
     """Let a job go only to a printer that has been seen ready, all the time for a minute."""
     facts = Facts()
-    readiness = Readiness(cast(LiankeCoordinator, facts))
+    readiness = ReadinessWatch(cast(LiankeCoordinator, facts))
     now = NOW
     ready_since: datetime | None = None
     backed_off, pause = NOW, timedelta(0)

@@ -23,7 +23,7 @@ from custom_components.lianke.jobs.files import ledger_path, old_path
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
 from custom_components.lianke.ledger import Table
 from custom_components.lianke.ledger_file import LedgerFile, Row
-from custom_components.lianke.scanner.scan_files import async_take_in_scans, scans_path
+from custom_components.lianke.scanner.scan_files import async_migrate_scan_records, scans_path
 from custom_components.lianke.scanner.scan_job import SCANS_KIND, ScanJob, ScanState
 from tests.clock import Clock, until
 from tests.conftest import set_up
@@ -154,7 +154,7 @@ async def taken_in(hass: HomeAssistant) -> dict[str, Any]:
     ledger, table = await async_get_ledger(hass), Table(SCANS_KIND, ENTRY)
     await ledger.async_load(table)
     try:
-        await async_take_in_scans(hass, ledger, table, scans_path(hass, ENTRY))
+        await async_migrate_scan_records(hass, ledger, table, scans_path(hass, ENTRY))
     finally:
         await async_close_ledger(hass)
     return await hass.async_add_executor_job(look, hass)

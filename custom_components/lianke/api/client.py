@@ -268,7 +268,7 @@ class LiankeClient:
             for task in parse_day_tasks(data)
         )
 
-    async def flush(self, address: PrinterAddress) -> None:
+    async def delete_waiting_tasks(self, address: PrinterAddress) -> None:
         """Delete a printer's waiting tasks, including tasks of other apps (`POST /print/flush_jobs`)."""
         await self._post("/print/flush_jobs", _printer_in_json(address))
 

@@ -127,7 +127,7 @@ async def async_write_page(
     return document if identity is None else replace(document, digest=digest_of(identity))
 
 
-async def async_text_document(
+async def async_text_page(
     hass: HomeAssistant,
     spool: Spool,
     text: str,

@@ -42,7 +42,7 @@ from .page_documents import (
     async_entity_document,
     async_page_text,
     async_style,
-    async_text_document,
+    async_text_page,
 )
 from .pdf import pdf_error
 from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
@@ -181,7 +181,7 @@ async def async_get_document(
     if kind is SourceKind.DOCUMENT:
         document = await spool.async_copy_kept(value)
     elif kind in PAGE_BUILDERS and not raw:
-        document = await async_text_document(
+        document = await async_text_page(
             hass, spool, value, kind=kind, title=title, paper=paper, options=page
         )
     elif kind in ENTITY_SOURCES and (entity_id := entity_of(kind, value)) is not None:

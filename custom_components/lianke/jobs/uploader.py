@@ -52,7 +52,7 @@ class _Backoff(NamedTuple):
     pause: timedelta
 
 
-class Readiness:
+class ReadinessWatch:
     """Knows how long the printers of a box have been ready, and keeps the pauses after refusals."""
 
     def __init__(self, coordinator: LiankeCoordinator) -> None:
@@ -133,7 +133,7 @@ class Uploader(JobWorker):
 
     def __init__(self, coordinator: LiankeCoordinator, jobs: BoxJobs) -> None:
         super().__init__(coordinator, jobs)
-        self.readiness = Readiness(coordinator)
+        self.readiness = ReadinessWatch(coordinator)
         # An upload holds this lock from before its last bytes until its answer is handled. The task in the answer is on
         # disk before, or together with, the mark that the next upload is about to end. So a crash or a lost answer
         # leaves at most one job of the box in doubt.

@@ -92,7 +92,7 @@ _ADDRESS, _HARDWARE = 1, 2
 _BUFFER: Final = 64 * 1024
 
 
-class LanClient(NamedTuple):
+class RequestingDevice(NamedTuple):
     address: str  # Jobs and scans belong to the address that began them.
     device: str  # Limits and turns are counted per device, which may have several addresses.
 
@@ -104,12 +104,12 @@ class DeviceTable:
         self._known: dict[str, str] = {}
         self._asked_at = float("-inf")
 
-    async def async_client(self, hass: HomeAssistant, request: web.Request) -> LanClient:
+    async def async_client(self, hass: HomeAssistant, request: web.Request) -> RequestingDevice:
         """Return the client that sent a request. Raises HTTPNotFound if the client is outside the home network."""
         if not is_from_home(hass, request):
             raise web.HTTPNotFound
         address = str(address_of(request))
-        return LanClient(address, await self.async_device_of(hass, address))
+        return RequestingDevice(address, await self.async_device_of(hass, address))
 
     async def async_device_of(self, hass: HomeAssistant, address: str) -> str:
         """Return the hardware address of an IP address, or the IP address itself if the system knows none.

@@ -287,7 +287,7 @@ class JobBuilder:
         return await queue.async_submit(spec, deliveries, **more)
 
 
-async def async_print_one(hass: HomeAssistant, request: PrintRequest, **more: Any) -> Job:
+async def async_print_single_job(hass: HomeAssistant, request: PrintRequest, **more: Any) -> Job:
     """Print a request that becomes exactly one job; return the job.
 
     Raises the same errors as `async_job_builder`, `JobBuilder.async_jobs` and `PrintQueue.async_submit`.

@@ -11,7 +11,7 @@ from ..documents.page_documents import WritePage, async_test_page
 from ..documents.spool import Spool
 from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry
-from .builder import PrintRequest, async_print_one
+from .builder import PrintRequest, async_print_single_job
 from .refusals import reporting_refusals
 
 # How long a built-in page waits for its printer: nobody needs it any more if the printer is switched on tomorrow.
@@ -71,4 +71,4 @@ async def async_print_page(
         expires_in=BUILTIN_PAGE_EXPIRY,
     )
     async with reporting_refusals(hass, context):
-        return await async_print_one(hass, request)
+        return await async_print_single_job(hass, request)

@@ -65,7 +65,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
             # Resume scans even while the box is offline: this needs only the printers and files of the loaded entry.
             jobs.resume()
             for task_id, ended in hub.to_forget.items():
-                hub.forget(task_id, ended, FORGET_PAUSE if ended else 0)
+                hub.forget_at_service(task_id, ended, FORGET_PAUSE if ended else 0)
             entry.async_create_background_task(hass, jobs.async_prune(), "lianke: kept scans")
         is_online = coordinator.data.online is not False
         if (is_online or not hub.is_listed) and time.monotonic() - looked_at >= LOOK_SPACING:

@@ -387,7 +387,7 @@ class ScannerHub:
             self.report_to_forget(task_id, None)
 
     @callback
-    def forget(self, task_id: str, ended: str, pause: float) -> None:
+    def forget_at_service(self, task_id: str, ended: str, pause: float) -> None:
         """Ask the service after `pause` seconds to forget a scan, if its answer still has the shape `ended`.
 
         If `ended` is "", the shape does not matter. If an unload or a restart comes first, the next start asks the

@@ -194,7 +194,7 @@ async def async_scan_page(
         finally:
             if is_done and shape is not None:
                 is_stack = request.source is not ScanSource.GLASS
-                hub.forget(task_id, shape, FORGET_PAUSE if is_stack else FIRST_PAUSE)
+                hub.forget_at_service(task_id, shape, FORGET_PAUSE if is_stack else FIRST_PAUSE)
             elif not is_taken_up:
                 hub.keep_at_service(task_id)
 

@@ -195,7 +195,7 @@ def sizes_of(root: Path, names: Iterable[str]) -> dict[str, int]:
     return sizes
 
 
-async def async_take_in_scans(
+async def async_migrate_scan_records(
     hass: HomeAssistant, ledger: Ledger, table: Table[ScanJob], root: Path
 ) -> None:
     """Move a box's scans that version 0.3.0 stored as records into the table; their pages stay below `root`.

@@ -52,7 +52,7 @@ from .scan_files import (
     as_document,
     async_draw_page,
     async_make_files,
-    async_take_in_scans,
+    async_migrate_scan_records,
     flush,
     keep_only,
     move,
@@ -140,7 +140,7 @@ class ScanJobs:
     async def async_load(self) -> None:
         """Read the scans; unfinished scans do not continue before `resume`. Raises OSError."""
         await self._ledger.async_load(self.table)
-        await async_take_in_scans(self._hass, self._ledger, self.table, self._root)
+        await async_migrate_scan_records(self._hass, self._ledger, self.table, self._root)
         # Keep the pages of records that only a later version can read, since people may install that version again.
         known = self._ledger.latest(self.table).keys() | self._ledger.unreadable(self.table)
         await self._hass.async_add_executor_job(
@@ -556,7 +556,7 @@ class ScanJobs:
     async def _async_print(self, job: ScanJob) -> ScanJob:
         """Print a copy; return the changed scan. One transaction stores each print job and adds it to the scan.
 
-        Raises the same errors as `async_target` and `builder.async_print_one`.
+        Raises the same errors as `async_target` and `builder.async_print_single_job`.
         """
         target = await self._async_printer(job.printing["device_id"])
         # If the pages could not be joined in a PDF, there may be more files than one request can have.

@@ -29,7 +29,7 @@ from ...people.release_code import (
     PLAIN,
     async_hash_code,
 )
-from ...printing.builder import LanSender, PrintRequest, async_print_one
+from ...printing.builder import LanSender, PrintRequest, async_print_single_job
 from . import server
 from .ipp_job_states import JOB_CANCELED, state_of
 from .ipp_requests import IppRequest, IppResponse, async_receive, is_senders_fault
@@ -345,7 +345,7 @@ async def _async_print(
         digest=digest,
     )
     with _counting_refusal(request):
-        return await async_print_one(request.hass, wanted, job_id=job.job_id)
+        return await async_print_single_job(request.hass, wanted, job_id=job.job_id)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from ...escl.messages import (
     status_xml,
 )
 from ...fair_queue import NoPlaceError
-from ..origin import LanClient
+from ..origin import RequestingDevice
 from ..printer.lan_jobs import async_send_acknowledged
 from ..printer.server import ICON_NAME, ICON_PATH, async_get_server
 from .network_scanner import (
@@ -63,7 +63,7 @@ class _ScannerView(HomeAssistantView):
     @asynccontextmanager
     async def scanner(
         self, request: web.Request, token: str
-    ) -> AsyncIterator[tuple[NetworkScanner, LanClient]]:
+    ) -> AsyncIterator[tuple[NetworkScanner, RequestingDevice]]:
         """Yield the scanner with this token, and the client that sent the request. Raises HTTPException."""
         hass: HomeAssistant = request.app[KEY_HASS]
         server = async_get_server(hass)
@@ -78,7 +78,7 @@ class _ScannerView(HomeAssistantView):
         except NoPlaceError:
             raise _busy() from None
 
-    def found(self, scanner: NetworkScanner, uuid: str, client: LanClient) -> NetworkScan:
+    def found(self, scanner: NetworkScanner, uuid: str, client: RequestingDevice) -> NetworkScan:
         """Return the client's scan with this id. Raises HTTPException if the client has no such scan."""
         for scan in scanner.scans(client.address):
             if scan.uuid == uuid:
