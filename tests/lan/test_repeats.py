@@ -54,7 +54,7 @@ class Gate:
             await self.opened.wait()
             return job or await real(*args, **received)
 
-        monkeypatch.setattr(job_operations, "async_print_one", held)
+        monkeypatch.setattr(job_operations, "async_print_single_job", held)
 
 
 @pytest.mark.parametrize("after", [False, True])
