@@ -24,7 +24,7 @@ START = "2026-11-24 10:00:00+00:00"
 TURN = 0.02
 # Turns of the event loop (a millisecond each on an idle machine) for which rest() waits for requests and short pauses.
 # After that it no longer waits for them, because a fault may hold a request up forever.
-PATIENCE = 400
+PATIENCE = 1000
 # Seconds: rest() waits for shorter pauses, because the event loop's clock gets to their end by itself.
 SOON = 0.5
 # Seconds of real time after which a test fails because it does not come to rest.

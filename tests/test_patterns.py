@@ -17,7 +17,7 @@ LENGTH = 8192
 # Seconds for one text of that length; one that goes back from each character to the start takes half a second.
 BOUND = 0.2
 # Matched at one place of a file, never searched for in it.
-AT_ONE_PLACE = {"_OBJECT", "_STREAM", "_SUBSECTION"}
+AT_ONE_PLACE = {"_LEAD", "_OBJECT", "_STREAM", "_SUBSECTION"}
 
 _PIECES = (
     " ",
