@@ -12,7 +12,7 @@ from awesomeversion import AwesomeVersion
 import pytest
 import yaml
 
-from custom_components.lianke.api.options import MANUAL_DUPLEX
+from custom_components.lianke.api.options import MANUAL_DUPLEX, OPTION_NAMES
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.printing.handlers import ACTIONS
 from custom_components.lianke.scanner.actions import SCAN_ACTIONS
@@ -156,6 +156,12 @@ def test_services_translations_and_icons_name_the_same_actions() -> None:
 def test_services_are_those_that_are_registered() -> None:
     """Compare services.yaml with the names in the rooms that have actions."""
     assert ACTIONS.keys() | SCAN_ACTIONS.keys() == set(load_services())
+
+
+def test_options_that_a_job_can_be_printed_without_are_all_offered() -> None:
+    for name, service in load_services().items():
+        if (without := fields_of(service).get("without")) is not None:
+            assert set(without["selector"]["select"]["options"]) == set(OPTION_NAMES), name
 
 
 def test_every_action_on_a_printer_has_a_target() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from custom_components.lianke.account.request_limits import SERVICE_PAUSE_LIMIT
 from custom_components.lianke.api.errors import (
+    ERROR_BY_CODE,
     LiankeError,
     ServiceExpiredError,
     TooManyRequestsError,
@@ -28,7 +29,7 @@ from tests.api.calls import meant_by
 from tests.conftest import LANGUAGES, texts
 from tests.documents.samples import zipped
 from tests.proof.conftest import House
-from tests.proof.faults import CELLS, EXPIRED, TABLE, Cell
+from tests.proof.faults import CELLS, CODES, EXPIRED, TABLE, Cell
 from tests.simulator.endpoints import ENDPOINTS
 
 SUBMIT = "POST /print/job"
@@ -49,6 +50,11 @@ ALWAYS_AVAILABLE = (
 STEP = 20.0
 LASER = PrinterAddress(port=1, model="Kyocera MA2000w GX")
 NO_TASK = "00000000-0000-4000-8000-000000000000"
+
+
+def test_the_table_has_every_code_that_is_known() -> None:
+    # A preview's own code: no upload is answered with it.
+    assert ERROR_BY_CODE.keys() - {10015} <= CODES.keys()
 
 
 def test_the_table_is_large() -> None:

@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.printing import handlers
 from tests.conftest import make_entry, set_up
 from tests.household import LABELS, LASER, ask, data_of, device_of
 from tests.simulator import Simulator
@@ -47,6 +48,8 @@ ACTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "get_capabilities": ("read", {}),
     "search_models": ("box", {"query": "HP"}),
 }
+# For administrators alone, whatever rights on a printer a user has.
+OF_ADMINISTRATORS = {"export_pages", "forget_removed_boxes"}
 COMMANDS: dict[str, tuple[str, dict[str, Any]]] = {
     "lianke/printer/options": ("control", {}),
     "lianke/jobs/confirm": ("control", {"job_id": "x"}),
@@ -113,6 +116,10 @@ async def allowed(house: House, action: str, context: Context, **data: Any) -> b
     except HomeAssistantError:
         pass
     return True
+
+
+def test_every_action_is_listed() -> None:
+    assert ACTIONS.keys() | OF_ADMINISTRATORS == handlers.ACTIONS.keys()
 
 
 async def test_actions(house: House) -> None:
