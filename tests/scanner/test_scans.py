@@ -860,7 +860,8 @@ async def test_a_scan_that_is_discarded_is_canceled(house: House, laser: Printer
     assert (done["scan_id"], done["state"]) == (answer["scan_id"], "canceled")
     [scan] = house.cloud.scans.values()
     await until(lambda: scan.state == "REVOKED")
-    assert not hub_of(house).is_in_use(str(laser.id))
+    # The scanner is free once the service's answer has come.
+    await until(lambda: not hub_of(house).is_in_use(str(laser.id)))
 
 
 async def test_a_finished_scan_is_handed_on(
