@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from custom_components.lianke.api.client import MAX_COUNTED_BYTES
 from custom_components.lianke.api.errors import (
     ERROR_BY_CODE,
     AuthenticationError,
@@ -150,6 +151,25 @@ def test_uncounted(spec: dict[str, Any], job: dict[str, Any], *, waits: bool) ->
     document = counted(None, state=JobState.HELD, extension=".docx")
     assert not rules.waits_uncounted(make_job(waits_for=("release",)))
     assert rules.waits_uncounted(make_job(deliveries=(document,), **spec, **job)) is waits
+
+
+@rows(
+    ("nobody knows", {"pages": None}, 1, True),
+    ("as many as the limit", {"pages": 30}, 1, False),
+    ("one page more", {"pages": 31}, 1, True),
+    ("as many over all copies", {"pages": 15}, 2, False),
+    ("more over all copies", {"pages": 16}, 2, True),
+    ("raw printer data", {"pages": None, "extension": ".prn"}, 1, False),
+    ("as large as is counted", {"pages": None, "size": MAX_COUNTED_BYTES}, 1, True),
+    ("larger", {"pages": None, "size": MAX_COUNTED_BYTES + 1}, 1, False),
+    ("as many copies as the limit", {"pages": None}, 30, True),
+    ("more copies than the limit", {"pages": None}, 31, False),
+)
+def test_when_the_service_is_to_count(
+    document: dict[str, Any], copies: int, *, counts: bool
+) -> None:
+    options = ResolvedOptions(paper_id=9, copies=copies)
+    assert rules.depends_on_count(counted(options=options, **document), LIMIT) is counts
 
 
 def test_the_largest_document() -> None:
@@ -324,6 +344,17 @@ def test_duplicates(old: dict[str, Any], new: dict[str, Any], found: str | None)
         return
     duplicate = find()
     assert (duplicate and duplicate.job_id) == found
+
+
+def test_a_duplicate_of_two_deliveries_is_known_by_its_first() -> None:
+    """The second one has a document and options of its own."""
+    first = make_delivery(digest="fronts", counts_as=(4, 1))
+    backs = make_delivery(digest="backs", options=ResolvedOptions(paper_id=9, copies=2))
+    job = make_job(request_id="once", deliveries=(first, backs))
+    assert rules.find_duplicate([job], job.spec, first, NOW) is job
+    assert refused(lambda: rules.find_duplicate([job], job.spec, backs, NOW)) == (
+        "request_id_conflict"
+    )
 
 
 def moved_twice(last: JobState) -> list[Job]:
