@@ -140,8 +140,10 @@ async def test_twenty_documents_with_seals_are_open_together(
     request = layout_request(path, files=files, sheet="4_up", watermark="PAID", numbers=True)
     assert (await worker.async_run("lay_out", request))["pages"] == 5
     assert peak(worker) < SMALL_MEMORY
-    # One file may be part of a cycle that Python's collector has yet to find; thirty temporary ones were made.
-    assert handles(worker) <= before + 1
+    # Where coverage is measured, the process saves it after each answer, which takes a file for a moment.
+    async with asyncio.timeout(10):
+        while handles(worker) > before:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.long
