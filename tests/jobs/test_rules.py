@@ -664,6 +664,71 @@ def test_the_first_of_two_stacks() -> None:
 
 
 @rows(
+    ("of a box without others", {}, []),
+    ("asked for as often as others are", {}, [{}, {}]),
+    ("a repeat of another job", {"retry_of": "old"}, [{"retry_of": "another"} | SENT]),
+    (
+        "a repeat after one that never went",
+        {"retry_of": "old"},
+        [{"retry_of": "old", "state": JobState.CANCELED}],
+    ),
+    ("waiting beside a stack", {}, [two_sided()]),
+    (
+        "to be printed where no stack is",
+        {"state": JobState.UPLOADING, "printer_key": "other"},
+        [two_sided()],
+    ),
+    (
+        "with paper that is still to be turned",
+        {"state": JobState.UPLOADING},
+        [two_sided(after=PersonReason.TURN_PAPER)],
+    ),
+)
+def test_a_new_job_that_is_taken_as_it_is(
+    values: dict[str, Any], others: list[Job | dict[str, Any]]
+) -> None:
+    job = make_job(**values)
+    beside = [
+        replace(one if isinstance(one, Job) else make_job(**one), job_id=f"other-{number}")
+        for number, one in enumerate(others)
+    ]
+    assert rules.checked_against_others(job, beside, NOW) is job
+
+
+@rows(
+    ("a repeat that was asked for twice", {"retry_of": "old"}, {"retry_of": "old"}),
+    (
+        "a repeat of one that was sent",
+        {"retry_of": "old"},
+        {"retry_of": "old", "state": JobState.FAILED} | SENT,
+    ),
+)
+def test_a_job_is_repeated_once(values: dict[str, Any], other: dict[str, Any]) -> None:
+    beside = [make_job(job_id="other", **other)]
+    assert (
+        refused(lambda: rules.checked_against_others(make_job(**values), beside, NOW))
+        == "job_retried_already"
+    )
+
+
+def test_a_stack_is_put_into_no_tray_that_is_in_use() -> None:
+    busy = make_job(job_id="other", state=JobState.SENDING)
+    assert refused(lambda: rules.checked_against_others(two_sided(), [busy], NOW)) == "tray_busy"
+    assert rules.checked_against_others(two_sided(), [], NOW).state is JobState.HELD
+
+
+def test_a_new_job_waits_until_the_stack_is_printed_or_is_refused() -> None:
+    job, stack = make_job(state=JobState.UPLOADING), replace(two_sided(), job_id="other")
+    waits = rules.checked_against_others(job, [stack], NOW)
+    assert (waits.state, waits.current_delivery.hold_reason) == (JobState.HELD, "paper_turned")
+    at_once = replace(job, spec=replace(job.spec, hold=False))
+    assert (
+        refused(lambda: rules.checked_against_others(at_once, [stack], NOW))
+        == "not_ready_paper_turned"
+    )
+
+
+@rows(
     ("held", {}, None),
     ("being uploaded", {"state": JobState.UPLOADING}, "tray_busy"),
     ("in doubt", {"state": JobState.UPLOADING} | SENT, "tray_busy"),

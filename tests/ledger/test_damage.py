@@ -95,6 +95,21 @@ def test_a_new_ledger_that_is_damaged_itself_leaves_one_aside(root: Path) -> Non
     assert [*root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*")] == [aside]
 
 
+def test_a_new_ledger_that_was_torn_before_it_was_used_is_made_again(root: Path) -> None:
+    """The rows to be copied are still in the old one."""
+    spoil(root)
+    with (
+        patch.object(LedgerFile, "write", side_effect=LedgerRefusedError("full")),
+        pytest.raises(LedgerRefusedError),
+    ):
+        opened(root)
+    for path in root.glob(f"{DATABASE_NAME}*"):
+        path.write_bytes(b"torn" * 1024)
+    found, aside = opened(root)
+    assert (found, documents(root)) == ("ac", "ac")
+    assert [*root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*")] == [aside]
+
+
 def test_a_bit_that_falls_over_hides_no_row(root: Path) -> None:
     """That of a staged row, which a start forgets, was covered by no digest."""
     spoil(root, "UPDATE record SET staged = 1 WHERE id = 'b'")
@@ -149,9 +164,11 @@ def test_a_counter_that_cannot_be_written_leaves_nothing_open(root: Path) -> Non
     counter = root / COUNTER_NAME
     counter.unlink()
     counter.mkdir()
-    for _ in range(2):
+    # Whoever tried closes none of them.
+    files = [LedgerFile(root) for _ in range(2)]
+    for file in files:
         with pytest.raises(IsADirectoryError):
-            opened(root)
+            file.open()
     counter.rmdir()
     assert opened(root) == ("abc", None)
 
