@@ -894,6 +894,23 @@ def test_what_may_be_moved(values: dict[str, Any], key: str | None) -> None:
     assert refused(lambda: rules.check_movable(job, "job")) == key
 
 
+@rows(
+    ("a letter on the same paper", ".docx", 9, 2),
+    ("a letter on other paper", ".docx", 11, None),
+    ("a PDF on other paper", ".pdf", 11, 2),
+)
+def test_pages_of_what_is_laid_out_for_its_paper(
+    extension: str, paper_id: int, pages: int | None
+) -> None:
+    old = make_delivery(extension=extension)
+    new = rules.with_options(old, ResolvedOptions(paper_id=paper_id))
+    assert (new.pages, new.options.paper_id, new.document.path) == (
+        pages,
+        paper_id,
+        old.document.path,
+    )
+
+
 def test_neither_two_deliveries_nor_an_unknown_job_is_moved() -> None:
     deliveries = (make_delivery(counts_as=(4, 1)), make_delivery())
     job = make_job(deliveries=deliveries)
