@@ -635,7 +635,7 @@ def to_forget(jobs: Collection[Job], now: datetime) -> dict[str, None]:
     # Sort by end: a job that waited for days may have just ended, and people have yet to see how.
     finished = sorted((job for job in jobs if job.is_final), key=_ended_at)
     free = [job for job in finished if not _is_needed(job, now)]
-    surplus = max(0, len(jobs) - MAX_RECORDS)
+    surplus = len(jobs) - MAX_RECORDS
     gone = dict.fromkeys(
         job.job_id
         for index, job in enumerate(free)
