@@ -1,7 +1,7 @@
 """Binding a box, a new key, other connection facts: the real flow against the simulated cloud."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from io import BytesIO
 from typing import Any
 from unittest.mock import patch
@@ -9,7 +9,6 @@ from unittest.mock import patch
 from aiohttp import FormData
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
-    SOURCE_USER,
     ConfigFlowContext,
     ConfigFlowResult,
 )
@@ -25,6 +24,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.pages.clean import escape_markdown
 from tests import needs
 from tests.clock import until
+from tests.config_flows import answer, asked, begin, key_of, link_of, recognized, told
 from tests.conftest import make_entry, tear_down
 from tests.flows.options import fields_of
 from tests.household import twin_of
@@ -47,11 +47,6 @@ async def ready(hass: HomeAssistant) -> AsyncGenerator[None]:
     await tear_down(hass)
 
 
-def link_of(box: Box) -> str:
-    """Return what the code on a box's sticker says."""
-    return qr_link(box.device_id, box.device_key)
-
-
 @pytest.fixture
 def first(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
     """Return the office box's entry, which is there already, and not loaded."""
@@ -59,60 +54,10 @@ def first(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
     return entry
 
 
-def key_of(box: Box) -> str:
-    """Return the ApiKey of the account that a box is bound to."""
-    assert box.account is not None
-    return box.account.api_key
-
-
-async def begin(hass: HomeAssistant) -> ConfigFlowResult:
-    """Start the set-up and expect its first form."""
-    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-    assert result["type"] is FlowResultType.FORM
-    assert result["step_id"] == "user"
-    return result
-
-
-async def answer(
-    hass: HomeAssistant, result: ConfigFlowResult, server: str | None = None, **fields: Any
-) -> ConfigFlowResult:
-    """Submit a form as a browser does, with what it suggests; a server goes into its section, None empties a field."""
-    schema = result["data_schema"]
-    user_input = {
-        str(marker): marker.description["suggested_value"]
-        for marker in (schema.schema if schema else ())
-        if marker.description
-    } | fields
-    user_input = {name: value for name, value in user_input.items() if value is not None}
-    if server is not None:
-        user_input["advanced"] = {"server": server}
-    return await hass.config_entries.flow.async_configure(result["flow_id"], user_input)
-
-
-async def recognized(hass: HomeAssistant, link: str) -> ConfigFlowResult:
-    """Paste a box's link into the first form, and expect the second one."""
-    result = await answer(hass, await begin(hass), qr_text=link)
-    assert result["step_id"] == "account"
-    return result
-
-
 def stranger_of(simulator: Simulator) -> Box:
     """Return a box of another account."""
     boxes = simulator.cloud.boxes.values()
     return next(one for one in boxes if one.account is not simulator.box.account)
-
-
-async def asked(
-    hass: HomeAssistant, simulator: Simulator, box: Box | None = None, **fields: Any
-) -> ConfigFlowResult:
-    """Give the link of a box, the office's if none is named, the office's key and the simulator's address.
-
-    fields: what else is to stand there.
-    """
-    box = box or simulator.box
-    form = await recognized(hass, link_of(box))
-    given = {"server": simulator.url, "api_key": key_of(simulator.box)}
-    return await answer(hass, form, **(given | fields))
 
 
 async def upload(hass_client: ClientSessionGenerator, picture: bytes) -> str:
@@ -128,13 +73,6 @@ async def upload(hass_client: ClientSessionGenerator, picture: bytes) -> str:
 def sticker_photo(box: Box) -> bytes:
     """Return a photo of a box's sticker."""
     return qr_png(link_of(box))
-
-
-def told(result: ConfigFlowResult) -> Mapping[str, str]:
-    """Return what is put into a form's texts."""
-    found = result["description_placeholders"]
-    assert found is not None
-    return found
 
 
 def shown_text(result: ConfigFlowResult) -> str:

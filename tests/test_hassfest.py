@@ -20,7 +20,7 @@ import pytest
 import voluptuous as vol
 import yaml
 
-from .test_packaging import INTEGRATION, LANGUAGES, ROOT, components_of, imported_at_run_time, load
+from tests.packaging import INTEGRATION, LANGUAGES, ROOT, components_of, imported_at_run_time, load
 
 SLUG = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 KEY = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")

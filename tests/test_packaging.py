@@ -1,7 +1,6 @@
 """What hassfest and the HACS action check, since neither runs everywhere."""
 
-import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 import json
 from pathlib import Path
 import re
@@ -18,29 +17,7 @@ from custom_components.lianke.printing.handlers import ACTIONS
 from custom_components.lianke.scanner.actions import SCAN_ACTIONS
 from custom_components.lianke.trigger import TRIGGERS
 from scripts.release import CHANGELOGS, VERSION
-
-ROOT = Path(__file__).parents[1]
-INTEGRATION = ROOT / "custom_components" / "lianke"
-LANGUAGES = ("en", "zh-Hans")
-
-
-def load(path: Path) -> Any:
-    """Return the content of a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def load_services() -> dict[str, Any]:
-    """Return services.yaml."""
-    services: dict[str, Any] = yaml.safe_load((INTEGRATION / "services.yaml").read_text("utf-8"))
-    return services
-
-
-def fields_of(service: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of an action, those in sections too."""
-    found: dict[str, Any] = {}
-    for name, field in (service or {}).get("fields", {}).items():
-        found |= field.get("fields", {name: field})
-    return found
+from tests.packaging import INTEGRATION, LANGUAGES, ROOT, fields_of, load, load_services
 
 
 def sections_of(service: dict[str, Any]) -> set[str]:
@@ -105,32 +82,6 @@ def test_version_is_one_that_home_assistant_takes() -> None:
     assert VERSION.fullmatch(version)
     assert AwesomeVersion(version).strategy in ("SemVer", "PEP 440")
     assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
-
-
-def imported_at_run_time(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Give every import of a module, those in functions too, but what only the type checker reads."""
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        yield node
-    elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-        for statement in node.orelse:
-            yield from imported_at_run_time(statement)
-    else:
-        for child in ast.iter_child_nodes(node):
-            yield from imported_at_run_time(child)
-
-
-def components_of(node: ast.Import | ast.ImportFrom) -> set[str]:
-    """Return the integrations of Home Assistant that an import statement needs."""
-    prefix = "homeassistant.components"
-    if isinstance(node, ast.Import):
-        modules = [alias.name for alias in node.names]
-    elif node.level or not node.module:
-        return set()
-    elif node.module == prefix:
-        return {alias.name for alias in node.names}
-    else:
-        modules = [node.module]
-    return {module.split(".")[2] for module in modules if module.startswith(f"{prefix}.")}
 
 
 # Actions

@@ -148,3 +148,21 @@ def test_a_name_has_one_meaning() -> None:
             places.setdefault(name, []).append(module)
     assert len(places) > 1000
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_no_test_module_imports_from_another() -> None:
+    """Whatever several test modules share is in a module of its own."""
+    tests = Path(__file__).parent
+    modules = {path.stem for path in tests.rglob("test_*.py")}
+    found, seen = [], 0
+    for path in sorted(tests.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            module = (node.module or "").split(".")
+            if node.level or module[0] == "tests":
+                seen += 1
+                names = {*module, *(one.name for one in node.names)}
+                found += [f"{path.relative_to(tests)}: {name}" for name in names & modules]
+    assert seen > 1000
+    assert found == []

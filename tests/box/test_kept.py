@@ -29,11 +29,11 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.printing.fallback_printer import current_reference
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import rest
+from tests.config_flows import answer, asked
 from tests.conftest import make_entry, set_up, tear_down
 from tests.flows.options import fields_of
 from tests.household import House
 from tests.simulator import Box, Printer, Simulator
-from tests.test_config_flow import answer, asked
 
 OPTIONS = {
     "approvers": ["a"],

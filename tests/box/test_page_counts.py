@@ -9,7 +9,7 @@ import pytest
 from custom_components.lianke.box import page_counts
 from custom_components.lianke.box.page_counts import PageCounts
 from custom_components.lianke.box.storage import BoxStorage
-from tests.box.test_storage import LASER, reread, storage
+from tests.box.stores import LASER, reread, storage
 
 __all__ = ["storage"]
 

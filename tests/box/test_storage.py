@@ -11,7 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.lianke.api.capabilities import Capabilities, DriverDefaults, Paper
-from custom_components.lianke.api.models import Box, DriverState, Marker, Printer
+from custom_components.lianke.api.models import Box, DriverState, Marker
 from custom_components.lianke.box.printer_identity import BUSY_TIME
 from custom_components.lianke.box.storage import (
     MAX_COUNTED_JOBS,
@@ -19,6 +19,7 @@ from custom_components.lianke.box.storage import (
     BoxStorage,
 )
 from custom_components.lianke.jobs.rules import MAX_FINISHED_RECORDS
+from tests.box.stores import LASER, reread
 
 KEY = "lianke.entry"
 BOX = Box(
@@ -28,17 +29,6 @@ BOX = Box(
     software="2.1.113",
     expires=date(2031, 8, 25),
     lan_address="192.168.1.30",
-)
-LASER = Printer(
-    row_id=1,
-    hash_id="h1",
-    name="Laser",
-    model="MA2000w",
-    driver=DriverState.SUPPORTED,
-    is_printer=True,
-    port=1,
-    raw_state="idle",
-    markers=(Marker(name="black", level=70),),
 )
 # As a printer's row looks while it prints.
 BUSY = replace(LASER, is_printer=False, raw_state="printing")
@@ -50,20 +40,6 @@ PAPERS = (
         paper_id=9, name="A4", width=2100, height=2970, printable_width=2016, printable_height=2886
     ),
 )
-
-
-@pytest.fixture
-def storage(hass: HomeAssistant) -> BoxStorage:
-    """Return an empty memory."""
-    return BoxStorage(hass, "entry")
-
-
-async def reread(hass: HomeAssistant, storage: BoxStorage) -> BoxStorage:
-    """Write the memory down and return what a new start reads."""
-    await storage.async_flush()
-    again = BoxStorage(hass, "entry")
-    await again.async_load()
-    return again
 
 
 def the_key(storage: BoxStorage) -> str:

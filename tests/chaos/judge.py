@@ -103,7 +103,7 @@ def judge(world: World) -> Judgement:
         if not is_strangers:
             _judge_paper(story, found)
         _judge_words(story, found)
-        _judge_events(story, found)
+        judge_events(story, found)
         _judge_turned(story, stories, found)
         if story.state == "unconfirmed":
             _judge_doubt(world, story, stories, found)
@@ -293,7 +293,7 @@ def _judge_words(story: Story, found: Judgement) -> None:
         found.add("taken back", story, f"{_of(finals[-1])}, then record {story.record['state']}")
 
 
-def _judge_events(story: Story, found: Judgement) -> None:
+def judge_events(story: Story, found: Judgement) -> None:
     """Check that no event was fired twice, and that the event of the final state was fired."""
     events = [one for one in story.reported if one.how == "event"]
     for state, times in Counter(one.state for one in events).items():

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.run import chaos
+
 from .cases import CASES
-from .test_rounds import chaos
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2700), pytest.mark.xdist_group("chaos cases")]
 

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from .home import Home, Reported
-from .judge import Judgement, Story, _judge_events
+from .judge import Judgement, Story, judge_events
 
 
 def told(time: float, how: str, state: str) -> Reported:
@@ -35,5 +35,5 @@ def test_an_end_that_was_in_doubt_before_is_told_unless_it_died_then(
         ],
     )
     found = Judgement()
-    _judge_events(story, found)
+    judge_events(story, found)
     assert (not found.problems) == is_fine

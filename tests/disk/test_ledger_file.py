@@ -11,12 +11,12 @@ from custom_components.lianke.ledger_file import (
     Row,
 )
 from tests import needs
+from tests.disk.search import MODES, both, first_broken
 
 from .crashes import Metadata, State, check_all, power_cuts
 from .keepers import BEFORE, BOX, Keeper, Texts, key_of, old, text_of
 from .recorder import Recorder
 from .recording import Fault, NeverMetError, Recording
-from .test_power_cuts import MODES, both, first_broken
 
 pytestmark = needs.linux
 

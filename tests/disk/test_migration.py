@@ -15,12 +15,12 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.files import ledger_path
 from tests import needs
 from tests.clock import Clock
+from tests.disk.search import MODES
 from tests.jobs.old_folders import lay_out, taken_in, together
 
 from .crashes import State, kills, power_cuts
 from .recorder import Recorder
 from .recording import Fault, FaultKind, Recording
-from .test_power_cuts import MODES
 
 pytestmark = needs.linux
 

@@ -1,6 +1,5 @@
 """What a power cut leaves of files and of a ledger: who is safe survives all of it, who is not is found out."""
 
-from collections.abc import Callable, Iterable
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -8,11 +7,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from typing import Any
 
 import pytest
 
 from tests import needs
+from tests.disk.search import MODES, both, first_broken
 
 from . import writers
 from .crashes import Metadata, State, check_all, kills, named, power_cuts
@@ -24,9 +23,6 @@ pytestmark = needs.linux
 
 ROOT = Path(__file__).parents[2]
 WRITERS = "tests.disk.writers"
-MODES: tuple[Metadata, ...] = ("ordered", "unordered")
-
-type Check = Callable[[Path, State], None]
 
 
 def promised(state: State) -> int:
@@ -54,22 +50,6 @@ def has_rows(folder: Path, state: State) -> None:
         rows = database.execute("SELECT seq, record FROM jobs ORDER BY seq").fetchall()
     assert rows == [(number, f"{number:04}" * 500) for number in range(1, len(rows) + 1)]
     assert promised(state) <= len(rows) <= promised(state) + 1
-
-
-def first_broken(states: Iterable[State], scratch: Path, check: Check) -> State | None:
-    """Return the first state that fails a check."""
-    for state in states:
-        try:
-            check_all([state], scratch, check)
-        except AssertionError, sqlite3.Error, ValueError:
-            return state
-    return None
-
-
-def both(recording: Recording, **limits: Any) -> Iterable[State]:
-    """Give what a killed process leaves, and power cuts in both modes."""
-    cuts = (power_cuts(recording, metadata=mode, **limits) for mode in MODES)
-    return chain(kills(recording), *cuts)
 
 
 def test_a_file_replaced_as_it_should_be_survives(

@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from playwright.async_api import Locator, Page, expect
 import pytest
 
+from tests.e2e.browsing import PATIENCE, browsing
 from tests.simulator import make_pdf
 
 from .binding import DOMAIN, bind_first, printer_device
@@ -19,7 +20,6 @@ from .cloud import SimulatorProcess
 from .hass import RealHomeAssistant
 from .home import CONFIGURATION, INKJET, PRINTER
 from .lan import offer, send
-from .test_set_up import PATIENCE, browsing
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(150)]
 

@@ -14,6 +14,7 @@ from playwright.async_api import expect
 import pytest
 
 from scripts.demo import told
+from tests.e2e.browsing import PATIENCE, browsing
 from tests.manual import DOCUMENTS, sections
 
 from .binding import DOMAIN, announce_changes, bind, bind_first, wait_loaded
@@ -21,7 +22,6 @@ from .card.stage import press
 from .cloud import SimulatorProcess
 from .hass import ROOT, HassError, RealHomeAssistant, free_port
 from .home import CONFIGURATION, DASHBOARD, cloud_page, furnish, print_samples
-from .test_set_up import PATIENCE, browsing
 
 # The quick buttons of the first card, and what their jobs are called.
 BUTTONS = {

@@ -1,27 +1,21 @@
 """Binding a box as people do it: in the browser, by the forms. Takes the READMEs' pictures of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-import json
 import os
 from pathlib import Path
 
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 import pytest
-import pytest_socket
 
 from tests import needs
+from tests.e2e.browsing import browsing
 
-from .card.stage import BROWSER_OPTIONS, PICTURED
+from .card.stage import PICTURED
 from .cloud import SimulatorProcess
 from .hass import ROOT, RealHomeAssistant
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(300)]
 
-# ms. The box's number is seen only once the photo was read, in a Home Assistant that imports what it needs for that.
-PATIENCE = 90_000
-SIZE = {"width": 620, "height": 960}
 WORDS = {
     "en": {
         "name": "Lianke Cloud Print",
@@ -50,24 +44,6 @@ WORDS = {
         "found": "找到的打印机",
     },
 }
-
-
-@asynccontextmanager
-async def browsing(chromium: str, home: RealHomeAssistant, language: str) -> AsyncIterator[Page]:
-    """Give a page that is logged in."""
-    stored = {"hassTokens": home.browser_tokens(), "selectedLanguage": json.dumps(language)}
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
-        context = await browser.new_context(viewport=SIZE, device_scale_factor=1.5)  # type: ignore[arg-type]
-        await context.add_init_script(
-            f"for (const [key, value] of Object.entries({json.dumps(stored)})) "
-            "if (!localStorage.getItem(key)) localStorage.setItem(key, value);"
-        )
-        page = await context.new_page()
-        page.set_default_timeout(PATIENCE)
-        yield page
-        pytest_socket.enable_socket()
-        await browser.close()
 
 
 async def take(page: Page, name: str, language: str) -> None:

@@ -15,12 +15,12 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.binding import TURN_SECONDS
 from custom_components.lianke.runtime import MAX_ACCOUNTS_WITHOUT_BOX, async_account_of_key
 from tests.clock import Clock, elapse, rest
+from tests.config_flows import answer, asked
 from tests.conftest import tear_down
 from tests.flows.options import fields_of
 from tests.household import House
 from tests.polling import INFO
 from tests.simulator import Fault, Simulator
-from tests.test_config_flow import answer, asked
 
 MANY = 50
 TOO_FREQUENT = Fault(kind="code", code=10009, msg="请求过于频繁")

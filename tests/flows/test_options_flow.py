@@ -18,11 +18,11 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.flows.options_flow import defaults_schema, settings_schema
 from custom_components.lianke.printing.nozzle_care import nozzle_care_schema
 from custom_components.lianke.scanner.hub import FEATURE
+from tests.config_flows import told
 from tests.conftest import make_entry, set_up, tear_down
 from tests.flows.options import answer, choices, go, shown, target
 from tests.household import House, key_of
 from tests.simulator import Box, Simulator
-from tests.test_config_flow import told
 
 ALL_SETTINGS = {
     "poll_interval": 300,

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.manual.hass_versions import newest_home_assistant
+
 from . import DOCUMENTS, LANGUAGES, ROOT, section, text_of
-from .test_shape import newest_home_assistant
 
 INTEGRATION = ROOT / "custom_components" / "lianke"
 CARD = ROOT / "frontend" / "src"

@@ -1,16 +1,15 @@
 """The READMEs and the manual against each other: same pages, same shape, links that lead somewhere, sizes."""
 
 import ast
-import os
 from pathlib import Path
 import re
-import sys
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
 from scripts.release import CHANGELOGS
+from tests.manual.hass_versions import newest_home_assistant
 
 from . import (
     DOCS,
@@ -283,13 +282,6 @@ def test_blueprints_are_imported_in_their_language(language: str) -> None:
 
 
 # What the newest Home Assistant shows
-
-
-def newest_home_assistant() -> Path:
-    """Return the packages of the newest Home Assistant that is at hand."""
-    python = Path(os.environ.get("LIANKE_HASS", sys.executable))
-    (packages,) = python.parent.parent.glob("lib/python*/site-packages")
-    return packages
 
 
 def test_hacs_is_named_only_where_it_still_exists() -> None:

@@ -56,7 +56,7 @@ from custom_components.lianke.sensor import (
 )
 from scripts import figures
 from tests.conftest import texts
-from tests.test_packaging import fields_of, load_services
+from tests.packaging import fields_of, load_services
 
 from . import LANGUAGES, ROOT, Cell, section, sections, text_of
 

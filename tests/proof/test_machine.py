@@ -41,11 +41,11 @@ from tests.clock import Clock
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.manual_duplex.requests import request as request_by_hand
 from tests.power_cut import copy_moment
+from tests.proof.outcomes import OUTCOMES, SUBMIT
 from tests.proof.papers import unlike_any
 from tests.simulator import Fault, Outcome, PrintedJob, Simulator
 from tests.simulator.cast import office_printers
 
-SUBMIT = "POST /print/job"
 SHORT = 5
 LONG = 120
 PORTS = (1, 2, 4)
@@ -67,12 +67,6 @@ FAULTS = (
     Fault(kind="code", code=10009),
     Fault(kind="code", code=10021, msg="打印次数已用完"),
     Fault(kind="code", code=10021, msg="打印次数已用完", done=True),
-)
-OUTCOMES = (
-    Outcome(code=502),
-    Outcome(code=503),
-    Outcome(code=500, prints=1),
-    Outcome(code=500, state="FAILURE", prints=1),
 )
 
 

@@ -13,7 +13,7 @@ from custom_components.lianke.jobs.job import Job, JobState
 from tests.jobs.conftest import OpenShop, Receiver, Shop
 from tests.manual_duplex.requests import submit
 from tests.power_cut import copy_moment
-from tests.proof.test_machine import OUTCOMES, SUBMIT
+from tests.proof.outcomes import OUTCOMES, SUBMIT
 from tests.simulator import Fault, Outcome
 
 type Cut = Literal["none", "stop", "crash"]

@@ -13,8 +13,7 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.lianke.jobs.job import JobState
-from tests.proof.conftest import House
-from tests.proof.test_fault_table import (
+from tests.proof.acts import (
     ACTS,
     CANCEL,
     DAY,
@@ -22,10 +21,11 @@ from tests.proof.test_fault_table import (
     RAISES,
     STEP,
     SUBMIT,
-    _check_entities,
-    _check_log,
-    _is_told,
+    check_entities,
+    check_log,
+    is_told,
 )
+from tests.proof.conftest import House
 from tests.simulator.endpoints import ENDPOINTS
 
 ANSWERS = ("html", "json")
@@ -72,7 +72,7 @@ async def _look(house: House, endpoint: str, answer: str) -> None:
             with suppress(HomeAssistantError):
                 await house.drive(ACTS[endpoint](house), step=1)
         assert house.sim.cloud.count(endpoint) > before, "never asked"
-        _check_entities(house)
+        check_entities(house)
 
 
 async def _print(house: House, endpoint: str, answer: str) -> None:
@@ -111,11 +111,11 @@ async def _hold(house: House, endpoint: str, answer: str) -> None:
             await house.drive(house.coordinator.async_refresh())
             await house.tick(STEP)
         assert house.queue.get(job.job_id).state is JobState.HELD
-        _check_entities(house)
+        check_entities(house)
     done = await house.finish(job)
     house.judge(done)
     assert (done.state, house.tray(done)) == (JobState.COMPLETED, (1, 0)), done
-    await _is_told(house, done)
+    await is_told(house, done)
     await house.next_day()
 
 
@@ -155,7 +155,7 @@ async def _go_through(
             if not house.coordinator.is_ready(house.key()):
                 await house.mend()
             assert house.state("binary_sensor", "connectivity", None).state == STATE_ON
-            _check_log(caplog)
+            check_log(caplog)
             if endpoint in POLLS:
                 await _hold(house, endpoint, answer)
             elif endpoint == CANCEL:

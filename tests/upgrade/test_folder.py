@@ -30,7 +30,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.printing.builder import async_print_again
-from tests import test_config_flow as forms
+from tests import config_flows as forms
 from tests.clock import Clock, elapse, rest
 from tests.conftest import tear_down
 from tests.flows.options import fields_of, shown

@@ -7,11 +7,11 @@ import re
 from playwright.async_api import expect
 
 from tests.e2e.binding import entity_of
+from tests.e2e.card.acts import PNG
 from tests.simulator import make_pdf
 
 from .marks import on_stage
 from .stage import LASER, PATIENCE, Screen, Stage, press
-from .test_print import PNG
 
 pytestmark = on_stage()
 

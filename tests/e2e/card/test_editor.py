@@ -2,19 +2,12 @@
 
 from playwright.async_api import Locator, expect
 
+from tests.e2e.card.acts import MAP, cards
+
 from .marks import on_stage
 from .stage import DASHBOARD, LASER, Screen, Stage, press
 
 pytestmark = on_stage()
-
-# The card picker shows all of Home Assistant's cards; one of them is a map that asks for its tiles.
-MAP = ("request to https://", "ERR_NAME_NOT_RESOLVED", "Failed to fetch")
-
-
-async def cards(stage: Stage) -> list[dict[str, object]]:
-    """Return the cards of the dashboard as they are stored."""
-    config = await stage.home.command("lovelace/config", url_path=DASHBOARD)
-    return list(config["views"][0]["sections"][0]["cards"])
 
 
 async def test_card_is_added_and_set_up_in_the_editor(stage: Stage) -> None:

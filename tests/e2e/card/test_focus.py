@@ -7,11 +7,11 @@ import re
 
 from playwright.async_api import FilePayload, Locator, Route, expect
 
+from tests.e2e.card.acts import send
 from tests.simulator import make_pdf
 
 from .marks import on_stage
 from .stage import Screen, Stage
-from .test_states import send
 
 pytestmark = on_stage()
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.card.acts import send
+
 from .marks import on_stage
 from .stage import INKJET, LASER, STILL, Screen, Stage, change_options
-from .test_states import send
 
 pytestmark = [*on_stage("card at work"), pytest.mark.timeout(600), pytest.mark.long]
 

@@ -12,11 +12,11 @@ from playwright.async_api import Locator, expect
 import pytest
 import pytest_asyncio
 
+from tests.e2e.card.acts import send
 from tests.simulator import make_pdf
 
 from .marks import on_stage
 from .stage import INKJET, LABEL, LASER, PICTURED, Screen, Stage
-from .test_states import send
 
 pytestmark = on_stage()
 

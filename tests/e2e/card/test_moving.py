@@ -2,11 +2,11 @@
 
 from playwright.async_api import expect
 
+from tests.e2e.card.acts import submit
 from tests.simulator import make_pdf
 
 from .marks import on_stage
 from .stage import INKJET, LABEL, LASER, SMALL_LASER, Stage
-from .test_people import submit
 
 pytestmark = on_stage("card at work")
 

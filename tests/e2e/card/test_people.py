@@ -1,20 +1,17 @@
 """Jobs that wait for a person, on the card: as an administrator, as a user, and as one who may only look."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 import re
-from typing import Any
 
 from playwright.async_api import expect
 import pytest_asyncio
 import pytest_socket
 
+from tests.e2e.card.acts import approval, submit
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import INKJET, LASER, SMALL_LASER, Screen, Stage, change_options, press
+from .stage import INKJET, LASER, SMALL_LASER, Screen, Stage, press
 
 pytestmark = on_stage("card at work")
 
@@ -32,25 +29,6 @@ async def people(shared_stage: Stage) -> dict[str, str]:
         "anna": await shared_stage.home_user_tokens("anna", "system-users"),
         "reader": await shared_stage.home_user_tokens("lea", "system-read-only"),
     }
-
-
-@asynccontextmanager
-async def approval(stage: Stage) -> AsyncIterator[None]:
-    """Have every job on the laser approved, by an administrator."""
-    choose = partial(change_options, stage.home, stage.entry_id, "approval")
-    await choose(approval_printers=[LASER])
-    try:
-        yield
-    finally:
-        await choose(approval_printers=[])
-
-
-async def submit(stage: Stage, title: str, printer: str = LASER, **data: Any) -> None:
-    """Have Home Assistant print a PDF."""
-    path = stage.home.documents / "people.pdf"
-    path.write_bytes(make_pdf(2, title))
-    data |= {"device_id": stage.devices[printer], "file": str(path), "title": title}
-    await stage.home.call("lianke", "print", data)
 
 
 async def no_buttons(screen: Screen, title: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from playwright.async_api import Route, expect
 import pytest
 
+from tests.e2e.card.acts import PNG
 from tests.simulator import make_pdf
 
 from .marks import on_stage
@@ -17,10 +18,6 @@ pytestmark = on_stage("card at work")
 
 PDF = "application/pdf"
 TEXT = "text/plain"
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
-    "0000000c4944415408d763f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
-)
 
 
 @pytest.mark.smoke

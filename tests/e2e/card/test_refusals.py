@@ -12,12 +12,11 @@ import aiohttp
 from playwright.async_api import expect
 
 from custom_components import lianke
+from tests.e2e.card.acts import LIST, approval, fill_list, submit
 from tests.simulator import make_pdf
 
 from .marks import on_stage
 from .stage import LASER, SMALL_LASER, Stage, change_options, press
-from .test_people import approval, submit
-from .test_source import LIST, fill_list
 
 pytestmark = on_stage("card at work")
 

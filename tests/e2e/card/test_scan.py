@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 import pytest_socket
 
+from tests.e2e.card.keyboard import named, press, start, tab_to
 from tests.e2e.hass import HassError
 from tests.simulator import make_pdf
 
 from .marks import on_stage
 from .stage import LASER, Screen, Stage, change_options
-from .test_keyboard import named, press, start, tab_to
 
 pytestmark = on_stage("card at work")
 

@@ -4,24 +4,12 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
+from tests.e2e.card.acts import LIST, fill_list
+
 from .marks import on_stage
 from .stage import LASER, Stage, press
 
 pytestmark = on_stage("card at work")
-
-LIST = "todo.shopping_list"
-
-
-async def fill_list(stage: Stage, *items: str) -> None:
-    """Give the shopping list these open items and no others."""
-    if not any(one["entity_id"] == LIST for one in await stage.home.command("get_states")):
-        flow = await stage.home.start_flow("shopping_list")
-        if flow["type"] == "form":
-            await stage.home.submit(flow, {})
-    await stage.home.call("shopping_list", "complete_all", {})
-    await stage.home.call("shopping_list", "clear_completed_items", {})
-    for item in items:
-        await stage.home.call("shopping_list", "add_item", {"name": item})
 
 
 async def test_list_is_printed_at_once_or_after_a_look_at_it(stage: Stage) -> None:

@@ -8,6 +8,7 @@ from aiohttp import ClientSession
 from playwright.async_api import expect
 
 from tests.e2e.binding import bind, printer_device
+from tests.e2e.card.acts import send
 from tests.e2e.lan import offer, send as send_over_lan
 from tests.ledgers import rewrite, rows
 from tests.simulator import make_pdf
@@ -20,14 +21,6 @@ pytestmark = on_stage("card at work")
 
 # A printer that was off needs a minute of readiness before it is sent anything. So each test that
 # disturbs one has one of its own, and nobody disturbs the laser.
-
-
-async def send(stage: Stage, name: str, pages: int = 1, printer: str = LASER) -> None:
-    """Have Home Assistant print a PDF."""
-    path = stage.home.documents / f"{name}.pdf"
-    path.write_bytes(make_pdf(pages, name))
-    data = {"device_id": stage.devices[printer], "file": str(path), "title": name}
-    await stage.home.call("lianke", "print", data)
 
 
 async def test_printer_unplugged_is_grey_and_jobs_wait(stage: Stage) -> None:
