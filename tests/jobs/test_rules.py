@@ -38,7 +38,7 @@ from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs import outcome, rules
 from custom_components.lianke.jobs.job import MOVED, Asker, Delivery, Job, JobState, PersonReason
 from custom_components.lianke.jobs.rules import QueueReason, Verdict
-from tests.jobs.make import NOW, make_delivery, make_job
+from tests.jobs.make import NOW, make_delivery, make_job, make_task
 
 # Whoever changes a number sees it at once.
 pytestmark = pytest.mark.whole
@@ -1313,6 +1313,76 @@ def test_failures(result: TaskResult | None, expected: tuple[str | None, bool]) 
     assert changes["partly_printed"] is partly
     assert changes["reason"]
     assert (changes["reason"] == "print_failed") is (reason == "print_failed")
+
+
+@rows(
+    ("printed", TaskState.SUCCESS, 200, {"state": "completed"}),
+    ("no result yet", TaskState.SUCCESS, None, None),
+    ("failed", TaskState.FAILURE, 400, {"state": "failed", "code": 400, "partly_printed": False}),
+    (
+        "failed without a result",
+        TaskState.FAILURE,
+        None,
+        {"state": "failed", "code": None, "partly_printed": True},
+    ),
+)
+def test_what_the_list_says(
+    state: TaskState, code: int | None, expected: dict[str, Any] | None
+) -> None:
+    job = make_job(**SENDING)
+    task = replace(make_task("1", NOW, state), code=code)
+    changes = outcome.changes_from_list(job, job.current_delivery, task)
+    assert (changes and {name: changes[name] for name in expected or {}}) == expected
+
+
+BY_LIST = {"task_from_list": True} | SENT
+
+
+def called_back(
+    job: Job, delivery: Delivery, state: TaskState, result: TaskResult | None
+) -> dict[str, Any] | None:
+    return outcome.changes_from_callback(job, delivery, "new", state, result, NOW)
+
+
+@rows(
+    ("failed after all", BY_LIST, {}, TaskState.FAILURE, None, "failed"),
+    ("it is known by its id", SENT, {}, TaskState.FAILURE, None, None),
+    ("the second sides have begun", BY_LIST, UPLOADING, TaskState.FAILURE, None, None),
+    ("without a result", BY_LIST, {}, TaskState.SUCCESS, None, None),
+    ("printed, as the list says", BY_LIST, {}, TaskState.SUCCESS, OK, "completed"),
+)
+def test_a_callback_for_the_first_sides(
+    first: dict[str, Any],
+    second: dict[str, Any],
+    state: TaskState,
+    result: TaskResult | None,
+    expected: str | None,
+) -> None:
+    job = two_sided(**second)
+    front = replace(job.deliveries[0], **first)
+    job = replace(job, deliveries=(front, job.deliveries[1]))
+    changes = called_back(job, front, state, result)
+    assert changes is not None
+    assert changes.get("state") == expected
+    assert changes == {} or (changes["task_id"], changes["task_from_list"]) == ("new", False)
+    # Pages count when all sides are printed.
+    assert "pages_printed" not in changes
+
+
+@rows(
+    ("a wrong end is corrected at once", {"state": JobState.FAILED}, ("completed", None)),
+    ("a doubt waits for the count", {"state": JobState.UNCONFIRMED}, (None, NOW)),
+    ("of a job under way, too", {"state": JobState.SENDING}, (None, NOW)),
+    ("one that waited in the cloud", {"state": JobState.QUEUED}, ("sending", NOW)),
+)
+def test_a_callback_that_proves_paper_without_its_pages(
+    values: dict[str, Any], expected: tuple[str, datetime | None]
+) -> None:
+    values = BY_LIST | {"task_id": "new"} | values
+    for job in (make_job(**values), two_sided(**values)):
+        changes = called_back(job, job.deliveries[-1], TaskState.SUCCESS, OK)
+        assert changes is not None
+        assert (changes.get("state"), changes.get("proven_at")) == expected
 
 
 @rows(
