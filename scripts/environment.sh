@@ -243,14 +243,9 @@ own_requirements() {
     "$root/custom_components/lianke/manifest.json"
 }
 
-# Prints the name of the package with the font for Chinese watermarks, as it stands in the integration's code.
-font_package() {
-  sed -n 's/^FONT_PACKAGE: Final = "\(.*\)"$/\1/p' "$root/custom_components/lianke/documents/sheets.py"
-}
-
 # Prints a checksum of what an environment is made from; of the manifest only the requirements count.
 stamp() {
-  cd "$root" && { echo "$demo_version" && own_requirements && font_package && cat requirements_test.txt scripts/environment.sh \
+  cd "$root" && { echo "$demo_version" && own_requirements && cat requirements_test.txt scripts/environment.sh \
     scripts/hass_requirements.py; } | cksum
 }
 
@@ -296,7 +291,5 @@ make_environment() {
   install -r "$work/own" -r "$work/hass" -r "$work/simulator" \
     -c "$(echo "$environment"/lib/python3.*/site-packages/homeassistant/package_constraints.txt)" ||
     die "The environment for the $purpose is incomplete."
-  # Home Assistant installs the font for the first Chinese watermark, but installs nothing while tests run.
-  install "$(font_package)" || say 'The font for Chinese watermarks could not be brought.'
   stamp >"$environment/stamp"
 }

@@ -164,10 +164,11 @@ def bill_of_materials(root: Path = ROOT) -> dict[str, Any]:
         tested = measured["requirements"][name]["musl aarch64"]["version"]
         words = f"Home Assistant installs {text}; this is the version that was tested"
         components.append(_component("pypi", name, tested, words))
-    for text in measured["when_needed"]:
-        name, _, tested = text.partition("==")
-        words = "Home Assistant installs it with the first Chinese watermark, where no other font is there"
-        components.append(_component("pypi", name, tested, words) | {"scope": "optional"})
+    components += [
+        _component("npm", font["name"], font["version"], "The font is made from it")
+        | {"licenses": [{"license": {"id": "OFL-1.1"}}]}
+        for font in json.loads((root / "scripts" / "font_sources.json").read_text("utf-8"))
+    ]
     content = json.dumps(components, sort_keys=True)
     source = f"{manifest['documentation']}/{version}/{hashlib.sha256(content.encode()).hexdigest()}"
     subject = {

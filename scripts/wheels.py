@@ -16,8 +16,6 @@ import tempfile
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from custom_components.lianke.documents.sheets import FONT_PACKAGE
-
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "custom_components" / "lianke" / "manifest.json"
 RESULT = ROOT / "tests" / "wheels.json"
@@ -78,11 +76,6 @@ def main(uv: str) -> None:
         "python": PYTHON,
         "requirements": {name: found[name] for name in names},
         "brought": {name: found[name] for name in brought},
-        "when_needed": {
-            FONT_PACKAGE: {
-                system: measure(uv, FONT_PACKAGE, platform) for system, platform in SYSTEMS.items()
-            }
-        },
     }
     RESULT.write_text(f"{json.dumps(result, indent=2)}\n", encoding="utf-8")
 

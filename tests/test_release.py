@@ -10,7 +10,6 @@ import zipfile
 import pytest
 import yaml
 
-from custom_components.lianke.documents.sheets import FONT_PACKAGE
 from scripts.release import (
     CHANGELOGS,
     INTEGRATION,
@@ -146,6 +145,7 @@ def test_the_zip_is_the_integration(tmp_path: Path) -> None:
         names = archive.namelist()
         assert archive.testzip() is None
         manifest = archive.read("manifest.json")
+        font = archive.getinfo("fonts/lianke-sans-sc.ttf")
         assert manifest == (ROOT / INTEGRATION / "manifest.json").read_bytes()
     assert names == sorted(names)
     assert {
@@ -153,7 +153,10 @@ def test_the_zip_is_the_integration(tmp_path: Path) -> None:
         "translations/zh-Hans.json",
         "brand/icon.png",
         "quality_scale.yaml",
+        "fonts/OFL.txt",
     } <= set(names)
+    # It is a part of each download.
+    assert font.compress_size < 3_500_000
     assert not [name for name in names if "__pycache__" in name or name.startswith(("/", "."))]
     copy = tmp_path / "copy"
     shutil.copytree(
@@ -200,13 +203,17 @@ def test_the_list_of_packages(tmp_path: Path) -> None:
     assert set(found["dependencies"][0]["dependsOn"]) == set(packages)
     names = {address.rpartition("@")[0] for address in packages}
     manifest = json.loads((ROOT / INTEGRATION / "manifest.json").read_text("utf-8"))
-    for text in (*manifest["requirements"], FONT_PACKAGE):
+    for text in manifest["requirements"]:
         assert f"pkg:pypi/{re.split('[<>=]', text)[0]}" in names
+    assert {
+        "pkg:npm/%40expo-google-fonts/noto-sans-sc",
+        "pkg:npm/%40expo-google-fonts/noto-sans",
+    } <= names
     # What the bundle says itself of the code in it.
     bundle = "\n".join(path.read_text("utf-8") for path in (ROOT / INTEGRATION).rglob("*.js"))
     licensed = re.findall(r"^ {0,2}((?:@[\w-]+/)?[\w-]+)/[\w./-]+\.js:$", bundle, re.MULTILINE)
     assert {"lit-html", "lit-element"} <= set(licensed)
-    bundled = {one["name"]: one for one in packages.values() if one["purl"].startswith("pkg:npm/")}
+    bundled = {one["name"]: one for one in packages.values() if "hashes" in one}
     assert {*licensed, "@mdi/js"} <= set(bundled)
     assert "home-assistant-js-websocket" not in bundled  # types alone
     assert all(len(one["hashes"][0]["content"]) == 128 for one in bundled.values())

@@ -78,14 +78,12 @@ TECHNIQUE = {
     "qr",
     "QR",
     "R",
-    "TrueType",
     "URL",
     "USB",
 }
 TO_TYPE = {
     "imap",
     "fetch",
-    "fonts",
     "part",
     "all",
     "allowlist",

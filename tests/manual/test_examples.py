@@ -17,7 +17,6 @@ import yaml
 
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.printing.schemas import PRINT_SCHEMA
-from tests.needs import chinese_font
 from tests.simulator import Outcome
 from tests.simulator.models import PrintedJob
 
@@ -188,8 +187,6 @@ async def test_sheets(house: House, block: Example, pages: int) -> None:
 
 @example("ID cards")
 async def test_id_card(house: House, block: Example) -> None:
-    if not block.content.isascii():
-        chinese_font()
     (document,) = await printed(house, at_home(house, block))
     assert document.pages == 1
     assert document.options["jpScale"] == "none"  # true size

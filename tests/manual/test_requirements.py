@@ -11,8 +11,6 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 import pytest
 
-from custom_components.lianke.documents.sheets import FONT_PACKAGE
-
 from . import LANGUAGES, ROOT, Section, sections
 
 PAGE = "requirements"
@@ -89,18 +87,6 @@ def test_what_was_measured_is_told(language: str, name: str) -> None:
             wheel = "musllinux" if library == "musl" else "manylinux"
             assert all(wheel in tag and tag.endswith(machine) for tag in build["tags"])
     assert size == f"{builds['musl aarch64']['bytes'] / 1024**2:.1f} MB"
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_installed_when_needed_is_told(language: str) -> None:
-    """By name, version and size; it has a build for every system."""
-    (builds,) = MEASURED["when_needed"].values()
-    assert set(MEASURED["when_needed"]) == {FONT_PACKAGE}
-    assert {tag for build in builds.values() for tag in build["tags"]} == {"py3-none-any"}
-    name, _, version = FONT_PACKAGE.partition("==")
-    page = (ROOT / "docs" / language / f"{PAGE}.md").read_text("utf-8")
-    assert f"`{name}` {version}" in page
-    assert f"{builds['musl aarch64']['bytes'] / 1024**2:.1f} MB" in page
 
 
 def test_what_a_package_brings_is_told() -> None:

@@ -148,7 +148,6 @@ REQUEST: dict[str, Any] = {
     "two_sided": False,
     "watermark": None,
     "opacity": 20,
-    "fonts": [],
     "date": None,
     "numbers": False,
 }

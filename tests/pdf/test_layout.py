@@ -275,7 +275,7 @@ def test_fonts_and_pictures_that_pages_share_are_kept_once(tmp_path: Path) -> No
         ({"sheet": "photos", "photo": (25, 35), "count": 9}, "too_many_pages"),
         ({"sheet": "poster", "columns": 3, "rows": 3}, "too_many_pages"),
         ({"limit": 100}, "too_large"),
-        ({"watermark": "机密"}, "no_font"),
+        ({"watermark": "機密 \U0001f600"}, "no_glyph"),
     ],
 )
 def test_what_cannot_be_laid_out(

@@ -197,7 +197,7 @@ REFUSED: list[tuple[dict[str, Any], str | None]] = [
     ({"file": "ten.pdf", "sheet": "2_up", "photo_size": "4r"}, "sheet_or_photo"),
     ({"file": "ten.pdf", "sheet": "2_up", "pages": "11-12"}, "pages_not_in_document"),
     ({"file": "front.jpg", "photo_size": "6r", "paper": "A5"}, "sheet_paper_too_small"),
-    ({"file": "ten.pdf", "watermark": "\U00013000"}, "watermark_needs_font"),
+    ({"file": "ten.pdf", "watermark": "\U00013000"}, "watermark_letters"),
     ({"file": "ten.pdf", "watermark": "COPY \U0001f600"}, "watermark_letters"),
     ({"file": "front.jpg", "photo_count": 2}, "sheet_field_idle"),
     ({"file": "ten.pdf", "sheet": "2_up", "poster_columns": 3}, "sheet_field_idle"),
@@ -266,6 +266,14 @@ async def test_what_is_refused(house: House) -> None:
         found = refused.value.translation_key or ""
         assert found.startswith("field_") if key is None else found == key, (fields, found)
         assert (house.sent, house.spooled()) == (0, []), fields
+
+
+async def test_characters_that_cannot_be_drawn_are_named(house: House) -> None:
+    with pytest.raises(
+        HomeAssistantError, match=r"has no glyph for 😀 \(U\+1F600\), ا \(U\+0627\)\."
+    ):
+        await house.print_one(file=house.menu, watermark="PAID 😀😀 ا")
+    assert not house.sent
 
 
 async def test_what_asks_for_nothing_is_no_mistake(house: House) -> None:

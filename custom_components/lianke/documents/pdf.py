@@ -29,8 +29,6 @@ _KEYS: Final = {
     "image_too_large": "image_too_large",
     "unchecked": "picture_unchecked",
     "paper_too_small": "sheet_paper_too_small",
-    "no_font": "watermark_needs_font",
-    "no_letters": "watermark_letters",
 }
 
 
@@ -50,6 +48,8 @@ def pdf_error(
             return InputError("pdf_needs_memory", name=name, limit=str(MEMORY // 1024**2))
         case "too_many_pages":
             return InputError("sheet_too_many_pages", limit=str(MAX_SOURCE_PAGES))
+        case "no_glyph":
+            return InputError("watermark_letters", letters=err.detail)
     return InputError(_KEYS.get(err.reason, "pdf_damaged"), name=name)
 
 

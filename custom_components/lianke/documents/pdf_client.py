@@ -57,9 +57,11 @@ class PdfError(Exception):
     process. Each task has further reasons of its own.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        # Words for people, such as the characters that a font lacks.
+        self.detail = detail
 
 
 class PdfUnavailableError(PdfError):
@@ -176,7 +178,7 @@ class PdfWorker:
         if (error := answer.get("error")) == "unavailable":
             raise PdfUnavailableError
         if error:
-            raise PdfError(str(error))
+            raise PdfError(str(error), str(answer.get("detail", "")))
         return answer
 
     async def _async_started(self) -> asyncio.subprocess.Process:

@@ -1,21 +1,14 @@
-"""Lay out documents on sheets of paper: the options, the fonts for watermarks, and the PDF of the sheets."""
+"""Lay out documents on sheets of paper: the options, and the PDF of the sheets."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
-from functools import partial
-import importlib
 from itertools import zip_longest
-import logging
 from pathlib import Path
 import re
 from typing import Any, Final, Self
 
 from homeassistant.core import HomeAssistant
-from homeassistant.requirements import RequirementsNotFound, async_process_requirements
 from homeassistant.util import dt as dt_util
-from homeassistant.util.hass_dict import HassKey
 
 from ..api.capabilities import Paper
 from ..api.options import (
@@ -26,14 +19,13 @@ from ..api.options import (
     count_selected,
     select_pages,
 )
-from ..const import DOMAIN
 from ..input_error import InputError
 from ..pages.page import A4_HEIGHT, A4_WIDTH
-from ..pdf.process import FONT_SUFFIXES, MAX_SOURCE_PAGES
+from ..pdf.process import MAX_SOURCE_PAGES
 from .conversion import make_document
 from .document import IMAGES, Document, FileType, digest_of, file_digest
 from .pdf import DEFAULT_ALIGN, layout_error, pdf_error
-from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker, package_folder
+from .pdf_client import PdfError, PdfUnavailableError, async_get_pdf_worker
 from .spool import Spool
 
 BOOKLET: Final = "booklet"
@@ -66,8 +58,6 @@ MAX_WATERMARK: Final = 60
 MAX_CLEANED: Final = 50
 # Smallest double area of the triangle that a page corner and its two neighbors form, as a share of the picture's area.
 MIN_CORNER: Final = 0.01
-
-_LOGGER = logging.getLogger(__name__)
 
 # Layouts that the service must not scale.
 TRUE_SIZE: Final = ("photos", "id_card", "poster")
@@ -224,80 +214,6 @@ def _are_corners(points: tuple[tuple[float, ...], ...]) -> bool:
     )
 
 
-# Folders that are searched for fonts, in addition to CONFIG_FONTS in the configuration folder.
-FONT_FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts")
-CONFIG_FONTS: Final = "fonts"
-# Noto Sans SC (SIL Open Font License), 17 MB: the manifest does not require it, since few users need it.
-FONT_PACKAGE: Final = "pylopdf-fonts-zh-cn==0.1.1"
-FONT_MODULE: Final = "pylopdf_fonts_zh_cn"
-# SHA-256 of the package's two fonts. The installer checks no digests, so we do not use a package with any other font.
-FONT_DIGESTS: Final = frozenset(
-    {
-        "faa6c9df652116dde789d351359f3d7e5d2285a2b2a1f04a2d7244df706d5ea9",
-        "e8f396decc1f0963a016a989c3d8852e863d1350996f573860a80767c83a1cd3",
-    }
-)
-# Seconds that a call waits for the installation of the font, which continues after that.
-FONT_SECONDS: Final = 60
-CHINESE: Final = re.compile("[\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
-
-DATA_FOLDER: HassKey[str] = HassKey(f"{DOMAIN}_font_folder")
-DATA_INSTALLING: HassKey[asyncio.Task[None]] = HassKey(f"{DOMAIN}_font_installing")
-
-
-def font_folders(hass: HomeAssistant) -> list[str]:
-    folders = [hass.config.path(CONFIG_FONTS), *FONT_FOLDERS]
-    if (installed := hass.data.get(DATA_FOLDER)) is not None:
-        folders.append(installed)
-    return folders
-
-
-async def async_install_font(hass: HomeAssistant, text: str) -> None:
-    """Install a font for a Chinese text if possible; after that, `font_folders` includes the font's folder.
-
-    Raises InputError: watermark_font_coming if the installation takes longer than FONT_SECONDS.
-    """
-    if not CHINESE.search(text) or DATA_FOLDER in hass.data:
-        return
-    folder = await hass.async_add_executor_job(_find_font)
-    if folder is None and not hass.config.skip_pip:
-        await _async_install(hass)
-        folder = await hass.async_add_executor_job(_find_font)
-    if folder is not None:
-        hass.data[DATA_FOLDER] = folder
-
-
-async def _async_install(hass: HomeAssistant) -> None:
-    """Install the font with Home Assistant's installer, which logs failures.
-
-    Raises InputError: watermark_font_coming.
-    """
-    if (task := hass.data.get(DATA_INSTALLING)) is None:
-        # Use a separate task: the call may be canceled, but the installer cannot be stopped halfway.
-        task = hass.data[DATA_INSTALLING] = hass.async_create_background_task(
-            async_process_requirements(hass, DOMAIN, [FONT_PACKAGE], False),
-            f"{DOMAIN} watermark font",
-        )
-    done, _ = await asyncio.wait({task}, timeout=FONT_SECONDS)
-    if not done:
-        raise InputError("watermark_font_coming")
-    hass.data.pop(DATA_INSTALLING, None)
-    with suppress(RequirementsNotFound):
-        await task
-
-
-def _find_font() -> str | None:
-    """Return the folder of the font package, or None if it is not installed or has unknown fonts. Blocking."""
-    importlib.invalidate_caches()
-    if (folder := package_folder(FONT_MODULE)) is None:
-        return None
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in FONT_SUFFIXES and file_digest(path) not in FONT_DIGESTS:
-            _LOGGER.warning("%s is not the font that %s has: left alone", path, FONT_PACKAGE)
-            return None
-    return str(folder)
-
-
 # Seconds for a layout once the process runs, plus one second for every PAGES_A_SECOND pages.
 LAYOUT_SECONDS: Final = 30
 PAGES_A_SECOND: Final = 80
@@ -324,7 +240,7 @@ async def async_lay_out(
 
     The given documents stay unchanged. Raises InputError: sheet_type_not_supported, sheet_not_available,
     sheet_needs_memory, sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture,
-    watermark_needs_font, watermark_letters, and errors about a file; HomeAssistantError: disk_full.
+    watermark_letters, and errors about a file; HomeAssistantError: disk_full.
     """
     wanted = sum(count_selected(options.page_range, one.pages) or 0 for one in documents)
     if wanted > MAX_SOURCE_PAGES:
@@ -348,7 +264,12 @@ async def async_lay_out(
         "limit": limit_bytes,
     }
     try:
-        answer = await _async_run(hass, request, user)
+        answer = await async_get_pdf_worker(hass).async_run(
+            "lay_out",
+            request,
+            user=user,
+            seconds=layout_seconds(sum(len(one["pages"]) for one in files)),
+        )
         made, digests = await hass.async_add_executor_job(
             _made, target, documents, title, int(answer["pages"])
         )
@@ -415,28 +336,6 @@ async def _async_ask(
         raise InputError("sheet_not_available") from None
     except PdfError as err:
         raise pdf_error(err, photo.name, limit_bytes=request.get("limit", 0)) from None
-
-
-async def _async_run(
-    hass: HomeAssistant, request: dict[str, Any], user: str | None
-) -> dict[str, Any]:
-    """Run the layout, and return the answer of the PDF process; if a font is missing, install it and try again."""
-    run = partial(
-        async_get_pdf_worker(hass).async_run,
-        "lay_out",
-        user=user,
-        seconds=layout_seconds(sum(len(file["pages"]) for file in request["files"])),
-    )
-    fonts = font_folders(hass)
-    try:
-        return await run(request | {"fonts": fonts})
-    except PdfError as err:
-        if err.reason != "no_font":
-            raise
-        await async_install_font(hass, request["watermark"])
-        if (more := font_folders(hass)) == fonts:
-            raise
-    return await run(request | {"fonts": more})
 
 
 def layout_seconds(pages: int) -> int:

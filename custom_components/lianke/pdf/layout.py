@@ -10,12 +10,13 @@ from PIL import Image
 
 from . import plan
 from .annotations import LARGEST, PageView, page_view, printable
+from .font import EmbeddedFont
 from .layers import Layers, hide_layers
 from .pdf_files import folder_of, save_new
 from .pictures import PAGE_QUALITY, Crop, Cut, as_jpeg, cropped, read_picture
 from .plan import CARD, Item, Rect, Sheet, SheetPaper, Size, mm
 from .process import MAX_SOURCE_PAGES, TaskError
-from .sheet_marks import STAMP_ROOM, Stamps, Watermark, lettering, lines
+from .sheet_marks import STAMP_ROOM, Stamps, Watermark, lines, watermark_text
 
 # Maximum dots per inch of a photo, and maximum pixels along the longer side of any picture, about 340 dpi on A4. The
 # eye sees no finer details.
@@ -218,6 +219,7 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
     `pages`, the number of pages in the new file, and `landscape`, whether the first of them is landscape.
     Raises TaskError.
     """
+    text = watermark_text(request["watermark"]) if request["watermark"] else ""
     stamped = bool(request["date"] or request["numbers"])
     paper = SheetPaper(
         Size(*map(mm, request["paper"])),
@@ -230,13 +232,11 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
     most = MAX_SHEET_PICTURE_PIXELS * larger
     with gather(request["files"], folder, crop, most) as sources:
         sheets = [*_plan(sources, request, paper)]
-        letters = None
-        if request["watermark"]:
-            letters = lettering(request["watermark"], tuple(request["fonts"]))
         with impose(sources, sheets) as document:
             of = len(sheets) if request["numbers"] else None
-            stamps = Stamps(document, date=request["date"], of=of) if stamped else None
-            mark = Watermark(document, letters, request["opacity"]) if letters else None
+            font = EmbeddedFont(document)
+            stamps = Stamps(font, date=request["date"], of=of) if stamped else None
+            mark = Watermark(document, font, text, request["opacity"]) if text else None
             for number, (sheet, page) in enumerate(zip(sheets, document.pages, strict=True)):
                 drawn = lines(sheet)
                 if mark is not None:
@@ -246,6 +246,7 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
                     drawn += stamps.drawn(page, sheet.size, number)
                 if drawn:
                     page.contents_add(drawn)
+            font.finish()
             save_new(document, request["target"], request["limit"])
     return {"pages": len(sheets), "landscape": sheets[0].size.is_landscape}
 

@@ -17,11 +17,12 @@ from typing import Any, BinaryIO, Final
 
 
 class TaskError(Exception):
-    """The task cannot be done; `reason` becomes the answer's `error`."""
+    """The task cannot be done; `reason` becomes the answer's `error`, and `detail` says what of the file it is."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.detail = detail
 
 
 MESSAGE_LENGTH: Final = struct.Struct(">I")
@@ -41,7 +42,6 @@ OPEN_FILES: Final = 128
 MAX_SOURCE_PAGES: Final = 2000
 # Maximum pixels of a scanned page, before and after it is changed: A4 at 600 dpi has 35 million, 140 MB in color.
 MAX_SCAN_PIXELS: Final = 36_000_000
-FONT_SUFFIXES: Final = (".ttf", ".ttc", ".otf")
 
 # The module of this package and the function in it, by the name of the task.
 TASKS: Final = {
@@ -119,7 +119,7 @@ def answer_to(request: dict[str, Any]) -> dict[str, Any]:
             return {"error": "unavailable"}
         return task(request) or {}
     except TaskError as err:
-        return {"error": err.reason}
+        return {"error": err.reason, "detail": err.detail}
     except FileNotFoundError:
         return {"error": "missing"}
     except MemoryError:
