@@ -11,6 +11,7 @@ from hypothesis import example, given, settings, strategies as st
 import pytest
 
 from custom_components.lianke.api.long_json import parse_long
+from custom_components.lianke.api.scan_texts import is_success
 from custom_components.lianke.api.scanning import find_parts
 from tests.examples import examples
 
@@ -60,8 +61,7 @@ SPOILED_TEXTS = (
     "",
     "null",
     "error",
-    "/scan/2",
-    "../2.jpg",
+    "2.jpg",
     "https://a.example/" + "x" * 4200,
     "data:image/jpeg;base64,",
     "<html>",
@@ -171,7 +171,13 @@ def test_a_spoiled_page_is_missing(seed: int) -> None:
         ("\n{0}\n{1}", [None, 0, 1]),
         ("\n{0}", [None, 0]),
         ("{0}\n\n{1}", [0, None, 1]),
-        ("{0}\n/scan/2\n{1}", [0, None, 1]),
+        ("{0}\n2.jpg\n{1}", [0, None, 1]),
+        ("{0}\n/scan/2\n{1}", [0, "/scan/2", 1]),
+        ("/scan/2?a=1,{1}", ["/scan/2?a=1", 1]),
+        ("../2.jpg", ["../2.jpg"]),
+        ("//b.example/2", ["//b.example/2"]),
+        ("/data", []),
+        ("/9", []),
         ("{0},null,{1}", [0, None, 1]),
         ("null\n{0}", [None, 0]),
         ("404,{0}", [None, 0]),
@@ -194,6 +200,24 @@ def test_addresses_in_a_text(text: str, found: list[int | str | None]) -> None:
         for one in found
     ]
     assert [*parts] == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "is_fine"),
+    [
+        ("success", True),
+        ("Success!", True),
+        ("操作成功", True),
+        ("scan successful", True),
+        ("", False),
+        ("扫描不成功", False),
+        ("unsuccessful", False),
+        ("not successful", False),
+        ("卡纸", False),
+    ],
+)
+def test_a_word_for_success_is_no_reason(text: str, *, is_fine: bool) -> None:
+    assert is_success(text) is is_fine
 
 
 @pytest.mark.parametrize("level", range(1, 8))

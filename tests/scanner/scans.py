@@ -18,9 +18,10 @@ from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
 from custom_components.lianke.ledger import Table, View
 from custom_components.lianke.scanner.hub import ScannerHub, scanner_device, scanner_identifier
-from custom_components.lianke.scanner.scan import ScanError, ScannedFile, async_scan_page
+from custom_components.lianke.scanner.scan import async_scan_page
 from custom_components.lianke.scanner.scan_job import SCANS_KIND, ScanJob, ScanRequest
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
+from custom_components.lianke.scanner.scan_parts import ScanError, ScannedFile
 from tests.clock import until
 from tests.conftest import set_up
 from tests.household import LASER, House, key_of

@@ -29,8 +29,11 @@ DATA = "data:image/jpeg;base64,"
 WHOLE = None
 # Nothing is told, but what the answer leaves open stays at the service.
 STAYS = ("", "")
-FIRST, SECOND, THIRD, OTHERS = (("scan_incomplete", which) for which in ("1", "2", "3", "2, 3"))
-NOTHING = ("scan_not_understood", "success")
+FIRST, SECOND, THIRD, LAST, OTHERS = (
+    ("scan_incomplete", which) for which in ("1/2", "2/3", "3/3", "2/2", "2/3, 3/3")
+)
+# Without the service's "success".
+NOTHING = ("scan_not_understood", "")
 
 type Build = Callable[[list[str], list[str], str], Any]
 """Makes an answer of addresses, of files in base64, and of the address of the service."""
@@ -67,6 +70,8 @@ SHAPES: dict[tuple[ScanRequest, int, int, tuple[str, str] | None], dict[str, Bui
         "base64, a blank": lambda u, t, b: " ".join(t),
         "data URLs, commas": lambda u, t, b: ",".join(DATA + x for x in t),
         "data URLs, lines": lambda u, t, b: "\n".join(DATA + x for x in t),
+        "relative addresses": lambda u, t, b: [one.removeprefix(b) for one in u],
+        "relative addresses, commas": lambda u, t, b: ",".join(one.removeprefix(b) for one in u),
         "a count as text": lambda u, t, b: {
             "page": "3",
             **{f"page{n + 1}": one for n, one in enumerate(u)},
@@ -74,7 +79,7 @@ SHAPES: dict[tuple[ScanRequest, int, int, tuple[str, str] | None], dict[str, Bui
     },
     (FED, 3, 2, SECOND): {
         "lines, one empty": lambda u, t, b: "\n".join([u[0], "", u[2]]),
-        "lines, one relative": lambda u, t, b: "\n".join([u[0], "/scan/2", u[2]]),
+        "lines, one that is no address": lambda u, t, b: "\n".join([u[0], "2.jpg", u[2]]),
         "lines, one too long": lambda u, t, b: "\n".join([u[0], f"{u[1]}?s={'x' * 4200}", u[2]]),
         "commas, one null": lambda u, t, b: ",".join([u[0], "null", u[2]]),
         "base64, an empty place": lambda u, t, b: ",".join([t[0], "", t[2]]),
@@ -89,7 +94,7 @@ SHAPES: dict[tuple[ScanRequest, int, int, tuple[str, str] | None], dict[str, Bui
         ],
         "a page that is gone": lambda u, t, b: [u[0], f"{b}/scan/none/9", u[2]],
     },
-    (FED, 1, 1, SECOND): {
+    (FED, 1, 1, LAST): {
         "base64 and a sentence": lambda u, t, b: f"{t[0]}\n第2页未完成",
         "a field that is gone": lambda u, t, b: {"url": u[0], "more": f"{b}/scan/none/9"},
         "places for more pages": lambda u, t, b: {"page1": u[0], "page2": ""},
@@ -105,6 +110,8 @@ SHAPES: dict[tuple[ScanRequest, int, int, tuple[str, str] | None], dict[str, Bui
         "a thumb that is gone": lambda u, t, b: {"url": u[0], "thumb": f"{b}/scan/none/9"},
         "help that is gone, first": lambda u, t, b: {"help": f"{b}/scan/none/9", "url": u[0]},
         "places for more pages, on the glass": lambda u, t, b: {"page1": u[0], "page2": ""},
+        "a small twin by an unknown name": lambda u, t, b: {"cover": small(t[0]), "url": u[0]},
+        "a path on the box": lambda u, t, b: {"url": u[0], "path": "/data/scan/1.jpg"},
         "a thumb alone": lambda u, t, b: {"thumb": small(t[0])},
     },
     (GLASS, 1, 1, FIRST): {
@@ -150,7 +157,7 @@ SHAPES: dict[tuple[ScanRequest, int, int, tuple[str, str] | None], dict[str, Bui
             {"url": None, "thumb": small(one)} for one in t
         ]
     },
-    (FED, 2, 1, SECOND): {
+    (FED, 2, 1, LAST): {
         "a thumb without its page among others": lambda u, t, b: [
             {"url": u[0], "thumb": small(t[0])},
             {"thumb": small(t[1])},
@@ -184,7 +191,7 @@ SHAPES: dict[tuple[ScanRequest, int, int, tuple[str, str] | None], dict[str, Bui
         "backs left out": lambda u, t, b: [{"front": u[0]}, {"front": u[2]}],
         "backs left out of paths": lambda u, t, b: [{"front_path": u[0]}, {"front_path": u[2]}],
     },
-    (BOTH_SIDES, 1, 1, SECOND): {
+    (BOTH_SIDES, 1, 1, LAST): {
         "sides in objects, one empty": lambda u, t, b: {
             "front": {"url": u[0]},
             "back": {"url": ""},
@@ -198,6 +205,9 @@ SHAPES: dict[tuple[ScanRequest, int, int, tuple[str, str] | None], dict[str, Bui
             "sheet_c": u[2],
         },
         "a gap in the numbers": lambda u, t, b: {"page1": u[0], "page3": u[2]},
+    },
+    (FED, 1, 2, WHOLE): {
+        "the same address for two pages that are alike": lambda u, t, b: [u[0]] * 2
     },
     (GLASS, 1, 1, WHOLE): {
         "a mirror of the address": lambda u, t, b: {"url": u[0], "backup_url": u[0]}
@@ -287,7 +297,7 @@ async def test_the_other_side_of_a_sheet_that_is_not_there(
     house.cloud.variants.update(scan_dpi=50)
     laser.feeder = ["one"]
     scan_ = await came(house, laser, BOTH_SIDES)
-    assert (len(scan_.pages), scan_.told, scan_.left[0]) == (1, SECOND, False)
+    assert (len(scan_.pages), scan_.told, scan_.left[0]) == (1, LAST, False)
 
 
 async def test_an_order_that_changes_while_a_page_is_fetched_again(

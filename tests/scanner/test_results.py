@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import ThreadedResolver
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from PIL import Image
 import pytest
 from yarl import URL
@@ -14,10 +15,11 @@ from custom_components.lianke.api.errors import LiankeError
 from custom_components.lianke.const import ScanColor, ScanSource
 from custom_components.lianke.documents.download import async_download
 from custom_components.lianke.input_error import InputError
-from custom_components.lianke.scanner import scan
+from custom_components.lianke.scanner import scan, scan_parts
 from custom_components.lianke.scanner.scan_job import ScanRequest
+from custom_components.lianke.scanner.scan_view import picture_paths
 from tests.household import House, Site
-from tests.scanner.scans import FED, came, show
+from tests.scanner.scans import FED, came, do, last, say, show
 from tests.simulator import Fault
 from tests.simulator.endpoints import scanning as simulated
 from tests.simulator.models import Printer
@@ -97,6 +99,22 @@ async def test_every_result(house: House, laser: Printer, way: str, request_: Sc
     if way not in ("never", "hangs", "feeder empty", "lid", "unknown code"):
         assert "GET /scanning/job" in shapes
     assert "127.0.0.1" not in shapes
+
+
+async def test_pages_of_a_pdf_are_counted_and_shown(house: House, laser: Printer) -> None:
+    house.cloud.variants.update(scan_type="pdf", scan_dpi=50)
+    laser.feeder = ["one", "two", "three"]
+    answer = await do(house, laser, source="feeder", several_pages=True)
+    assert (answer["state"], answer["pages"]) == ("waiting", 3)
+    assert len(picture_paths(house.entry, last(house))) == 3
+    for what in ("change", "remove"):
+        with pytest.raises(HomeAssistantError):
+            await say(house, laser, what, page=2, crop={"turn": 90})
+    laser.feeder = ["four"]
+    assert (await say(house, laser, "next"))["pages"] == 4
+    with pytest.raises(HomeAssistantError):
+        await say(house, laser, "remove", page=5)
+    assert (await say(house, laser, "remove", page=4))["pages"] == 3
 
 
 async def test_what_is_asked_for_is_scanned(house: House, laser: Printer) -> None:
@@ -183,8 +201,21 @@ async def test_a_name_of_the_vendor_s_leads_nobody_inside(
 ) -> None:
     address = site.url.replace("127.0.0.1", "file.liankenet.com")
     monkeypatch.setattr(simulated, "_shown", lambda *_: {"file": f"{address}/1"})
-    assert await refused(house, laser) == "scan_fetch_failed"
+    assert await refused(house, laser) == "scan_wrong_address"
     assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    "address", ["http://192.168.1.5/1.jpg", "//10.0.0.7/1.jpg", "https://[fe80::1]/1.jpg"]
+)
+async def test_a_private_address_is_refused_at_once(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """It was tried for 42 seconds."""
+    monkeypatch.setattr(simulated, "_shown", lambda *_: {"file": address})
+    began = house.hass.loop.time()
+    assert await refused(house, laser) == "scan_wrong_address"
+    assert house.hass.loop.time() - began < 30
 
 
 @pytest.mark.usefixtures("all_names_lead_inside")
@@ -204,7 +235,7 @@ async def test_no_name_of_a_page_leads_inside(
         for host in ("pages.example.com", "file.liankenet.com"):
             found = {"file": f"https://{host}:{port}/1"}
             monkeypatch.setattr(simulated, "_shown", lambda *_, found=found: found)
-            assert await refused(house, laser) == "scan_fetch_failed"
+            assert await refused(house, laser) == "scan_wrong_address"
     assert connections == 0
 
 
@@ -273,7 +304,7 @@ async def test_a_scan_that_never_ends(house: House, laser: Printer) -> None:
 async def test_the_files_of_a_scan_are_bounded_together(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan, "MAX_SCAN_BYTES", 100_000)
+    monkeypatch.setattr(scan_parts, "MAX_SCAN_BYTES", 100_000)
     laser.feeder = ["one", "two", "three"]
     scan_ = await came(house, laser, FED, is_taken_up=False)
     assert (scan_.reason, len(scan_.pages)) == ("scan_too_large", 2)

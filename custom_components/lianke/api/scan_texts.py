@@ -3,7 +3,9 @@ r"""Extracts the pages from a text in an answer about a scan. We have never seen
     text      = addresses / files / words           (a text that contains JSON has already been parsed by the caller)
     addresses = [missing] address *(between (address / missing)) [end]
     files     = [missing] file *(between (file / missing)) [end]
-    address   = "http" ["s"] "://" anything without blanks, quotes or angle brackets, at most MAX_ANSWER_URL long
+    address   = ("http" ["s"] "://" / relative) anything without blanks, quotes or angle brackets, at most
+                MAX_ANSWER_URL long
+    relative  = a path after "/", "./" or "../" with a further "/" or "."; its base is the address of the request
     file      = ["data:" [kind] *(";" word) ","] base64, in one run or in equally long lines (the last may be shorter)
     between   = one of "," ";" "|" with blanks and one line break around it / a line break / a blank
     missing   = nothing, or any other text, in the place of an address or a file
@@ -14,7 +16,7 @@ the text consists of words.
 
 *Anything unreadable in the place of a page is a missing page*, which is returned as b"". Missing pages are: an empty
 place between two separators (also a blank line), or before the first separator or line break; "null"; an address that
-is relative or too long; anything that follows a page without a separator. A separator at the end adds no missing page,
+is too long; anything that follows a page without a separator. A separator at the end adds no missing page,
 and neither do blanks at the start. A sign such as a comma may separate two addresses or be part of an address (signed
 addresses contain commas). The sign is part of the address if every address contains the same number of such signs.
 Otherwise, this is unclear: the address is returned unchanged, and then a missing page.
@@ -44,7 +46,17 @@ SUCCESS_WORDS: Final = frozenset(
     ("done", "ok", "end", "eof", "success", "finished", "complete", "completed")
 ) | {"完成", "成功", "已完成", "结束", "扫描完成"}
 
-_ADDRESS: Final = re.compile(r"(?i)https?://[^\s\"'<>]+")
+# The beginning of base64 of a JPEG looks like a path.
+_ADDRESS_START: Final = (
+    r"https?://|(?!/9j/)(?:\.{1,2}/|//?)(?=[^\s?,;|\"'<>]{2,300}(?:[?\s,;|]|\Z))[\w~%-][\w~%-]*[./]"
+)
+_NEXT_ADDRESS: Final = re.compile(rf"(?i){_ADDRESS_START}")
+_ADDRESS: Final = re.compile(rf"(?i)(?:{_ADDRESS_START})[^\s\"'<>]+")
+_ABSOLUTE: Final = re.compile(r"(?i)https?://")
+# A sentence that says no more than "success"; "not successful" is none.
+_SUCCESS_TEXT: Final = re.compile(
+    r"(?i)\s*(?!.*(?:不|未|没|无|not|un))[\w ]{0,20}(?:成功|success|successful|successfully)[\s.!。！]*"
+)
 # The start of a second address in an item. An address after "=" or "/" belongs to the first address, which may be that
 # of a proxy.
 _ANOTHER_ADDRESS: Final = re.compile(r"(?i)(?<=[^=/])https?://")
@@ -52,7 +64,7 @@ _BREAK: Final = r"(?:\r\n|[\r\n])"
 # A bounded run of blanks; unbounded runs would take quadratic time.
 _BLANKS: Final = r"[ \t]{0,40}"
 _BETWEEN: Final = re.compile(
-    rf"(?i){_BLANKS}([,;|]){_BLANKS}{_BREAK}?{_BLANKS}(?=https?://)|{_BLANKS}{_BREAK}{_BLANKS}|\s"
+    rf"(?i){_BLANKS}([,;|]){_BLANKS}{_BREAK}?{_BLANKS}(?={_ADDRESS_START})|{_BLANKS}{_BREAK}{_BLANKS}|\s"
 )
 _SIGNS: Final = ",;|"
 _SIGN: Final = re.compile(rf"[{_SIGNS}]")
@@ -67,15 +79,18 @@ _LEAD: Final = re.compile(
 )
 # No line break may follow the comma: this URL may be empty, and base64 on the next line may be the next page.
 _DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},[ \t]{0,4}")
-# Beginnings of JPEG, PNG and PDF in base64. In the middle of a text (`_NEXT_FILE`), the beginning of a JPEG must be
-# followed by a usual marker.
-_START: Final = r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
-_FILE: Final = re.compile(rf"(?i:data:)|{_START}")
+# Beginnings of JPEG, PNG, PDF, TIFF, BMP and WebP in base64. In the middle of a text (`_NEXT_FILE`), the beginning of
+# a JPEG must be followed by a usual marker.
+START: Final = (
+    r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
+    r"|SUkqA|TU0AK|Qk[\w+/-]{6}AAAAA|UklGR[\w+/-]{6}XRUJQ"
+)
+_FILE: Final = re.compile(rf"(?i:data:)|{START}")
 _NEXT_FILE: Final = re.compile(
-    rf"(?i:data:)|{_START.replace('[/_]|', '[/_][wx2-7/_]|', 1)}|(?i:https?://)"
+    rf"(?i:data:)|{START.replace('[/_]|', '[/_][wx2-7/_]|', 1)}|(?i:https?://)"
 )
 _FILE_LATER: Final = re.compile(
-    rf"[\s,;|]((?i:data:[\w.+/-]{{0,100}};base64,)|(?:{_START})[A-Za-z0-9+/_-]{{40}})"
+    rf"[\s,;|]((?i:data:[\w.+/-]{{0,100}};base64,)|(?:{START})[A-Za-z0-9+/_-]{{40}})"
 )
 # A run of base64 of this length may be a file whose beginning is lost.
 _LONG_RUN: Final = re.compile(r"[A-Za-z0-9+/_\r\n-]{1024}")
@@ -99,6 +114,14 @@ _TWO_FILES: Final = re.compile(
 )
 
 
+def is_success(text: str) -> bool:
+    return text.strip().lower() in SUCCESS_WORDS or _SUCCESS_TEXT.fullmatch(text) is not None
+
+
+def is_relative(address: str) -> bool:
+    return not _ABSOLUTE.match(address)
+
+
 def is_nothing(text: str) -> bool:
     """Tell whether a text is empty or a word such as "null", which means that there is no value."""
     return _NOTHING_ALONE.fullmatch(text[:MAX_ANSWER_URL].strip()) is not None
@@ -112,12 +135,14 @@ def read_parts(text: str | LongText) -> Iterator[Part]:
         first = whole.lstrip()
         missing = int(_BREAKS.search(whole[: -len(first) or None]) is not None)
         at = 0
-        while not _FILE.match(first, at) and (lead := _LEAD.match(first, at)):
+        while not (_FILE.match(first, at) or _NEXT_ADDRESS.match(first, at)) and (
+            lead := _LEAD.match(first, at)
+        ):
             missing += 1
             at = lead.end()
         first = first[at:]
         is_long = isinstance(text, LongText) or len(text) >= LONG_TEXT_BYTES
-        if first[:8].lower().startswith(("http://", "https://")):
+        if _NEXT_ADDRESS.match(first) and not _FILE.match(first):
             yield from repeat(b"", missing)
             yield from _addresses(first, is_all=next(pieces, None) is None)
         elif _FILE.match(first) or (is_long and _LONG_RUN.match(first)):

@@ -30,7 +30,7 @@ from .coerce import (
 )
 from .errors import LiankeResponseError, without_frames
 from .long_json import LongText, parse_long
-from .scan_texts import SUCCESS_WORDS, Part, is_nothing, read_parts
+from .scan_texts import START, SUCCESS_WORDS, Part, is_nothing, read_parts
 from .tasks import TaskState
 from .transport import Purpose, Transport
 
@@ -69,7 +69,7 @@ _DIGITS: Final = re.compile(r"\d+")
 # The characters with which JSON in a text may begin.
 _JSON_STARTS: Final = ("{", "[", '"')
 # Signs that a text contains a page.
-_PAGE_HINT: Final = re.compile(r"(?i)https?:\\?/|;base64,|/9j|iVBORw0KGgo|JVBERi0")
+_PAGE_HINT: Final = re.compile(rf"(?i:https?:\\?/|;base64,)|/9j|{START}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,9 +217,8 @@ def find_parts(answer: object) -> FoundParts:
 
     We do not know which fields contain files, so files are recognized by content; whether a part is a page turns out
     later, when it is decoded. In a list with files, an item without a file (null, false, a number, a word or an empty
-    list) is a missing page, except a word for success at the end of the list. An address is returned twice only if it
-    is in fields for the sides of a sheet. File content is also returned twice if one list contains it twice, as may
-    happen with blank pages.
+    list) is a missing page, except a word for success at the end of the list. An address or content is returned twice
+    only if one list contains it twice, as may happen with blank pages, or if it is in fields for the sides of a sheet.
     """
     search = _Search()
     search.look(answer)
@@ -240,8 +239,7 @@ def find_parts(answer: object) -> FoundParts:
         is_open=search.is_open,
         is_plain=not (has_more or search.has_half or search.lacks_side or search.is_open)
         and len({one.place for one in found}) == 1
-        and all(one.part for one in found)
-        and search.expected <= len(found),
+        and all(one.part for one in found),
     )
 
 
@@ -345,7 +343,7 @@ class _Search:
         for part in parts:
             # Both sides of a sheet may be blank and therefore have the same content.
             is_known = part in self._known and part != b"" and side_of_sheet(place) is None
-            if is_known and (isinstance(part, str) or self._known[part] != place):
+            if is_known and self._known[part] != place:
                 # The second occurrence may also be the other side of a sheet, if both sides are blank.
                 self.has_half = self.has_half or isinstance(part, bytes)
                 continue

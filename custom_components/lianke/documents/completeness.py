@@ -25,21 +25,23 @@ UNCHECKED_REASONS: Final = frozenset({"unchecked", "memory", "unavailable", "pas
 
 async def async_check_complete(
     hass: HomeAssistant, path: Path, kind: FileType, *, user: str | None
-) -> None:
-    """Check that a picture, or every page of a scan's PDF, is complete.
+) -> int:
+    """Check that a picture, or every page of a scan's PDF, is complete; return the number of a PDF's pages, or 1.
 
     Raises PdfError with one of INCOMPLETE_REASONS or UNCHECKED_REASONS, or with time, busy or missing.
     """
     task = "check_pdf" if kind is FileType.PDF else "check"
     worker = async_get_pdf_worker(hass)
     start: int | None = 0
+    pages = 1
     for _ in range(MAX_TURNS):
         request: dict[str, Any] = {"path": str(path), "type": str(kind), "start": start}
         answer = await worker.async_run(task, request, user=user, seconds=CHECK_SECONDS)
         if not answer["sure"]:
             raise PdfError("unchecked")
+        pages = int(answer.get("pages", pages))
         if (start := answer.get("next")) is None:
-            return
+            return pages
     raise PdfError("time")
 
 

@@ -40,35 +40,35 @@ def check_pdf(request: dict[str, Any]) -> dict[str, Any]:
     """Check the streams and pages of the PDF `path`, from `start` (0 at first) on, for WORKER_TURN_SECONDS.
 
     The answer's `next` is the `start` for the next request: a page number (above 0), the negated index of an object
-    (below 0), or None at the end. `sure` is false if something is too large to decode, or in an unknown coding.
+    (below 0), or None at the end. The first answer has the number of `pages`.
+    `sure` is false if something is too large to decode, or in an unknown coding.
     Raises TaskError: incomplete, password, damaged, and the other errors of `count`.
     """
     path, start = request["path"], request["start"]
-    if not start:
-        count(request)
+    found = count(request) if not start else {}
     until, is_sure = time.monotonic() + WORKER_TURN_SECONDS, True
     if start <= 0:
         is_sure, place = _check_streams(path, -start, until)
         if not is_sure or place:
-            return {"sure": is_sure, "next": -place if place else None}
+            return found | {"sure": is_sure, "next": -place if place else None}
         start = 0
     with opened(path) as document:
         for number in range(start, len(document)):
             if number > start and time.monotonic() > until:
-                return {"sure": True, "next": number}
+                return found | {"sure": True, "next": number}
             try:
                 page = document[number]
             except pypdfium2.PdfiumError:
                 raise TaskError("incomplete") from None
-            for found in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=3):
+            for picture in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=3):
                 try:
-                    is_sure &= _is_sure(found)
+                    is_sure &= _is_sure(picture)
                 except DECODER_ERRORS:
                     raise TaskError("incomplete") from None
             page.close()
             if not is_sure:
                 break
-    return {"sure": is_sure, "next": None}
+    return found | {"sure": is_sure, "next": None}
 
 
 def _check_streams(path: str, at: int, until: float) -> tuple[bool, int | None]:

@@ -48,6 +48,8 @@ TASKS: Final = {
     "check": ("picture_completeness", "check_picture"),
     "check_pdf": ("pdf_completeness", "check_pdf"),
     "clean_page": ("photo_to_page", "clean_page"),
+    "compare": ("scan_extras", "compare"),
+    "convert_scan": ("scan_extras", "convert_scan"),
     "count": ("pdf_files", "count"),
     "draw": ("draw", "draw"),
     "find_corners": ("photo_to_page", "find_corners"),

@@ -85,7 +85,7 @@ def _read_page(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
         return _read_pdf(path, page, folder, dpi_wanted or PDF_SCAN_DPI, mode)
     with reading(), Image.open(path) as found:
         full = found.width
-        dpi = _believed_resolution(found, found.width, request.get("width") or WIDTH_MM)
+        dpi = believed_resolution(found, found.width, request.get("width") or WIDTH_MM)
         if _is_plain(found):
             # Decode no more pixels than needed, and no color if gray is wanted.
             most = max(found.size) * (dpi_wanted or dpi) / dpi
@@ -130,7 +130,7 @@ def _is_plain(found: Image.Image) -> bool:
     )
 
 
-def _believed_resolution(found: Image.Image, pixels: int, width_mm: float) -> float:
+def believed_resolution(found: Image.Image, pixels: int, width_mm: float) -> float:
     """Return the dots per inch that the picture names if they make sense, otherwise those of a page `width_mm` wide.
 
     `pixels` is the width of the upright picture.
@@ -226,7 +226,7 @@ def _add_page(writer: PdfWriter, path: str, *, mono: bool) -> None:
             page, _ = read_picture(path)
             if max(page.size) < max(found.size):
                 raise TaskError("image_too_large")
-        dpi = _believed_resolution(found, page.width, WIDTH_MM)
+        dpi = believed_resolution(found, page.width, WIDTH_MM)
         picture = PagePicture(
             width=page.width,
             height=page.height,

@@ -23,8 +23,8 @@ from ..jobs.files import DAMAGED_PREFIX
 from ..jobs.migration import MAX_DAMAGED
 from ..ledger import Ledger, Table, View
 from ..printing.builder import MakeDocument
-from .scan import MAX_SCAN_BYTES
 from .scan_job import ScanJob
+from .scan_parts import MAX_SCAN_BYTES
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """A scan as people see it: what was requested, its pages and its state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -83,8 +83,10 @@ class ScanJob(Record):
     folder: str | None = None
     printing: Mapping[str, Any] = field(default_factory=dict)  # Fields of a copy's print job.
     pages: tuple[str, ...] = ()  # Names of the pages' files in the scan's folder.
+    # For each PDF in `pages` that has several pages, the number of its pages beyond the first.
+    more_pages: Mapping[str, int] = field(default_factory=dict)
     taken: int = 0  # Number of page files made so far, for the name of the next file.
-    newest: int = 0  # Number of pages at the end of `pages` that came from the last scan of the glass or feeder.
+    newest: int = 0  # Number of files at the end of `pages` that came from the last scan of the glass or feeder.
     replaces: tuple[str, ...] = ()  # Names in `pages` that the next scanned pages replace.
     # Whether we have asked the service to scan. If so, and `task_id` is None, it is unknown whether it has scanned.
     asked: bool = False
@@ -96,6 +98,14 @@ class ScanJob(Record):
     print_jobs: tuple[str, ...] = ()
     reason: str | None = None  # Why the last step failed: a key of the translations.
     detail: str = ""
+
+    def each_page(self, names: Iterable[str]) -> list[str]:
+        """Return the name of the file of each page in these files; a PDF may have several pages."""
+        return [name for name in names for _ in range(1 + self.more_pages.get(name, 0))]
+
+    @property
+    def page_count(self) -> int:
+        return len(self.each_page(self.pages))
 
     @property
     def is_final(self) -> bool:
@@ -162,7 +172,7 @@ def scan_data(update: ScanUpdate) -> dict[str, Any]:
     media = [media_id(entry.entry_id, job, name) for name in job.files]
     return {
         "scan_id": job.job_id,
-        "pages": len(job.pages),
+        "pages": job.page_count,
         "media_content_id": media[0] if media else None,
         "media_content_ids": media,
         "copied_to": list(job.copied_to),

@@ -47,7 +47,7 @@ from ..printing.refusals import reporting_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry
 from .hub import HUBS, TO_FORGET, ScannerHub
-from .scan import ScanError, ScannedFile, async_scan_page
+from .scan import async_scan_page
 from .scan_files import (
     as_document,
     async_draw_page,
@@ -73,6 +73,7 @@ from .scan_job import (
     ScanUpdate,
     local_time,
 )
+from .scan_parts import ScanError, ScannedFile
 from .scan_rules import GLASS_SECONDS, scans_to_delete
 
 _LOGGER = logging.getLogger(__name__)
@@ -250,10 +251,11 @@ class ScanJobs:
             async with self._disk:
                 # Wait for running deletions, which must not delete files that this answer makes.
                 pass
-            pages, count = job.pages, len(job.pages)
+            pages, count = job.pages, job.page_count
             if page > count:
                 raise InputError("scan_no_page", page=str(page), count=str(count))
-            index = (page or count) - 1
+            name = job.each_page(pages)[(page or count) - 1]
+            index = pages.index(name)
             changes: dict[str, Any]
             if answer is ScanAnswer.CHANGE:
                 source = self.path(job, pages[index])
@@ -266,9 +268,11 @@ class ScanJobs:
                 pages = (*pages[:index], name, *pages[index + 1 :])
                 changes = {"pages": pages, "taken": job.taken + 1}
             elif answer is ScanAnswer.REMOVE:
-                if count == 1:
+                if len(pages) == 1:
                     raise InputError("scan_only_page")
-                newest = job.newest - (index >= count - job.newest)
+                if name in job.more_pages:
+                    raise InputError("scan_page_fixed")
+                newest = job.newest - (index >= len(pages) - job.newest)
                 changes = {"pages": (*pages[:index], *pages[index + 1 :]), "newest": newest}
             elif answer is ScanAnswer.FINISH:
                 # The person accepts that pages are missing.
@@ -276,7 +280,7 @@ class ScanJobs:
             elif answer is ScanAnswer.NEXT and job.is_card and count > 1:
                 raise InputError("scan_card_full")
             else:
-                replaces = pages[count - job.newest :] if answer is ScanAnswer.AGAIN else ()
+                replaces = pages[len(pages) - job.newest :] if answer is ScanAnswer.AGAIN else ()
                 changes = {"state": ScanState.SCANNING, "replaces": replaces}
                 changes |= {"asked": False, "reason": None}
             job = await self._async_set(job, **changes)
@@ -451,6 +455,7 @@ class ScanJobs:
     ) -> ScanJob:
         """Move scanned files into the scan's folder; return the scan with these pages and in its next state."""
         names: list[str] = []
+        more_pages = {**job.more_pages}
         for number, file in enumerate(files, start=job.taken + 1):
             name = None
             if job.straighten and file.extension != FileType.PDF:
@@ -460,10 +465,13 @@ class ScanJobs:
                 name = f"page-{number:04}{file.extension}"
                 await self._hass.async_add_executor_job(move, file.path, self.path(job, name))
             names.append(name)
+            if file.pages > 1:
+                more_pages[name] = file.pages - 1
         kept = [one for one in job.pages if not (names and one in job.replaces)]
         pages = (*kept, *names)
         state = ScanState.FINISHING
-        if job.most is not None and 0 < len(pages) < job.most:
+        count = len(replace(job, more_pages=more_pages).each_page(pages))
+        if job.most is not None and 0 < count < job.most:
             state = ScanState.WAITING
         elif failure is not None and not pages:
             state = ScanState.FAILED
@@ -471,6 +479,7 @@ class ScanJobs:
         job = await self._async_set(
             job,
             pages=pages,
+            more_pages=more_pages,
             taken=job.taken + len(names),
             # If no page came, count the pages that this scan should have replaced, so that the next scan can replace
             # them.

@@ -70,7 +70,7 @@ async def _async_ask(hass: HomeAssistant, update: ScanUpdate) -> None:
     data: dict[str, Any] = {"tag": f"{DOMAIN}_{job.job_id}"}
     if job.is_waiting:
         title = await async_error_text(hass, "scan_waits_title")
-        facts = {"scanner": job.title, "count": str(len(job.pages))}
+        facts = {"scanner": job.title, "count": str(job.page_count)}
         message = await async_error_text(hass, "scan_waits", facts)
         data["actions"] = [
             {

@@ -77,9 +77,9 @@ def file_path(entry: LiankeConfigEntry, job: ScanJob, number: int) -> str:
 def _drawable(job: ScanJob) -> list[tuple[str, int]]:
     """Return for each page of a scan the name of the file with the page, and the page's number in this file, from 0."""
     if not job.files:
-        return [(name, 0) for name in job.pages]
+        return [(name, n) for name in job.pages for n in range(len(job.each_page([name])))]
     if len(job.files) == 1 and job.files[0].endswith(FileType.PDF):
-        return [(job.files[0], number) for number in range(len(job.pages))]
+        return [(job.files[0], number) for number in range(job.page_count)]
     return [(name, 0) for name in job.files]
 
 

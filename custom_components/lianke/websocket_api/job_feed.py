@@ -305,8 +305,8 @@ def _scanner(hass: HomeAssistant, user: User, one: _PrinterJobs) -> JsonObjectTy
         return {"scanner": None, "scanned": 0}
     scans = async_get_scan_jobs(hass, one.entry).all
     newest = next((scan for scan in scans if scan.scanner_id == scanner_id), None)
-    waiting = newest.pages if newest is not None and newest.is_waiting else ()
-    return {"scanner": device_id, "scanned": len(waiting)}
+    scanned = newest.page_count if newest is not None and newest.is_waiting else 0
+    return {"scanner": device_id, "scanned": scanned}
 
 
 def _describe_refusal(user: User, refusal: Refusal) -> JsonObjectType:

@@ -13,8 +13,9 @@ from custom_components.lianke.lan.printer.server import async_get_server
 from custom_components.lianke.lan.scanner import network_scanner
 from custom_components.lianke.scanner import hub
 from custom_components.lianke.scanner.hub import scanner_device
-from custom_components.lianke.scanner.scan import ScanError, async_scan_page
+from custom_components.lianke.scanner.scan import async_scan_page
 from custom_components.lianke.scanner.scan_job import ScanRequest
+from custom_components.lianke.scanner.scan_parts import ScanError
 from custom_components.lianke.scanner.scan_rules import (
     MAX_LAN_STARTS,
     MAX_LAN_STARTS_A_DEVICE,

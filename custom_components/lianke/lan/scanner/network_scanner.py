@@ -36,9 +36,10 @@ from ...jobs.rules import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
 from ...scanner.hub import async_get_hub
-from ...scanner.scan import ScannedFile, async_scan_page
+from ...scanner.scan import async_scan_page
 from ...scanner.scan_files import async_draw_page, async_join_pages
 from ...scanner.scan_job import ScanRequest
+from ...scanner.scan_parts import ScannedFile
 from ...scanner.scanner_abilities import ScannerAbilities
 
 _LOGGER = logging.getLogger(__name__)

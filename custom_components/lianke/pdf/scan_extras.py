@@ -1,0 +1,159 @@
+"""Measure the files of a scan against each other, and convert kinds of files that scanners rarely send."""
+
+from itertools import permutations
+import time
+from typing import Any, Final
+
+from PIL import Image, ImageChops
+
+from .pdf_files import new_file, opened, opened_page, render_page
+from .pictures import MAX_PICTURE_PIXELS, as_jpeg, flatten, read_picture, reading
+from .process import TaskError
+from .scan_pages import WIDTH_MM, believed_resolution
+from .writer import PagePicture, PdfWriter
+
+# Quality of a JPEG that is made of another picture: nobody should see a difference.
+_QUALITY: Final = 95
+# Maximum pages of a TIFF that are converted; a TIFF with more pages is refused.
+MAX_CONVERTED: Final = 500
+# Seconds after which no more files are compared; they count as different.
+_COMPARE_SECONDS: Final = 12.0
+# Maximum pages of a PDF that are compared with pictures.
+_COMPARED_PAGES: Final = 50
+# Pictures are compared as squares of gray: of _FINE cells a side if they have the same size, otherwise of _COARSE.
+_FINE: Final = 64
+_COARSE: Final = 16
+# Maximum difference of a cell's gray. A single letter changes a fine cell of an A4 page by about 20.
+_SAME: Final = {_FINE: 6, _COARSE: 12}
+# Fraction of a page's width and height that its twin in the same list has at most: A6 is half as wide as A4.
+_TWIN: Final = 0.45
+# Maximum difference between the proportions of a picture and of its small twin.
+_SHAPE: Final = 0.04
+
+type _Size = tuple[int, int]
+
+
+def compare(request: dict[str, Any]) -> dict[str, Any]:
+    """Measure the pictures and PDFs `paths`; equal numbers in `places` stand for the same place in the answer.
+
+    `sizes` are the pixels of the pictures, None for a PDF. Each item of `alike` has the numbers of two files that show
+    the same, and whether they show anything. The first is smaller, in the same place by more than half; or the second
+    is a PDF; or both have the same size and different places, and the first comes later in the answer.
+    """
+    paths, places = request["paths"], request["places"]
+    until = time.monotonic() + _COMPARE_SECONDS
+    sizes = [_size(path) for path in paths]
+    looks: dict[int, list[Image.Image]] = {}
+    alike = []
+    for small, large in permutations(range(len(paths)), 2):
+        is_same_place = places[small] == places[large]
+        cells = _cells(sizes[small], sizes[large], _TWIN if is_same_place else 1)
+        if cells == _FINE and (is_same_place or small < large):
+            cells = 0
+        for one in (small, large) if cells else ():
+            if one not in looks and time.monotonic() < until:
+                looks[one] = _looks(paths[one], is_pdf=sizes[one] is None)
+        if cells and any(
+            _is_same(one, other, cells)
+            for one in looks.get(small, ())
+            for other in looks.get(large, ())
+        ):
+            extremes: Any = looks[small][0].getextrema()
+            alike.append((small, large, extremes[1] - extremes[0] > _SAME[_COARSE]))
+    return {"sizes": sizes, "alike": alike}
+
+
+def _size(path: str) -> _Size | None:
+    try:
+        with reading(), Image.open(path, formats=("JPEG", "PNG")) as found:
+            return found.size
+    except TaskError:
+        return None
+
+
+def _cells(small: _Size | None, large: _Size | None, most: float) -> int:
+    """Return the number of cells a side by which two files must be compared; 0 if the first is no twin by its size.
+
+    A twin has less than `most` of the width and height of the other.
+    """
+    if small is None:
+        return 0
+    if large is None:
+        return _COARSE
+    if small == large:
+        return _FINE
+    across, down = small[0] / large[0], small[1] / large[1]
+    return _COARSE if max(across, down) < most and abs(across / down - 1) <= _SHAPE else 0
+
+
+def _looks(path: str, *, is_pdf: bool) -> list[Image.Image]:
+    """Return a small gray picture of each page; none if a picture is too large to be decoded here."""
+    size = (_FINE, _FINE)
+    if is_pdf:
+        with opened(path) as document:
+            found = []
+            for number in range(min(len(document), _COMPARED_PAGES)):
+                with opened_page(document, number) as page:
+                    # Smoothed from more pixels than needed, since PDFium drops pixels of pictures.
+                    large = (4 * _FINE, 4 * _FINE)
+                    drawn = render_page(document, page, large, (0, 0, *large))
+                    found.append(drawn.convert("L").resize(size, Image.Resampling.BOX))
+            return found
+    with reading(), Image.open(path) as picture:
+        picture.draft("L", picture.size)
+        if picture.width * picture.height > MAX_PICTURE_PIXELS:
+            return []
+        return [flatten(picture).convert("L").resize(size, Image.Resampling.BOX)]
+
+
+def _is_same(one: Image.Image, other: Image.Image, cells: int) -> bool:
+    first, second = (
+        picture.resize((cells, cells), Image.Resampling.BOX) for picture in (one, other)
+    )
+    extremes: Any = ImageChops.difference(first, second).getextrema()
+    return bool(extremes[1] <= _SAME[cells])
+
+
+def convert_scan(request: dict[str, Any]) -> dict[str, Any]:
+    """Convert the picture `path` to the new file `target`, of at most `limit` bytes: a JPEG, or a PDF of several pages.
+
+    The answer has the number of `pages`. Raises TaskError: image_damaged, image_too_large, too_many_pages, too_large,
+    disk.
+    """
+    path, limit = request["path"], request["limit"]
+    with reading(), Image.open(path, formats=("BMP", "TIFF", "WEBP")) as opened_:
+        count = getattr(opened_, "n_frames", 1) if opened_.format == "TIFF" else 1
+    if count > MAX_CONVERTED:
+        raise TaskError("too_many_pages")
+    with new_file(request["target"], limit) as file:
+        writer = PdfWriter(file, [], limit) if count > 1 else None
+        for number in range(count):
+            with reading(), Image.open(path) as found:
+                found.seek(number)
+                has_color = found.mode not in ("1", "L", "LA", "I;16", "I;16B", "I;16L")
+                named = "dpi" in found.info
+                full = found.width
+                believed = believed_resolution(found, found.width, WIDTH_MM)
+            picture, size = read_picture(path, number)
+            if not has_color:
+                picture = picture.convert("L")
+            data = as_jpeg(
+                picture, _QUALITY, round(picture.width * 72 / size.width) if named else 0
+            )
+            if writer is None:
+                file.write(data)
+                continue
+            dpi = believed * picture.width / full
+            page = PagePicture(
+                width=picture.width,
+                height=picture.height,
+                across_dpi=dpi,
+                along_dpi=dpi,
+                is_color=picture.mode == "RGB",
+                bits=8,
+                packing=b"DCTDecode",
+            )
+            writer.add_page(page, [data])
+        if writer is not None:
+            writer.finish()
+    return {"pages": count}

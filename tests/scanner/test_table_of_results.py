@@ -1,0 +1,385 @@
+"""A table of shapes that an answer about a scan may have. Each is read whole, and cut off at ten places of a page.
+
+The pages are fetched without a network; `test_answers.py` tries such shapes through the whole integration.
+"""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
+import json
+from pathlib import Path
+import textwrap
+from typing import Any
+
+from PIL import Image, ImageDraw
+import pypdfium2
+import pytest
+
+from custom_components.lianke.api.long_json import parse_long
+from custom_components.lianke.api.scanning import ScanTask, find_parts
+from custom_components.lianke.api.tasks import TaskState
+from custom_components.lianke.const import ScanSource
+from custom_components.lianke.input_error import InputError
+from custom_components.lianke.pdf.process import answer_to
+from custom_components.lianke.scanner.scan_job import ScanRequest
+from custom_components.lianke.scanner.scan_parts import (
+    TO_CONVERT,
+    AnswerParts,
+    IncompleteError,
+    ScanError,
+    ScannedFile,
+    look,
+)
+
+GLASS = ScanRequest(size="A4")
+FED = ScanRequest(source=ScanSource.FEEDER, size="A4")
+BOTH_SIDES = ScanRequest(source=ScanSource.FEEDER, duplex=True, size="A4")
+# What is drawn on, and the pixels of a scanned page.
+SHEET = (620, 877)
+A4 = (413, 585)
+HOST = "https://a.example"
+
+
+def draw(number: int, size: tuple[int, int] = A4) -> Image.Image:
+    """Draw a page with a bar at a height of its own, and lines of dots; page 0 is blank."""
+    page = Image.new("RGB", SHEET, "white")
+    if number:
+        pen = ImageDraw.Draw(page)
+        pen.rectangle((60, 80 * number, 560, 80 * number + 60), fill=(0, 0, 90))
+        for row in range(100, 840, 20):
+            for column in range(70, 540, 9 + number):
+                pen.rectangle((column, row, column + 4, row + 7), fill="gray")
+    return page.resize(size, Image.Resampling.LANCZOS)
+
+
+def number_on(page: Image.Image) -> int:
+    """Return the number of a page by the height of its bar."""
+    blue = page.convert("RGB").resize((10, 100), Image.Resampling.BOX).crop((2, 0, 8, 100))
+    rows: Any = blue.resize((1, 100), Image.Resampling.BOX)
+    dark = [row for row in range(100) if rows.getpixel((0, row))[0] < 90]
+    return round((sum(dark) / len(dark) * SHEET[1] / 100 - 30) / 80) if dark else 0
+
+
+@cache
+def encoded(number: int, kind: str, size: tuple[int, int] = A4) -> bytes:
+    out = BytesIO()
+    draw(number, size).save(out, kind, dpi=(50, 50), **({"quality": 80} if kind == "JPEG" else {}))
+    return out.getvalue()
+
+
+@cache
+def stack(count: int, kind: str) -> bytes:
+    out, (first, *others) = BytesIO(), [draw(number + 1) for number in range(count)]
+    first.save(out, kind, save_all=True, append_images=others, resolution=50)
+    return out.getvalue()
+
+
+LOGO = BytesIO()
+Image.radial_gradient("L").resize((120, 60)).convert("RGB").save(LOGO, "JPEG")
+GIF = BytesIO()
+Image.radial_gradient("L").resize((120, 60)).save(GIF, "GIF")
+
+
+@dataclass
+class World:
+    """The files that the service hands out, of which one is cut off."""
+
+    numbers: list[int]
+    cut_at: int | None = None
+    share: float = 1.0
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def bytes_of(self, at: int, kind: str = "JPEG") -> bytes:
+        data = encoded(self.numbers[at], kind)
+        return data[: int(len(data) * self.share)] if at == self.cut_at else data
+
+    def serve(self, address: str, data: bytes) -> str:
+        self.files[address] = data
+        return address
+
+    def urls(self, kind: str = "JPEG", form: str = HOST + "/{}.x") -> list[str]:
+        """Return an address of each page."""
+        pages = range(len(self.numbers))
+        return [self.serve(form.format(n + 1), self.bytes_of(n, kind)) for n in pages]
+
+    def texts(self, kind: str = "JPEG") -> list[str]:
+        """Return each page in base64. A cut may be within four characters."""
+        texts = []
+        for at, number in enumerate(self.numbers):
+            text = base64.b64encode(encoded(number, kind)).decode()
+            texts.append(text[: int(len(text) * self.share)] if at == self.cut_at else text)
+        return texts
+
+    def whole(self, kind: str) -> str:
+        """Return an address of all pages in one file."""
+        data = stack(len(self.numbers), kind)
+        if self.cut_at is not None:
+            data = data[: int(len(data) * self.share)]
+        return self.serve(f"{HOST}/all", data)
+
+    def small(self, at: int, size: tuple[int, int] = (155, 219)) -> str:
+        data = encoded(self.numbers[at], "JPEG", size)
+        return self.serve(f"{HOST}/small/{at}/{size[0]}", data)
+
+    def logo(self) -> str:
+        return self.serve(f"{HOST}/l.x", LOGO.getvalue())
+
+
+def data_url(text: str, kind: str = "jpeg") -> str:
+    return f"data:image/{kind};base64,{text}"
+
+
+def items(**columns: list[str]) -> list[dict[str, str]]:
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+type Build = Callable[[World], Any]
+ONE: dict[str, Build] = {
+    "an address": lambda w: {"file": w.urls()[0]},
+    "an address alone": lambda w: w.urls()[0],
+    "an address in capitals": lambda w: {"file": w.urls(form="HTTPS://A.example/{}")[0]},
+    "an address with blanks around": lambda w: {"file": f" {w.urls()[0]} \n"},
+    "a PNG": lambda w: {"file": w.urls("PNG")[0]},
+    "a BMP": lambda w: {"file": w.urls("BMP")[0]},
+    "a TIFF": lambda w: {"file": w.urls("TIFF")[0]},
+    "a WebP": lambda w: {"file": w.urls("WEBP")[0]},
+    "a PDF": lambda w: {"file": w.whole("PDF")},
+    "base64": lambda w: {"img": w.texts()[0]},
+    "base64 alone": lambda w: w.texts()[0],
+    "base64 of a PNG": lambda w: {"img": w.texts("PNG")[0]},
+    "base64 of a BMP": lambda w: {"img": w.texts("BMP")[0]},
+    "base64 of a TIFF": lambda w: {"img": w.texts("TIFF")[0]},
+    "base64 of a WebP": lambda w: {"img": w.texts("WEBP")[0]},
+    "base64 for the web": lambda w: {"img": w.texts()[0].replace("+", "-").replace("/", "_")},
+    "base64 without padding": lambda w: {"img": w.texts()[0].rstrip("=")},
+    "base64 in lines": lambda w: {"img": textwrap.fill(w.texts()[0], 76)},
+    "a data URL": lambda w: {"img": data_url(w.texts()[0])},
+    "a data URL of a TIFF": lambda w: {"img": data_url(w.texts("TIFF")[0], "tiff")},
+    "JSON in a text": lambda w: json.dumps({"file": w.urls()[0]}),
+    "JSON in JSON in a text": lambda w: json.dumps(json.dumps([w.urls()[0]])),
+    "a relative address": lambda w: {"file": w.urls(form="/scan/{}.jpg")[0]},
+    "a relative address alone": lambda w: w.urls(form="/scan/{}")[0],
+    "an address relative to the answer": lambda w: {"file": w.urls(form="../scan/{}?s=1")[0]},
+    "an address without a scheme": lambda w: {"file": w.urls(form="//a.example/{}.jpg")[0]},
+    "deep in objects": lambda w: {"a": {"b": [{"c": {"d": w.urls()[0]}}]}},
+    "facts beside": lambda w: {"url": w.urls()[0], "name": "1.jpg", "size": 9, "type": "image/jpeg"},
+    "a thumbnail beside": lambda w: {"url": w.urls()[0], "thumb": w.small(0)},
+    "a list of previews beside": lambda w: {"url": w.urls()[0], "previews": [{"a": w.small(0)}]},
+    "a small twin beside": lambda w: {"url": w.urls()[0], "cover": w.small(0)},
+    "a small twin of half the size": lambda w: {"cover": w.small(0, (206, 292)), "url": w.urls()[0]},
+    "small twins of two sizes": lambda w: {
+        "s": w.small(0), "m": w.small(0, (200, 283)), "l": w.urls()[0]
+    },
+    "a small twin in the same list": lambda w: [w.urls()[0], w.small(0)],
+    "a small twin in base64": lambda w: {
+        "a": w.texts()[0], "b": base64.b64encode(encoded(w.numbers[0], "JPEG", (155, 219))).decode()
+    },
+    "a picture of the maker's beside": lambda w: {"url": w.urls()[0], "mark": w.logo()},
+    "a picture of the maker's first": lambda w: {"mark": w.logo(), "url": w.urls()[0]},
+    "a picture of the maker's as a GIF": lambda w: {
+        "url": w.urls()[0], "mark": w.serve(f"{HOST}/g.x", GIF.getvalue())
+    },
+    "a page of help beside": lambda w: {
+        "url": w.urls()[0], "about": w.serve(f"{HOST}/h.x", b"<html><body>Help</body></html>")
+    },
+    "a path on the box beside": lambda w: {"url": w.urls()[0], "path": "/data/scan/1.jpg"},
+    "the same address twice": lambda w: {"url": w.urls()[0], "mirror": w.urls()[0]},
+    "two addresses of a page": lambda w: {"url": w.urls()[0], "more": w.urls(form=HOST + "/{}?d")[0]},
+    "an address and base64": lambda w: {"url": w.urls()[0], "img": w.texts()[0]},
+    "two formats": lambda w: {"jpg": w.urls()[0], "png": w.urls("PNG", HOST + "/{}.png")[0]},
+    "a PDF and its cover": lambda w: {"pdf": w.whole("PDF"), "cover": w.small(0)},
+    "a PDF and its page": lambda w: {"pdf": w.whole("PDF"), "jpg": w.urls()[0]},
+    "a number of pages": lambda w: {"total": 1, "file": w.urls()[0]},
+}  # fmt: skip
+STACK: dict[str, Build] = {
+    "a list": lambda w: w.urls(),
+    "a list in a field": lambda w: {"code": 200, "list": w.urls()},
+    "a list and its number": lambda w: {"total": len(w.numbers), "list": w.urls()},
+    "a list and a word": lambda w: [*w.urls(), "done"],
+    "a list of lists": lambda w: [[one] for one in w.urls()],
+    "a list of PNGs": lambda w: w.urls("PNG"),
+    "a list of BMPs": lambda w: w.urls("BMP"),
+    "a list of WebPs": lambda w: w.urls("WEBP"),
+    "objects": lambda w: [{"no": n, "path": {"href": one}} for n, one in enumerate(w.urls())],
+    "numbered fields": lambda w: {f"page{n}": one for n, one in enumerate(w.urls(), start=1)},
+    "fields that are numbers": lambda w: {str(n): {"u": one} for n, one in enumerate(w.urls())},
+    "lines": lambda w: "\n".join(w.urls()),
+    "commas": lambda w: {"file": ",".join(w.urls())},
+    "semicolons and blanks": lambda w: {"file": "; ".join(w.urls())},
+    "bars": lambda w: {"file": "|".join(w.urls())},
+    "signed addresses and commas": lambda w: {"file": ",".join(w.urls(form=HOST + "/{}?s=a,b"))},
+    "relative addresses": lambda w: {"list": w.urls(form="/scan/{}.jpg")},
+    "relative addresses and commas": lambda w: {"list": ",".join(w.urls(form="/scan/{}.jpg"))},
+    "relative addresses in lines": lambda w: "\n".join(w.urls(form="./{}.jpg")),
+    "a relative one among others": lambda w: [
+        w.urls()[0], w.urls(form="/x/{}.jpg")[1], w.urls()[2]
+    ],
+    "base64 in a list": lambda w: w.texts(),
+    "base64 and commas": lambda w: {"img": ",".join(w.texts())},
+    "base64 in lines": lambda w: {"img": "\n".join(w.texts())},
+    "base64 of TIFFs in lines": lambda w: {"img": "\n".join(w.texts("TIFF"))},
+    "base64 of BMPs and commas": lambda w: {"img": ",".join(w.texts("BMP"))},
+    "base64 of WebPs in lines": lambda w: {"img": "\n".join(w.texts("WEBP"))},
+    "data URLs": lambda w: {"img": [data_url(one) for one in w.texts()]},
+    "data URLs and commas": lambda w: ",".join(data_url(one) for one in w.texts()),
+    "JSON in a text": lambda w: json.dumps({"list": w.urls()}),
+    "JSON with base64 in a text": lambda w: {"r": json.dumps([{"img": one} for one in w.texts()])},
+    "JSON texts in a list": lambda w: [json.dumps({"url": one}) for one in w.urls()],
+    "a PDF": lambda w: {"file": w.whole("PDF")},
+    "a PDF and its number": lambda w: {"total": len(w.numbers), "file": w.whole("PDF")},
+    "a PDF and its pages": lambda w: {"pdf": w.whole("PDF"), "list": w.urls()},
+    "a TIFF": lambda w: {"file": w.whole("TIFF")},
+    "addresses and base64": lambda w: {"url": w.urls(), "img": w.texts()},
+    "two formats in lists": lambda w: {"jpg": w.urls(), "png": w.urls("PNG", HOST + "/{}.png")},
+    "two formats in objects": lambda w: items(jpg=w.urls(), png=w.urls("PNG", HOST + "/{}.png")),
+    "two addresses of each page in lists": lambda w: {
+        "url": w.urls(), "more": w.urls(form=HOST + "/{}?d")
+    },
+    "small twins in objects": lambda w: items(a=w.urls(), b=[w.small(n) for n in range(3)]),
+    "small twins in a list of their own": lambda w: {
+        "list": w.urls(), "tiles": [w.small(n) for n in range(3)]
+    },
+    "small twins among pages": lambda w: [
+        one for n, url in enumerate(w.urls()) for one in (url, w.small(n))
+    ],
+    "thumbnails in objects": lambda w: items(url=w.urls(), thumb=[w.small(n) for n in range(3)]),
+    "a picture of the maker's beside": lambda w: {"list": w.urls(), "mark": w.logo()},
+    "a picture of the maker's in each object": lambda w: [
+        {"url": one, "mark": w.logo()} for one in w.urls()
+    ],
+    "the first page once more": lambda w: {"url": w.urls(form=HOST + "/{}?1")[0], "list": w.urls()},
+}  # fmt: skip
+SIDES: dict[str, Build] = {
+    "two fields": lambda w: dict(zip(("front", "back"), w.urls(), strict=True)),
+    "two fields of base64": lambda w: dict(zip(("front_img", "back_img"), w.texts(), strict=True)),
+    "a list": lambda w: w.urls(),
+    "objects": lambda w: [{"front": w.urls()[0], "back": w.urls()[1]}],
+    "two lists": lambda w: {"front": w.urls()[:1], "back": w.urls()[1:]},
+    "a PDF": lambda w: {"pdf": w.whole("PDF")},
+}
+ALIKE: dict[str, Build] = {
+    "a list": lambda w: w.urls(),
+    "the same address in a list": lambda w: [w.urls()[0]] * 3,
+    "base64 in a list": lambda w: w.texts(),
+    "base64 and commas": lambda w: {"img": ",".join(w.texts())},
+    "base64 in numbered fields": lambda w: {f"p{n}": one for n, one in enumerate(w.texts())},
+    "base64 in objects": lambda w: [{"img": one} for one in w.texts()],
+    "addresses and base64": lambda w: {"url": w.urls(), "img": w.texts()},
+    "objects and their small twins": lambda w: items(a=w.urls(), b=[w.small(n) for n in range(3)]),
+}
+TABLE = [
+    pytest.param(request, numbers, build, id=f"{title}: {name}")
+    for title, request, numbers, builds in (
+        ("one page", GLASS, [1], ONE),
+        ("a blank page", GLASS, [0], ONE),
+        ("a stack", FED, [1, 2, 3], STACK),
+        ("both sides", BOTH_SIDES, [1, 2], SIDES),
+        ("both sides, alike", BOTH_SIDES, [2, 2], SIDES),
+        ("pages that are alike", FED, [4, 4, 4], ALIKE),
+        ("blank pages", FED, [0, 0, 0], ALIKE),
+    )
+    for name, build in builds.items()
+    # A PDF is drawn with its own numbers. Two blank pictures may be two blank pages.
+    if numbers[0] == 1 or not name.startswith(("a PDF", "two formats", "a small twin in the same"))
+]
+
+
+def in_process(**task: Any) -> dict[str, Any]:
+    answer = answer_to(task)
+    if "error" in answer:
+        raise IncompleteError
+    return answer
+
+
+CHECKED: dict[str, int | None] = {}
+
+
+def page_of(data: bytes, path: Path) -> ScannedFile:
+    """Check a page as the integration does. Raises InputError."""
+    path.write_bytes(data)
+    file = look(path)
+    if file.digest not in CHECKED:
+        task = "check_pdf" if file.extension == ".pdf" else "check"
+        CHECKED[file.digest] = None
+        found = in_process(task=task, path=str(path), type=file.extension, start=0)
+        assert found["sure"] is not False
+        CHECKED[file.digest] = found.get("pages", 1)
+    if (count := CHECKED[file.digest]) is None:
+        raise IncompleteError
+    if file.extension in TO_CONVERT:
+        target = path.with_suffix(".made")
+        made = in_process(task="convert_scan", path=str(path), target=str(target), limit=10**8)
+        file, count = look(target), made["pages"]
+    return file._replace(pages=count)
+
+
+@dataclass
+class Outcome:
+    pages: list[int]
+    failure: ScanError | None
+    is_deleted: bool
+
+
+def outcome(answer: Any, files: dict[str, bytes], request: ScanRequest, folder: Path) -> Outcome:
+    folder.mkdir()
+    line = json.dumps({"task_state": "SUCCESS", "task_result": {"data": answer}}).encode()
+    found = find_parts(parse_long(line))
+    task = ScanTask(task_id="1", state=TaskState.SUCCESS, code=200, **vars(found))
+    parts = AnswerParts(task, request)
+    for _ in range(2):
+        for number in parts.waiting():
+            part = task.parts[number]
+            data = part if isinstance(part, bytes) else files.get(part)
+            try:
+                if data is None:
+                    raise InputError("url_refused", host="", status="404")
+                parts.pages[number] = page_of(data, folder / f"{number}.page")
+            except InputError as err:
+                parts.errors[number] = err
+    numbers = sorted(parts.pages)
+    places = [task.places.index(task.places[one]) for one in numbers]
+    paths = [str(parts.pages[one].path) for one in numbers]
+    measured = answer_to({"task": "compare", "paths": paths, "places": places})
+    parts.sort_out(numbers, measured["sizes"], measured["alike"])
+    kept, failure = parts.scanned()
+    if failure is None and not kept:
+        failure = ScanError("scan_not_understood")
+    if failure is None and task.has_more:
+        failure = ScanError("scan_too_many_pages")
+    return Outcome(
+        [one for file in kept for one in numbers_in(file)],
+        failure,
+        failure is None and parts.is_plain(kept),
+    )
+
+
+def numbers_in(file: ScannedFile) -> list[int]:
+    if file.extension == ".pdf":
+        with pypdfium2.PdfDocument(file.path) as pdf:
+            assert len(pdf) == file.pages
+            return [number_on(page.render(scale=1).to_pil()) for page in pdf]
+    with Image.open(file.path) as picture:
+        return [number_on(picture)]
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize(("request_", "numbers", "build"), TABLE)
+def test_every_page_once_or_a_reason(
+    tmp_path: Path, request_: ScanRequest, numbers: list[int], build: Build
+) -> None:
+    world = World(numbers)
+    whole = outcome(build(world), world.files, request_, tmp_path / "whole")
+    assert (whole.pages, whole.failure) == (numbers, None)
+    for place in range(10):
+        at = place % len(numbers)
+        world = World(numbers, at, place / 10 + 0.0005)
+        cut = outcome(build(world), world.files, request_, tmp_path / str(place))
+        left = [*numbers]
+        for page in cut.pages:
+            assert page in left, (place, cut)
+            del left[: left.index(page) + 1]
+        is_complete = cut.pages == numbers
+        assert is_complete or cut.failure is not None, (place, cut)
+        assert not cut.is_deleted or is_complete, (place, cut)
