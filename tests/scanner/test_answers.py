@@ -217,7 +217,7 @@ SHAPES: dict[tuple[ScanRequest, int, int, tuple[str, str] | None], dict[str, Bui
         "a blank in a data URL": lambda u, t, b: f"data:image/jpeg;name=a%201.jpg;base64, {t[0]}",
     },
     (BOTH_SIDES, 2, 3, STAYS): {"an odd number of sides": lambda u, t, b: u[:3]},
-    (FED, 2, 2, FIRST): {
+    (FED, 2, 2, ("scan_incomplete", "1/3")): {
         "a data URL whose text begins on a line of its own": lambda u, t, b: (
             f"{DATA}\n{t[0]}\n{DATA}{t[1]}"
         )
