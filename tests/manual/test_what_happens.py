@@ -117,6 +117,12 @@ SHOWN_OF_SCANNING = {
         "tests/scanner/test_whole_pages.py::test_what_did_not_come_whole_is_not_copied",
         "tests/scanner/test_whole_pages.py::test_a_page_that_cannot_be_decoded_is_none_and_stays_at_the_service",
     ],
+    "the answer holds other pictures beside the pages: smaller ones of them, a logo, a second format": [
+        "tests/scanner/test_table_of_results.py::test_every_page_once_or_a_reason"
+    ],
+    "the answer names no state": [
+        "tests/scanner/test_whole_pages.py::test_an_answer_without_a_state_ends_by_a_time_of_its_own"
+    ],
     "the answer holds no page that we recognize": ["tests/scanner/test_results.py::test_every_result"],
     "the printer is busy printing": ["tests/scanner/test_results.py::test_a_printer_that_prints_cannot_scan"],
 }  # fmt: skip

@@ -22,12 +22,13 @@ from custom_components.lianke.api.scanning import ScanTask, find_parts
 from custom_components.lianke.api.tasks import TaskState
 from custom_components.lianke.const import ScanSource
 from custom_components.lianke.input_error import InputError
+from custom_components.lianke.pdf import scan_extras
 from custom_components.lianke.pdf.process import answer_to
 from custom_components.lianke.scanner.scan_job import ScanRequest
 from custom_components.lianke.scanner.scan_parts import (
     TO_CONVERT,
     AnswerParts,
-    IncompleteError,
+    IncompletePageError,
     ScanError,
     ScannedFile,
     look,
@@ -39,6 +40,7 @@ BOTH_SIDES = ScanRequest(source=ScanSource.FEEDER, duplex=True, size="A4")
 # What is drawn on, and the pixels of a scanned page.
 SHEET = (620, 877)
 A4 = (413, 585)
+CARD = (253, 160)
 HOST = "https://a.example"
 
 
@@ -289,7 +291,7 @@ TABLE = [
 def in_process(**task: Any) -> dict[str, Any]:
     answer = answer_to(task)
     if "error" in answer:
-        raise IncompleteError
+        raise IncompletePageError
     return answer
 
 
@@ -307,7 +309,7 @@ def page_of(data: bytes, path: Path) -> ScannedFile:
         assert found["sure"] is not False
         CHECKED[file.digest] = found.get("pages", 1)
     if (count := CHECKED[file.digest]) is None:
-        raise IncompleteError
+        raise IncompletePageError
     if file.extension in TO_CONVERT:
         target = path.with_suffix(".made")
         made = in_process(task="convert_scan", path=str(path), target=str(target), limit=10**8)
@@ -353,6 +355,39 @@ def outcome(answer: Any, files: dict[str, bytes], request: ScanRequest, folder: 
         failure,
         failure is None and parts.is_plain(kept),
     )
+
+
+def test_a_tiff_of_too_many_pages_is_not_converted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan_extras, "MAX_CONVERTED", 2)
+    path, target = tmp_path / "stack", tmp_path / "made"
+    path.write_bytes(stack(3, "TIFF"))
+    task = {"task": "convert_scan", "path": str(path), "target": str(target), "limit": 10**8}
+    assert answer_to(task) == {"error": "too_many_pages"}
+    assert not target.exists()
+    monkeypatch.setattr(scan_extras, "MAX_CONVERTED", 3)
+    assert answer_to(task) == {"pages": 3}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_pictures_are_compared_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr(scan_extras, "COMPARE_SECONDS", seconds)
+    for name, size in (("page", A4), ("cover", (155, 219))):
+        (tmp_path / name).write_bytes(encoded(1, "JPEG", size))
+    paths = [str(tmp_path / name) for name in ("cover", "page")]
+    found = answer_to({"task": "compare", "paths": paths, "places": [0, 1]})
+    assert found["alike"] == ([(0, 1, True)] if seconds else [])
+
+
+def test_a_card_beside_a_page_is_a_page(tmp_path: Path) -> None:
+    """Also where it is scanned at 75 dpi, and in a field of its own."""
+    world = World([1])
+    files = {"sheet": world.urls()[0], "other": world.serve(f"{HOST}/c", encoded(2, "PNG", CARD))}
+    found = outcome(files, world.files, FED, tmp_path / "card")
+    assert (len(found.pages), found.failure) == (2, None)
 
 
 def numbers_in(file: ScannedFile) -> list[int]:

@@ -17,7 +17,7 @@ _QUALITY: Final = 95
 # Maximum pages of a TIFF that are converted; a TIFF with more pages is refused.
 MAX_CONVERTED: Final = 500
 # Seconds after which no more files are compared; they count as different.
-_COMPARE_SECONDS: Final = 12.0
+COMPARE_SECONDS: Final = 12.0
 # Maximum pages of a PDF that are compared with pictures.
 _COMPARED_PAGES: Final = 50
 # Pictures are compared as squares of gray: of _FINE cells a side if they have the same size, otherwise of _COARSE.
@@ -41,7 +41,7 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
     is a PDF; or both have the same size and different places, and the first comes later in the answer.
     """
     paths, places = request["paths"], request["places"]
-    until = time.monotonic() + _COMPARE_SECONDS
+    until = time.monotonic() + COMPARE_SECONDS
     sizes = [_size(path) for path in paths]
     looks: dict[int, list[Image.Image]] = {}
     alike = []

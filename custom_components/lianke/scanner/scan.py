@@ -34,12 +34,13 @@ from ..jobs.outcome import may_have_arrived
 from ..jobs.rules import max_document_bytes
 from ..runtime import LiankeConfigEntry
 from .hub import async_get_hub
+from .scan_files import JOIN_SECONDS
 from .scan_job import ScanRequest
 from .scan_parts import (
     TO_CONVERT,
     UNCHECKED,
     AnswerParts,
-    IncompleteError,
+    IncompletePageError,
     OtherError,
     ScanError,
     ScannedFile,
@@ -67,8 +68,6 @@ RETRY_PAUSE: Final = 1.0
 # Maximum number of consecutive polls that fail. Passing errors, such as a lost connection, do not count: they only use
 # up SCAN_SECONDS.
 MAX_FAILED_POLLS: Final = 5
-# Seconds in which the PDF process must convert a file that holds a page, or several pages.
-CONVERT_SECONDS: Final = 50.0
 # How many times a missing or incomplete page is fetched; the pauses in between add up to half a minute.
 FETCHES: Final = 6
 # Maximum seconds to fetch all pages of a scan, enough for 500 MB over a slow line.
@@ -81,6 +80,8 @@ _FAILED: Final = {TaskState.REVOKED: "scan_canceled", TaskState.FAILURE: "scan_f
 _PASSING_CODES: Final = frozenset({5002, 10009})
 # Codes of a result that report no error.
 _FINE: Final = frozenset({None, 0, 200})
+# Reasons why a complete picture is not converted.
+_TOO_MUCH: Final = frozenset({"image_too_large", "too_many_pages", "too_large"})
 # "Busy": a word in the service's message when the scanner is in use, even by a print. The error code is unknown.
 _BUSY_WORD: Final = "忙"
 
@@ -282,7 +283,7 @@ class _Task:
         """Return a part as a new file in the spool; `fetch` is the number of the try, from 0.
 
         A part is data, which is written to the file, or an address, which is downloaded. Raises InputError, such as
-        IncompleteError; HomeAssistantError: disk_full.
+        IncompletePageError; HomeAssistantError: disk_full.
         """
         if isinstance(part, bytes):
             path = await self.spool.async_new_path(".page")
@@ -330,7 +331,7 @@ class _Task:
                 paths: dict[str, Any] = {"path": str(path), "target": str(target)}
                 limit = {"limit": max_document_bytes(self.entry.options)}
                 made = await async_get_pdf_worker(self.hass).async_run(
-                    "convert_scan", paths | limit, user=user, seconds=CONVERT_SECONDS
+                    "convert_scan", paths | limit, user=user, seconds=JOIN_SECONDS
                 )
                 await run(unlink_all, [path])
                 file, count = await run(look, target), made["pages"]
@@ -339,7 +340,9 @@ class _Task:
             await run(unlink_all, [path])
             # A page that nobody can check for completeness does not count as a page.
             raise (
-                InputError(UNCHECKED) if err.reason in UNCHECKED_REASONS else IncompleteError()
+                InputError(UNCHECKED)
+                if err.reason in UNCHECKED_REASONS | _TOO_MUCH
+                else IncompletePageError()
             ) from None
         return file._replace(pages=count)
 

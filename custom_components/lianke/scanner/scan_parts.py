@@ -80,13 +80,13 @@ class ScanError(LiankeError):
         self.reason = reason
 
 
-class IncompleteError(InputError):
+class IncompletePageError(InputError):
     """A page is missing or incomplete, or could not be checked in time; fetching it again may help."""
 
     reason = _INCOMPLETE
 
 
-class _NoPageError(IncompleteError):
+class _NoPageError(IncompletePageError):
     """The data is not a file of a known type; usually it is a page whose beginning is missing."""
 
 
@@ -202,16 +202,16 @@ class AnswerParts:
         is_too_large = self.is_too_large
         for number in range(max(pages) + 1 if is_too_large else len(task.parts)):
             if (page := pages.get(number)) is None:
-                error = self.errors.get(number) or IncompleteError()
+                error = self.errors.get(number) or IncompletePageError()
                 if not self._is_beside(number, error):
                     lacks(error)
             elif is_named_beside(task.places[number]) and (self._numbers or task.is_open):
                 # This is a thumbnail. If the answer does not have the full page as well, a page is missing.
                 if not self._numbers or self._is_item_without(number):
-                    lacks(IncompleteError())
+                    lacks(IncompletePageError())
             elif number in self._measured:
                 if not self._measured[number] and self._is_item_without(number):
-                    lacks(IncompleteError())
+                    lacks(IncompletePageError())
             elif (first := seen.setdefault(page.digest, number)) == number:
                 files.append(page)
             elif not self._is_same_page(first, number):
@@ -220,7 +220,7 @@ class AnswerParts:
                 else:
                     # The order of the parts may have changed between two answers, so one of the two equal files may
                     # have taken the place of another page.
-                    lacks(IncompleteError())
+                    lacks(IncompletePageError())
         if is_too_large:
             return ScanResult(tuple(files), ScanError("scan_too_large"))
         if not files and all(isinstance(e, _NoPageError) for e in self.errors.values()):
@@ -228,7 +228,7 @@ class AnswerParts:
             missing.clear()
         if self._request.duplex and not missing and self._lacks_side(files):
             # Each sheet has two sides, even if one of them is blank.
-            lacks(IncompleteError())
+            lacks(IncompletePageError())
         if not missing:
             return ScanResult(tuple(files), None)
         reasons = {_SCAN_REASONS.get(one.reason, "scan_fetch_failed") for one in missing.values()}
@@ -357,7 +357,7 @@ def _is_list_beside(pages: str, place: str) -> bool:
 def look(path: Path) -> ScannedFile:
     """Return a file with the type found in its content; delete the file if it is not a page. Blocking.
 
-    Raises InputError, such as IncompleteError.
+    Raises InputError, such as IncompletePageError.
     """
     size = path.stat().st_size
     with path.open("rb") as reader:
@@ -369,7 +369,7 @@ def look(path: Path) -> ScannedFile:
         return ScannedFile(path, str(kind), size, digest)
     path.unlink()
     if size < _LEAST_PAGE:
-        raise IncompleteError
+        raise IncompletePageError
     if kind is None:
         raise _NoPageError
     raise OtherError(UNCHECKED if kind in IMAGES | CONVERTED_IMAGES else None)
