@@ -97,26 +97,40 @@ class Photo(NamedTuple):
     corners: list[Point]
 
 
-def photograph(sheet: Image.Image, seed: int, side: int = 3000) -> Photo:
-    """Return a photo of a page, with `side` pixels along its longer side."""
+def photograph(
+    sheet: Image.Image,
+    seed: int,
+    side: int = 3000,
+    *,
+    on: str | None = None,
+    moved: Point = (0, 0),
+    beside: Image.Image | None = None,
+    light: Sequence[float] = (1, 1, 1),
+) -> Photo:
+    """Return a photo of a page, with `side` pixels along its longer side.
+
+    The page lies `on` a kind of desk, is `moved` by fractions of the picture, may have another page `beside` it, and is
+    lit by a lamp of some colour. Where a sheet is transparent, one sees the desk.
+    """
     chance = random.Random(seed)
     noise = np.random.default_rng(seed)
     size = (side * 3 // 4, side)
-    corners = _corners(chance, size, sheet.size)
-    desk = _desk(chance, noise, size)
+    corners = [
+        (x + moved[0] * size[0], y + moved[1] * size[1])
+        for x, y in _corners(chance, size, sheet.size)
+    ]
+    scene = _desk(chance, noise, size, on)
     mapping = _perspective(corners, sheet.size)
-    laid = sheet.transform(size, Image.Transform.PERSPECTIVE, mapping, Image.Resampling.BICUBIC)
-    mask = Image.new("L", sheet.size, 255).transform(
-        size, Image.Transform.PERSPECTIVE, mapping, Image.Resampling.BICUBIC
-    )
-    # Paper has some thickness, so it casts a narrow shadow.
-    thick = mask.filter(ImageFilter.GaussianBlur(side / 250)).point(lambda value: value * 0.4)
-    scene = Image.composite(Image.new("RGB", size, "black"), desk, thick)
     white = chance.uniform(0.86, 0.97)
-    scene.paste(laid.point(lambda value: value * white), mask=mask)
+    if beside is not None:
+        # To the right of the page, a finger's breadth away, where the same camera sees it.
+        a, b, c, *others, g, h = mapping
+        off = sheet.width * 1.05
+        _lay(scene, beside, (a - off * g, b - off * h, c - off, *others, g, h), white)
+    _lay(scene, sheet, mapping, white)
     _hands(scene, chance, corners)
     pixels = np.asarray(scene, np.float32) * _light(chance, size)[..., None]
-    pixels *= np.array([chance.uniform(0.92, 1.0) for _ in range(3)], np.float32)
+    pixels *= np.array([chance.uniform(0.92, 1.0) * part for part in light], np.float32)
     lit = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     lit = lit.filter(ImageFilter.GaussianBlur(chance.uniform(0.4, 1.0) * side / 3000))
     grain = noise.normal(0, chance.uniform(2, 7), (size[1], size[0], 1)).astype(np.float32)
@@ -128,6 +142,16 @@ def photograph(sheet: Image.Image, seed: int, side: int = 3000) -> Photo:
     out = BytesIO()
     taken.save(out, "JPEG", quality=chance.randint(78, 93), exif=exif)
     return Photo(out.getvalue(), [(x / size[0], y / size[1]) for x, y in corners])
+
+
+def _lay(scene: Image.Image, sheet: Image.Image, mapping: tuple[float, ...], white: float) -> None:
+    way = (scene.size, Image.Transform.PERSPECTIVE, mapping, Image.Resampling.BICUBIC)
+    mask = sheet.convert("RGBA").getchannel("A").transform(*way)
+    # Paper has some thickness, so it casts a narrow shadow.
+    blur = ImageFilter.GaussianBlur(max(scene.size) / 250)
+    scene.paste("black", mask=mask.filter(blur).point(lambda value: value * 0.4))
+    laid = sheet.convert("RGB").transform(*way)
+    scene.paste(laid.point(lambda value: value * white), mask=mask)
 
 
 def _corners(chance: random.Random, size: tuple[int, int], sheet: tuple[int, int]) -> list[Point]:
@@ -173,8 +197,11 @@ def _smooth(noise: np.random.Generator, size: tuple[int, int], across: int, down
     return np.asarray(large, np.float32) / 127.5 - 1
 
 
-def _desk(chance: random.Random, noise: np.random.Generator, size: tuple[int, int]) -> Image.Image:
-    kind = chance.choice(("wood", "wood", "dark wood", "cloth", "light"))
+def _desk(
+    chance: random.Random, noise: np.random.Generator, size: tuple[int, int], on: str | None
+) -> Image.Image:
+    by_chance = chance.choice(("wood", "wood", "dark wood", "cloth", "light"))
+    kind = on or by_chance
     shade = np.ones((size[1], size[0]), np.float32)
     if "wood" in kind:
         colour = (176, 128, 84) if kind == "wood" else (92, 60, 40)
@@ -186,6 +213,14 @@ def _desk(chance: random.Random, noise: np.random.Generator, size: tuple[int, in
     elif kind == "cloth":
         colour = chance.choice(((54, 66, 92), (110, 34, 40), (60, 84, 62)))
         shade += 0.12 * _smooth(noise, size, 400, 400) + 0.1 * _smooth(noise, size, 6, 6)
+    elif kind == "checks":
+        colour = (236, 232, 226)
+        y, x = (at // (size[1] // chance.randint(14, 24)) % 2 for at in np.indices(shade.shape))
+        shade *= np.where(x & y, 0.35, np.where(x | y, 0.65, 1.0)).astype(np.float32)
+        shade += 0.05 * _smooth(noise, size, 400, 400)
+    elif kind == "as white":
+        colour = (226, 225, 221)
+        shade += 0.02 * _smooth(noise, size, 40, 40) + 0.03 * _smooth(noise, size, 5, 5)
     else:
         colour = chance.choice(((188, 186, 180), (170, 175, 182), (196, 178, 152)))
         shade += 0.04 * _smooth(noise, size, 40, 40) + 0.05 * _smooth(noise, size, 5, 5)

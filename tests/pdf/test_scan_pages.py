@@ -1,5 +1,6 @@
 """Pages of scans, as clients want them: cut, resampled, without colour, straight, and as one PDF."""
 
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from custom_components.lianke.documents.pdf_client import PdfError, async_get_pd
 from custom_components.lianke.pdf import scan_pages
 from custom_components.lianke.pdf.process import TaskError
 from custom_components.lianke.pdf.scan_pages import join_scans, scan_page, skew
+from custom_components.lianke.scanner.scanner_abilities import sizes_in_mm
 from tests.scanned import ALIKE, difference, jpeg, page, part
 from tests.simulator import make_pdf
+
+from .corpus import landscape, portrait
 
 LIMIT = 50 * 1024**2
 REQUEST: dict[str, Any] = {
@@ -124,6 +128,13 @@ def test_what_lies_straight_is_left() -> None:
     assert skew(Image.new("L", (300, 400), "white")) == 0
 
 
+@pytest.mark.parametrize("drawn", [landscape, portrait])
+def test_a_straight_photo_is_not_turned(drawn: Callable[..., Image.Image]) -> None:
+    """The white of turned corners made rows differ, so that pictures up to the edges were turned by 0.3 degrees."""
+    for seed in range(2):
+        assert [skew(drawn(size, seed)) for size in ((300, 400), (400, 300))] == [0, 0]
+
+
 def test_it_is_turned_and_cut(tmp_path: Path) -> None:
     cut = {"left": 0.5, "top": 0, "right": 1, "bottom": 0.5, "turn": 90}
     found = made(tmp_path, page(100), cut=cut)
@@ -144,6 +155,105 @@ def test_pages_are_joined_as_they_are(tmp_path: Path) -> None:
         assert isinstance(item, pypdfium2.PdfImage)
         assert bytes(item.get_data()) == data
     document.close()
+
+
+# What is laid on the glass or into the feeder, in mm; a receipt has no name.
+SHEETS = {
+    "A6": (105, 148),
+    "4x6": (101.6, 152.4),
+    "receipt": (80, 200),
+    "card": (85.6, 54),
+    "A5": (148, 210),
+    "B5": (182, 257),
+    "A4": (210, 297),
+    "letter": (215.9, 279.4),
+    "legal": (215.9, 355.6),
+    "A3": (297, 420),
+    "a stub": (40, 60),
+}
+
+
+def blank(size: tuple[float, float], dpi: int) -> Image.Image:
+    return Image.new("RGB", tuple(round(side / 25.4 * dpi) for side in size), "#dddddd")  # type: ignore[arg-type]
+
+
+def size_of(document: pypdfium2.PdfDocument) -> tuple[float, ...]:
+    with document:
+        return tuple(side / 72 * 25.4 for side in document[0].get_size())
+
+
+@pytest.mark.parametrize("name", SHEETS)
+@pytest.mark.parametrize("said", ["nothing", "the truth", "by EXIF", "72", "96"])
+def test_sizes_are_true(tmp_path: Path, name: str, said: str) -> None:
+    """As chosen, or as the picture says: in the PDF, straightened, and in the region of a client of the network."""
+    size, dpi = SHEETS[name], 100
+    chosen = sizes_in_mm(name) if said in ("nothing", "72", "96") else ()
+    if not chosen and said in ("nothing", "72", "96"):
+        pytest.skip("nobody knows its size")
+    out, exif = BytesIO(), Image.Exif()
+    exif[0x011A] = exif[0x011B] = float(dpi)
+    exif[0x0128] = 2
+    named = {"the truth": dpi, "72": 72, "96": 96}.get(said)
+    more: dict[str, Any] = {"dpi": (named, named)} if named else {}
+    blank(size, dpi).save(out, "JPEG", exif=exif if said == "by EXIF" else b"", **more)
+    for kind in ("JPEG", "PNG"):
+        data = out.getvalue()
+        if kind == "PNG":
+            if said == "by EXIF":
+                continue
+            png = BytesIO()
+            blank(size, dpi).save(png, "PNG", **more)
+            data = png.getvalue()
+        document = joined(tmp_path, [data], sizes=chosen)
+        assert size_of(document) == pytest.approx(size, rel=0.01)
+        width = max(size[0], 210)
+        changed = made(tmp_path, data, straighten=True, sizes=chosen, width=width)
+        assert size_of(joined(tmp_path, [jpeg_again(tmp_path)])) == pytest.approx(size, rel=0.01)
+        assert changed.size == pytest.approx([side / 25.4 * dpi for side in size], rel=0.01)
+        half = [0, 0, size[0] / 2, size[1] / 2]
+        region = made(tmp_path, data, region=half, dpi=100, sizes=chosen, width=width)
+        assert region.size == pytest.approx([side / 25.4 * 50 for side in size], rel=0.01, abs=1)
+
+
+def jpeg_again(folder: Path) -> bytes:
+    """Return what was made last."""
+    return max(folder.glob("[0-9]*.jpg"), key=lambda path: path.stat().st_mtime_ns).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("size", "dpi", "named", "chosen", "wanted"),
+    [
+        # Both are possible: the chosen size, unless only what the picture says is a usual resolution.
+        ((148, 210), 300, 150, "A5", (148, 210)),
+        ((210, 297), 300, 300, "A5", (210, 297)),
+        ((148, 210), 317, 250, "A5", (148, 210)),
+        # The picture shows another size than the chosen one.
+        ((216, 297), 300, 300, "A5", (216, 297)),
+        ((80, 200), 200, 200, "A4", (80, 200)),
+        ((80, 200), 200, None, "A4", (213.4, 533.4)),
+        # The borders: shorter than 40 mm, longer than the long side of ledger.
+        ((40, 54), 300, 300, None, (40, 54)),
+        ((39, 54), 300, 300, None, (210, 290.8)),
+        ((279.4, 431.8), 200, 200, None, (279.4, 431.8)),
+        ((297, 440), 200, 200, None, (210, 311)),
+        ((310, 420), 200, 200, None, (206.7, 280)),
+        # Within two hundredths of the chosen shape, and beyond.
+        ((148, 206), 300, None, "A5", (148, 206)),
+        ((148, 200), 300, None, "A5", (210, 283.8)),
+        ((176, 250), 300, None, "B5", (176, 250)),
+        ((210, 297), 300, None, "of a name that nobody knows", (210, 297)),
+    ],
+)
+def test_what_says_the_size(
+    tmp_path: Path,
+    size: tuple[float, float],
+    dpi: int,
+    named: int | None,
+    chosen: str | None,
+    wanted: tuple[float, float],
+) -> None:
+    document = joined(tmp_path, [jpeg(blank(size, dpi), named)], sizes=sizes_in_mm(chosen))
+    assert size_of(document) == pytest.approx(wanted, rel=0.015)
 
 
 def test_pages_in_black_and_white_take_little(tmp_path: Path) -> None:
@@ -193,7 +303,7 @@ def test_other_pictures_become_upright_jpegs(
 
 
 def joined(
-    folder: Path, pages: list[bytes], *, mono: bool = False, limit: int = LIMIT
+    folder: Path, pages: list[bytes], *, mono: bool = False, limit: int = LIMIT, sizes: Any = ()
 ) -> pypdfium2.PdfDocument:
     """Return the PDF of these pages."""
     paths = [folder / f"{number}.jpeg" for number in range(len(pages))]
@@ -201,7 +311,8 @@ def joined(
         path.write_bytes(data)
     target = folder / "joined.pdf"
     request = {"paths": [*map(str, paths)], "target": str(target), "limit": limit, "mono": mono}
-    join_scans(request)
+    target.unlink(missing_ok=True)
+    join_scans(request | {"sizes": sizes})
     assert target.stat().st_mode & 0o777 == 0o600
     return pypdfium2.PdfDocument(target)
 

@@ -238,6 +238,7 @@ async def test_a_copy_is_scanned_once_and_printed_once(
     await until(lambda: house.printed)
     [printed] = house.printed
     assert (printed.pages, printed.copies, printed.port) == (1, 2, 1)
+    assert printed.options["jpScale"] == "none"
     [page] = pages_of(printed.path)
     assert is_like(page, laser.glass, size="A4")
     # As 0.3.0 was killed after the print was submitted, before that was written.

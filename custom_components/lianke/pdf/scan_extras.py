@@ -9,7 +9,7 @@ from PIL import Image, ImageChops
 from .pdf_files import new_file, opened, opened_page, render_page
 from .pictures import MAX_PICTURE_PIXELS, as_jpeg, flatten, read_picture, reading
 from .process import TaskError
-from .scan_pages import WIDTH_MM, believed_resolution
+from .scan_pages import believed_resolution
 from .writer import PagePicture, PdfWriter
 
 # Quality of a JPEG that is made of another picture: nobody should see a difference.
@@ -133,7 +133,7 @@ def convert_scan(request: dict[str, Any]) -> dict[str, Any]:
                 has_color = found.mode not in ("1", "L", "LA", "I;16", "I;16B", "I;16L")
                 named = "dpi" in found.info
                 full = found.width
-                believed = believed_resolution(found, found.width, WIDTH_MM)
+                believed = believed_resolution(found, found.size, None, None)
             picture, size = read_picture(path, number)
             if not has_color:
                 picture = picture.convert("L")

@@ -3,8 +3,10 @@
 A page is decoded once and redrawn band by band, so that at most two pictures of its size are in memory.
 """
 
+from collections.abc import Sequence
 from io import BytesIO
 from itertools import pairwise
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,14 +36,22 @@ PDF_SCAN_DPI: Final = 300
 # Assumed width in mm of pages whose width is unknown.
 WIDTH_MM: Final = 210
 _PART_BYTES: Final = 256 * 1024
-# A resolution that a picture names is believed if the resulting width of the page is between these fractions of the
-# scanner's width.
-_BELIEVED: Final = (0.6, 1.1)
+# The least and the greatest short and long side in mm of a page whose picture names its resolution: from 40 mm to A3
+# and ledger, with some room for rounding.
+_SIDES_MM: Final = ((39.5, 303.0), (39.5, 433.0))
+# A page is at most this many times as wide as the scanner, if that is known.
+_WIDEST: Final = 1.1
+# Maximum fraction by which a picture's proportion differs from that of the chosen size, if it shows just that.
+_SAME_SHAPE: Final = 0.02
+# Dots per inch that programs name for pictures of unknown resolution; no scanner has them.
+_NO_DPI: Final = (72, 96)
 # JPEG comment in pictures that are made here: their resolution is always believed, even for a part of a page.
 _MADE_HERE: Final = b"true size"
 _USUAL_DPI: Final = (75, 100, 150, 200, 240, 300, 400, 600, 1200)
 _NEARLY: Final = 0.05
+_EXACTLY: Final = 0.015
 _ORIENTATION: Final = 0x0112
+_EXIF_DPI: Final = (0x011A, 0x011B, 0x0128)
 _MODES: Final = {"color": "RGB", "gray": "L", "mono": "L"}
 _BLACK_BELOW: Final = 128
 
@@ -49,11 +59,11 @@ _BLACK_BELOW: Final = 128
 def scan_page(request: dict[str, Any]) -> None:
     """Write a page of a scan to the new JPEG file `target`, of at most `limit` bytes.
 
-    The page has the number `page`, from 0, in the file `path`: a PDF if `is_pdf`, otherwise a picture. A picture
-    without a credible resolution is assumed to be as wide as the scanner (`width` in mm, or A4). With
-    `straighten`, the page is straightened; then it is cut to `cut`, the fields of a Cut. `region` selects a part of the
-    result: left, top, width and height in mm. `dpi` is the wanted resolution, by default the page's own. `color` is
-    color, gray, or mono (black and white).
+    The page has the number `page`, from 0, in the file `path`: a PDF if `is_pdf`, otherwise a picture. `sizes` are the
+    sizes in mm that may have been chosen, if any; a picture that shows none of them and names no credible resolution
+    is assumed to be as wide as the scanner (`width` in mm, or A4). With `straighten`, the page is straightened; then
+    it is cut to `cut`, the fields of a Cut. `region` selects a part of the result: left, top, width and height in mm.
+    `dpi` is the wanted resolution, by default the page's own. `color` is color, gray, or mono (black and white).
     Raises TaskError: damaged, image_damaged, image_too_large, too_large, disk.
     """
     mode = _MODES[request["color"]]
@@ -62,7 +72,8 @@ def scan_page(request: dict[str, Any]) -> None:
         picture = _turned(picture, skew(picture))
     if request.get("cut"):
         picture, _ = Cut(**request["cut"]).apply(picture, Size(*picture.size))
-    made_dpi = request.get("dpi") or dpi
+    # Files name a whole number of dots per inch.
+    made_dpi = request.get("dpi") or max(1, round(dpi))
     unit = dpi / MM_PER_INCH
     whole = (0, 0, picture.width / unit, picture.height / unit)
     left, top, width, height = request.get("region") or whole
@@ -72,7 +83,7 @@ def scan_page(request: dict[str, Any]) -> None:
     del picture
     if request["color"] == "mono":
         made = made.point(lambda value: 255 if value >= _BLACK_BELOW else 0)
-    both_dpi = (round(made_dpi), round(made_dpi))
+    both_dpi = (made_dpi, made_dpi)
     with new_file(request["target"], request["limit"]) as file:
         made.save(file, "JPEG", quality=SCAN_QUALITY, dpi=both_dpi, comment=_MADE_HERE)
 
@@ -85,7 +96,7 @@ def _read_page(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
         return _read_pdf(path, page, folder, dpi_wanted or PDF_SCAN_DPI, mode)
     with reading(), Image.open(path) as found:
         full = found.width
-        dpi = believed_resolution(found, found.width, request.get("width") or WIDTH_MM)
+        dpi = believed_resolution(found, found.size, request.get("sizes"), request.get("width"))
         if _is_plain(found):
             # Decode no more pixels than needed, and no color if gray is wanted.
             most = max(found.size) * (dpi_wanted or dpi) / dpi
@@ -123,26 +134,68 @@ def _is_plain(found: Image.Image) -> bool:
     """
     plain = found.format == "JPEG" and found.mode in ("L", "RGB")
     is_large = found.width * found.height > MAX_PICTURE_PIXELS
+    across, down = found.info.get("dpi", (1, 1))
     return (
         plain
+        and (is_large or across == down)
         and found.getexif().get(_ORIENTATION, 1) == 1
         and (is_large or not has_other_colors(found))
     )
 
 
-def believed_resolution(found: Image.Image, pixels: int, width_mm: float) -> float:
-    """Return the dots per inch that the picture names if they make sense, otherwise those of a page `width_mm` wide.
+def believed_resolution(
+    found: Image.Image,
+    pixels: tuple[int, int],
+    sizes: Sequence[Sequence[float]] | None,
+    scanner_mm: float | None,
+) -> float:
+    """Return the dots per inch of a picture with these pixels, upright.
 
-    `pixels` is the width of the upright picture.
+    The chosen `sizes` are believed if the picture has the shape of one, then what the picture names, if that makes a
+    page from 40 mm to A3; where both disagree, rather the one that is a usual resolution, since a scanner may send
+    another size than the chosen one. Otherwise the page is assumed to be as wide as the scanner, or as A4.
     """
-    said = found.info.get("dpi", (0,))[0]
-    width = pixels / (width_mm / MM_PER_INCH)
-    least, most = _BELIEVED
-    if said and (found.info.get("comment") == _MADE_HERE or least <= width / said <= most):
-        return float(said)
+    named = _named_resolution(found)
+    if named and found.info.get("comment") == _MADE_HERE:
+        return named
+    short, long = sorted(pixels)
+    believed: list[float] = []
+    for size in sizes or ():
+        one, other = (
+            side / mm * MM_PER_INCH for side, mm in zip((short, long), sorted(size), strict=True)
+        )
+        if abs(one / other - 1) <= _SAME_SHAPE:
+            believed.append(math.sqrt(one * other))
+    if named:
+        sides = (side / named * MM_PER_INCH for side in (short, long))
+        fits = all(
+            least <= one <= most for one, (least, most) in zip(sides, _SIDES_MM, strict=True)
+        )
+        widest = (scanner_mm or _SIDES_MM[1][1]) * _WIDEST
+        if fits and pixels[0] / named * MM_PER_INCH <= widest:
+            believed.append(named)
+    if believed:
+        return next((dpi for dpi in believed if _usual(dpi, _EXACTLY)), believed[0])
+    width = pixels[0] / ((scanner_mm or WIDTH_MM) / MM_PER_INCH)
     # The glass is slightly wider than the paper that a scanner is made for, so take a usual resolution that is near.
-    usual = min(_USUAL_DPI, key=lambda dpi: abs(width - dpi))
-    return usual if abs(width / usual - 1) <= _NEARLY else width
+    return _usual(width, _NEARLY) or width
+
+
+def _usual(dpi: float, off: float) -> int | None:
+    usual = min(_USUAL_DPI, key=lambda one: abs(dpi - one))
+    return usual if abs(dpi / usual - 1) <= off else None
+
+
+def _named_resolution(found: Image.Image) -> float | None:
+    """Return the dots per inch that a picture names, in its head or in EXIF; None if these say nothing."""
+    exif = found.getexif()
+    across, down, unit = (exif.get(tag) for tag in _EXIF_DPI)
+    factor = MM_PER_INCH / 10 if unit == 3 else 1
+    for both, one in ((found.info.get("dpi", ()), 1.0), ((across, down), factor)):
+        dpi = max((float(part or 0) * one for part in both), default=0.0)
+        if math.isfinite(dpi) and dpi >= 1 and round(dpi) not in _NO_DPI:
+            return dpi
+    return None
 
 
 def _drawn(
@@ -176,7 +229,7 @@ def _drawn(
 STEEPEST: Final = 5.0
 _SKEW_PIXELS: Final = 800
 # The factor by which turning a page must make its lines clearer; otherwise the page is not turned.
-_BETTER: Final = 1.05
+_BETTER: Final = 1.2
 
 
 def skew(picture: Image.Image) -> float:
@@ -184,10 +237,12 @@ def skew(picture: Image.Image) -> float:
     factor = max(1.0, max(picture.size) / _SKEW_PIXELS)
     size = (max(1, round(picture.width / factor)), max(1, round(picture.height / factor)))
     small = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L")
+    rim = min(math.ceil(max(size) / 2 * math.tan(math.radians(STEEPEST))), (min(size) - 1) // 4)
 
     def clarity(degrees: float) -> int:
-        """Return how much rows differ from their neighbors after such a turn."""
-        rows = _turned(small, degrees).resize((1, size[1]), Image.Resampling.BOX).tobytes()
+        """Return how much rows differ from their neighbors after such a turn, away from the edges that turn in."""
+        inner = _turned(small, degrees).crop((rim, rim, size[0] - rim, size[1] - rim))
+        rows = inner.resize((1, inner.height), Image.Resampling.BOX).tobytes()
         return sum((one - other) ** 2 for one, other in pairwise(rows))
 
     level = clarity(0)
@@ -205,9 +260,9 @@ def _turned(picture: Image.Image, degrees: float) -> Image.Image:
 def join_scans(request: dict[str, Any]) -> None:
     """Join the JPEG and PNG files `paths`, one page each, into the new PDF file `target`, of at most `limit` bytes.
 
-    Upright JPEGs in gray or sRGB are copied as they are; other pictures are converted to such JPEGs. A page's size
-    follows from the picture's resolution if that makes sense. With `mono`, pages become black and white, which takes a
-    tenth of the space.
+    Upright JPEGs in gray or sRGB are copied as they are; other pictures are converted to such JPEGs. A page has the
+    chosen size, one of `sizes` in mm, or that which follows from the picture's resolution if that makes sense. With
+    `mono`, pages become black and white, which takes a tenth of the space.
     Raises TaskError: image_damaged, image_too_large, too_many_pages, too_large, disk.
     """
     if not 0 < len(request["paths"]) <= MAX_JOINED:
@@ -215,18 +270,20 @@ def join_scans(request: dict[str, Any]) -> None:
     with new_file(request["target"]) as file:
         writer = PdfWriter(file, [], request["limit"])
         for path in request["paths"]:
-            _add_page(writer, path, mono=request["mono"])
+            _add_page(writer, path, request.get("sizes"), mono=request["mono"])
         writer.finish()
 
 
-def _add_page(writer: PdfWriter, path: str, *, mono: bool) -> None:
+def _add_page(
+    writer: PdfWriter, path: str, sizes: Sequence[Sequence[float]] | None, *, mono: bool
+) -> None:
     with reading(), Image.open(path, formats=("JPEG", "PNG")) as found:
         page: Image.Image = found
         if not (is_plain := _is_plain(found)):
             page, _ = read_picture(path)
             if max(page.size) < max(found.size):
                 raise TaskError("image_too_large")
-        dpi = believed_resolution(found, page.width, WIDTH_MM)
+        dpi = believed_resolution(found, page.size, sizes, None)
         picture = PagePicture(
             width=page.width,
             height=page.height,

@@ -25,6 +25,7 @@ from ..ledger import Ledger, Table, View
 from ..printing.builder import MakeDocument
 from .scan_job import ScanJob
 from .scan_parts import MAX_SCAN_BYTES
+from .scanner_abilities import sizes_in_mm
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -65,11 +66,13 @@ async def async_join_pages(
     mono: bool,
     limit: int,
     user: str | None,
+    size: str | None = None,
     seconds: float | None = None,
 ) -> None:
-    """Join pages in a PDF of at most `limit` bytes at `target`. Raises PdfError."""
+    """Join pages, for which `size` was chosen, in a PDF of at most `limit` bytes at `target`. Raises PdfError."""
     paths = [*map(str, pages)]
     request = {"paths": paths, "target": str(target), "limit": limit, "mono": mono}
+    request["sizes"] = sizes_in_mm(size)
     seconds = JOIN_SECONDS if seconds is None else seconds
     await async_get_pdf_worker(hass).async_run("join_scans", request, user=user, seconds=seconds)
 
@@ -81,6 +84,7 @@ async def async_make_files(
     *,
     as_pdf: bool,
     mono: bool,
+    size: str | None,
     user: str | None,
 ) -> tuple[str, ...]:
     """Make the files to keep, in the folder of the pages, and return the names of these files.
@@ -95,7 +99,9 @@ async def async_make_files(
         try:
             # The limit for documents does not apply, since the pages are already on this disk. Printing checks that
             # limit.
-            await async_join_pages(hass, pages, part, mono=mono, limit=MAX_SCAN_BYTES, user=user)
+            await async_join_pages(
+                hass, pages, part, mono=mono, limit=MAX_SCAN_BYTES, size=size, user=user
+            )
             await hass.async_add_executor_job(part.rename, folder / name)
         except PdfError as err:
             _LOGGER.warning("The pages of a scan stay files of their own: %s", err.reason)

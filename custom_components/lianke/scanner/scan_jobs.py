@@ -75,6 +75,7 @@ from .scan_job import (
 )
 from .scan_parts import ScanError, ScannedFile
 from .scan_rules import GLASS_SECONDS, scans_to_delete
+from .scanner_abilities import PAPER_MM, sizes_in_mm
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -88,6 +89,15 @@ A4_MM: Final = (210.0, 297.0)
 CARD_CUT: Final = {"right": CARD_MM[0] / A4_MM[0], "bottom": CARD_MM[1] / A4_MM[1]}
 
 SIGNAL_SCAN: Final[SignalType[ScanUpdate]] = SignalType(f"{DOMAIN}_scan_updated")
+
+
+def _is_true_size(job: ScanJob) -> bool:
+    """Return whether a copy is as large as the original: no scale was chosen, and its size fits on the paper."""
+    paper = PAPER_MM.get(str(job.printing.get("paper") or "A4").casefold(), ())
+    return "scale" not in job.printing and any(
+        all(one <= room for one, room in zip(sorted(size), sorted(paper[0]), strict=True))
+        for size in sizes_in_mm(job.request.size)[: len(paper)]
+    )
 
 
 async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
@@ -507,6 +517,7 @@ class ScanJobs:
             limit=max_document_bytes(self._entry.options),
             user=job.asker.user_id,
             color="color" if job.request.color is ScanColor.COLOR else "gray",
+            sizes=sizes_in_mm(job.request.size),
             **how,
         )
         return name
@@ -519,6 +530,7 @@ class ScanJobs:
                 job.filename or f"{job.title} {local_time(job, '%Y-%m-%d %H.%M.%S')}",
                 as_pdf=job.request.format is ScanFormat.PDF and not job.is_card,
                 mono=job.request.color is ScanColor.MONO,
+                size=job.request.size,
                 user=job.asker.user_id,
             )
             job = await self._async_set(job, files=files)
@@ -568,6 +580,7 @@ class ScanJobs:
         Raises the same errors as `async_target` and `builder.async_print_single_job`.
         """
         target = await self._async_printer(job.printing["device_id"])
+        scale = {"scale": "none"} if _is_true_size(job) else {}
         # If the pages could not be joined in a PDF, there may be more files than one request can have.
         for start in range(0, len(job.files), MAX_SOURCES):
             names = job.files[start : start + MAX_SOURCES]
@@ -576,7 +589,7 @@ class ScanJobs:
                 target=target,
                 context=job.asker.context,
                 documents=[as_document(self._hass, self.path(job, name)) for name in names],
-                options=options_in(job.printing),
+                options=options_in({**job.printing, **scale}),
                 sheets=SheetOptions(sheet=ID_CARD, id_card_crop=cuts) if job.is_card else None,
                 request_id=f"{job.job_id}#{start + 1}" if start else job.job_id,
             )

@@ -17,6 +17,26 @@ MAX_WORDS: Final = 500
 MAX_SIZES: Final = 40
 # Maximum number of nested levels read from the answer about a scanner's abilities.
 MAX_ABILITIES_DEPTH: Final = 6
+# Width and height in mm of paper sizes, by the names that scanners use, in lower case. There are two B4, B5 and B6;
+# printers in China and Japan mean the first.
+PAPER_MM: Final[Mapping[str, tuple[tuple[float, float], ...]]] = {
+    "a3": ((297, 420),),
+    "a4": ((210, 297),),
+    "a5": ((148, 210),),
+    "a6": ((105, 148),),
+    "b4": ((257, 364), (250, 353)),
+    "b5": ((182, 257), (176, 250)),
+    "b6": ((128, 182), (125, 176)),
+    "letter": ((215.9, 279.4),),
+    "legal": ((215.9, 355.6),),
+    "executive": ((184.2, 266.7),),
+    "statement": ((139.7, 215.9),),
+    "tabloid": ((279.4, 431.8),),
+    "ledger": ((279.4, 431.8),),
+    "4x6": ((101.6, 152.4),),
+    "5x7": ((127, 177.8),),
+    "card": ((85.6, 54),),
+}
 _BETWEEN_WORDS: Final = re.compile(r"[,;|\s]+")
 # Words that scanners use for each color mode, the preferred word first. The vendor's clients send the first word, and
 # so do we to a scanner whose own words are unknown.
@@ -99,6 +119,11 @@ class ScannerAbilities:
             "duplex": int(request.duplex),
             **({"size": size} if size else {}),
         }
+
+
+def sizes_in_mm(name: str | None) -> tuple[tuple[float, float], ...]:
+    """Return what a scanner may mean by the name of a size, the likeliest first; nothing if the name is unknown."""
+    return PAPER_MM.get((name or "").casefold(), ())
 
 
 def _ability_fields(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:

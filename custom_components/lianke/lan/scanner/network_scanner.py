@@ -40,7 +40,7 @@ from ...scanner.scan import async_scan_page
 from ...scanner.scan_files import async_draw_page, async_join_pages
 from ...scanner.scan_job import ScanRequest
 from ...scanner.scan_parts import ScannedFile
-from ...scanner.scanner_abilities import ScannerAbilities
+from ...scanner.scanner_abilities import PAPER_MM, ScannerAbilities
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -60,17 +60,6 @@ DRAW_SECONDS: Final = 50
 MAX_ENDED_SCANS: Final = 5
 MM_PER_UNIT: Final = 25.4 / UNITS_PER_INCH
 _SCANNER_UUIDS: Final = UUID("0f6f4a52-9a3c-4f0e-8b57-3d6e2c1a9f10")
-# Width and height in mm of paper sizes, by the names that scanners use.
-_SIZES: Final = {
-    "a3": (297, 420),
-    "a4": (210, 297),
-    "a5": (148, 210),
-    "b4": (257, 364),
-    "letter": (215.9, 279.4),
-    "legal": (215.9, 355.6),
-    "tabloid": (279.4, 431.8),
-    "ledger": (279.4, 431.8),
-}
 _USABLE_COLORS: Final = {
     ScanColor.COLOR: (ScanColor.COLOR,),
     ScanColor.GRAY: (ScanColor.GRAY, ScanColor.COLOR),
@@ -124,7 +113,7 @@ def async_find_scanner(hass: HomeAssistant, token: str) -> NetworkScanner | None
 def area_of(abilities: ScannerAbilities) -> Area:
     """Return the largest width and height among the scanner's sizes, those of A4 if no size is known."""
     words = [word.casefold() for word in abilities.sizes or ()]
-    sizes = [_SIZES[word] for word in words if word in _SIZES] or [_SIZES["a4"]]
+    sizes = [PAPER_MM[word][0] for word in words if word in PAPER_MM] or [PAPER_MM["a4"][0]]
     width, height = (max(sides) / MM_PER_UNIT for sides in zip(*sizes, strict=True))
     return Area(int(width), int(height))
 
