@@ -22,6 +22,7 @@ from .plan import MM_PER_INCH
 
 # x and y of four points: top left, top right, bottom right, bottom left of the page as one reads it.
 type Corners = Sequence[Sequence[float]]
+type Box = tuple[float, float, float, float]
 _WHOLE_PICTURE: Final[Corners] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 # Maximum pixels along the longer side of a page: 300 dpi on A4.
 PAGE_PIXELS: Final = 3508
@@ -54,7 +55,7 @@ def clean_page(request: dict[str, Any]) -> None:
     corners = request["corners"] or find(picture)
     made, dpi = flat(picture, corners or _WHOLE_PICTURE, is_page=corners is not None)
     del picture
-    data = as_jpeg(whitened(made), PAGE_QUALITY, dpi)
+    data = as_jpeg(made if corners is None else whitened(made), PAGE_QUALITY, dpi)
     with new_file(request["target"], request["limit"]) as file:
         file.write(data)
 
@@ -462,15 +463,23 @@ def _mapping(points: Corners, size: tuple[int, int]) -> tuple[float, ...]:
 
 # The paper of the page
 
-# Number of places (square regions) along the longer side at which the paper's brightness is measured, and the width of
-# a place in pixels.
+# Number of places (square regions) along the longer side at which the paper's color is measured, and the width of a
+# place in pixels.
 _PLACES: Final = 100
 _PLACE: Final = 8
-# A place shows no paper if its brightness is below _DARK times that of the _AROUND x _AROUND places around it, or if
-# its color differs from theirs by more than _TINT.
+# Red by green and blue by green of paper in the light of lamps, the sun and the sky; skin is redder, a blue sky bluer.
+_LIT: Final = ((0.82, 1.22), (0.6, 1.18))
+# The whitest places have the color of the paper: their darkest channel is at least _WHITEST times that of all but
+# the few whitest (_FEW, a fraction). Paper elsewhere differs from their color by at most _TINT, and in a shadow is at
+# least _DARK times as bright as the brightest paper among the _AROUND x _AROUND places around it.
+_WHITEST: Final = 0.92
+_FEW: Final = 0.005
+_TINT: Final = 0.06
 _AROUND: Final = 25
 _DARK: Final = 0.35
-_TINT: Final = 0.05
+# The same where less than a fraction of the page (_MUCH) is white.
+_THIN: Final = 0.85
+_MUCH: Final = 0.2
 # As fractions of the paper's brightness: the brightness that is stretched to white, and the maximum brightness that is
 # stretched to black (the darkest ink, if that is darker).
 _PAPER_WHITE: Final = 0.88
@@ -483,22 +492,27 @@ _PENCIL: Final = (0.84, 0.9)
 
 
 def whitened(page: Image.Image) -> Image.Image:
-    """Make the paper white and the ink dark; colored parts keep their color."""
-    paper = _background(page)
-    step = paper.height / page.height
+    """Make the paper white and the ink on it dark; larger colored parts, such as pictures, keep their colors."""
+    paper, bare = _paper(page)
     made = Image.new(page.mode, page.size)
-    for top in range(0, page.height, BAND_ROWS):
-        rows = min(BAND_ROWS, page.height - top)
-        light = paper.resize(
-            (page.width, rows),
-            Image.Resampling.BICUBIC,
-            (0, top * step, paper.width, min(paper.height, (top + rows) * step)),
-        )
-        part = page.crop((0, top, page.width, top + rows))
-        made.paste(_divided(part, light), (0, top))
+
+    def bands() -> Iterator[tuple[tuple[int, int, int, int], Box]]:
+        step = paper.height / page.height
+        for top in range(0, page.height, BAND_ROWS):
+            end = min(page.height, top + BAND_ROWS)
+            yield (0, top, page.width, end), (0, top * step, paper.width, end * step)
+
+    def enlarged(small: Image.Image, box: tuple[int, int, int, int], place: Box) -> Image.Image:
+        return small.resize((page.width, box[3] - box[1]), Image.Resampling.BICUBIC, place)
+
+    for box, place in bands():
+        made.paste(_divided(page.crop(box), enlarged(paper, box, place)), box)
     black = min(_BLACKEST, _darkest(made))
     levels = [round(255 * _inked(value / 255, black)) for value in range(256)]
-    return made.point(levels * len(made.getbands()))
+    for box, place in bands():
+        inked = made.crop(box).point(levels * len(made.getbands()))
+        made.paste(inked, box, enlarged(bare, box, place))
+    return made
 
 
 def _inked(bright: float, black: float) -> float:
@@ -536,12 +550,11 @@ def _darkest(page: Image.Image) -> float:
 type _Colour = tuple[int, int, int]
 
 
-def _background(page: Image.Image) -> Image.Image:
-    """Return a small picture of the lit paper alone, without ink.
+def _paper(page: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Return two small pictures, each pixel for a place: the color of lit paper there, and where paper is seen.
 
-    Each pixel stands for a region of the page, and has the color of the brightest pixels there. A region that is much
-    darker than the paper around it, or of another color, counts as printed: its paper is assumed to look like that of
-    the neighboring regions.
+    Where something larger is printed, the paper is assumed to look like that nearby. On a page without any paper, such
+    as a photo up to the edges, the light is assumed to be white and the same everywhere.
     """
     factor = _PLACES / max(page.size)
     size = (max(1, round(page.width * factor)), max(1, round(page.height * factor)))
@@ -551,30 +564,50 @@ def _background(page: Image.Image) -> Image.Image:
         .filter(ImageFilter.MaxFilter(_PLACE - 1))
         .resize(size, Image.Resampling.BOX)
     )
-    # The brighter of the surrounding places show paper, since almost all print is darker than paper.
-    usual = bright.filter(ImageFilter.RankFilter(_AROUND, _AROUND**2 * 7 // 10))
-    pixels: list[_Colour | None] = []
-    for here, around in zip(_places(bright), _places(usual), strict=True):
-        green, expected = here[1] + 1, around[1] + 1
-        is_paper = green >= expected * _DARK and all(
-            abs(here[one] / green - around[one] / expected) <= _TINT for one in (0, 2)
-        )
-        pixels.append(here if is_paper else None)
-    while missing := [place for place, pixel in enumerate(pixels) if pixel is None]:
-        found: dict[int, _Colour] = {}
-        for place in missing:
-            sides = [place - 1] * (place % size[0] > 0) + [place + 1] * ((place + 1) % size[0] > 0)
-            beside = (*sides, place - size[0], place + size[0])
-            near = [pixel for at in beside if 0 <= at < len(pixels) and (pixel := pixels[at])]
-            if near:
-                red, green, blue = (sum(values) // len(near) for values in zip(*near, strict=True))
-                found[place] = (red, green, blue)
-        if not found:
-            return bright.convert(page.mode)
-        for place, colour in found.items():
-            pixels[place] = colour
-    made = Image.frombytes("RGB", size, bytes(part for pixel in pixels for part in pixel or ()))
-    return made.filter(ImageFilter.GaussianBlur(1.0)).convert(page.mode)
+    places = [*_places(bright)]
+    few = int(len(places) * _FEW)
+    least = sorted(map(min, places))[-1 - few] * _WHITEST
+    tints = [_tint(place) for place in places if min(place) >= least]
+    usual = [sorted(one)[len(one) // 2] for one in zip(*tints, strict=True)]
+    if not all(low <= one <= high for one, (low, high) in zip(usual, _LIT, strict=True)):
+        light = max(1, sorted(map(max, places))[-1 - few])
+        return Image.new(page.mode, size, (light,) * len(page.getbands())), Image.new("L", size)
+    near = [
+        all(abs(one - other) <= _TINT for one, other in zip(_tint(place), usual, strict=True))
+        for place in places
+    ]
+    lit = Image.frombytes(
+        "L", size, bytes(place[1] * is_near for place, is_near in zip(places, near, strict=True))
+    )
+    most = lit.filter(ImageFilter.MaxFilter(_AROUND)).tobytes()
+    # Where only letters are white, the thin ones look darker than the light.
+    dark = _DARK if sum(near) >= len(places) * _MUCH else _THIN
+    bare = Image.frombytes(
+        "L",
+        size,
+        bytes(
+            255 * (is_near and place[1] >= around * dark)
+            for place, is_near, around in zip(places, near, most, strict=True)
+        ),
+    )
+    bright.putalpha(bare)
+    paper = _filled(bright).convert("RGB").filter(ImageFilter.GaussianBlur(1.0))
+    return paper.convert(page.mode), bare
+
+
+def _tint(place: _Colour) -> tuple[float, float]:
+    return place[0] / (place[1] + 1), place[2] / (place[1] + 1)
+
+
+def _filled(picture: Image.Image) -> Image.Image:
+    """Fill what is transparent with the colors around it."""
+    if picture.getchannel("A").getextrema() == (255, 255) or max(picture.size) == 1:
+        return picture
+    half = ((picture.width + 1) // 2, (picture.height + 1) // 2)
+    small = picture.resize(half, Image.Resampling.BOX)
+    small.putalpha(small.getchannel("A").point(lambda value: 255 if value else 0))
+    under = _filled(small).resize(picture.size, Image.Resampling.BILINEAR)
+    return Image.alpha_composite(under, picture)
 
 
 def _places(picture: Image.Image) -> Iterator[_Colour]:
