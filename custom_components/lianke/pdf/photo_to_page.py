@@ -22,7 +22,7 @@ from .plan import MM_PER_INCH
 
 # x and y of four points: top left, top right, bottom right, bottom left of the page as one reads it.
 type Corners = Sequence[Sequence[float]]
-type Box = tuple[float, float, float, float]
+type _Frame = tuple[float, float, float, float]
 _WHOLE_PICTURE: Final[Corners] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 # Maximum pixels along the longer side of a page: 300 dpi on A4.
 PAGE_PIXELS: Final = 3508
@@ -496,13 +496,13 @@ def whitened(page: Image.Image) -> Image.Image:
     paper, bare = _paper(page)
     made = Image.new(page.mode, page.size)
 
-    def bands() -> Iterator[tuple[tuple[int, int, int, int], Box]]:
+    def bands() -> Iterator[tuple[tuple[int, int, int, int], _Frame]]:
         step = paper.height / page.height
         for top in range(0, page.height, BAND_ROWS):
             end = min(page.height, top + BAND_ROWS)
             yield (0, top, page.width, end), (0, top * step, paper.width, end * step)
 
-    def enlarged(small: Image.Image, box: tuple[int, int, int, int], place: Box) -> Image.Image:
+    def enlarged(small: Image.Image, box: tuple[int, int, int, int], place: _Frame) -> Image.Image:
         return small.resize((page.width, box[3] - box[1]), Image.Resampling.BICUBIC, place)
 
     for box, place in bands():
