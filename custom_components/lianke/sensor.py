@@ -89,7 +89,7 @@ STATUS = SensorEntityDescription(
 SCANNER_STATUS = SensorEntityDescription(
     key="scanner_status",
     device_class=SensorDeviceClass.ENUM,
-    options=["idle", "scanning", "waiting", "offline"],
+    options=["idle", "scanning", "waiting", "busy", "cover_open", "jam", "offline"],
 )
 
 INK = SensorEntityDescription(
@@ -207,13 +207,11 @@ class ScannerStatusSensor(ScannerEntity, SensorEntity):
     def native_value(self) -> str | None:
         if not self.coordinator.is_fresh:
             return None
-        scanner = self.scans.hub.scanners.get(self.scanner_id)
-        if self.coordinator.data.online is False or scanner is None or not scanner.present:
-            return "offline"
+        status = self.scans.hub.status(self.scanner_id)
         job = self.scans.unfinished_job(self.scanner_id)
-        if job is not None and job.is_waiting:
-            return "waiting"
-        return "scanning" if job or self.scans.hub.is_in_use(self.scanner_id) else "idle"
+        if job is None or status == "offline":
+            return status
+        return "waiting" if job.is_waiting else "scanning"
 
 
 class InkSensor(KnownPrinterEntity, SensorEntity):

@@ -1,5 +1,6 @@
 """What clients of eSCL ask for is read as they mean it, whatever else comes is refused, and answers are XML."""
 
+from dataclasses import replace
 import os
 import random
 from xml.etree import ElementTree as ET
@@ -11,10 +12,12 @@ from custom_components.lianke.escl import messages
 from custom_components.lianke.escl.messages import (
     Area,
     EsclError,
+    FeederState,
     Region,
     ScanJobInfo,
     ScanJobState,
     ScannerCapabilities,
+    ScannerState,
     ScanSettings,
     capabilities_xml,
     parse_settings,
@@ -175,7 +178,7 @@ def test_how_a_scanner_is() -> None:
     job = ScanJobInfo(
         path="/a/b", uuid="b", age=7, state=ScanJobState.COMPLETED, taken=2, waiting=0
     )
-    document = status_xml([job], is_idle=True).decode()
+    document = status_xml([job], ScannerState.IDLE, None).decode()
     for wanted in (
         "<pwg:State>Idle</pwg:State>",
         "<pwg:JobUri>/a/b</pwg:JobUri>",
@@ -183,7 +186,16 @@ def test_how_a_scanner_is() -> None:
         "<pwg:JobStateReason>JobCompletedSuccessfully</pwg:JobStateReason>",
     ):
         assert wanted in document
-    assert "<pwg:State>Processing</pwg:State>" in status_xml([], is_idle=False).decode()
+    assert "AdfState" not in document
+    failed = replace(job, state=ScanJobState.ABORTED, cause="ResourcesAreNotReady")
+    document = status_xml([failed], ScannerState.STOPPED, FeederState.JAM).decode()
+    for wanted in (
+        "<pwg:State>Stopped</pwg:State><scan:AdfState>ScannerAdfJam</scan:AdfState>",
+        "<pwg:JobState>Aborted</pwg:JobState>",
+        "<pwg:JobStateReason>AbortedBySystem</pwg:JobStateReason>"
+        "<pwg:JobStateReason>ResourcesAreNotReady</pwg:JobStateReason>",
+    ):
+        assert wanted in document
 
 
 @pytest.mark.timeout(1200)

@@ -158,7 +158,7 @@ async def test_nobody_comes(house: House, laser: Printer) -> None:
     await do(house, laser, several_pages=True)
     # Nor after a page that did not come.
     house.simulator.cloud.variants.update(scan_problem="lid")
-    assert (await say(house, laser, "next"))["reason"] == "scan_failed"
+    assert (await say(house, laser, "next"))["reason"] == "scan_cover_open"
     await over(house)
     assert (last(house).state, len(last(house).files)) == ("completed", 1)
 

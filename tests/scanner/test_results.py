@@ -69,9 +69,9 @@ ALL_RESULTS: dict[str, tuple[dict[str, Any], str | None]] = {
     "states missing": ({"scan_states": "missing"}, None),
     "never": ({"scan_result": "never"}, "scan_not_understood"),
     "not understood": ({"scan_result": "not_understood"}, "scan_not_understood"),
-    "feeder empty": ({"scan_problem": "feeder_empty"}, "scan_failed"),
-    "jam": ({"scan_problem": "jam"}, "scan_failed"),
-    "lid": ({"scan_problem": "lid"}, "scan_failed"),
+    "feeder empty": ({"scan_problem": "feeder_empty"}, "scan_feeder_empty"),
+    "jam": ({"scan_problem": "jam"}, "scan_jam"),
+    "lid": ({"scan_problem": "lid"}, "scan_cover_open"),
     "unknown code": ({"scan_problem": "unknown_code"}, "scan_failed"),
     "hangs": ({"scan_problem": "hangs"}, "scan_timed_out"),
 }

@@ -216,8 +216,8 @@ async def test_a_feeder_becomes_one_file_and_a_jam_loses_no_page(
     laser.feeder = ["four", "five"]
     house.cloud.variants.update(scan_problem="jam")
     answer = await do(house, laser, source="feeder", size="A4")
-    assert (answer["state"], answer["reason"], answer["pages"]) == ("failed", "scan_failed", 1)
-    assert "卡纸" in answer["message"]
+    assert (answer["state"], answer["reason"], answer["pages"]) == ("failed", "scan_jam", 1)
+    assert answer["message"].startswith("Paper is jammed in the scanner.")
     [page] = pages_of(answer["files"][0]["path"])
     assert is_like(page, "four", size="A4")
     event = state_of(house, laser, "event", "scan")
@@ -306,7 +306,7 @@ async def test_a_stack_that_did_not_come_is_done_without(house: House, laser: Pr
         assert (answer["state"], answer["pages"]) == ("waiting", pages)
     laser.feeder = []
     answer = await say(house, laser, "next")
-    assert (answer["state"], answer["reason"]) == ("waiting", "scan_failed")
+    assert (answer["state"], answer["reason"]) == ("waiting", "scan_feeder_empty")
     done = await say(house, laser, "finish")
     assert (done["state"], done["reason"], len(done["print_jobs"])) == ("completed", None, 1)
     await house.came_out()

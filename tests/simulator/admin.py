@@ -54,6 +54,7 @@ PRINTER_FIELDS: Final = [
     "glass",
     "feeder",
     "scan_duplex",
+    "scan_trouble",
     "failures",
 ]
 ACCOUNT_FIELDS: Final = ["name", "push_url", "push_encoding", "push_shape", "auto_push", "banned"]

@@ -121,6 +121,8 @@ class Printer:
     glass: str = "page on the glass"
     feeder: list[str] | None = None
     scan_duplex: bool = False
+    # What keeps the scanner from scanning until somebody attends to it.
+    scan_trouble: Literal["lid", "jam"] | None = None
     # Scanned pages in the order of scanning.
     scanned: list[str] = field(default_factory=list)
     driver_requested: bool = False

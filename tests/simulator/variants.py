@@ -47,6 +47,7 @@ class Variants:
     # Scans
     scanners: Literal["listed", "empty", "missing", "code_403", "code_497"] = "listed"
     scanner_params: Literal["lists", "nested", "texts", "empty", "code_500"] = "lists"
+    scanner_status: Literal["silent", "words", "flags", "numbers", "code_500"] = "silent"
     scanner_busy: int = 12001
     scan_states: Literal["as_of_jobs", "unknown", "missing", "odd", "odd_between"] = "as_of_jobs"
     scan_shows: Literal["at_end", "as_they_come"] = "at_end"

@@ -157,6 +157,15 @@ class _Requests(FairQueue):
                 opens = max(opens, times[-limit] + MINUTE)
         return opens - now
 
+    def left(self, purpose: Purpose) -> int:
+        """Return how many requests with this purpose may be sent at once."""
+        since = time.monotonic() - MINUTE
+        recent = [other for at, other in self._sent if at > since]
+        return min(
+            limit - sum(other in counted for other in recent)
+            for counted, limit in LIMITS_BY_PURPOSE[purpose]
+        )
+
     def _note(self, place: QueuePlace) -> None:
         if LIMITS_BY_PURPOSE[purpose := Purpose(place.rank)]:
             self._sent.append((time.monotonic(), purpose))

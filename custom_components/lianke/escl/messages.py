@@ -3,7 +3,7 @@
 Lengths are in 1/300 inch, as everywhere in the protocol, and resolutions in dots per inch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
@@ -41,7 +41,11 @@ type Node = tuple[str, str | int | Sequence[Node]]
 
 
 class EsclError(ValueError):
-    """A request that cannot be read, or that asks for something that the scanner does not have."""
+    """A request that cannot be read."""
+
+
+class EsclConflictError(EsclError):
+    """A request for something that the scanner does not have, or cannot do until somebody attends to it."""
 
 
 _COLOR_MODES: Final = {
@@ -77,7 +81,7 @@ class Region(NamedTuple):
         width = min(self.left + self.width, area.width) - self.left
         height = min(self.top + self.height, area.height) - self.top
         if width <= 0 or height <= 0:
-            raise EsclError("the region is not on the page")
+            raise EsclConflictError("the region is not on the page")
         return self._replace(width=width, height=height)
 
 
@@ -106,6 +110,21 @@ class ScannerCapabilities:
     resolutions: tuple[int, ...]
 
 
+class ScannerState(StrEnum):
+    IDLE = "Idle"
+    PROCESSING = "Processing"
+    STOPPED = "Stopped"
+
+
+class FeederState(StrEnum):
+    LOADED = "ScannerAdfLoaded"
+    EMPTY = "ScannerAdfEmpty"
+    JAM = "ScannerAdfJam"
+    OPEN = "ScannerAdfHatchOpen"
+    # The name that SANE's backends know instead.
+    OPEN_FOR_SANE = "ScannerAdfDoorOpen"
+
+
 class ScanJobState(StrEnum):
     PROCESSING = "Processing"
     COMPLETED = "Completed"
@@ -129,6 +148,8 @@ class ScanJobInfo:
     uuid: str
     age: int  # seconds
     state: ScanJobState
+    # Why a scan was aborted: a further reason beside "AbortedBySystem", if it is known.
+    cause: str | None = None
     # Number of documents that the client has received.
     taken: int
     # Number of documents that are ready for the client.
@@ -180,15 +201,15 @@ def parse_settings(data: bytes) -> ScanSettings:
     texts = _texts(data.removeprefix(b"\xef\xbb\xbf").lstrip())
     source = texts.get("InputSource")
     if source and source not in _SOURCE_WORDS:
-        raise EsclError("no such source")
+        raise EsclConflictError("no such source")
     # Both elements name the format; DocumentFormatExt is the newer element.
     wanted = texts.get("DocumentFormatExt") or texts.get("DocumentFormat") or JPEG_TYPE
     if wanted not in SCAN_FORMATS:
-        raise EsclError("no such format")
+        raise EsclConflictError("no such format")
     mode = texts.get("ColorMode") or _COLOR_MODES[ScanColor.COLOR]
     color = next((one for one, word in _COLOR_MODES.items() if word == mode), None)
     if color is None:
-        raise EsclError("no such colour mode")
+        raise EsclConflictError("no such colour mode")
     return ScanSettings(
         source=_SOURCE_WORDS[source] if source else None,
         color=color,
@@ -205,7 +226,7 @@ def _resolution(texts: dict[str, str]) -> int:
         across != _number(texts, "YResolution", across)
         or not LEAST_SCAN_DPI <= across <= MOST_SCAN_DPI
     ):
-        raise EsclError("no such resolution")
+        raise EsclConflictError("no such resolution")
     return across
 
 
@@ -213,7 +234,7 @@ def _region(texts: dict[str, str]) -> Region | None:
     if "Width" not in texts and "Height" not in texts:
         return None
     if not texts.get("ContentRegionUnits", _REGION_UNITS).endswith(_REGION_UNITS):
-        raise EsclError("no such units")
+        raise EsclConflictError("no such units")
     return Region(*(_number(texts, name, 0) for name in ("XOffset", "YOffset", "Width", "Height")))
 
 
@@ -275,24 +296,25 @@ def _source(able: ScannerCapabilities, area: Area) -> list[Node]:
     ]
 
 
-def _each(name: str, texts: Sequence[str]) -> list[Node]:
+def _each(name: str, texts: Iterable[str]) -> list[Node]:
     return [(name, text) for text in texts]
 
 
-def status_xml(jobs: Sequence[ScanJobInfo], *, is_idle: bool) -> bytes:
-    """Write the ScannerStatus document; `jobs` come newest first.
-
-    The document leaves out the state of the feeder: the service does not report whether the feeder contains paper.
-    """
+def status_xml(
+    jobs: Sequence[ScanJobInfo], state: ScannerState, feeder: FeederState | None
+) -> bytes:
+    """Write the ScannerStatus document; `jobs` come newest first. The state of the feeder may be unknown (None)."""
     nodes: list[Node] = [
         ("pwg:Version", ESCL_VERSION),
-        ("pwg:State", "Idle" if is_idle else "Processing"),
+        ("pwg:State", state),
+        *([("scan:AdfState", feeder)] if feeder else []),
         ("scan:Jobs", [("scan:JobInfo", _job(job)) for job in jobs]),
     ]
     return _document("scan:ScannerStatus", nodes)
 
 
 def _job(job: ScanJobInfo) -> list[Node]:
+    reasons = _REASONS[job.state], job.cause
     return [
         ("pwg:JobUri", job.path),
         ("pwg:JobUuid", job.uuid),
@@ -300,7 +322,7 @@ def _job(job: ScanJobInfo) -> list[Node]:
         ("pwg:ImagesCompleted", job.taken),
         ("pwg:ImagesToTransfer", job.waiting),
         ("pwg:JobState", job.state),
-        ("pwg:JobStateReasons", [("pwg:JobStateReason", _REASONS[job.state])]),
+        ("pwg:JobStateReasons", _each("pwg:JobStateReason", filter(None, reasons))),
     ]
 
 

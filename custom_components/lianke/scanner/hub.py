@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 import json
 import logging
+from math import ceil
 from typing import Final
 
 from homeassistant.components import labs
@@ -28,15 +29,24 @@ from ..input_error import InputError
 from ..ledger import Table, View
 from ..ledger_file import Kind, LedgerClosedError, LedgerRefusedError
 from ..runtime import LiankeConfigEntry
+from .scan_pace import ScanPace
 from .scan_rules import (
+    CONDITION_SECONDS,
     FORGET_PAUSE,
     FORGET_TRIES,
+    LOOK_SECONDS,
     MAX_LAN_STARTS,
     MAX_STARTS,
     SCANNER_TURN_SECONDS,
     seconds_until_free,
 )
 from .scanner_abilities import ScannerAbilities
+from .scanner_condition import (
+    STATES,
+    Conditions,
+    ScannerCondition,
+    conditions_in,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -126,6 +136,9 @@ class ScannerHub:
         self._begun: defaultdict[str, deque[tuple[float, str | None]]] = defaultdict(
             lambda: deque(maxlen=MAX_STARTS + MAX_LAN_STARTS)
         )
+        # What was last said of each scanner's condition, and when; and the scanners whose status we understand.
+        self._said: dict[str, tuple[float, Conditions]] = {}
+        self._telling: set[str] = set()
         self._listed = asyncio.Event()
         # Keep our own reference, for requests that continue after the entry is unloaded.
         self.service = entry.runtime_data.client.scanners
@@ -270,8 +283,7 @@ class ScannerHub:
         scanners = self._entry.runtime_data.client.scanners
         service_id = self.scanners[scanner_id].service_id
         try:
-            # The status of a scanner is undocumented. Fetch it only to record its shape in the report of unknown parts.
-            await scanners.status(service_id)
+            await self._async_ask(scanner_id)
             abilities = ScannerAbilities.from_params(await scanners.params(service_id))
         except LiankeError as err:
             _LOGGER.debug("A scanner does not say what it can do: %s", err)
@@ -292,6 +304,42 @@ class ScannerHub:
         known = self.scanners.get(scanner_id)
         return (known and known.abilities) or ScannerAbilities()
 
+    def note(self, scanner_id: str, said: Iterable[ScannerCondition]) -> None:
+        self._said[scanner_id] = self._hass.loop.time(), Conditions(said)
+        self.notify()
+
+    def conditions(self, scanner_id: str, seconds: float = CONDITION_SECONDS) -> Conditions:
+        """Return what was last said of a scanner's condition, if that was within `seconds`."""
+        at, said = self._said.get(scanner_id, (float("-inf"), Conditions()))
+        return said if self._hass.loop.time() - at < seconds else Conditions()
+
+    def status(self, scanner_id: str) -> str:
+        """Return a state of the scanner's status sensor."""
+        known, said = self.scanners.get(scanner_id), self.conditions(scanner_id)
+        is_online = self._entry.runtime_data.coordinator.data.online is not False
+        if not (is_online and known and known.present) or ScannerCondition.OFF in said:
+            return "offline"
+        if self.is_in_use(scanner_id):
+            return "scanning"
+        return next((one.value for one in STATES if one in said), "idle")
+
+    async def async_look(self, scanner_id: str) -> None:
+        """Ask for the condition of an idle scanner if nothing was said of it within CONDITION_SECONDS."""
+        at, _ = self._said.get(scanner_id, (float("-inf"), None))
+        is_due = self._hass.loop.time() - at >= CONDITION_SECONDS
+        if is_due and scanner_id in self._telling and not self.is_in_use(scanner_id):
+            with suppress(TimeoutError, LiankeError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._async_ask(scanner_id)
+
+    async def _async_ask(self, scanner_id: str) -> None:
+        # If no answer comes, do not ask again at once.
+        self._said[scanner_id] = self._hass.loop.time(), Conditions()
+        said = conditions_in(await self.service.status(self.scanners[scanner_id].service_id))
+        if said is not None and not self.is_in_use(scanner_id):
+            self._telling.add(scanner_id)
+            self.note(scanner_id, said)
+
     def is_in_use(self, scanner_id: str) -> bool:
         return self._places[scanner_id].taken > 0
 
@@ -303,6 +351,11 @@ class ScannerHub:
         """Return the seconds until a device (None: the house) may begin another scan; 0 or less means now."""
         return seconds_until_free(self._begun[scanner_id], device, self._hass.loop.time())
 
+    def check_rate(self, scanner_id: str, device: str | None = None) -> None:
+        """Raise InputError: scan_too_often if a device (None: the house) has just begun too many scans."""
+        if (wait := self.seconds_until_free(scanner_id, device)) > 0:
+            raise InputError("scan_too_often", detail=str(ceil(wait)))
+
     @asynccontextmanager
     async def using(
         self, scanner_id: str, device: str | None = None, *, is_begun: bool = False
@@ -310,12 +363,12 @@ class ScannerHub:
         """Reserve the scanner for a device, or for the house (None), until the block ends; the house has priority.
 
         Wait up to SCANNER_TURN_SECONDS until the scanner is free; there is no limit if the service has already begun
-        the scan (`is_begun`). Raises InputError: scanner_busy.
+        the scan (`is_begun`). Raises InputError: scanner_busy, scan_too_often.
         """
         places, patience = self._places[scanner_id], None if is_begun else SCANNER_TURN_SECONDS
         try:
-            if not is_begun and self.seconds_until_free(scanner_id, device) > 0:
-                raise NoPlaceError
+            if not is_begun:
+                self.check_rate(scanner_id, device)
             async with places.place(device, rank=device is not None, max_wait=patience) as place:
                 if not is_begun:
                     self._begun[scanner_id].append((self._hass.loop.time(), device))
@@ -387,7 +440,9 @@ class ScannerHub:
             self.report_to_forget(task_id, None)
 
     @callback
-    def forget_at_service(self, task_id: str, ended: str, pause: float) -> None:
+    def forget_at_service(
+        self, task_id: str, ended: str, pause: float, pace: ScanPace | None = None
+    ) -> None:
         """Ask the service after `pause` seconds to forget a scan, if its answer still has the shape `ended`.
 
         If `ended` is "", the shape does not matter. If an unload or a restart comes first, the next start asks the
@@ -397,15 +452,16 @@ class ScannerHub:
         if self._is_going:
             return
 
-        async def forget() -> None:
+        async def forget(pace: ScanPace) -> None:
             for wait in (pause, *[FORGET_PAUSE] * (FORGET_TRIES - 1)):
-                await asyncio.sleep(wait)
+                await pace.async_turn(wait)
                 try:
                     if ended and (await self.service.task(task_id)).shape != ended:
                         _LOGGER.warning(
                             "Something came after the end of a scan: it stays at the service"
                         )
                         break
+                    await pace.async_turn()
                     await self.service.cancel(task_id)
                 except LiankeError as err:
                     _LOGGER.debug("A scan stays at the service: %s", err)
@@ -414,7 +470,9 @@ class ScannerHub:
                 break
             self.report_to_forget(task_id, None)
 
-        self._entry.async_create_background_task(self._hass, forget(), "lianke: forget a scan")
+        self._entry.async_create_background_task(
+            self._hass, forget(pace or ScanPace()), "lianke: forget a scan"
+        )
 
 
 # The hub from the last setup of each entry, by entry id.

@@ -18,11 +18,13 @@ from ..api.errors import (
     BoxOfflineError,
     LiankeConnectionError,
     LiankeError,
+    PrinterNotFoundError,
     TooFrequentError,
 )
 from ..api.scan_texts import Part
 from ..api.scanning import ScanTask
 from ..api.tasks import TaskState
+from ..api.transport import Purpose
 from ..const import CONF_SERVER, ScanSource
 from ..documents.completeness import CHECK_SECONDS, UNCHECKED_REASONS, async_check_complete
 from ..documents.document import FileType
@@ -36,6 +38,7 @@ from ..runtime import LiankeConfigEntry
 from .hub import async_get_hub
 from .scan_files import JOIN_SECONDS
 from .scan_job import ScanRequest
+from .scan_pace import ScanPace
 from .scan_parts import (
     TO_CONVERT,
     UNCHECKED,
@@ -49,6 +52,7 @@ from .scan_parts import (
     look,
 )
 from .scan_rules import FORGET_PAUSE
+from .scanner_condition import Conditions, ScannerCondition, cause_in, conditions_in
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -59,10 +63,17 @@ SCAN_SECONDS: Final = 900.0
 RESULT_SECONDS: Final = 60.0
 # Seconds for which an answer that names no state must not change before the scan counts as over; a page takes less.
 UNSTATED_SECONDS: Final = 180.0
-# Seconds before the first poll of a scan: even a fast scanner takes about this long to scan and send a page.
-FIRST_PAUSE: Final = 5.0
+# Seconds before the first poll of a scan, for a client that must not wait for a page that is there at once.
+FIRST_PAUSE: Final = 1.5
+# Seconds before the first poll while the account has few requests left; also the minimum between a scan's end and the
+# next poll, which may show that another page has come.
+CALM_PAUSE: Final = 5.0
+# Minimum requests that the account must have left for an early first poll: a scan's usual number of polls.
+QUICK_REQUESTS: Final = 6
+# How much longer each pause between two polls is than the one before: a scan that has taken a while takes a while more.
+PAUSE_GROWTH: Final = 1.6
 # Maximum seconds between two polls of a scan; the vendor advises one poll in ten seconds (lianke-api, "Ground rules").
-LONGEST_PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 12.0
 # Seconds before the first time that missing pages are fetched again; each further pause is twice as long.
 RETRY_PAUSE: Final = 1.0
 # Maximum number of consecutive polls that fail. Passing errors, such as a lost connection, do not count: they only use
@@ -78,12 +89,12 @@ _END_STATES: Final = frozenset({TaskState.SUCCESS, TaskState.FAILURE, TaskState.
 _PASSING: Final = (LiankeConnectionError, BoxOfflineError, BoxNotRespondingError, TooFrequentError)
 _FAILED: Final = {TaskState.REVOKED: "scan_canceled", TaskState.FAILURE: "scan_failed"}
 _PASSING_CODES: Final = frozenset({5002, 10009})
+# Codes of a failed scan whose scanner or box is off.
+_OFF_CODES: Final = frozenset({497, 5001, 5002, 5011, 5051})
 # Codes of a result that report no error.
 _FINE: Final = frozenset({None, 0, 200})
 # Reasons why a complete picture is not converted.
 _TOO_MUCH: Final = frozenset({"image_too_large", "too_many_pages", "too_large"})
-# "Busy": a word in the service's message when the scanner is in use, even by a print. The error code is unknown.
-_BUSY_WORD: Final = "忙"
 
 
 @asynccontextmanager
@@ -96,13 +107,15 @@ async def async_scan_page(
     device: str | None = None,
     task_id: str | None = None,
     on_started: Callable[[str], Awaitable[None]] | None = None,
+    on_accepted: Callable[[], None] | None = None,
 ) -> AsyncIterator[ScanResult]:
     """Scan the page on the glass, or all pages in the feeder, for a device (None: the house); yield at least one file.
 
     `on_started` is called with the task id once the service has accepted the scan. With the `task_id` of an accepted
     scan, nothing is scanned: the pages of that scan are fetched again. At the end of the block, files that the caller
     has not moved are deleted. We then ask the service to forget the scan, but only if all pages are complete, the scan
-    certainly succeeded, it is clear which parts are pages, and the service reports no more pages.
+    certainly succeeded, it is clear which parts are pages, and the service reports no more pages. `on_accepted` is
+    called after `on_started`, and has no such effects.
 
     An exception raised by `on_started` cancels the scan, and so does canceling this call. However, an unload or a
     restart does not cancel an accepted scan if `on_started` or `task_id` is given: the caller must resume that scan.
@@ -122,24 +135,37 @@ async def async_scan_page(
                 try:
                     task_id = await hub.async_start(scanner_id, fields, place)
                 except LiankeError as err:
+                    said = conditions_in(err.detail) or Conditions()
+                    if isinstance(err, BoxOfflineError | PrinterNotFoundError):
+                        said = Conditions({ScannerCondition.OFF})
+                    if said:
+                        hub.note(scanner_id, said)
                     if not may_have_arrived(err):
                         raise
-                    if _BUSY_WORD in err.detail:
+                    if ScannerCondition.BUSY in said:
                         # Our own text says the same, so leave out the service's message, which is always in Chinese.
                         raise ScanError("scan_busy_in_doubt") from None
                     raise ScanError("scan_in_doubt", err.detail) from None
+            # The start was a request, and the scanner's condition may have been asked for.
+            pace = ScanPace(0 if is_noted else 2)
             try:
                 if not is_noted:
                     await (on_started or hub.async_note_to_forget)(task_id)
                     is_noted = True
-                task = _Task(hass, entry, spool, request, task_id)
+                if on_accepted is not None:
+                    on_accepted()
+                task = _Task(hass, entry, spool, request, task_id, pace)
                 scanned, shape = await task.async_follow()
+                is_fed = request.source is ScanSource.FEEDER
+                emptied = {ScannerCondition.FEEDER_EMPTY} if is_fed else ()
+                hub.note(scanner_id, scanned.failure.said if scanned.failure else emptied)
             except (asyncio.CancelledError, HomeAssistantError, InputError) as err:
                 # If the disk is full, do not cancel a scan that is resumed later, which will fetch the pages.
                 if isinstance(err, asyncio.CancelledError) or not (is_noted and is_taken_up):
                     hub.cancel(task_id, place, is_taken_up=is_taken_up)
                 raise
             except ScanError as err:
+                hub.note(scanner_id, err.said)
                 if not is_taken_up and err.reason == "scan_timed_out":
                     hub.cancel(task_id, place)
                 elif not is_taken_up:
@@ -152,7 +178,8 @@ async def async_scan_page(
         finally:
             if is_done and shape is not None:
                 is_stack = request.source is not ScanSource.GLASS
-                hub.forget_at_service(task_id, shape, FORGET_PAUSE if is_stack else FIRST_PAUSE)
+                pause = FORGET_PAUSE if is_stack else CALM_PAUSE
+                hub.forget_at_service(task_id, shape, pause, pace)
             elif not is_taken_up:
                 hub.keep_at_service(task_id)
 
@@ -166,6 +193,7 @@ class _Task:
     spool: Spool
     request: ScanRequest
     task_id: str
+    pace: ScanPace
 
     async def async_follow(self) -> tuple[ScanResult, str | None]:
         """Wait for the end of the scan, fetch its pages, and return the pages and the shape of the service's answer.
@@ -183,7 +211,11 @@ class _Task:
             reason = _FAILED.get(task.state) or unended
             if reason is None and task.code not in _FINE:
                 reason = "scan_failed"
-            failure = None if reason is None else ScanError(reason, task.message)
+            if reason == "scan_failed" and (cause := _cause(task)) is not None:
+                # Our own text says the same, so leave out the service's message, which is always in Chinese.
+                failure = ScanError(f"scan_{cause}")
+            elif reason is not None:
+                failure = ScanError(reason, task.message)
         if not files:
             raise failure or ScanError("scan_not_understood", task.message)
         is_sure = failure is None and task.state in _END_STATES and parts.is_plain(files)
@@ -200,11 +232,12 @@ class _Task:
         still_since = 0.0
         task: ScanTask | None = None
         shape: str | None = None
-        pause, failed = FIRST_PAUSE, 0
+        left = self.entry.runtime_data.account.requests.left(Purpose.SCAN)
+        pause, failed = FIRST_PAUSE if left >= QUICK_REQUESTS else CALM_PAUSE, 0
         while clock() < until:
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.2, LONGEST_PAUSE)
-            asked = clock()
+            await self.pace.async_turn(pause)
+            pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE)
+            asked, state = clock(), task and task.state
             try:
                 task = await self.entry.runtime_data.client.scanners.task(self.task_id)
             except LiankeError as err:
@@ -222,6 +255,12 @@ class _Task:
                 return task, None
             is_over = task.state in _END_STATES
             may_be_over = is_over or _may_have_ended(task, request)
+            if is_over:
+                # Wait long enough to see whether another page comes.
+                pause = max(pause, CALM_PAUSE)
+            elif state is not None and state is not task.state:
+                # The scan goes on to its next step: its page may be there soon.
+                pause = max(pause / PAUSE_GROWTH / 2, FIRST_PAUSE)
             if not may_be_over and task.is_stated:
                 shape = None
                 continue
@@ -253,7 +292,7 @@ class _Task:
             async with asyncio.timeout(FETCH_SECONDS):
                 for fetch in range(FETCHES):
                     if fetch:
-                        await asyncio.sleep(pause)
+                        await self.pace.async_turn(pause)
                         pause *= 2
                         again = await self._async_again(parts.task)
                         if not parts.goes_on_with(again):
@@ -359,6 +398,11 @@ class _Task:
             worker = async_get_pdf_worker(self.hass)
             made = await worker.async_run("compare", request, user="scans", seconds=CHECK_SECONDS)
             parts.sort_out(numbers, made["sizes"], made["alike"])
+
+
+def _cause(task: ScanTask) -> ScannerCondition | None:
+    """Return what kept the scanner from scanning, as far as a failed task says that."""
+    return ScannerCondition.OFF if task.code in _OFF_CODES else cause_in(task.message)
 
 
 def _may_have_ended(task: ScanTask, request: ScanRequest) -> bool:

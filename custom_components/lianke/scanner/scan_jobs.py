@@ -215,11 +215,9 @@ class ScanJobs:
         folder = self._root / job.job_id
 
         def begin(view: View) -> None:
-            if (
-                self.unfinished_job(job.scanner_id, view)
-                or self.hub.seconds_until_free(job.scanner_id) > 0
-            ):
+            if self.unfinished_job(job.scanner_id, view):
                 raise InputError("scanner_busy")
+            self.hub.check_rate(job.scanner_id)
             view.put(self.table, job.job_id, job)
 
         try:
@@ -499,7 +497,7 @@ class ScanJobs:
             replaces=(),
             state=state,
             reason=None if failure is None else failure.reason,
-            detail=failure.detail if isinstance(failure, LiankeError) else "",
+            detail="" if failure is None else failure.placeholders.get("detail", ""),
         )
         # Delete replaced pages now, before an answer can make new files in the folder.
         await self._async_keep_only(job, job.pages)

@@ -27,6 +27,7 @@ from ..const import ScanSource
 from ..documents.document import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from ..input_error import InputError
 from .scan_job import ScanRequest
+from .scanner_condition import Conditions, ScannerCondition
 
 # Maximum bytes of all files of one scan together.
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
@@ -78,6 +79,11 @@ class ScanError(LiankeError):
         # "Success" is no reason.
         super().__init__("" if is_success(detail) else detail)
         self.reason = reason
+
+    @property
+    def said(self) -> Conditions:
+        """What the failure says of the scanner's condition."""
+        return Conditions(one for one in ScannerCondition if self.reason == f"scan_{one}")
 
 
 class IncompletePageError(InputError):

@@ -44,6 +44,18 @@ MAX_SCAN_PAGES: Final = 200
 # Seconds that a scan waits for a person at the scanner; after that, the scan ends with the pages that it has.
 GLASS_SECONDS: Final = 3600.0
 
+# How often the service is asked
+
+# Maximum number of requests in any minute that serve one scan: a look at the scanner's condition, the start, polls, and
+# the request to forget the scan. A cancellation, which never waits, is the tenth.
+MAX_SCAN_REQUESTS: Final = 9
+# Seconds for which a scanner's condition is reported before it is asked for again.
+CONDITION_SECONDS: Final = 10.0
+# Seconds to wait for a scanner's condition; a slower answer delays no scan.
+LOOK_SECONDS: Final = 1.0
+# Seconds for which the condition of a feeder or a cover counts as a reason to refuse a scan.
+CURRENT_SECONDS: Final = 2.0
+
 # When we ask the service to forget a scan
 
 # Seconds between the end of a feeder's scan, after which late pages may come, and our request that the service forget

@@ -70,7 +70,7 @@ class ScannerAbilities:
 
         The answer's fields are undocumented, so look for known words anywhere in the answer.
         """
-        fields = [*_ability_fields(params)]
+        fields = [*fields_within(params)]
         words = dict.fromkeys(islice(_ability_words(fields), MAX_WORDS))
         by_sign = {_NO_LETTERS.sub("", word).casefold(): word for word in words}
         colors = {
@@ -126,14 +126,14 @@ def sizes_in_mm(name: str | None) -> tuple[tuple[float, float], ...]:
     return PAPER_MM.get((name or "").casefold(), ())
 
 
-def _ability_fields(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
+def fields_within(value: object, depth: int = 0) -> Iterator[tuple[str, object]]:
     """Yield the name and value of each field at any level of a JSON value. The items of a list have an empty name."""
     if depth == MAX_ABILITIES_DEPTH or not isinstance(value, dict | list):
         return
     items = value.items() if isinstance(value, dict) else (("", inner) for inner in value)
     for name, inner in islice(items, MAX_WORDS):
         yield to_text(name, 40), inner
-        yield from _ability_fields(inner, depth + 1)
+        yield from fields_within(inner, depth + 1)
 
 
 def _ability_words(fields: Iterable[tuple[str, object]]) -> Iterator[str]:

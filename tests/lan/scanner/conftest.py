@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.const import CONF_LAN_SCANNERS, DOMAIN, LAN_SCANNER_PATH
 from custom_components.lianke.lan.scanner import network_scanner
-from custom_components.lianke.scanner import scan as scanning
+from custom_components.lianke.scanner import scan as scanning, scan_pace
 from custom_components.lianke.scanner.hub import FEATURE, ScannerHub, async_get_hub
 from tests.clock import until
 from tests.conftest import set_up, tear_down
@@ -78,6 +78,13 @@ class LanScanner:
         assert place.startswith(f"{self.url}/ScanJobs/")
         return place
 
+    async def order_in_turn(self, *elements: str) -> str:
+        """Request a scan as SANE does: where the scanner is busy, ask again; return its address."""
+        while (answer := await self.post(settings(*elements)))[0] == 503:
+            await asyncio.sleep(0.2)
+        assert answer[0] == 201
+        return answer[1]
+
     async def next(self, place: str) -> tuple[int, bytes]:
         async with self.session.get(f"{place}/NextDocument") as answer:
             body = await answer.read()
@@ -131,7 +138,9 @@ async def freed(lan: LanScanner) -> None:
         return not running and not spooled(lan.hass) and not lan.hub.is_in_use(lan.scanner_id)
 
     await until(is_free)
-    assert "<pwg:State>Idle</pwg:State>" in (await lan.get("ScannerStatus"))[1]
+    # What was wrong is reported for a while.
+    while "<pwg:State>Idle</pwg:State>" not in (await lan.get("ScannerStatus"))[1]:
+        await asyncio.sleep(0.2)
 
 
 def states(lan: LanScanner) -> list[str]:
@@ -163,6 +172,8 @@ async def lan(
 ) -> AsyncGenerator[LanScanner]:
     # The simulated scanner takes hardly any time, so these pauses can be short.
     monkeypatch.setattr(scanning, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(scanning, "CALM_PAUSE", 0.06)
+    monkeypatch.setattr(scan_pace, "MAX_SCAN_REQUESTS", 1000)
     monkeypatch.setattr(network_scanner, "CLIENT_TURN_SECONDS", 1)
     assert await async_setup_component(hass, "labs", {})
     await labs.async_update_preview_feature(hass, DOMAIN, FEATURE, True)

@@ -97,6 +97,7 @@ async def test_few_scans_begin_in_a_minute(lan: LanScanner, device: Device) -> N
     However many phones scan, whoever stands at the card has as many as without them.
     """
     begun: list[str] = []
+    lan.simulator.cloud.variants.scan_problem = "hangs"
     for sender, most in (
         (lan, MAX_LAN_STARTS_A_DEVICE),
         (device("127.0.0.2"), MAX_LAN_STARTS - MAX_LAN_STARTS_A_DEVICE),
@@ -106,13 +107,14 @@ async def test_few_scans_begin_in_a_minute(lan: LanScanner, device: Device) -> N
             await sender.delete(begun[-1])
             await until(lambda: not lan.hub.is_in_use(lan.scanner_id))
         assert (await sender.post(settings(dpi(75))))[0] == 503
+    lan.simulator.cloud.variants.scan_problem = "none"
     real = 3
     for _ in range(real):
         await scan_in_house(lan)
     for _ in range(MAX_STARTS - real):
         async with lan.hub.using(lan.scanner_id):
             pass
-    assert await refusal(scan_in_house(lan)) == "scanner_busy"
+    assert await refusal(scan_in_house(lan)) == "scan_too_often"
     assert lan.hub.seconds_until_free(lan.scanner_id, "127.0.0.3") > 0
     assert len(lan.printer.scanned) == real
 
@@ -162,15 +164,16 @@ async def test_a_scan_that_was_begun_before_a_restart_waits_for_the_scanner(
         await task
 
 
-async def test_a_scan_that_is_canceled_before_the_service_has_taken_it(
-    lan: LanScanner, device: Device
+async def test_a_client_that_vanishes_before_the_service_has_taken_its_scan(
+    lan: LanScanner, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is canceled there as well: the box would go on scanning, and refuse whoever is next."""
+    monkeypatch.setattr(network_scanner, "ABANDONED_SECONDS", 0.2)
     lan.simulator.cloud.variants.scan_problem = "hangs"
     lan.simulator.cloud.fail("POST /scanning/job", Fault(kind="delay", seconds=0.5))
-    place = await lan.order()
+    asking = asyncio.create_task(lan.post(settings()))
     await until(lambda: lan.simulator.cloud.hanging)
-    assert await lan.delete(place) == 200
+    asking.cancel()
     # It hangs from then on, whatever becomes of the next one.
     await until(lambda: states(lan) in (["SENDING"], ["REVOKED"]))
     lan.simulator.cloud.variants.scan_problem = "none"

@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 import shutil
 import signal
+from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from PIL import Image
 import pytest
 
+from custom_components.lianke.scanner.scan_rules import CURRENT_SECONDS
 from tests.clock import until
 from tests.lan.scanner.conftest import LanScanner, check_pdf, freed, wanted
 from tests.scanned import ALIKE, difference, part
@@ -141,6 +143,54 @@ async def test_ctrl_c_leaves_the_scanner_free(sane: Sane) -> None:
     await until(lambda: [one.state for one in scans.values()] == ["REVOKED"])
     sane.lan.simulator.cloud.variants.scan_problem = "none"
     await sane.scan("page.pnm", "--resolution", "75")
+
+
+# What is wrong, by SANE's words for a source, and what the service says of it beforehand.
+WRONG = [
+    ("busy", "Flatbed", "silent", "Device busy"),
+    ("busy", "ADF", "words", "Device busy"),
+    ("off", "Flatbed", "silent", "Device busy"),
+    ("lid", "ADF", "silent", "Scanner cover is open"),
+    ("lid", "ADF", "words", "Scanner cover is open"),
+    ("lid", "Flatbed", "words", "Device busy"),
+    ("feeder_empty", "ADF", "silent", "Document feeder out of documents"),
+    ("feeder_empty", "ADF", "flags", "Document feeder out of documents"),
+    ("jam", "ADF", "silent", "Document feeder jammed"),
+    ("jam", "ADF", "flags", "Document feeder jammed"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "source", "status", "says"), WRONG)
+async def test_what_is_wrong_is_said(
+    sane: Sane, wrong: str, source: str, status: Any, says: str
+) -> None:
+    """SANE has no words for a scanner that is off, nor for the cover of the glass: it says that it is busy."""
+    lan, variants = sane.lan, sane.lan.simulator.cloud.variants
+    variants.scanner_status = status
+    await lan.hub.async_refresh()
+    lan.printer.feeder = [] if wrong == "feeder_empty" else ["one", "two"]
+    if wrong in ("lid", "jam"):
+        if status == "silent":
+            variants.scan_problem = wrong  # type: ignore[assignment]
+        else:
+            lan.printer.scan_trouble = wrong  # type: ignore[assignment]
+    if wrong == "busy":
+        lan.printer.current = object()  # type: ignore[assignment]  # whatever it prints
+    if wrong == "off":
+        lan.printer.on = False
+    options = ("--source", source, "--resolution", "75", "--format=pnm", "--batch=page-%d.pnm")
+    many = ("--batch-count=1",) if source == "Flatbed" else ()
+    _, said = await sane.run("scanimage", "-d", DEVICE, *options, *many)
+    assert f"sane_start: {says}" in said or f"sane_read: {says}" in said, said
+    assert "Error during device I/O" not in said
+    # What came before the jam is a page.
+    came = wrong == "jam" and status == "silent"
+    assert (sane.folder / "page-1.pnm").exists() == came
+    # Somebody attends to it.
+    lan.printer.current = lan.printer.scan_trouble = None
+    lan.printer.on, variants.scan_problem, variants.scanner_status = True, "none", "silent"
+    await asyncio.sleep(CURRENT_SECONDS)
+    await lan.hub.async_refresh()
 
 
 CLIENT = shutil.which("escl-scan")

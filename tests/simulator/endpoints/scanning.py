@@ -26,6 +26,8 @@ PROBLEMS: Final = {
     "lid": (500, "上盖未关闭"),
     "unknown_code": (12345, "未知错误"),
 }
+# Problems because of which no page is scanned.
+STOPPING: Final = ("feeder_empty", "lid", "hangs", "unknown_code")
 
 
 @dataclass
@@ -111,7 +113,26 @@ async def scanner_list(call: Call) -> Any:
 async def scanner_status(call: Call) -> Any:
     """GET /scanning/scanner_status."""
     scanner = _scanner(call)
-    return {"status": "scanning" if _is_scanning(call.cloud, scanner) else "idle", "msg": "正常"}
+    is_scanning = _is_scanning(call.cloud, scanner)
+    trouble = scanner.scan_trouble or ("feeder_empty" if scanner.feeder == [] else None)
+    match call.cloud.variants.scanner_status:
+        case "silent":
+            # Its words are about the connection alone.
+            return {"status": "scanning" if is_scanning else "idle", "msg": "正常"}
+        case "code_500":
+            raise ApiError(500, "设备无响应")
+        case "numbers":
+            return {"status": 3}
+        case "flags":
+            return {
+                "busy": is_scanning or scanner.current is not None,
+                "coverOpen": trouble == "lid",
+                "adfJam": trouble == "jam",
+                "adfEmpty": trouble == "feeder_empty",
+                "adfLoaded": bool(scanner.feeder),
+            }
+    status = "scanning" if is_scanning else "busy" if scanner.current is not None else "idle"
+    return {"status": status, "msg": PROBLEMS[trouble][1] if trouble else "正常"}
 
 
 def _is_scanning(cloud: Cloud, scanner: Printer) -> bool:
@@ -187,7 +208,7 @@ async def _run(cloud: Cloud, scan: Scan) -> None:
         pages = sides if scan.options["duplex"] else [*scanner.feeder]
     drawn: list[Image.Image] = []
     for page in pages:
-        if variants.scan_problem in ("feeder_empty", "lid", "hangs", "unknown_code"):
+        if scanner.scan_trouble or variants.scan_problem in STOPPING:
             break
         await cloud.sleep(variants.scan_seconds)
         if scan.state != "SENDING":
@@ -202,7 +223,11 @@ async def _run(cloud: Cloud, scan: Scan) -> None:
             scan.files += await asyncio.to_thread(encode, drawn[-1:], kind, dpi)
         if variants.scan_problem == "jam":
             break
-    problem = PROBLEMS.get(variants.scan_problem)
+    trouble = scanner.scan_trouble or variants.scan_problem
+    if trouble in ("jam", "jam_at_end") and variants.scanner_status != "silent":
+        # The paper is still there when the next scan begins.
+        scanner.scan_trouble = "jam"
+    problem = PROBLEMS.get(trouble)
     if not drawn and problem is None and is_fed:
         problem = PROBLEMS["feeder_empty"]
     if variants.scan_problem == "hangs":

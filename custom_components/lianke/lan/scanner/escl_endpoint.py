@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from math import ceil
 import os
 from pathlib import Path
 import socket
@@ -16,7 +17,9 @@ from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 from ...const import DOMAIN, LAN_SCANNER_PATH, ScanSource
 from ...escl.messages import (
     MAX_SETTINGS_BYTES,
+    EsclConflictError,
     EsclError,
+    FeederState,
     ScanJobState,
     ScannerCapabilities,
     capabilities_xml,
@@ -43,8 +46,8 @@ SETTINGS_SECONDS: Final = 30
 SCAN_DELIVERY_SECONDS: Final = 600
 # Seconds without an acknowledgment from the client, after which the connection is closed.
 CLIENT_SILENCE_SECONDS: Final = 20
-# Seconds after which a client should ask again.
-_RETRY_AFTER: Final = "2"
+# Minimum seconds after which a client should ask again.
+_RETRY_AFTER: Final = 2
 XML_TYPE: Final = "text/xml"
 # The answer when no page is left, by the scan's state. Only a 404 tells the client that it has all pages.
 _NO_MORE_PAGES: Final = {
@@ -104,9 +107,11 @@ class DescriptionView(_ScannerView):
                     # A request for the status keeps only a running scan alive, not finished pages that nobody fetches.
                     if not scan.is_scanned:
                         scanner.touch(scan)
-                document = status_xml(
-                    [*map(scanner.info, known)], is_idle=not scanner.is_busy(client.device)
-                )
+                state, feeder = await scanner.async_status()
+                if feeder is FeederState.OPEN and hdrs.USER_AGENT not in request.headers:
+                    # Only SANE's backends send no such header.
+                    feeder = FeederState.OPEN_FOR_SANE
+                document = status_xml([*map(scanner.info, known)], state, feeder)
             return web.Response(body=document, content_type=XML_TYPE, charset="utf-8")
 
 
@@ -138,15 +143,18 @@ class JobsView(_ScannerView):
             try:
                 async with asyncio.timeout(SETTINGS_SECONDS):
                     body = await _async_read(request)
-                settings = parse_settings(body)
+                scan = await scanner.async_begin(parse_settings(body), *client)
             except TimeoutError:
                 raise web.HTTPRequestTimeout from None
+            except EsclConflictError as err:
+                raise web.HTTPConflict(text=str(err)) from None
             except EsclError as err:
                 raise web.HTTPBadRequest(text=str(err)) from None
-            try:
-                scan = await scanner.async_begin(settings, *client)
-            except EsclError as err:
-                raise web.HTTPConflict(text=str(err)) from None
+            except NoPlaceError:
+                raise _busy(scanner.seconds_until_free(client.device)) from None
+            if not scan.is_told:
+                # It is unknown whether the service has scanned, so the client should not repeat its request by itself.
+                raise web.HTTPInternalServerError
             place = f"{request.scheme}://{request.host}{scanner.info(scan).path}"
             return web.Response(status=201, headers={hdrs.LOCATION: place})
 
@@ -179,12 +187,16 @@ class DocumentView(_ScannerView):
                     except TimeoutError:
                         raise _busy() from None
                     if path is None:
-                        raise _NO_MORE_PAGES.get(scan.state, web.HTTPInternalServerError)
+                        again = _busy() if scan.is_retried else web.HTTPInternalServerError
+                        raise _NO_MORE_PAGES.get(scan.state, again)
                     return await _async_send(request, scanner, scan, path)
 
 
-def _busy() -> web.HTTPServiceUnavailable:
-    return web.HTTPServiceUnavailable(headers={hdrs.RETRY_AFTER: _RETRY_AFTER})
+def _busy(wait: float = 0) -> web.HTTPServiceUnavailable:
+    """Return the answer to a client that should come again; `wait` is positive if it has begun too many scans."""
+    text = f"Too many scans in a minute. Wait {ceil(wait)} s." if wait > 0 else None
+    headers = {hdrs.RETRY_AFTER: str(max(ceil(wait), _RETRY_AFTER))}
+    return web.HTTPServiceUnavailable(headers=headers, text=text)
 
 
 async def _async_read(request: web.Request) -> bytes:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 import hmac
 import logging
 from pathlib import Path
@@ -15,7 +15,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.hass_dict import HassKey
 
-from ...api.errors import LiankeError
+from ...api.errors import BadParameterError, LiankeError
 from ...const import CONF_LAN_SCANNERS, DOMAIN, JPEG_TYPE, LAN_SCANNER_PATH, ScanColor, ScanSource
 from ...documents.document import FileType
 from ...documents.pdf_client import PdfError, async_get_pdf_worker, lan_queue_user
@@ -24,10 +24,12 @@ from ...escl.messages import (
     SCAN_RESOLUTIONS,
     UNITS_PER_INCH,
     Area,
-    EsclError,
+    EsclConflictError,
+    FeederState,
     Region,
     ScanJobInfo,
     ScanJobState,
+    ScannerState,
     ScanSettings,
 )
 from ...fair_queue import FairQueue, NoPlaceError, QueuePlace
@@ -35,12 +37,14 @@ from ...input_error import InputError
 from ...jobs.rules import max_document_bytes
 from ...pdf.process import MAX_SCAN_PIXELS
 from ...runtime import LiankeConfigEntry, async_loaded_entries
-from ...scanner.hub import async_get_hub
+from ...scanner.hub import ScannerHub, async_get_hub
 from ...scanner.scan import async_scan_page
 from ...scanner.scan_files import async_draw_page, async_join_pages
 from ...scanner.scan_job import ScanRequest
-from ...scanner.scan_parts import ScannedFile
+from ...scanner.scan_parts import ScanError, ScannedFile
+from ...scanner.scan_rules import CURRENT_SECONDS
 from ...scanner.scanner_abilities import PAPER_MM, ScannerAbilities
+from ...scanner.scanner_condition import Conditions, ScannerCondition
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,6 +52,11 @@ _LOGGER = logging.getLogger(__name__)
 CLIENT_TURN_SECONDS: Final = 10
 # Seconds that a request for a page waits for the page; after that, our answer asks the client to try again.
 PAGE_HOLD_SECONDS: Final = 50
+# Seconds that a request to scan waits until the service has accepted or refused the scan; after that, the scan goes on.
+CLIENT_START_SECONDS: Final = 15
+# Seconds after a failed scan in which a client that asks for a page is told to come again: SANE then does so for half a
+# minute and shows "Device busy"; otherwise it would show an error of the connection.
+TOLD_SECONDS: Final = 60
 # Seconds without a request from a scan's client, after which the scan ends and other clients get the scanner.
 ABANDONED_SECONDS: Final = 30
 # Seconds in which a client must receive a document, in all its attempts together; otherwise the scan ends.
@@ -65,6 +74,22 @@ _USABLE_COLORS: Final = {
     ScanColor.GRAY: (ScanColor.GRAY, ScanColor.COLOR),
     # Gray is preferred, so that we make the picture black and white only once it has its final size.
     ScanColor.MONO: (ScanColor.GRAY, ScanColor.COLOR, ScanColor.MONO),
+}
+# Conditions that the state of the feeder tells, and for which somebody must attend to it.
+_FED: Final = frozenset(
+    {ScannerCondition.JAM, ScannerCondition.COVER_OPEN, ScannerCondition.FEEDER_EMPTY}
+)
+# Our words for a scanner's state, by the status of its entity; the others mean that it is stopped.
+_STATES: Final = {
+    "idle": ScannerState.IDLE,
+    "scanning": ScannerState.PROCESSING,
+    "busy": ScannerState.PROCESSING,
+}
+_FEEDER_STATES: Final = {
+    ScannerCondition.JAM: FeederState.JAM,
+    ScannerCondition.COVER_OPEN: FeederState.OPEN,
+    ScannerCondition.FEEDER_EMPTY: FeederState.EMPTY,
+    ScannerCondition.FEEDER_LOADED: FeederState.LOADED,
 }
 
 
@@ -133,6 +158,19 @@ def colors_of(abilities: ScannerAbilities) -> tuple[ScanColor, ...]:
     )
 
 
+def _check(hub: ScannerHub, scanner_id: str, request: ScanRequest) -> None:
+    """Check what was just said of a scanner's condition.
+
+    Raises EsclConflictError if somebody must attend to the feeder, NoPlaceError for what may pass while a client asks
+    again.
+    """
+    said = hub.conditions(scanner_id, CURRENT_SECONDS)
+    if request.source is ScanSource.FEEDER and (why := said & _FED):
+        raise EsclConflictError(", ".join(why))
+    if ScannerCondition.COVER_OPEN in said or hub.status(scanner_id) in ("offline", "busy"):
+        raise NoPlaceError
+
+
 def has_source(abilities: ScannerAbilities, source: ScanSource) -> bool:
     """Whether a scanner has a source. A scanner whose sources are unknown is assumed to have only the glass."""
     return source in (abilities.sources or (ScanSource.GLASS,))
@@ -141,15 +179,25 @@ def has_source(abilities: ScannerAbilities, source: ScanSource) -> bool:
 class NetworkScan:
     """A client's scan. It ends when the client has received all documents, or when the scan fails or is canceled."""
 
-    def __init__(self, settings: ScanSettings, address: str, place: QueuePlace) -> None:
+    def __init__(
+        self, settings: ScanSettings, source: ScanSource, address: str, place: QueuePlace
+    ) -> None:
         self.uuid = str(uuid4())
         self.settings = settings
+        self.is_fed = source is ScanSource.FEEDER
         self.address = address
         self.device = str(place.owner)
         # The place is given back when the scan ends, so that other clients get the scanner.
         self.place = place
         self.began = asyncio.get_running_loop().time()
         self.state = ScanJobState.PROCESSING
+        # Set once the service has accepted the scan, or the scan has ended.
+        self.begun = asyncio.Event()
+        # Whether the client knows of the scan.
+        self.is_told = False
+        # Why pages are missing, and when the scan ended (loop's clock).
+        self.failure: Exception | None = None
+        self.ended = 0.0
         self.is_scanned = False
         # Documents that the client has not received yet.
         self.pages: deque[Path] = deque()
@@ -165,6 +213,22 @@ class NetworkScan:
         # Ends the scan if its client sends no request for ABANDONED_SECONDS.
         self.patience = asyncio.timeout(ABANDONED_SECONDS)
         self.task: asyncio.Task[None] | None = None
+
+    def on_accepted(self) -> None:
+        self.is_told = True
+        self.begun.set()
+
+    @property
+    def is_retried(self) -> bool:
+        """Whether a client should come again although the scan has failed, since no state of the feeder tells why."""
+        is_recent = asyncio.get_running_loop().time() - self.ended < TOLD_SECONDS
+        is_aborted = self.state is ScanJobState.ABORTED
+        return is_recent and is_aborted and bool(self.said - _FED if self.is_fed else self.said)
+
+    @property
+    def said(self) -> Conditions:
+        """What the scan's failure says of the scanner's condition."""
+        return self.failure.said if isinstance(self.failure, ScanError) else Conditions()
 
 
 class NetworkScanner:
@@ -189,10 +253,17 @@ class NetworkScanner:
     def abilities(self) -> ScannerAbilities:
         return self.hub.abilities(self.offered.scanner_id)
 
-    def is_busy(self, device: str) -> bool:
+    async def async_status(self) -> tuple[ScannerState, FeederState | None]:
+        """Return the states of the scanner and, if it is known, of its feeder."""
         scanner_id = self.offered.scanner_id
-        is_used = self._scan is not None or self.hub.is_in_use(scanner_id)
-        return is_used or self.hub.seconds_until_free(scanner_id, device) > 0
+        await self.hub.async_look(scanner_id)
+        said = self.hub.conditions(scanner_id)
+        status = "scanning" if self._scan is not None else self.hub.status(scanner_id)
+        feeder = next((state for one, state in _FEEDER_STATES.items() if one in said), None)
+        return _STATES.get(status, ScannerState.STOPPED), feeder
+
+    def seconds_until_free(self, device: str) -> float:
+        return self.hub.seconds_until_free(self.offered.scanner_id, device)
 
     def scans(self, address: str) -> list[NetworkScan]:
         """Return only the scans of the client with this address, the newest first."""
@@ -205,6 +276,7 @@ class NetworkScanner:
             uuid=scan.uuid,
             age=int(self._hass.loop.time() - scan.began),
             state=scan.state,
+            cause="ResourcesAreNotReady" if scan.said else None,
             taken=scan.taken,
             waiting=len(scan.pages),
         )
@@ -212,33 +284,49 @@ class NetworkScanner:
     async def async_begin(self, settings: ScanSettings, address: str, device: str) -> NetworkScan:
         """Start a scan once it is the device's turn.
 
-        Raises EsclError for unsupported settings, NoPlaceError if the scanner is not free in time.
+        Return the scan once the service has accepted it, or once it is in doubt whether the service has.
+
+        Raises EsclConflictError for what the scanner does not have or cannot do now, NoPlaceError if the scanner is not
+        free in time, or off.
         """
         area = area_of(self.abilities)
         request = self._request(settings)
         region = (settings.region or Region(0, 0, *area)).within(area)
         if region.width * region.height * (settings.dpi / UNITS_PER_INCH) ** 2 > MAX_SCAN_PIXELS:
-            raise EsclError("the page would be too large")
+            raise EsclConflictError("the page would be too large")
+        await self.hub.async_look(self.offered.scanner_id)
+        _check(self.hub, self.offered.scanner_id, request)
         async with self._line.place(device, max_wait=CLIENT_TURN_SECONDS) as place:
             # Scans that users of Home Assistant start go first, and waiting for their end would take too long.
             if self._is_gone or self.hub.is_wanted_by_house(self.offered.scanner_id):
                 raise NoPlaceError
-            scan = self._scan = NetworkScan(settings, address, place.keep())
+            scan = self._scan = NetworkScan(settings, request.source, address, place.keep())
         scan.task = self.offered.entry.async_create_background_task(
             self._hass, self._async_run(scan, request, region), "scan for the home network"
         )
+        scan.task.add_done_callback(lambda _: scan.begun.set())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLIENT_START_SECONDS):
+                await scan.begun.wait()
+        scan.is_told = scan.is_told or scan is self._scan
+        if not scan.is_told:
+            _check(self.hub, self.offered.scanner_id, request)
+            if isinstance(scan.failure, BadParameterError):
+                raise EsclConflictError(scan.failure.reason)
+            if not isinstance(scan.failure, LiankeError) or scan.failure.is_passing:
+                raise NoPlaceError
         return scan
 
     def _request(self, settings: ScanSettings) -> ScanRequest:
-        """Translate a client's settings for the scanner. Raises EsclError for what the scanner cannot do."""
+        """Translate a client's settings for the scanner. Raises EsclConflictError for what the scanner cannot do."""
         able = self.abilities
         usual = ScanSource.GLASS if has_source(able, ScanSource.GLASS) else ScanSource.FEEDER
         source = settings.source or usual
         two_sided = settings.two_sided and source is ScanSource.FEEDER
         if not has_source(able, source) or (two_sided and not able.duplex):
-            raise EsclError("the scanner has no such source")
+            raise EsclConflictError("the scanner has no such source")
         if settings.color not in colors_of(able):
-            raise EsclError("the scanner has no such colour mode")
+            raise EsclConflictError("the scanner has no such colour mode")
         colors = (
             one for one in _USABLE_COLORS[settings.color] if able.colors and one in able.colors
         )
@@ -255,13 +343,19 @@ class NetworkScanner:
             async with scan.patience:
                 try:
                     async with async_scan_page(
-                        self._hass, entry, scanner_id, request, device=scan.device
-                    ) as (files, failure):
+                        self._hass,
+                        entry,
+                        scanner_id,
+                        request,
+                        device=scan.device,
+                        on_accepted=scan.on_accepted,
+                    ) as (files, scan.failure):
                         # If the scan fails, the client first gets the pages that we received, and then the failure.
                         await self._async_make(scan, files, region)
-                    if failure is None:
+                    if scan.failure is None:
                         state = ScanJobState.COMPLETED
                 except (InputError, LiankeError, PdfError, HomeAssistantError, OSError) as err:
+                    scan.failure = err
                     _LOGGER.debug("A scan for the home network failed: %r", err)
                 scan.is_scanned = True
                 while scan.pages:
@@ -366,7 +460,9 @@ class NetworkScanner:
         if scan is not self._scan:
             return
         self._scan = None
-        self._ended.appendleft(scan)
+        if scan.is_told:
+            self._ended.appendleft(scan)
+        scan.ended = self._hass.loop.time()
         scan.place.give_back()
         scan.state = state
         scan.is_scanned = True
