@@ -192,8 +192,10 @@ def test_how_a_scanner_is() -> None:
     for wanted in (
         "<pwg:State>Stopped</pwg:State><scan:AdfState>ScannerAdfJam</scan:AdfState>",
         "<pwg:JobState>Aborted</pwg:JobState>",
-        "<pwg:JobStateReason>AbortedBySystem</pwg:JobStateReason>"
-        "<pwg:JobStateReason>ResourcesAreNotReady</pwg:JobStateReason>",
+        (
+            "<pwg:JobStateReason>AbortedBySystem</pwg:JobStateReason>"
+            "<pwg:JobStateReason>ResourcesAreNotReady</pwg:JobStateReason>"
+        ),
     ):
         assert wanted in document
 

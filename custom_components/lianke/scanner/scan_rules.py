@@ -30,7 +30,11 @@ def seconds_until_free(
     requests.
     """
     own = [at for at, by in begun if by == device]
-    counted = [(own, MAX_STARTS if device is None else MAX_LAN_STARTS_A_DEVICE)]
+    most = MAX_STARTS if device is None else MAX_LAN_STARTS_A_DEVICE
+    if device and any(by not in (None, device) and at > now - MINUTE for at, by in begun):
+        # Another device scans as well, and has at least half of the scans.
+        most = MAX_LAN_STARTS // 2
+    counted = [(own, most)]
     if device is not None:
         counted.append(([at for at, by in begun if by is not None], MAX_LAN_STARTS))
     full = [times[-most] for times, most in counted if len(times) >= most]

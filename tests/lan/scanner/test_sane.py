@@ -14,9 +14,18 @@ from aiohttp.test_utils import TestServer
 from PIL import Image
 import pytest
 
-from custom_components.lianke.scanner.scan_rules import CURRENT_SECONDS
-from tests.clock import until
-from tests.lan.scanner.conftest import LanScanner, check_pdf, freed, wanted
+from custom_components.lianke.lan.scanner import network_scanner
+from custom_components.lianke.scanner.scan_rules import CURRENT_SECONDS, MAX_LAN_STARTS_A_DEVICE
+from tests.clock import real_time, until
+from tests.lan.scanner.conftest import (
+    Device,
+    LanScanner,
+    check_pdf,
+    dpi,
+    freed,
+    settings,
+    wanted,
+)
 from tests.scanned import ALIKE, difference, part
 
 DEVICE = "airscan:e0:Lianke"
@@ -143,6 +152,64 @@ async def test_ctrl_c_leaves_the_scanner_free(sane: Sane) -> None:
     await until(lambda: [one.state for one in scans.values()] == ["REVOKED"])
     sane.lan.simulator.cloud.variants.scan_problem = "none"
     await sane.scan("page.pnm", "--resolution", "75")
+
+
+async def test_two_clients_at_once(sane: Sane) -> None:
+    """Each gets its page: SANE asks again where the scanner is busy."""
+    first, second = await asyncio.gather(
+        sane.scan("first.pnm", "--resolution", "75"),
+        sane.scan("second.pnm", "--resolution", "75"),
+    )
+    assert first.size == second.size
+    assert len(sane.lan.printer.scanned) == 2
+
+
+async def test_a_client_that_vanishes(sane: Sane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while it waits for its page: whoever comes next gets the scanner after a while."""
+    monkeypatch.setattr(network_scanner, "ABANDONED_SECONDS", 3)
+    cloud = sane.lan.simulator.cloud
+    cloud.variants.scan_problem = "hangs"
+    process = await sane.start("scanimage", "-d", DEVICE, "--format=pnm", "-o", "gone.pnm")
+    await until(lambda: [one.state for one in cloud.scans.values()] == ["SENDING"])
+    process.kill()
+    await process.communicate()
+    cloud.variants.scan_problem = "none"
+    await sane.scan("page.pnm", "--resolution", "75")
+    assert [one.state for one in cloud.scans.values()] == ["REVOKED", "SUCCESS"]
+
+
+@pytest.mark.timeout(400)
+async def test_a_device_that_begins_and_cancels_for_90_seconds(
+    sane: Sane, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one scans page after page meanwhile, and has at least half of all turns."""
+    monkeypatch.setattr(network_scanner, "CLIENT_TURN_SECONDS", 10)
+    other, begun, pages = device("127.0.0.2"), 0, 0
+
+    async def begin_and_cancel() -> None:
+        nonlocal begun
+        while True:
+            status, place = await other.post(settings(dpi(75)))
+            if status == 201:
+                begun += 1
+                await other.delete(place)
+            else:
+                await asyncio.sleep(0.1)
+
+    going = asyncio.create_task(begin_and_cancel())
+    try:
+        until_then = real_time() + 90
+        while real_time() < until_then:
+            await sane.scan("page.pnm", "--resolution", "75")
+            pages += 1
+            # No person turns pages faster than the scanner may begin.
+            await asyncio.sleep(10)
+        assert not going.done()
+    finally:
+        going.cancel()
+        await asyncio.gather(going, return_exceptions=True)
+    assert pages >= 6
+    assert begun <= 2 * MAX_LAN_STARTS_A_DEVICE
 
 
 # What is wrong, by SANE's words for a source, and what the service says of it beforehand.

@@ -105,7 +105,7 @@ class DescriptionView(_ScannerView):
                 known = scanner.scans(client.address)
                 for scan in known:
                     # A request for the status keeps only a running scan alive, not finished pages that nobody fetches.
-                    if not scan.is_scanned:
+                    if not (scan.is_scanned or scan.is_left):
                         scanner.touch(scan)
                 state, feeder = await scanner.async_status()
                 if feeder is FeederState.OPEN and hdrs.USER_AGENT not in request.headers:

@@ -209,6 +209,9 @@ class NetworkScan:
         self.turn = asyncio.Lock()
         # Number of requests that wait for a document or receive one.
         self.held = 0
+        # Whether a client at the same address wants another scan although nobody waits for a document of this one: its
+        # client may have been killed, so the next client's requests for the status must not keep it alive.
+        self.is_left = False
         self.changed = asyncio.Event()
         # Ends the scan if its client sends no request for ABANDONED_SECONDS.
         self.patience = asyncio.timeout(ABANDONED_SECONDS)
@@ -294,6 +297,8 @@ class NetworkScanner:
         region = (settings.region or Region(0, 0, *area)).within(area)
         if region.width * region.height * (settings.dpi / UNITS_PER_INCH) ** 2 > MAX_SCAN_PIXELS:
             raise EsclConflictError("the page would be too large")
+        if self._scan is not None and self._scan.address == address and not self._scan.held:
+            self._scan.is_left = True
         await self.hub.async_look(self.offered.scanner_id)
         _check(self.hub, self.offered.scanner_id, request)
         async with self._line.place(device, max_wait=CLIENT_TURN_SECONDS) as place:
@@ -305,6 +310,9 @@ class NetworkScanner:
             self._hass, self._async_run(scan, request, region), "scan for the home network"
         )
         scan.task.add_done_callback(lambda _: scan.begun.set())
+        self.offered.entry.async_create_background_task(
+            self._hass, self._async_prepare(scan), "prepare for a scanned page"
+        )
         with suppress(TimeoutError):
             async with asyncio.timeout(CLIENT_START_SECONDS):
                 await scan.begun.wait()
@@ -366,6 +374,13 @@ class NetworkScanner:
         finally:
             self._end(scan, state)
 
+    async def _async_prepare(self, scan: NetworkScan) -> None:
+        """Let the PDF process load what it needs for a page while the scanner works."""
+        worker, user = async_get_pdf_worker(self._hass), lan_queue_user(scan.device)
+        for task in ("check", "scan_page"):
+            with suppress(PdfError):
+                await worker.async_run(task, {"path": ""}, user=user)
+
     async def _async_make(
         self, scan: NetworkScan, files: Iterable[ScannedFile], region: Region
     ) -> None:
@@ -418,6 +433,7 @@ class NetworkScanner:
     def attending(self, scan: NetworkScan) -> Iterator[None]:
         """Keep a scan alive while its client waits for a document or receives one."""
         scan.held += 1
+        scan.is_left = False
         self.touch(scan)
         try:
             yield
