@@ -321,7 +321,9 @@ class NetworkScanner:
             _check(self.hub, self.offered.scanner_id, request)
             if isinstance(scan.failure, BadParameterError):
                 raise EsclConflictError(scan.failure.reason)
-            if not isinstance(scan.failure, LiankeError) or scan.failure.is_passing:
+            # Without a failure, an unload has canceled the scan, which the service may have begun.
+            is_lasting = isinstance(scan.failure, LiankeError) and not scan.failure.is_passing
+            if scan.failure is not None and not is_lasting:
                 raise NoPlaceError
         return scan
 
