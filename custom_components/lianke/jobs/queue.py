@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 import logging
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -265,29 +265,17 @@ class PrintQueue(JobWorker):
                 except LedgerRefusedError as err:
                     raise _not_accepted(err, earlier.printer_name) from None
                 return earlier
-        view = self.check_printer(spec.printer_key)
         replaced = replaced_by(jobs, spec, moved) if spec.replace_key else []
-        self.check_limits(view.key, spec.owner, first=first, replaced=replaced)
-        if view.key in self.limited:
-            self.limited.discard(view.key)
-            self.on_limit(view.key, None)
-        ready = self._uploader.readiness.check(
-            view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
+        view, spec, reason = await self._async_checked(
+            spec, first, jobs, replaced, now, moved=moved, unchanged=unchanged
         )
-        if ready.reason is not None and (ready.reason in REFUSED_AT_ONCE or not spec.hold):
-            raise InputError(f"not_ready_{ready.reason}", printer=view.name)
-        if spec.waits_for is None or moved is not None:
-            # Use the jobs as reported: a job counts as waiting until its end is reported, together with its page count.
-            told = self._jobs.committed
-            others = [told.get(job.job_id, job) for job in jobs if job not in replaced]
-            spec = await self._people.async_add_reasons(spec, first, others, unchanged=unchanged)
         job = new_job(
             job_id,
             spec,
             deliveries,
             moved=moved,
             printer_name=view.name,
-            reason=ready.reason,
+            reason=reason,
             now=now,
             hold_time=timedelta(hours=HOLD_HOURS.of(self._entry.options)),
         )
@@ -323,6 +311,42 @@ class PrintQueue(JobWorker):
             raise _not_accepted(err, view.name) from None
         finally:
             self._jobs.reserved.clear()
+
+    async def async_check(self, spec: JobSpec, first: Delivery) -> None:
+        """Raise the InputError with which `async_submit` would refuse a new job now; `first` is its first delivery."""
+        spec = await self._people.async_add_asker(spec)
+        async with self._lock:
+            jobs = [*self._jobs.latest.values()]
+            await self._async_checked(spec, first, jobs, (), dt_util.utcnow())
+
+    async def _async_checked(
+        self,
+        spec: JobSpec,
+        first: Delivery,
+        jobs: Collection[Job],
+        replaced: Collection[Job],
+        now: datetime,
+        *,
+        moved: Job | None = None,
+        unchanged: bool = False,
+    ) -> tuple[PrinterSnapshot, JobSpec, str | None]:
+        """Check a job that is no duplicate; return its printer, the job with its questions, and why it has to wait."""
+        view = self.check_printer(spec.printer_key)
+        self.check_limits(view.key, spec.owner, first=first, replaced=replaced)
+        if view.key in self.limited:
+            self.limited.discard(view.key)
+            self.on_limit(view.key, None)
+        ready = self._uploader.readiness.check(
+            view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
+        )
+        if ready.reason is not None and (ready.reason in REFUSED_AT_ONCE or not spec.hold):
+            raise InputError(f"not_ready_{ready.reason}", printer=view.name)
+        if spec.waits_for is None or moved is not None:
+            # Use the jobs as reported: a job counts as waiting until its end is reported, together with its page count.
+            told = self._jobs.committed
+            others = [told.get(job.job_id, job) for job in jobs if job not in replaced]
+            spec = await self._people.async_add_reasons(spec, first, others, unchanged=unchanged)
+        return view, spec, ready.reason
 
     def _end_replaced(self, view: View, job: Job, moved: Job | None) -> None:
         """End the jobs that a new job replaces, in the transaction that reports the new job.

@@ -276,6 +276,11 @@ class JobBuilder:
             jobs.append((spec, deliveries))
         return jobs
 
+    async def async_check(self) -> None:
+        """Raise what making and submitting the request's jobs would raise now; nothing is printed."""
+        for spec, deliveries in await self.async_jobs():
+            await self._request.target.data.queue.async_check(spec, deliveries[0])
+
     async def async_submit(self, prepared: PreparedJob, **more: Any) -> Job:
         """Submit one of the jobs; return the job as the queue has it.
 

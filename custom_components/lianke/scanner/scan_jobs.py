@@ -25,14 +25,12 @@ from homeassistant.util.signal_type import SignalType
 from homeassistant.util.ulid import ulid_now
 
 from ..api.errors import LiankeError
-from ..api.options import options_in
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
 from ..devices import Target, async_target, async_target_of_job
 from ..documents.document import FileType
 from ..documents.folders import async_copy_into_folder, delete_copies, free_names
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
-from ..documents.sheets import WHOLE_PICTURE, SheetOptions
 from ..documents.spool import disk_full_error, unlink_all
 from ..error_texts import async_error_message
 from ..input_error import MAX_QUOTED, InputError
@@ -42,10 +40,11 @@ from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
 from ..ledger import CLOSE_TIME, Lease, RecordChange, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
-from ..printing.builder import JobBuilder, PreparedJob, PrintRequest, async_job_builder
+from ..printing.builder import JobBuilder, PreparedJob, async_job_builder
 from ..printing.refusals import reporting_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry
+from .copies import async_check_copy, copy_request
 from .hub import HUBS, TO_FORGET, ScannerHub
 from .scan import async_scan_page
 from .scan_files import (
@@ -62,7 +61,6 @@ from .scan_files import (
     sizes_of,
 )
 from .scan_job import (
-    ID_CARD,
     NOT_PRINTED,
     SCANS_KIND,
     ScanAnswer,
@@ -75,7 +73,7 @@ from .scan_job import (
 )
 from .scan_parts import ScanError, ScannedFile
 from .scan_rules import GLASS_SECONDS, scans_to_delete
-from .scanner_abilities import PAPER_MM, sizes_in_mm
+from .scanner_abilities import sizes_in_mm
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -83,21 +81,8 @@ _LOGGER = logging.getLogger(__name__)
 MAX_NAME_TRIES: Final = 5
 # Seconds to wait until the box of a copy's printer is set up.
 BOX_SECONDS: Final = 20
-CARD_MM: Final = (85.6, 54.0)
-A4_MM: Final = (210.0, 297.0)
-# The part of an A4 page that shows the card, which lies in the corner that is marked on the scanner.
-CARD_CUT: Final = {"right": CARD_MM[0] / A4_MM[0], "bottom": CARD_MM[1] / A4_MM[1]}
 
 SIGNAL_SCAN: Final[SignalType[ScanUpdate]] = SignalType(f"{DOMAIN}_scan_updated")
-
-
-def _is_true_size(job: ScanJob) -> bool:
-    """Return whether a copy is as large as the original: no scale was chosen, and its size fits on the paper."""
-    paper = PAPER_MM.get(str(job.printing.get("paper") or "A4").casefold(), ())
-    return "scale" not in job.printing and any(
-        all(one <= room for one, room in zip(sorted(size), sorted(paper[0]), strict=True))
-        for size in sizes_in_mm(job.request.size)[: len(paper)]
-    )
 
 
 async def async_remove_scans(hass: HomeAssistant, entry_id: str) -> None:
@@ -194,7 +179,8 @@ class ScanJobs:
     ) -> ScanJob:
         """Begin a scan, and return its record once the record is on disk; `more` are further fields of the record.
 
-        Raises InputError; HomeAssistantError: disk_full.
+        Before the scanner starts, a copy is checked like a print of one page. Raises InputError; LimitError;
+        Unauthorized; HomeAssistantError: disk_full.
         """
         await self.hub.async_listed()
         self.hub.abilities(scanner_id).fields(request)
@@ -207,6 +193,8 @@ class ScanJobs:
             asker=Asker.of(context),
             **more,
         )
+        if job.printing:
+            await async_check_copy(self._hass, job)
         await self._async_to_its_end(self._async_begin(job))
         await self.async_prune()
         return job
@@ -578,19 +566,12 @@ class ScanJobs:
         Raises the same errors as `async_target` and `builder.async_print_single_job`.
         """
         target = await self._async_printer(job.printing["device_id"])
-        scale = {"scale": "none"} if _is_true_size(job) else {}
         # If the pages could not be joined in a PDF, there may be more files than one request can have.
         for start in range(0, len(job.files), MAX_SOURCES):
             names = job.files[start : start + MAX_SOURCES]
-            cuts = (WHOLE_PICTURE | CARD_CUT,) * len(names)
-            request = PrintRequest(
-                target=target,
-                context=job.asker.context,
-                documents=[as_document(self._hass, self.path(job, name)) for name in names],
-                options=options_in({**job.printing, **scale}),
-                sheets=SheetOptions(sheet=ID_CARD, id_card_crop=cuts) if job.is_card else None,
-                request_id=f"{job.job_id}#{start + 1}" if start else job.job_id,
-            )
+            documents = [as_document(self._hass, self.path(job, name)) for name in names]
+            request_id = f"{job.job_id}#{start + 1}" if start else job.job_id
+            request = replace(copy_request(job, target, documents), request_id=request_id)
             is_last = start + MAX_SOURCES >= len(job.files)
             async with async_job_builder(self._hass, request) as builder:
                 wanted = await builder.async_jobs()

@@ -1,0 +1,64 @@
+"""What a copy prints, and the check of a copy before its pages are scanned."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from homeassistant.core import HomeAssistant
+
+from ..api.options import options_in
+from ..devices import Target, async_target
+from ..documents.document import CONTENT_TYPES, Document, FileType
+from ..documents.sheets import WHOLE_PICTURE, SheetOptions
+from ..documents.sources import DocumentRequest
+from ..printing.builder import MakeDocument, PrintRequest, async_job_builder
+from .scan_job import ID_CARD, ScanJob
+from .scanner_abilities import PAPER_MM, sizes_in_mm
+
+CARD_MM: Final = (85.6, 54.0)
+A4_MM: Final = (210.0, 297.0)
+# The part of an A4 page that shows the card, which lies in the corner that is marked on the scanner.
+CARD_CUT: Final = {"right": CARD_MM[0] / A4_MM[0], "bottom": CARD_MM[1] / A4_MM[1]}
+# A picture that stands for the page that is not scanned yet.
+_STAND_IN: Final = Document(
+    path=Path(__file__).parents[1] / "brand" / "icon.png",
+    name="page.png",
+    content_type=CONTENT_TYPES[FileType.PNG],
+    size=1,
+    extension=FileType.PNG,
+    pages=1,
+    title="",
+)
+
+
+def _is_true_size(job: ScanJob) -> bool:
+    """Return whether a copy is as large as the original: no scale was chosen, and its size fits on the paper."""
+    paper = PAPER_MM.get(str(job.printing.get("paper") or "A4").casefold(), ())
+    return "scale" not in job.printing and any(
+        all(one <= room for one, room in zip(sorted(size), sorted(paper[0]), strict=True))
+        for size in sizes_in_mm(job.request.size)[: len(paper)]
+    )
+
+
+def copy_request(job: ScanJob, target: Target, documents: Sequence[MakeDocument]) -> PrintRequest:
+    """Return the request that prints these documents as the copy's pages."""
+    scale = {"scale": "none"} if _is_true_size(job) else {}
+    cuts = (WHOLE_PICTURE | CARD_CUT,) * len(documents)
+    return PrintRequest(
+        target=target,
+        context=job.asker.context,
+        documents=documents,
+        options=options_in({**job.printing, **scale}),
+        sheets=SheetOptions(sheet=ID_CARD, id_card_crop=cuts) if job.is_card else None,
+    )
+
+
+async def async_check_copy(hass: HomeAssistant, job: ScanJob) -> None:
+    """Raise what printing the copy would raise now if it had one page."""
+
+    async def stand_in(_request: DocumentRequest) -> Document:
+        return _STAND_IN
+
+    target = async_target(hass, job.printing["device_id"])
+    async with async_job_builder(hass, copy_request(job, target, [stand_in])) as builder:
+        await builder.async_check()
