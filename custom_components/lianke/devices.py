@@ -195,9 +195,17 @@ def async_target(hass: HomeAssistant, device_id: str) -> Target:
     )
     if (printer_key := _printer_key(entry, device)) is not None:
         return Target(device_id=device.id, entry=entry, printer_key=printer_key)
-    is_box = box_identifier(entry) in device.identifiers
-    reason = "not_a_printer" if is_box else "scanner_not_printer"
-    raise InputError(reason, device=device.name_by_user or device.name or device_id)
+    name = device.name_by_user or device.name or device_id
+    if box_identifier(entry) in device.identifiers:
+        raise InputError("not_a_printer", device=name)
+    printers = {
+        printer.name_by_user or view.name: view.name
+        for key, view in entry.runtime_data.coordinator.data.printers.items()
+        if (printer := async_printer_device(hass, entry, key))
+    }
+    # The name with which a scanner is registered begins with that of the printer that contains it.
+    own = [one for one, called in printers.items() if (device.name or "").startswith(called)]
+    raise InputError("scanner_not_printer", device=name, printers=join_names(own or printers))
 
 
 @callback
@@ -237,9 +245,9 @@ def async_resolve_target(hass: HomeAssistant, data: Mapping[str, Any]) -> Target
         and _printer_key(entry, device) is not None
     }
     if not printers:
-        raise InputError("target_without_printer", target=_names(_named_in(hass, selection)))
+        raise InputError("target_without_printer", target=join_names(_named_in(hass, selection)))
     if len(printers) > 1:
-        raise InputError("target_several_printers", printers=_names(printers.values()))
+        raise InputError("target_several_printers", printers=join_names(printers.values()))
     return async_target(hass, next(iter(printers)))
 
 
@@ -283,7 +291,7 @@ def _named_in(hass: HomeAssistant, selection: TargetSelection) -> list[str]:
     return [*selection.entity_ids, *(place.name if place else one for one, place in found)]
 
 
-def _names(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Join at most MAX_NAMES names in alphabetical order; "…" stands for all further names."""
     ordered = sorted(names)
     shown = ", ".join(ordered[:MAX_NAMES])

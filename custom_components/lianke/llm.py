@@ -466,7 +466,7 @@ class ScanTool(_DeviceTool):
     ) -> ToolResult:
         device_id, data = self._read(tool_input)
         if device_id not in _exposed_scanners(hass, llm_context).values():
-            raise translated(InputError("printer_not_exposed"))
+            raise translated(InputError("scanner_not_exposed"))
         answer = await SCAN_ACTIONS[SERVICE_SCAN].call(
             hass, {ATTR_DEVICE_ID: device_id, **data}, llm_context.context or Context()
         )

@@ -13,7 +13,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub, scanner_devices
 from tests.clock import rest
 from tests.conftest import make_entry, set_up, tear_down
-from tests.household import LASER, House, as_read
+from tests.household import LASER, House, as_read, box_of, refusal
 
 
 @pytest.fixture
@@ -124,6 +124,9 @@ async def test_nothing_is_printed_on_a_scanner_which_is_called_one(house: House)
         said = as_read(refused.value, language)
         assert word in said
         assert str(scanner.name) in said
+        # And which printer to use instead.
+        assert said.endswith((f"Choose a printer: {LASER}.", f"请选择打印机：{LASER}。"))
+        assert ("box" in said, "云盒" in said) == (False, False)
     assert house.sent == 0
     await tear_down(house.hass)
 
@@ -132,7 +135,7 @@ async def test_nothing_is_printed_on_a_scanner_which_is_called_one(house: House)
 async def test_a_scanner_is_told_from_the_printer_that_it_is_called_as(
     house: House, language: str, word: str
 ) -> None:
-    """Two devices of one name, of which one prints; what has its name already keeps it."""
+    """Two devices of one name, of which one prints; what its user has named keeps that name."""
     await house.hass.config.async_update(language=language)
     await async_load_integrations(house.hass, {DOMAIN})
     registry = dr.async_get(house.hass)
@@ -151,11 +154,51 @@ async def test_a_scanner_is_told_from_the_printer_that_it_is_called_as(
     # What the service calls it is known by that name after a restart.
     await house.hass.config_entries.async_reload(entry.entry_id)
     assert LASER in {one.name for one in async_get_hub(house.hass, entry).scanners.values()}
-    # One of an earlier version.
-    registry.async_update_device(new.id, name=LASER)
-    await house.hass.config_entries.async_reload(entry.entry_id)
+    # One of an earlier version, whose entities keep their ids.
+    entities = {
+        one.entity_id for one in er.async_entries_for_device(er.async_get(house.hass), new.id)
+    }
+    for named in (None, "Auntie's"):
+        registry.async_update_device(new.id, name=LASER, name_by_user=named, model=None)
+        await house.hass.config_entries.async_reload(entry.entry_id)
+        await listed(house)
+        kept = registry.async_get(new.id)
+        assert kept is not None
+        assert (kept.name, kept.name_by_user) == (f"{LASER} {word}", named)
+        assert kept.model == printer.model
+    assert entities == {
+        one.entity_id for one in er.async_entries_for_device(er.async_get(house.hass), new.id)
+    }
+    await tear_down(house.hass)
+
+
+async def test_nothing_is_scanned_on_a_printer_which_is_called_one(house: House) -> None:
     await listed(house)
-    kept = registry.async_get(new.id)
-    assert kept is not None
-    assert kept.name == LASER
+    (entry,) = house.hass.config_entries.async_loaded_entries(DOMAIN)
+    registry = dr.async_get(house.hass)
+    (_, scanner), *_others = scanner_devices(house.hass, entry)
+    for language, words in (
+        ("en", f"is a printer, not a scanner. Choose a scanner: {scanner.name}."),
+        ("zh-Hans", f"是打印机，不是扫描仪。请选择扫描仪：{scanner.name}。"),
+    ):
+        for action in ("scan", "copy"):
+            with pytest.raises(ServiceValidationError) as refused:
+                await house.ask(action, device_id=house.device())
+            assert as_read(refused.value, language) == f"{LASER} {words}"
+    # By an entity of the printer, too, and where the box scans nothing at all.
+    [status] = [
+        one.entity_id
+        for one in er.async_entries_for_device(er.async_get(house.hass), house.device())
+        if one.unique_id.endswith("_status")
+    ]
+    assert await refusal(house.ask("scan", entity_id=status)) == "printer_not_scanner"
+    for printer in house.box.printers:
+        printer.scanner = False
+    await listed(house)
+    for _, device in scanner_devices(house.hass, entry):
+        registry.async_remove_device(device.id)
+    assert await refusal(house.ask("scan", entity_id=status)) == "printer_without_scanner"
+    box = box_of(house.hass, house.entry)
+    assert await refusal(house.ask("scan", device_id=box.id)) == "scanner_missing"
+    assert not house.cloud.scans
     await tear_down(house.hass)

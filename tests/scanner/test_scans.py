@@ -339,7 +339,7 @@ async def test_what_cannot_be_scanned_is_refused(
         ({"scan_duplex": True}, "scan_duplex_glass"),
         ({"folder": str(tmp_path)}, "scan_folder"),
         ({"folder": "local/../../etc"}, "scan_folder"),
-        ({"device_id": printer(house)}, "scanner_missing"),
+        ({"device_id": printer(house)}, "printer_not_scanner"),
     ):
         assert await refusal(do(house, laser, **data)) == key
     fed = do(house, laser, "copy", sheet="id_card", source="feeder")

@@ -122,20 +122,16 @@ def _register_devices(hass: HomeAssistant, entry: LiankeConfigEntry, hub: Scanne
     printers = entry.runtime_data.coordinator.data.printers.values()
     for scanner in present:
         identifier = scanner_identifier(entry, scanner.scanner_id)
-        same = next((one for one in printers if one.name == scanner.name), None)
-        known = registry.async_get_device_by_identifier(identifier, entry.entry_id)
-        if known is not None and known.name and known.name.startswith(scanner.name):
-            # Keep the name with which the device was registered, since the device's entities are named after it.
-            info = DeviceInfo(identifiers={identifier}, name=known.name)
-        elif same is None:
-            info = DeviceInfo(identifiers={identifier}, name=scanner.name)
+        same = next(
+            (one for one in printers if scanner.name in (one.name, one.printer.model)), None
+        )
+        info = DeviceInfo(identifiers={identifier})
+        if any(word in scanner.name.casefold() for word in ("scan", "扫描")):
+            info["name"] = scanner.name
         else:
-            # A printer has the same name, usually because the scanner is a part of it. Give the scanner another name.
-            info = DeviceInfo(
-                identifiers={identifier},
-                translation_key="scanner",
-                translation_placeholders={"name": scanner.name},
-            )
+            # The printer that contains a scanner usually has the same name.
+            info["translation_key"] = "scanner"
+            info["translation_placeholders"] = {"name": scanner.name}
         if same is not None:
             info["manufacturer"] = same.printer.vendor
             info["model"] = same.printer.model or same.printer.product

@@ -15,12 +15,17 @@ import voluptuous as vol
 from ..api.coerce import to_mapping, to_text
 from ..box.printer_status import PrinterSnapshot
 from ..const import CONF_SCAN_SCRIPT, DOMAIN, ScanColor, ScanSource
-from ..devices import async_printer_device, async_target, async_targeted_devices
+from ..devices import (
+    async_printer_device,
+    async_target,
+    async_targeted_devices,
+    join_names,
+)
 from ..documents.folders import find_or_create_folder
 from ..documents.sheets import WHOLE_PICTURE
 from ..error_texts import async_error_text, async_whole_error, cached_error_text
 from ..input_error import MAX_QUOTED, InputError
-from ..people.rights import async_check_change, async_check_printer
+from ..people.rights import async_check_change
 from ..printing.handlers import Action
 from ..printing.schemas import (
     DEFAULT_WAIT,
@@ -37,6 +42,7 @@ from .hub import (
     async_get_hub,
     is_scanning_enabled,
     scanner_device,
+    scanner_devices,
     scanner_status_entity,
 )
 from .scan_job import (
@@ -110,7 +116,8 @@ CONTINUE_SCAN_SCHEMA: Final = vol.Schema(
 def _resolve(hass: HomeAssistant, data: dict[str, Any]) -> tuple[LiankeConfigEntry, str]:
     """Return the entry and the id of the only scanner that a call targets.
 
-    Raises InputError: scanning_off, scanner_missing, target_several_scanners.
+    Raises InputError: scanning_off, scanner_missing, printer_not_scanner, printer_without_scanner,
+    target_several_scanners.
     """
     if not is_scanning_enabled(hass):
         raise InputError("scanning_off")
@@ -122,10 +129,29 @@ def _resolve(hass: HomeAssistant, data: dict[str, Any]) -> tuple[LiankeConfigEnt
         if (device := scanner_device(hass, entry, scanner.scanner_id)) and device.id in devices
     ]
     if not found:
-        raise InputError("scanner_missing")
+        raise _no_scanner(hass, devices)
     if len(found) > 1:
         raise InputError("target_several_scanners")
     return found[0]
+
+
+def _no_scanner(hass: HomeAssistant, devices: set[str]) -> InputError:
+    """Return the error for a target without a scanner; for a printer, it names the scanner to use."""
+    for entry in async_loaded_entries(hass):
+        beside = scanners_by_printer(hass, entry)
+        for key in entry.runtime_data.coordinator.data.printers:
+            device = async_printer_device(hass, entry, key)
+            if device is None or device.id not in devices:
+                continue
+            scanners = [
+                scanner.name_by_user or scanner.name or scanner_id
+                for scanner_id, scanner in scanner_devices(hass, entry)
+                if beside.get(key, (scanner_id,))[0] == scanner_id
+            ]
+            reason = "printer_not_scanner" if scanners else "printer_without_scanner"
+            name = device.name_by_user or device.name or key
+            return InputError(reason, device=name, scanners=join_names(scanners))
+    return InputError("scanner_missing")
 
 
 async def _async_scanner(hass: HomeAssistant, call: ServiceCall) -> tuple[LiankeConfigEntry, str]:
@@ -187,7 +213,6 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
     if (printer := call.data.get("printer") or _own_printer(hass, entry, name)) is None:
         raise InputError("copy_printer_missing")
     target = async_target(hass, printer)
-    await async_check_printer(hass, target, call.context)
     printing = {key: call.data[key] for key in _COPY_OPTIONS if key in call.data}
     data: dict[str, Any] = dict(call.data)
     most = MAX_SCAN_PAGES if data["several_pages"] else None
