@@ -163,7 +163,7 @@ async def test_a_scanner_is_told_from_the_printer_that_it_is_called_as(
         await house.hass.config_entries.async_reload(entry.entry_id)
         await listed(house)
         kept = registry.async_get(new.id)
-        assert kept is not None
+        assert isinstance(kept, dr.DeviceEntry)
         assert (kept.name, kept.name_by_user) == (f"{LASER} {word}", named)
         assert kept.model == printer.model
     assert entities == {

@@ -2,8 +2,10 @@
 
 import asyncio
 from contextlib import nullcontext, suppress
+import errno
 from http import HTTPStatus
 from io import BytesIO
+import os
 from pathlib import Path
 import shutil
 import threading
@@ -16,6 +18,7 @@ from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.components import labs, media_source
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
+from homeassistant.components.http.server import StaticPathConfig
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant, ServiceCall, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -31,7 +34,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 
 from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.const import DOMAIN
-from custom_components.lianke.documents import folders
+from custom_components.lianke.documents import folders, local_files
 from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.people.notifications import EVENT_ACTION
 from custom_components.lianke.scanner import scan_files, scan_jobs
@@ -669,6 +672,85 @@ async def test_a_folder_that_became_a_link_gets_nothing(
     assert (answer["copied_to"], [*outside.iterdir()]) == ([], [])
     # It is kept all the same.
     assert answer["files"][0]["bytes"] > 0
+
+
+@pytest.mark.parametrize("there", ["nothing", "a file", "a part that is a file"])
+async def test_a_folder_that_is_gone_is_told_as_such(
+    house: House, laser: Printer, tmp_path: Path, there: str
+) -> None:
+    """The disk was said to be full, and the scan was taken up again at each start."""
+    folder = media_folder(house, tmp_path, "media/scans/of/today")
+    await do(house, laser, several_pages=True, folder="local/scans/of/today")
+    folder.rmdir()
+    if there == "a file":
+        folder.touch()
+    elif there == "a part that is a file":
+        folder.parent.rmdir()
+        folder.parent.touch()
+    answer = await say(house, laser, "finish")
+    assert (answer["state"], answer["reason"]) == ("failed", "scan_not_copied")
+    assert (answer["copied_to"], len(answer["files"])) == ([], 1)
+    assert not last(house).is_unkept
+
+
+@pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES, errno.EPERM])
+async def test_a_folder_that_may_only_be_read_is_told_as_such(
+    house: House,
+    laser: Printer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: int,
+) -> None:
+    """A share that is mounted to be read."""
+    folder, open_it = media_folder(house, tmp_path, "media/scans"), os.open
+
+    def refuse(path: Any, flags: int, *args: Any, **more: Any) -> int:
+        if str(path).endswith(".pdf.part"):
+            raise OSError(error, "no")
+        return open_it(path, flags, *args, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    answer = await do(house, laser, folder="local/scans")
+    assert (answer["state"], answer["reason"]) == ("failed", "scan_not_copied")
+    assert (len(answer["files"]), [*folder.iterdir()]) == (1, [])
+    assert not last(house).is_unkept
+
+
+async def test_a_part_of_the_path_that_becomes_a_link_while_it_is_opened(
+    house: House, laser: Printer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the path was looked at, and before the folder is opened."""
+    folder = media_folder(house, tmp_path, "media/scans/today")
+    (outside := tmp_path / "outside" / "today").mkdir(parents=True)
+    check = local_files.check_not_public
+
+    def swap(*args: Any) -> None:
+        check(*args)
+        if folder.parent.is_dir() and not folder.parent.is_symlink() and laser.scanned:
+            folder.rmdir()
+            folder.parent.rmdir()
+            folder.parent.symlink_to(outside.parent)
+
+    monkeypatch.setattr(local_files, "check_not_public", swap)
+    answer = await do(house, laser, folder="local/scans/today")
+    assert folder.parent.is_symlink()
+    assert (answer["state"], answer["reason"]) == ("failed", "scan_not_copied")
+    assert (answer["copied_to"], [*outside.iterdir()]) == ([], [])
+
+
+async def test_no_scan_is_put_where_an_integration_serves_files_to_everybody(
+    hass: HomeAssistant, house: House, laser: Printer, tmp_path: Path
+) -> None:
+    folder = media_folder(house, tmp_path, "media/scans/of")
+    served = StaticPathConfig("/shop", str(folder.parent))
+    assert await async_setup_component(hass, "http", {})
+    await hass.http.async_register_static_paths([served])
+    for name in ("local/scans", "local/scans/of"):
+        with pytest.raises(ServiceValidationError) as refused:
+            await do(house, laser, folder=name)
+        assert refused.value.translation_key == "scan_folder_public"
+        assert refused.value.translation_placeholders == {"folder": "scans"}
+    assert laser.scanned == []
 
 
 @pytest.mark.parametrize("way", ["named", "media folder", "link", "root", "link later"])

@@ -6,6 +6,7 @@ The functions that are not async are blocking: run them in the executor.
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+import errno
 from functools import partial
 import os
 from pathlib import Path
@@ -38,7 +39,7 @@ def find_or_create_folder(hass: HomeAssistant, text: str) -> str:
         _, real = allowed_path(path, media_roots(hass), hass.config.config_dir)
     except InputError, ValueError, OSError:
         raise InputError("scan_folder", folder=text) from None
-    check_not_public(real, hass.config.config_dir)
+    check_not_public(hass, real)
     with suppress(OSError):
         if first == "local" and base is not None and real.parent == Path(base).resolve():
             real.mkdir(exist_ok=True)
@@ -53,7 +54,7 @@ def _opened(hass: HomeAssistant, folder: Path) -> Iterator[int]:
 
     Raises the same errors as `open_folder`.
     """
-    descriptor = open_folder(folder, media_roots(hass), hass.config.config_dir)
+    descriptor = open_folder(hass, folder)
     try:
         yield descriptor
     finally:
@@ -116,7 +117,7 @@ def delete_copies(hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[
 
 def _copy(path: Path, name: str, folder: int, *, again: bool) -> bool:
     # Only one thread copies at a time: otherwise, two threads might both find the same name unused.
-    with _COPYING, translate_disk_errors():
+    with _COPYING, translate_disk_errors(), _translate_refusals(name):
         if _is_taken(name, folder):
             return again and _is_same(path, name, folder)
         # A program that watches the folder must not find half a file.
@@ -133,6 +134,16 @@ def _copy(path: Path, name: str, folder: int, *, again: bool) -> bool:
             os.fsync(writer.fileno())
         os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
     return True
+
+
+@contextmanager
+def _translate_refusals(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        if err.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise InputError("file_not_allowed", name=name) from None
+        raise
 
 
 def _is_taken(name: str, folder: int) -> bool:

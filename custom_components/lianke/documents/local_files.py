@@ -4,6 +4,7 @@ The functions that are not async are blocking: run them in the executor.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 import os
 from pathlib import Path
 import stat
@@ -76,24 +77,27 @@ def open_allowed(path: Path, roots: AllowedFolders, config_dir: str) -> BinaryIO
     return os.fdopen(descriptor, "rb")
 
 
-def check_not_public(folder: Path, config_dir: str) -> None:
-    """Raise InputError if the folder, a real path, is in `www`, whose files Home Assistant serves to anyone."""
-    public = Path(config_dir, SERVED_FOLDER).resolve()
-    if folder.is_relative_to(public):
-        raise InputError("scan_folder_public", folder=SERVED_FOLDER)
+def check_not_public(hass: HomeAssistant, folder: Path) -> None:
+    """Raise InputError if the folder, a real path, is in `www` or another folder that is served without login."""
+    infos = [resource.get_info() for resource in hass.http.app.router.resources()]
+    served = [Path(info["directory"]) for info in infos if "directory" in info]
+    for public in (Path(hass.config.path(SERVED_FOLDER)), *served):
+        if folder.is_relative_to(public.resolve()):
+            raise InputError("scan_folder_public", folder=public.name)
 
 
-def open_folder(folder: Path, roots: AllowedFolders, config_dir: str) -> int:
-    """Open a folder below one of the roots, in which files will be created; return the folder's descriptor.
+def open_folder(hass: HomeAssistant, folder: Path) -> int:
+    """Open a folder in which files may be created; return the folder's descriptor.
 
     `folder` is the real path that the folder had when it was chosen; it is refused if a part of the path has become a
-    link since then. Raises InputError: file_not_allowed, scan_folder_public; OSError if the folder is gone.
+    link since then. Raises InputError: file_not_allowed, scan_folder_public.
     """
-    root, real = allowed_path(folder, roots, config_dir)
-    if real != folder:
-        raise InputError("file_not_allowed", name=folder.name)
-    check_not_public(real, config_dir)
-    return _open_below(root, real.relative_to(root).parts, os.O_DIRECTORY)
+    root, real = allowed_path(folder, media_roots(hass), hass.config.config_dir)
+    check_not_public(hass, real)
+    with suppress(OSError):
+        if real == folder:
+            return _open_below(root, real.relative_to(root).parts, os.O_DIRECTORY)
+    raise InputError("file_not_allowed", name=folder.name)
 
 
 def _open_below(root: Path, parts: tuple[str, ...], last: int = 0) -> int:
