@@ -5,6 +5,7 @@ same as for any other call. A printer or scanner is offered only if its main ent
 calendar, camera or image is offered only if its entity is exposed.
 """
 
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, ClassVar, Final, NamedTuple, override
 from urllib.parse import unquote
 
@@ -12,7 +13,7 @@ from homeassistant.components.calendar.const import DOMAIN as CALENDAR_DOMAIN
 from homeassistant.components.llm import LLMTools
 from homeassistant.components.todo.const import DOMAIN as TODO_DOMAIN
 from homeassistant.const import ATTR_DEVICE_ID
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.llm import (
     LLM_API_ASSIST,
@@ -26,8 +27,9 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
-from .const import DOMAIN
-from .devices import Target, async_target
+from .api.options import DUPLEX
+from .const import DOMAIN, ScanColor, ScanSource
+from .devices import Target, async_target, async_target_of_job
 from .documents.document import SourceKind
 from .documents.media import KEPT_SCANS, URI_SCHEME
 from .documents.page_documents import AGENDAS, SNAPSHOT_DOMAINS
@@ -46,11 +48,19 @@ from .printing.assistant_access import (
     match_name,
 )
 from .printing.handlers import ACTIONS
+from .printing.print_action import async_job_response
 from .printing.schemas import MAX_FIELD_NAME, MAX_KEY, MAX_REJECT_MESSAGE
 from .runtime import async_loaded_entries
-from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN
-from .scanner.hub import async_get_hub, scanner_device, scanner_status_entity
+from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN, async_describe_scan
+from .scanner.hub import (
+    async_get_hub,
+    scanner_device,
+    scanner_devices,
+    scanner_status_entity,
+)
+from .scanner.scan_job import ID_CARD, ScanFormat
 from .scanner.scan_view import visible_scans
+from .scanner.scanner_abilities import ScannerAbilities
 
 # Maximum number of jobs in an answer to an assistant; older jobs are left out.
 MAX_JOBS_LISTED: Final = 20
@@ -443,21 +453,92 @@ class AnswerJobTool(_PrinterTool):
         return call.shown((await call.act("continue_job", **data))["job"])
 
 
+async def _scan_result(
+    hass: HomeAssistant,
+    tool_input: ToolInput,
+    llm_context: LLMContext,
+    asked: Awaitable[ServiceResponse],
+) -> ToolResult:
+    """Return what an assistant may know of a scan, which `asked` describes, and of a copy's prints."""
+    context = llm_context.context or Context()
+    by_tool = tool_context_id.set(context.id)
+    try:
+        answer: dict[str, Any] = await asked or {}
+        jobs: list[Any] = []
+        for job_id in answer["print_jobs"]:
+            target, job = async_target_of_job(hass, job_id)
+            call = _ToolCall(hass, target, {}, tool_input, llm_context)
+            jobs.append(call.shown(await async_job_response(hass, target, job, context)))
+    finally:
+        tool_context_id.reset(by_tool)
+    told = {name: answer[name] for name in ("scan_id", "state", "scanner", "pages", "message")}
+    told["media_content_ids"] = [file["media_content_id"] for file in answer["files"]]
+    if jobs:
+        # A copy is completed once its print waits or is under way, which is no paper yet.
+        unfinished = (one["state"] for one in jobs if one["state"] != JobState.COMPLETED)
+        told |= {"state": next(unfinished, JobState.COMPLETED.value), "print_jobs": jobs}
+    return ToolResult(data=told)
+
+
+def _offered(known: Sequence[Iterable[str] | None], every: Iterable[str]) -> list[str]:
+    """Return the values that any scanner has, ordered as `every`, which is returned if a scanner's are unknown."""
+    names = {str(name) for some in known if some is not None for name in some}
+    return [str(name) for name in every if None in known or name in names] or sorted(names)
+
+
 class ScanTool(_DeviceTool):
     name = f"{DOMAIN}__scan"
     title = "Scan"
     description = (
-        "Scan the page on the glass, or the pages in the feeder, to a kept PDF. Only scan when the user asks for it "
-        "and says that the paper is there. A `failed` scan may have been made all the same: say what `message` says."
+        "Scan the page on the glass, or the pages in the feeder, to a kept PDF or pictures. Only scan when the user "
+        "asks for it and says that the paper is there. The answer's `state`: `completed` is kept, with "
+        f"`media_content_ids`; `scanning` is still under way: see {DOMAIN}__scan_status; `waiting` waits for the next "
+        f"page: ask the user, then call {DOMAIN}__continue_scan. A `failed` scan may have been made all the same: say "
+        "what `message` says."
     )
     annotations = ToolAnnotations(destructive=False, idempotent=False, open_world=True)
     kind = "scanner"
+    action: ClassVar = SERVICE_SCAN
+
+    def __init__(
+        self,
+        scanners: IdsByName,
+        abilities: Sequence[ScannerAbilities],
+        printers: IdsByName | None = None,
+    ) -> None:
+        """`abilities` are those of the scanners; with `printers`, one of them prints what is scanned."""
+        self._abilities, self._printers = abilities, printers or {}
+        super().__init__(scanners)
+        self._offered["printer"] = self._printers
 
     @override
     def _fields(self) -> dict[Any, Any]:
-        return {
-            vol.Optional("source", default="glass"): vol.In(("glass", "feeder")),
-            vol.Optional("color", default="color"): vol.In(("color", "gray", "mono")),
+        sources = _offered([one.sources for one in self._abilities], ScanSource)
+        colors = _offered([one.colors for one in self._abilities], ScanColor)
+        sizes = _offered([one.sizes for one in self._abilities], ())
+        fields: dict[Any, Any] = {
+            vol.Optional("source", default=sources[0]): vol.In(sources),
+            vol.Optional("color", default=colors[0]): vol.In(colors),
+            vol.Optional("size", description="All there is if not given"): vol.In(sizes)
+            if sizes
+            else str,
+            vol.Optional("several_pages", description="Wait for the next page after each"): bool,
+            vol.Optional("straighten", description="Straighten pages that lie askew"): bool,
+        }
+        if any(one.duplex is not False for one in self._abilities):
+            fields[vol.Optional("scan_duplex", description="Both sides, in the feeder")] = bool
+        if not self._printers:
+            kinds = vol.In([str(kind) for kind in ScanFormat])
+            return fields | {vol.Optional("format"): kinds, vol.Optional("filename"): str}
+        printer = vol.Optional if len(set(self._printers.values())) == 1 else vol.Required
+        return fields | {
+            printer("printer", description="The name of the printer"): vol.In([*self._printers]),
+            vol.Optional("copies", description="How many copies, 1 if not given"): vol.Coerce(int),
+            vol.Optional("paper", description="The name of the paper, such as A4"): str,
+            vol.Optional("duplex", description="Print on both sides"): vol.In([*DUPLEX]),
+            vol.Optional("sheet", description="Both sides of a card on one page"): vol.In(
+                [ID_CARD]
+            ),
         }
 
     @override
@@ -465,14 +546,71 @@ class ScanTool(_DeviceTool):
         self, hass: HomeAssistant, tool_input: ToolInput, llm_context: LLMContext
     ) -> ToolResult:
         device_id, data = self._read(tool_input)
-        if device_id not in _exposed_scanners(hass, llm_context).values():
-            raise translated(InputError("scanner_not_exposed"))
-        answer = await SCAN_ACTIONS[SERVICE_SCAN].call(
+        with translating():
+            if device_id not in _exposed_scanners(hass, llm_context).values():
+                raise InputError("scanner_not_exposed")
+            if self._printers:
+                data["printer"] = self._printers[data.get("printer") or next(iter(self._printers))]
+                if data["printer"] not in exposed_printers(hass, llm_context).values():
+                    raise InputError("printer_not_exposed")
+        asked = SCAN_ACTIONS[self.action].call(
             hass, {ATTR_DEVICE_ID: device_id, **data}, llm_context.context or Context()
         )
-        assert isinstance(answer, dict)
-        told = ("scan_id", "state", "scanner", "pages", "message")
-        return ToolResult(data={name: answer[name] for name in told})
+        return await _scan_result(hass, tool_input, llm_context, asked)
+
+
+class CopyTool(ScanTool):
+    name = f"{DOMAIN}__copy"
+    title = "Copy"
+    description = (
+        'Scan and print in one go, as for "copy this" or "scan this and print it twice". Only copy when the user asks '
+        "for it and says that the paper is there. The answer's `state` says what has become of it, as of "
+        f"{DOMAIN}__scan and, with `print_jobs`, of {DOMAIN}__print_text: only `completed` means that it is on paper."
+    )
+    action = "copy"
+
+
+class ScanStatusTool(Tool):
+    """A tool for a scan that the same person has asked an assistant for."""
+
+    integration = DOMAIN
+    name = f"{DOMAIN}__scan_status"
+    title = "Get scan status"
+    description = f"Get what has become of a scan or copy. The answer is as of {DOMAIN}__scan."
+    annotations = _ONLY_READS
+    parameters = vol.Schema({vol.Required("scan_id"): str})
+
+    @override
+    async def async_call(
+        self, hass: HomeAssistant, tool_input: ToolInput, llm_context: LLMContext
+    ) -> ToolResult:
+        data, context = self.parameters(tool_input.tool_args), llm_context.context or Context()
+        user = context.user_id and await hass.auth.async_get_user(context.user_id)
+        exposed = _exposed_scanners(hass, llm_context).values()
+        for entry, job in visible_scans(hass, user or None):
+            device = scanner_device(hass, entry, job.scanner_id)
+            is_own = job.by_tool and job.asker.user_id == context.user_id
+            if job.job_id == data["scan_id"] and is_own and device and device.id in exposed:
+                asked: Awaitable[ServiceResponse] = (
+                    SCAN_ACTIONS["continue_scan"].call(hass, data, context)
+                    if "answer" in data
+                    else async_describe_scan(hass, entry, job)
+                )
+                return await _scan_result(hass, tool_input, llm_context, asked)
+        raise translated(InputError("scan_gone"))
+
+
+class ContinueScanTool(ScanStatusTool):
+    name = f"{DOMAIN}__continue_scan"
+    title = "Continue a scan"
+    description = (
+        "Answer a scan that waits: scan the `next` page, the last one `again`, `finish`, or `discard` all of it. Only "
+        f"answer when the user says so. The answer is as of {DOMAIN}__scan."
+    )
+    annotations = ToolAnnotations(destructive=True, idempotent=False, open_world=True)
+    parameters = ScanStatusTool.parameters.extend(
+        {vol.Required("answer"): vol.In(("next", "again", "finish", "discard"))}
+    )
 
 
 @callback
@@ -495,5 +633,13 @@ def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -
         if cameras := exposed_entities(hass, llm_context, sorted(SNAPSHOT_DOMAINS)):
             tools.append(PrintPictureTool(printers, cameras))
     if scanners := _exposed_scanners(hass, llm_context):
-        tools.append(ScanTool(scanners))
+        abilities = [
+            async_get_hub(hass, entry).abilities(scanner_id)
+            for entry in async_loaded_entries(hass)
+            for scanner_id, device in scanner_devices(hass, entry)
+            if device.id in scanners.values()
+        ]
+        tools += [ScanTool(scanners, abilities), ScanStatusTool(), ContinueScanTool()]
+        if printers:
+            tools.append(CopyTool(scanners, abilities, printers))
     return LLMTools(tools=tools) if tools else None

@@ -13,6 +13,7 @@ from typing import Any, override
 
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.auth.models import User
+from homeassistant.components import labs
 from homeassistant.components.ai_task import (
     AITaskEntity,
     AITaskEntityFeature,
@@ -57,9 +58,10 @@ from pytest_homeassistant_custom_component.common import (
 )
 import voluptuous as vol
 
-from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.const import DOMAIN, MAX_PAGES
 from custom_components.lianke.flows.blueprints import BLUEPRINTS
 from custom_components.lianke.pages.clean import escape_markdown
+from custom_components.lianke.scanner.hub import FEATURE, async_get_hub
 from tests.clock import Clock, elapse, rest, until
 from tests.conftest import make_entry, set_up
 from tests.documents.entities import ITEMS, Door, Family, Shopping, add
@@ -67,6 +69,7 @@ from tests.documents.samples import picture
 from tests.flows.automations import automate, notices, press, trigger, use
 from tests.flows.telegram import MAX_FILE, TOKEN, Telegram, telegram
 from tests.household import House, ask, data_of, device_of, make_media, show_state, twin_of
+from tests.scanner.scans import device
 from tests.simulator import Box, Fault, Outcome, Simulator, make_pdf
 
 LANGUAGES = ("en", "zh-Hans")
@@ -515,6 +518,100 @@ async def test_a_list_is_asked_for_politely(
     await say(house.hass, sentence, language)
     await house.came_out()
     assert "牛奶" in page_of(house.simulator)
+
+
+COPIED = {
+    "en": {
+        "one": "The copy is on the way to the printer.",
+        "several": "{} copies are on the way to the printer.",
+        "held": "The page is scanned, but not printed yet. Waits for the printer: Out of paper.",
+        "refused": "The copy could not be made.",
+        "none": "No scanner is chosen for copies.",
+    },
+    "zh-Hans": {
+        "one": "好的，1 份复印件已交给打印机。",
+        "several": "好的，{} 份复印件已交给打印机。",
+        "held": "已扫描，但还没有打印。正在等待打印机：缺纸。",
+        "refused": "没能复印。",
+        "none": "还没有选择用于复印的扫描仪。",
+    },
+}
+
+
+@pytest.fixture
+async def scanner(house: House) -> str:
+    """Return the scanner's device, while the preview feature is on."""
+    assert await async_setup_component(house.hass, "labs", {})
+    await labs.async_update_preview_feature(house.hass, DOMAIN, FEATURE, True)
+    await async_get_hub(house.hass, house.entry).async_refresh()
+    await rest(house.hass)
+    return device(house, house.box.printer(1))
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize(
+    ("language", "sentence", "count"),
+    [
+        ("en", "Scan this and print it twice", 2),
+        ("en", "Please scan the page and print it out three times.", 3),
+        ("en", "Copy this", 1),
+        ("en", "Scan it and print 4 copies", 4),
+        ("en", "Make two copies of this", 2),
+        ("en", "scan this and print it", 1),
+        ("zh-Hans", "扫描并打印两份", 2),
+        ("zh-Hans", "请帮我扫描一下这一页，然后打印3份", 3),
+        ("zh-Hans", "把这个扫描一下再打印出来", 1),
+        ("zh-Hans", "复印这张", 1),
+        ("zh-Hans", "把这张复印两份", 2),
+        ("zh-Hans", "扫描后打印十份。", 10),
+    ],
+)
+async def test_a_voice_scans_and_prints(
+    house: House, scanner: str, language: str, sentence: str, count: int
+) -> None:
+    await house.hass.config.async_update(language=language)
+    await print_by(house, "voice", list="todo.shopping", scanner=scanner)
+    told = COPIED[language]["several" if count > 1 else "one"].format(count)
+    assert await say(house.hass, sentence, language) == told
+    [paper] = await house.came_out()
+    assert paper.options["dmCopies"] == str(count)
+    assert len(house.box.printer(1).scanned) == 1
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("en", "Scan this and print it twice"), ("zh-Hans", "扫描并打印两份")],
+)
+async def test_a_voice_is_told_what_becomes_of_a_copy(
+    house: House, scanner: str, language: str, sentence: str
+) -> None:
+    """Nothing is said to be on its way that waits or was refused, nor scanned for nothing."""
+    await house.hass.config.async_update(language=language)
+    await async_load_integrations(house.hass, {DOMAIN, "sensor"})
+    laser, told = house.box.printer(1), COPIED[language]
+    made = await print_by(house, "voice", list="todo.shopping", scanner=scanner)
+    house.set_options({**house.entry.options, MAX_PAGES.key: 1})
+    assert await say(house.hass, sentence, language) == told["refused"]
+    assert laser.scanned == []
+    house.set_options({**house.entry.options, MAX_PAGES.key: 10})
+    show_state(laser, "outOfPaper")
+    await house.poll()
+    assert await say(house.hass, sentence, language) == told["held"]
+    assert (len(laser.scanned), house.printed) == (1, [])
+    await house.hass.services.async_call(
+        "automation", "turn_off", {ATTR_ENTITY_ID: made}, blocking=True
+    )
+
+
+async def test_a_voice_without_a_scanner_copies_nothing(house: House) -> None:
+    await print_by(house, "voice", list="todo.shopping")
+    assert await say(house.hass, "Copy this", "en") == COPIED["en"]["none"]
+    # What is no number of copies is not taken for one.
+    assert (
+        await say(house.hass, "Scan this and print it tomorrow", "en") not in COPIED["en"].values()
+    )
+    assert house.queue.jobs() == []
 
 
 CANCELED = {

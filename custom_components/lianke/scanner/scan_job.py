@@ -78,6 +78,7 @@ class ScanJob(Record):
     state: ScanState = ScanState.SCANNING
     # Maximum number of pages if the scan waits for a person after each page or stack; None if it never waits.
     most: int | None = None
+    by_tool: bool = False  # Whether an assistant's tool asked for the scan.
     straighten: bool = False  # Whether to rotate pages that lie slightly askew.
     filename: str | None = None
     folder: str | None = None

@@ -40,6 +40,7 @@ from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
 from ..ledger import CLOSE_TIME, Lease, RecordChange, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
+from ..people.initiator import tool_context_id
 from ..printing.builder import JobBuilder, PreparedJob, async_job_builder
 from ..printing.refusals import reporting_refusals
 from ..printing.schemas import MAX_SOURCES
@@ -191,6 +192,7 @@ class ScanJobs:
             request=request,
             created_at=dt_util.utcnow(),
             asker=Asker.of(context),
+            by_tool=tool_context_id.get() == context.id,
             **more,
         )
         if job.printing:
@@ -565,6 +567,9 @@ class ScanJobs:
 
         Raises the same errors as `async_target` and `builder.async_print_single_job`.
         """
+        if job.by_tool:
+            # Whoever continued the scan did not ask for it.
+            tool_context_id.set(job.asker.context_id)
         target = await self._async_printer(job.printing["device_id"])
         # If the pages could not be joined in a PDF, there may be more files than one request can have.
         for start in range(0, len(job.files), MAX_SOURCES):
