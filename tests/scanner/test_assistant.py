@@ -54,7 +54,7 @@ async def ask(house: House, laser: Printer) -> Ask:
     async def call(name: str, user: User | None = None, **arguments: Any) -> dict[str, Any]:
         context = llm.LLMContext(
             platform="test",
-            context=Context(user_id=user.id if user else None),
+            context=Context(user_id=None if user is None else user.id),
             language="en",
             assistant="conversation",
             device_id=None,

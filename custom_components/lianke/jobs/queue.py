@@ -314,10 +314,8 @@ class PrintQueue(JobWorker):
 
     async def async_check(self, spec: JobSpec, first: Delivery) -> None:
         """Raise the InputError with which `async_submit` would refuse a new job now; `first` is its first delivery."""
-        spec = await self._people.async_add_asker(spec)
-        async with self._lock:
-            jobs = [*self._jobs.latest.values()]
-            await self._async_checked(spec, first, jobs, (), dt_util.utcnow())
+        spec, jobs = await self._people.async_add_asker(spec), [*self._jobs.latest.values()]
+        await self._async_checked(spec, first, jobs, (), dt_util.utcnow())
 
     async def _async_checked(
         self,
