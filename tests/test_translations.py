@@ -43,6 +43,8 @@ NAMES = {
     "Office",
     "Excel",
     "Paperless",
+    "Paperless-ngx",
+    "SMTP",
     "Telegram",
     "PDFium",
     "zbar",

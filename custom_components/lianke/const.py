@@ -25,6 +25,16 @@ CONF_QUIET_FROM: Final = "quiet_from"
 CONF_QUIET_TO: Final = "quiet_to"
 # The script that can receive finished scans.
 CONF_SCAN_SCRIPT: Final = "scan_script"
+# Where else scans go: a folder, a notify entity of the integration `smtp`, and Paperless-ngx with the tags that
+# documents get there; the address and the token are used only without an entry of the integration `paperless_ngx`.
+CONF_SCAN_FOLDER: Final = "scan_folder"
+CONF_SCAN_MAIL: Final = "scan_mail"
+CONF_PAPERLESS_URL: Final = "paperless_url"
+CONF_PAPERLESS_TOKEN: Final = "paperless_token"  # noqa: S105
+CONF_PAPERLESS_VERIFY: Final = "paperless_verify_ssl"
+CONF_PAPERLESS_TAGS: Final = "paperless_tags"
+# The destinations of scans that a scanner's button makes.
+CONF_SCAN_SEND_TO: Final = "scan_send_to"
 CONF_DEFAULT_OPTIONS: Final = "default_options"
 CONF_PRINTER_OPTIONS: Final = "printer_options"
 # Ids of the users who approve jobs; if there are no such users, administrators approve jobs.

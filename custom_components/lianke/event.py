@@ -11,6 +11,8 @@ from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scan
 from .job_signals import event_data
 from .jobs.job import FINAL_JOB_STATES, WAITING, Job, JobState
 from .runtime import LiankeConfigEntry
+from .scanner.delivery import DeliveryState, ScanDelivery
+from .scanner.destinations import SIGNAL_DELIVERED
 from .scanner.scan_job import ScanState, ScanUpdate, scan_data
 from .scanner.scan_jobs import SIGNAL_SCAN
 
@@ -34,10 +36,14 @@ async def async_setup_entry(
     async_add_scanners(entry, async_add_entities, lambda key: [ScanEvents(entry, key, SCAN_EVENTS)])
 
 
+# A completed scan has arrived at a destination, or cannot get there.
+SENT = "sent"
+NOT_SENT = "not_sent"
+
 SCAN_EVENTS = EventEntityDescription(
     key="scan",
     translation_key="scan",
-    event_types=[ScanState.COMPLETED.value, ScanState.FAILED.value],
+    event_types=[ScanState.COMPLETED.value, ScanState.FAILED.value, SENT, NOT_SENT],
 )
 
 
@@ -47,15 +53,26 @@ class ScanEvents(ScannerEntity, EventEntity):
     def _async_subscribe(self) -> None:
         super()._async_subscribe()
         self.async_on_remove(async_dispatcher_connect(self.hass, SIGNAL_SCAN, self._on_scan))
+        self.async_on_remove(
+            async_dispatcher_connect(self.hass, SIGNAL_DELIVERED, self._on_delivered)
+        )
 
     @callback
     def _on_scan(self, update: ScanUpdate) -> None:
-        job = update.job
-        if update.entry is not self.entry or job.scanner_id != self.scanner_id:
-            return
-        if job.state in self.event_types:
-            self._trigger_event(job.state, scan_data(update))
-            self.async_set_context(job.asker.context)
+        if update.job.state in self.event_types:
+            self._fire(update, update.job.state)
+
+    @callback
+    def _on_delivered(self, update: ScanUpdate, ended: ScanDelivery) -> None:
+        is_there = ended.state is DeliveryState.DONE
+        changes = {"destination": ended.to.value, "reason": ended.reason}
+        self._fire(update, SENT if is_there else NOT_SENT, **changes)
+
+    @callback
+    def _fire(self, update: ScanUpdate, kind: str, **changes: str | None) -> None:
+        if update.entry is self.entry and update.job.scanner_id == self.scanner_id:
+            self._trigger_event(kind, scan_data(update) | changes)
+            self.async_set_context(update.job.asker.context)
             self.async_write_ha_state()
 
 

@@ -5,7 +5,7 @@ import { Localizer } from "../src/localize";
 import { choicesOf, fieldsOf, firstChoices, keepChoices } from "../src/scan/choices";
 import type { LiankeScan } from "../src/scan/scan";
 import "../src/scan/scan";
-import type { Scan, Scanner } from "../src/scan/types";
+import type { Delivery, Scan, Scanner } from "../src/scan/types";
 import type { LiankeAsk } from "../src/components/ask";
 import type { Part } from "../src/components/part";
 import { asked, find, makeContext, makeHass, makePrinter, partOf, show, stopTime } from "./stand-in";
@@ -26,6 +26,7 @@ const makeScan = (changes: Partial<Scan> = {}): Scan => ({
   downloads: [],
   pictures: [],
   print_jobs: [],
+  deliveries: [],
   ...changes,
 });
 
@@ -39,6 +40,7 @@ const makeScanner = (changes: Partial<Scanner> = {}): Scanner => ({
   duplex: true,
   printer: "device",
   hand_on: null,
+  send_to: [],
   scan: null,
   ...changes,
 });
@@ -405,6 +407,33 @@ describe("a scan", () => {
     await vi.waitFor(() => expect(find(dialog, ".actions [aria-disabled]")).toBeNull());
     expect(said(dialog)).not.toMatch(/done\.|Handed to/);
     expect(keys(dialog)).toContain("hand_on");
+  });
+
+  test("a finished one is sent where it belongs, and each line says what became of it", async () => {
+    const { dialog, tell } = await open();
+    await press(dialog, "begin");
+    const send_to: Scanner["send_to"] = ["folder", "paperless", "mail", "script"];
+    await tell({ scan: DONE, send_to });
+    expect(keys(dialog)).toEqual(["save", "print", "folder", "paperless", "mail", "discard", "retry"]);
+    await press(dialog, "paperless");
+    const sent = { scan_id: "one", answer: "hand_on", send_to: "paperless", wait: false };
+    expect(calls().slice(1)).toEqual([["continue_scan", sent]]);
+    const to = "paperless";
+    const line = async (state: Delivery["state"], reason: string | null = null, detail = "") => {
+      await tell({ scan: { ...DONE, deliveries: [{ to, state, reason, detail }] }, send_to });
+      const shown = find(dialog, "[data-to=paperless]");
+      return [shown?.getAttribute("role"), shown?.textContent.trim(), keys(dialog).includes("paperless")];
+    };
+    expect(await line("sending")).toEqual(["status", "Paperless-ngx: being sent …", false]);
+    expect(await line("processing")).toEqual(["status", "Paperless-ngx has it, and is processing it …", false]);
+    expect((await line("waiting", "paperless_unreachable"))[1]).toBe("Paperless-ngx: not sent yet.");
+    expect(await line("done")).toEqual(["status", "Paperless-ngx: it is there.", false]);
+    const failed = await line("failed", "paperless_refused", "no such type");
+    expect(failed).toEqual(["alert", "Paperless-ngx: not sent.", true]);
+    expect((await line("uncertain", "paperless_in_doubt"))[0]).toBe("alert");
+    // A failed scan is not sent: pages of it are missing.
+    await tell({ scan: { ...DONE, state: "failed", reason: "scan_fetch_failed" }, send_to });
+    expect(keys(dialog)).not.toContain("paperless");
   });
 
   test("printers of one model are told apart where a phone's list is closed", async () => {

@@ -153,6 +153,7 @@ const SCANNER = {
   duplex: true,
   printer: "device",
   hand_on: null,
+  send_to: [],
   scan: null,
 };
 const BUTTONS = [

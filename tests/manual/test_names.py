@@ -44,6 +44,7 @@ OTHERS = {
         "Tell me",  # a blueprint of the first version
         "Sticker",  # of the simulated cloud
         "My Profile",  # of Paperless-ngx
+        "SMTP",
         "It works, or not",  # a form of this project
     },
     "zh-Hans": {

@@ -26,8 +26,8 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.input_error import InputError
 from custom_components.lianke.scanner import scan
-from custom_components.lianke.scanner.actions import async_describe_scan
 from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub
+from custom_components.lianke.scanner.scan_view import async_describe_scan
 from tests.clock import until
 from tests.household import LASER, House, refusal
 from tests.scanner.scans import ASSISTANT, device, do, last, printer, records, say, state_of

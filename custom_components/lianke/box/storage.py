@@ -24,7 +24,7 @@ from homeassistant.util.limited_size_dict import LimitedSizeDict
 from ..api.coerce import to_list, to_mapping
 from ..api.models import Box, DriverState, Printer
 from ..api.stored import read_time
-from ..const import DOMAIN
+from ..const import CONF_PAPERLESS_TOKEN, DOMAIN
 from .page_counts import PageCounts, month_of
 from .printer_identity import StoredPrinter, assign, new_key, seen
 from .unknown_parts import UnknownLog
@@ -241,7 +241,7 @@ class BoxStorage:
         """
         try:
             await self.async_load()
-            self._options = dict(options)
+            self._options = _kept(options)
             self._forget_moment()
             if self.printers or self._former or self.scanners or self._options:
                 await self._store.async_save(self._as_stored())
@@ -253,8 +253,8 @@ class BoxStorage:
 
     def save_options(self, options: Mapping[str, Any]) -> None:
         """Store the entry's options early, so that nothing has to be written when the entry is removed."""
-        if options != self._options:
-            self._options = dict(options)
+        if (kept := _kept(options)) != self._options:
+            self._options = kept
             self._save(SAVE_SOON)
 
     def save_box(self, box: Box) -> None:
@@ -472,6 +472,11 @@ def _read_printers(stored: object) -> dict[str, StoredPrinter]:
         else:
             _LOGGER.warning("A stored printer cannot be read and is dropped")
     return printers
+
+
+def _kept(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options without the token of Paperless-ngx, which must not outlive the entry."""
+    return {key: value for key, value in options.items() if key != CONF_PAPERLESS_TOKEN}
 
 
 def _text(value: object) -> str | None:

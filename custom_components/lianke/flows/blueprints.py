@@ -32,7 +32,6 @@ BLUEPRINTS = (
     "smart_plug",
     "print_when_there",
     "scan_to_folder",
-    "scan_to_paperless",
 )
 
 # Folders in _SHIPPED; each contains all blueprints in one language.

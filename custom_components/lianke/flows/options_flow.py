@@ -46,6 +46,7 @@ from ..printing.builtin_pages import async_print_page
 from ..printing.fallback_printer import FallbackSteps
 from ..printing.nozzle_care import NozzleCareSteps
 from ..runtime import async_account_entries
+from ..scanner.destination_steps import DestinationSteps
 from ..scanner.hub import is_scanning_enabled
 from .blueprints import BLUEPRINTS, async_copy, async_listed
 
@@ -75,7 +76,12 @@ _OF_SCANS = (const.KEEP_SCANS_DAYS, const.KEEP_SCANS_MB)
 
 
 class LiankeOptionsFlow(
-    NozzleCareSteps, FallbackSteps, PeopleSteps, LanPrinterSteps, ManualDuplexSteps
+    NozzleCareSteps,
+    FallbackSteps,
+    PeopleSteps,
+    LanPrinterSteps,
+    ManualDuplexSteps,
+    DestinationSteps,
 ):
     """The options flow of a box. Every path through its menu ends by saving the options."""
 
@@ -105,6 +111,8 @@ class LiankeOptionsFlow(
                 "lan_printers",
                 "push",
             ]
+            if is_scanning_enabled(self.hass):
+                steps.append("scan_destinations")
         steps.append("blueprints")
         return self.async_show_menu(step_id="init", menu_options=steps)
 

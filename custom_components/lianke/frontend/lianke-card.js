@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-STTRZT4T.js";
+import"./lianke-card-chunk-6J72SKKF.js";

@@ -16,6 +16,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from ..const import DOMAIN
 from ..devices import box_identifier
 from ..runtime import LiankeConfigEntry
+from .destinations import DELIVERIES, Deliveries, async_get_deliveries
 from .hub import (
     FEATURE,
     HUBS,
@@ -53,6 +54,9 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
     jobs = ScanJobs(hass, entry, hub)
     await jobs.async_load()
     hass.data.setdefault(SCAN_JOBS, {})[entry.entry_id] = jobs
+    deliveries = hass.data.setdefault(DELIVERIES, {})[entry.entry_id] = Deliveries(
+        hass, entry, jobs
+    )
     coordinator = entry.runtime_data.coordinator
     looked_at = -LOOK_SPACING
 
@@ -64,6 +68,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
         if entry.state is ConfigEntryState.LOADED and not jobs.is_resumed:
             # Resume scans even while the box is offline: this needs only the printers and files of the loaded entry.
             jobs.resume()
+            deliveries.async_start()
             for task_id, ended in hub.to_forget.items():
                 hub.forget_at_service(task_id, ended, FORGET_PAUSE if ended else 0)
             entry.async_create_background_task(hass, jobs.async_prune(), "lianke: kept scans")
@@ -111,6 +116,7 @@ async def async_close(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
 
     Copies use the job queue, so the caller must call this before it drains the queue.
     """
+    await async_get_deliveries(hass, entry).async_close()
     await async_get_scan_jobs(hass, entry).async_close()
 
 

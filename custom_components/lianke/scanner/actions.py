@@ -1,18 +1,16 @@
 """The actions that scan and copy, and the descriptions of scans for responses and for the card."""
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
 
 from homeassistant.auth.models import User
 from homeassistant.core import Context, HomeAssistant, ServiceCall, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.target import TargetSelection
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
-from ..api.coerce import to_mapping, to_text
 from ..box.printer_status import PrinterSnapshot
 from ..const import CONF_SCAN_SCRIPT, DOMAIN, ScanColor, ScanSource
 from ..devices import (
@@ -23,8 +21,8 @@ from ..devices import (
 )
 from ..documents.folders import find_or_create_folder
 from ..documents.sheets import WHOLE_PICTURE
-from ..error_texts import async_error_text, async_whole_error, cached_error_text
-from ..input_error import MAX_QUOTED, InputError
+from ..error_texts import async_whole_error, cached_error_text
+from ..input_error import InputError
 from ..people.rights import async_check_change
 from ..printing.handlers import Action
 from ..printing.schemas import (
@@ -38,6 +36,13 @@ from ..printing.schemas import (
     OneOf,
 )
 from ..runtime import LiankeConfigEntry, async_loaded_entries
+from .delivery import BROKEN, Destination
+from .destinations import (
+    async_get_deliveries,
+    async_run_script,
+    deliveries_to,
+    reason_missing,
+)
 from .hub import (
     async_get_hub,
     is_scanning_enabled,
@@ -53,22 +58,27 @@ from .scan_job import (
     ScanJob,
     ScanRequest,
     ScanState,
-    content_type,
     media_id,
 )
 from .scan_jobs import async_get_scan_jobs
 from .scan_rules import MAX_SCAN_PAGES
-from .scan_view import file_path, may_use, picture_paths
+from .scan_view import async_describe_scan, file_path, may_use, picture_paths
 from .scanner_abilities import ScannerAbilities
 
 SERVICE_SCAN: Final = "scan"
-SCRIPT_DOMAIN: Final = "script"
-# Seconds to wait for the end of the script that receives a scan; a slower script keeps running, but its response is
-# ignored.
-SEND_TO_SECONDS: Final = 60
+# Maximum number of tags that an action names.
+MAX_TAGS: Final = 20
 # Print options that the action `copy` accepts.
 _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
 
+_SEND_TO: Final = {
+    vol.Optional("send_to", default=list): vol.All(cv.ensure_list, [OneOf([*Destination])]),
+    vol.Optional("tags", default=list): vol.All(
+        cv.ensure_list,
+        vol.Length(max=MAX_TAGS),
+        [vol.All(cv.string, vol.Length(min=1, max=MAX_FIELD_NAME))],
+    ),
+}
 _WAIT: Final = {
     **{key: check for key, check in JOB_FIELDS.items() if key == "wait_timeout"},
     vol.Optional("wait", default=True): cv.boolean,
@@ -89,6 +99,7 @@ SCAN_SCHEMA: Final = vol.Schema(
         vol.Optional("format", default=ScanFormat.PDF.value): OneOf([*ScanFormat]),
         vol.Optional("filename"): vol.All(cv.string, vol.Length(max=MAX_FIELD_NAME)),
         vol.Optional("folder"): vol.All(cv.string, vol.Length(max=MAX_ADDRESS)),
+        **_SEND_TO,
     }
 )
 COPY_SCHEMA: Final = vol.Schema(
@@ -107,6 +118,7 @@ CONTINUE_SCAN_SCHEMA: Final = vol.Schema(
         vol.Optional("page"): vol.All(cv.positive_int, vol.Range(min=1, max=2 * MAX_SCAN_PAGES)),
         vol.Optional("crop"): PICTURE_CUT,
         vol.Optional("straighten", default=False): cv.boolean,
+        **_SEND_TO,
         **_WAIT,
     }
 )
@@ -202,6 +214,7 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
         straighten=call.data["straighten"],
         filename=call.data.get("filename"),
         folder=folder,
+        deliveries=deliveries_to(hass, entry, call.data["send_to"], call.data["tags"]),
     )
     return await _async_outcome(hass, entry, job, call)
 
@@ -281,8 +294,11 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
         job = found
     await async_check_scan(hass, entry, job, call.context)
     answer = ScanAnswer(call.data["answer"])
-    if answer is ScanAnswer.SEND_TO:
-        await _async_send_to(hass, entry, job, call.context)
+    if answer is ScanAnswer.SEND_TO and (wanted := call.data.get("send_to")):
+        new = deliveries_to(hass, entry, wanted, call.data["tags"])
+        job = await async_get_deliveries(hass, entry).async_send(job, new)
+    elif answer is ScanAnswer.SEND_TO:
+        await async_run_script(hass, entry, job, call.context)
     else:
         cut = call.data.get("crop")
         job = await jobs.async_answer(
@@ -293,35 +309,6 @@ async def _async_continue(hass: HomeAssistant, call: ServiceCall) -> ServiceResp
             straighten=call.data["straighten"],
         )
     return await _async_outcome(hass, entry, job, call)
-
-
-async def _async_send_to(
-    hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob, context: Context
-) -> None:
-    """Pass the files of a scan to the script named in the options, and wait up to SEND_TO_SECONDS for the script's end.
-
-    Raises InputError: scan_no_files, scan_no_script, and scan_not_handed_on if the script's response has an `error`.
-    """
-    script = er.async_get(hass).async_get(entry.options.get(CONF_SCAN_SCRIPT, ""))
-    if script is None or not hass.services.has_service(SCRIPT_DOMAIN, script.unique_id):
-        raise InputError("scan_no_script")
-    if not job.files:
-        raise InputError("scan_no_files")
-    described = await async_describe_scan(hass, entry, job)
-    task = hass.async_create_task(
-        hass.services.async_call(
-            SCRIPT_DOMAIN,
-            script.unique_id,
-            {key: described[key] for key in ("scan_id", "scanner", "pages", "files")},
-            blocking=True,
-            return_response=True,
-            context=context,
-        ),
-        "lianke: hand on a scan",
-    )
-    done, _ = await asyncio.wait([task], timeout=SEND_TO_SECONDS)
-    if done and (error := to_text(to_mapping(task.result()).get("error"), MAX_QUOTED)):
-        raise InputError("scan_not_handed_on", detail=error)
 
 
 async def async_find_scan(hass: HomeAssistant, scan_id: str) -> tuple[LiankeConfigEntry, ScanJob]:
@@ -346,49 +333,17 @@ async def _async_outcome(
     if call.data["wait"]:
         seconds = call.data.get("wait_timeout", DEFAULT_WAIT).total_seconds()
         job = await async_get_scan_jobs(hass, entry).async_wait(job.job_id, seconds)
-    if job.state is ScanState.FAILED and not call.return_response:
-        if job.reason == NOT_PRINTED:
-            raise await async_whole_error(hass, NOT_PRINTED, {"detail": job.detail})
+    failed = [one for one in job.deliveries if one.state in BROKEN] if call.data["wait"] else []
+    if not call.return_response and (job.state is ScanState.FAILED or failed):
+        what = job if job.state is ScanState.FAILED else failed[0]
+        if what.reason == NOT_PRINTED:
+            raise await async_whole_error(hass, NOT_PRINTED, {"detail": what.detail})
         raise HomeAssistantError(
             translation_domain=DOMAIN,
-            translation_key=job.reason,
-            translation_placeholders={"detail": job.detail},
+            translation_key=what.reason,
+            translation_placeholders={"detail": what.detail},
         )
     return await async_describe_scan(hass, entry, job)
-
-
-async def async_describe_scan(
-    hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob
-) -> JsonObjectType:
-    jobs = async_get_scan_jobs(hass, entry)
-    message = None
-    if job.reason is not None:
-        message = await async_error_text(hass, job.reason, {"detail": job.detail})
-
-    def describe() -> list[JsonValueType]:
-        return [
-            {
-                "media_content_id": media_id(entry.entry_id, job, name),
-                "name": name,
-                "path": str(path),
-                "content_type": content_type(name),
-                "bytes": path.stat().st_size,
-            }
-            for name in job.files
-            if (path := jobs.path(job, name)).is_file()
-        ]
-
-    return {
-        "scan_id": job.job_id,
-        "state": job.state.value,
-        "scanner": job.title,
-        "pages": job.page_count,
-        "files": await hass.async_add_executor_job(describe),
-        "copied_to": list(job.copied_to),
-        "print_jobs": list(job.print_jobs),
-        "reason": job.reason,
-        "message": message,
-    }
 
 
 @callback
@@ -415,6 +370,9 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
                     "duplex": abilities.duplex,
                     "printer": _own_printer(hass, entry, scanner.name),
                     "hand_on": None if script is None else script.name,
+                    "send_to": [
+                        to.value for to in Destination if reason_missing(hass, entry, to) is None
+                    ],
                     "scan": None if job is None else _brief(hass, entry, job),
                 }
             )
@@ -450,6 +408,16 @@ def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonO
             for number, name in enumerate(job.files)
         ],
         "print_jobs": list(job.print_jobs),
+        "deliveries": [
+            {
+                "to": one.to.value,
+                "state": one.shown_state,
+                "reason": one.reason,
+                "detail": one.detail,
+            }
+            for one in job.deliveries
+            if job.state is ScanState.COMPLETED
+        ],
     }
 
 

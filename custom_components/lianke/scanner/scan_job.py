@@ -18,6 +18,7 @@ from ..input_error import InputError
 from ..jobs.job import Asker
 from ..ledger_file import Kind
 from ..runtime import LiankeConfigEntry
+from .delivery import DeliveryState, Destination, ScanDelivery
 
 # Reason of a scan that failed because the disk was full; the next start of Home Assistant resumes the scan.
 NOT_KEPT: Final = "scan_not_kept"
@@ -97,6 +98,9 @@ class ScanJob(Record):
     copied_to: tuple[str, ...] = ()  # Paths below `folder`, stored before the files exist there.
     is_copied: bool = True  # False while files may be missing at `copied_to`.
     print_jobs: tuple[str, ...] = ()
+    deliveries: tuple[
+        ScanDelivery, ...
+    ] = ()  # At most one to each destination; they begin once the scan is completed.
     reason: str | None = None  # Why the last step failed: a key of the translations.
     detail: str = ""
 
@@ -123,6 +127,24 @@ class ScanJob(Record):
         return waits and not self.printing and bool(self.task_id or self.pages)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the scan is over, and no delivery is under way; one that waits for its next try is not."""
+        return self.is_final and all(self.delivery(to).reason for to in self.open_deliveries)
+
+    @property
+    def open_deliveries(self) -> list[Destination]:
+        """The destinations to which the scan is on its way."""
+        is_ready = self.state is ScanState.COMPLETED
+        return [one.to for one in self.deliveries if is_ready and one.state is DeliveryState.OPEN]
+
+    def delivery(self, to: Destination) -> ScanDelivery:
+        """Return the delivery to a destination. Raises InputError: scan_gone."""
+        for one in self.deliveries:
+            if one.to is to:
+                return one
+        raise InputError("scan_gone")
+
+    @property
     def is_card(self) -> bool:
         return bool(self.printing.get("sheet") == ID_CARD)
 
@@ -145,6 +167,7 @@ class ScanJob(Record):
             pages=(),
             files=(),
             copied_to=(),
+            deliveries=(),
             task_id=None,
             reason=None,
         )

@@ -28,7 +28,12 @@ from ..api.errors import LiankeError
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
 from ..devices import Target, async_target, async_target_of_job
 from ..documents.document import FileType
-from ..documents.folders import async_copy_into_folder, delete_copies, free_names
+from ..documents.folders import (
+    async_copy_into_folder,
+    delete_copies,
+    find_or_create_folder,
+    free_names,
+)
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
 from ..documents.spool import disk_full_error, unlink_all
@@ -38,7 +43,7 @@ from ..jobs.box_jobs import ignore_error
 from ..jobs.job import Asker
 from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
-from ..ledger import CLOSE_TIME, Lease, RecordChange, Table, View
+from ..ledger import CLOSE_TIME, Lease, Listener, RecordChange, Table, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError, make_folder
 from ..people.initiator import tool_context_id
 from ..printing.builder import JobBuilder, PreparedJob, async_job_builder
@@ -326,16 +331,22 @@ class ScanJobs:
         # If a deletion were canceled, its thread would keep running after the lock is released.
         await self._async_to_its_end(in_turn())
 
+    def listen(self, listener: Listener[ScanJob]) -> CALLBACK_TYPE:
+        """Call `listener` with each change of a scan that is on disk; return a function that removes it."""
+        return self._ledger.listen(self.table, listener, publishes=False)
+
     async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
         """Wait at most `seconds` until a scan is over or waits for a person; return the scan.
+
+        A completed scan is over once each delivery has ended or is about to be tried again.
 
         A reload of the box does not interrupt the wait. Raises InputError: scan_gone.
         """
         changed = asyncio.Event()
-        stop = self._ledger.listen(self.table, lambda _: changed.set(), publishes=False)
+        stop = self.listen(lambda _: changed.set())
         try:
             async with asyncio.timeout(seconds):
-                while not (self.get(job_id).is_final or self.get(job_id).is_waiting):
+                while not (self.get(job_id).is_settled or self.get(job_id).is_waiting):
                     changed.clear()
                     await changed.wait()
         except TimeoutError:
@@ -352,6 +363,10 @@ class ScanJobs:
         self._tasks[job_id] = self._entry.async_create_background_task(
             self._hass, self._async_run(job_id, is_resumed=is_resumed), f"lianke scan {job_id}"
         )
+
+    async def async_update(self, job_id: str, change: Callable[[ScanJob], ScanJob]) -> ScanJob:
+        """Store what a function makes of a scan, and return it. Raises the same errors as `_async_decide`."""
+        return await self._async_decide(self._change(job_id, change))
 
     async def _async_decide[R](self, change: Callable[[View], R]) -> R:
         """Commit a change and return its result.
@@ -522,8 +537,11 @@ class ScanJobs:
                 user=job.asker.user_id,
             )
             job = await self._async_set(job, files=files)
-        if job.folder and job.reason is None and not (job.copied_to and job.is_copied):
-            job = await self._async_copy_to(job, Path(job.folder))
+        if job.folder and job.reason is None:
+            try:
+                job = await self._async_copy_to(job, job.folder)
+            except InputError as err:
+                job = await self._async_set(job, reason=err.reason)
         if job.printing and dt_util.utcnow() - job.created_at > REQUEST_ID_LIFE:
             # The copy is so old that nobody is waiting for the paper any more.
             job = await self._async_set(job, reason=job.reason or "copy_in_doubt")
@@ -540,27 +558,45 @@ class ScanJobs:
         # Keep the first page too, which the image entity shows.
         await self._async_keep_only(job, [*job.files, *job.pages[:1]])
 
-    async def _async_copy_to(self, job: ScanJob, folder: Path) -> ScanJob:
-        """Copy the files into a folder; return the changed scan.
+    async def async_copy(self, job: ScanJob, folder: str) -> None:
+        """Copy a completed scan's files into a folder. Raises InputError; HomeAssistantError: disk_full."""
+        run = self._hass.async_add_executor_job
+        await self._async_copy_to(job, await run(find_or_create_folder, self._hass, folder))
+
+    async def _async_copy_to(self, job: ScanJob, folder: str) -> ScanJob:
+        """Copy the files into a folder; return the changed scan. Raises InputError: scan_not_copied, scan_gone.
 
         The names of the copies are stored before copying, so that the files are not copied twice after a restart.
         """
         paths = [self.path(job, name) for name in job.files]
         run = self._hass.async_add_executor_job
+
+        async def note(names: tuple[str, ...], *, is_copied: bool) -> ScanJob:
+            def change(known: ScanJob) -> ScanJob:
+                if known.state is ScanState.CANCELED:
+                    raise InputError("scan_gone")
+                return replace(known, folder=folder, copied_to=names, is_copied=is_copied)
+
+            return await self.async_update(job.job_id, change)
+
+        if job.folder == folder and job.copied_to and job.is_copied:
+            return job
         try:
             for _ in range(MAX_NAME_TRIES):
-                again = bool(job.copied_to) and not job.is_copied
+                again = job.folder == folder and bool(job.copied_to) and not job.is_copied
                 if not again:
-                    names = await run(free_names, self._hass, paths, folder)
-                    job = await self._async_set(job, copied_to=names, is_copied=False)
+                    names = await run(free_names, self._hass, paths, Path(folder))
+                    job = await note(names, is_copied=False)
                 if await async_copy_into_folder(self._hass, paths, job.copied_to, again=again):
-                    return await self._async_set(job, is_copied=True)
+                    return await note(job.copied_to, is_copied=True)
                 # Meanwhile, another program has taken one of the names.
-                job = await self._async_set(job, copied_to=(), is_copied=True)
-        except InputError:
+                job = await note((), is_copied=True)
+        except InputError as err:
+            if err.reason in ("scan_gone", "box_unloaded"):
+                raise
             # The folder has become a link to another place, or is no longer allowed.
-            pass
-        return await self._async_set(job, copied_to=(), is_copied=True, reason="scan_not_copied")
+        await note((), is_copied=True)
+        raise InputError("scan_not_copied")
 
     async def _async_print(self, job: ScanJob) -> ScanJob:
         """Print a copy; return the changed scan. One transaction stores each print job and adds it to the scan.
@@ -629,7 +665,11 @@ class ScanJobs:
         known = [job.job_id for job in self.all]
         sizes = await self._hass.async_add_executor_job(sizes_of, self._root, known)
         gone = scans_to_delete(
-            [one for one in reversed(self.all) if one.is_final or not self.is_resumed],
+            [
+                one
+                for one in reversed(self.all)
+                if (one.is_final and not one.open_deliveries) or not self.is_resumed
+            ],
             sizes,
             dt_util.utcnow(),
             keep=timedelta(days=KEEP_SCANS_DAYS.of(options)),

@@ -11,16 +11,18 @@ from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
+from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..const import DOMAIN
 from ..documents.document import CONTENT_TYPES, FileType
 from ..documents.pdf_client import PdfError
 from ..documents.spool import async_get_spool
+from ..error_texts import async_error_text
 from ..people.rights import is_proven
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .hub import is_scanning_enabled, scanner_status_entity
 from .scan_files import async_draw_page
-from .scan_job import ScanJob, content_type
+from .scan_job import ScanJob, content_type, media_id
 from .scan_jobs import async_get_scan_jobs
 
 PICTURE_DPI: Final = 100
@@ -90,6 +92,50 @@ def picture_paths(entry: LiankeConfigEntry, job: ScanJob) -> list[str]:
         f"{base}/{number}/{'kept' if job.files else name}"
         for number, (name, _) in enumerate(_drawable(job))
     ]
+
+
+async def async_describe_scan(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob
+) -> JsonObjectType:
+    jobs = async_get_scan_jobs(hass, entry)
+    message = None
+    if job.reason is not None:
+        message = await async_error_text(hass, job.reason, {"detail": job.detail})
+
+    def describe() -> list[JsonValueType]:
+        return [
+            {
+                "media_content_id": media_id(entry.entry_id, job, name),
+                "name": name,
+                "path": str(path),
+                "content_type": content_type(name),
+                "bytes": path.stat().st_size,
+            }
+            for name in job.files
+            if (path := jobs.path(job, name)).is_file()
+        ]
+
+    return {
+        "scan_id": job.job_id,
+        "state": job.state.value,
+        "scanner": job.title,
+        "pages": job.page_count,
+        "files": await hass.async_add_executor_job(describe),
+        "copied_to": list(job.copied_to),
+        "print_jobs": list(job.print_jobs),
+        "reason": job.reason,
+        "message": message,
+        "sent_to": [
+            {
+                "destination": one.to.value,
+                "state": one.shown_state,
+                "reason": one.reason,
+                "message": one.reason
+                and await async_error_text(hass, one.reason, {"detail": one.detail}),
+            }
+            for one in job.deliveries
+        ],
+    }
 
 
 class ScanView(HomeAssistantView):

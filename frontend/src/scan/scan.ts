@@ -17,7 +17,6 @@ import {
   mdiRotateLeft,
   mdiRotateRight,
   mdiScanner,
-  mdiShareVariant,
 } from "@mdi/js";
 import "../components/ask";
 import { UserError } from "../context";
@@ -39,6 +38,7 @@ import { TaskController } from "../tasks";
 import en from "../translations/scan.en.json";
 import zh from "../translations/scan.zh-Hans.json";
 import { choicesOf, fieldsOf, firstChoices, keepChoices, printFields, type Choices, type Mode } from "./choices";
+import { deliveryLines, waysToSend } from "./deliveries";
 import { download } from "./download";
 import { PagePicture } from "./page-picture";
 import type { Scan, Scanner, Scanners } from "./types";
@@ -566,8 +566,8 @@ export class LiankeScan extends DialogPart {
         ${scan.downloads.map(({ name }) => html`<div class="title"><bdi>${name}</bdi></div>`)}
         <p class="soft" role="status">${texts.count(this.t, "kept", scan.pages)}</p>
       </div>
-      ${this._told ? this._done(this._told) : nothing} ${this._problem(scan)}
-      ${this._printing ? this._printForm(scan, choices) : this._ways(scanner, scan, retry)}`;
+      ${this._told ? this._done(this._told) : nothing} ${deliveryLines(this.t, this._text.bind(this), scanner, scan)}
+      ${this._problem(scan)} ${this._printing ? this._printForm(scan, choices) : this._ways(scanner, scan, retry)}`;
   }
 
   private _done(text: string) {
@@ -575,22 +575,17 @@ export class LiankeScan extends DialogPart {
   }
 
   private _ways(scanner: Scanner, scan: Scan, retry: unknown) {
+    const text = this._text.bind(this);
     const print = () => {
       this._told = "";
       this._printing = true;
     };
-    const handOn = async () => {
-      await this._answer(scan, { answer: "hand_on" });
-      await this._tell(scan, this._text("handed_on", { name: scanner.hand_on }));
-    };
+    const send = (data: object, told: string) => () =>
+      this._answer(scan, data).then(() => (told ? this._tell(scan, told) : undefined));
     return html`<div class="actions">
       ${this._button("save", this._text("save"), mdiDownload, () => download(this.context, scan.downloads), true)}
       ${this.mayPrint ? this._button("print", this._text("print"), mdiPrinter, print) : nothing}
-      ${
-        scanner.hand_on && scan.state === "completed"
-          ? this._button("hand_on", scanner.hand_on, mdiShareVariant, handOn)
-          : nothing
-      }
+      ${waysToSend(text, scanner, scan).map((one) => this._button(one.key, one.label, one.icon, send(one.data, one.told)))}
       ${this._discard(scan, "discard")}${retry}
     </div>`;
   }

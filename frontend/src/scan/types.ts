@@ -5,6 +5,16 @@ export interface ScannedFile {
   path: string;
 }
 
+export type Destination = "folder" | "paperless" | "mail" | "script";
+
+/* The way of a finished scan to a destination; its `reason` is the key of a translated error. */
+export interface Delivery {
+  to: Destination;
+  state: "sending" | "processing" | "waiting" | "done" | "failed" | "uncertain";
+  reason: string | null;
+  detail: string;
+}
+
 /* A scan; its `reason` is the key of a translated error. */
 export interface Scan {
   scan_id: string;
@@ -28,6 +38,7 @@ export interface Scan {
   /* Addresses of the pages' pictures; a page that was changed has a new address. */
   pictures: string[];
   print_jobs: string[];
+  deliveries: Delivery[];
 }
 
 /* A scanner that the user may control. A list is null if the scanner does not report it. */
@@ -43,6 +54,8 @@ export interface Scanner {
   printer: string | null;
   /* Name of the script to which finished scans are handed on, such as “Paperless”. */
   hand_on: string | null;
+  /* The destinations that are set up. */
+  send_to: Destination[];
   /* The scanner's open scan, otherwise its newest scan. */
   scan: Scan | null;
 }

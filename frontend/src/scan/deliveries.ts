@@ -1,0 +1,54 @@
+/* Where a finished scan goes. */
+import { html, type TemplateResult } from "lit";
+import {
+  mdiCheck,
+  mdiClockOutline,
+  mdiEmailOutline,
+  mdiFileDocumentOutline,
+  mdiFolderOutline,
+  mdiShareVariant,
+} from "@mdi/js";
+import type { Localizer } from "../localize";
+import type en from "../translations/scan.en.json";
+import type { Delivery, Scan, Scanner } from "./types";
+
+type Text = (key: keyof typeof en, values?: Record<string, unknown>) => string;
+
+const ICONS = {
+  folder: mdiFolderOutline,
+  paperless: mdiFileDocumentOutline,
+  mail: mdiEmailOutline,
+  script: mdiShareVariant,
+};
+const isBroken = ({ state }: Delivery) => state === "failed" || state === "uncertain";
+
+/* The buttons that send a completed scan: to the script, and to where it neither is nor is on its way to. `told` says
+   that the script has done its work; for others, a line says what becomes of the scan. */
+export const waysToSend = (text: Text, { hand_on, send_to }: Scanner, { state, deliveries }: Scan) => {
+  if (state !== "completed") return [];
+  const answer = "hand_on";
+  const told = text("handed_on", { name: hand_on });
+  const ways = send_to
+    .filter((to) => to !== "script" && deliveries.every((one) => one.to !== to || isBroken(one)))
+    .map((to) => ({
+      key: to as string,
+      label: text(`to_${to}`),
+      icon: ICONS[to],
+      told: "",
+      data: { answer, send_to: to },
+    }));
+  const script = { key: answer, label: hand_on ?? "", icon: ICONS.script, told, data: { answer } };
+  return hand_on ? [script, ...ways] : ways;
+};
+
+/* A line for each delivery of a scan, which says what has become of it. */
+export const deliveryLines = (t: Localizer, text: Text, scanner: Scanner, scan: Scan): TemplateResult[] =>
+  scan.deliveries.map((one) => {
+    const name = (one.to === "script" && scanner.hand_on) || text(`to_${one.to}`);
+    const why = one.reason ? t.backend(`exceptions.${one.reason}.message`, { detail: one.detail }) : "";
+    const said = `${text(`delivery_${one.state}`, { name })} ${why}`.trim();
+    if (isBroken(one)) return html`<p class="error" role="alert" data-to=${one.to}>${said}</p>`;
+    return html`<p class="done" role="status" data-to=${one.to}>
+      <ha-svg-icon .path=${one.state === "done" ? mdiCheck : mdiClockOutline}></ha-svg-icon>${said}
+    </p>`;
+  });
