@@ -126,6 +126,10 @@ class Paperless:
             transport.abort()
         if fault == "502 after":
             return web.Response(status=502, text="<html>")
+        if fault == "long id":
+            return web.json_response("0" * 73)
+        if fault == "huge answer":
+            return web.json_response("0" * (8 * 1024 * 1024))
         return web.json_response(task.task_id)
 
     def _refusal(self, request: web.Request, right: str) -> web.Response | None:

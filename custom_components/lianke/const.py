@@ -31,7 +31,7 @@ CONF_SCAN_FOLDER: Final = "scan_folder"
 CONF_SCAN_MAIL: Final = "scan_mail"
 CONF_PAPERLESS_URL: Final = "paperless_url"
 CONF_PAPERLESS_TOKEN: Final = "paperless_token"  # noqa: S105
-CONF_PAPERLESS_VERIFY: Final = "paperless_verify_ssl"
+CONF_PAPERLESS_ANY_CERTIFICATE: Final = "paperless_any_certificate"
 CONF_PAPERLESS_TAGS: Final = "paperless_tags"
 # The destinations of scans that a scanner's button makes.
 CONF_SCAN_SEND_TO: Final = "scan_send_to"

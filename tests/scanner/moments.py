@@ -26,6 +26,9 @@ from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.opening import DATA_LEDGER, async_close_ledger
 from custom_components.lianke.ledger import Ledger
 from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError
+from custom_components.lianke.scanner.delivery import DeliveryError, DeliveryState
+from custom_components.lianke.scanner.destinations import Deliveries
+from custom_components.lianke.scanner.paperless import Paperless
 from custom_components.lianke.scanner.scan_job import ScanJob, ScanUpdate
 from custom_components.lianke.scanner.scan_jobs import SIGNAL_SCAN, ScanJobs, async_get_scan_jobs
 from tests.household import House
@@ -233,3 +236,22 @@ async def moments_of(
         yield moments
     finally:
         stop()
+
+
+@asynccontextmanager
+async def moments_of_deliveries(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncGenerator[Moments]:
+    """Count the moments of a house that sends scans; once the power is gone, no request reaches Paperless-ngx."""
+    async with moments_of(house, monkeypatch, tmp_path) as moments:
+        ask = Paperless._async_ask
+
+        async def no_line(self: Paperless, *args: Any, **more: Any) -> Any:
+            if moments.is_dead:
+                await moments.buried.wait()
+                raise DeliveryError("paperless_unreachable", state=DeliveryState.OPEN)
+            return await ask(self, *args, **more)
+
+        drive(moments, monkeypatch, Deliveries, "_async_run")
+        monkeypatch.setattr(Paperless, "_async_ask", no_line)
+        yield moments

@@ -1,15 +1,41 @@
 """Where finished scans go: a document is there once, or the scan says why."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import timedelta
+import json
+from pathlib import Path
 from typing import Any
 
+from homeassistant.components.media_source import async_resolve_media
+from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.core import ServiceCall
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from yarl import URL
 
+from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
+from custom_components.lianke.scanner.delivery import DeliveryState
+from custom_components.lianke.scanner.paperless import async_paperless
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
-from tests.clock import until
+from tests.clock import Clock, rest, until
 from tests.household import House
+from tests.manual import LANGUAGES, examples
 from tests.paperless_server import TOKEN, Paperless
-from tests.scanner.scans import do, last, pages_of, show
+from tests.scanner.scans import (
+    device,
+    do,
+    last,
+    media_folder,
+    pages_of,
+    records,
+    restart,
+    rewrite,
+    show,
+    state_of,
+)
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
@@ -33,7 +59,7 @@ async def send(house: House, laser: Printer, **data: Any) -> dict[str, Any]:
 
 async def ended(house: House) -> tuple[str, str | None]:
     """Wait for the end of the last scan's only delivery."""
-    await until(lambda: last(house).deliveries and not last(house).open_deliveries)
+    await until(lambda: last(house).is_final and not last(house).open_deliveries)
     [one] = last(house).deliveries
     return one.state.value, one.reason
 
@@ -99,3 +125,383 @@ async def test_what_may_have_arrived_is_looked_for(
     assert await ended(house) == ("done", None)
     assert len(paperless.tasks) == len(paperless.documents) == 1
     assert paperless.posts == (1 if fault in ("lost", "502 after") else 2)
+
+
+async def send_on(house: House, laser: Printer, to: str = "paperless") -> None:
+    scan_id = last(house).job_id
+    await do(house, laser, "continue_scan", answer="hand_on", scan_id=scan_id, send_to=to)
+
+
+async def test_the_same_file_is_told_to_be_there(
+    house: House, laser: Printer, paperless: Paperless
+) -> None:
+    await send(house, laser)
+    [first] = paperless.documents
+    # Somebody else has put the next file there, under another name.
+    paperless.refuses_duplicates, paperless.rests = True, True
+    answer = await do(house, laser)
+    kept = async_get_scan_jobs(house.hass, house.entry).path(last(house), last(house).files[0])
+    first.content = kept.read_bytes()
+    paperless.rests = False
+    await send_on(house, laser)
+    assert await ended(house) == ("done", "paperless_duplicate")
+    assert last(house).deliveries[0].detail == "1"
+    assert len(paperless.documents) == 1
+    # In the trash, it is not there.
+    paperless.in_trash.add(1)
+    await do(house, laser)
+    kept = async_get_scan_jobs(house.hass, house.entry).path(last(house), last(house).files[0])
+    first.content = kept.read_bytes()
+    await send_on(house, laser)
+    assert await ended(house) == ("failed", "paperless_in_trash")
+    assert answer["sent_to"] == []
+
+
+async def test_a_task_is_followed_to_its_end(
+    house: House, laser: Printer, paperless: Paperless
+) -> None:
+    paperless.error = f"no text layer, token={TOKEN}"
+    sent = await send(house, laser)
+    assert (sent["state"], sent["reason"]) == ("failed", "paperless_failed")
+    assert "no text layer" in sent["message"]
+    assert TOKEN not in sent["message"]
+    paperless.error = None
+    await send_on(house, laser)
+    assert await ended(house) == ("done", None)
+    # What is there is not sent again.
+    await send_on(house, laser)
+    await house.hass.async_block_till_done()
+    assert (len(paperless.documents), paperless.posts) == (1, 2)
+
+
+async def test_what_cannot_be_looked_for_is_not_sent_again(
+    house: House, laser: Printer, paperless: Paperless
+) -> None:
+    paperless.refuses_duplicates = False
+    paperless.rights = frozenset({"add_document", "view_document"})
+    paperless.faults = ["lost"]
+    await send(house, laser)
+    assert await ended(house) == ("uncertain", "paperless_in_doubt")
+    await send_on(house, laser)
+    assert await ended(house) == ("uncertain", "paperless_in_doubt")
+    assert paperless.posts == 1
+    # Once the token may look, the document is found.
+    paperless.rights |= {"view_paperlesstask"}
+    await send_on(house, laser)
+    assert await ended(house) == ("done", None)
+    assert (paperless.posts, len(paperless.documents)) == (1, 1)
+
+
+async def test_without_the_right_to_see_tasks_the_end_is_unknown(
+    house: House, laser: Printer, paperless: Paperless
+) -> None:
+    paperless.rights -= {"view_paperlesstask"}
+    sent = await send(house, laser)
+    assert (sent["state"], sent["reason"]) == ("uncertain", "paperless_unfinished")
+    paperless.rights -= {"add_document"}
+    sent = await send(house, laser)
+    assert (sent["state"], sent["reason"]) == ("failed", "paperless_forbidden")
+
+
+async def test_an_unknown_tag_and_a_refused_type_are_told(
+    house: House, laser: Printer, paperless: Paperless, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = await send(house, laser, tags=["Steuer"])
+    assert (sent["state"], sent["reason"]) == ("failed", "paperless_no_tag")
+    assert "Steuer" in sent["message"]
+    assert paperless.posts == 0
+    await do(house, laser)
+    path = async_get_scan_jobs(house.hass, house.entry).path(last(house), last(house).files[0])
+    path.write_bytes(b"no page")
+    await send_on(house, laser)
+    assert await ended(house) == ("failed", "paperless_refused")
+    assert "File type" in last(house).deliveries[0].detail
+
+
+async def test_pictures_become_documents_each_once(
+    house: House, laser: Printer, paperless: Paperless
+) -> None:
+    laser.feeder = ["one", "two", "three"]
+    paperless.refuses_duplicates = False
+    paperless.faults = ["", "lost"]
+    await send(house, laser, source="feeder", format="jpeg", filename="Trip")
+    assert await ended(house) == ("done", None)
+    titles = [one.form["title"] for one in paperless.documents]
+    assert titles == ["Trip 1", "Trip 2", "Trip 3"]
+    assert len({one.content for one in paperless.documents}) == 3
+
+
+async def test_a_server_that_is_off_is_tried_for_a_day(
+    house: House, laser: Printer, clock: Clock
+) -> None:
+    async with Paperless(version=3).running() as server:
+        address = server.address
+    house.set_options({"paperless_url": address, "paperless_token": TOKEN})
+    events = async_capture_events(house.hass, EVENT_STATE_CHANGED)
+    sent = await send(house, laser)
+    assert (sent["state"], sent["reason"]) == ("waiting", "paperless_unreachable")
+    assert sent["message"]
+    await restart(house)
+    assert [one.value for one in last(house).open_deliveries] == ["paperless"]
+    clock.tick(timedelta(hours=23))
+    await rest(house.hass)
+    assert last(house).open_deliveries
+    clock.tick(timedelta(hours=1))
+    assert await ended(house) == ("failed", "paperless_given_up")
+    kinds = [
+        state.attributes["event_type"]
+        for event in events
+        if (state := event.data["new_state"])
+        and state.domain == "event"
+        and "destination" in state.attributes
+    ]
+    assert kinds == ["not_sent"]
+    async with Paperless(version=3).running(URL(address).port) as server:
+        await send_on(house, laser)
+        assert await ended(house) == ("done", None)
+        assert len(server.documents) == 1
+
+
+async def test_a_server_that_never_ends_a_task_is_given_up(
+    house: House, laser: Printer, paperless: Paperless, clock: Clock
+) -> None:
+    paperless.rests = True
+    sent = await send(house, laser)
+    assert sent["state"] == "processing"
+    clock.tick(timedelta(hours=24))
+    assert await ended(house) == ("uncertain", "paperless_unfinished")
+    paperless.rests = False
+    await send_on(house, laser)
+    assert await ended(house) == ("done", None)
+    assert paperless.posts == 1
+
+
+async def test_a_discarded_scan_is_not_sent(
+    house: House, laser: Printer, paperless: Paperless
+) -> None:
+    paperless.faults = ["502"] * 99
+    sent = await send(house, laser)
+    assert sent["state"] == "waiting"
+    await do(house, laser, "continue_scan", answer="discard", scan_id=last(house).job_id)
+    paperless.faults = []
+    await rest(house.hass)
+    assert last(house).deliveries == ()
+    assert paperless.documents == []
+
+
+async def test_through_the_integration_of_home_assistant(
+    house: House, laser: Printer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Paperless(version=2).running() as server:
+        data = {"url": server.address, "api_key": TOKEN, "verify_ssl": True}
+        entry = MockConfigEntry(domain="paperless_ngx", data=data)
+        entry.add_to_hass(house.hass)
+        assert await house.hass.config_entries.async_setup(entry.entry_id)
+        laser.glass = "receipt"
+        # An own address would be used only without that integration.
+        house.set_options({"paperless_url": "http://127.0.0.1:1", "paperless_token": "x"})
+        sent = await send(house, laser)
+        assert sent["state"] == "done"
+        assert len(server.documents) == 1
+        assert await house.hass.config_entries.async_unload(entry.entry_id)
+    assert TOKEN not in caplog.text
+
+
+async def test_nothing_is_scanned_for_what_is_not_set_up(house: House, laser: Printer) -> None:
+    for to, reason in (
+        ("paperless", "send_no_paperless"),
+        ("folder", "send_no_folder"),
+        ("mail", "send_no_mail"),
+        ("script", "scan_no_script"),
+    ):
+        with pytest.raises(ServiceValidationError) as caught:
+            await do(house, laser, send_to=[to])
+        assert caught.value.translation_key == reason
+    assert laser.scanned == []
+
+
+async def test_into_the_folder_of_the_options_by_the_button(
+    house: House, laser: Printer, tmp_path: Path
+) -> None:
+    folder = media_folder(house, tmp_path)
+    house.set_options({"scan_folder": "local/scans", "scan_send_to": ["folder"]})
+    button = state_of(house, laser, "button", "scan")
+    await house.hass.services.async_call(
+        "button", "press", {"entity_id": button.entity_id}, blocking=True
+    )
+    assert await ended(house) == ("done", None)
+    [file] = (folder / "scans").iterdir()
+    job = last(house)
+    assert job.copied_to == (str(file),)
+    assert file.name == job.files[0]
+    # Once more: the same copy stays.
+    await send_on(house, laser, "folder")
+    assert await ended(house) == ("done", None)
+    assert [*(folder / "scans").iterdir()] == [file]
+    shown = state_of(house, laser, "event", "scan")
+    assert shown.attributes["event_type"] == "sent"
+    assert shown.attributes["destination"] == "folder"
+
+
+async def test_the_token_is_nowhere(
+    house: House, laser: Printer, paperless: Paperless, caplog: pytest.LogCaptureFixture
+) -> None:
+    paperless.faults = ["401"]
+    await send(house, laser)
+    report = await async_get_config_entry_diagnostics(house.hass, house.entry)
+    assert paperless.address not in json.dumps(report, default=str)
+    assert TOKEN not in json.dumps(report, default=str)
+    assert TOKEN not in caplog.text
+    assert TOKEN not in str([state.as_dict() for state in house.hass.states.async_all()])
+    assert TOKEN not in repr(async_paperless(house.hass, house.entry.options))
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    await house.hass.async_block_till_done()
+
+    def is_left() -> bool:
+        files = [path for path in Path(house.hass.config.config_dir).rglob("*") if path.is_file()]
+        return any(TOKEN.encode() in path.read_bytes() for path in files)
+
+    assert not await house.hass.async_add_executor_job(is_left)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_example_of_the_manual(
+    house: House, laser: Printer, paperless: Paperless, language: str
+) -> None:
+    [example] = [one for one in examples(language, "paperless") if "actions" in one]
+    [action] = example["actions"]
+    paperless.tags["Receipts"] = 9
+    laser.feeder = ["a receipt"]
+    assert action["action"] == "lianke.scan"
+    answer = await do(house, laser, **{**action["data"], "device_id": device(house, laser)})
+    assert [one["state"] for one in answer["sent_to"]] == ["done"]
+    [document] = paperless.documents
+    assert (document.form["title"], document.form["tags"]) == ("Receipt", [9])
+
+
+async def test_without_a_response_a_failure_is_an_error(
+    house: House, laser: Printer, paperless: Paperless
+) -> None:
+    paperless.faults = ["401"]
+    data = {"device_id": device(house, laser), "send_to": "paperless"}
+    with pytest.raises(HomeAssistantError) as caught:
+        await house.hass.services.async_call("lianke", "scan", data, blocking=True)
+    assert caught.value.translation_key == "paperless_token"
+
+
+async def test_by_mail(house: House, laser: Printer) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def take(call: ServiceCall) -> None:
+        sent.append(dict(call.data))
+        if len(sent) > 1:
+            raise HomeAssistantError("the server says no")
+
+    house.hass.services.async_register("smtp", "send_message", take)
+    house.hass.states.async_set("notify.office", "unknown")
+    house.set_options({"scan_mail": "notify.office", "scan_send_to": ["mail"]})
+    answer = await do(house, laser, send_to="mail", filename="Brief")
+    assert [one["state"] for one in answer["sent_to"]] == ["done"]
+    [mail] = sent
+    [file] = answer["files"]
+    assert (mail["entity_id"], mail["title"]) == ("notify.office", "Brief")
+    [attached] = mail["attachments"]
+    assert attached["media_source"]["media_content_id"] == file["media_content_id"]
+    media = await async_resolve_media(house.hass, file["media_content_id"], None)
+    assert str(media.path) == file["path"]
+    await send_on(house, laser, "mail")
+    assert await ended(house) == ("failed", "send_mail_failed")
+    assert last(house).deliveries[0].detail == "the server says no"
+    # What was cut off is not sent again by itself.
+    one = replace(last(house).deliveries[0], state=DeliveryState.OPEN, reason=None)
+    await rewrite(house, last(house).job_id, deliveries=(one,))
+    await restart(house)
+    assert await ended(house) == ("uncertain", "send_in_doubt")
+    assert len(sent) == 2
+
+
+async def test_the_options_are_tested(house: House, laser: Printer, paperless: Paperless) -> None:
+    flow = house.hass.config_entries.options
+    entry_id = house.entry.entry_id
+    house.set_options({})
+
+    async def answer(**typed: Any) -> Any:
+        begun = await flow.async_init(entry_id)
+        assert "scan_destinations" in begun["menu_options"]
+        form = await flow.async_configure(begun["flow_id"], {"next_step_id": "scan_destinations"})
+        assert form["data_schema"] is not None
+        assert TOKEN not in str(form["data_schema"].schema)
+        return await flow.async_configure(begun["flow_id"], typed)
+
+    def result(menu: Any) -> str:
+        assert menu["step_id"] == "destinations_tested"
+        return str(menu["description_placeholders"]["result"])
+
+    form = await answer(paperless_url=paperless.address)
+    assert form["errors"] == {"paperless_token": "paperless_needs_both"}
+    server = {"paperless_url": paperless.address, "paperless_token": TOKEN}
+    assert "accept" in result(await answer(**{**server, "paperless_token": "wrong"}))
+    assert "Steuer" in result(await answer(**server, paperless_tags=["Steuer"]))
+    paperless.rights -= {"view_paperlesstask"}
+    assert "view tasks" in result(await answer(**server))
+    paperless.rights |= {"view_paperlesstask"}
+    paperless.status = 404
+    assert "is not Paperless-ngx" in result(await answer(**server))
+    paperless.status = 0
+    no_server = {**server, "paperless_url": "http://127.0.0.1:1"}
+    assert "cannot be reached" in result(await answer(**no_server))
+    assert "does not exist" in result(await answer(scan_folder="local/nowhere/x"))
+    menu = await answer(**server, scan_send_to=["paperless"], paperless_tags=["家"])
+    assert "answers" in result(menu)
+    saved = await flow.async_configure(menu["flow_id"], {"next_step_id": "destinations_saved"})
+    assert saved["type"] == "create_entry"
+    kept = {"paperless_tags": ["家"], "scan_send_to": ["paperless"]}
+    assert house.entry.options.items() >= (server | kept).items()
+    # The token stays if its field is left empty, but not at another address.
+    menu = await answer(paperless_url=paperless.address)
+    await flow.async_configure(menu["flow_id"], {"next_step_id": "destinations_saved"})
+    assert house.entry.options == server
+    form = await answer(paperless_url="http://127.0.0.1:1")
+    assert form["errors"] == {"paperless_token": "paperless_needs_both"}
+
+
+async def test_what_takes_too_long_or_is_too_large_is_bounded(
+    house: House, laser: Printer, paperless: Paperless, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ServiceValidationError):
+        await do(house, laser, send_to="paperless", tags=["a"] * 21)
+    with pytest.raises(ServiceValidationError):
+        await do(house, laser, send_to="paperless", tags=["a" * 256])
+    # A server that begins, and then says nothing for minutes.
+    paperless.faults = ["slow"]
+    sent = await send(house, laser, filename="n" * 250, wait_timeout={"minutes": 9})
+    assert (sent["state"], sent["reason"]) == ("waiting", "paperless_unreachable")
+    paperless.release.set()
+    assert await ended(house) == ("done", None)
+    assert len(paperless.documents) == 1
+    for fault in ("long id", "huge answer"):
+        paperless.faults = [fault]
+        sent = await send(house, laser)
+        assert (sent["state"], sent["reason"]) == ("failed", "paperless_other_server")
+
+
+async def test_a_mail_is_neither_huge_nor_waited_for_without_end(
+    house: House, laser: Printer
+) -> None:
+    begun: list[ServiceCall] = []
+
+    async def take(call: ServiceCall) -> None:
+        begun.append(call)
+        await asyncio.Event().wait()
+
+    house.hass.services.async_register("smtp", "send_message", take)
+    house.hass.states.async_set("notify.office", "unknown")
+    house.set_options({"scan_mail": "notify.office"})
+    await do(house, laser, send_to="mail", wait=False)
+    await until(lambda: records(house) and last(house).is_final)
+    assert await ended(house) == ("uncertain", "send_in_doubt")
+    path = async_get_scan_jobs(house.hass, house.entry).path(last(house), last(house).files[0])
+    path.write_bytes(bytes(25 * 1024 * 1024 + 1))
+    await send_on(house, laser, "mail")
+    assert await ended(house) == ("failed", "send_mail_too_large")
+    assert len(begun) == 1

@@ -32,10 +32,14 @@ _FIELDS: Mapping[str, Any] = {
     const.CONF_PAPERLESS_TAGS: _TEXTS,
     const.CONF_PAPERLESS_URL: _TEXT,
     const.CONF_PAPERLESS_TOKEN: _PASSWORD,
-    const.CONF_PAPERLESS_VERIFY: BooleanSelector(),
+    const.CONF_PAPERLESS_ANY_CERTIFICATE: BooleanSelector(),
 }
 # Fields that are left out if Home Assistant's own integration has a server.
-_OF_SERVER = (const.CONF_PAPERLESS_URL, const.CONF_PAPERLESS_TOKEN, const.CONF_PAPERLESS_VERIFY)
+_OF_SERVER = (
+    const.CONF_PAPERLESS_URL,
+    const.CONF_PAPERLESS_TOKEN,
+    const.CONF_PAPERLESS_ANY_CERTIFICATE,
+)
 
 
 class DestinationSteps(BoxOptionsFlow):
@@ -44,7 +48,7 @@ class DestinationSteps(BoxOptionsFlow):
 
     @needs_box
     async def async_step_scan_destinations(self, user_input: UserInput = None) -> ConfigFlowResult:
-        known = {const.CONF_PAPERLESS_VERIFY: True, **self.config_entry.options, **self._wanted}
+        known = {**self.config_entry.options, **self._wanted}
         is_ours = async_paperless(self.hass, {}) is None
         errors: dict[str, str] = {}
         if user_input is not None:

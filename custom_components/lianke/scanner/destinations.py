@@ -47,7 +47,7 @@ GIVE_UP: Final = timedelta(hours=24)
 # First and longest pause in seconds between two tries, each of which doubles the pause; the same while Paperless-ngx
 # processes a file.
 RETRY_PAUSES: Final = (30.0, 1800.0)
-FOLLOW_PAUSES: Final = (1.0, 60.0)
+FOLLOW_PAUSES: Final = (1.0, 600.0)
 # Seconds after a try that was cut off before a file that Paperless-ngx does not have is sent again, since the server
 # may still be taking it in.
 DOUBT_SECONDS: Final = 120.0

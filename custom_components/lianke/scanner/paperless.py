@@ -16,7 +16,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..api.coerce import JsonValue, to_int, to_json, to_mapping, to_message, to_text
-from ..const import CONF_PAPERLESS_TOKEN, CONF_PAPERLESS_URL, CONF_PAPERLESS_VERIFY
+from ..const import CONF_PAPERLESS_ANY_CERTIFICATE, CONF_PAPERLESS_TOKEN, CONF_PAPERLESS_URL
 from ..documents.spool import CHUNK_BYTES
 from .delivery import DeliveryError, DeliveryState
 
@@ -54,8 +54,8 @@ def async_paperless(hass: HomeAssistant, options: Mapping[str, Any]) -> Paperles
         data = entry.data
         return Paperless(hass, data[CONF_URL], data[CONF_API_KEY], data.get(CONF_VERIFY_SSL, True))
     url, token = options.get(CONF_PAPERLESS_URL), options.get(CONF_PAPERLESS_TOKEN)
-    verify = options.get(CONF_PAPERLESS_VERIFY, True)
-    return Paperless(hass, url, token, verify) if url and token else None
+    insecure = options.get(CONF_PAPERLESS_ANY_CERTIFICATE, False)
+    return Paperless(hass, url, token, not insecure) if url and token else None
 
 
 class Paperless:
