@@ -34,6 +34,7 @@ _FIELDS: Mapping[str, Any] = {
     const.CONF_PAPERLESS_TOKEN: _PASSWORD,
     const.CONF_PAPERLESS_ANY_CERTIFICATE: BooleanSelector(),
 }
+TOKEN = const.CONF_PAPERLESS_TOKEN
 # Fields that are left out if Home Assistant's own integration has a server.
 _OF_SERVER = (
     const.CONF_PAPERLESS_URL,
@@ -49,57 +50,49 @@ class DestinationSteps(BoxOptionsFlow):
     @needs_box
     async def async_step_scan_destinations(self, user_input: UserInput = None) -> ConfigFlowResult:
         known = {**self.config_entry.options, **self._wanted}
-        is_ours = async_paperless(self.hass, {}) is None
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            shown = [name for name in _FIELDS if is_ours or name not in _OF_SERVER]
-            wanted = {name: user_input.get(name) for name in shown}
-            url, token = wanted.get(const.CONF_PAPERLESS_URL), const.CONF_PAPERLESS_TOKEN
-            if is_ours and not wanted[token] and url == known.get(const.CONF_PAPERLESS_URL):
-                # The form never shows the token; at another address it must be entered again.
-                wanted[token] = known.get(token)
-            if is_ours and bool(url) is not bool(wanted[token]):
-                errors[token] = "paperless_needs_both"
-            self._wanted = known = {**self._wanted, **wanted}
-            if not errors:
-                return await self.async_step_destinations_tested(None)
-        schema = {
-            vol.Optional(
-                name,
-                description={
-                    "suggested_value": None
-                    if name == const.CONF_PAPERLESS_TOKEN
-                    else known.get(name)
-                },
-            ): field
-            for name, field in _FIELDS.items()
-            if is_ours or name not in _OF_SERVER
+        is_theirs = async_paperless(self.hass, {}) is not None
+        fields = {
+            name: field for name, field in _FIELDS.items() if not (is_theirs and name in _OF_SERVER)
         }
+        errors = {}
+        if user_input is not None:
+            wanted = {name: user_input.get(name) for name in fields}
+            url, token = wanted.get(const.CONF_PAPERLESS_URL), wanted.get(TOKEN)
+            if url and not token and url == known.get(const.CONF_PAPERLESS_URL):
+                # The form never shows the token, which stays; at another address it must be entered again.
+                wanted[TOKEN] = token = known.get(TOKEN)
+            self._wanted = known = wanted
+            if bool(url) is bool(token):
+                return await self.async_step_destinations_tested(None)
+            errors[TOKEN] = "paperless_needs_both"
+        schema = vol.Schema({vol.Optional(name): field for name, field in fields.items()})
+        shown = {name: value for name, value in known.items() if name != TOKEN}
         return self.async_show_form(
-            step_id="scan_destinations", data_schema=vol.Schema(schema), errors=errors
+            step_id="scan_destinations",
+            data_schema=self.add_suggested_values_to_schema(schema, shown),
+            errors=errors,
         )
 
     async def async_step_destinations_tested(
         self, user_input: UserInput = None
     ) -> ConfigFlowResult:
         """Say whether the folder and Paperless-ngx can take scans; they may also be saved while they cannot."""
-        found = []
-        server = async_paperless(self.hass, self._wanted)
+        result = ""
         try:
             if folder := self._wanted.get(const.CONF_SCAN_FOLDER):
                 run = self.hass.async_add_executor_job
                 await run(find_or_create_folder, self.hass, folder)
-            if server is not None:
+            if (server := async_paperless(self.hass, self._wanted)) is not None:
                 await server.async_check(self._wanted.get(const.CONF_PAPERLESS_TAGS) or ())
-                found.append(await async_error_text(self.hass, "paperless_works"))
+                result = await async_error_text(self.hass, "paperless_works")
         except InputError as err:
-            found.append(await async_error_text(self.hass, err.reason, err.placeholders))
-        if not found:
+            result = await async_error_text(self.hass, err.reason, err.placeholders)
+        if not result:
             return await self.async_step_destinations_saved(None)
         return self.async_show_menu(
             step_id="destinations_tested",
             menu_options=["destinations_saved", "scan_destinations"],
-            description_placeholders={"result": "\n".join(found)},
+            description_placeholders={"result": result},
         )
 
     async def async_step_destinations_saved(self, user_input: UserInput = None) -> ConfigFlowResult:
