@@ -341,6 +341,9 @@ async def test_into_the_folder_of_the_options_by_the_button(
     shown = state_of(house, laser, "event", "scan")
     assert shown.attributes["event_type"] == "sent"
     assert shown.attributes["destination"] == "folder"
+    house.set_options({"scan_folder": "local/gone/too"})
+    await send_on(house, laser, "folder")
+    assert await ended(house) == ("failed", "scan_not_copied")
 
 
 async def test_the_token_is_nowhere(

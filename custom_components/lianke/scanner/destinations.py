@@ -29,6 +29,7 @@ from ..const import (
     CONF_SCAN_SCRIPT,
     DOMAIN,
 )
+from ..documents.folders import find_or_create_folder
 from ..error_texts import async_error_message, async_error_text
 from ..input_error import MAX_QUOTED, InputError
 from ..ledger import RecordChange
@@ -209,7 +210,9 @@ class Deliveries:
                     except DeliveryError as err:
                         end = Outcome(err.state, err.reason, err.detail)
                     except InputError as err:
-                        end = Outcome(DeliveryState.FAILED, err.reason)
+                        # The folder is gone or not allowed any more. A delivery keeps no name of a folder for the text.
+                        reason = "scan_not_copied" if err.placeholders else err.reason
+                        end = Outcome(DeliveryState.FAILED, reason)
                     one = self._jobs.get(job_id).delivery(to)
                     if end.state is DeliveryState.OPEN and _is_late(one):
                         end = Outcome(DeliveryState.UNCERTAIN, "paperless_in_doubt")
@@ -239,7 +242,8 @@ class Deliveries:
         if one.to is Destination.PAPERLESS:
             return await self._async_to_paperless(job, one)
         if one.to is Destination.FOLDER:
-            await self._jobs.async_copy(job, self._entry.options[CONF_SCAN_FOLDER])
+            run, named = self._hass.async_add_executor_job, self._entry.options[CONF_SCAN_FOLDER]
+            await self._jobs.async_copy(job, await run(find_or_create_folder, self._hass, named))
             return Outcome(DeliveryState.DONE)
         if one.tried_at is not None:
             raise DeliveryError("send_in_doubt", state=DeliveryState.UNCERTAIN)

@@ -154,6 +154,12 @@ class ScanJob(Record):
             raise InputError("scan_gone")
         return replace(self, **changes)
 
+    def with_copies(self, **changes: Any) -> ScanJob:
+        """Return a changed copy, also of a scan that is over. Raises InputError: scan_gone if it was discarded."""
+        if self.state is ScanState.CANCELED:
+            raise InputError("scan_gone")
+        return replace(self, **changes)
+
     def failing(self) -> ScanJob:
         """Return a copy that has failed because the disk is full; the next start resumes the scan if it `is_unkept`."""
         failed = self.changed(state=ScanState.FAILED, reason=NOT_KEPT)

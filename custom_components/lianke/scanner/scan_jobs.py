@@ -28,12 +28,7 @@ from ..api.errors import LiankeError
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
 from ..devices import Target, async_target, async_target_of_job
 from ..documents.document import FileType
-from ..documents.folders import (
-    async_copy_into_folder,
-    delete_copies,
-    find_or_create_folder,
-    free_names,
-)
+from ..documents.folders import async_copy_into_folder, delete_copies, free_names
 from ..documents.pdf import pdf_error
 from ..documents.pdf_client import PdfError
 from ..documents.spool import disk_full_error, unlink_all
@@ -539,7 +534,7 @@ class ScanJobs:
             job = await self._async_set(job, files=files)
         if job.folder and job.reason is None:
             try:
-                job = await self._async_copy_to(job, job.folder)
+                job = await self.async_copy(job, job.folder)
             except InputError as err:
                 job = await self._async_set(job, reason=err.reason)
         if job.printing and dt_util.utcnow() - job.created_at > REQUEST_ID_LIFE:
@@ -558,43 +553,35 @@ class ScanJobs:
         # Keep the first page too, which the image entity shows.
         await self._async_keep_only(job, [*job.files, *job.pages[:1]])
 
-    async def async_copy(self, job: ScanJob, folder: str) -> None:
-        """Copy a completed scan's files into a folder. Raises InputError; HomeAssistantError: disk_full."""
-        run = self._hass.async_add_executor_job
-        await self._async_copy_to(job, await run(find_or_create_folder, self._hass, folder))
-
-    async def _async_copy_to(self, job: ScanJob, folder: str) -> ScanJob:
+    async def async_copy(self, job: ScanJob, folder: str) -> ScanJob:
         """Copy the files into a folder; return the changed scan. Raises InputError: scan_not_copied, scan_gone.
 
         The names of the copies are stored before copying, so that the files are not copied twice after a restart.
         """
+        if job.folder == folder and job.copied_to and job.is_copied:
+            return job
         paths = [self.path(job, name) for name in job.files]
         run = self._hass.async_add_executor_job
 
         async def note(names: tuple[str, ...], *, is_copied: bool) -> ScanJob:
-            def change(known: ScanJob) -> ScanJob:
-                if known.state is ScanState.CANCELED:
-                    raise InputError("scan_gone")
-                return replace(known, folder=folder, copied_to=names, is_copied=is_copied)
+            copies = {"folder": folder, "copied_to": names, "is_copied": is_copied}
+            return await self.async_update(job.job_id, lambda known: known.with_copies(**copies))
 
-            return await self.async_update(job.job_id, change)
-
-        if job.folder == folder and job.copied_to and job.is_copied:
-            return job
-        try:
-            for _ in range(MAX_NAME_TRIES):
+        for _ in range(MAX_NAME_TRIES):
+            try:
                 again = job.folder == folder and bool(job.copied_to) and not job.is_copied
                 if not again:
                     names = await run(free_names, self._hass, paths, Path(folder))
                     job = await note(names, is_copied=False)
                 if await async_copy_into_folder(self._hass, paths, job.copied_to, again=again):
                     return await note(job.copied_to, is_copied=True)
-                # Meanwhile, another program has taken one of the names.
-                job = await note((), is_copied=True)
-        except InputError as err:
-            if err.reason in ("scan_gone", "box_unloaded"):
-                raise
-            # The folder has become a link to another place, or is no longer allowed.
+            except InputError as err:
+                if err.reason in ("scan_gone", "box_unloaded"):
+                    raise
+                # The folder has become a link to another place, or is no longer allowed.
+                break
+            # Meanwhile, another program has taken one of the names.
+            job = await note((), is_copied=True)
         await note((), is_copied=True)
         raise InputError("scan_not_copied")
 
