@@ -21,6 +21,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.documents import folders
 from custom_components.lianke.printing.schemas import MAX_SOURCES
 from custom_components.lianke.scanner import (
+    actions,
     destinations,
     hub as scanner_hub,
     scan_files,
