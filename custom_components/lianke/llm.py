@@ -51,7 +51,7 @@ from .printing.handlers import ACTIONS
 from .printing.print_action import async_job_response
 from .printing.schemas import MAX_FIELD_NAME, MAX_KEY, MAX_REJECT_MESSAGE
 from .runtime import async_loaded_entries
-from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN, async_describe_scan
+from .scanner.actions import SCAN_ACTIONS, SERVICE_SCAN
 from .scanner.hub import (
     async_get_hub,
     scanner_device,
@@ -59,7 +59,7 @@ from .scanner.hub import (
     scanner_status_entity,
 )
 from .scanner.scan_job import ID_CARD, ScanFormat
-from .scanner.scan_view import visible_scans
+from .scanner.scan_view import async_describe_scan, visible_scans
 from .scanner.scanner_abilities import ScannerAbilities
 
 # Maximum number of jobs in an answer to an assistant; older jobs are left out.
