@@ -1,0 +1,386 @@
+"""Read TrueType and CFF fonts as far as PDF needs it, and put them into a PDF with the glyphs that are used."""
+
+import struct
+from typing import Any, Final
+import zlib
+
+from pikepdf import Array, Dictionary, Name, Pdf, Stream
+
+# Maximum number of characters that the table of a font may name.
+MAX_CHARACTERS: Final = 120_000
+
+_FONT_ERRORS: Final = (struct.error, IndexError, KeyError, ValueError, OverflowError)
+_SFNT: Final = (b"\0\1\0\0", b"true", b"OTTO")
+# The tables of a TrueType font that a PDF needs.
+_NEEDED: Final = ("head", "hhea", "maxp", "hmtx", "loca", "glyf", "cvt ", "fpgm", "prep")
+# The platform and encoding of a table of characters, the best first.
+_ENCODINGS: Final = (
+    (3, 10),
+    (0, 6),
+    (0, 4),
+    (3, 1),
+    (0, 3),
+    (0, 2),
+    (0, 1),
+    (0, 0),
+    (3, 0),
+    (1, 0),
+)
+_SYMBOLS: Final = 0xF000
+_CFF_CHARSET, _CFF_STRINGS, _CFF_ROS = 15, 17, 1230
+_CFF_END: Final = b"\x0e"
+
+
+class FontFile:
+    """A font's glyphs: their number, widths and characters."""
+
+    def __init__(self, data: bytes) -> None:
+        """Raise ValueError if the font cannot be read."""
+        try:
+            self._read(data)
+        except _FONT_ERRORS:
+            raise ValueError from None
+
+    def _read(self, data: bytes) -> None:
+        self._tables: dict[str, bytes] = {}
+        self.is_cff = data[:1] == b"\1" and data[:4] not in _SFNT
+        self.codes: dict[int, int] = {}
+        units, widths = 1000, b""
+        if self.is_cff:
+            self._tables["CFF "] = data
+        elif data[:4] in (*_SFNT, b"ttcf"):
+            # Of a collection, the first font.
+            at = struct.unpack_from(">I", data, 12)[0] if data[:4] == b"ttcf" else 0
+            count = struct.unpack_from(">H", data, at + 4)[0]
+            for place in range(at + 12, at + 12 + 16 * count, 16):
+                tag, _, start, length = struct.unpack_from(">4sIII", data, place)
+                self._tables[tag.decode("latin-1")] = data[start : start + length]
+            self.is_cff = "CFF " in self._tables
+            units = struct.unpack_from(">H", self._tables["head"], 18)[0] or 1000
+            widths = self._tables["hmtx"]
+        else:
+            raise ValueError
+        if self.is_cff:
+            self._cff = _Cff(self._tables["CFF "])
+            self.count = self._cff.count
+        else:
+            self.count = struct.unpack_from(">H", self._tables["maxp"], 4)[0]
+            self._loca = self._locations()
+        if not self.count:
+            raise ValueError
+        if widths:
+            known = min(struct.unpack_from(">H", self._tables["hhea"], 34)[0], len(widths) // 4)
+            self._widths: list[int] = [
+                round(width * 1000 / units)
+                for width in struct.unpack(f">{known * 4 // 2}H", widths[: known * 4])[::2]
+            ]
+        else:
+            self._widths = []
+        if cmap := self._tables.get("cmap"):
+            self.codes = _characters(cmap)
+
+    def width(self, glyph: int) -> int:
+        """Return the width of a glyph in thousandths of the font's size."""
+        if not self._widths:
+            return 1000
+        return self._widths[min(glyph, len(self._widths) - 1)]
+
+    def glyph(self, letter: str) -> int:
+        """Return the glyph of a character, 0 if the font has none."""
+        code = ord(letter)
+        return self.codes.get(code) or (self.codes.get(_SYMBOLS + code, 0) if code < 256 else 0)
+
+    def code(self, glyph: int) -> int:
+        """Return the number by which a PDF names a glyph."""
+        return self._cff.names[glyph] if self.is_cff and glyph < len(self._cff.names) else glyph
+
+    def embedded(self, glyphs: set[int]) -> bytes:
+        """Return the font's program in which all other glyphs are blank, so that it can be compressed well."""
+        if self.is_cff:
+            return self._cff.without_others(glyphs)
+        tables: dict[str, bytes] = {
+            name: self._tables[name] for name in _NEEDED if name in self._tables
+        }
+        tables["glyf"] = self._blanked(glyphs)
+        return _sfnt(tables)
+
+    def _locations(self) -> tuple[int, ...]:
+        loca, is_long = self._tables["loca"], struct.unpack_from(">H", self._tables["head"], 50)[0]
+        size = 4 if is_long else 2
+        count = min(len(loca) // size, self.count + 1)
+        places = struct.unpack(f">{count}{'I' if is_long else 'H'}", loca[: count * size])
+        return places if is_long else tuple(place * 2 for place in places)
+
+    def _outline(self, glyph: int) -> tuple[int, int]:
+        if glyph + 1 >= len(self._loca):
+            return 0, 0
+        start, end = self._loca[glyph], self._loca[glyph + 1]
+        return (start, end) if start < end <= len(self._tables["glyf"]) else (0, 0)
+
+    def _blanked(self, glyphs: set[int]) -> bytes:
+        glyf = self._tables["glyf"]
+        blank = bytearray(len(glyf))
+        wanted, kept = [0, *glyphs], set[int]()
+        while wanted:
+            glyph = wanted.pop()
+            start, end = self._outline(glyph)
+            if glyph in kept or end - start < 10:
+                continue
+            kept.add(glyph)
+            blank[start:end] = glyf[start:end]
+            if glyf[start] & 0x80:
+                wanted += _parts(glyf[start:end])
+        return bytes(blank)
+
+
+def _parts(outline: bytes) -> list[int]:
+    """Return the glyphs of which a composite glyph consists."""
+    parts: list[int] = []
+    at, more = 10, True
+    while more and at + 4 <= len(outline):
+        flags, part = struct.unpack_from(">HH", outline, at)
+        parts.append(part)
+        more = bool(flags & 0x20)
+        at += 4 + (4 if flags & 1 else 2)
+        at += 2 if flags & 8 else 4 if flags & 0x40 else 8 if flags & 0x80 else 0
+    return parts
+
+
+def _sfnt(tables: dict[str, bytes]) -> bytes:
+    head, body = b"", b""
+    start = 12 + 16 * len(tables)
+    for name, data in sorted(tables.items()):
+        head += struct.pack(">4sIII", name.encode("latin-1"), 0, start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    return struct.pack(">4sHHHH", _SFNT[0], len(tables), 0, 0, 0) + head + body
+
+
+def _characters(cmap: bytes) -> dict[int, int]:
+    """Return the glyphs of a font by their characters' code points."""
+    found: dict[tuple[int, int], int] = {}
+    for place in range(4, 4 + 8 * struct.unpack_from(">H", cmap, 2)[0], 8):
+        platform, encoding, start = struct.unpack_from(">HHI", cmap, place)
+        found[platform, encoding] = start
+    for key in _ENCODINGS:
+        if key in found and (codes := _table(cmap, found[key])):
+            return codes
+    return {}
+
+
+def _table(cmap: bytes, at: int) -> dict[int, int]:
+    kind = struct.unpack_from(">H", cmap, at)[0]
+    if kind == 0:
+        return {code: glyph for code, glyph in enumerate(cmap[at + 6 : at + 262]) if glyph}
+    if kind == 6:
+        first, count = struct.unpack_from(">HH", cmap, at + 6)
+        glyphs = struct.unpack_from(f">{count}H", cmap, at + 10)
+        return {first + place: glyph for place, glyph in enumerate(glyphs) if glyph}
+    codes: dict[int, int] = {}
+    # Ranges may overlap, so count the characters of all of them.
+    left = MAX_CHARACTERS
+    if kind == 12:
+        for number in range(struct.unpack_from(">I", cmap, at + 12)[0]):
+            first, last, glyph = struct.unpack_from(">III", cmap, at + 16 + 12 * number)
+            if last < first or (left := left - (last - first + 1)) < 0:
+                break
+            codes.update(enumerate(range(glyph, glyph + last - first + 1), first))
+    elif kind == 4:
+        double = struct.unpack_from(">H", cmap, at + 6)[0]
+        form, here = f">{double // 2}H", at + 16 + 3 * double
+        ends, starts, steps, places = (
+            struct.unpack_from(form, cmap, at + 14 + part * double + (2 if part else 0))
+            for part in range(4)
+        )
+        for number, (first, last) in enumerate(zip(starts, ends, strict=True)):
+            if last < first or (left := left - (last - first + 1)) < 0:
+                break
+            step, place = steps[number], places[number]
+            if not place:
+                codes.update((code, (code + step) & 0xFFFF) for code in range(first, last + 1))
+                continue
+            start = here + 2 * number + place
+            named = cmap[start : start + 2 * (last - first + 1)]
+            for code, glyph in enumerate(
+                struct.unpack(f">{len(named) // 2}H", named[: len(named) // 2 * 2]), first
+            ):
+                if glyph:
+                    codes[code] = (glyph + step) & 0xFFFF
+    return codes
+
+
+class _Cff:
+    """The glyphs of a CFF font program (Adobe technical note 5176)."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        _, at = _index(data, data[2])
+        tops, _ = _index(data, at)
+        top = _operands(data[tops[0] : tops[1]])
+        self._glyphs, _ = _index(data, top[_CFF_STRINGS])
+        self.count = len(self._glyphs) - 1
+        # The names of the glyphs in a font that has numbers for names; otherwise empty.
+        self.names: list[int] = []
+        if _CFF_ROS in top:
+            self.names = self._charset(top.get(_CFF_CHARSET, 0))
+
+    def _charset(self, at: int) -> list[int]:
+        if at <= 2:
+            return list(range(self.count))
+        kind, at = self._data[at], at + 1
+        if kind == 0:
+            return [0, *struct.unpack_from(f">{self.count - 1}H", self._data, at)]
+        names = [0]
+        form = ">HB" if kind == 1 else ">HH"
+        while len(names) < self.count:
+            first, left = struct.unpack_from(form, self._data, at)
+            names += range(first, first + left + 1)
+            at += struct.calcsize(form)
+        return names[: self.count]
+
+    def without_others(self, glyphs: set[int]) -> bytes:
+        made = bytearray(self._data)
+        for glyph in range(1, self.count):
+            if glyph not in glyphs:
+                start, end = self._glyphs[glyph], self._glyphs[glyph + 1]
+                made[start:end] = _CFF_END * (end - start)
+        return bytes(made)
+
+
+def _index(data: bytes, at: int) -> tuple[list[int], int]:
+    """Return the places at which the objects of an index begin, with the end of the last one; and the index's end."""
+    count = struct.unpack_from(">H", data, at)[0]
+    if not count:
+        return [at + 2], at + 2
+    size = data[at + 2]
+    start = at + 2 + (count + 1) * size
+    raw = data[at + 3 : start + 1]
+    if not 1 <= size <= 4 or len(raw) < (count + 1) * size:
+        raise ValueError
+    places = [start + int.from_bytes(raw[one : one + size]) for one in range(0, len(raw), size)]
+    if places != sorted(places) or places[-1] > len(data):
+        raise ValueError
+    return places, places[-1]
+
+
+def _operands(data: bytes) -> dict[int, int]:
+    """Return the last operand of each operator in a dictionary; operators of two bytes are 1200 and more."""
+    found: dict[int, int] = {}
+    at, last = 0, 0
+    while at < len(data):
+        first = data[at]
+        at += 1
+        if first <= 21:
+            if first == 12:
+                first, at = 1200 + data[at], at + 1
+            found[first] = last
+        elif first == 28:
+            last, at = struct.unpack_from(">h", data, at)[0], at + 2
+        elif first == 29:
+            last, at = struct.unpack_from(">i", data, at)[0], at + 4
+        elif first == 30:
+            while data[at] & 0xF != 0xF and data[at] >> 4 != 0xF:
+                at += 1
+            at += 1
+        elif first <= 246:
+            last = first - 139
+        else:
+            sign = 1 if first <= 250 else -1
+            last, at = sign * ((first - (247 if sign > 0 else 251)) * 256 + data[at] + 108), at + 1
+    return found
+
+
+class PdfFont:
+    """A font of a PDF. Glyphs are added while text is drawn; `finish` writes the font."""
+
+    def __init__(self, pdf: Pdf, file: FontFile, number: int) -> None:
+        self.file = file
+        self.object = pdf.make_indirect(Dictionary())
+        self.name = f"/F{number}"
+        self._pdf = pdf
+        self._texts: dict[int, str] = {}
+        self._glyphs: dict[int, int] = {}
+        self._added: dict[tuple[int, str], int] = {}
+
+    def code(self, glyph: int, text: str) -> int:
+        """Return the code of a glyph that stands for a text; one glyph may stand for several texts."""
+        code = self.file.code(glyph)
+        known = self._texts.setdefault(code, text)
+        self._glyphs[code] = glyph
+        if known == text or self.file.is_cff:
+            return code
+        if (code := self._added.get((glyph, text), 0)) or self.file.count + len(
+            self._added
+        ) > 0xFFFE:
+            return code or glyph
+        code = self._added[glyph, text] = self.file.count + len(self._added)
+        self._texts[code], self._glyphs[code] = text, glyph
+        return code
+
+    def finish(self) -> None:
+        pdf, codes = self._pdf, sorted(self._glyphs.items())
+        name = Name(f"/OFDAAA+{self.name[1:]}")
+        program = _packed(pdf, self.file.embedded(set(self._glyphs.values())))
+        descriptor = Dictionary(
+            Type=Name.FontDescriptor,
+            FontName=name,
+            Flags=4,
+            FontBBox=Array([-200, -300, 1200, 1100]),
+            ItalicAngle=0,
+            Ascent=880,
+            Descent=-120,
+            CapHeight=700,
+            StemV=80,
+        )
+        if self.file.is_cff:
+            program.Subtype = Name.CIDFontType0C
+            descriptor.FontFile3 = program
+        else:
+            descriptor.FontFile2 = program
+        inner = Dictionary(
+            Type=Name.Font,
+            Subtype=Name.CIDFontType0 if self.file.is_cff else Name.CIDFontType2,
+            BaseFont=name,
+            CIDSystemInfo=Dictionary(Registry=b"Adobe", Ordering=b"Identity", Supplement=0),
+            FontDescriptor=pdf.make_indirect(descriptor),
+            DW=1000,
+            W=Array(
+                [one for code, glyph in codes for one in (code, Array([self.file.width(glyph)]))]
+            ),
+        )
+        if not self.file.is_cff:
+            inner.CIDToGIDMap = Name.Identity
+            if self._added:
+                to_glyphs = [self._glyphs.get(code, 0) for code in range(codes[-1][0] + 1)]
+                inner.CIDToGIDMap = _packed(pdf, struct.pack(f">{len(to_glyphs)}H", *to_glyphs))
+        for key, value in {
+            "Type": Name.Font,
+            "Subtype": Name.Type0,
+            "BaseFont": name,
+            "Encoding": Name("/Identity-H"),
+            "DescendantFonts": Array([pdf.make_indirect(inner)]),
+            "ToUnicode": _packed(pdf, self._to_unicode()),
+        }.items():
+            self.object[f"/{key}"] = value
+
+    def _to_unicode(self) -> bytes:
+        lines = [
+            f"<{code:04X}> <{text.encode('utf-16-be', 'replace').hex()}>"
+            for code, text in sorted(self._texts.items())
+            if text
+        ]
+        parts = [lines[place : place + 100] for place in range(0, len(lines), 100)]
+        body = "\n".join(
+            "\n".join([f"{len(part)} beginbfchar", *part, "endbfchar"]) for part in parts
+        )
+        return (
+            "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n"
+            "/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n"
+            "1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n"
+            f"{body}\nendcmap\nend\nend\n"
+        ).encode()
+
+
+def _packed(pdf: Pdf, data: bytes) -> Any:
+    return pdf.make_indirect(
+        Stream(pdf, zlib.compress(data), Dictionary(Filter=Name.FlateDecode, Length1=len(data)))
+    )

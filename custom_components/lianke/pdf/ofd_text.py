@@ -1,0 +1,189 @@
+"""Place the glyphs of a text object."""
+
+import math
+from typing import Any, Final, NamedTuple
+
+from .ofd_fonts import PdfFont
+from .ofd_geometry import deltas, number, put
+from .ofd_package import Gaps
+
+# Maximum number of glyphs of one piece of text.
+MAX_GLYPHS: Final = 100_000
+# How much wider than its room a glyph of another font than the named one may be before it is pressed.
+ROOMY: Final = 1.05
+_LINE_BREAKS: Final = str.maketrans("", "", "\r\n\t")
+
+
+class Glyph(NamedTuple):
+    font: PdfFont | None
+    # The number by which the PDF names the glyph.
+    code: int
+    width: int
+    is_substituted: bool
+
+
+_NOTHING: Final = Glyph(None, 0, 0, False)
+
+
+class Line:
+    """The glyphs of a text object; `x` and `y` are where the next piece of text begins."""
+
+    def __init__(
+        self,
+        font: PdfFont | None,
+        substitute: PdfFont | None,
+        size: float,
+        known: dict[str, Glyph],
+        gaps: Gaps,
+    ) -> None:
+        """`known` keeps the glyphs of characters that the font does not number itself."""
+        self._font = font
+        self._known = known
+        self._substitute = substitute
+        self._size = size
+        self._gaps = gaps
+        self.x = self.y = 0.0
+        self.stretch = 1.0
+        self.slant = 0.0
+        # Degrees by which each glyph is turned clockwise, and the direction in which the text runs.
+        self.turn = 0.0
+        self.reading = 0.0
+        self.used: dict[str, PdfFont] = {}
+
+    def drawn(self, element: Any, transforms: list[Any]) -> str:
+        """Return the instructions that draw a piece of text (TextCode) with the glyphs that its transforms name."""
+        text = (element.text or "").translate(_LINE_BREAKS)
+        if len(text) > MAX_GLYPHS:
+            self._gaps.add("text")
+            text = text[:MAX_GLYPHS]
+        # Programs count a character beyond the first 65,536 twice.
+        codes = [
+            part
+            for letter in text
+            for part in ((letter, "") if ord(letter) > 0xFFFF else (letter,))
+        ]
+        across, down = element.get("DeltaX"), element.get("DeltaY")
+        steps = [deltas(one, MAX_GLYPHS) for one in (across, down)]
+        if len(codes) != len(text) and max(map(len, steps)) < len(codes) - 1:
+            codes = list(text)
+        glyphs = self._glyphs(codes, transforms)
+        places = self._places(glyphs, steps)
+        return "\n".join(self._runs(glyphs, places))
+
+    def _glyphs(self, codes: list[str], transforms: list[Any]) -> list[Glyph]:
+        starts = {int(number(one.get("CodePosition"), 0.0)): one for one in transforms}
+        glyphs: list[Glyph] = []
+        place = 0
+        while place < len(codes):
+            one = starts.get(place)
+            named: list[str] = [] if one is None else (one.findtext("Glyphs") or "").split()
+            if (
+                one is None
+                or self._font is None
+                or not named
+                or not all(name.isdecimal() for name in named)
+            ):
+                glyphs.append(self._of_letter(codes[place]))
+                place += 1
+                continue
+            count = max(1, min(int(number(one.get("CodeCount"), 1.0)), len(codes) - place))
+            letters = codes[place : place + count]
+            if len(named) != count:
+                # Several characters share a glyph, or one has several.
+                letters = ["".join(letters), *[""] * (len(named) - 1)]
+            glyphs += [
+                self._numbered(int(name), letter)
+                for name, letter in zip(named, letters, strict=True)
+            ]
+            place += count
+        return glyphs[:MAX_GLYPHS]
+
+    def _numbered(self, glyph: int, letter: str) -> Glyph:
+        assert self._font is not None
+        if not 0 <= glyph < self._font.file.count:
+            return self._of_letter(letter[:1])
+        return self._glyph(self._font, glyph, letter, False)
+
+    def _of_letter(self, letter: str) -> Glyph:
+        if not letter:
+            return _NOTHING
+        if (found := self._known.get(letter)) is not None:
+            assert found.font is not None
+            self.used[found.font.name] = found.font
+            return found
+        for font in (self._font, self._substitute):
+            if font is not None and (glyph := font.file.glyph(letter)):
+                self._known[letter] = self._glyph(font, glyph, letter, font is self._substitute)
+                return self._known[letter]
+        if letter.isprintable() and not letter.isspace():
+            self._gaps.add("text")
+            self._gaps.letters[letter] = None
+        return _NOTHING._replace(width=1000 if ord(letter) >= 0x2E80 else 500)
+
+    def _glyph(self, font: PdfFont, glyph: int, letter: str, is_substituted: bool) -> Glyph:
+        self.used[font.name] = font
+        return Glyph(font, font.code(glyph, letter), font.file.width(glyph), is_substituted)
+
+    def _places(self, glyphs: list[Glyph], steps: list[list[float]]) -> list[tuple[float, float]]:
+        """Return where each glyph begins. The last distance holds for all further glyphs."""
+        x, y = self.x, self.y
+        places: list[tuple[float, float]] = []
+        across, down = steps
+        for number_, glyph in enumerate(glyphs):
+            places.append((x, y))
+            if across:
+                x += across[min(number_, len(across) - 1)]
+            if down:
+                y += down[min(number_, len(down) - 1)]
+            if not (across or down):
+                advance = glyph.width / 1000 * self._size * self.stretch
+                angle = math.radians(self.reading)
+                x += advance * math.cos(angle)
+                y += advance * math.sin(angle)
+        return places
+
+    def _runs(self, glyphs: list[Glyph], places: list[tuple[float, float]]) -> list[str]:
+        runs: list[str] = []
+        shown: list[str] = []
+        last: tuple[Glyph, float, tuple[float, float]] | None = None
+
+        def end() -> None:
+            if shown:
+                runs.append(f"[<{''.join(shown)}>] TJ")
+                shown.clear()
+
+        for number_, glyph in enumerate(glyphs):
+            if glyph.font is None:
+                continue
+            x, y = places[number_]
+            stretch = self.stretch
+            room = places[number_ + 1][0] - x if number_ + 1 < len(places) else 0.0
+            natural = glyph.width / 1000 * self._size * stretch
+            if glyph.is_substituted and 0.1 * natural < room < natural / ROOMY and not self.turn:
+                stretch *= room / natural
+            if (
+                last is not None
+                and not self.turn
+                and last[0].font is glyph.font
+                and last[1] == stretch
+                and last[2][1] == y
+            ):
+                gap = last[0].width - (x - last[2][0]) / stretch * 1000 / self._size
+                if abs(gap) >= 0.05:
+                    shown.append(f">{put(round(gap, 2))}<")
+            else:
+                end()
+                cos, sin = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
+                turned = (
+                    stretch * cos,
+                    stretch * sin,
+                    sin + self.slant * cos,
+                    self.slant * sin - cos,
+                )
+                if last is None or last[0].font is not glyph.font:
+                    runs.append(f"{glyph.font.name} {put(self._size)} Tf")
+                runs.append(f"{put(*turned, x, y)} Tm")
+            shown.append(f"{glyph.code:04X}")
+            last = glyph, stretch, (x, y)
+        end()
+        return runs
