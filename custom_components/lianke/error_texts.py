@@ -80,7 +80,17 @@ def worded_placeholders(hass: HomeAssistant, err: InputError | LiankeError) -> d
                 for name, word in zip(names, words, strict=True)
             )
             worded[f"{placeholder}_key"] = ", ".join(names)
+    if err.reason == "ofd_incomplete":
+        worded["missing"] = comma.join(_missing_words(hass, err.placeholders))
     return err.placeholders | worded
+
+
+def _missing_words(hass: HomeAssistant, placeholders: Mapping[str, str]) -> Iterator[str]:
+    """Say in words what of an OFD file cannot be drawn, as `documents.ofd_files` lists it: `seal: 1, 3; text: 2`."""
+    for one in placeholders["missing"].split("; "):
+        kind, _, pages = one.partition(": ")
+        said = {"pages": pages, "letters": placeholders.get("letters", "")}
+        yield cached_error_text(hass, f"ofd_missing_{kind}", said) or one
 
 
 @contextmanager

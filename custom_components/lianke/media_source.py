@@ -46,6 +46,7 @@ OTHER_TYPES: Final = {
     FileType.TEXT: "text/plain",
     FileType.CSV: "text/csv",
     FileType.MARKDOWN: "text/markdown",
+    FileType.OFD: "application/ofd",
 }
 UNPRINTABLE_TYPES: Final = ("audio", "video")
 

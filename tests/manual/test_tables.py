@@ -242,9 +242,9 @@ def test_every_field_of_printing_is_in_a_table(language: str) -> None:
         for code in first_codes(section(language, title).rows())
     ]
     taken = {str(marker.schema) for marker in PRINT_SCHEMA.schema} - set(map(str, TARGET_FIELDS))
-    assert sorted([*named, "title", "password", "filename"]) == sorted(taken)
+    assert sorted([*named, "title", "password", "filename", "print_incomplete"]) == sorted(taken)
     assert set(fields_of(load_services()["print"])) == taken
-    for name in ("title", "password", "filename"):
+    for name in ("title", "password", "filename", "print_incomplete"):
         assert f"`{name}`" in text_of(language, "printing")
     assert first_codes(section(language, "What to print").rows()) == [
         kind.value for kind in SourceKind

@@ -322,7 +322,7 @@ class Converted:
 
 
 def converted(folder: Path, data: bytes, font: str | None = None) -> Converted:
-    """Convert a file; `font` are the letters of the font for text that has none in the file."""
+    """Convert a file; `font` are the letters of the font that takes the place of the integration's."""
     source, target = folder / "x.ofd", folder / "x.pdf"
     source.write_bytes(data)
     target.unlink(missing_ok=True)

@@ -146,8 +146,10 @@ def test_another_font_takes_the_place_of_one_that_is_not_there(tmp_path: Path) -
 def test_letters_that_no_font_has_are_named(tmp_path: Path) -> None:
     made = converted(tmp_path, make_ofd(text("一 犇\u3000x"), text("二犇"), **FONT), font="y")
     assert made.missing == {"text": [1, 2]}
-    assert made.answer["letters"] == "犇x"
-    assert converted(tmp_path, make_ofd(text("一犇"))).answer["letters"] == "一犇"
+    assert made.answer["letters"] == "犇 x"
+    # A character that only the file's own font could have, and characters that nobody sees.
+    made = converted(tmp_path, make_ofd(text("一犇\ue000\u200b\ufeff")))
+    assert made.answer["letters"] == "U+E000"
 
 
 def test_bold_where_the_font_is_another_one(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"file": "{media}/missing.pdf"}, "file_not_found"),
     ({"file": "{media}/empty.pdf"}, "file_empty"),
     ({"file": "{media}/program"}, "type_not_supported"),
-    ({"file": "{media}/发票.ofd"}, "ofd_not_supported"),
+    ({"file": "{media}/发票.ofd"}, "file_damaged"),
     ({"file": "{media}/large.pdf"}, "file_too_large"),
     ({"media": "media-source://media_source/local/missing.pdf"}, "file_not_found"),
     ({"media": "nothing"}, "media_not_found"),

@@ -172,7 +172,7 @@ TEXT_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".md", ".markdown", ".log"})
 # A text file with one of these suffixes is a server's error page, or has the wrong name. Office suffixes are not
 # listed, since many programs give them to HTML tables.
 NOT_TEXT_SUFFIXES = frozenset(
-    {".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+    {".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ofd"}
 )
 # Matches the beginning of a raw e-mail (RFC 5322, 3.6). E-mails are refused: their attachments are encoded text.
 _MAIL = re.compile(
@@ -206,6 +206,7 @@ class FileType(StrEnum):
     TEXT = ".txt"
     CSV = ".csv"
     MARKDOWN = ".md"
+    OFD = ".ofd"
 
 
 IMAGE_STARTS: Final[dict[bytes | tuple[bytes, ...], FileType]] = {
@@ -225,7 +226,7 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
     A file counts as printer commands only if its name ends in .prn and `may_be_raw` is set, which is meant for files on
     this system.
     Raises InputError: file_empty, file_damaged, content_not_as_named, mail_not_supported, office_protected,
-    ofd_not_supported, private_key, raw_not_asked_for, text_unreadable, type_not_supported; OSError when the file
+    private_key, raw_not_asked_for, text_unreadable, type_not_supported; OSError when the file
     cannot be read.
     """
     with path.open("rb") as file:
@@ -243,8 +244,6 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
     if kind is None:
         reason = "file_damaged" if suffix in NOT_TEXT_SUFFIXES else "type_not_supported"
         raise InputError(reason, name=name)
-    if kind == ".ofd":
-        raise InputError("ofd_not_supported", name=name)
     return FileType(kind)
 
 
@@ -309,7 +308,7 @@ def _zip_kind(path: Path, name: str) -> str | None:
     except zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, struct.error:
         raise InputError("file_damaged", name=name) from None
     if any(part.rpartition("/")[2].lower() == "ofd.xml" for part in names):
-        return ".ofd"
+        return FileType.OFD
     if "[Content_Types].xml" not in names:
         return None
     for folder, kind in OOXML_FOLDERS.items():

@@ -34,6 +34,7 @@ from .document import (
 from .download import async_download
 from .local_files import LocalFile, open_allowed
 from .media import URI_SCHEME, MediaAddress, async_fetch_media, async_find_media
+from .ofd_files import async_ofd_as_pdf
 from .page_documents import (
     DEFAULT_PAGE,
     PAGE_BUILDERS,
@@ -114,6 +115,8 @@ class Source:
     filename: str | None = None
     # The password of a PDF.
     password: str | None = None
+    # Whether an OFD file is printed although something of it cannot be drawn.
+    print_incomplete: bool = False
     # The options of a page that Home Assistant composes.
     page: PageOptions = DEFAULT_PAGE
 
@@ -136,7 +139,7 @@ class Source:
         ]
 
 
-_SOURCE_FIELDS: Final = ("title", "raw", "raw_encoding", "filename", "password")
+_SOURCE_FIELDS: Final = ("title", "raw", "raw_encoding", "filename", "password", "print_incomplete")
 _PAGE_FIELDS: Final = ("header", "columns", "agenda", "completed", "print_empty")
 
 
@@ -255,6 +258,7 @@ async def async_get_document(
             spool,
             document,
             password=source.password,
+            incomplete=source.print_incomplete,
             limit_bytes=limit_bytes,
             user=context.user_id,
         )
@@ -269,15 +273,20 @@ async def async_open_document(
     password: str | None,
     limit_bytes: int,
     user: str | None,
+    incomplete: bool = False,
 ) -> Document:
     """Return the document after counting the pages of a PDF, or checking a picture by decoding it.
 
-    A PDF with a password is replaced by an unlocked copy. Other documents are returned unchanged; without PDFium, a PDF
-    is returned unchanged, too.
+    A PDF with a password is replaced by an unlocked copy, an OFD file by a PDF; `incomplete` allows that something of
+    it cannot be drawn. Other documents are returned unchanged; without PDFium, a PDF is returned unchanged, too.
     Raises InputError: file_damaged, image_unreadable, picture_unchecked, picture_check_unavailable,
-    pdf_password_needed, pdf_password_wrong, pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large;
-    HomeAssistantError: disk_full.
+    pdf_password_needed, pdf_password_wrong, pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large,
+    ofd_incomplete, ofd_locked, ofd_too_large, ofd_not_supported; HomeAssistantError: disk_full.
     """
+    if document.extension == FileType.OFD:
+        return await async_ofd_as_pdf(
+            hass, spool, document, incomplete=incomplete, limit_bytes=limit_bytes, user=user
+        )
     if document.extension in IMAGES:
         try:
             await async_check_complete(hass, document.path, FileType(document.extension), user=user)

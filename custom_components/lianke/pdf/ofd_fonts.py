@@ -1,5 +1,6 @@
 """Read TrueType and CFF fonts as far as PDF needs it, and put them into a PDF with the glyphs that are used."""
 
+import hashlib
 import struct
 from typing import Any, Final
 import zlib
@@ -318,8 +319,11 @@ class PdfFont:
 
     def finish(self) -> None:
         pdf, codes = self._pdf, sorted(self._glyphs.items())
-        name = Name(f"/OFDAAA+{self.name[1:]}")
-        program = _packed(pdf, self.file.embedded(set(self._glyphs.values())))
+        data = self.file.embedded(set(self._glyphs.values()))
+        # Programs that join documents may take fonts of one name for one font.
+        tag = "".join(chr(65 + byte % 26) for byte in hashlib.sha256(data).digest()[:6])
+        name = Name(f"/{tag}+{self.name[1:]}")
+        program = _packed(pdf, data)
         descriptor = Dictionary(
             Type=Name.FontDescriptor,
             FontName=name,

@@ -1,5 +1,6 @@
 """Read the parts of an OFD file, a ZIP file of XML and pictures whose paths are often written carelessly."""
 
+from contextlib import suppress
 from typing import Any, BinaryIO, Final
 import zipfile
 import zlib
@@ -135,9 +136,11 @@ class Package:
         if root is None or root.getroottree().docinfo.internalDTD is not None:
             return None
         for element in root.iter(etree.Element):
-            name = element.tag
-            if "}" in name or ":" in name:
-                element.tag = name.rpartition("}")[2].rpartition(":")[2]
+            # What would be no name, such as that of `<ofd:>`, stays.
+            name = element.tag.rpartition("}")[2].rpartition(":")[2]
+            if name != element.tag:
+                with suppress(ValueError):
+                    element.tag = name
         return root
 
 

@@ -4,6 +4,7 @@ from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final
 import zlib
 
@@ -79,8 +80,8 @@ class Context:
 class Conversion:
     """What all documents of a conversion share."""
 
-    def __init__(self, pdf: Pdf, font: str | None) -> None:
-        """`font` is the path of the font for text whose own font is not in the file; None if there is none."""
+    def __init__(self, pdf: Pdf, font: Path | str) -> None:
+        """`font` is the path of the font for text whose own font is not in the file."""
         self.pdf = pdf
         self.gaps = Gaps()
         self.objects_left = MAX_OBJECTS
@@ -104,10 +105,9 @@ class Conversion:
 
     @property
     def substitute(self) -> PdfFont | None:
-        if self._substitute is None and self._font is not None:
-            with open(self._font, "rb") as file:  # noqa: PTH123  # the path is a str
+        if self._substitute is None:
+            with open(self._font, "rb") as file:  # noqa: PTH123  # the path may be a str
                 self._substitute = self.font(file.read())
-            self._font = None
         return self._substitute
 
     def finish(self) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from typing import Any, Final, NamedTuple
+import unicodedata
 
 from .ofd_fonts import PdfFont
 from .ofd_geometry import deltas, number, put
@@ -11,6 +12,8 @@ from .ofd_package import Gaps
 MAX_GLYPHS: Final = 100_000
 # How much wider than its room a glyph of another font than the named one may be before it is pressed.
 ROOMY: Final = 1.05
+# Categories of characters that leave no trace on paper.
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 _LINE_BREAKS: Final = str.maketrans("", "", "\r\n\t")
 
 
@@ -115,7 +118,7 @@ class Line:
             if font is not None and (glyph := font.file.glyph(letter)):
                 self._known[letter] = self._glyph(font, glyph, letter, font is self._substitute)
                 return self._known[letter]
-        if letter.isprintable() and not letter.isspace():
+        if unicodedata.category(letter) not in _INVISIBLE:
             self._gaps.add("text")
             self._gaps.letters[letter] = None
         return _NOTHING._replace(width=1000 if ord(letter) >= 0x2E80 else 500)

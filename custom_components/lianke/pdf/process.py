@@ -55,6 +55,7 @@ TASKS: Final = {
     "find_corners": ("photo_to_page", "find_corners"),
     "join_scans": ("scan_pages", "join_scans"),
     "lay_out": ("layout", "lay_out"),
+    "ofd": ("ofd", "convert_ofd"),
     "raster": ("raster", "convert"),
     "scan_page": ("scan_pages", "scan_page"),
     "split": ("layout", "split"),

@@ -295,6 +295,7 @@ SOURCE_FIELDS: Final = {
     vol.Optional("filename"): _file_name,
     vol.Optional("title"): cv.string,
     vol.Optional("password"): _line(MAX_PASSWORD),
+    vol.Optional("print_incomplete"): cv.boolean,
 }
 
 PAGE_FIELDS: Final = {
