@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-6J72SKKF.js";
+import"./lianke-card-chunk-IG5SPKYQ.js";

@@ -5,7 +5,7 @@ import { define } from "../define";
 import { base, buttons } from "../styles";
 import { Part } from "./part";
 
-const ACCEPT = "image/*,.pdf,.doc,.docx,.xls,.xlsx,.ppt,.pptx,.wps,.et,.dps,.html,.htm,.txt,.csv,.md,.prn";
+const ACCEPT = "image/*,.pdf,.ofd,.doc,.docx,.xls,.xlsx,.ppt,.pptx,.wps,.et,.dps,.html,.htm,.txt,.csv,.md,.prn";
 
 /* Lets the user choose files on the device, or take a photo on a phone. Fires `files-chosen` with an array of files. */
 @define("lianke-file-chooser")

@@ -6,8 +6,8 @@ import type { PrintItem } from "./item";
    long. */
 const MAX_BYTES = 20e6;
 const MAX_ITEMS = 3;
-const TYPES = /^(application\/pdf|image\/(png|jpeg|gif|webp|bmp|hei[cf]|tiff))$/;
-const NAMES = /\.(pdf|png|jpe?g|gif|webp|bmp|hei[cf]|tiff?)$/i;
+const TYPES = /^(application\/(pdf|ofd)|image\/(png|jpeg|gif|webp|bmp|hei[cf]|tiff))$/;
+const NAMES = /\.(pdf|ofd|png|jpe?g|gif|webp|bmp|hei[cf]|tiff?)$/i;
 
 /* Returns the documents to draw at once: only files, and only among the first MAX_ITEMS documents. */
 export const drawnAtOnce = (all: PrintItem[]): PrintItem[] =>

@@ -39,7 +39,7 @@ const MAX_FILES = 20;
 const DRAW_AFTER = 250;
 const ASK_CLOUD_AFTER = 1000;
 /* Errors that no choice of options can avoid. They are shown even for a preview that the user has not asked for. */
-const USELESS = ["file_damaged", "content_not_as_named", "type_not_supported"];
+const USELESS = ["file_damaged", "content_not_as_named", "type_not_supported", "ofd_incomplete", "ofd_locked"];
 const isUseless = ({ translation_key: key }: CommandError) => USELESS.includes(key ?? "");
 const BLANK: Typed = { copies: "", pages: "" };
 
@@ -528,6 +528,12 @@ export class Batch extends EventTarget {
   private async _previewAll(items: PrintItem[]): Promise<void> {
     if (this.combined) return this.combined.preview();
     for (const item of items) await this.draw(item);
+  }
+
+  /* Prints documents although something of them cannot be drawn, and draws what can be. */
+  async accept(): Promise<void> {
+    for (const item of this.items) item.accepted ||= item.incomplete;
+    await this.preview();
   }
 
   async draw(item: PrintItem): Promise<void> {

@@ -18,7 +18,7 @@ const SHOWN_PICTURE = /^image\/(png|jpe?g|gif|webp|bmp)$/;
 const PICTURE_NAME = /\.(png|jpe?g|gif|webp|bmp|heic|tiff?)$/i;
 const RAW_NAME = /\.prn$/i;
 /* Names of files that are sent as they are; any other readable file counts as text. */
-const SENT_NAME = /\.(pdf|(doc|xls|ppt)[xm]?|wps|et|dps|html?|prn)$/i;
+const SENT_NAME = /\.(pdf|ofd|(doc|xls|ppt)[xm]?|wps|et|dps|html?|prn)$/i;
 
 export type Phase = "upload" | "submit" | null;
 
@@ -32,6 +32,9 @@ export class PrintItem {
   /* Why the document cannot be printed at all; null if it can be. */
   refused: string | null = null;
   error: string | null = null;
+  /* Whether something of the document, an OFD file, cannot be drawn, and whether it is printed without that. */
+  incomplete = false;
+  accepted = false;
   /* Whether the answer to the document's print was lost. */
   lost = false;
   phase: Phase = null;

@@ -95,14 +95,15 @@ export const isSettledBy = (name: LayoutName, option: string): boolean =>
 /* Whether an option has no effect on sheets that are printed again. */
 export const isFixedOnSheets = (option: string): boolean => [...PLACES, "orientation"].includes(option);
 
-const PDF_NAME = /\.pdf$/i;
+/* Home Assistant converts OFD files to PDF. */
+const PDF_NAME = /\.(pdf|ofd)$/i;
 const VOUCHER = /invoice|receipt|voucher|fapiao|dzfp|发票|發票|票据|收据|行程单|报销|电子票/i;
 
 const PHOTOS: LayoutName[] = ["layout_4r", "layout_3r", "layout_1_inch", "layout_2_inch", "layout_page"];
 
 const isPdf = (item: PrintItem) =>
   item.file?.type === "application/pdf" ||
-  item.media?.media_content_type === "application/pdf" ||
+  /^application\/(pdf|ofd)$/.test(item.media?.media_content_type ?? "") ||
   PDF_NAME.test(item.name);
 
 /* Returns the layouts that suit the documents, the most likely first. The documents are not read: only their names,

@@ -210,8 +210,18 @@ export class LiankePrintForm extends SteadyPart {
     const named = (item: PrintItem) =>
       items.length > 1 ? html`<bdi>${item.name}</bdi>${this.t.isChinese ? "：" : ": "}` : nothing;
     const failed = items.filter((item) => item.error);
+    const lacking = items.some((item) => item.incomplete && !item.accepted);
     return html`${failed.map((item) => html`<p class="error" role="alert">${named(item)}${item.error}</p>`)}
-    ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}`;
+    ${problem ? html`<p class="error" role="alert">${problem}</p>` : nothing}
+    ${
+      lacking
+        ? html`<div class="actions">
+            <button data-key="accept" @click=${() => this._press(() => this.batch.accept())}>
+              ${printText(this.t, "accept")}
+            </button>
+          </div>`
+        : nothing
+    }`;
   }
 
   /* Runs Print or Preview, then brings a field with an error into view. */

@@ -84,12 +84,16 @@ export class Sending {
         item.document = null;
       }
     }
-    if (item.media) {
-      const { media_content_id, media_content_type } = item.media;
-      return call({ media: { media_content_id, media_content_type } });
-    }
     if (item.entity) return call({ source_entity: item.entity.entity_id });
-    return call({ upload: await this._upload(item, progress) });
+    const accepted = item.accepted ? { print_incomplete: true } : {};
+    try {
+      if (!item.media) return await call({ upload: await this._upload(item, progress), ...accepted });
+      const { media_content_id, media_content_type } = item.media;
+      return await call({ media: { media_content_id, media_content_type }, ...accepted });
+    } catch (error) {
+      item.incomplete ||= (error as CommandError)?.translation_key === "ofd_incomplete";
+      throw error;
+    }
   }
 
   /* Uploads a file, or joins its upload under way, and returns the upload's id. An id works only once, so only the last
