@@ -81,6 +81,8 @@ def worded_placeholders(hass: HomeAssistant, err: InputError | LiankeError) -> d
             )
             worded[f"{placeholder}_key"] = ", ".join(names)
     if err.reason == "ofd_incomplete":
+        # The card says it in its user's language.
+        worded["kinds"] = err.placeholders["missing"]
         worded["missing"] = comma.join(_missing_words(hass, err.placeholders))
     return err.placeholders | worded
 

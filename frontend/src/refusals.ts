@@ -34,8 +34,17 @@ export const refusal = async ({ hass, localizer }: CardContext, error: CommandEr
   if (code === "unauthorized") return own(localizer.isChinese, "unauthorized");
   if (!domain || !key) return "";
   const said = domain === "lianke" && own(localizer.isChinese, key);
-  if (said) return fill(said, inWords(localizer, key, values));
+  const kinds = values?.["kinds"];
+  if (said && !kinds) return fill(said, inWords(localizer, key, values));
   // If there is no connection, use the texts that were loaded before.
   const localize = await hass.loadBackendTranslation("exceptions", domain).catch(() => hass.localize);
-  return localize(`component.${domain}.exceptions.${key}.message`, lenient(inWords(localizer, key, values)));
+  const text = (name: string, filled: Record<string, string>) =>
+    localize(`component.${domain}.exceptions.${name}.message`, lenient(filled));
+  if (!said || !kinds) return text(key, inWords(localizer, key, values));
+  // What of an OFD file cannot be drawn, and on which pages: `seal: 1, 3; text: 2`.
+  const missing = kinds.split("; ").map((one) => {
+    const [kind = "", pages = ""] = one.split(": ");
+    return text(`ofd_missing_${kind}`, { pages, letters: values["letters"] ?? "" }) || one;
+  });
+  return fill(said, { ...values, missing: missing.join(localizer.isChinese ? "、" : ", ") });
 };

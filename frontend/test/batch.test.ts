@@ -452,3 +452,19 @@ test("files are sorted", () => {
   batch.move(0, -1);
   expect(batch.items.map(({ name }) => name)).toEqual(["b", "c", "a"]);
 });
+
+test("an OFD file that lacks something is printed without that once the user says so", async () => {
+  const lacking = { code: "x", message: "no seal", translation_key: "ofd_incomplete" };
+  const answers: Record<string, unknown> = { preview: lacking };
+  const batch = makeBatch(answers);
+  batch.addMedia({ ...DOCUMENT, title: "a.ofd" });
+  await batch.preview();
+  expect([first(batch).incomplete, first(batch).accepted, first(batch).error]).toEqual([
+    true,
+    false,
+    "That did not work: no seal",
+  ]);
+  expect(data("preview")).not.toHaveProperty("print_incomplete");
+  await batch.accept();
+  expect(data("preview")).toMatchObject({ print_incomplete: true });
+});

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-IG5SPKYQ.js";
+import"./lianke-card-chunk-XHJOP3B3.js";

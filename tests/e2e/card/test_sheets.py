@@ -11,6 +11,7 @@ from playwright.async_api import expect
 import pypdfium2
 import pytest
 
+from tests.pdf.ofd_samples import plain, seal_of, sealed, signature_of, stamp, text
 from tests.simulator import make_pdf
 
 from .marks import on_stage
@@ -116,6 +117,43 @@ async def test_vouchers_and_pages_of_a_document(stage: Stage) -> None:
     sheets = (await stage.printed())[before:]
     assert [one["pages"] for one in sheets] == [1, 3]
     assert sheets[1]["options"]["dmOrientation"] == "2"
+
+
+async def test_two_ofd_invoices_on_a_sheet_in_three_taps(stage: Stage) -> None:
+    """On a phone in Chinese; then an invoice whose seal is missing, which says so before it is printed without it."""
+    before = len(await stage.printed())
+    seal = signature_of(seal_of(plain("red")))
+    letters = 'Size="6"'
+    invoices = [
+        sealed(stamp("60 10 30 20"), value=seal, pages=[text(said, attributes=letters)])
+        for said in ("电子发票", "普通发票")
+    ]
+    broken = sealed(stamp("60 10 30 20"), value=b"", pages=[text("无章", attributes=letters)])
+    async with stage.screen(language="zh-Hans", width=390, height=844, touch=True) as screen:
+        # The files are the first tap, the layout the second.
+        await screen.drop(
+            *((f"发票 {number}.ofd", "", data) for number, data in enumerate(invoices, start=1))
+        )
+        await press(screen.card.get_by_role("button", name="发票，每页两张"))
+        await previews(screen, 1)
+        assert await screen.axe() == []
+        await picture(screen, "ofd-invoices")
+        await press(screen.card.get_by_role("button", name="打印", exact=True))
+        await expect(screen.row("发票 1.ofd + 1")).to_contain_text("已完成")
+        await screen.drop(("缺章.ofd", "", broken))
+        await expect(screen.card.get_by_text("第 1 页的印章")).to_be_visible()
+        await picture(screen, "ofd-incomplete")
+        await press(screen.card.get_by_role("button", name="不含这些内容也打印"))
+        await previews(screen, 1)
+        await press(screen.card.get_by_role("button", name="打印", exact=True))
+        await expect(screen.row("缺章.ofd")).to_contain_text("已完成")
+    sheets = (await stage.printed())[before:]
+    said = [
+        "".join(pypdfium2.PdfDocument(one["path"])[0].get_textpage().get_text_bounded().split())
+        for one in sheets
+    ]
+    assert [one["pages"] for one in sheets] == [1, 1]
+    assert ("电子发票" in said[0], "普通发票" in said[0], said[1]) == (True, True, "无章")
 
 
 def inked(page: pypdfium2.PdfPage) -> tuple[float, float, float, float]:
