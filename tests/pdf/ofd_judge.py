@@ -74,6 +74,19 @@ class Strangers:
                     if _local(unit.tag) == "CompositeGraphicUnit":
                         self.units[unit.get("ID", "")] = unit
 
+    @property
+    def page_ids(self) -> list[str]:
+        return [
+            one.get("ID", "")
+            for one in self.document.iter()
+            if _local(one.tag) == "Page" and one.get("BaseLoc") is not None
+        ]
+
+    def signatures(self) -> Iterator[ET.Element]:
+        for name in self._names:
+            if name.endswith("/signature.xml"):
+                yield self.tree(name)
+
     def path(self, location: str | None) -> str:
         location = location or ""
         if location.startswith("/"):

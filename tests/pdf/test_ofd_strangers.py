@@ -4,16 +4,20 @@ They are looked for in the folder that LIANKE_OFD_SAMPLES names, or in `shared/o
 """
 
 from functools import cache
+from io import BytesIO
 from itertools import takewhile
 import os
 from pathlib import Path
+import re
+import zipfile
 
+from PIL import ImageChops
 import pytest
 
 from custom_components.lianke.pdf.ofd import convert_ofd
 from tests import needs
 from tests.pdf.ofd_judge import MM, Letter, Strangers, drawn_letters
-from tests.pdf.ofd_samples import Converted, make_font
+from tests.pdf.ofd_samples import SCALE, Converted, converted, make_font, packed
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +33,8 @@ FILES = sorted(FOLDER.glob("*.ofd")) if FOLDER else []
 there = pytest.mark.skipif(not FILES, reason="no OFD files of strangers (LIANKE_OFD_SAMPLES)")
 # How far in mm a letter may be from the place that the file says.
 MOST_OFF = 0.3
+# How much of the picture of a seal, in mm at an edge, is blank among these files.
+SEAL_MARGIN = 4.0
 
 
 @cache
@@ -78,3 +84,43 @@ def test_files_of_strangers(tmp_path: Path, file: Path) -> None:
             )
         ]
         assert not off
+
+
+def _stamps(data: bytes) -> list[tuple[int, tuple[float, ...]]]:
+    """Return the page, from 0, and the place of each seal."""
+    stranger = Strangers(data)
+    return [
+        (stranger.page_ids.index(mark.get("PageRef", "")), tuple(map(float, place.split())))
+        for tree in stranger.signatures()
+        for mark in tree.iter()
+        if mark.tag.endswith("StampAnnot") and (place := mark.get("Boundary"))
+    ]
+
+
+def _unsigned(data: bytes) -> bytes:
+    """Return the file without the list of its signatures."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["OFD.xml"] = re.sub(rb"<ofd:Signatures>.*?</ofd:Signatures>", b"", parts["OFD.xml"])
+    return packed(parts)
+
+
+@there
+def test_seals_of_strangers(tmp_path: Path) -> None:
+    """What the signatures add to the pages lies within 1 mm of where they say, and fills it."""
+    found = 0
+    for file in FILES:
+        data = file.read_bytes()
+        for page, (left, top, width, height) in _stamps(data):
+            found += 1
+            signed = converted(tmp_path, data).rendered(page)
+            bare = converted(tmp_path, _unsigned(data)).rendered(page)
+            box = ImageChops.difference(signed, bare).convert("L").point(bool).getbbox()
+            assert box is not None
+            seen = [side / SCALE for side in box]
+            assert seen == pytest.approx([left, top, left + width, top + height], abs=SEAL_MARGIN)
+            assert seen[0] > left - 1
+            assert seen[1] > top - 1
+            assert seen[2] < left + width + 1
+            assert seen[3] < top + height + 1
+    assert found
