@@ -101,7 +101,7 @@ def put(*values: float) -> str:
     return " ".join([f"{value:.4f}".rstrip("0").rstrip(".") for value in values])
 
 
-_TOKEN: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[A-Za-z]")
+_TOKEN: Final = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[A-Za-z]")
 # How many numbers each operator has.
 _ARITY: Final = {"M": 2, "S": 2, "L": 2, "Q": 4, "B": 6, "A": 7, "C": 0}
 

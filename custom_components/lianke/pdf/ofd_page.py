@@ -35,7 +35,7 @@ from .ofd_text import Glyph, Line
 from .process import TaskError
 
 # Maximum number of objects that are drawn on all pages together.
-MAX_OBJECTS: Final = 500_000
+MAX_OBJECTS: Final = 250_000
 # Maximum characters of drawing instructions on all pages together.
 MAX_DRAWN_CHARACTERS: Final = 64_000_000
 # Maximum number of blocks and composite objects within each other.
