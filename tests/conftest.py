@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 import json
 import logging
@@ -33,6 +33,7 @@ from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, has_requests, moved_by_hand, others_work, pools_of_others, rest
 from tests.household import PDF, House, Site, make_media
+from tests.mailboxes import Mailbox, MailServer, dovecot
 from tests.simulator import Box, Simulator
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
@@ -68,6 +69,9 @@ LONGEST_NAME = 100
 
 # Folders whose tests use the PDF process for every kind of work.
 ROOMS_OF_PDF = ("documents", "pdf")
+
+# Started by the first test that needs it.
+mail_servers: list[MailServer] = []
 
 type Wait = Callable[[Callable[[], object]], Coroutine[Any, Any, None]]
 
@@ -391,6 +395,20 @@ def coordinator(data: LiankeData) -> LiankeCoordinator:
 async def settled(hass: HomeAssistant, setup: MockConfigEntry) -> None:
     """Wait for the background tasks of the set-up."""
     await rest(hass)
+
+
+@pytest.fixture(scope="session")
+def _until_the_end() -> Generator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def mailbox(_until_the_end: ExitStack, socket_enabled: None) -> Mailbox:
+    """Return an empty mailbox of Dovecot, which then runs for all tests of this process."""
+    if not mail_servers:
+        mail_servers.append(_until_the_end.enter_context(dovecot()))
+    return Mailbox(mail_servers[0], secrets.token_hex(8))
 
 
 @pytest.fixture

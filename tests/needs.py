@@ -15,5 +15,7 @@ poppler = pytest.mark.skipif(not shutil.which("pdftoppm"), reason="no poppler")
 chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium")
 # Tests that print pages (tests/documents/browser.py) share one Chromium; otherwise each process would start its own.
 one_chromium = pytest.mark.xdist_group("printed by Chromium")
+# A mail server.
+dovecot = pytest.mark.skipif(not shutil.which("dovecot"), reason="no Dovecot")
 # Reads the text on a printed page.
 tesseract = pytest.mark.skipif(not shutil.which("tesseract"), reason="no Tesseract")

@@ -50,7 +50,7 @@ NAMES = {
     "zbar",
     "Wi-Fi",
 }
-SYSTEMS = {"AirPrint", "AirScan", "Docker", "Linux", "Windows", "eSCL", "macOS"}
+SYSTEMS = {"AirPrint", "AirScan", "Docker", "IMAP", "Linux", "Windows", "eSCL", "macOS"}
 TYPES = {
     "Acrobat",
     "Adobe",
@@ -70,6 +70,7 @@ TYPES = {
     "WebP",
 }
 TECHNIQUE = {
+    "Message-ID",
     "Base",
     "HTTP",
     "http",

@@ -78,6 +78,7 @@ class SourceKind(StrEnum):
     MARKDOWN = "markdown"
     HTML = "html"
     CONTENT = "content"
+    MAIL = "mail"
     DOCUMENT = "document"
 
 

@@ -33,6 +33,7 @@ from .document import (
 )
 from .download import async_download
 from .local_files import LocalFile, open_allowed
+from .mail_reference import MailReference, MailReport
 from .media import URI_SCHEME, MediaAddress, async_fetch_media, async_find_media
 from .ofd_files import async_ofd_as_pdf
 from .page_documents import (
@@ -119,6 +120,7 @@ class Source:
     print_incomplete: bool = False
     # The options of a page that Home Assistant composes.
     page: PageOptions = DEFAULT_PAGE
+    mail: MailReference | None = None
 
     @classmethod
     def all_in(cls, data: Mapping[str, Any]) -> list[Self]:
@@ -133,10 +135,18 @@ class Source:
             raise InputError("source_not_one", sources=", ".join(kinds))
         fields = {name: data[name] for name in _SOURCE_FIELDS if name in data}
         page = PageOptions(**{name: data[name] for name in _PAGE_FIELDS if name in data})
+        if kinds[0] is SourceKind.MAIL:
+            mail = MailReference(**data[SourceKind.MAIL])
+            return [cls(kind=SourceKind.MAIL, value="", mail=mail, page=page, **fields)]
         return [
             cls(kind=kinds[0], value=value, page=page, **fields)
             for value in cv.ensure_list(data[kinds[0].value])
         ]
+
+    def page_on(self, options: ResolvedOptions) -> PageOptions:
+        """Return the options of a page for a paper of this orientation."""
+        landscape = options.orientation == ORIENTATIONS["landscape"]
+        return replace(self.page, landscape=landscape)
 
 
 _SOURCE_FIELDS: Final = ("title", "raw", "raw_encoding", "filename", "password", "print_incomplete")
@@ -164,6 +174,8 @@ class DocumentRequest(NamedTuple):
     context: Context
     # The user on whose behalf work is queued in the PDF process.
     user: str | None = None
+    # Where to note what a mail came to.
+    mail: MailReport | None = None
 
 
 async def async_get_document(
@@ -177,8 +189,7 @@ async def async_get_document(
     kind, value, raw, paper = source.kind, source.value, source.raw, request.options.paper
     title = clean_title(source.title) or None
     is_foreign = False
-    landscape = request.options.orientation == ORIENTATIONS["landscape"]
-    page = replace(source.page, landscape=landscape)
+    page = source.page_on(request.options)
     if raw and kind not in FILE_SOURCES | {SourceKind.TEXT}:
         raise InputError("raw_needs_file_or_text")
     if kind is SourceKind.DOCUMENT:
@@ -241,9 +252,22 @@ async def async_get_document(
             kind=FileType.RAW if raw else None,
             may_be_raw=may_be_raw,
         )
+    document = await async_finish_document(hass, source, document, request)
+    return replace(document, foreign_title=True) if is_foreign else document
+
+
+async def async_finish_document(
+    hass: HomeAssistant, source: Source, document: Document, request: DocumentRequest
+) -> Document:
+    """Return the document of a file that is in the spool: a text becomes a page, other files are opened and checked.
+
+    Raises the errors of `make_text_document` and `async_open_document`.
+    """
+    kind, page = source.kind, source.page_on(request.options)
     if document.extension in TEXTS:
+        title = clean_title(source.title) or None
         header = (title or "") if page.header else None
-        style = await async_style(hass, paper, page, header=header)
+        style = await async_style(hass, request.options.paper, page, header=header)
         digest: str | None = None
         if header is not None:
             # The page will contain the time, so identify the document by a digest of the request.
@@ -255,14 +279,14 @@ async def async_get_document(
         # A kept picture was checked when it was first opened.
         document = await async_open_document(
             hass,
-            spool,
+            request.spool,
             document,
             password=source.password,
             incomplete=source.print_incomplete,
-            limit_bytes=limit_bytes,
-            user=context.user_id,
+            limit_bytes=request.limit_bytes,
+            user=request.context.user_id,
         )
-    return replace(document, foreign_title=True) if is_foreign else document
+    return document
 
 
 async def async_open_document(

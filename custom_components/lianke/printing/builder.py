@@ -8,7 +8,7 @@ checked in this order: rights and rates (`async_job_builder`), options against t
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 import hashlib
 import json
@@ -35,6 +35,7 @@ from ..api.options import (
 from ..const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS, DOMAIN
 from ..devices import Target, status_entity
 from ..documents.document import Document
+from ..documents.mail_reference import MailReport
 from ..documents.pdf_client import lan_queue_user
 from ..documents.sheets import (
     BOOKLET,
@@ -47,7 +48,7 @@ from ..documents.sources import DocumentRequest
 from ..documents.spool import Spool, async_get_spool
 from ..fair_queue import FairQueue, NoPlaceError, Owner, lan_owner
 from ..input_error import InputError
-from ..jobs.job import Asker, Delivery, Job, JobSpec
+from ..jobs.job import Asker, Delivery, Job, JobSpec, PersonReason
 from ..jobs.queue import PrintQueue
 from ..jobs.rules import asks_for_more, max_document_bytes, with_options
 from ..people.initiator import Initiator
@@ -76,7 +77,8 @@ class LanSender(NamedTuple):
     device: str
 
 
-type MakeDocument = Callable[[DocumentRequest], Awaitable[Document]]
+# Returns one document, or a list of a mail's documents, in which None stands for one that is left out.
+type MakeDocument = Callable[[DocumentRequest], Awaitable[Document | list[Document | None]]]
 type PreparedJob = tuple[JobSpec, tuple[Delivery, ...]]
 
 
@@ -183,6 +185,11 @@ class JobBuilder:
     _user: str | None
     # The context whose user's rights decide which documents may be read.
     _reading: Context
+    # What the request's mail came to.
+    mail: MailReport = field(default_factory=MailReport)
+    # The number of each document in the request; those that are left out are counted, so that the keys of the others
+    # stay the same when a repeated request can print them.
+    _numbers: list[int] = field(default_factory=list)
 
     async def async_documents(
         self,
@@ -199,11 +206,19 @@ class JobBuilder:
         )
         limit_bytes = max_document_bytes(request.target.entry.options)
         document_request = DocumentRequest(
-            self._spool, options, limit_bytes, self._reading, self._user
+            self._spool, options, limit_bytes, self._reading, self._user, self.mail
         )
-        documents: list[Document] = []
+        made: list[Document | None] = []
         for make in request.documents:
-            document = await make(document_request)
+            result = await make(document_request)
+            made += result if isinstance(result, list) else [result]
+        documents: list[Document] = []
+        self._numbers.clear()
+        for number, one in enumerate(made):
+            if one is None:
+                continue
+            document = one
+            self._numbers.append(number)
             if document.ticket_scope or document.counted_for:
                 # Drop a ticket or page count that is for another printer or for other options.
                 scope = ticket_scope(request.target.printer_key, options)
@@ -212,7 +227,7 @@ class JobBuilder:
                 if document.counted_for not in (None, scope):
                     document = replace(document, pages=None, counted_for=None)
             documents.append(document)
-        if sheets is None:
+        if sheets is None or not documents:
             return documents, [(document, options) for document in documents]
         groups = [documents] if sheets.joins_documents else [[document] for document in documents]
         return documents, [
@@ -240,7 +255,8 @@ class JobBuilder:
             owner = request.context.user_id
             code = await async_hash_code(self._hass, request.code.encode(), owner=owner)
         jobs: list[PreparedJob] = []
-        for number, (document, options) in enumerate(prepared):
+        numbers = [0] if request.joins_documents else self._numbers
+        for number, (document, options) in zip(numbers, prepared, strict=False):
             deliveries: tuple[Delivery, ...] = (Delivery(document=document, options=options),)
             if options.by_hand is not None:
                 deliveries = await manual_duplex.async_split(
@@ -268,7 +284,7 @@ class JobBuilder:
                 ignore_quiet_hours=request.ignore_quiet_hours,
                 laid_out=sheets is not None and sheets.layout is not None,
                 release_code=code,
-                waits_for=None if request.asks_people else (),
+                waits_for=self._reasons_to_ask(),
                 sender=sender and sender.name,
                 sender_address=sender and sender.address,
                 sender_device=sender and sender.device,
@@ -280,6 +296,11 @@ class JobBuilder:
         """Raise what making and submitting the request's jobs would raise now; nothing is printed."""
         for spec, deliveries in await self.async_jobs():
             await self._request.target.data.queue.async_check(spec, deliveries[0])
+
+    def _reasons_to_ask(self) -> tuple[str, ...] | None:
+        if self.mail.needs_approval:
+            return (PersonReason.APPROVAL,)
+        return None if self._request.asks_people else ()
 
     async def async_submit(self, prepared: PreparedJob, **more: Any) -> Job:
         """Submit one of the jobs; return the job as the queue has it.

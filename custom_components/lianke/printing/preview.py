@@ -26,7 +26,7 @@ from ..jobs.rules import check_range
 from ..runtime import preview_signal
 from .builder import JobBuilder, PrintRequest, async_job_builder, ticket_scope
 from .cloud_preview import async_preview_by_cloud
-from .print_action import build_request
+from .print_action import async_mail_response, build_request
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
@@ -117,11 +117,12 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
                     shown = replace(shown, pages=preview.pages, counted_for=scope)
                 documents = [shown]
         handles: list[str] = []
-        for source, document in zip(Source.all_in(data), documents, strict=True):
-            kept_as = source.value if source.kind is SourceKind.DOCUMENT else None
-            if kept_as in handles:
+        kept = [one.value for one in Source.all_in(data) if one.kind is SourceKind.DOCUMENT]
+        for number, document in enumerate(documents):
+            kept_as = kept[number] if kept else None
+            if kept_as is not None and kept_as in handles:
                 # The call names the same document twice: its pictures are stored already.
-                handles.append(source.value)
+                handles.append(kept_as)
                 continue
             handle = await spool.async_keep(
                 document,
@@ -162,6 +163,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             "reason": reason,
             "message": message,
             "uncounted": uncounted,
+            **await async_mail_response(hass, data, builder.mail),
         }
 
 
@@ -196,6 +198,7 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
             "title": request.title or documents[0].title,
             "pages": pages,
             "document": _handles(handles),
+            **await async_mail_response(hass, call.data, builder.mail),
         }
 
 
@@ -213,9 +216,14 @@ def _request_of(hass: HomeAssistant, data: Mapping[str, Any], context: Context) 
 async def _async_make(builder: JobBuilder) -> tuple[list[Document], Document, ResolvedOptions]:
     """Return the request's documents, and the single document to print with its options.
 
-    Raises the same errors as `JobBuilder.async_documents` and `check_range`.
+    Raises InputError: one_document_only, and the errors of `MailReport.error`, `JobBuilder.async_documents` and
+    `check_range`.
     """
-    documents, [(shown, options)] = await builder.async_documents()
+    documents, made = await builder.async_documents()
+    if len(made) != 1:
+        # A mail may become several documents, or none.
+        raise InputError("one_document_only") if made else builder.mail.error
+    [(shown, options)] = made
     check_range(shown, options.page_range)
     return documents, shown, options
 

@@ -19,6 +19,8 @@ from ..const import DOMAIN
 from ..devices import Target, async_resolve_target
 from ..documents.conversion import clean_title
 from ..documents.document import SourceKind
+from ..documents.mail import async_get_mail
+from ..documents.mail_reference import MailReport
 from ..documents.sheets import SheetOptions
 from ..documents.sources import Source, async_get_document
 from ..error_texts import async_error_message, async_error_text, async_whole_error, translated
@@ -90,10 +92,13 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             jobs.append(job)
             if job.deliveries[0].token != made[1][0].token:
                 repeated.add(job.job_id)
-        if (key := request.replace_key) is not None and not repeated:
+        if (key := request.replace_key) is not None and jobs and not repeated:
             # An earlier call with this key may have had more documents, whose jobs are replaced, too.
-            surplus = (numbered_key(key, number) for number in range(len(jobs), MAX_SOURCES))
-            await target.data.queue.async_replace(jobs[0], *surplus)
+            used = {job.spec.replace_key for job in jobs}
+            keys = (numbered_key(key, number) for number in range(MAX_SOURCES))
+            await target.data.queue.async_replace(
+                jobs[0], *(key for key in keys if key not in used)
+            )
     if wait := data["wait"]:
         seconds = data.get("wait_timeout", DEFAULT_WAIT).total_seconds()
         jobs = await asyncio.gather(*(_async_wait(hass, target, job, seconds) for job in jobs))
@@ -102,14 +107,34 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             reason = await async_reason(hass, failed) or ""
             about = {"title": failed.spec.title, "printer": failed.printer_name, "reason": reason}
             raise await async_whole_error(hass, f"job_{failed.state}", about)
+    if (builder.mail.refusals or not jobs) and not call.return_response:
+        if not jobs:
+            raise builder.mail.error
+        counts = {"done": str(len(jobs)), "wanted": str(len(jobs) + len(builder.mail.refusals))}
+        reason = await async_error_message(hass, translated(builder.mail.error))
+        raise await async_whole_error(hass, "submitted_partly", {**counts, "reason": reason})
     return {
         "jobs": [
             await async_job_response(
                 hass, target, job, context, repeated=job.job_id in repeated, waited=wait
             )
             for job in jobs
-        ]
+        ],
+        **await async_mail_response(hass, data, builder.mail),
     }
+
+
+async def async_mail_response(
+    hass: HomeAssistant, data: Mapping[str, Any], mail: MailReport
+) -> JsonObjectType:
+    """Return what a response says about the call's mail; empty for other sources."""
+    if SourceKind.MAIL not in data:
+        return {}
+    left_out: list[JsonValueType] = [
+        {"name": name, "message": await async_error_message(hass, translated(err))}
+        for name, err in mail.left_out
+    ]
+    return {"mail": {"verified": mail.is_proven is True, "left_out": left_out}}
 
 
 def build_request(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
@@ -134,7 +159,10 @@ def build_request(hass: HomeAssistant, data: Mapping[str, Any], context: Context
     return PrintRequest(
         target=target,
         context=context,
-        documents=[partial(async_get_document, hass, source) for source in sources],
+        documents=[
+            partial(async_get_mail if kind is SourceKind.MAIL else async_get_document, hass, source)
+            for source in sources
+        ],
         options=options_in(data),
         raw=data.get("raw", False),
         sheets=SheetOptions.of(data, len(sources)) if SHEET_NAMES & data.keys() else None,

@@ -1,21 +1,21 @@
 """Fields and schemas of the actions, and the errors for fields that are refused."""
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from datetime import timedelta
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
+from datetime import datetime, timedelta
 import re
 from typing import Any, Final, override
 
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
+from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from ..api.coerce import to_encodable
 from ..api.options import MAX_PAGE_RANGE, OPTION_NAMES
 from ..documents.conversion import clean_title
 from ..documents.document import RAW_ENCODINGS, SourceKind
+from ..documents.mail_parts import decode_words
+from ..documents.mail_reference import ALONE
 from ..documents.page_documents import AGENDAS
 from ..documents.sheets import (
     BOOKLET_SIDES,
@@ -124,7 +124,7 @@ def schema_error(err: vol.Invalid, data: Any, schema: vol.Schema) -> InputError:
     if first.error_message.startswith(_UNKNOWN) or (field and field not in known):
         return InputError("field_unknown", field=".".join(map(str, first.path)))
     if isinstance(first, vol.RequiredFieldInvalid):
-        return InputError("field_missing", field=field)
+        return InputError("field_missing", field=".".join(map(str, first.path)))
     if value is None or (isinstance(value, str) and not value.strip()):
         return InputError("field_missing" if field in required else "field_empty", field=field)
     if isinstance(first, FieldError):
@@ -156,11 +156,7 @@ def _given[T](value: T) -> T:
 
 def _file_name(value: object) -> str:
     """Accept a file name, and return it decoded if it is encoded as in e-mail headers: `=?UTF-8?B?…?=`."""
-    name = cv.string(value)
-    # A name in an unknown character set stays as it is.
-    with suppress(HeaderParseError, LookupError, ValueError):
-        name = str(make_header(decode_header(name)))
-    return str(_NAME(name))
+    return str(_NAME(decode_words(cv.string(value))))
 
 
 def _one_device(value: object) -> str:
@@ -185,6 +181,24 @@ def _media_id(value: object) -> str:
     if isinstance(value, Mapping):
         value = value.get("media_content_id")
     return str(_given(_ADDRESS(value)))
+
+
+def _mail_date(value: object) -> datetime | None:
+    """Accept a mail's date as an event or a template gives it; a mail without a date has none."""
+    if value in (None, "") or isinstance(value, datetime):
+        return value or None  # type: ignore[return-value]
+    if (date := dt_util.parse_datetime(cv.string(value))) is None:
+        raise FieldError("field_wrong")
+    return date
+
+
+def _mail_part(value: object) -> str:
+    """Accept the key of a part, of which a template may make numbers: `1,0`."""
+    return str(_NAME(",".join(map(str, value)) if isinstance(value, tuple) else value))
+
+
+def _mail_text(value: object) -> bool | str:
+    return ALONE if value == ALONE else bool(cv.boolean(value))
 
 
 def _duplex(value: object) -> str:
@@ -285,6 +299,22 @@ TARGET_FIELDS: Final[VolDictType] = {
     field: vol.All(_bounded_target, check) for field, check in cv.ENTITY_SERVICE_FIELDS.items()
 }
 
+MAIL_SCHEMA: Final = vol.Schema(
+    {
+        vol.Required("entry"): _NAME,
+        vol.Required("uid"): vol.All(cv.string, vol.Match(r"^[1-9]\d{0,9}$")),
+        vol.Required("date"): _mail_date,
+        vol.Required("sender"): _ADDRESS,
+        vol.Required("subject"): object,
+        vol.Optional("message_id"): vol.Maybe(_ADDRESS),
+        vol.Optional("parts"): vol.All(cv.ensure_list, [_mail_part], vol.Length(max=MAX_SOURCES)),
+        vol.Optional("types"): vol.All(
+            cv.ensure_list, [vol.All(_NAME, lambda name: name.lower().lstrip("."))]
+        ),
+        vol.Optional("text"): _mail_text,
+        vol.Optional("verified_by"): _NAME,
+    }
+)
 _BY_ADDRESS: Final = (SourceKind.UPLOAD, SourceKind.FILE, SourceKind.URL, SourceKind.DOCUMENT)
 _WRITTEN: Final = (SourceKind.TEXT, SourceKind.MARKDOWN, SourceKind.HTML, SourceKind.CONTENT)
 SOURCE_FIELDS: Final = {
@@ -292,6 +322,7 @@ SOURCE_FIELDS: Final = {
     vol.Optional(SourceKind.MEDIA.value): _several(_media_id),
     vol.Optional(SourceKind.ENTITY.value): _several(cv.entity_id),
     **{vol.Optional(kind.value): cv.string for kind in _WRITTEN},
+    vol.Optional(SourceKind.MAIL.value): MAIL_SCHEMA,
     vol.Optional("filename"): _file_name,
     vol.Optional("title"): cv.string,
     vol.Optional("password"): _line(MAX_PASSWORD),
