@@ -168,6 +168,8 @@ async def test_the_text(house: House, mailbox: Mailbox) -> None:
     for text in (True, "alone"):
         assert titles(await printed(house, told(plain, entry, text=text))) == ["Mail"]
         assert "Grüße" in house.printed[-1].path.read_text("utf-8")
+    assert titles(await printed(house, told(plain, entry, text=True), header=True)) == ["Mail"]
+    assert "<h1>Please print</h1>" in house.printed[-1].path.read_text("utf-8")
     answer = await printed(house, told(html, entry, 2, text="true"), title="From Anna")
     assert titles(answer) == ["From Anna", "From Anna"]
     text = page(house, 2)

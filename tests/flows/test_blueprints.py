@@ -1,7 +1,6 @@
 """The blueprints: copied by the options, never over an edited one, and each of them does its work."""
 
 import asyncio
-import base64
 from collections.abc import AsyncGenerator, Callable, Iterable
 from datetime import UTC, timedelta
 import json
@@ -36,14 +35,11 @@ from homeassistant.core import (
     Event,
     EventStateChangedData,
     HomeAssistant,
-    ServiceCall,
-    ServiceResponse,
-    SupportsResponse,
     callback,
 )
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_component import DATA_INSTANCES
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.helpers.translation import async_load_integrations
@@ -56,7 +52,6 @@ from pytest_homeassistant_custom_component.common import (
     async_capture_events,
     async_mock_service,
 )
-import voluptuous as vol
 
 from custom_components.lianke.const import DOMAIN, MAX_PAGES
 from custom_components.lianke.flows.blueprints import BLUEPRINTS
@@ -761,115 +756,6 @@ async def test_ai_picture(tmp_path: Path, house: House) -> None:
     assert job.path.read_bytes() == picture("PNG")
 
 
-MAIL = {
-    "entry_id": "mailbox",
-    "sender": "Anna@Example.com",
-    "subject": "Please print",
-    "uid": "12",
-    "initial": True,
-    "text": "Hello *there*,\r\n1. see below",
-    "parts": {},
-}
-
-
-def attachment(name: str, encoding: str = "base64") -> dict[str, str]:
-    """Return what the event of a mail says about an attachment."""
-    return {"filename": name, "content_transfer_encoding": encoding}
-
-
-def mailbox(hass: HomeAssistant, parts: dict[str, bytes], encoding: str = "base64") -> None:
-    """Answer for the integration of mailboxes, which needs a package that tests do not have."""
-
-    async def fetch_part(call: ServiceCall) -> ServiceResponse:
-        if (data := parts.get(call.data["part"])) is None:
-            raise ServiceValidationError("no such part")
-        return {
-            "part_data": base64.encodebytes(data).decode("ascii"),
-            "content_transfer_encoding": encoding,
-        }
-
-    hass.services.async_register(
-        "imap",
-        "fetch_part",
-        fetch_part,
-        vol.Schema(dict.fromkeys(("entry", "uid", "part"), cv.string)),
-        supports_response=SupportsResponse.ONLY,
-    )
-
-
-@pytest.mark.parametrize(
-    ("language", "message"),
-    [
-        ("en", "Please print: 2 handed to the printer, 2 could not be printed."),
-        ("zh-Hans", "Please print：2 个已交给打印机，2 个没能打印。"),
-    ],
-)
-async def test_mail_to_paper(language: str, message: str, house: House) -> None:
-    """Attachments that can be printed are, once each; the answer counts the others."""
-    house.hass.config.language = language
-    calls = async_mock_service(house.hass, "notify", "phone")
-    pdf = make_pdf(2)
-    mailbox(house.hass, {"0": pdf, "1,0": picture("JPEG"), "2": bytes(200_000)})
-    await print_by(
-        house, "mail_to_paper", senders=["anna@example.com"], subject="PRINT", tell=PHONE
-    )
-    parts = {
-        "0": attachment("=?iso-8859-1?Q?M=E4rz?= invoice.PDF"),
-        # As mails write "Märzfoto 打印.jpg", its ending in a word of its own.
-        "1,0": attachment("=?iso-8859-1?Q?M=E4rzfoto_?= =?gb2312?B?tPLToS4=?=\n =?utf-8?b?anBn?="),
-        "2": attachment("large.pdf"),
-        "3": attachment("gone.pdf"),
-        "4": attachment("virus.exe"),
-        "5": {"content_type": "text/plain"},
-    }
-    mail = MAIL | {"parts": parts, "date": dt_util.utcnow()}
-    for left_alone in (
-        {"sender": "eve@example.com"},
-        {"subject": "Hello"},
-        {"initial": False},
-        {"date": dt_util.utcnow() - timedelta(hours=25)},
-    ):
-        house.hass.bus.async_fire("imap_content", mail | left_alone)
-        await rest(house.hass)
-    assert (calls, house.queue.jobs()) == ([], [])
-    house.hass.bus.async_fire("imap_content", mail)
-    printed = await house.came_out(2)
-    assert {job.path.read_bytes() for job in printed} == {pdf, picture("JPEG")}
-    assert {job.spec.title for job in house.queue.jobs()} == {
-        "März invoice.PDF",
-        "Märzfoto 打印.jpg",
-    }
-    await rest(house.hass)
-    assert [call.data["message"] for call in calls] == [message]
-    # The same mail again prints nothing more, also where an older one is gone; you were told of it the first time.
-    house.hass.bus.async_fire("imap_content", mail | {"uid": "11"})
-    await rest(house.hass)
-    assert (len(house.queue.jobs()), len(calls)) == (2, 1)
-    # Another one of the same moment is not the same, nor is what has no date.
-    others: list[dict[str, Any]] = [{"parts": {}}, {"parts": {}, "text": "Hi"}]
-    for other in [*others, {"date": None}, {"date": None, "uid": "11"}]:
-        house.hass.bus.async_fire("imap_content", mail | other)
-        await rest(house.hass)
-    assert (len(house.queue.jobs()), len(calls)) == (8, 5)
-
-
-async def test_mail_without_an_attachment(house: House) -> None:
-    await print_by(house, "mail_to_paper", senders=["anna@example.com"])
-    mail = MAIL | {"date": dt_util.utcnow()}
-    house.hass.bus.async_fire("imap_content", mail)
-    await house.came_out()
-    # Told of again at a start, as long as it is unread.
-    house.hass.bus.async_fire("imap_content", mail)
-    await rest(house.hass)
-    # What people write is shown as they wrote it, not taken for Markdown.
-    assert re.search(r"Hello \*there\*,<br ?/?>\s*1\. see below", page_of(house.simulator))
-    [(title, message)] = notices(house.hass)
-    assert (title, message) == (
-        "Mail from Anna@Example.com",
-        escape_markdown("Please print: 1 handed to the printer."),
-    )
-
-
 @pytest.mark.parametrize(
     ("language", "reported"),
     [
@@ -908,48 +794,6 @@ async def out_of_paper(
     await async_load_integrations(hass, {DOMAIN, "sensor"})
     box.printer(1).paper = 0
     await look(hass, clock, entry)
-
-
-@pytest.mark.parametrize(
-    ("language", "message", "text"),
-    [
-        (
-            "en",
-            (
-                "Please print: 0 handed to the printer, 2 not printed yet (Waits for the printer: Out of paper),"
-                " 21 could not be printed."
-            ),
-            "Please print: 0 handed to the printer, 1 not printed yet (Waits for the printer: Out of paper).",
-        ),
-        (
-            "zh-Hans",
-            "Please print：0 个已交给打印机，2 个还没有打印（正在等待打印机：缺纸），21 个没能打印。",
-            "Please print：0 个已交给打印机，1 个还没有打印（正在等待打印机：缺纸）。",
-        ),
-    ],
-)
-async def test_mail_that_waits(
-    clock: Clock, language: str, message: str, text: str, house: House
-) -> None:
-    """Nobody is told that a mail was handed to the printer that waits for paper or for a person."""
-    await out_of_paper(clock, house.hass, house.entry, house.box, language)
-    calls = async_mock_service(house.hass, "notify", "phone")
-    mailbox(house.hass, {"0": make_pdf(1), "1": make_pdf(2)})
-    inputs = {"printer": house.device(), "senders": ["anna@example.com"], "tell": PHONE}
-    await use(house.hass, "mail_to_paper", subject="", **inputs)
-    parts = {str(number): attachment(f"{number}.pdf") for number in range(23)}
-    mails = [MAIL | {"date": dt_util.utcnow()} | more for more in ({"parts": parts}, {"uid": "13"})]
-    for _again in range(2):
-        for mail in mails:
-            house.hass.bus.async_fire("imap_content", mail)
-            await rest(house.hass)
-        assert [call.data["message"] for call in calls] == [message, text]
-        # What is canceled stays so, as long as its mail is unread.
-        for job in house.queue.jobs():
-            if not job.is_final:
-                await house.queue.async_cancel(job.job_id)
-    assert len(house.queue.jobs()) == 3
-    assert not house.printed
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from ..const import DOMAIN
 from ..fair_queue import FairQueue, NoPlaceError
 from ..input_error import InputError
 from ..pages.page import MAX_TEXT_BYTES, is_visible
-from .conversion import async_make_document, clean_title
-from .document import Document, SourceKind, too_large
+from .conversion import async_make_document, clean_title, document_file_name
+from .document import Document, FileType, SourceKind, too_large
 from .download import IDENTITY, async_save
 from .imap import ImapConnection, ImapError
 from .local_files import async_check_entity
@@ -87,7 +87,7 @@ async def async_get_mail(
                 paths[part] = await _async_fetch(hass, connection, mail.uid, part, request)
     documents: list[Document | None] = []
     if texts:
-        documents.append(await _async_text(hass, texts, paths, source, request))
+        documents.append(await _async_text(hass, mail, texts, paths, source, request))
     title = clean_title(source.title) or None
     for part in chosen[:room]:
         documents.append(None)
@@ -155,6 +155,7 @@ class _Mail(NamedTuple):
     size: int
     headers: Message
     sender: str
+    subject: str
 
 
 async def _async_find(connection: ImapConnection, core: Any, wanted: MailReference) -> _Mail:
@@ -184,15 +185,16 @@ def _read(core: Any, found: Mapping[str, Any], wanted: MailReference) -> _Mail |
         message = core.ImapMessage(headers)
         parsed: Message = message.email_message
         sender: str = message.sender
+        subject: str = message.subject
         is_same = (
             message.date == wanted.date
             and sender.strip() == wanted.sender.strip()
-            and _is_subject(message.subject, wanted.subject)
+            and _is_subject(subject, wanted.subject)
             and (wanted.message_id or "").strip() in ("", str(parsed["Message-ID"] or "").strip())
         )
     except Exception:  # noqa: BLE001 - core fails at some headers, and then tells of no mail
         return None
-    return _Mail(uid.decode(), int(size), parsed, sender) if is_same else None
+    return _Mail(uid.decode(), int(size), parsed, sender, subject) if is_same else None
 
 
 def _is_subject(subject: str, given: Any) -> bool:
@@ -258,6 +260,7 @@ async def _async_fetch(
 
 async def _async_text(
     hass: HomeAssistant,
+    mail: _Mail,
     texts: list[MailPart],
     paths: Mapping[MailPart, Path],
     source: Source,
@@ -274,18 +277,20 @@ async def _async_text(
         text = "\n\n".join(found)
         return text if is_visible(text) else ""
 
+    # The job's title quotes nothing; the subject stands at the top of the page.
     title = clean_title(source.title) or await async_page_text(hass, "page_mail")
     assert request.mail is not None
     for kind, content_type in ((SourceKind.TEXT, "text/plain"), (SourceKind.HTML, "text/html")):
         if text := await hass.async_add_executor_job(read, content_type):
             with request.mail.leaving_out(title):
-                return await async_text_page(
+                document = await async_text_page(
                     hass,
                     request.spool,
                     text,
                     kind=kind,
-                    title=title,
+                    title=clean_title(source.title or mail.subject) or title,
                     paper=request.options.paper,
                     options=source.page_on(request.options),
                 )
+                return replace(document, title=title, name=document_file_name(title, FileType.HTML))
     return None
