@@ -6,6 +6,7 @@
 #   need_cups       CUPS and ipptool
 #   need_poppler    poppler's programs, which draw PDF files
 #   need_reader     Tesseract, which reads English and Chinese
+#   need_dovecot    Dovecot, a mail server
 #   need_scanners   SANE with AirScan; Avahi, with which AirScan finds scanners; and another client of network scanners
 #
 # On Debian, root gets Debian's packages, and any other user gets Chromium unpacked into the cache. On other systems, an
@@ -77,6 +78,10 @@ need_poppler() {
 
 need_reader() {
   need_debian tesseract-ocr:tesseract tesseract-ocr-chi-sim:'/usr/share/tesseract-ocr/*/tessdata/chi_sim.traineddata' || true
+}
+
+need_dovecot() {
+  need_debian dovecot-imapd:dovecot || true
 }
 
 need_scanners() {

@@ -2,6 +2,9 @@
 
 from base64 import encodebytes
 from email.message import EmailMessage
+from pathlib import Path
+import random
+import tracemalloc
 from typing import Any
 
 from homeassistant.core import Context
@@ -9,15 +12,26 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError,
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.template import Template
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockUser,
+    async_capture_events,
+)
 
+from custom_components.lianke.api.capabilities import A4_ID
+from custom_components.lianke.api.options import ResolvedOptions
 from custom_components.lianke.documents.imap import RANGE_BYTES
-from custom_components.lianke.documents.mail import MAX_MAIL_DOCUMENTS
+from custom_components.lianke.documents.mail import MAX_MAIL_DOCUMENTS, async_get_mail
+from custom_components.lianke.documents.mail_reference import MailReport
+from custom_components.lianke.documents.sources import DocumentRequest, Source
+from custom_components.lianke.documents.spool import async_get_spool
+from custom_components.lianke.printing.schemas import PRINT_SCHEMA
 from tests import needs
 from tests.clock import until
 from tests.documents.conftest import spooled
 from tests.documents.samples import picture
 from tests.household import House, ask, refusal
+from tests.loop_hold import measured_hold
 from tests.mailboxes import ANNA, PROVEN, SERVER, Mailbox, letter, told
 from tests.simulator import make_pdf
 
@@ -48,10 +62,11 @@ def titles(answer: dict[str, Any]) -> list[str]:
     return [job["title"] for job in answer["jobs"]]
 
 
-def page(house: House, number: int = 0) -> str:
-    """Return the document of a job, also of one that waits since nobody knows how long it is."""
-    job = house.queue.jobs()[number]
-    return job.current_delivery.document.path.read_text("utf-8")
+def page(house: House) -> str:
+    """Return the newest page, also of a job that waits since nobody knows how long it is."""
+    folder = Path(house.hass.config.cache_path("lianke", "jobs"))
+    newest = max(folder.rglob("*.html"), key=lambda path: path.stat().st_mtime_ns)
+    return newest.read_text("utf-8")
 
 
 async def test_attachments_are_printed_as_they_are(house: House, mailbox: Mailbox) -> None:
@@ -172,7 +187,7 @@ async def test_the_text(house: House, mailbox: Mailbox) -> None:
     assert "<h1>Please print</h1>" in house.printed[-1].path.read_text("utf-8")
     answer = await printed(house, told(html, entry, 2, text="true"), title="From Anna")
     assert titles(answer) == ["From Anna", "From Anna"]
-    text = page(house, 2)
+    text = page(house)
     assert "<p>Hello <b>you</b>" in text
     assert "x()" not in text
     assert "evil" not in text
@@ -288,6 +303,36 @@ async def test_who_may_read_the_mailbox(house: House, mailbox: Mailbox) -> None:
         assert await refusal(printed(house, {**source, "entry": other})) == "mail_mailbox_not_found"
     await house.hass.config_entries.async_unload(entry.entry_id)
     assert await refusal(printed(house, source)) == "mail_mailbox_not_found"
+
+
+@pytest.mark.timeout(300)
+async def test_a_large_attachment_takes_little_memory(house: House, mailbox: Mailbox) -> None:
+    """It is never in memory, and never holds the event loop."""
+    large = PDF + random.Random(1).randbytes(20_000_000) + b"\n%%EOF\n"
+    mail = letter(("application/pdf", "large.pdf", large))
+    events = async_capture_events(house.hass, "imap_content")
+    entry = await deliver(house, mailbox, mail)
+    source = told(mail, entry)
+    # Core itself reads the whole mail at once, to tell of it.
+    await until(lambda: events)
+    del mail
+    spool = await async_get_spool(house.hass)
+    request = DocumentRequest(
+        spool, ResolvedOptions(paper_id=A4_ID), 50 * 2**20, Context(), mail=MailReport()
+    )
+    [wanted] = Source.all_in(PRINT_SCHEMA({"device_id": "x", "mail": source}))
+    async with spool.scope():
+        tracemalloc.start()
+        [document] = await async_get_mail(house.hass, wanted, request)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert document is not None
+        assert document.path.read_bytes() == large
+    assert peak < 6 * 2**20
+    async with spool.scope():
+        with measured_hold() as hold:
+            await async_get_mail(house.hass, wanted, request)
+    assert hold.longest < 0.05, hold.callback
 
 
 async def test_a_document_has_a_limit(house: House, mailbox: Mailbox) -> None:

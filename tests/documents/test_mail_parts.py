@@ -19,7 +19,7 @@ from custom_components.lianke.documents.mail_parts import (
     decoded,
     parts_of,
 )
-from custom_components.lianke.documents.mail_sender import is_proven
+from custom_components.lianke.documents.mail_sender import is_sender_proven
 from custom_components.lianke.input_error import InputError
 
 SENDER = "anna@mail.example.com"
@@ -194,15 +194,15 @@ async def test_base64_is_read_leniently() -> None:
 )
 @pytest.mark.whole
 def test_what_proves_a_sender(header: str, proven: bool | None) -> None:
-    assert is_proven([header], "mx.example.net", SENDER) is proven
+    assert is_sender_proven([header], "mx.example.net", SENDER) is proven
 
 
 def test_only_the_topmost_of_the_server_counts() -> None:
     good = "mx.example.net; dmarc=pass header.from=mail.example.com"
     bad = "mx.example.net; dmarc=fail"
     other = "other.example; dmarc=fail"
-    assert is_proven([other, good, bad], " MX.example.net", SENDER) is True
-    assert is_proven([other, bad, good], "mx.example.net", SENDER) is False
-    assert is_proven([other], "mx.example.net", SENDER) is None
-    assert is_proven([good], "mx.example.net", "nobody") is False
-    assert is_proven([good], "mx.example.net", "") is False
+    assert is_sender_proven([other, good, bad], " MX.example.net", SENDER) is True
+    assert is_sender_proven([other, bad, good], "mx.example.net", SENDER) is False
+    assert is_sender_proven([other], "mx.example.net", SENDER) is None
+    assert is_sender_proven([good], "mx.example.net", "nobody") is False
+    assert is_sender_proven([good], "mx.example.net", "") is False

@@ -23,10 +23,11 @@ MAX_IMAP_DEPTH: Final = 60
 IMAP_SECONDS: Final = 30
 
 # A part of an answer; None stands for NIL.
-type Value = bytes | list[Value] | None
+type ImapValue = bytes | list[ImapValue] | None
 
 _CRLF: Final = b"\r\n"
 _LITERAL: Final = re.compile(rb"\{(\d{1,10})\}\r\n\Z")
+_ESCAPED: Final = re.compile(rb"\\(.)")
 _READ: Final = re.compile(rb"\* (\d+ FETCH|SEARCH)\b", re.IGNORECASE)
 _WORD: Final = re.compile(
     rb'([()])|"((?:[^"\\]|\\.)*+)"|((?:BODY\[[^\]]*\](?:<\d+>)?)|[^\s()"]+)', re.IGNORECASE
@@ -41,9 +42,9 @@ class ImapError(Exception):
         self.reason = reason
 
 
-def parse(pieces: list[bytes]) -> list[Value]:
+def parse(pieces: list[bytes]) -> list[ImapValue]:
     """Return an answer's values; `pieces` are its text and literals, in turn. Raises ImapError: mail_too_complex."""
-    stack: list[list[Value]] = [[]]
+    stack: list[list[ImapValue]] = [[]]
     values = 0
     for number, piece in enumerate(pieces):
         if number % 2:
@@ -53,13 +54,13 @@ def parse(pieces: list[bytes]) -> list[Value]:
             bracket, quoted, word = match.groups()
             values += 1
             if bracket == b"(":
-                inner: list[Value] = []
+                inner: list[ImapValue] = []
                 stack[-1].append(inner)
                 stack.append(inner)
             elif bracket == b")":
                 stack.pop()
             elif quoted is not None:
-                stack[-1].append(re.sub(rb"\\(.)", rb"\1", quoted))
+                stack[-1].append(_ESCAPED.sub(rb"\1", quoted))
             else:
                 stack[-1].append(None if word.upper() == b"NIL" else word)
             if not 0 < len(stack) <= MAX_IMAP_DEPTH or values > MAX_IMAP_VALUES:
@@ -84,9 +85,9 @@ class ImapConnection:
         self._transport.write(b"lianke LOGOUT\r\n")
         self._transport.close()
 
-    async def fetch(self, message: str, items: str, *, by_uid: bool = True) -> dict[str, Value]:
+    async def fetch(self, message: str, items: str, *, by_uid: bool = True) -> dict[str, ImapValue]:
         """Return items of the message with this UID, or with this number in the folder; {} if there is none."""
-        found: dict[str, Value] = {}
+        found: dict[str, ImapValue] = {}
         uid = "UID " if by_uid else ""
         for answer in await self._command(f"{uid}FETCH {message} ({items})"):
             if len(answer) < 4 or not isinstance(listed := answer[3], list):
@@ -127,9 +128,9 @@ class ImapConnection:
             if len(piece) < RANGE_BYTES:
                 return
 
-    async def _command(self, text: str) -> list[list[Value]]:
+    async def _command(self, text: str) -> list[list[ImapValue]]:
         tag = f"lianke{next(self._numbers)} ".encode()
-        answers: list[list[Value]] = []
+        answers: list[list[ImapValue]] = []
         pieces: list[bytes] = []
         left = MAX_IMAP_ANSWER
         try:

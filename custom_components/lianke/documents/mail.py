@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from email.errors import HeaderParseError
 from email.message import Message
 from pathlib import Path
 import sys
@@ -27,7 +28,7 @@ from .imap import ImapConnection, ImapError
 from .local_files import async_check_entity
 from .mail_parts import MailPart, decode_as, decoded, parts_of
 from .mail_reference import ALONE, MailReference, MailReport
-from .mail_sender import is_proven
+from .mail_sender import is_sender_proven
 from .page_documents import async_page_text, async_text_page
 from .sources import DocumentRequest, Source, async_finish_document
 
@@ -47,6 +48,17 @@ MAX_MAIL_HEADERS: Final = 64 * 1024
 MAX_SAME_MAILS: Final = 5
 DATA_MAILS: HassKey[FairQueue] = HassKey(f"{DOMAIN}_mails_being_read")
 _HEADERS: Final = "DATE FROM SUBJECT MESSAGE-ID AUTHENTICATION-RESULTS"
+# Core fails with these at some headers, and then tells of no mail.
+_ODD_HEADERS: Final = (
+    HeaderParseError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    SyntaxError,
+    MemoryError,
+    RecursionError,
+)
 _FOUND: Final = f"UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({_HEADERS})]<0.{MAX_MAIL_HEADERS}>"
 
 
@@ -192,7 +204,7 @@ def _read(core: Any, found: Mapping[str, Any], wanted: MailReference) -> _Mail |
             and _is_subject(subject, wanted.subject)
             and (wanted.message_id or "").strip() in ("", str(parsed["Message-ID"] or "").strip())
         )
-    except Exception:  # noqa: BLE001 - core fails at some headers, and then tells of no mail
+    except _ODD_HEADERS:
         return None
     return _Mail(uid.decode(), int(size), parsed, sender, subject) if is_same else None
 
@@ -208,7 +220,7 @@ def _check_sender(mail: _Mail, wanted: MailReference, report: MailReport) -> Non
     if (server := wanted.verified_by) is None:
         return
     headers = map(str, mail.headers.get_all("Authentication-Results", []))
-    report.is_proven = is_proven(headers, server, mail.sender) if server else None
+    report.is_proven = is_sender_proven(headers, server, mail.sender) if server else None
     report.needs_approval = report.is_proven is None
     if report.is_proven is False:
         raise InputError("mail_sender_not_proven")

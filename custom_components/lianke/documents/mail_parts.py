@@ -15,7 +15,7 @@ from typing import Final
 from ..input_error import InputError
 from .document import CONTENT_TYPES, OLE_NAMES, FileType
 from .encoding import decode_text
-from .imap import Value
+from .imap import ImapValue
 
 # Maximum bytes of a file name in a mail; what is longer is cut.
 MAX_MAIL_NAME: Final = 2000
@@ -72,7 +72,7 @@ class MailPart:
         return not (self.is_body or is_small or _SILENT.fullmatch(self.kind))
 
 
-def parts_of(structure: Value) -> list[MailPart]:
+def parts_of(structure: ImapValue) -> list[MailPart]:
     """Return all parts of a message, also those of messages in it, in the order of the message."""
     found: list[MailPart] = []
     section = "" if _is_multipart(structure) else "1"
@@ -80,12 +80,12 @@ def parts_of(structure: Value) -> list[MailPart]:
     return found
 
 
-def _is_multipart(node: Value) -> bool:
+def _is_multipart(node: ImapValue) -> bool:
     return isinstance(node, list) and bool(node) and isinstance(node[0], list)
 
 
 def _walk(
-    node: Value,
+    node: ImapValue,
     section: str,
     key: str,
     found: list[MailPart],
@@ -133,16 +133,16 @@ def _walk(
     )
 
 
-def _at(node: Value, index: int) -> Value:
+def _at(node: ImapValue, index: int) -> ImapValue:
     return node[index] if isinstance(node, list) and index < len(node) else None
 
 
-def _word(node: Value, index: int) -> str:
+def _word(node: ImapValue, index: int) -> str:
     word = _at(node, index)
     return word.decode("ascii", "replace").lower() if isinstance(word, bytes) else ""
 
 
-def _headers(node: Value, disposition: Value) -> tuple[str, str]:
+def _headers(node: ImapValue, disposition: ImapValue) -> tuple[str, str]:
     """Return the file name and the character set of a part."""
     message = Message()
     raw = b""
@@ -162,7 +162,7 @@ def _headers(node: Value, disposition: Value) -> tuple[str, str]:
     return decode_words(name), message.get_content_charset("")
 
 
-def _pairs(words: Value) -> Iterator[tuple[str, bytes]]:
+def _pairs(words: ImapValue) -> Iterator[tuple[str, bytes]]:
     words = words if isinstance(words, list) else []
     for key, value in zip(words[::2], words[1::2], strict=False):
         if isinstance(key, bytes) and isinstance(value, bytes):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 
-def is_proven(headers: Iterable[str], server: str, sender: str) -> bool | None:
+def is_sender_proven(headers: Iterable[str], server: str, sender: str) -> bool | None:
     """Whether the server proved the domain of the sender's address; None if it has said nothing about the message.
 
     `headers` are the values of all Authentication-Results, the topmost first. Only the topmost one of this server
