@@ -20,6 +20,9 @@ class OddMailServer:
         self.open = 0
         self.answer: Answer = lambda _: b""
 
+    def has_got(self, name: str) -> bool:
+        return any(name in command for command in self.commands)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
         try:

@@ -62,6 +62,12 @@ def titles(answer: dict[str, Any]) -> list[str]:
     return [job["title"] for job in answer["jobs"]]
 
 
+def first_part(mail: EmailMessage, number: int = 0) -> EmailMessage:
+    part = [*mail.iter_parts()][number]
+    assert isinstance(part, EmailMessage)
+    return part
+
+
 def page(house: House) -> str:
     """Return the newest page, also of a job that waits since nobody knows how long it is."""
     folder = Path(house.hass.config.cache_path("lianke", "jobs"))
@@ -174,7 +180,7 @@ async def test_names_in_every_encoding(house: House, mailbox: Mailbox) -> None:
 async def test_the_text(house: House, mailbox: Mailbox) -> None:
     plain = letter(text="Grüße\n\nAnna")
     html = letter(INVOICE, text=" \n")
-    html.get_payload(0).add_alternative(
+    first_part(html).add_alternative(
         "<p>Hello <b>you</b><script>x()</script><img src='https://evil.example/x.png'>",
         subtype="html",
     )
@@ -203,7 +209,7 @@ async def test_pictures_in_a_text_are_printed_from_a_size_on(
     mail.add_alternative("<img src=cid:a><img src=cid:b>", subtype="html")
     photo = JPEG + bytes(80_000)
     for name, data in (("logo.jpg", JPEG), ("photo.jpg", photo)):
-        mail.get_payload(1).add_related(data, "image", "jpeg", cid=f"<{name}>", filename=name)
+        first_part(mail, 1).add_related(data, "image", "jpeg", cid=f"<{name}>", filename=name)
     entry = await deliver(house, mailbox, mail)
     answer = await printed(house, told(mail, entry))
     assert titles(answer) == ["photo.jpg"]
@@ -289,6 +295,7 @@ async def test_who_may_read_the_mailbox(house: House, mailbox: Mailbox) -> None:
     mail = letter(INVOICE)
     entry = await deliver(house, mailbox, mail)
     sensor = er.async_get(house.hass).async_get_entity_id("sensor", "imap", entry.entry_id)
+    assert sensor is not None
     status = "sensor.kyocera_ma2000w_gx"
     user = MockUser(groups=[]).add_to_hass(house.hass)
     context = Context(user_id=user.id)

@@ -1,6 +1,7 @@
 """A mail server that breaks off, hangs or floods costs little, and the caller is told."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -150,7 +151,7 @@ async def test_a_call_that_is_canceled_while_it_connects(
         call = house.hass.async_create_task(
             ask(house.hass, "print", device_id=house.device(), mail=source)
         )
-        await until(lambda moment=moment: any(moment in one for one in server.commands))
+        await until(partial(server.has_got, moment))
         call.cancel()
         await until(lambda: server.open == 1)
 

@@ -31,8 +31,8 @@ BUTTONS = {
     "打印文档": "演示文档",
 }
 
-# What nobody can have but the reader of the manual; the second is there once the preview feature is switched on.
-OF_THE_READER = {"notify.mail", "sensor.kyocera_ma2000w_gx_2"}
+# What nobody can have but the reader of the manual; the last is there once the preview feature is switched on.
+OF_THE_READER = {"notify.anna", "notify.mail", "sensor.kyocera_ma2000w_gx_2"}
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(300)]
 
