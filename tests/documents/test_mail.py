@@ -216,6 +216,7 @@ async def test_pictures_in_a_text_are_printed_from_a_size_on(
     assert answer["mail"]["left_out"] == []
 
 
+@pytest.mark.long
 async def test_twelve_photos_and_more_than_enough(house: House, mailbox: Mailbox) -> None:
     photos = letter(*(("image/jpeg", f"{number}.jpg", JPEG) for number in range(12)))
     many = letter(*(("image/jpeg", f"{number}.jpg", JPEG) for number in range(22)))
@@ -312,6 +313,7 @@ async def test_who_may_read_the_mailbox(house: House, mailbox: Mailbox) -> None:
     assert await refusal(printed(house, source)) == "mail_mailbox_not_found"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_a_large_attachment_takes_little_memory(house: House, mailbox: Mailbox) -> None:
     """It is never in memory, and never holds the event loop."""

@@ -16,8 +16,10 @@ from custom_components.lianke.documents.mail import (
     MAX_MAILS_AT_ONCE,
     MAX_SAME_MAILS,
 )
+from custom_components.lianke.printing.schemas import MAX_SOURCES
 from tests.clock import until
 from tests.household import House, ask, refusal
+from tests.loop_hold import MAX_HOLD, measured_hold
 from tests.mail_stand_in import OddMailServer, odd_mail_server
 from tests.mailboxes import ANNA, PASSWORD
 
@@ -108,6 +110,20 @@ async def test_told_what_is_wrong(
     await until(lambda: server.open == 1)
 
 
+async def test_names_that_take_long_to_guess(
+    house: House, server: OddMailServer, source: dict[str, Any]
+) -> None:
+    """What strangers put into a mail never holds the event loop."""
+    name = ("发票明细表二〇二六年" * 25).encode("gbk")
+    part = b'("APPLICATION" "X" ("NAME" "%b") NIL NIL "BASE64" 9)' % name
+    structure = b"* 1 FETCH (UID 9 BODYSTRUCTURE (%b))\r\n" % (part * 700 + b' "MIXED"')
+    server.answer = answering(structure)
+    with measured_hold() as hold:
+        answer = await ask(house.hass, "print", device_id=house.device(), mail=source)
+    assert (answer["jobs"], len(answer["mail"]["left_out"])) == ([], MAX_SOURCES)
+    assert hold.longest < MAX_HOLD, hold.callback
+
+
 async def test_a_server_that_hangs(
     house: House, server: OddMailServer, source: dict[str, Any]
 ) -> None:
@@ -164,8 +180,10 @@ async def test_a_mailbox_that_refuses(
     house.hass.config_entries.async_update_entry(entry, data={**entry.data, "port": 1})
     with patch("aioimaplib.IMAP4.TIMEOUT_SECONDS", 0.3):
         assert await reason(house, source) == "mail_unreachable"
+    coordinator = entry.runtime_data
     entry.runtime_data = object()
     assert await reason(house, source) == "mail_core_changed"
+    entry.runtime_data = coordinator
 
 
 async def test_what_is_read_of_headers_and_of_equal_mails(

@@ -19,7 +19,7 @@ from tests.household import House, show_state
 from tests.mailboxes import ANNA, PROVEN, SERVER, Mailbox, letter
 from tests.simulator import make_pdf
 
-pytestmark = [needs.dovecot, pytest.mark.timeout(180)]
+pytestmark = [needs.dovecot, pytest.mark.long, pytest.mark.timeout(180)]
 
 INVOICE = ("application/pdf", "a(1.pdf", make_pdf(2))
 PHOTO = ("image/jpeg", "Märzfoto 打印.jpg", picture("JPEG"))

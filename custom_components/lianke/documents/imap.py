@@ -16,7 +16,7 @@ MAX_IMAP_ANSWER: Final = 512 * 1024
 # Number of bytes of a message that are fetched at once.
 RANGE_BYTES: Final = 256 * 1024
 # Maximum number of words and lists in one answer of a mail server.
-MAX_IMAP_VALUES: Final = 20_000
+MAX_IMAP_VALUES: Final = 10_000
 # Maximum depth of lists in one answer of a mail server.
 MAX_IMAP_DEPTH: Final = 60
 # Seconds in which a mail server must answer one command.

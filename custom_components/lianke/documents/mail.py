@@ -86,16 +86,19 @@ async def async_get_mail(
         mail = await _async_find(connection, core, wanted)
         _check_sender(mail, wanted, report)
         deadline.reschedule((deadline.when() or 0) + mail.size / MAIL_BYTES_A_SECOND)
-        structure = await connection.fetch(mail.uid, "UID BODYSTRUCTURE")
-        parts = parts_of(structure.get("BODYSTRUCTURE"))
+        found = await connection.fetch(mail.uid, "UID BODYSTRUCTURE")
+        if "BODYSTRUCTURE" not in found:
+            raise ImapError
+        # Guessing the encodings of many names takes seconds.
+        parts = await hass.async_add_executor_job(parts_of, found["BODYSTRUCTURE"])
         chosen = _choose(parts, wanted, report)
         texts = _texts_of(parts) if wanted.text in (True, "" if chosen else ALONE) else []
         room = MAX_MAIL_DOCUMENTS - bool(texts)
         for part in chosen[room:]:
             limit = str(MAX_MAIL_DOCUMENTS)
-            report.left_out.append((part.name, InputError("mail_too_many_parts", limit=limit)))
+            report.left_out.append((part.label, InputError("mail_too_many_parts", limit=limit)))
         for part in (*texts, *chosen[:room]):
-            with report.leaving_out(part.name):
+            with report.leaving_out(part.label):
                 paths[part] = await _async_fetch(hass, connection, mail.uid, part, request)
     documents: list[Document | None] = []
     if texts:
@@ -105,7 +108,7 @@ async def async_get_mail(
         documents.append(None)
         if part not in paths:
             continue
-        with report.leaving_out(part.name):
+        with report.leaving_out(part.label):
             name = part.name or await async_page_text(hass, "page_content")
             document = await async_make_document(
                 hass, paths[part], lambda: None, name, user=context.user_id, title=title
@@ -232,10 +235,10 @@ def _choose(parts: list[MailPart], wanted: MailReference, report: MailReport) ->
         by_key = {part.key: part for part in parts}
         if missing := [key for key in wanted.parts if key not in by_key]:
             raise InputError("mail_part_not_found", part=missing[0])
-        return [by_key[key] for key in wanted.parts]
+        return [by_key[key] for key in dict.fromkeys(wanted.parts)]
     attached = [part for part in parts if part.is_attachment]
     report.left_out += [
-        (part.name, InputError("type_not_supported", name=part.name or part.kind))
+        (part.label, InputError("type_not_supported", name=part.label))
         for part in attached
         if not part.is_printable
     ]
@@ -263,10 +266,10 @@ async def _async_fetch(
     limit = MAX_TEXT_BYTES if part.is_body else request.limit_bytes
     # Base64 sends 4 bytes for 3, and 2 more for each line.
     if part.size * 7 // 10 > limit:
-        raise too_large(part.name, limit)
+        raise too_large(part.label, limit)
     path = await request.spool.async_new_path(".part")
     content = decoded(connection.part(uid, part.section), part)
-    await async_save(hass, content, path, part.name, coding=IDENTITY, limit_of=lambda _: limit)
+    await async_save(hass, content, path, part.label, coding=IDENTITY, limit_of=lambda _: limit)
     return path
 
 

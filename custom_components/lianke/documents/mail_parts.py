@@ -62,6 +62,10 @@ class MailPart:
         return PurePath(self.name).suffix.lower()
 
     @property
+    def label(self) -> str:
+        return self.name or self.kind
+
+    @property
     def is_printable(self) -> bool:
         return self.suffix in _SUFFIXES or self.kind in _TYPES or self.kind.startswith("image/")
 
@@ -73,7 +77,7 @@ class MailPart:
 
 
 def parts_of(structure: ImapValue) -> list[MailPart]:
-    """Return all parts of a message, also those of messages in it, in the order of the message."""
+    """Return all parts of a message, also those of messages in it, in order. Blocking: run it in the executor."""
     found: list[MailPart] = []
     section = "" if _is_multipart(structure) else "1"
     _walk(structure, section, "" if not section else "0", found)
@@ -193,7 +197,7 @@ async def decoded(pieces: AsyncIterator[bytes], part: MailPart) -> AsyncIterator
     """Yield the content of a part that arrives in pieces. Raises InputError: mail_part_damaged."""
     rest = b""
     if part.encoding not in ("base64", "quoted-printable", "7bit", "8bit", "binary", ""):
-        raise InputError("mail_part_damaged", name=part.name)
+        raise InputError("mail_part_damaged", name=part.label)
     async for piece in pieces:
         if part.encoding == "base64":
             rest += piece.translate(None, _NOT_BASE64)
@@ -212,6 +216,6 @@ async def decoded(pieces: AsyncIterator[bytes], part: MailPart) -> AsyncIterator
         try:
             yield a2b_base64(rest + b"=" * (-len(rest) % 4))
         except Base64Error:
-            raise InputError("mail_part_damaged", name=part.name) from None
+            raise InputError("mail_part_damaged", name=part.label) from None
     else:
         yield a2b_qp(rest)

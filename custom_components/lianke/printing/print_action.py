@@ -127,12 +127,12 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
 async def async_mail_response(
     hass: HomeAssistant, data: Mapping[str, Any], mail: MailReport
 ) -> JsonObjectType:
-    """Return what a response says about the call's mail; empty for other sources."""
+    """Return what a response says about the call's mail, at most MAX_SOURCES reasons; empty for other sources."""
     if SourceKind.MAIL not in data:
         return {}
     left_out: list[JsonValueType] = [
         {"name": name, "message": await async_error_message(hass, translated(err))}
-        for name, err in mail.left_out
+        for name, err in mail.left_out[:MAX_SOURCES]
     ]
     return {"mail": {"verified": mail.is_proven is True, "left_out": left_out}}
 
