@@ -49,16 +49,7 @@ MAX_SAME_MAILS: Final = 5
 DATA_MAILS: HassKey[FairQueue] = HassKey(f"{DOMAIN}_mails_being_read")
 _HEADERS: Final = "DATE FROM SUBJECT MESSAGE-ID AUTHENTICATION-RESULTS"
 # Core fails with these at some headers, and then tells of no mail.
-_ODD_HEADERS: Final = (
-    HeaderParseError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    SyntaxError,
-    MemoryError,
-    RecursionError,
-)
+_ODD: Final = (HeaderParseError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _FOUND: Final = f"UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({_HEADERS})]<0.{MAX_MAIL_HEADERS}>"
 
 
@@ -207,7 +198,7 @@ def _read(core: Any, found: Mapping[str, Any], wanted: MailReference) -> _Mail |
             and _is_subject(subject, wanted.subject)
             and (wanted.message_id or "").strip() in ("", str(parsed["Message-ID"] or "").strip())
         )
-    except _ODD_HEADERS:
+    except _ODD:
         return None
     return _Mail(uid.decode(), int(size), parsed, sender, subject) if is_same else None
 
@@ -215,7 +206,10 @@ def _read(core: Any, found: Mapping[str, Any], wanted: MailReference) -> _Mail |
 def _is_subject(subject: str, given: Any) -> bool:
     if isinstance(given, str):
         return subject.split() == given.split()
-    return bool(literal_eval(subject.strip()) == given)
+    try:
+        return bool(literal_eval(subject.strip()) == given)
+    except SyntaxError, MemoryError:
+        return False
 
 
 def _check_sender(mail: _Mail, wanted: MailReference, report: MailReport) -> None:
