@@ -25,7 +25,15 @@ from ..pages.csv_table import csv_page
 from ..pages.page import MAX_MADE_BYTES, MAX_TEXT_BYTES, PageStyle, is_visible, page_too_large
 from ..pages.page_estimate import pages_at_most
 from ..pdf.pictures import DECODER_ERRORS, flatten, srgb
-from .document import CONTENT_TYPES, CONVERTED_IMAGES, IMAGES, Document, FileType, sniff
+from .document import (
+    CONTENT_TYPES,
+    CONVERTED_IMAGES,
+    IMAGES,
+    KNOWN_SUFFIXES,
+    Document,
+    FileType,
+    sniff,
+)
 from .encoding import decode_if_clear
 from .spool import open_private, translate_disk_errors, write_bytes
 
@@ -227,18 +235,10 @@ def clean_title(title: str) -> str:
 def document_file_name(name: str, kind: FileType, number: str = "") -> str:
     """Return a file name that is safe in form fields and file systems; `number` is put before the extension."""
     stem = UNSAFE.sub("_", Path(name).name).strip(" .")
-    known = {item.value for item in FileType} | {
-        ".jpeg",
-        ".tif",
-        ".htm",
-        ".markdown",
-        ".heif",
-        ".avif",
-    }
     suffix = Path(stem).suffix.lower()
     # Office does not open a file with macros that is named .docx, so .docm stays.
     extension = suffix if suffix in MACRO_SUFFIXES.get(kind, ()) else kind
-    if suffix in known or extension == suffix:
+    if suffix in KNOWN_SUFFIXES or extension == suffix:
         stem = Path(stem).stem
     # File systems limit a name to 255 bytes, and a character may take several.
     stem = stem[:MAX_STEM].encode()[: 2 * MAX_STEM].decode(errors="ignore")

@@ -210,6 +210,10 @@ class FileType(StrEnum):
     OFD = ".ofd"
 
 
+# Other extensions of these types.
+_OTHER_SUFFIXES: Final = frozenset({".jpeg", ".tif", ".htm", ".markdown", ".heif", ".avif"})
+KNOWN_SUFFIXES: Final = _OTHER_SUFFIXES | {kind.value for kind in FileType}
+
 IMAGE_STARTS: Final[dict[bytes | tuple[bytes, ...], FileType]] = {
     b"\xff\xd8\xff": FileType.JPEG,
     b"\x89PNG\r\n\x1a\n": FileType.PNG,

@@ -13,7 +13,7 @@ import re
 from typing import Final
 
 from ..input_error import InputError
-from .document import CONTENT_TYPES, OLE_NAMES, FileType
+from .document import CONTENT_TYPES, KNOWN_SUFFIXES, OLE_NAMES, FileType
 from .encoding import decode_text
 from .imap import ImapValue
 
@@ -25,10 +25,10 @@ MIN_EMBEDDED_PICTURE: Final = 64 * 1024
 BODY_TYPES: Final = frozenset({"text/plain", "text/html"})
 _RAW: Final = CONTENT_TYPES[FileType.RAW]
 _TYPES: Final = {*CONTENT_TYPES.values(), "application/ofd", "text/csv", *BODY_TYPES} - {_RAW}
-_SUFFIXES: Final = (
-    {*FileType, *OLE_NAMES, ".ofd", ".jpeg", ".tif", ".htm", ".markdown", ".heif", ".avif", ".log"}
-    | {".docm", ".xlsm", ".pptm", ".tsv"}
-) - {FileType.RAW}
+_SUFFIXES: Final = (KNOWN_SUFFIXES - {FileType.RAW}) | {
+    *OLE_NAMES,
+    *(".docm", ".xlsm", ".pptm", ".ofd", ".tsv", ".log"),
+}
 # Parts that prove or report something, which nobody misses on paper.
 _SILENT: Final = re.compile(r"application/(x-)?(pkcs7|pgp)-signature|message/delivery-status")
 # Encodings whose names mails use for encodings with more characters.
