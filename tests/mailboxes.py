@@ -158,11 +158,10 @@ class Mailbox:
             client.store(str(number), "+FLAGS", r"(\Deleted)")
             client.expunge()
 
-    def connections(self) -> int:
-        """Return how many connections to this mailbox are open."""
+    def logged_out(self) -> int:
+        """Return how many connections to this mailbox have been closed properly; core keeps its own open."""
         log = (self.server.folder / "log").read_text("utf-8")
-        opened = len(re.findall(rf"Logged in: user=<{self.name}>", log))
-        return opened - len(re.findall(rf"imap\({self.name}\).*Disconnected", log))
+        return len(re.findall(rf"imap\({self.name}\).*Disconnected: Logged out", log))
 
     async def async_set_up(self, hass: HomeAssistant, **data: Any) -> MockConfigEntry:
         """Set up the integration `imap` for this mailbox."""

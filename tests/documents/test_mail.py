@@ -87,7 +87,8 @@ async def test_attachments_are_printed_as_they_are(house: House, mailbox: Mailbo
     # Nothing is marked as read, and our connection is closed.
     with mailbox.connect() as client:
         assert client.search(None, "UNSEEN")[1] == [b"1 2"]
-    await until(lambda: mailbox.connections() == 1)
+    # Two deliveries, the look above, and ours.
+    await until(lambda: mailbox.logged_out() == 4)
 
 
 async def test_preview_and_count(house: House, mailbox: Mailbox) -> None:
