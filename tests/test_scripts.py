@@ -196,7 +196,7 @@ def test_what_the_scripts_bring_has_a_version() -> None:
     tools = (ROOT / "scripts" / "requirements_tools.txt").read_text("utf-8")
     pinned = re.findall(r"^([a-z-]+)==[\d.]+$", tools, re.MULTILINE)
     text = "\n".join(p.read_text("utf-8") for p in (ROOT / "scripts").iterdir() if p.is_file())
-    assert set(re.findall(r'"\$\(tool ([a-z-]+)\)"', text)) == set(pinned)
+    assert set(re.findall(r'["=]\$\(tool ([a-z-]+)\)', text)) == set(pinned)
     installs = re.sub(r"--only-binary \S+", "", "\n".join(re.findall(r".*\binstall -.*", text)))
     for name in pinned:
         assert not re.search(rf"\s{name}\b(?!\))", installs), name

@@ -56,7 +56,7 @@ DOUBT_SECONDS: Final = 120.0
 # ignored.
 SEND_TO_SECONDS: Final = 60
 # Seconds to wait until a mail is sent; whether a slower one is sent is unknown.
-MAIL_SECONDS: Final = 300
+SMTP_SECONDS: Final = 300
 # Maximum bytes of the files of a mail; few mail servers take more.
 MAX_MAIL_BYTES: Final = 25 * 1024 * 1024
 
@@ -352,7 +352,7 @@ class Deliveries:
             ],
         }
         try:
-            async with asyncio.timeout(MAIL_SECONDS):
+            async with asyncio.timeout(SMTP_SECONDS):
                 await self._hass.services.async_call("smtp", "send_message", data, blocking=True)
         except TimeoutError:
             raise DeliveryError("send_in_doubt", state=DeliveryState.UNCERTAIN) from None
