@@ -107,6 +107,7 @@ SHOWN = {
     "agenda": ({"source_entity": "calendar.family"}, "Dentist"),
     "completed": ({"source_entity": "todo.shopping_list"}, "Eggs"),
     "print_empty": ({"source_entity": "todo.shopping_list"}, "Shopping list"),
+    "text_size": ({"text": "Hello"}, "font-size: 17.25pt"),
 }
 
 

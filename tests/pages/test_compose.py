@@ -53,6 +53,13 @@ def test_the_paper_is_in_the_style() -> None:
 
 
 @pytest.mark.parametrize(
+    ("size", "points"), [("small", 9.2), ("normal", 11.5), ("large", 17.25), ("huge", 25.3)]
+)
+def test_type_is_as_large_as_wished(size: str, points: float) -> None:
+    assert f"font-size: {points:g}pt" in text_page("x", PageStyle(text_size=size), title="t")
+
+
+@pytest.mark.parametrize(
     ("language", "text", "first", "lang"),
     [
         ("en", "Don’t", "Noto Sans", "en"),

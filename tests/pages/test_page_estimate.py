@@ -1,6 +1,7 @@
 """The bound of pages is never lower than what a browser prints."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -115,7 +116,12 @@ CASES = {
 }
 
 
-PAPERS = {"A4": A4, "receipt": RECEIPT, "label": LABEL}
+PAPERS = {
+    "A4": A4,
+    "receipt": RECEIPT,
+    "label": LABEL,
+    "A4, huge type": replace(A4, text_size="huge"),
+}
 
 
 def printed(html: str, folder: Path) -> int:

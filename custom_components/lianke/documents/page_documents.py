@@ -69,6 +69,8 @@ class PageOptions:
     # Whether a list or calendar without entries is printed; otherwise it is refused.
     print_empty: bool = False
     landscape: bool = False
+    # Size of type, a key of TEXT_SIZES.
+    text_size: str = "normal"
 
 
 DEFAULT_PAGE = PageOptions()
@@ -98,6 +100,7 @@ async def async_style(
         texts=await async_page_texts(hass),
         header=header,
         columns=options.columns,
+        text_size=options.text_size,
     )
 
 

@@ -150,7 +150,7 @@ class Source:
 
 
 _SOURCE_FIELDS: Final = ("title", "raw", "raw_encoding", "filename", "password", "print_incomplete")
-_PAGE_FIELDS: Final = ("header", "columns", "agenda", "completed", "print_empty")
+_PAGE_FIELDS: Final = ("header", "columns", "agenda", "completed", "print_empty", "text_size")
 
 
 def entity_of(kind: SourceKind, value: str) -> str | None:

@@ -24,6 +24,8 @@ A4_HEIGHT: Final = 297.0
 # Below this width (mm) a paper is a receipt or a label.
 RECEIPT_WIDTH: Final = 120.0
 SMALL_TYPE_WIDTH: Final = 62.0
+# How much larger than usual type is, by the names that users set.
+TEXT_SIZES: Final[Mapping[str, float]] = {"small": 0.8, "normal": 1.0, "large": 1.5, "huge": 2.2}
 # Below this height (mm) a paper is a label.
 LABEL_HEIGHT: Final = 150.0
 
@@ -115,6 +117,8 @@ class PageStyle:
     texts: Mapping[str, str] = field(default_factory=dict)
     header: str | None = None
     columns: int | None = None
+    # Size of type, a key of TEXT_SIZES.
+    text_size: str = "normal"
 
     @property
     def narrow(self) -> bool:
@@ -205,9 +209,10 @@ def page(
 
 def base_size(style: PageStyle) -> float:
     """Return the font size in points."""
-    return (
+    usual = (
         8.5 if style.width < SMALL_TYPE_WIDTH else 10 if style.narrow or style.width < 180 else 11.5
     )
+    return usual * TEXT_SIZES[style.text_size]
 
 
 def base_css(style: PageStyle, *, chinese: bool) -> str:

@@ -31,6 +31,7 @@ from ..documents.sheets import (
 )
 from ..input_error import InputError
 from ..jobs.job import JobState, PersonReason
+from ..pages.page import TEXT_SIZES
 from ..pdf.process import MAX_SOURCE_PAGES
 from ..people.release_code import MAX_CODE_LENGTH, MIN_CODE_LENGTH
 
@@ -335,6 +336,7 @@ PAGE_FIELDS: Final = {
     vol.Optional("agenda"): OneOf(AGENDAS),
     vol.Optional("completed"): cv.boolean,
     vol.Optional("print_empty"): cv.boolean,
+    vol.Optional("text_size"): OneOf(TEXT_SIZES),
 }
 
 OPTION_FIELDS: Final = {
