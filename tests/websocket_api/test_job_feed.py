@@ -192,6 +192,34 @@ async def test_approvers_are_told_who_asks(
     await forget(house, jobs)
 
 
+async def test_whoever_asks_is_told_the_names_of_the_approvers(
+    hass_ws_client: WebSocketGenerator, house: House
+) -> None:
+    """A child reads that Mum has to say yes; to others the names of users are not told."""
+    mum = MockUser(name="Mum").add_to_hass(house.hass)
+    gone = MockUser(name="Gone", is_active=False).add_to_hass(house.hass)
+    admin = await hass_ws_client()
+    (asker,) = [
+        user for user in await house.hass.auth.async_get_users() if user.name == "Mock User"
+    ]
+    house.hass.config_entries.async_update_entry(
+        house.entry, options={**house.entry.options, "approvers": [mum.id, gone.id, "unknown"]}
+    )
+    await house.switch_off()
+    held: dict[str, Any] = {"state": JobState.HELD, "waits_for": ("approval",)}
+    jobs = [
+        record(1, laser_key(house.entry), **held, asker=Asker(user_id=asker.id)),
+        record(2, laser_key(house.entry), **held, asker=Asker(user_id=mum.id)),
+        record(3, laser_key(house.entry), asker=Asker(user_id=asker.id)),
+    ]
+    await keep(house.hass, house.entry, *jobs)
+    await subscribe(admin)
+    view = await until(admin, lambda view: len(view["jobs"]) == len(jobs))
+    named = {job["title"]: job["approvers"] for job in view["jobs"]}
+    assert named == {"Document 1": ["Mum"], "Document 2": [], "Document 3": []}
+    await forget(house, jobs)
+
+
 async def test_a_message_holds_a_bounded_number_of_jobs(
     hass_ws_client: WebSocketGenerator, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,7 @@ from homeassistant.helpers.singleton import singleton
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..box.printer_status import PrinterSnapshot, PrinterStatus, faults_of
-from ..const import BEYOND_REFUSED, CONF_MONTHLY_BEYOND, DOMAIN, KEEP_PRINTED_HOURS
+from ..const import BEYOND_REFUSED, CONF_APPROVERS, CONF_MONTHLY_BEYOND, DOMAIN, KEEP_PRINTED_HOURS
 from ..devices import async_may, async_printer_device
 from ..input_error import InputError
 from ..jobs.job import Job, JobState, PersonReason
@@ -117,7 +117,7 @@ class JobFeed:
         self._boxes: dict[str, list[CALLBACK_TYPE]] = {}
         # The printers with their jobs. None after a change, until they are collected again.
         self._printers: list[_PrinterJobs] | None = None
-        # Names, by user id, of the users whose jobs wait for approval.
+        # Names, by user id, of the users whose jobs wait for approval, and of chosen approvers.
         self._names: dict[str, str] = {}
         # Each user's last refusal, until the next message reports it.
         self._refusals: dict[str, Refusal] = {}
@@ -228,15 +228,21 @@ class JobFeed:
         return self._printers
 
     async def _async_learn_names(self) -> None:
-        """Look up the names of the users whose jobs wait for approval, but only for jobs that a message can show."""
-        askers = {
-            job.spec.asker.user_id
+        """Look up the names of who asks for approval and of approvers, but only for jobs that a message can show."""
+        asking = [
+            (job.spec.asker.user_id, _approvers(one))
             for one in self._collected()
             for job in one.open_jobs
-            if job.asks_for == PersonReason.APPROVAL and job.spec.asker.user_id is not None
+            if job.asks_for == PersonReason.APPROVAL
+        ]
+        askers = {asker for asker, _ in asking if asker is not None}
+        approvers = {approver for _, chosen in asking for approver in chosen}
+        users = [await self._hass.auth.async_get_user(one) for one in askers | approvers]
+        self._names = {
+            user.id: user.name
+            for user in users
+            if user is not None and user.name and (user.is_active or user.id in askers)
         }
-        users = [await self._hass.auth.async_get_user(user_id) for user_id in askers]
-        self._names = {user.id: user.name for user in users if user is not None and user.name}
 
     def _content(self, subscription: Subscription, refusal: Refusal | None = None) -> bytes:
         """Return the encoded message for a subscription. `refusal` is the user's last refusal, if it is new."""
@@ -349,7 +355,16 @@ def _job(
         "picture": picture_url(job) if sees else None,
         # The user's name is only for people who may answer the request.
         "asked_by": asked_by if answers else None,
+        # The names of the chosen approvers are only for the user who asks them.
+        "approvers": [names[one_id] for one_id in _approvers(one) if one_id in names]
+        if job.asks_for == PersonReason.APPROVAL and job.spec.asker.user_id == user.id
+        else [],
     }
+
+
+def _approvers(one: _PrinterJobs) -> list[str]:
+    chosen: list[str] = one.entry.options.get(CONF_APPROVERS, [])
+    return chosen
 
 
 def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_PrinterJobs]:
