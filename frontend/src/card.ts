@@ -2,7 +2,7 @@ import { LitElement, css, html, nothing, type PropertyValues } from "lit";
 import { state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import { cardsOnPage } from "./cards";
-import { CARD, assertConfig, isPrinterEntity, stubConfig, withDefaults } from "./config";
+import { CARD, SIMPLE, assertConfig, isPrinterEntity, stubConfig, withDefaults } from "./config";
 import { CardContext, UserError } from "./context";
 import { define } from "./define";
 import { FeedController } from "./feed";
@@ -118,7 +118,7 @@ export class LiankeCard extends LitElement {
   }
 
   getCardSize(): number {
-    return this._config?.layout === "compact" ? 1 : 6;
+    return this._config?.layout === "compact" ? 1 : this._config?.show === SIMPLE ? 3 : 6;
   }
 
   getGridOptions() {
@@ -151,7 +151,8 @@ export class LiankeCard extends LitElement {
     if (!this._config || !this._hass) return;
     this._context = new CardContext(this, new Localizer(this._hass), this._config);
     // Load these parts now, so that they arrive while the feed's first message is on its way.
-    loadPart(import("./components/jobs"));
+    if (this._config.show === SIMPLE) loadPart(import("./components/simple"));
+    else loadPart(import("./components/jobs"));
     if (this._config.buttons.length) loadPart(import("./components/quick-buttons"));
     if (this._config.source_entity) loadPart(import("./components/source"));
     for (const batch of this._batches.values()) batch.context = this._context;
@@ -188,6 +189,14 @@ export class LiankeCard extends LitElement {
     if (!data) return plain(absent ? away : localizer.text("loading"));
     const devices = config.devices.length ? config.devices : Object.keys(data.printers);
     if (!devices.length) return plain(absent ? away : localizer.text("no_printer"));
+    if (config.show === SIMPLE && !absent)
+      return html`<lianke-simple
+        .context=${context}
+        .feed=${data}
+        .devices=${devices}
+        .batch=${[...this._batches.values()].find(({ items }) => items.length)}
+        @add-files=${this._addFiles}
+      ></lianke-simple>`;
     // While the integration does not answer, only printers for which documents are chosen stay on the card.
     const shown = absent ? devices.filter((device) => this._batches.get(device)?.items.length) : devices;
     return html`${absent ? plain(away) : nothing}

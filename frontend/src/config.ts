@@ -3,6 +3,8 @@ import { fill, pageStrings } from "./localize";
 import type { CardConfig, HassEntityRegistryEntry, HomeAssistant } from "./types";
 
 export const CARD = "lianke-card";
+/* Value of `show` for a card with one sentence and one button. */
+export const SIMPLE = "simple";
 export const SECTIONS = ["ink", "pages", "print", "jobs"];
 /* Domains of entities that can be printed. */
 export const SOURCES = ["todo", "calendar", "camera", "image"];
@@ -23,7 +25,7 @@ const isTexts = (value: unknown) => Array.isArray(value) && value.every((one) =>
 const VALID: Record<string, (value: unknown) => boolean> = {
   devices: isTexts,
   layout: (value) => value === "full" || value === "compact",
-  show: (value) => isTexts(value) && (value as string[]).every((one) => SECTIONS.includes(one)),
+  show: (value) => value === SIMPLE || (isTexts(value) && (value as string[]).every((one) => SECTIONS.includes(one))),
   source_entity: (value) => value === "" || (typeof value === "string" && SOURCES.includes(domainOf(value))),
   history: (value) => (value as number) >= 0 && (value as number) <= MAX_HISTORY,
   buttons: (value) =>

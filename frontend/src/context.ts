@@ -44,7 +44,7 @@ export class CardContext {
   }
 
   shows(section: string): boolean {
-    return this.config.show.includes(section);
+    return this.config.show.includes(section); // in `simple` there is no name of a section
   }
 
   /* Makes screen readers read a text aloud. */

@@ -1,7 +1,7 @@
 /* The form that edits a card in Home Assistant. Loaded when a card is edited. */
 import { LitElement, css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
-import { RUNNABLE, SECTIONS, SOURCES, assertConfig, stubConfig } from "./config";
+import { RUNNABLE, SECTIONS, SIMPLE, SOURCES, assertConfig, stubConfig } from "./config";
 import { define } from "./define";
 import { isChinese, languageOf } from "./localize";
 import en from "./translations/editor.en.json";
@@ -40,6 +40,7 @@ const schemaFor = (t: Strings) => {
     { name: "source_entity", selector: { entity: { filter: { domain: SOURCES } } } },
     { name: "title", selector: { text: {} } },
     { name: "layout", selector: { select: { mode: "dropdown", options: choices(["full", "compact"]) } } },
+    { name: SIMPLE, selector: { boolean: {} } },
     { name: "show", selector: { select: { multiple: true, mode: "list", options: choices(SECTIONS) } } },
     { name: "history", selector: { number: { min: 0, max: 20, mode: "box" } } },
     { name: "hide_titles", selector: { boolean: {} } },
@@ -89,6 +90,9 @@ export class LiankeCardEditor extends LitElement {
   @property({ attribute: false }) hass: HomeAssistant | undefined;
   @state() private _config: Config | undefined;
 
+  /* The sections that come back when the card is no longer simple. */
+  private _sections = SECTIONS;
+
   /* On dark themes Home Assistant draws labels and placeholders with too little contrast. */
   static override styles = css`
     :host {
@@ -115,7 +119,8 @@ export class LiankeCardEditor extends LitElement {
   }
 
   private _shown(): Config {
-    const config: Config = { ...stubConfig(), ...this._config };
+    const given: Config = { ...stubConfig(), ...this._config };
+    const config = given["show"] === SIMPLE ? { ...given, [SIMPLE]: true, show: this._sections } : given;
     const buttons = config["buttons"] as QuickButton[] | null | undefined;
     return buttons ? { ...config, buttons: buttons.map(asShown) } : config;
   }
@@ -126,7 +131,9 @@ export class LiankeCardEditor extends LitElement {
     const defaults: Config = stubConfig();
     const isNews = ([name, value]: [string, unknown]) =>
       name in before || JSON.stringify(value) !== JSON.stringify(defaults[name]);
-    const { buttons, ...value } = event.detail.value as Config & { buttons?: QuickButton[] | null };
+    const { buttons, [SIMPLE]: isSimple, ...given } = event.detail.value as Config & { buttons?: QuickButton[] | null };
+    this._sections = given["show"] as string[];
+    const value = isSimple ? { ...given, show: SIMPLE } : given;
     const stored = buttons ? { ...value, buttons: buttons.map(asStored) } : value;
     const config = Object.fromEntries(Object.entries(stored).filter(isNews));
     this.dispatchEvent(new CustomEvent("config-changed", { detail: { config }, bubbles: true, composed: true }));

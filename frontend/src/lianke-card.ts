@@ -1,5 +1,6 @@
 /* Entry point of the bundle: registers the dashboard card with Home Assistant. */
 import "./card";
+import "./shells";
 import { CARD, suggestCard } from "./config";
 import { pageStrings } from "./localize";
 import type { HomeAssistant } from "./types";

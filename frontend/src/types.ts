@@ -1,4 +1,5 @@
 /* The parts of Home Assistant's frontend and of the integration's messages that the card uses. */
+import type { SIMPLE } from "./config";
 import type { Auth, Connection, HassEntities } from "home-assistant-js-websocket";
 
 export interface HassEntityRegistryEntry {
@@ -28,7 +29,7 @@ export interface HomeAssistant {
   entities: Record<string, HassEntityRegistryEntry>;
   devices?: Record<string, HassDeviceRegistryEntry>;
   areas?: Record<string, { name: string }>;
-  user?: { is_admin: boolean };
+  user?: { id?: string; is_admin: boolean };
   localize: LocalizeFunc;
   loadBackendTranslation(category: string, integration: string): Promise<LocalizeFunc>;
   callWS<T>(message: { type: string; [key: string]: unknown }): Promise<T>;
@@ -109,6 +110,9 @@ export interface Job {
   needs_code?: boolean;
   /* Whether the job waits for release because its pages cannot be counted. */
   uncounted?: boolean;
+  user_id?: string | null;
+  /* Names of those who may approve, for the user who asks; empty if none are chosen. */
+  approvers?: string[];
   /* Name of the user who asks for approval; sent only to users who may approve. */
   asked_by?: string | null;
   /* Address of a picture of the job's first page; sent only to users who may answer and may see the document. */
@@ -168,7 +172,8 @@ export interface CardConfig {
   devices: string[];
   title?: string;
   layout: "full" | "compact";
-  show: string[];
+  /* Sections, or `simple` for one sentence and one button. */
+  show: string[] | typeof SIMPLE;
   history: number;
   hide_titles?: boolean;
   source_entity?: string;

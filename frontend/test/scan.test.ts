@@ -528,7 +528,7 @@ describe("a copy", () => {
   });
 });
 
-test("the card has buttons for it only where there is a scanner, and one for the media library", async () => {
+test("the card has buttons for it only where there is a scanner, and others for the media library and a text", async () => {
   const properties = { context: makeContext(), device: "device", printer: makePrinter() };
   const none = await show<Part>("lianke-printer", { ...properties, printer: makePrinter({ may_control: false }) });
   expect(find(none, "lianke-scan-buttons")).toBeNull();
@@ -538,16 +538,23 @@ test("the card has buttons for it only where there is a scanner, and one for the
   const labels = [...(buttons.shadowRoot?.querySelectorAll("button") ?? [])].map((one) =>
     one.getAttribute("aria-label"),
   );
-  expect(labels).toEqual(["Media library: print on Laser", "Scan: Laser", "Copy: Laser"]);
+  expect(labels).toEqual([
+    "Media library: print on Laser",
+    "Write a text and print it on Laser",
+    "Scan: Laser",
+    "Copy: Laser",
+  ]);
   Object.assign(buttons, { scanner: null });
   await buttons.updateComplete;
   expect([...(buttons.shadowRoot?.querySelectorAll("button") ?? [])].map(({ dataset }) => dataset["key"])).toEqual([
     "media",
+    "text",
   ]);
   const chosen = vi.fn();
   printer.addEventListener("add-files", (event) => {
-    const { add, device } = (event as CustomEvent).detail;
-    add({ add: chosen, addMedia: chosen });
+    const { add, device, resolve } = (event as CustomEvent).detail;
+    resolve();
+    add({ add: chosen, addMedia: chosen, addText: chosen });
     expect(device).toBe("device");
   });
   // Files chosen while the part that prints is still loading are added as well.
@@ -558,4 +565,8 @@ test("the card has buttons for it only where there is a scanner, and one for the
   const detail = { media_content_id: "media-source://a", media_content_type: "image/png", title: "a.png" };
   find(buttons, "lianke-media-browser").dispatchEvent(new CustomEvent("media-chosen", { detail, bubbles: true }));
   expect(chosen).toHaveBeenCalledWith(detail);
+  await vi.waitFor(() => {
+    find(buttons, "[data-key=text]").click();
+    expect(chosen).toHaveBeenLastCalledWith();
+  });
 });

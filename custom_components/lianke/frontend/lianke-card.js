@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-XHJOP3B3.js";
+import"./lianke-card-chunk-FR7A77AV.js";

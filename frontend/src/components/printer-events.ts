@@ -53,7 +53,15 @@ export const listen = (printer: LiankePrinter): void => {
   });
 
   on<ClipboardEvent>("paste", (event) => {
-    if (event.clipboardData?.files.length) take(event, event.clipboardData.files);
+    const { clipboardData: pasted } = event;
+    if (pasted?.files.length) return take(event, pasted.files);
+    const text = pasted?.getData("text/plain");
+    const [field] = event.composedPath();
+    if (!text?.trim() || !printer.mayPrint || field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)
+      return;
+    event.preventDefault();
+    const added = printer.addTo(printer.device, (batch) => batch.addText(text));
+    void printer.tasks.run("printer", () => added);
   });
 
   on("discard-held", () => {

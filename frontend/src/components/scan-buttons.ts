@@ -1,12 +1,13 @@
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
-import { mdiContentCopy, mdiFolderOpenOutline, mdiScanner } from "@mdi/js";
+import { mdiContentCopy, mdiFolderOpenOutline, mdiScanner, mdiTextBoxEditOutline } from "@mdi/js";
 import { UserError } from "../context";
 import { define } from "../define";
 import { pageStrings, partTexts } from "../localize";
 import type { MediaChoice } from "../print/item";
 import type { LiankeMediaBrowser } from "../print/media-browser";
 import type { Mode } from "../scan/scan";
+import { keepDraftsOf } from "../print/written";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
 import en from "../translations/scan-buttons.en.json";
@@ -15,8 +16,8 @@ import { Part } from "./part";
 
 const texts = partTexts(en, zh);
 
-/* Buttons for documents that are not files on the user's device: from the media library, and from the scanner if there
-   is one. */
+/* Buttons for documents that are not files on the user's device: from the media library, a text that is written here,
+   and from the scanner if there is one. */
 @define("lianke-scan-buttons")
 export class LiankeScanButtons extends Part {
   /* Device ids of the printer and of its scanner. */
@@ -50,11 +51,21 @@ export class LiankeScanButtons extends Part {
           display: none;
         }
       }
+      @container (max-width: 300px) {
+        .slim [data-key="text"] {
+          display: none;
+        }
+      }
       p {
         margin-top: 8px;
       }
     `,
   ];
+
+  protected override firstUpdated(): void {
+    // A wall tablet may have a new user, who must not find what the last one has written.
+    keepDraftsOf(this.context.hass.user?.id);
+  }
 
   protected override render() {
     const error = this._tasks.errorOf("open");
@@ -62,6 +73,7 @@ export class LiankeScanButtons extends Part {
     const waits = this._waits;
     return html`<div class=${slim ? "slim" : "actions"}>
         ${mayPrint ? this._button("media", "media", mdiFolderOpenOutline) : nothing}
+        ${mayPrint ? this._button("text", "text", mdiTextBoxEditOutline) : nothing}
         ${scanner ? this._button(slim ? "both" : "scan", "scan", mdiScanner) : nothing}
         ${scanner && mayPrint && !slim ? this._button("copy", "copy", mdiContentCopy) : nothing}
       </div>
@@ -88,18 +100,22 @@ export class LiankeScanButtons extends Part {
     return this.scanner && this.scanned && !this._mode ? texts.count(this.t, "waits", this.scanned) : "";
   }
 
-  private _button(key: "both" | "media" | Mode, mode: "media" | Mode, icon: string) {
+  private _button(key: "both" | "media" | "text" | Mode, mode: "media" | "text" | Mode, icon: string) {
     const action = texts.text(this.t, key === "both" && !this.mayPrint ? "scan" : key);
     const { name } = this;
     const waits = mode === "scan" && this._waits ? ` (${this._waits})` : "";
     const label =
-      mode === "media" ? texts.text(this.t, "media_on", { name }) : texts.text(this.t, "on", { action, name }) + waits;
+      mode === "text"
+        ? texts.text(this.t, "text_on", { name })
+        : mode === "media"
+          ? texts.text(this.t, "media_on", { name })
+          : texts.text(this.t, "on", { action, name }) + waits;
     return html`<button
       class=${this.slim ? "round" : ""}
       data-key=${mode}
       aria-label=${label}
       title=${this.slim ? action + waits : nothing}
-      @click=${() => (mode === "media" ? this._browse() : this._open(mode))}
+      @click=${() => (mode === "media" ? this._browse() : mode === "text" ? this._write() : this._open(mode))}
     >
       <ha-svg-icon .path=${icon}></ha-svg-icon>${this.slim ? nothing : action}
     </button>`;
@@ -112,6 +128,10 @@ export class LiankeScanButtons extends Part {
       });
       await this.renderRoot.querySelector<LiankeMediaBrowser>("lianke-media-browser")?.open();
     });
+  }
+
+  private _write(): void {
+    void this._tasks.run("open", () => this.addTo(this.device, (batch) => batch.addText()));
   }
 
   private readonly _mediaChosen = (event: CustomEvent<MediaChoice>) => {

@@ -32,6 +32,7 @@ import type { MovePlan } from "./moving";
 import { Sending, TakenOver, type PreviewAnswer, type PrintAnswer } from "./sending";
 import { printText } from "./texts";
 import { slowly, whyUnseen } from "./unseen";
+import { Written } from "./written";
 
 const MAX_FILES = 20;
 /* ms from the last change of an option to the next preview. The wait is longer if the cloud draws the preview, since
@@ -104,7 +105,7 @@ export class Batch extends EventTarget {
 
   /* The documents in `_concerned` that can be printed. */
   get usable(): PrintItem[] {
-    return this._concerned.filter((item) => !item.refused);
+    return this._concerned.filter((item) => item.isUsable);
   }
 
   get kind(): Kind {
@@ -157,6 +158,34 @@ export class Batch extends EventTarget {
     this._take([new PrintItem(null, null, entity)]);
   }
 
+  /* Adds a text that the user writes, beginning with the draft if there is one; a batch has at most one text. `pasted`
+     is added to it. */
+  addText(pasted = ""): void {
+    if (!this.items.some(({ written }) => written)) {
+      const name = printText(this._t, "text");
+      const item = new PrintItem(null, null, null, new Written(name, this.context.hass.user?.id, this.device));
+      this._take([item]);
+      if (item.lost) item.error = lostPrint(this.context).message;
+    }
+    const item = this.items.find(({ written }) => written);
+    if (item?.written && pasted && !item.lost)
+      this.write(item, { text: [item.written.text, pasted].filter(Boolean).join("\n") });
+  }
+
+  /* Changes what the user has written. The preview ends: it would be drawn by the cloud with every word. */
+  write(item: PrintItem, changes: Partial<Pick<Written, "text" | "chosen" | "size">>): void {
+    if (!item.written || this.printing || item.lost) return;
+    Object.assign(item.written, changes).save();
+    this.sending.forget(item.document);
+    item.document = item.pages = item.unseen = null;
+    item.images = [];
+    item.stale = false;
+    this._forgetErrors();
+    this._recompose();
+    this._recall();
+    this.changed();
+  }
+
   private _take(items: PrintItem[]): void {
     const room = MAX_FILES - this.items.length;
     this.job = undefined;
@@ -193,6 +222,7 @@ export class Batch extends EventTarget {
 
   remove(item: PrintItem): void {
     item.discard();
+    item.written?.forget();
     // While the document is being previewed, `draw` forgets the document at the end.
     if (!item.previewing) this.sending.forget(item.document);
     this.items = this.items.filter((other) => other !== item);
@@ -440,7 +470,7 @@ export class Batch extends EventTarget {
 
   /* Prints every document that can be printed. A document that fails stays in the batch, with its error. */
   async print(): Promise<void> {
-    if (this.printing || !this.applyTyped()) return;
+    if (this.printing || this.items.some(({ written }) => written?.composing) || !this.applyTyped()) return;
     this._pressed = this.items;
     clearTimeout(this._previewTimer);
     this.changed();
@@ -463,6 +493,7 @@ export class Batch extends EventTarget {
     for (const [item, options] of all) {
       if (!this.usable.includes(item)) continue; // removed or refused meanwhile
       item.error = null;
+      item.written?.asked(item.request);
       try {
         await this._print(item, options);
       } catch (error) {
@@ -471,6 +502,7 @@ export class Batch extends EventTarget {
         item.lost ||= isLost(error as CommandError);
         await this._explain(item, error as CommandError);
       }
+      item.written?.asked(item.lost && this.items.includes(item) ? item.request : null);
       item.phase = null;
       this.changed();
     }
@@ -537,7 +569,7 @@ export class Batch extends EventTarget {
   }
 
   async draw(item: PrintItem): Promise<void> {
-    if (item.isRaw || item.previewing || item.phase || !this.items.includes(item)) return;
+    if (item.isRaw || item.previewing || item.phase || item.written?.composing || !this.items.includes(item)) return;
     const { atOnce } = item;
     const options = JSON.stringify(this.options(item));
     item.previewing = true;

@@ -1,5 +1,6 @@
 /* One document that somebody is about to print. */
 import { randomId } from "../context";
+import type { Written } from "./written";
 
 export interface MediaChoice {
   media_content_id: string;
@@ -25,7 +26,7 @@ export type Phase = "upload" | "submit" | null;
 /* The request id is made when the document is chosen, so that the document is printed once, however often Print is
    pressed. */
 export class PrintItem {
-  readonly request = `card-${randomId()}`;
+  readonly request: string;
   readonly name: string;
   /* Address at which the browser can show the chosen file, if it is a picture; otherwise null. */
   readonly picture: string | null;
@@ -36,7 +37,7 @@ export class PrintItem {
   incomplete = false;
   accepted = false;
   /* Whether the answer to the document's print was lost. */
-  lost = false;
+  lost: boolean;
   phase: Phase = null;
   sent = 0; // bytes uploaded so far
   previewing = false;
@@ -65,8 +66,11 @@ export class PrintItem {
     readonly file: File | null,
     readonly media: MediaChoice | null = null,
     readonly entity: SourceEntity | null = null,
+    readonly written: Written | null = null,
   ) {
-    this.name = file?.name ?? media?.title ?? entity?.name ?? "";
+    this.request = written?.request ?? `card-${randomId()}`;
+    this.lost = Boolean(written?.request);
+    this.name = file?.name ?? media?.title ?? entity?.name ?? written?.name ?? "";
     this.picture = file && SHOWN_PICTURE.test(file.type) ? URL.createObjectURL(file) : null;
   }
 
@@ -74,15 +78,20 @@ export class PrintItem {
     return this._abort.signal;
   }
 
+  /* Whether there is anything to print. */
+  get isUsable(): boolean {
+    return !this.refused && !this.written?.isBlank;
+  }
+
   /* Whether the file contains printer commands, which go to the printer as they are, with neither options nor
      previews. */
   get isRaw(): boolean {
-    return !this.entity && RAW_NAME.test(this.name);
+    return !this.entity && !this.written && RAW_NAME.test(this.name);
   }
 
   /* Whether Home Assistant lays the document out for the chosen paper, as it does with a text, list or calendar. */
   get isComposed(): boolean {
-    return !this.isPicture && (!!this.entity || !SENT_NAME.test(this.name));
+    return !this.isPicture && (!!this.entity || !!this.written || !SENT_NAME.test(this.name));
   }
 
   /* Whether the document is a picture. It has one page, so there are no pages to choose from. */

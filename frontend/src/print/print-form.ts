@@ -6,6 +6,7 @@ import { BatchWatcher } from "../batch-watcher";
 import "../components/file-chooser";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
+import { loadPart } from "../load-part";
 import { bars, base, buttons } from "../styles";
 import type { Batch } from "./batch";
 import type { MediaChoice, PrintItem } from "./item";
@@ -21,11 +22,12 @@ import "./sheets";
 
 /* Types that can be printed, the best first: an item in the clipboard may come in several types. */
 const WANTED = ["application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp"];
+const TEXT = "text/plain";
 const ENDINGS: Record<string, string> = { "application/pdf": "pdf", "image/jpeg": "jpg" };
 
-/* Returns the files in the clipboard; none if there is nothing to print or the user does not allow reading. Browsers
+/* Returns the files in the clipboard, or its text if it has none; nothing if the user does not allow reading. Browsers
    let only secure pages read the clipboard. */
-const pastedFiles = async (): Promise<File[]> => {
+const pasted = async (): Promise<{ files: File[]; text: string }> => {
   try {
     const found = await navigator.clipboard.read();
     const files = found.map(async (one) => {
@@ -34,9 +36,10 @@ const pastedFiles = async (): Promise<File[]> => {
       const name = `clipboard.${ENDINGS[type] ?? type.slice("image/".length)}`;
       return new File([await one.getType(type)], name, { type });
     });
-    return (await Promise.all(files)).filter((file) => file !== null);
+    const text = await found.find(({ types }) => types.includes(TEXT))?.getType(TEXT);
+    return { files: (await Promise.all(files)).filter((file) => file !== null), text: (await text?.text()) ?? "" };
   } catch {
-    return [];
+    return { files: [], text: "" };
   }
 };
 
@@ -139,13 +142,15 @@ export class LiankePrintForm extends SteadyPart {
   protected override render() {
     const { batch, t } = this;
     const { items, combined, printing } = batch;
-    const count = items.filter((item) => !item.refused).length;
+    const count = items.filter((item) => item.isUsable).length;
+    const written = items.find((item) => item.written);
+    if (written) loadPart(import("./text"));
     const resting = printing || !count;
     // A submitted document cannot be taken back here, but its job can be canceled.
     const isSubmitted = items.some((item) => item.phase === "submit");
     const noPreview = combined
       ? combined.previewing
-      : items.every((item) => item.isRaw || item.refused || (item.previewing && !item.atOnce));
+      : items.every((item) => item.isRaw || !item.isUsable || (item.previewing && !item.atOnce));
     return html`<div class="column">
         <ha-sortable handle-selector=".handle" ?disabled=${printing || items.length < 2} @item-moved=${this._moved}>
           <ul class="column">
@@ -156,6 +161,7 @@ export class LiankePrintForm extends SteadyPart {
             )}
           </ul>
         </ha-sortable>
+        ${written ? html`<lianke-text .context=${this.context} .batch=${batch} .item=${written}></lianke-text>` : nothing}
         <div class="actions">
           <lianke-file-chooser
             .context=${this.context}
@@ -164,6 +170,7 @@ export class LiankePrintForm extends SteadyPart {
             .adds=${mdiPlus}
           ></lianke-file-chooser>
           ${this._add("media", "from_media", "media_short", this._openMedia)}
+          ${written ? nothing : this._add("text", "text_add", "text", () => batch.addText())}
           ${"clipboard" in navigator && "read" in navigator.clipboard ? this._add("paste", "paste", "paste_short", this._paste) : nothing}
         </div>
         <lianke-sheets .context=${this.context} .batch=${batch}></lianke-sheets>
@@ -270,7 +277,12 @@ export class LiankePrintForm extends SteadyPart {
       ></lianke-preview>`;
   }
 
-  private _add(key: string, name: "from_media" | "paste", words: "media_short" | "paste_short", press: () => void) {
+  private _add(
+    key: string,
+    name: "from_media" | "paste" | "text_add",
+    words: "media_short" | "paste_short" | "text",
+    press: () => void,
+  ) {
     const label = printText(this.t, name);
     return html`<button data-key=${key} aria-label=${label} title=${label} @click=${press}>
       ${printText(this.t, words)}
@@ -326,7 +338,7 @@ export class LiankePrintForm extends SteadyPart {
     if (item.phase === "upload" && item.file)
       facts.push(printText(t, "uploading_to", { sent: t.bytes(item.sent), total: t.bytes(item.file.size) }));
     else if (item.file) facts.push(t.bytes(item.file.size));
-    else facts.push(printText(t, item.entity ? "as_printed" : "media"));
+    else if (!item.written) facts.push(printText(t, item.entity ? "as_printed" : "media"));
     const pages = item.pages ?? (item.picture ? 1 : 0);
     if (pages) facts.push(t.count("pages", pages));
     if (item.phase === "submit") facts.push(printText(t, "submitting"));
@@ -360,8 +372,9 @@ export class LiankePrintForm extends SteadyPart {
 
   private readonly _paste = async () => {
     const { batch } = this;
-    const files = await pastedFiles();
+    const { files, text } = await pasted();
     if (files.length) batch.add(files);
+    else if (text.trim()) batch.addText(text);
     else batch.showProblem(printText(this.t, "paste_empty"));
   };
 }

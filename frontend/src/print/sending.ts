@@ -21,7 +21,7 @@ export interface PreviewAnswer {
   uncounted?: boolean;
 }
 
-/* Thrown to a call whose upload a later call has taken over. */
+/* Thrown to a call whose upload a later call has taken over, or whose text has been changed since. */
 export class TakenOver extends Error {}
 
 interface Upload {
@@ -48,7 +48,7 @@ export class Sending {
    * Calls an action with a document. If Home Assistant still keeps the document, laid out for the same paper, the
    * action gets its handle; otherwise it gets the media, the entity or an upload of the file. The handle in the answer
    * is kept for later calls. progress is called with the number of bytes uploaded so far, and with null right before
-   * the action. Throws TakenOver if a later call has taken over the upload.
+   * the action. Throws TakenOver if a later call has taken over the upload, or if the user has changed the text.
    */
   async withDocument<T>(
     item: PrintItem,
@@ -61,10 +61,15 @@ export class Sending {
       this.forget(item.document);
       item.document = null;
     }
+    const written = JSON.stringify(item.written?.source);
     const call = async (source: object) => {
       progress(null);
       const answer = await this._call<T & { document: string }>(service, { ...data, ...source });
       const { document } = answer;
+      if (written !== JSON.stringify(item.written?.source)) {
+        this.forget(document);
+        throw new TakenOver();
+      }
       // Another call has stored the document meanwhile. In a combined print the documents are sent by the handle of
       // that call.
       const isSpare = item.document && item.document !== document && this._batch.combined;
@@ -87,6 +92,7 @@ export class Sending {
     if (item.entity) return call({ source_entity: item.entity.entity_id });
     const accepted = item.accepted ? { print_incomplete: true } : {};
     try {
+      if (item.written) return await call({ ...item.written.source, ...accepted });
       if (!item.media) return await call({ upload: await this._upload(item, progress), ...accepted });
       const { media_content_id, media_content_type } = item.media;
       return await call({ media: { media_content_id, media_content_type }, ...accepted });

@@ -31,7 +31,7 @@ window.lianke = {
       if (node.localName === "details" && !node.open) return void walk(node.querySelector("summary"));
       const style = getComputedStyle(node);
       if (style.display === "none" || style.visibility === "hidden") return;
-      if (node.matches("button, a[href], input, select, summary, [tabindex='0']") && !node.disabled)
+      if (node.matches("button, a[href], input, select, textarea, summary, [tabindex='0']") && !node.disabled)
         found.push(window.lianke.name(node));
       const inner = node.localName === "slot" ? node.assignedElements() : (node.shadowRoot ?? node).children;
       for (const child of inner) walk(child);

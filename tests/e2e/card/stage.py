@@ -7,7 +7,7 @@ It then fails the test if the page has logged an error or sent a request to a ho
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files as package_files
@@ -325,6 +325,7 @@ class Stage:
         tolerated: tuple[str, ...] = (),
         path: str = f"/{DASHBOARD}/0",
         kind: str = "sections",
+        badges: Sequence[dict[str, Any]] = (),
     ) -> AsyncIterator[Screen]:
         """Provide a page that shows cards (the laser's full card if none are given).
 
@@ -332,9 +333,9 @@ class Stage:
         messages that are expected. forced: with the few colors of a high-contrast mode. touch: on a phone. sharp: with
         twice the pixels, which pictures of the card need. moving: with animations, which take most of a test's time.
         alone: no other test gets this page, because the test listens to what the page does or changes what it may load.
-        kind: the kind of the view, sections or masonry.
+        kind: the kind of the view, sections or masonry. badges: shown above the cards.
         """
-        await self.lay_out(*(cards or (self.full(),)), kind=kind)
+        await self.lay_out(*(cards or (self.full(),)), kind=kind, badges=badges)
         device = (touch, sharp)
         page = self._idle.pop(device, None) or await self._new_page(touch=touch, sharp=sharp)
         screen = Screen(page=page, stage=self)
@@ -392,14 +393,19 @@ class Stage:
         """Return the configuration of a card for a printer."""
         return {"type": "custom:lianke-card", "devices": [self.devices[printer]], **config}
 
-    async def lay_out(self, *cards: dict[str, Any], kind: str = "sections") -> None:
+    async def lay_out(
+        self,
+        *cards: dict[str, Any],
+        kind: str = "sections",
+        badges: Sequence[dict[str, Any]] = (),
+    ) -> None:
         """Save a dashboard with these cards, in place of the last one."""
         boards = await self.home.command("lovelace/dashboards/list")
         if not any(board["url_path"] == DASHBOARD for board in boards):
             await self.home.command(
                 "lovelace/dashboards/create", url_path=DASHBOARD, title="Printing"
             )
-        view: dict[str, Any] = {"title": "Printing", "type": kind}
+        view: dict[str, Any] = {"title": "Printing", "type": kind, "badges": list(badges)}
         if kind == "sections":
             view["sections"] = [{"type": "grid", "cards": list(cards)}]
         else:

@@ -1,0 +1,129 @@
+/* The field for a text that the user writes, and how it is printed. Loaded with the first text. */
+import { css, html, nothing } from "lit";
+import { property } from "lit/decorators.js";
+import { BatchWatcher } from "../batch-watcher";
+import { define } from "../define";
+import { partTexts } from "../localize";
+import { base } from "../styles";
+import en from "../translations/text.en.json";
+import zh from "../translations/text.zh-Hans.json";
+import type { Batch } from "./batch";
+import { fields } from "./fields";
+import type { PrintItem } from "./item";
+import { SteadyPart } from "./steady";
+import { SIZES, type Written } from "./written";
+
+const texts = partTexts(en, zh);
+
+@define("lianke-text")
+export class LiankeText extends SteadyPart {
+  @property({ attribute: false }) batch!: Batch;
+  @property({ attribute: false }) item!: PrintItem;
+
+  protected readonly _watcher = new BatchWatcher(this);
+
+  static override styles = [
+    base,
+    fields,
+    css`
+      .form {
+        display: grid;
+        grid-template-columns: repeat(auto-fit, minmax(min(100%, 9em), 1fr));
+        gap: 10px 12px;
+        margin-top: 10px;
+      }
+      textarea {
+        font: inherit;
+        /* Smaller type makes iPhones enlarge the page. */
+        font-size: max(16px, 1em);
+        line-height: 1.4;
+        color: inherit;
+        display: block;
+        width: 100%;
+        box-sizing: border-box;
+        min-height: 8em;
+        max-height: 50vh;
+        field-sizing: content;
+        resize: vertical;
+        padding: 10px 16px;
+        border: none;
+        border-bottom: 1px solid var(--ha-color-border-neutral-loud, var(--secondary-text-color));
+        border-radius: var(--ha-border-radius-sm, 4px) var(--ha-border-radius-sm, 4px) 0 0;
+        background: var(--ha-color-form-background, var(--tint));
+      }
+      textarea::placeholder {
+        color: var(--secondary-text-color);
+        opacity: 1;
+      }
+      textarea:focus-visible {
+        outline: 2px solid var(--primary-color);
+      }
+    `,
+  ];
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this._written.composing = false;
+  }
+
+  private get _written(): Written {
+    return this.item.written as Written;
+  }
+
+  protected override render() {
+    const { t, batch, item, _written: written } = this;
+    const fixed = batch.printing || item.lost;
+    // The value is set only when it differs from the one that was set last: never while an input method is composing.
+    return html`<textarea
+        aria-label=${texts.text(t, "label")}
+        placeholder=${texts.text(t, "hint")}
+        dir="auto"
+        ?readonly=${fixed}
+        .value=${written.text}
+        @compositionstart=${() => (written.composing = true)}
+        @compositionend=${this._composed}
+        @input=${this._typed}
+      ></textarea>
+      <div class="form">
+        ${this._list("as", written.kinds, written.kind, (kind) => batch.write(item, { chosen: kind }))}
+        ${written.kind === "address" ? nothing : this._list("size", SIZES, written.size, (size) => batch.write(item, { size }))}
+      </div>`;
+  }
+
+  private _list<T extends keyof typeof en>(id: "as" | "size", all: readonly T[], now: T, choose: (one: T) => void) {
+    return html`<div class="field">
+      <label class="soft" for=${id}>${texts.text(this.t, id)}</label>
+      <select
+        id=${id}
+        data-key=${id}
+        data-now=${now}
+        ?disabled=${this.batch.printing || this.item.lost}
+        @change=${(event: Event) => choose((event.target as HTMLSelectElement).value as T)}
+      >
+        ${all.map((one) => html`<option value=${one} ?selected=${one === now}>${texts.text(this.t, one)}</option>`)}
+      </select>
+    </div>`;
+  }
+
+  protected override updated(): void {
+    super.updated();
+    const { _written: written } = this;
+    // The browser keeps its own choice while the list of choices changes.
+    for (const list of this.renderRoot.querySelectorAll("select")) list.value = list.dataset["now"] ?? "";
+    if (written.isNew) this.renderRoot.querySelector("textarea")?.focus();
+    written.isNew = false;
+  }
+
+  private readonly _typed = (event: InputEvent) => {
+    if (!event.isComposing && !this._written.composing) this._take(event);
+  };
+
+  private readonly _composed = (event: Event) => {
+    this._written.composing = false;
+    this._take(event);
+  };
+
+  private _take(event: Event): void {
+    this.batch.write(this.item, { text: (event.target as HTMLTextAreaElement).value });
+  }
+}
