@@ -479,6 +479,28 @@ def test_our_card(block: Example) -> None:
         assert "entity" in button or PRINT_SCHEMA({"device_id": "x", **button["data"]})
 
 
+@example("One sentence")
+def test_simple_card(block: Example) -> None:
+    check_our_card(dict(block.data))
+
+
+SHELLS = (ROOT / "frontend" / "src" / "shells.ts").read_text("utf-8")
+
+
+@example("Badge and tile")
+def test_badge(block: Example) -> None:
+    assert block.data["type"] == "custom:lianke-badge"
+    assert '"badge"' in SHELLS
+    cv.ensure_list(block.data["devices"])
+
+
+@example("Badge and tile", 1)
+def test_feature_of_a_tile(house: House, block: Example) -> None:
+    check_card(house, block.data)
+    assert block.data["features"] == [{"type": "custom:lianke-feature"}]
+    assert '"feature"' in SHELLS
+
+
 @example("A card for a list or calendar")
 async def test_card_for_a_list(house: House, block: Example) -> None:
     check_our_card(dict(block.data))

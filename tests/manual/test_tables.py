@@ -348,7 +348,9 @@ def test_card(language: str) -> None:
         assert re.search(rf"\b{key}\??:", reads), key
     parts = re.search(r"const SECTIONS = \[([^\]]+)\]", script)
     assert parts is not None
-    assert list(rows["show"][2].codes) == re.findall(r'"(\w+)"', parts[1])
+    simple = re.search(r'const SIMPLE = "(\w+)"', script)
+    assert simple is not None
+    assert list(rows["show"][2].codes) == [*re.findall(r'"(\w+)"', parts[1]), simple[1]]
     layouts = re.search(r"layout: \(value\) =>([^,]+),", script)
     assert layouts is not None
     assert list(rows["layout"][2].codes) == re.findall(r'"(\w+)"', layouts[1])
