@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from tests.e2e.card.acts import MAP, cards
 from tests.simulator import make_pdf
@@ -41,9 +41,9 @@ async def test_child_prints_homework_and_fetches_it(stage: Stage) -> None:
             while await sentence.inner_text() != ready:
                 await press(screen.card.get_by_role("button"))
             assert await screen.axe_in_every_look() == []
-            file = {"name": "作业.pdf", "mimeType": "application/pdf", "buffer": make_pdf(1)}
+            file = FilePayload(name="作业.pdf", mimeType="application/pdf", buffer=make_pdf(1))
             chooser = screen.card.locator("lianke-simple lianke-file-chooser input")
-            await chooser.set_input_files([file])  # type: ignore[list-item]
+            await chooser.set_input_files([file])
             form = screen.card.locator("lianke-print-form")
             await press(form.get_by_role("button", name="打印", exact=True))
             await expect(sentence).to_contain_text("等妈妈同意")
