@@ -17,7 +17,7 @@ import voluptuous as vol
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.const import DOMAIN
 from tests.clock import Clock, elapse, rest
-from tests.household import LABELS, LASER, House, device_of, show_state
+from tests.household import INKJET, LABELS, LASER, House, device_of, show_state
 from tests.simulator import Fault
 
 STATUS = "sensor.kyocera_ma2000w_gx"
@@ -74,7 +74,8 @@ def when(hass: HomeAssistant, name: str, *printers: str, **options: Any) -> dict
 @pytest.mark.usefixtures("hurried")
 async def test_each_state_of_a_printer(clock: Clock, automate: Automate, house: House) -> None:
     data = house.data
-    check = await automate(**{name: when(house.hass, name) for name in CONDITIONS})
+    names = CONDITIONS.keys() - {"is_ink_low"}
+    check = await automate(**{name: when(house.hass, name) for name in names})
     printer = house.box.printer(1)
 
     async def look() -> set[str]:
@@ -115,6 +116,32 @@ async def test_jobs_that_wait(automate: Automate, house: House) -> None:
     await house.ask("cancel_job", job_id=job["job_id"])
     await rest(house.hass)
     assert await check() == set()
+
+
+async def test_ink(automate: Automate, house: House) -> None:
+    limit = {"type": "below", "value": {"entity": "input_number.limit"}}
+    range_ = {"type": "between", "value_min": {"number": 5}, "value_max": {"number": 20}}
+    check = await automate(
+        low=when(house.hass, "is_ink_low", INKJET),
+        entity=when(house.hass, "is_ink_low", INKJET, threshold=limit),
+        all=when(house.hass, "is_ink_low", INKJET, threshold=range_, behavior="all"),
+        none=when(house.hass, "is_ink_low", LASER),
+    )
+    printer = next(one for one in house.box.printers if one.markers)
+    assert printer.markers is not None
+    for marker in printer.markers:
+        marker["level"] = 80
+    await house.poll()
+    assert await check() == set()
+    printer.markers[0]["level"] = 14
+    await house.poll()
+    assert await check() == {"low"}
+    house.hass.states.async_set("input_number.limit", "85", {"unit_of_measurement": "%"})
+    assert await check() == {"low", "entity"}
+    for marker in printer.markers:
+        marker["level"] = 20
+    await house.poll()
+    assert await check() == {"entity", "all"}
 
 
 async def test_several_printers(automate: Automate, house: House) -> None:

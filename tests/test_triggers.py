@@ -13,10 +13,8 @@ from homeassistant.helpers import (
     area_registry as ar,
     config_validation as cv,
     device_registry as dr,
-    entity_registry as er,
 )
 from homeassistant.helpers.trigger import (
-    async_get_all_descriptions,
     async_validate_trigger_config,
 )
 from homeassistant.setup import async_setup_component
@@ -24,7 +22,6 @@ import pytest
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import voluptuous as vol
 
-from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.trigger import TRIGGERS
 from tests.clock import Clock, elapse, rest, until
@@ -40,6 +37,7 @@ from tests.household import (
     show_state,
 )
 from tests.simulator import Fault, Outcome
+from tests.traces import traces, why_not
 
 STATUS = "sensor.kyocera_ma2000w_gx"
 FIELDS = (
@@ -65,8 +63,10 @@ async def automate(hass: HomeAssistant) -> Automate:
         hass.bus.async_listen("fired", note)
         reported = {name: f"{{{{ trigger.get('{name}') }}}}" for name in FIELDS}
         config = {
+            "id": "test",
             "alias": "test",
             "mode": "parallel",
+            "trace": {"stored_traces": 50},
             "triggers": list(triggers),
             "actions": [{"event": "fired", "event_data": {"trigger": reported}}],
         }
@@ -498,46 +498,180 @@ async def test_ink_becomes_low(reachable: str, automate: Automate, house: House)
     assert sorted(named(fired)[2:]) == ["half", "ink_low"]
 
 
+async def test_ink_passes_a_threshold_that_an_entity_sets(
+    reachable: str, clock: Clock, automate: Automate, house: House
+) -> None:
+    limit = {"entity": "input_number.limit"}
+    hass = house.hass
+    fired = await automate(
+        on(hass, "ink_low", INKJET, threshold={"type": "below", "value": limit}),
+        on(
+            hass,
+            "ink_low",
+            INKJET,
+            # Where the editor has put a threshold beside the limit of 0.3.0, the threshold counts.
+            below=90,
+            threshold={"type": "below", "value": {"number": 30}},
+            **{"for": "00:10:00"},
+        )
+        | {"id": "for a while"},
+        on(
+            hass,
+            "ink_low",
+            INKJET,
+            threshold={"type": "between", "value_min": {"number": 20}, "value_max": {"number": 25}},
+            behavior="all",
+        )
+        | {"id": "all"},
+    )
+    printer = next(one for one in house.box.printers if one.markers)
+    assert printer.markers is not None
+
+    async def set_to(*levels: int) -> None:
+        assert printer.markers is not None
+        for marker, level in zip(printer.markers, levels, strict=False):
+            marker["level"] = level
+        await show(house, clock)
+
+    many = len(printer.markers)
+    await set_to(*[80] * many)
+    assert why_not(hass, "test") == ["threshold_entity_not_found"] * 4
+    hass.states.async_set("input_number.limit", "a third", {"unit_of_measurement": "%"})
+    await set_to(79)
+    assert why_not(hass, "test")[-1] == "threshold_value_not_numeric"
+    hass.states.async_set("input_number.limit", "33", {"unit_of_measurement": "%"})
+    await set_to(32)
+    assert named(fired) == ["ink_low"]
+    await set_to(24)
+    assert named(fired) == ["ink_low"]
+    assert why_not(hass, "test")[-1] == "others_differ"
+    await elapse(hass, clock, 660, step=60)
+    assert named(fired) == ["ink_low", "for a while"]
+    fired.clear()
+    await set_to(*[22] * many)
+    assert named(fired).count("all") == 1
+    # The timers of the other colors must not outlive the test.
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_the_first_or_all_of_several_printers(
+    clock: Clock, automate: Automate, house: House
+) -> None:
+    hass = house.hass
+
+    def of_both(name: str, behavior: str, **options: Any) -> dict[str, Any]:
+        trigger = on(hass, name, behavior=behavior, **options)
+        devices = [house.device(LASER), house.device(LABELS)]
+        return trigger | {"id": f"{name} {behavior}", "target": {"device_id": devices}}
+
+    fired = await automate(
+        of_both("printer_needs_attention", "first"),
+        of_both("printer_needs_attention", "all", **{"for": "00:02:00"}),
+        of_both("printer_ready", "all"),
+    )
+    laser = house.box.printer(1)
+    labels = next(one for one in house.box.printers if one.name == LABELS)
+    show_state(laser, "outOfPaper")
+    await show(house, clock)
+    assert named(fired) == ["printer_needs_attention first"]
+    assert why_not(hass, "test") == ["others_differ"]
+    show_state(labels, "outOfPaper")
+    await show(house, clock)
+    assert why_not(hass, "test")[1:] == ["another_matched_before"]
+    # Both have a fault for a minute only.
+    await elapse(hass, clock, 60, step=20)
+    show_state(labels, "idle")
+    await show(house, clock)
+    assert "ended_too_early" in why_not(hass, "test")
+    assert why_not(hass, "test")[-1] == "others_differ"
+    show_state(labels, "outOfPaper")
+    await show(house, clock)
+    await elapse(hass, clock, 140, step=20)
+    assert named(fired) == ["printer_needs_attention first", "printer_needs_attention all"]
+    assert fired[1]["printer"] == LABELS
+    show_state(laser, "idle")
+    await show(house, clock)
+    assert len(fired) == 2
+    show_state(labels, "idle")
+    await show(house, clock)
+    assert named(fired)[2:] == ["printer_ready all"]
+
+
+async def test_why_a_printer_s_state_did_not_fire(
+    reachable: str, automate: Automate, house: House
+) -> None:
+    fault = ["paper_jam", "out_of_paper"]
+    fired = await automate(on(house.hass, "printer_needs_attention", fault=fault))
+    for state, reason in (
+        ("stopped", "fault_not_chosen"),
+        ("idle", None),
+        ("outOfPaper", None),
+        ("paperJam", "matched_before"),
+    ):
+        before = len(why_not(house.hass, "test"))
+        show_state(house.box.printer(1), state)
+        await show(house)
+        await show(house)
+        assert why_not(house.hass, "test")[before:] == ([reason] if reason else []), state
+    assert [one["status"] for one in fired] == ["out_of_paper"]
+
+
+async def test_why_a_job_did_not_fire(reachable: str, automate: Automate, house: House) -> None:
+    fired = await automate(
+        on(house.hass, "job_failed", outcome=["expired"]),
+        on(house.hass, "job_held", reason=["quiet_hours"]),
+        on(house.hass, "job_printed", LABELS),
+    )
+    house.box.printer(1).outcomes.append(Outcome(code=502, msg="x"))
+    await print_text(house.hass, title="Secret", wait=True)
+    await until(lambda: len(why_not(house.hass, "test")) == 2)
+    assert sorted(why_not(house.hass, "test")) == ["job_not_held", "outcome_not_chosen"]
+    house.box.online = False
+    await show(house)
+    await print_text(house.hass, title="Secret")
+    await until(lambda: "reason_not_chosen" in why_not(house.hass, "test"))
+    assert fired == []
+    assert "Secret" not in str(traces(house.hass, "test"))
+
+
+async def test_a_job_waits_for_a_person(reachable: str, automate: Automate, house: House) -> None:
+    fired = await automate(
+        on(house.hass, "job_needs_person"),
+        on(house.hass, "job_needs_person", reason="approval") | {"id": "not this"},
+    )
+    house.box.online = False
+    await show(house)
+    await print_text(house.hass)
+    await until(lambda: len(why_not(house.hass, "test")) == 2)
+    assert fired == []
+    job = await print_text(house.hass, release_code="4711")
+    await until(lambda: fired)
+    await rest(house.hass)
+    assert named(fired) == ["job_needs_person"]
+    assert (fired[0]["job_id"], fired[0]["reason"]) == (job["job_id"], "release")
+    assert fired[0]["message"] == "Waiting to be released"
+
+
 # Editor
 
 
-async def test_ink_is_offered_where_a_level_is_measured(house: House) -> None:
-    """The picker of targets leaves out what has another unit: boxes, and printers that report no levels."""
-    descriptions = await async_get_all_descriptions(house.hass)
-    described = descriptions[f"{DOMAIN}.ink_low"]
-    assert described is not None
-    (wanted,) = described["target"]["entity"]
-    registry = er.async_get(house.hass)
-    offered = {
-        (entity.device_id, entity.translation_key)
-        for entity in er.async_entries_for_config_entry(registry, house.entry.entry_id)
-        if entity.domain in wanted["domain"]
-        and (state := house.hass.states.get(entity.entity_id)) is not None
-        and state.attributes.get("unit_of_measurement") in wanted["unit_of_measurement"]
-    }
-    assert wanted["integration"] == DOMAIN
-    assert offered == {(house.device(INKJET), "ink")}
-
-
-async def test_a_printer_s_device_offers_all(house: House) -> None:
+async def test_a_device_offers_what_it_can_have(house: House) -> None:
     """What *Add to…* and the target-first editor list; the box offers none of it."""
-    for printer in (LASER, INKJET):
-        target = {"device_id": [house.device(printer)]}
-        triggers = await async_get_triggers_for_target(house.hass, target, True)
-        assert {name for name in triggers if name.startswith("lianke.")} == {
-            f"lianke.{name}" for name in TRIGGERS
-        }
-        conditions = await async_get_conditions_for_target(house.hass, target, True)
-        assert {name for name in conditions if name.startswith("lianke.")} == {
-            f"lianke.{name}" for name in CONDITIONS
-        }
-    box = box_of(house.hass, house.entry)
-    for find in (
-        async_get_triggers_for_target,
-        async_get_conditions_for_target,
+    of_printer = {"is_ready", "needs_attention", "has_waiting_jobs"}
+    of_ink = {"ink_low", "is_ink_low"}
+    of_scanner = {"scan_ready", "is_scanning"}
+    jobs = set(TRIGGERS) - of_ink - of_scanner
+    for device, expected in (
+        (house.device(LASER), jobs | of_printer),
+        (house.device(INKJET), jobs | of_printer | of_ink),
+        (box_of(house.hass, house.entry).id, set[str]()),
     ):
-        found = await find(house.hass, {"device_id": [box.id]}, True)
-        assert not [name for name in found if name.startswith("lianke.")]
+        offered: set[str] = set()
+        for find in (async_get_triggers_for_target, async_get_conditions_for_target):
+            names = await find(house.hass, {"device_id": [device]}, True)
+            offered |= {name.partition(".")[2] for name in names if name.startswith("lianke.")}
+        assert offered == expected
 
 
 BAD: list[dict[str, Any]] = [
@@ -562,6 +696,21 @@ BAD: list[dict[str, Any]] = [
     {"trigger": "lianke.printer_ready", "target": {"device_id": "x"}, "options": {"for": "-1"}},
     {"trigger": "lianke.ink_low", "target": {"device_id": "x"}, "options": {"below": 0}},
     {"trigger": "lianke.ink_low", "target": {"device_id": "x"}, "options": {"below": 101}},
+    {
+        "trigger": "lianke.ink_low",
+        "target": {"device_id": "x"},
+        "options": {"threshold": {"type": "any"}},
+    },
+    {
+        "trigger": "lianke.printer_ready",
+        "target": {"device_id": "x"},
+        "options": {"behavior": "any"},
+    },
+    {
+        "trigger": "lianke.job_needs_person",
+        "target": {"device_id": "x"},
+        "options": {"reason": "out_of_paper"},
+    },
     {"trigger": "lianke.unknown", "target": {"device_id": "x"}},
 ]
 

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from enum import IntFlag
 from typing import override
 
 from homeassistant.core import HomeAssistant, callback
@@ -21,6 +22,14 @@ from .jobs.job import Job, JobState
 from .runtime import LiankeConfigEntry, LiankeData
 from .scanner.hub import SIGNAL_SCANNERS, SIGNAL_SCANS, async_get_hub, scanner_identifier
 from .scanner.scan_jobs import async_get_scan_jobs
+
+
+class EntityKind(IntFlag):
+    """An entity's supported features, on which it depends which triggers and conditions Home Assistant offers."""
+
+    PRINTER = 1
+    SCANNER = 2
+    INK = 4
 
 
 class LiankeEntity(CoordinatorEntity[LiankeCoordinator]):

@@ -7,7 +7,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .entity import JobEntity, ScannerEntity, async_add_printers, async_add_scanners
+from .entity import EntityKind, JobEntity, ScannerEntity, async_add_printers, async_add_scanners
 from .job_signals import event_data
 from .jobs.job import FINAL_JOB_STATES, WAITING, Job, JobState
 from .runtime import LiankeConfigEntry
@@ -78,6 +78,8 @@ class ScanEvents(ScannerEntity, EventEntity):
 
 class JobEvents(JobEntity, EventEntity):
     """Fires once each time a job of the printer reaches a state that people act on."""
+
+    _attr_supported_features = EntityKind.PRINTER
 
     @callback
     @override

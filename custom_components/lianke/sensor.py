@@ -22,6 +22,7 @@ from .box.printer_status import PrinterSnapshot, PrinterStatus
 from .documents.page_documents import async_page_texts
 from .entity import (
     BoxEntity,
+    EntityKind,
     KnownPrinterEntity,
     QueueEntity,
     ScannerEntity,
@@ -114,6 +115,7 @@ JOB_SENSORS = (
     ),
     JobSensorDescription(
         key="pages_printed",
+        entity_category=EntityCategory.DIAGNOSTIC,
         state_class=SensorStateClass.TOTAL_INCREASING,
         value_fn=lambda data, key: (
             known.pages_printed if (known := data.storage.printers.get(key)) else None
@@ -188,6 +190,7 @@ class StatusSensor(KnownPrinterEntity, SensorEntity):
     """A printer's status; the main entity of the printer's device."""
 
     _attr_name = None
+    _attr_supported_features = EntityKind.PRINTER
 
     @property
     @override
@@ -201,6 +204,7 @@ class ScannerStatusSensor(ScannerEntity, SensorEntity):
     """What a scanner is doing for us; the main entity of the scanner's device."""
 
     _attr_name = None
+    _attr_supported_features = EntityKind.SCANNER
 
     @property
     @override
@@ -216,6 +220,8 @@ class ScannerStatusSensor(ScannerEntity, SensorEntity):
 
 class InkSensor(KnownPrinterEntity, SensorEntity):
     """The level of one ink or toner when the printer was last connected."""
+
+    _attr_supported_features = EntityKind.INK
 
     def __init__(
         self, entry: LiankeConfigEntry, printer_key: str, marker: str, ink: str | None

@@ -10,6 +10,10 @@ from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY
 from homeassistant.auth.permissions import PermissionLookup, PolicyPermissions
 from homeassistant.auth.permissions.types import PolicyType
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
+from homeassistant.components.websocket_api.automation import (
+    async_get_conditions_for_target,
+    async_get_triggers_for_target,
+)
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers import (
@@ -79,6 +83,12 @@ async def test_two_scanners_of_one_name(
     await do(other, other_laser)
     await until(lambda: ready)
     assert (len(laser.scanned), len(other_laser.scanned), len(ready)) == (1, 1, 1)
+    for find, offered in (
+        (async_get_triggers_for_target, {"lianke.scan_ready"}),
+        (async_get_conditions_for_target, {"lianke.is_scanning"}),
+    ):
+        names = await find(hass, {"device_id": [there]}, True)
+        assert {name for name in names if name.startswith("lianke.")} == offered
     for component in ("homeassistant", "conversation", "llm"):
         assert await async_setup_component(hass, component, {})
     for at in ((house, laser), (other, other_laser)):
