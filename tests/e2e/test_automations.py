@@ -21,11 +21,22 @@ TRIGGERS = {
     "job_printed": {},
     "job_failed": {"outcome": ["failed"]},
     "job_held": {"reason": ["out_of_paper"]},
-    "printer_needs_attention": {"fault": ["out_of_paper"]},
-    "printer_ready": {},
-    "ink_low": {"below": 15},
+    "job_needs_person": {"reason": ["release"]},
+    "printer_needs_attention": {"fault": ["out_of_paper"], "behavior": "first"},
+    "printer_ready": {"behavior": "all", "for": {"seconds": 1}},
+    # As the editor saves a threshold.
+    "ink_low": {
+        "threshold": {
+            "type": "below",
+            "value": {"active_choice": "number", "number": 15, "unit_of_measurement": "%"},
+        },
+        "behavior": "each",
+        "for": {"seconds": 0},
+    },
 }
 CONDITIONS = ("is_ready", "needs_attention", "has_waiting_jobs")
+# What only a printer that reports its levels, or only a scanner, offers.
+OF_INK = {"triggers": {"ink_low"}, "conditions": {"is_ink_low"}}
 ACTIONS = {
     *(
         "print",
@@ -40,13 +51,9 @@ ACTIONS = {
         "retry_job",
     ),
 }
-# Home Assistant tells what a target offers by the domains and classes of its entities, which a scanner shares with a
+# Home Assistant tells which actions a target offers by the domains of its entities, which a scanner shares with a
 # printer.
-OF_SCANNERS = {
-    "triggers": ("scan_ready",),
-    "conditions": ("is_scanning",),
-    "services": ("scan", "copy", "continue_scan"),
-}
+OF_SCANNERS = ("scan", "copy", "continue_scan")
 
 
 async def automate(home: RealHomeAssistant, printers: dict[str, str]) -> None:
@@ -109,22 +116,20 @@ async def test_automations_of_the_newest_home_assistant(
             await home.call("homeassistant", "update_entity", {"entity_id": status})
             await home.wait_for_state(status, lambda shown: shown["state"] == state)
 
-        async def offered(kind: str) -> set[str]:
+        async def offered(kind: str, printer: str = LASER) -> set[str]:
             """Return what of ours a printer's page offers."""
             names = await home.command(
-                f"get_{kind}_for_target", target={"device_id": [printers[LASER]]}
+                f"get_{kind}_for_target", target={"device_id": [printers[printer]]}
             )
-            return {name for name in names if name.startswith(f"{DOMAIN}.")}
+            return {name.removeprefix(f"{DOMAIN}.") for name in names if name.startswith(DOMAIN)}
 
         # Home Assistant imports triggers and conditions in the background, once the entry is set up.
-        wanted = {f"{DOMAIN}.{name}" for name in (*TRIGGERS, *OF_SCANNERS["triggers"])}
+        wanted = TRIGGERS.keys() - OF_INK["triggers"]
         await home.poll(partial(offered, "triggers"), lambda names: names == wanted)
-        for kind, keys in (
-            ("triggers", TRIGGERS),
-            ("conditions", CONDITIONS),
-            ("services", ACTIONS),
-        ):
-            assert await offered(kind) == {f"{DOMAIN}.{key}" for key in (*keys, *OF_SCANNERS[kind])}
+        assert await offered("triggers", INKJET) == TRIGGERS.keys()
+        assert await offered("conditions") == {*CONDITIONS}
+        assert await offered("conditions", INKJET) == {*CONDITIONS} | OF_INK["conditions"]
+        assert await offered("services") == {*ACTIONS, *OF_SCANNERS}
 
         await automate(home, printers)
         async with home.subscribe("subscribe_events", event_type="fired") as events:
@@ -164,11 +169,37 @@ async def test_automations_of_the_newest_home_assistant(
             assert job["attributes"]["event_type"] == "completed"
             await check("is_ready")
 
+            async def reasons(name: str) -> list[str]:
+                """Return why an automation did not run, as its traces say, the oldest first."""
+                listed = await home.command("trace/list", domain="automation", item_id=name)
+                found = []
+                for one in listed:
+                    if not one.get("not_triggered"):
+                        continue
+                    trace = await home.command(
+                        "trace/get", domain="automation", item_id=name, run_id=one["run_id"]
+                    )
+                    found.append(str(trace["trace"]["trigger/0"][0]["result"]["reason"]))
+                return found
+
+            assert await reasons("job_failed") == ["outcome_not_chosen"] * 2
+            assert await reasons("job_needs_person") == ["job_not_held"] * 2
             planned = {"outcomes": [{"code": 502, "state": "SUCCESS", "prints": "none"}]}
             await cloud.post(f"boxes/{cloud.device_id}/printers/1/outcomes", planned)
             await home.call(DOMAIN, "print", {"device_id": printers[LASER], "text": "x"})
             [said] = await fired(events, "job_failed")
             assert "could not" in said["said"]
+            assert await reasons("job_printed") == ["job_not_printed"]
+            answer = await home.call(
+                DOMAIN,
+                "print",
+                {"entity_id": status, "text": "x", "release_code": "4711"},
+                response=True,
+            )
+            [said] = await fired(events, "job_needs_person")
+            assert said["said"] == "Waiting to be released"
+            assert (await reasons("job_held"))[-1] == "reason_not_chosen"
+            await home.call(DOMAIN, "cancel_job", {"job_id": answer["jobs"][0]["job_id"]})
 
             await cloud.change_printer(cloud.device_id, 1, paper=0)
             await show("out_of_paper")
