@@ -36,6 +36,7 @@ from tests.clock import until
 from tests.household import LASER, House, refusal
 from tests.scanner.scans import ASSISTANT, device, do, last, printer, records, say, state_of
 from tests.simulator.models import Printer
+from tests.traces import why_not
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -77,12 +78,18 @@ async def test_two_scanners_of_one_name(
     assert await refusal(unclear) == "target_several_scanners"
     trigger = {"trigger": "lianke.scan_ready", "target": {"device_id": there}}
     automation = {"triggers": [trigger], "actions": [{"event": "scan_was_ready"}]}
+    automation |= {"id": "ready", "alias": "ready"}
     assert await async_setup_component(hass, "automation", {"automation": automation})
     ready = async_capture_events(hass, "scan_was_ready")
     await do(house, laser)
     await do(other, other_laser)
     await until(lambda: ready)
     assert (len(laser.scanned), len(other_laser.scanned), len(ready)) == (1, 1, 1)
+    house.simulator.cloud.variants.update(scan_problem="unknown_code")
+    assert (await do(other, other_laser))["state"] == "failed"
+    await until(lambda: why_not(hass, "ready") == ["scan_not_completed"])
+    assert len(ready) == 1
+    house.simulator.cloud.variants.update(scan_problem="none")
     for find, offered in (
         (async_get_triggers_for_target, {"lianke.scan_ready"}),
         (async_get_conditions_for_target, {"lianke.is_scanning"}),
