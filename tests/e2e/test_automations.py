@@ -7,7 +7,10 @@ from pathlib import Path
 import sys
 from typing import Any
 
+from playwright.async_api import expect
 import pytest
+
+from tests.e2e.browsing import PATIENCE, browsing
 
 from .binding import DOMAIN, bind, entity_of, printer_device
 from .cloud import UNSEEN, SimulatorProcess
@@ -50,6 +53,12 @@ ACTIONS = {
         "move_job",
         "retry_job",
     ),
+}
+# What the editor calls the options, and shows of their values.
+SHOWN = {
+    "job_needs_person": ("Reason", "Waiting to be released"),
+    "printer_needs_attention": ("Fault", "Trigger when", "For at least"),
+    "ink_low": ("Threshold", "Trigger when", "For at least"),
 }
 # Home Assistant tells which actions a target offers by the domains of its entities, which a scanner shares with a
 # printer.
@@ -244,6 +253,31 @@ async def test_automations_of_the_newest_home_assistant(
             await show("idle")
             await fired(events, "printer_ready")
         assert not home.problems(DOMAIN)
+
+
+@pytest.mark.browser
+async def test_the_editor_shows_each_option(
+    tmp_path: Path, chromium: str, socket_enabled: None
+) -> None:
+    expect.set_options(timeout=PATIENCE)
+    async with (
+        SimulatorProcess(tmp_path / "printed", speed=20, module=UNSEEN) as cloud,
+        RealHomeAssistant(tmp_path / "config") as home,
+    ):
+        await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
+        devices = {
+            name: await printer_device(home, cloud.device_id, name) for name in (LASER, INKJET)
+        }
+        await automate(home, {name: str(device["id"]) for name, device in devices.items()})
+        async with browsing(chromium, home, "en") as page:
+            await page.set_viewport_size({"width": 1400, "height": 1400})
+            for name, shown in SHOWN.items():
+                await page.goto(f"{home.url}/config/automation/edit/{name}")
+                await page.locator("ha-automation-trigger-row").first.click()
+                fields = page.locator("ha-automation-sidebar")
+                for text in shown:
+                    await expect(fields.get_by_text(text, exact=True).first).to_be_visible()
+                assert "not supported by the visual editor" not in await fields.inner_text()
 
 
 READD = """
