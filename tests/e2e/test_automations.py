@@ -256,7 +256,7 @@ async def test_automations_of_the_newest_home_assistant(
 
 
 @pytest.mark.browser
-async def test_the_editor_shows_each_option(
+async def test_the_editor_shows_and_changes_the_options(
     tmp_path: Path, chromium: str, socket_enabled: None
 ) -> None:
     expect.set_options(timeout=PATIENCE)
@@ -278,6 +278,15 @@ async def test_the_editor_shows_each_option(
                 for text in shown:
                     await expect(fields.get_by_text(text, exact=True).first).to_be_visible()
                 assert "not supported by the visual editor" not in await fields.inner_text()
+            # The last one is changed.
+            await fields.get_by_text("All", exact=True).click()
+            await page.get_by_role("button", name="Save").first.click()
+
+            async def saved() -> str:
+                config = await home.command("automation/config", entity_id="automation.ink_low")
+                return str(config["config"]["triggers"][0]["options"]["behavior"])
+
+            assert await home.poll(saved, lambda behavior: behavior == "all") == "all"
 
 
 READD = """
