@@ -732,12 +732,13 @@ describe("photographed pages", () => {
 
   test("have corners also once Home Assistant has forgotten the picture", async () => {
     const batch = makeBatch();
-    const results = [{ code: "x", translation_key: "document_gone" }, { corners: CORNERS }];
+    const detected = { found: true, corners: CORNERS };
+    const results = [{ code: "x", translation_key: "document_gone" }, detected];
     Object.defineProperty(answers, "lianke/document/corners", { get: () => results.shift(), configurable: true });
     batch.addMedia(FRONT);
     const [page] = batch.items as [PrintItem];
     page.document = "gone";
-    expect(await batch.sending.corners(page)).toBe(CORNERS);
+    expect(await batch.sending.corners(page)).toBe(detected);
     expect(asked.at(-1)).toEqual({ type: "lianke/document/corners", document: page.document });
     Reflect.deleteProperty(answers, "lianke/document/corners");
   });
@@ -781,6 +782,26 @@ describe("photographed pages", () => {
     find(dialog, "[data-key=found]").click();
     find(dialog, "[data-key=done]").click();
     expect(batch.combined?.corners.get(page)).toBeUndefined();
+  });
+
+  test("are told that no page was found", async () => {
+    const all: Corners = [
+      [0, 0],
+      [1, 0],
+      [1, 1],
+      [0, 1],
+    ];
+    const batch = makeBatch({ "lianke/document/corners": { found: false, corners: all } });
+    const canvas = new OffscreenCanvas(40, 30);
+    canvas.getContext("2d")?.fillRect(0, 0, 40, 30);
+    batch.add([new File([await canvas.convertToBlob()], "sky.png", { type: "image/png" })]);
+    (batch.items[0] as PrintItem).document = "kept";
+    batch.straighten();
+    const sheets = await show("lianke-sheets", { context: batch.context, batch });
+    find(sheets, "[data-key^=corners]").click();
+    const dialog = find<LiankeCorners>(sheets, "lianke-corners");
+    await vi.waitFor(() => expect(find<HTMLDialogElement>(dialog, "dialog")?.open).toBe(true));
+    expect(find(dialog, "[role=status]").textContent).toContain("No page found");
   });
 });
 

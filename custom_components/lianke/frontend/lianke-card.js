@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-FR7A77AV.js";
+import"./lianke-card-chunk-7UIJAQYE.js";

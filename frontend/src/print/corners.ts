@@ -5,7 +5,7 @@ import { base, buttons } from "../styles";
 import en from "../translations/corners.en.json";
 import zh from "../translations/corners.zh-Hans.json";
 import { partTexts } from "../localize";
-import type { Corners, Point } from "./layouts";
+import type { Corners, Detected, Point } from "./layouts";
 import { DialogPart } from "./dialogs";
 import { LARGE_STEP, STEP, clamp, whole, type Named } from "./whole-screen";
 
@@ -54,7 +54,7 @@ export class LiankeCorners extends DialogPart {
   @state() private _address = "";
   @state() private _failed = false;
 
-  private _found: Corners = ALL;
+  private _found: Detected = { found: false, corners: ALL };
   private _drag: { index: number; x: number; y: number; corner: Point } | null = null;
 
   static override styles = [
@@ -112,12 +112,12 @@ export class LiankeCorners extends DialogPart {
   }
 
   /* Shows a picture with the corners chosen before, otherwise with the detected corners. */
-  async open(item: Named, address: string, found: Corners, chosen?: Corners): Promise<void> {
+  async open(item: Named, address: string, found: Detected, chosen?: Corners): Promise<void> {
     this._item = item;
     this._failed = false;
     this._address = address;
     this._found = found;
-    this._corners = chosen ?? found;
+    this._corners = chosen ?? found.corners;
     await this.updateComplete;
     this.dialog?.showModal();
   }
@@ -135,11 +135,13 @@ export class LiankeCorners extends DialogPart {
             ${this._failed ? nothing : this._handles()}
           </div>
         </div>
-        <p class="soft" role="status">${this._text(this._failed ? "failed" : "help")}</p>
+        <p class="soft" role="status">
+          ${this._text(this._failed ? "failed" : this._found.found ? "help" : "none_found")}
+        </p>
         <div class="actions">
           <button data-key="turn" @click=${() => (this._corners = turned(this._corners))}>${this._text("turn")}</button>
           <button data-key="all" @click=${() => (this._corners = ALL)}>${this._text("all")}</button>
-          <button data-key="found" @click=${() => (this._corners = this._found)}>${this._text("found")}</button>
+          <button data-key="found" @click=${() => (this._corners = this._found.corners)}>${this._text("found")}</button>
           <button class="main" data-key="done" @click=${this._done}>${this._text("done")}</button>
         </div>
       </div>
@@ -205,7 +207,7 @@ export class LiankeCorners extends DialogPart {
   }
 
   private readonly _done = () => {
-    const isFound = String(this._corners) === String(this._found);
+    const isFound = String(this._corners) === String(this._found.corners);
     this.fire("corners-chosen", [this._item, isFound ? null : this._corners]);
     this.close();
   };

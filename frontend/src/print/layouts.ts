@@ -15,6 +15,12 @@ export interface Cut {
 export type Point = [number, number];
 export type Corners = [Point, Point, Point, Point];
 
+/* Where Home Assistant sees a page in a photo: the photo's own corners unless it is `found`. */
+export interface Detected {
+  found: boolean;
+  corners: Corners;
+}
+
 /* The shape that a picture is cropped to, in mm; turns: whether the shape is landscape or portrait like the picture. */
 export interface Shape {
   field: "id_card_crop" | "photo_crop";

@@ -2,7 +2,7 @@
 import { UserError, type CommandError } from "../context";
 import type { Batch } from "./batch";
 import type { PrintItem } from "./item";
-import type { Corners } from "./layouts";
+import type { Detected } from "./layouts";
 import { printText } from "./texts";
 import { upload } from "./upload";
 
@@ -149,12 +149,12 @@ export class Sending {
     return this._again(items, call);
   }
 
-  /* The corners of the page that Home Assistant detects in a picture. */
-  corners(item: PrintItem): Promise<Corners> {
+  /* The corners of the page that Home Assistant detects in a picture; if it detects none, those of the picture. */
+  corners(item: PrintItem): Promise<Detected> {
     return this._again([item], async () => {
       await this.keep(item);
       const message = { type: "lianke/document/corners", document: item.document };
-      return (await this._batch.context.hass.callWS<{ corners: Corners }>(message)).corners;
+      return this._batch.context.hass.callWS<Detected>(message);
     });
   }
 

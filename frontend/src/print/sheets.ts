@@ -189,9 +189,9 @@ export class LiankeSheets extends SteadyPart {
     this._open(async () => {
       const { batch } = this;
       await import("./corners");
-      const corners = await batch.sending.corners(item);
+      const detected = await batch.sending.corners(item);
       const dialog = this.renderRoot.querySelector<LiankeCorners>("lianke-corners");
-      await dialog?.open(item, await this._address(item), corners, batch.combined?.corners.get(item));
+      await dialog?.open(item, await this._address(item), detected, batch.combined?.corners.get(item));
     });
 
   /* Opens a dialog, or shows why it cannot be opened. */
