@@ -57,9 +57,11 @@ async def test_cancel_keeps_the_focus_until_its_job_has_ended(stage: Stage) -> N
         await send(stage, "one after")
         await expect(screen.row("one after")).to_contain_text("Completed")
         await expect(screen.row("one behind")).to_be_focused()
-        # Before it are what unfolds the actions of the one above, the media button and the file field.
+        # Before it are what unfolds the actions of the one above, the buttons Text and Media, and the file field.
         await press(screen, "Shift+Tab")
         await expect(screen.card.get_by_role("button", name="Details of one after")).to_be_focused()
+        await press(screen, "Shift+Tab")
+        await expect(screen.card.get_by_role("button", name="Text")).to_be_focused()
         await press(screen, "Shift+Tab")
         await expect(screen.card.get_by_role("button", name="Media")).to_be_focused()
         await press(screen, "Shift+Tab")
