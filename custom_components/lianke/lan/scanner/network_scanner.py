@@ -379,9 +379,13 @@ class NetworkScanner:
     async def _async_prepare(self, scan: NetworkScan) -> None:
         """Let the PDF process load what it needs for a page while the scanner works."""
         worker, user = async_get_pdf_worker(self._hass), lan_queue_user(scan.device)
-        for task in ("check", "scan_page"):
+        for task, how in (
+            ("check", {"type": FileType.JPEG}),
+            ("scan_page", {"is_pdf": False, "color": ScanColor.COLOR}),
+        ):
+            # There is no file without a name, which ends the task once its libraries are loaded.
             with suppress(PdfError):
-                await worker.async_run(task, {"path": ""}, user=user)
+                await worker.async_run(task, {"path": "", **how}, user=user)
 
     async def _async_make(
         self, scan: NetworkScan, files: Iterable[ScannedFile], region: Region
