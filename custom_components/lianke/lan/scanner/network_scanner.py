@@ -321,9 +321,11 @@ class NetworkScanner:
             _check(self.hub, self.offered.scanner_id, request)
             if isinstance(scan.failure, BadParameterError):
                 raise EsclConflictError(scan.failure.reason)
-            # Without a failure, an unload has canceled the scan, which the service may have begun.
-            is_lasting = isinstance(scan.failure, LiankeError) and not scan.failure.is_passing
-            if scan.failure is not None and not is_lasting:
+            # The service may have begun a scan that an unload (no failure) or a full disk has cut off.
+            is_passing = isinstance(scan.failure, InputError)
+            if isinstance(scan.failure, LiankeError):
+                is_passing = scan.failure.is_passing
+            if is_passing:
                 raise NoPlaceError
         return scan
 
