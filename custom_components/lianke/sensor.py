@@ -211,11 +211,7 @@ class ScannerStatusSensor(ScannerEntity, SensorEntity):
     def native_value(self) -> str | None:
         if not self.coordinator.is_fresh:
             return None
-        status = self.scans.hub.status(self.scanner_id)
-        job = self.scans.unfinished_job(self.scanner_id)
-        if job is None or status == "offline":
-            return status
-        return "waiting" if job.is_waiting else "scanning"
+        return self.scans.status(self.scanner_id)
 
 
 class InkSensor(KnownPrinterEntity, SensorEntity):

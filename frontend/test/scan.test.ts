@@ -34,6 +34,7 @@ const makeScanner = (changes: Partial<Scanner> = {}): Scanner => ({
   device_id: "scanner",
   name: "Laser",
   present: true,
+  status: "idle",
   sources: ["feeder", "glass"],
   colors: ["color", "gray", "mono"],
   sizes: ["A4", "A5"],
@@ -355,6 +356,13 @@ describe("a scan", () => {
     expect(keys(dialog)).toEqual(["begin", "last"]);
     await press(dialog, "last");
     expect(keys(dialog)).toEqual(["save", "print", "discard", "retry"]);
+  });
+
+  test("before it, what the scanner is doing is said unless that is nothing", async () => {
+    const { dialog, tell } = await open();
+    expect(find(dialog, "[role=status]")).toBeNull();
+    await tell({ status: "cover_open" });
+    expect(find(dialog, "[role=status]").textContent).toBe("The scanner: cover open");
   });
 
   test("what was refused is said above what was pressed, and goes with the next press", async () => {

@@ -743,6 +743,19 @@ describe("photographed pages", () => {
     Reflect.deleteProperty(answers, "lianke/document/corners");
   });
 
+  test("in which no page was found are named, until somebody marks one", async () => {
+    const batch = makeBatch({ "lianke/document/corners": { found: false, corners: CORNERS } });
+    batch.addMedia(FRONT);
+    const [page] = batch.items as [PrintItem];
+    batch.straighten();
+    const sheets = await show("lianke-sheets", { context: batch.context, batch });
+    await vi.waitFor(() => expect(sheets.shadowRoot?.textContent).toContain(`No page found in ${page.name}`));
+    expect(sheets.shadowRoot?.textContent).not.toContain("made white");
+    batch.setCorners(page, CORNERS);
+    await vi.waitFor(() => expect(sheets.shadowRoot?.textContent).toContain("made white"));
+    expect(sheets.shadowRoot?.textContent).not.toContain("No page found");
+  });
+
   test("have corners that are moved by keys and by a finger", async () => {
     const batch = makeBatch({ "lianke/document/corners": { found: true, corners: CORNERS } });
     const canvas = new OffscreenCanvas(400, 300);

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-7UIJAQYE.js";
+import"./lianke-card-chunk-AE3ZVJMO.js";

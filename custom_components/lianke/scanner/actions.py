@@ -364,6 +364,7 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
                     "device_id": device.id,
                     "name": device.name_by_user or scanner.name,
                     "present": scanner.present,
+                    "status": jobs.status(scanner.scanner_id),
                     "sources": _sorted(abilities.sources),
                     "colors": _sorted(abilities.colors),
                     "sizes": _sorted(abilities.sizes),
@@ -377,6 +378,18 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
                 }
             )
     return found
+
+
+@callback
+def async_look_at_scanners(hass: HomeAssistant, user: User) -> None:
+    """Ask for the condition of each scanner that a user may control, as often as `ScannerHub.async_look` allows."""
+    for entry in async_loaded_entries(hass):
+        hub = async_get_scan_jobs(hass, entry).hub
+        for scanner_id in hub.scanners:
+            if may_use(hass, user, entry, scanner_id):
+                entry.async_create_background_task(
+                    hass, hub.async_look(scanner_id), "lianke: look at a scanner"
+                )
 
 
 def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:

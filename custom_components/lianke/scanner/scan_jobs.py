@@ -646,6 +646,13 @@ class ScanJobs:
                 stop()
         return async_target(self._hass, device_id)
 
+    def status(self, scanner_id: str) -> str:
+        """Return a state of the scanner's status sensor."""
+        status, job = self.hub.status(scanner_id), self.unfinished_job(scanner_id)
+        if job is None or status == "offline":
+            return status
+        return "waiting" if job.is_waiting else "scanning"
+
     async def async_prune(self) -> None:
         """Delete the scans that exceed the limits; before `resume`, unfinished scans may be deleted, too."""
         options = self._entry.options

@@ -38,7 +38,7 @@ from ..printing.handlers import ACTIONS
 from ..printing.print_action import job_dict
 from ..printing.queries import async_describe_capabilities
 from ..printing.reprint import async_plan_move
-from ..scanner.actions import SCAN_ACTIONS, describe_scanners
+from ..scanner.actions import SCAN_ACTIONS, async_look_at_scanners, describe_scanners
 from ..scanner.hub import SIGNAL_SCANS
 from .job_feed import Subscription, async_get_feed
 
@@ -246,6 +246,8 @@ def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessag
     connection.subscriptions[msg["id"]] = async_dispatcher_connect(hass, SIGNAL_SCANS, send)
     connection.send_result(msg["id"])
     send()
+    # What a scanner said earlier may no longer be true.
+    async_look_at_scanners(hass, connection.user)
 
 
 async def _async_controlled(

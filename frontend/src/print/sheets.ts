@@ -10,7 +10,7 @@ import type { LiankeCrop } from "./crop";
 import { fields } from "./fields";
 import type { PrintItem } from "./item";
 import type { CombinedPrint } from "./combined-print";
-import { layoutOf, type LayoutName } from "./layouts";
+import { layoutOf, type Detected, type LayoutName } from "./layouts";
 import { isOnOwnPaper, optionName, typeName } from "./options";
 import { SteadyPart } from "./steady";
 import { printText } from "./texts";
@@ -37,6 +37,9 @@ const WORDS = {
 @define("lianke-sheets")
 export class LiankeSheets extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
+
+  /* Whether a page was found in each picture; true until that is known. */
+  private readonly _hasPage = new WeakMap<PrintItem, boolean>();
 
   protected readonly _focus = new FocusKeeper(this);
   protected readonly _watcher = new BatchWatcher(this);
@@ -89,9 +92,11 @@ export class LiankeSheets extends SteadyPart {
     const { t } = this;
     const about = ABOUT[combined.layout];
     const shape = layoutOf(combined.layout).shape;
+    const pageless = combined.cleans ? this._withoutPage(combined) : [];
     const facts = [
       about ? printText(t, about) : combined.isPhoto ? this._onPaper(combined) : "",
-      combined.cleans ? printText(t, "clean_about") : "",
+      combined.cleans && pageless.length < combined.items.length ? printText(t, "clean_about") : "",
+      ...pageless,
       combined.isCard && !combined.cleans && combined.items.some((item) => !combined.cuts.has(item))
         ? printText(t, "card_uncropped")
         : "",
@@ -105,6 +110,27 @@ export class LiankeSheets extends SteadyPart {
         : nothing
     }
     ${combined.isCard ? this._watermark(combined, resting) : nothing}`;
+  }
+
+  /* A sentence about each picture in which no page was found, unless the user has marked one. */
+  private _withoutPage({ items, corners }: CombinedPrint): string[] {
+    const missed = items.filter((item) => this._hasPage.get(item) === false && !corners.has(item));
+    return missed.map(({ name }) => printText(this.t, "clean_none", { name }));
+  }
+
+  protected override updated(): void {
+    const { combined, isLost, printing, sending } = this.batch;
+    if (isLost || printing) return;
+    for (const item of combined?.cleans ? combined.items : []) {
+      if (this._hasPage.has(item) || !item.canBeShown) continue;
+      this._hasPage.set(item, true);
+      const note = ({ found }: Detected) => {
+        this._hasPage.set(item, found);
+        this.requestUpdate();
+      };
+      // A failure shows when the page is made.
+      sending.corners(item).then(note, () => this._hasPage.delete(item));
+    }
   }
 
   /* A sentence about the paper that photos are printed on, which is always the paper that the job is sent with. */

@@ -100,6 +100,8 @@ export class LiankeScan extends DialogPart {
       .switch button {
         background: none;
         min-height: 40px;
+        /* The title's bar cuts off what is outside. */
+        outline-offset: -2px;
       }
       .switch [aria-pressed="true"] {
         background: color-mix(in srgb, var(--primary-color) 30%, transparent);
@@ -349,6 +351,7 @@ export class LiankeScan extends DialogPart {
           : nothing
       }
       ${copies && !isCard ? this._check("several_pages", this._name("several_pages"), choices) : nothing}
+      ${scanner.status === "idle" ? nothing : html`<p class="soft" role="status">${this._status(scanner)}</p>`}
       ${this._problem()}
       <div class="actions">
         ${this._button("begin", this._text(copies ? "copy" : "scan"), copies ? mdiContentCopy : mdiScanner, begin, true)}
@@ -362,6 +365,10 @@ export class LiankeScan extends DialogPart {
     return html`<button data-key="last" @click=${() => this._follow(scan.scan_id)}>
       ${texts.count(this.t, "last", scan.pages)}
     </button>`;
+  }
+
+  private _status({ status }: Scanner): string {
+    return this._text("status", { status: this.t.state("scanner_status", status) });
   }
 
   private _name(field: string): string {

@@ -46,6 +46,8 @@ export interface Scanner {
   device_id: string;
   name: string;
   present: boolean;
+  /* A state of the scanner's status sensor. */
+  status: string;
   sources: string[] | null;
   colors: string[] | null;
   sizes: string[] | null;
