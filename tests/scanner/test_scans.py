@@ -43,6 +43,7 @@ from custom_components.lianke.scanner.hub import FEATURE, ScannerHub
 from custom_components.lianke.scanner.scan_files import scans_path
 from custom_components.lianke.scanner.scan_job import ScanState, ScanUpdate, media_id
 from custom_components.lianke.scanner.scan_jobs import SIGNAL_SCAN, async_get_scan_jobs
+from custom_components.lianke.scanner.scan_rules import CONDITION_SECONDS
 from custom_components.lianke.scanner.scan_view import file_path, picture_paths
 from tests.clock import Clock, until
 from tests.companion import phone_of
@@ -69,7 +70,7 @@ from tests.scanner.scans import (
     state_of,
     under_way,
 )
-from tests.simulator import Fault
+from tests.simulator import Fault, Outcome
 from tests.simulator.endpoints import scanning
 from tests.simulator.endpoints.scanning import draw_page
 from tests.simulator.models import Printer
@@ -254,6 +255,41 @@ async def test_a_copy_is_scanned_once_and_printed_once(
     assert last(house).reason == reason
     assert len(house.printed) == 1
     assert laser.scanned == [laser.glass]
+
+
+async def test_what_is_smaller_than_the_paper_is_printed_at_its_size(
+    house: House, laser: Printer
+) -> None:
+    """A receipt of no chosen size, which its picture tells; copied, printed later and again, it was blown up to A4."""
+    laser.glass_mm = [80, 200]
+    await do(house, laser, "copy")
+    [file] = (await do(house, laser))["files"]
+    media = file["media_content_id"]
+    job = await house.print_one(media=media)
+    house.cloud.plan(laser, Outcome(code=502, msg="x"))
+    failed = await house.print_one(media=media, paper="A5")
+    assert failed["state"] == "failed"
+    await house.ask("retry_job", job_id=failed["job_id"], paper="A4")
+    await house.print_one(media=media, scale="fit")
+    # It does not fit on A6 at its size, neither at first nor when it is printed again.
+    await house.print_one(media=media, paper_width=105, paper_height=148)
+    house.cloud.plan(laser, Outcome(code=502, msg="x"))
+    failed = await house.print_one(media=media)
+    await house.ask("retry_job", job_id=failed["job_id"], paper_width=105, paper_height=148)
+    printed = await house.came_out(6)
+    scales = [one.options.get("jpScale") for one in printed]
+    assert scales == ["none", "none", "none", "fit", None, None]
+    assert job["state"] == "completed"
+    for one in printed:
+        with pypdfium2.PdfDocument(one.path) as pdf:
+            mm = [side / 72 * 25.4 for side in pdf[0].get_size()]
+        assert mm == pytest.approx((80, 200), rel=0.01)
+
+
+async def test_a_whole_glass_is_fitted_on_the_paper(house: House, laser: Printer) -> None:
+    await do(house, laser, "copy")
+    [printed] = await house.came_out()
+    assert "jpScale" not in printed.options
 
 
 async def test_an_id_card_has_its_size(house: House, laser: Printer) -> None:
@@ -485,6 +521,35 @@ async def test_a_player_that_signs_shows_no_scan(
     await phone.fire("show")
     await until(lambda: phone.played)
     assert phone.played != [None]
+
+
+async def test_a_card_says_what_the_scanner_is_doing(
+    hass: HomeAssistant,
+    house: House,
+    laser: Printer,
+    hub: ScannerHub,
+    hass_ws_client: Any,
+    clock: Clock,
+) -> None:
+    """Each time it looks the scanner is asked; a scan of the home network is told at once."""
+    for component in ("auth", "websocket_api"):
+        assert await async_setup_component(hass, component, {})
+    house.cloud.variants.update(scanner_status="words")
+    laser.scan_trouble = "jam"
+    clock.tick(CONDITION_SECONDS + 1)
+    socket = await hass_ws_client(hass)
+
+    async def see(status: str) -> None:
+        found = None
+        while found != status:
+            for one in (await socket.receive_json()).get("event", {}).get("scanners", ()):
+                if one["device_id"] == device(house, laser):
+                    found = one["status"]
+
+    await socket.send_json_auto_id({"type": "lianke/scans/subscribe"})
+    await see("jam")
+    async with hub.using(str(laser.id), "a computer"):
+        await see("scanning")
 
 
 async def test_a_card_follows_the_scanners(

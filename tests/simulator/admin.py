@@ -52,6 +52,7 @@ PRINTER_FIELDS: Final = [
     "seconds_per_page",
     "scanner",
     "glass",
+    "glass_mm",
     "feeder",
     "scan_duplex",
     "scan_trouble",

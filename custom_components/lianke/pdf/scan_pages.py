@@ -271,7 +271,7 @@ def join_scans(request: dict[str, Any]) -> None:
         writer = PdfWriter(file, [], request["limit"])
         for path in request["paths"]:
             _add_page(writer, path, request.get("sizes"), mono=request["mono"])
-        writer.finish()
+        writer.finish(true_size=True)
 
 
 def _add_page(

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 import os
+from pathlib import Path
+import re
 from typing import BinaryIO, Final
 import zlib
 
@@ -13,6 +15,9 @@ _HEAD: Final = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
 # length, the content and the page.
 _FIRST: Final = 3
 OBJECTS_A_PAGE: Final = 4
+# Bytes at the end of a file in which its comment about true size is looked for.
+_END_BYTES: Final = 256
+_TRUE_SIZE: Final = re.compile(rb"\n%true size (\d{1,6})x(\d{1,6})\n")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +53,8 @@ class PdfWriter:
         self._file = file
         self._objects = objects
         self._limit = limit
+        # The longest short side and the longest long side of the pages added here, in points.
+        self._largest = (0.0, 0.0)
         self._at = file.seek(0, os.SEEK_END)
         if not self._at:
             self._write(_HEAD)
@@ -55,6 +62,8 @@ class PdfWriter:
     def add_page(self, page: PagePicture, data: Iterable[bytes]) -> None:
         """Write a page that a picture fills; `data` is the picture's data, encoded for the filter `page.packing`."""
         width, height = page.width * 72 / page.across_dpi, page.height * 72 / page.along_dpi
+        short, long = sorted((width, height))
+        self._largest = max(self._largest[0], short), max(self._largest[1], long)
         space = b"DeviceRGB" if page.is_color else b"DeviceGray"
         picture = self._begin()
         # The length is known only once the picture is written, so it is an object of its own.
@@ -80,8 +89,11 @@ class PdfWriter:
             % (width, height, picture + 2, picture)
         )
 
-    def finish(self) -> None:
-        """Write the catalog, the page tree and the table of objects."""
+    def finish(self, *, true_size: bool = False) -> None:
+        """Write the catalog, the page tree and the table of objects.
+
+        With `true_size`, add for `true_size_of` that the pages are as large as the originals.
+        """
         last = _FIRST + len(self._objects)
         pages = range(_FIRST + OBJECTS_A_PAGE - 1, last, OBJECTS_A_PAGE)
         catalog = self._at
@@ -93,7 +105,11 @@ class PdfWriter:
         self._write(b"xref\n0 %d\n0000000000 65535 f \n" % last)
         for place in (catalog, tree, *self._objects):
             self._write(b"%010d 00000 n \n" % place)
-        self._write(b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (last, table))
+        self._write(b"trailer\n<</Size %d/Root 1 0 R>>\n" % last)
+        if true_size:
+            tenths = (round(side / 72 * 254) for side in self._largest)
+            self._write(b"%%true size %dx%d\n" % (*tenths,))
+        self._write(b"startxref\n%d\n%%%%EOF\n" % table)
 
     def _begin(self) -> int:
         number = _FIRST + len(self._objects)
@@ -106,3 +122,14 @@ class PdfWriter:
         if self._at > self._limit:
             raise TaskError("too_large")
         self._file.write(data)
+
+
+def true_size_of(path: Path) -> tuple[int, int] | None:
+    """Return the short and long side in 0.1 mm of the pages of a PDF if these are as large as the originals.
+
+    If the pages differ, these are the longest sides. None for any other file. Blocking; raises OSError.
+    """
+    with path.open("rb") as file:
+        file.seek(-min(_END_BYTES, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        said = _TRUE_SIZE.search(file.read())
+    return None if said is None else (int(said[1]), int(said[2]))

@@ -54,6 +54,7 @@ from ..jobs.rules import asks_for_more, max_document_bytes, with_options
 from ..people.initiator import Initiator
 from ..people.release_code import async_hash_code
 from ..people.rights import async_check_caller
+from .true_size import async_scale_of_scan
 
 # Options that are already applied in the sheets; another printer must not apply them again.
 APPLIED_IN_SHEETS: Final = ("pages", "excel_fit", "auto_rotate")
@@ -228,7 +229,11 @@ class JobBuilder:
                     document = replace(document, pages=None, counted_for=None)
             documents.append(document)
         if sheets is None or not documents:
-            return documents, [(document, options) for document in documents]
+            requested = request.options
+            return documents, [
+                (one, await async_scale_of_scan(self._hass, one.path, requested, options))
+                for one in documents
+            ]
         groups = [documents] if sheets.joins_documents else [[document] for document in documents]
         return documents, [
             await async_lay_out(

@@ -29,6 +29,7 @@ from ..documents.sheets import BORDERLESS, FIT_SCALE, LAYOUT_OPTIONS
 from ..input_error import InputError
 from ..jobs.job import Job
 from .builder import MoveRequester, ReprintChanges, async_move_to, async_resolve_options
+from .true_size import async_scale_of_scan
 
 NOTHING_CHOSEN: Final[PrintOptions] = {}
 _PAPER: Final = frozenset(PAPER_OPTIONS)
@@ -115,6 +116,10 @@ async def _async_compared(
         # The defaults may have changed since the job was printed, so only the changed options are resolved again.
         anew = {field: getattr(options, field) for field in _fields({*chosen, *without})}
         options = replace(job.deliveries[0].options, **anew)
+    if not job.spec.laid_out:
+        path = (source or target).data.queue.document_path(job)
+        hass = target.data.coordinator.hass
+        options = await async_scale_of_scan(hass, path, requested, options)
     sheet = _needed(job)
     if sheet is not None and not _holds(options.paper, sheet):
         raise _too_small("sheets_need_paper", target, job, sheet)

@@ -13,7 +13,6 @@ from ..documents.sheets import WHOLE_PICTURE, SheetOptions
 from ..documents.sources import DocumentRequest
 from ..printing.builder import MakeDocument, PrintRequest, async_job_builder
 from .scan_job import ID_CARD, ScanJob
-from .scanner_abilities import PAPER_MM, sizes_in_mm
 
 CARD_MM: Final = (85.6, 54.0)
 A4_MM: Final = (210.0, 297.0)
@@ -31,24 +30,14 @@ _STAND_IN: Final = Document(
 )
 
 
-def _is_true_size(job: ScanJob) -> bool:
-    """Return whether a copy is as large as the original: no scale was chosen, and its size fits on the paper."""
-    paper = PAPER_MM.get(str(job.printing.get("paper") or "A4").casefold(), ())
-    return "scale" not in job.printing and any(
-        all(one <= room for one, room in zip(sorted(size), sorted(paper[0]), strict=True))
-        for size in sizes_in_mm(job.request.size)[: len(paper)]
-    )
-
-
 def copy_request(job: ScanJob, target: Target, documents: Sequence[MakeDocument]) -> PrintRequest:
     """Return the request that prints these documents as the copy's pages."""
-    scale = {"scale": "none"} if _is_true_size(job) else {}
     cuts = (WHOLE_PICTURE | CARD_CUT,) * len(documents)
     return PrintRequest(
         target=target,
         context=job.asker.context,
         documents=documents,
-        options=options_in({**job.printing, **scale}),
+        options=options_in(job.printing),
         sheets=SheetOptions(sheet=ID_CARD, id_card_crop=cuts) if job.is_card else None,
     )
 

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 import re
 from typing import Any
 
+from PIL import Image
 from playwright.async_api import Download, Locator, expect
 import pypdfium2
 import pytest
@@ -328,6 +330,199 @@ async def test_kept_scans_are_told_apart_in_home_assistants_own_media_browser(
         await page.locator(".title", has_text="local").click()
         document = page.locator("ha-card", has_text="report.pdf")
         await expect(document.locator("[style*='data:image/svg']")).to_have_count(1)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scanner(stage: Stage) -> AsyncIterator[str]:
+    """Let the laser's scanner say what is the matter with it; return its device. At the end, put everything right."""
+    await stage.cloud.post("variants", {"scanner_status": "words"})
+    (found,) = (
+        one["id"] for one in await stage.home.devices() if one["name"] == f"{LASER} scanner"
+    )
+    yield str(found)
+    await stage.cloud.post(
+        "variants", {"scanner_status": "silent", "scan_problem": "none", "scan_seconds": 3.0}
+    )
+    await at_the_scanner(stage, scan_trouble=None, glass_mm=None, feeder=[])
+
+
+async def at_the_scanner(stage: Stage, **what: Any) -> None:
+    await stage.cloud.change_printer(stage.cloud.device_id, 1, **what)
+
+
+async def scans_begun(stage: Stage) -> int:
+    return sum("/scanning/job" in str(one) for one in await stage.cloud.get("requests"))
+
+
+async def mm_of(download: Download) -> tuple[float, float]:
+    """Return the size in mm of the only page of what the browser keeps."""
+    with pypdfium2.PdfDocument(Path(await download.path())) as pdf:
+        (page,) = pdf
+        return page.get_width() / 72 * 25.4, page.get_height() / 72 * 25.4
+
+
+async def form_says(screen: Screen, text: str) -> None:
+    """Open the form until what the scanner says is asked for again, which it is every ten seconds."""
+    said = screen.card.locator("lianke-scan").get_by_text(text)
+    async with asyncio.timeout(60):
+        while True:
+            await button(screen, "scan").click()
+            await expect(button(screen, "begin")).to_be_visible()
+            try:
+                await expect(said).to_be_visible(timeout=2000)
+            except AssertionError:
+                await screen.page.keyboard.press("Escape")
+            else:
+                return
+
+
+def picture_without_page() -> bytes:
+    """Return a photo of a colored wall."""
+    to = BytesIO()
+    Image.linear_gradient("L").resize((1200, 1600)).convert("RGB").save(to, "JPEG")
+    return to.getvalue()
+
+
+async def test_what_the_scanner_says_and_a_receipt_on_a_phone_in_chinese(
+    stage: Stage, scanner: str, pictures: Path
+) -> None:
+    async with stage.screen(width=390, height=844, touch=True, language="zh-Hans") as screen:
+        dialog = screen.card.locator("lianke-scan")
+        alert = dialog.get_by_role("alert")
+
+        async def look(name: str) -> None:
+            await screen.page.screenshot(path=pictures / f"trust-zh-{name}.png")
+            assert await screen.axe() == []
+
+        # In words before anything is pressed, and as the answer to a press.
+        await at_the_scanner(stage, scan_trouble="lid")
+        await form_says(screen, "扫描仪：盖板打开")
+        await look("lid")
+        await screen.press(button(screen, "begin"))
+        await expect(alert).to_contain_text("扫描仪的盖板没有合上")
+        await look("lid-refused")
+        await at_the_scanner(stage, scan_trouble=None)
+        await screen.page.keyboard.press("Escape")
+
+        # A jam after the first of three pages: what came is there, and why there is no more.
+        await at_the_scanner(stage, feeder=["one", "two", "three"])
+        await stage.cloud.post("variants", {"scan_problem": "jam"})
+        await button(screen, "scan").tap()
+        await dialog.locator("#source").select_option("feeder")
+        await screen.press(button(screen, "begin"))
+        await expect(alert).to_contain_text("扫描仪卡纸")
+        await look("jam")
+        await stage.cloud.post("variants", {"scan_problem": "none"})
+        await at_the_scanner(stage, scan_trouble=None, feeder=[])
+        await screen.press(button(screen, "finish"))
+        await page_comes(screen, "共 1 页，保存在这台 Home Assistant 上")
+        await screen.page.keyboard.press("Escape")
+
+        # While another door scans.
+        await lay(stage, "two")
+        await stage.cloud.post("variants", {"scan_seconds": 6.0})
+        other = asyncio.create_task(
+            stage.home.call("lianke", "scan", {"device_id": scanner}, response=True)
+        )
+        await button(screen, "scan").tap()
+        await expect(dialog.get_by_text("正在扫描第 1 页")).to_be_visible()
+        await look("other")
+        await other
+        await stage.cloud.post("variants", {"scan_seconds": 1.0})
+        await screen.page.keyboard.press("Escape")
+
+        # A receipt is as large as it is, kept, printed later and copied.
+        before = len(await stage.printed())
+        await lay(stage, "receipt")
+        await at_the_scanner(stage, glass_mm=[80.0, 200.0])
+        await button(screen, "scan").tap()
+        if await button(screen, "retry").count():
+            await screen.press(button(screen, "retry"))
+        await dialog.locator("#source").select_option("glass")
+        await screen.press(button(screen, "begin"))
+        await expect(dialog.get_by_text("已扫描 1 页")).to_be_visible()
+        await screen.press(button(screen, "finish"))
+        await expect(dialog.get_by_text("保存在这台 Home Assistant 上")).to_be_visible()
+        async with screen.page.expect_download() as started:
+            await screen.press(button(screen, "save"))
+        assert await mm_of(await started.value) == pytest.approx((80, 200), rel=0.01)
+        await look("receipt")
+        await screen.press(button(screen, "print"))
+        await screen.press(button(screen, "do"))
+        await stage.until(stage.printed, lambda found: len(found) == before + 1)
+        await screen.page.keyboard.press("Escape")
+        await button(screen, "copy").tap()
+        await screen.press(button(screen, "begin"))
+        await expect(dialog.get_by_text("已扫描，并已交给打印机。")).to_be_visible()
+        await look("copied")
+        await stage.until(stage.printed, lambda found: len(found) == before + 2)
+        for one in (await stage.printed())[before:]:
+            assert one["options"]["jpScale"] == "none"
+            with pypdfium2.PdfDocument(one["path"]) as pdf:
+                assert pdf[0].get_width() / 72 * 25.4 == pytest.approx(80, rel=0.01)
+        await screen.page.keyboard.press("Escape")
+
+        # A photo that shows no page.
+        await screen.drop(("墙.jpg", "image/jpeg", picture_without_page()))
+        await screen.press(screen.card.get_by_role("button", name="拍照成扫描件"))
+        await expect(screen.card.get_by_text("在 墙.jpg 中没有找到纸张")).to_be_visible()
+        await look("no-page")
+
+
+async def test_what_the_scanner_says_and_a_copy_refused_before_the_lamp_by_the_keyboard(
+    stage: Stage, scanner: str, pictures: Path
+) -> None:
+    async with stage.screen() as screen:
+        dialog = screen.card.locator("lianke-scan")
+        alert = dialog.get_by_role("alert")
+
+        async def look(name: str) -> None:
+            await screen.page.screenshot(path=pictures / f"trust-en-{name}.png")
+            assert await screen.axe() == []
+
+        await expect(button(screen, "scan")).to_be_visible()
+        await start(screen)
+        await tab_to(screen, named(f"Copy: {LASER}"))
+        await press(screen, "Enter")
+        await expect(button(screen, "begin")).to_be_visible()
+        begun = await scans_begun(stage)
+        await tab_to(screen, named("Copies"))
+        await screen.page.keyboard.type("500")
+        await begin(screen)
+        await expect(alert).to_contain_text("500")
+        await look("refused")
+        assert await scans_begun(stage) == begun
+        await press(screen, "Escape")
+
+        await at_the_scanner(stage, feeder=["one", "two", "three"])
+        await stage.cloud.post("variants", {"scan_problem": "jam"})
+        await tab_to(screen, named(f"Scan: {LASER}"), "Shift+Tab")
+        await press(screen, "Enter")
+        await expect(button(screen, "begin")).to_be_visible()
+        await tab_to(screen, named("Source"))
+        await screen.page.keyboard.press("ArrowDown")
+        await begin(screen)
+        await expect(alert).to_contain_text("Paper is jammed in the scanner")
+        await look("jam")
+        await stage.cloud.post("variants", {"scan_problem": "none"})
+        await tab_to(screen, named("Cancel scan"))
+        await press(screen, "Enter")
+        await tab_to(screen, named("Discard"), "Shift+Tab")
+        await press(screen, "Enter")
+        await expect(button(screen, "begin")).to_be_visible()
+        await press(screen, "Escape")
+        # The paper is still there.
+        await form_says(screen, "The scanner: Paper jam")
+        await look("still-jammed")
+        await press(screen, "Escape")
+        await at_the_scanner(stage, scan_trouble=None, feeder=[])
+
+        await screen.drop(("wall.jpg", "image/jpeg", picture_without_page()))
+        await expect(screen.card.get_by_role("button", name="Straighten photo")).to_be_visible()
+        await tab_to(screen, named("Straighten photo"))
+        await press(screen, "Enter")
+        await expect(screen.card.get_by_text("No page found in wall.jpg")).to_be_visible()
+        await look("no-page")
 
 
 async def test_pages_that_wait_are_told_scanned_again_by_number_and_removed_one_by_one(

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 import json
@@ -48,8 +49,10 @@ class Scan:
     deleted_early: bool = False
 
 
-def draw_page(text: str, options: dict[str, Any], dpi: int) -> Image.Image:
-    """Draw a page as the scanner sees it, in the chosen size at `dpi`.
+def draw_page(
+    text: str, options: dict[str, Any], dpi: int, found: Sequence[float] | None = None
+) -> Image.Image:
+    """Draw a page as the scanner sees it, in the chosen size, or that which it has found by itself, at `dpi`.
 
     Every page has its text, a frame 10 mm from the edges of an A4 sheet, and a row of squares in black, red, green,
     blue and gray.
@@ -65,7 +68,7 @@ def draw_page(text: str, options: dict[str, Any], dpi: int) -> Image.Image:
         left = dots(20 + 24 * number)
         draw.rectangle((left, dots(20), left + dots(20), dots(40)), fill=color)
     draw.text((dots(20), dots(60)), text, fill="black", font=ImageFont.load_default(dots(12)))
-    width, height = SIZES.get(options.get("size") or "", GLASS)
+    width, height = SIZES.get(options.get("size") or "", found or GLASS)
     page = page.crop((0, 0, dots(width), dots(height)))
     return page.convert(COLORS[options["colorMode"]])
 
@@ -217,7 +220,8 @@ async def _run(cloud: Cloud, scan: Scan) -> None:
             scanner.feeder = (scanner.feeder or [])[1:]
         scanner.scanned.append(page)
         dpi = variants.scan_dpi
-        drawn.append(await asyncio.to_thread(draw_page, page, scan.options, dpi))
+        found = None if is_fed else scanner.glass_mm
+        drawn.append(await asyncio.to_thread(draw_page, page, scan.options, dpi, found))
         if variants.scan_shows == "as_they_come":
             kind = "PNG" if variants.scan_type == "png" else "JPEG"
             scan.files += await asyncio.to_thread(encode, drawn[-1:], kind, dpi)
