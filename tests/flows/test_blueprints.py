@@ -167,6 +167,8 @@ def test_shipped_and_offered_are_the_same(language: str) -> None:
 # Keys under which texts stand; everything else is the same in all languages.
 TEXTS = {"name", "description", "label", "title", "message", "markdown", "stop", "default"}
 TEXTS |= {"set_conversation_response", "doing", "task_name", "unit_of_measurement"}
+# How many copies somebody wants is said in the words of each language.
+TEXTS |= {"count"}
 
 
 def shape(value: Any, key: str = "") -> Any:
