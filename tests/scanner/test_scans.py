@@ -226,7 +226,7 @@ async def test_a_feeder_becomes_one_file_and_a_jam_loses_no_page(
     assert is_like(page, "four", size="A4")
     event = state_of(house, laser, "event", "scan")
     assert event.attributes["event_type"] == "failed"
-    with pytest.raises(HomeAssistantError, match="卡纸"):
+    with pytest.raises(HomeAssistantError, match="Paper is jammed"):
         await house.hass.services.async_call(
             DOMAIN, "scan", {"device_id": device(house, laser), "source": "feeder"}, blocking=True
         )
