@@ -153,7 +153,7 @@ async def test_scan_and_copy_by_the_keyboard_alone(stage: Stage) -> None:
         await stage.cloud.post("variants", {"scan_problem": "lid"})
         await begin(screen)
         alert = screen.card.locator("lianke-scan").get_by_role("alert")
-        await expect(alert).to_contain_text("The scanner reported that the scan failed")
+        await expect(alert).to_contain_text("The cover of the scanner is open.")
         await stage.cloud.post("variants", {"scan_problem": "none"})
         await tab_to(screen, named("Try again"))
         await press(screen, "Enter")
