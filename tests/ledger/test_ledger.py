@@ -288,8 +288,11 @@ async def test_a_staged_record_is_latest_but_nobody_is_told(
         await ledger.commit(stage_of("b"))
         await ledger.commit(lambda view: view.delete(HERE, "b"))
         assert len(told) == 1
+        # Another record of that name is no longer staged.
+        await ledger.commit(put(HERE, "b", "sent"))
+        assert told[1:] == [RecordChange(None, Thing("b", "sent"))]
     async with opened(hass, root) as ledger:
-        assert states(ledger) == {"a": "held"}
+        assert states(ledger) == {"a": "held", "b": "sent"}
 
 
 async def test_a_staged_record_survives_a_refusal(hass: HomeAssistant, root: Path) -> None:
