@@ -1,7 +1,6 @@
 """A box's storage, written and read again."""
 
 from homeassistant.core import HomeAssistant
-import pytest
 
 from custom_components.lianke.api.models import DriverState, Marker, Printer
 from custom_components.lianke.box.storage import (
@@ -19,12 +18,6 @@ LASER = Printer(
     raw_state="idle",
     markers=(Marker(name="black", level=70),),
 )
-
-
-@pytest.fixture
-def storage(hass: HomeAssistant) -> BoxStorage:
-    """Return an empty memory."""
-    return BoxStorage(hass, "entry")
 
 
 async def reread(hass: HomeAssistant, storage: BoxStorage) -> BoxStorage:

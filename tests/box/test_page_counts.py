@@ -9,9 +9,7 @@ import pytest
 from custom_components.lianke.box import page_counts
 from custom_components.lianke.box.page_counts import PageCounts
 from custom_components.lianke.box.storage import BoxStorage
-from tests.box.stores import LASER, reread, storage
-
-__all__ = ["storage"]
+from tests.box.stores import LASER, reread
 
 
 def add(
