@@ -92,9 +92,10 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             jobs.append(job)
             if job.deliveries[0].token != made[1][0].token:
                 repeated.add(job.job_id)
-        if (key := request.replace_key) is not None and jobs and not repeated:
+        # A job whose asker is forgotten may have lost its key (people/approval.py): such a call replaces nothing.
+        used = {job.spec.replace_key for job in jobs} - {None}
+        if (key := request.replace_key) is not None and used and not repeated:
             # An earlier call with this key may have had more documents, whose jobs are replaced, too.
-            used = {job.spec.replace_key for job in jobs}
             keys = (numbered_key(key, number) for number in range(MAX_SOURCES))
             await target.data.queue.async_replace(
                 jobs[0], *(key for key in keys if key not in used)
