@@ -364,7 +364,7 @@ def test_a_tiff_of_too_many_pages_is_not_converted(
     path, target = tmp_path / "stack", tmp_path / "made"
     path.write_bytes(stack(3, "TIFF"))
     task = {"task": "convert_scan", "path": str(path), "target": str(target), "limit": 10**8}
-    assert answer_to(task) == {"error": "too_many_pages"}
+    assert answer_to(task)["error"] == "too_many_pages"
     assert not target.exists()
     monkeypatch.setattr(scan_extras, "MAX_CONVERTED", 3)
     assert answer_to(task) == {"pages": 3}

@@ -26,7 +26,17 @@ from tests.simulator import Simulator
 # Where a placeholder of a rendered text comes from: ours, or from outside and escaped there.
 OURS = {"console_url", "count", "date", "limit", "address", "copied", "kept", "nobody"}
 OURS |= {"out", "sides", "arrows"}
-ESCAPED = {"addresses", "box", "device_id", "name", "printer", "printers", "test_printer", "users"}
+ESCAPED = {
+    "addresses",
+    "box",
+    "device_id",
+    "name",
+    "printer",
+    "printers",
+    "result",
+    "test_printer",
+    "users",
+}
 
 
 def rendered_texts(part: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:

@@ -59,7 +59,7 @@ CARD = Path(__file__).parents[2] / "frontend" / "src"
 NOT_READ = {
     "Job": {
         *("printer_key", "printer", "created_at", "changed_at", "title_is_foreign"),
-        *("user_id", "moved_from", "moved_to"),
+        *("moved_from", "moved_to"),
     },
     "PrinterOptions": {"printer", "model"},
     "NamedChoice": {"printable_width", "printable_height"},

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-AE3ZVJMO.js";
+import"./lianke-card-chunk-HHMECKLL.js";

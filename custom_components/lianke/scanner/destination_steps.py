@@ -19,6 +19,7 @@ from ..documents.folders import find_or_create_folder
 from ..error_texts import async_error_text
 from ..input_error import InputError
 from ..options_frame import BoxOptionsFlow, UserInput, choice, needs_box
+from ..pages.clean import escape_markdown
 from .delivery import Destination
 from .paperless import async_paperless
 
@@ -92,7 +93,7 @@ class DestinationSteps(BoxOptionsFlow):
         return self.async_show_menu(
             step_id="destinations_tested",
             menu_options=["destinations_saved", "scan_destinations"],
-            description_placeholders={"result": result},
+            description_placeholders={"result": escape_markdown(result)},
         )
 
     async def async_step_destinations_saved(self, user_input: UserInput = None) -> ConfigFlowResult:
