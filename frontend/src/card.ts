@@ -38,6 +38,9 @@ export class LiankeCard extends LitElement {
   /* State of the list, calendar, camera or image that the card prints. */
   @state() private _source: HassEntity | undefined;
 
+  /* Whether the plug that the configuration names is off. */
+  @state() private _isPlugOff = false;
+
   private _hass: HomeAssistant | undefined;
   private _batches = new Map<string, Batch>();
   private readonly _feed = new FeedController(
@@ -136,6 +139,7 @@ export class LiankeCard extends LitElement {
     this._hass = hass;
     const source = this._config?.source_entity;
     if (source) this._source = hass.states[source];
+    this._isPlugOff = hass.states[this._config?.plug ?? ""]?.state === "off";
     if (before?.devices !== hass.devices) this.requestUpdate();
     if ((["connection", "localize", "locale"] as const).every((key) => before?.[key] === hass[key])) return;
     if (!before || languageOf(before) !== languageOf(hass)) void loadTexts(hass);
@@ -239,6 +243,7 @@ export class LiankeCard extends LitElement {
       .keyRejected=${data.key_rejected?.includes(device) ?? false}
       .slim=${context.compact || several}
       .batch=${this._batches.get(device)}
+      .isPlugOff=${this._isPlugOff}
       @add-files=${this._addFiles}
     ></lianke-printer>`;
   }

@@ -22,11 +22,14 @@ const MAX_HISTORY = 20;
 
 const isTexts = (value: unknown) => Array.isArray(value) && value.every((one) => typeof one === "string");
 
-const VALID: Record<string, (value: unknown) => boolean> = {
+const VALID: Record<string, (value: unknown, config: Record<string, unknown>) => boolean> = {
   devices: isTexts,
   layout: (value) => value === "full" || value === "compact",
   show: (value) => value === SIMPLE || (isTexts(value) && (value as string[]).every((one) => SECTIONS.includes(one))),
   source_entity: (value) => value === "" || (typeof value === "string" && SOURCES.includes(domainOf(value))),
+  // A plug belongs to one printer.
+  plug: (value, { devices }) =>
+    value === "" || (/^\w+\.\w+$/.test(String(value)) && isTexts(devices) && (devices as string[]).length === 1),
   history: (value) => (value as number) >= 0 && (value as number) <= MAX_HISTORY,
   buttons: (value) =>
     Array.isArray(value) && value.every((one) => typeof one?.entity === "string" || one?.data || one?.tap_action),
@@ -43,7 +46,7 @@ export const stubConfig = (device?: string | null) => ({
 /* Throws an Error with a sentence in the language of the page if the configuration is invalid. */
 export const assertConfig = (config: Record<string, unknown>) => {
   for (const [key, isValid] of Object.entries(VALID)) {
-    if (config[key] != null && !isValid(config[key])) throw new Error(fill(pageStrings().bad_config, { key }));
+    if (config[key] != null && !isValid(config[key], config)) throw new Error(fill(pageStrings().bad_config, { key }));
   }
 };
 

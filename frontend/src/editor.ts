@@ -39,6 +39,7 @@ const schemaFor = (t: Strings) => {
     { name: "devices", selector: { device: { multiple: true, ...PRINTERS } } },
     { name: "source_entity", selector: { entity: { filter: { domain: SOURCES } } } },
     { name: "title", selector: { text: {} } },
+    { name: "plug", selector: { entity: { filter: { domain: ["switch", "light", "input_boolean"] } } } },
     { name: "layout", selector: { select: { mode: "dropdown", options: choices(["full", "compact"]) } } },
     { name: SIMPLE, selector: { boolean: {} } },
     { name: "show", selector: { select: { multiple: true, mode: "list", options: choices(SECTIONS) } } },

@@ -176,6 +176,8 @@ export interface CardConfig {
   show: string[] | typeof SIMPLE;
   history: number;
   hide_titles?: boolean;
+  /* The entity that switches the power of the card's only printer. */
+  plug?: string;
   source_entity?: string;
   buttons: QuickButton[];
 }

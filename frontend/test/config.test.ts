@@ -39,6 +39,9 @@ test.each([
   [{ history: 21 }, "history"],
   [{ buttons: [{ name: "nothing to do" }] }, "buttons"],
   [{ source_entity: "light.hall" }, "source_entity"],
+  [{ plug: "switch" }, "plug"],
+  [{ plug: "switch.plug" }, "plug"],
+  [{ plug: "switch.plug", devices: ["one", "two"] }, "plug"],
 ])("%j cannot be shown, and is refused by name", (config, key) => {
   expect(() => assertConfig(config)).toThrow(`The card cannot use this value of ${key}`);
 });

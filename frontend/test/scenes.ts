@@ -7,6 +7,7 @@ import "../src/components/inks";
 import "../src/components/job-actions";
 import "../src/components/jobs";
 import "../src/components/notes";
+import "../src/components/plug";
 import "../src/components/quick-buttons";
 import "../src/components/scan-buttons";
 import "../src/components/source";
@@ -22,6 +23,8 @@ import { asked, makeHass, makeJob, makePrinter } from "./stand-in";
 
 /* What presses did apart from commands: opened details or links, or reached what is below the card. */
 export const elsewhere: string[] = [];
+/* Whether Home Assistant refuses to run actions of others. */
+export const home = { refuses: false };
 /* ms until Home Assistant answers a command. */
 export const pace = { answer: 0 };
 /* What Home Assistant sends by itself: jobs and printers once more, or the state of a scan. */
@@ -65,9 +68,11 @@ const makeHome = (jobs: Job[], printer: Partial<Feed["printers"][string]>, langu
     ),
     states: {
       "todo.list": { entity_id: "todo.list", state: "3", attributes: { friendly_name: "Groceries" } },
+      "switch.plug": { entity_id: "switch.plug", state: "off", attributes: {} },
       "script.hello": { entity_id: "script.hello", state: "off", attributes: { friendly_name: "Hello" } },
     },
     callService: async (domain: string, service: string, _data: object, target: object) => {
+      if (home.refuses) throw new Error("no current");
       asked.push({ type: "call_service", domain, service, target });
       return { context: { id: "press" } };
     },
@@ -263,6 +268,12 @@ export const SCENES: Record<string, Scene> = {
       await vi.waitFor(() => expect(all("[data-key=print]")).toHaveLength(1));
       await settle(600);
     },
+  },
+  "with its plug off": {
+    pressed: ["plug", "media"],
+    config: { plug: "switch.plug" },
+    printer: { status: "disconnected" },
+    jobs: [makeJob({ job_id: "one", title: "One", state: "held", hold_reason: "disconnected", can_cancel: true })],
   },
   "with the media library": { pressed: ["Photos", "top.jpg", "close"], then: () => open("[data-key=media]") },
   "with the scanner": { pressed: ["close"], then: () => open("[data-key=scan]") },

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-HHMECKLL.js";
+import"./lianke-card-chunk-YZV3RGRX.js";

@@ -33,6 +33,8 @@ export class LiankePrinter extends Part {
   @property({ attribute: false }) slim = false;
   /* The documents that are about to be printed on this printer. */
   @property({ attribute: false }) batch: Batch | undefined;
+  /* Whether the plug of this printer is off. */
+  @property({ attribute: false }) isPlugOff = false;
   /* Whether files are being dragged over this printer. */
   @state() over = false;
 
@@ -101,6 +103,8 @@ export class LiankePrinter extends Part {
     if (inky) loadPart(import("./inks"));
     const chooser = this.mayPrint && !batch;
     const scan = batch ? nothing : this._scan(printer, name);
+    const pluggable = this.isPlugOff && printer.may_control && !batch;
+    if (pluggable) loadPart(import("./plug"));
     const error = this.tasks.errorOf("printer");
     return html`<section
       aria-label=${name}
@@ -120,6 +124,7 @@ export class LiankePrinter extends Part {
             ></lianke-notes>`
       }
       ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
+      ${pluggable ? html`<lianke-plug .context=${context} .waiting=${summary.held.length > 0}></lianke-plug>` : nothing}
       ${inky ? html`<lianke-inks .context=${context} .inks=${printer.ink}></lianke-inks>` : nothing}
       ${this._printForm(printer.may_control ? batch : undefined)}
       ${this.slim ? nothing : [chooser ? this._chooser(name, this._dropText()) : nothing, scan]}
@@ -211,6 +216,10 @@ export class LiankePrinter extends Part {
 
   private _printForm(batch: Batch | undefined) {
     if (!batch) return nothing;
-    return html`<lianke-print-form .context=${this.context} .batch=${batch}></lianke-print-form>`;
+    return html`<lianke-print-form
+      .context=${this.context}
+      .batch=${batch}
+      .isPlugOff=${this.isPlugOff}
+    ></lianke-print-form>`;
   }
 }

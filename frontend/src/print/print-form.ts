@@ -4,6 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { mdiClose, mdiDrag, mdiFileDocumentOutline, mdiPlus, mdiPrinter } from "@mdi/js";
 import { BatchWatcher } from "../batch-watcher";
 import "../components/file-chooser";
+import { plugTexts, switchOn } from "../components/plug";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
 import { loadPart } from "../load-part";
@@ -13,6 +14,7 @@ import type { MediaChoice, PrintItem } from "./item";
 import { titleOf, type CombinedPrint } from "./combined-print";
 import type { LiankeMediaBrowser } from "./media-browser";
 import type { LiankeOptionsForm } from "./options-form";
+import { TaskController } from "../tasks";
 import { SteadyPart } from "./steady";
 import { printText } from "./texts";
 import "./media-browser";
@@ -72,6 +74,8 @@ const bringIntoView = (printer: Element, job: string | undefined): void => {
 @define("lianke-print-form")
 export class LiankePrintForm extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
+  /* Whether the printer's plug is off, so that Print switches it on first. */
+  @property({ attribute: false }) isPlugOff = false;
 
   protected readonly _focus = new FocusKeeper(this);
   protected readonly _watcher = new BatchWatcher(this);
@@ -120,6 +124,7 @@ export class LiankePrintForm extends SteadyPart {
   ];
 
   private _home: Element | null = null;
+  private readonly _tasks = new TaskController(this);
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -145,7 +150,7 @@ export class LiankePrintForm extends SteadyPart {
     const count = items.filter((item) => item.isUsable).length;
     const written = items.find((item) => item.written);
     if (written) loadPart(import("./text"));
-    const resting = printing || !count;
+    const resting = printing || this._tasks.isWorking("print") || !count;
     // A submitted document cannot be taken back here, but its job can be canceled.
     const isSubmitted = items.some((item) => item.phase === "submit");
     const noPreview = combined
@@ -183,10 +188,10 @@ export class LiankePrintForm extends SteadyPart {
             data-key="print"
             aria-live="polite"
             aria-disabled=${resting ? "true" : nothing}
-            @click=${() => !resting && this._press(() => batch.print())}
+            @click=${() => !resting && this._press(() => this._print())}
           >
             <ha-svg-icon .path=${mdiPrinter}></ha-svg-icon>
-            ${printing ? printText(t, "submitting") : count < 2 || combined ? printText(t, "print") : printText(t, "print_n", { n: count })}
+            ${this._printLabel(count)}
           </button>
           <button
             data-key="preview"
@@ -211,9 +216,25 @@ export class LiankePrintForm extends SteadyPart {
       ></lianke-media-browser>`;
   }
 
+  private _printLabel(count: number): string {
+    const { batch, t } = this;
+    if (batch.printing) return printText(t, "submitting");
+    if (this.isPlugOff) return plugTexts.text(t, "on_and_print");
+    return count < 2 || batch.combined ? printText(t, "print") : printText(t, "print_n", { n: count });
+  }
+
+  /* Prints, once the printer's plug is on; if it cannot be switched on, nothing is printed. */
+  private async _print(): Promise<void> {
+    await this._tasks.run("print", async () => {
+      if (this.isPlugOff) await switchOn(this.context);
+      await this.batch.print();
+    });
+  }
+
   /* Errors, right above the buttons that were pressed. */
   private _problems() {
-    const { items, problem } = this.batch;
+    const { items } = this.batch;
+    const problem = this._tasks.errorOf("print") ?? this.batch.problem;
     const named = (item: PrintItem) =>
       items.length > 1 ? html`<bdi>${item.name}</bdi>${this.t.isChinese ? "：" : ": "}` : nothing;
     const failed = items.filter((item) => item.error);

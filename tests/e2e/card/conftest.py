@@ -19,6 +19,7 @@ from .stage import BROWSER_OPTIONS, PATIENCE, Stage, change_options
 SPEED = 6.0
 CONFIGURATION = """\
 input_boolean:
+  plug:
   unrelated:
 input_button:
   pressed:

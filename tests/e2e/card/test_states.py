@@ -56,6 +56,26 @@ async def test_printer_unplugged_is_grey_and_jobs_wait(stage: Stage) -> None:
     assert len(await stage.printed()) == before
 
 
+async def test_switched_on_by_its_plug_and_prints_once(stage: Stage) -> None:
+    plug = "input_boolean.plug"
+    before = len(await stage.printed())
+    await stage.cloud.change_printer(stage.cloud.device_id, 2, plugged=False)
+    async with stage.screen(stage.full(LABEL, plug=plug), width=320, touch=True) as screen:
+        await screen.shows("Not connected")
+        button = screen.card.get_by_role("button", name="Switch on", exact=True)
+        await expect(button).to_be_visible()
+        await screen.drop(("label.pdf", "application/pdf", make_pdf(1, "label")))
+        await screen.press(screen.card.get_by_role("button", name="Switch on and print"))
+        await expect(screen.row("label.pdf")).to_contain_text("Waiting: Not connected")
+        state = await stage.home.get(f"/api/states/{plug}")
+        assert state["state"] == "on"
+        await expect(screen.card.get_by_role("button", name="Switch on")).to_have_count(0)
+        await stage.cloud.change_printer(stage.cloud.device_id, 2, plugged=True)
+        await screen.shows("Idle")
+        await expect(screen.row("label.pdf")).to_contain_text("Completed", timeout=90_000)
+    assert len(await stage.printed()) == before + 1
+
+
 async def test_out_of_paper_says_what_to_do(stage: Stage) -> None:
     # Nothing else is printed on this one: a printer that is back gets ready for a minute first.
     async with stage.screen(stage.full(LABEL)) as screen:
