@@ -423,6 +423,19 @@ async def test_by_mail(house: House, laser: Printer) -> None:
     assert len(sent) == 2
 
 
+async def test_a_mail_that_meets_an_error_nobody_expects_is_not_on_its_way_for_ever(
+    house: House, laser: Printer
+) -> None:
+    async def take(_call: ServiceCall) -> None:
+        raise ZeroDivisionError
+
+    house.hass.services.async_register("smtp", "send_message", take)
+    house.hass.states.async_set("notify.office", "unknown")
+    house.set_options({"scan_mail": "notify.office"})
+    await do(house, laser, send_to="mail")
+    assert await ended(house) == ("uncertain", "send_in_doubt")
+
+
 async def test_the_options_are_tested(house: House, laser: Printer, paperless: Paperless) -> None:
     flow = house.hass.config_entries.options
     entry_id = house.entry.entry_id
@@ -438,7 +451,8 @@ async def test_the_options_are_tested(house: House, laser: Printer, paperless: P
 
     def result(menu: Any) -> str:
         assert menu["step_id"] == "destinations_tested"
-        return str(menu["description_placeholders"]["result"])
+        # Its characters are escaped, since a form reads it as Markdown.
+        return str(menu["description_placeholders"]["result"]).replace("\\", "")
 
     form = await answer(paperless_url=paperless.address)
     assert form["errors"] == {"paperless_token": "paperless_needs_both"}

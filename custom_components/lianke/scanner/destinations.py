@@ -213,6 +213,12 @@ class Deliveries:
                         # The folder is gone or not allowed any more. A delivery keeps no name of a folder for the text.
                         reason = "scan_not_copied" if err.placeholders else err.reason
                         end = Outcome(DeliveryState.FAILED, reason)
+                    except HomeAssistantError:
+                        raise
+                    except Exception:
+                        # Whatever it was, nobody else would end the delivery.
+                        _LOGGER.exception("A scan could not be sent")
+                        end = Outcome(DeliveryState.UNCERTAIN, "send_in_doubt")
                     one = self._jobs.get(job_id).delivery(to)
                     if end.state is DeliveryState.OPEN and _is_late(one):
                         end = Outcome(DeliveryState.UNCERTAIN, "paperless_in_doubt")

@@ -428,8 +428,8 @@ class ScanJobs:
                     )
             if job.state is ScanState.FINISHING:
                 await self._async_finish(job)
-        except HomeAssistantError, InputError, LiankeError, OSError:
-            # The usual cause is a full disk.
+        except Exception:
+            # The usual cause is a full disk. Whatever it was, nobody else would end the scan.
             with suppress(LedgerClosedError, InputError):
                 self._lease.commit(self._change(job_id, ScanJob.failing), report=True)
                 _LOGGER.exception("A scan could not be finished")
