@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -70,10 +70,11 @@ async def async_print_job(request: IppRequest) -> IppResponse:
     code = await _async_release_code(request, given)
     title = _title(request)
     path = await _async_document(request, title, options)
-    digest, job = await _async_repeated(request, path, title, options)
-    if job is None:
-        work = _async_print(request, path, _new_job(request, options, code), title, digest)
-        job = await _async_to_its_end(request, work)
+    async with _turn(request):
+        digest, job = await _async_repeated(request, path, title, options)
+        if job is None:
+            work = _async_print(request, path, _new_job(request, options, code), title, digest)
+            job = await _async_to_its_end(request, work)
     return await _async_response(request, options, job)
 
 
@@ -117,19 +118,21 @@ async def async_send_document(request: IppRequest) -> IppResponse:
         raise IppError(Status.BAD_REQUEST, "the document is empty")
     request.pending.put(replace(job, is_receiving=True))
     title = _title(request) if job.title == _NO_NAME else job.title
-    try:
-        path = await _async_document(request, title, job.options)
-        digest, made = await _async_repeated(request, path, title, job.options)
-        if _was_canceled(request, job):
-            raise IppError(Status.NOT_POSSIBLE, "the job has ended")
-    except BaseException:
-        _abort_unless_canceled(request, job)
-        raise
-    if made is not None:
-        request.pending.follow(job, made.job_id)
-    else:
-        work = _async_print_pending(request, path, job, title, digest)
-        made = await _async_to_its_end(request, work)
+    async with AsyncExitStack() as in_turn:
+        try:
+            path = await _async_document(request, title, job.options)
+            await in_turn.enter_async_context(_turn(request))
+            digest, made = await _async_repeated(request, path, title, job.options)
+            if _was_canceled(request, job):
+                raise IppError(Status.NOT_POSSIBLE, "the job has ended")
+        except BaseException:
+            _abort_unless_canceled(request, job)
+            raise
+        if made is not None:
+            request.pending.follow(job, made.job_id)
+        else:
+            work = _async_print_pending(request, path, job, title, digest)
+            made = await _async_to_its_end(request, work)
     return await _async_response(request, None, made)
 
 
@@ -290,6 +293,14 @@ async def _async_document(request: IppRequest, title: str, options: JobOptions) 
                 return await async_receive(request, name, limit_bytes)
     except NoPlaceError:
         raise IppError(Status.BUSY, "too many documents are being received") from None
+
+
+def _turn(request: IppRequest) -> asyncio.Lock:
+    """Return the lock that a received document holds until its job is in the queue.
+
+    A device's documents become jobs in the order in which they arrived, although some take longer to be looked at.
+    """
+    return request.server.repeats.turn(request.offered.printer_key, request.device)
 
 
 async def _async_repeated(

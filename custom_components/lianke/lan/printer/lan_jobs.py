@@ -190,9 +190,12 @@ class RepeatedDocuments:
         self._client_knows = LimitedSizeDict[str, None](size_limit=MAX_KNOWN_TO_CLIENTS)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
-    def turn(self, printer_key: str, digest: str) -> asyncio.Lock:
-        """Return the lock for equal documents, which each request holds until its answer has arrived or is lost."""
-        return self._turns.setdefault((printer_key, digest), asyncio.Lock())
+    def turn(self, printer_key: str, what: str) -> asyncio.Lock:
+        """Return a printer's lock for equal documents, named by their digest, or for the documents of a device.
+
+        Each request holds the first until its answer has arrived or is lost; it takes the second before the first.
+        """
+        return self._turns.setdefault((printer_key, what), asyncio.Lock())
 
     def on_client_told(self, job_id: str) -> None:
         self._client_knows[job_id] = None
