@@ -49,14 +49,19 @@ RESERVED_FOR_POLLS = 10
 MAX_LOOKUPS_A_MINUTE = 24
 # Maximum polls of scans in a minute: scanning page after page must leave room for polling printers.
 MAX_SCAN_POLLS_A_MINUTE = 12
+# Maximum polls of scans in a minute for the devices of the home network, as many as one scan needs in its first minute:
+# whoever cancels scan after scan there leaves the others to the house.
+MAX_LAN_SCAN_POLLS_A_MINUTE = 8
 
 _LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})
-_OTHERS = frozenset({Purpose.TRACK, Purpose.SCAN, Purpose.POLL, *_LOOKUPS})
+_SCANS = frozenset({Purpose.SCAN, Purpose.LAN_SCAN})
+_OTHERS = frozenset({Purpose.TRACK, *_SCANS, Purpose.POLL, *_LOOKUPS})
 _TRACKING = frozenset({Purpose.TRACK})
 _LIMITS_BESIDE_TRACKING = (
     (_OTHERS, MAX_A_MINUTE),
     (_OTHERS - _TRACKING, MAX_A_MINUTE - RESERVED_FOR_TRACKING),
 )
+_SCAN_LIMITS = (*_LIMITS_BESIDE_TRACKING, (_SCANS, MAX_SCAN_POLLS_A_MINUTE))
 _LOOKUP_LIMITS = (
     (_OTHERS, MAX_A_MINUTE - RESERVED_FOR_TRACKING - RESERVED_FOR_POLLS),
     (_LOOKUPS, MAX_LOOKUPS_A_MINUTE),
@@ -65,7 +70,11 @@ _LOOKUP_LIMITS = (
 LIMITS_BY_PURPOSE: dict[Purpose, tuple[tuple[frozenset[Purpose], int], ...]] = {
     Purpose.SUBMIT: ((frozenset({Purpose.SUBMIT}), MAX_SUBMISSIONS_A_MINUTE),),
     Purpose.TRACK: ((_OTHERS, MAX_A_MINUTE), (_TRACKING, MAX_A_MINUTE - RESERVED_FOR_POLLS)),
-    Purpose.SCAN: (*_LIMITS_BESIDE_TRACKING, (frozenset({Purpose.SCAN}), MAX_SCAN_POLLS_A_MINUTE)),
+    Purpose.SCAN: _SCAN_LIMITS,
+    Purpose.LAN_SCAN: (
+        *_SCAN_LIMITS,
+        (frozenset({Purpose.LAN_SCAN}), MAX_LAN_SCAN_POLLS_A_MINUTE),
+    ),
     Purpose.POLL: _LIMITS_BESIDE_TRACKING,
     Purpose.COUNT: _LOOKUP_LIMITS,
     Purpose.LOOKUP: _LOOKUP_LIMITS,

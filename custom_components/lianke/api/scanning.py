@@ -168,13 +168,13 @@ class Scanners:
             raise LiankeResponseError("scan without task_id")
         return task_id
 
-    async def task(self, task_id: str) -> ScanTask:
+    async def task(self, task_id: str, purpose: Purpose = Purpose.SCAN) -> ScanTask:
         """Return the state of a scan, with its files so far (`GET /scanning/job`)."""
         data = await self._transport.call(
             "GET",
             "/scanning/job",
             query={**self._auth, "task_id": task_id},
-            purpose=Purpose.SCAN,
+            purpose=purpose,
             limit_bytes=MAX_SCAN_ANSWER_BYTES,
             is_long=True,
         )

@@ -104,11 +104,12 @@ class Purpose(IntEnum):
 
     SUBMIT = 0  # a print job
     TRACK = 1  # a job's state or its cancelation; starting a scan
-    SCAN = 2  # polling a scan
-    POLL = 3  # polling a box and its printers
-    COUNT = 4  # counting the pages of a document before it is printed
-    LOOKUP = 5  # a user's request: a preview, a search, a pressed button
-    PICTURE = 6  # a preview's page, which does not come from the service's API
+    SCAN = 2  # polling a scan of the house
+    LAN_SCAN = 3  # polling a scan of a device of the home network
+    POLL = 4  # polling a box and its printers
+    COUNT = 5  # counting the pages of a document before it is printed
+    LOOKUP = 6  # a user's request: a preview, a search, a pressed button
+    PICTURE = 7  # a preview's page, which does not come from the service's API
 
 
 class Throttle(Protocol):

@@ -22,6 +22,7 @@ from homeassistant.util.signal_type import SignalType
 from ..api.coerce import JsonValue
 from ..api.errors import LiankeError
 from ..api.scanning import Scanner
+from ..api.transport import Purpose
 from ..const import DOMAIN
 from ..documents.spool import disk_full_error
 from ..fair_queue import FairQueue, NoPlaceError, QueuePlace
@@ -441,7 +442,12 @@ class ScannerHub:
 
     @callback
     def forget_at_service(
-        self, task_id: str, ended: str, pause: float, pace: ScanPace | None = None
+        self,
+        task_id: str,
+        ended: str,
+        pause: float,
+        pace: ScanPace | None = None,
+        purpose: Purpose = Purpose.SCAN,
     ) -> None:
         """Ask the service after `pause` seconds to forget a scan, if its answer still has the shape `ended`.
 
@@ -456,7 +462,7 @@ class ScannerHub:
             for wait in (pause, *[FORGET_PAUSE] * (FORGET_TRIES - 1)):
                 await pace.async_turn(wait)
                 try:
-                    if ended and (await self.service.task(task_id)).shape != ended:
+                    if ended and (await self.service.task(task_id, purpose)).shape != ended:
                         _LOGGER.warning(
                             "Something came after the end of a scan: it stays at the service"
                         )

@@ -148,13 +148,14 @@ async def async_scan_page(
                     raise ScanError("scan_in_doubt", err.detail) from None
             # The start was a request, and the scanner's condition may have been asked for.
             pace = ScanPace(0 if is_noted else 2)
+            purpose = Purpose.SCAN if device is None else Purpose.LAN_SCAN
             try:
                 if not is_noted:
                     await (on_started or hub.async_note_to_forget)(task_id)
                     is_noted = True
                 if on_accepted is not None:
                     on_accepted()
-                task = _Task(hass, entry, spool, request, task_id, pace)
+                task = _Task(hass, entry, spool, request, task_id, pace, purpose)
                 scanned, shape = await task.async_follow()
                 is_fed = request.source is ScanSource.FEEDER
                 emptied = {ScannerCondition.FEEDER_EMPTY} if is_fed else ()
@@ -179,7 +180,7 @@ async def async_scan_page(
             if is_done and shape is not None:
                 is_stack = request.source is not ScanSource.GLASS
                 pause = FORGET_PAUSE if is_stack else CALM_PAUSE
-                hub.forget_at_service(task_id, shape, pause, pace)
+                hub.forget_at_service(task_id, shape, pause, pace, purpose)
             elif not is_taken_up:
                 hub.keep_at_service(task_id)
 
@@ -194,6 +195,7 @@ class _Task:
     request: ScanRequest
     task_id: str
     pace: ScanPace
+    purpose: Purpose
 
     async def async_follow(self) -> tuple[ScanResult, str | None]:
         """Wait for the end of the scan, fetch its pages, and return the pages and the shape of the service's answer.
@@ -232,14 +234,14 @@ class _Task:
         still_since = 0.0
         task: ScanTask | None = None
         shape: str | None = None
-        left = self.entry.runtime_data.account.requests.left(Purpose.SCAN)
+        left = self.entry.runtime_data.account.requests.left(self.purpose)
         pause, failed = FIRST_PAUSE if left >= QUICK_REQUESTS else CALM_PAUSE, 0
         while clock() < until:
             await self.pace.async_turn(pause)
             pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE)
             asked, state = clock(), task and task.state
             try:
-                task = await self.entry.runtime_data.client.scanners.task(self.task_id)
+                task = await self._async_ask()
             except LiankeError as err:
                 # Continue, because after a power cut the network may come back later than Home Assistant.
                 failed += not isinstance(err, _PASSING)
@@ -284,6 +286,9 @@ class _Task:
             raise ScanError("scan_timed_out")
         return task, "scan_timed_out"
 
+    async def _async_ask(self) -> ScanTask:
+        return await self.entry.runtime_data.client.scanners.task(self.task_id, self.purpose)
+
     async def _async_fetch(self, parts: AnswerParts) -> AnswerParts:
         """Fetch the pages; return the answer with the most fetched pages. Raises HomeAssistantError: disk_full."""
         answers, pause = [parts], RETRY_PAUSE
@@ -313,7 +318,7 @@ class _Task:
     async def _async_again(self, task: ScanTask) -> ScanTask:
         """Return a new answer of the service, or the earlier answer if the new one has fewer parts or does not come."""
         try:
-            again = await self.entry.runtime_data.client.scanners.task(self.task_id)
+            again = await self._async_ask()
         except LiankeError:
             return task
         return again if len(again.parts) >= len(task.parts) else task

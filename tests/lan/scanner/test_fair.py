@@ -6,12 +6,18 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from custom_components.lianke.account import request_limits
+from custom_components.lianke.account.request_limits import (
+    MAX_LAN_SCAN_POLLS_A_MINUTE,
+    MAX_SCAN_POLLS_A_MINUTE,
+)
+from custom_components.lianke.api.transport import Purpose
 from custom_components.lianke.const import ScanSource
 from custom_components.lianke.lan import origin as neighbours
 from custom_components.lianke.lan.printer import server
 from custom_components.lianke.lan.printer.server import async_get_server
 from custom_components.lianke.lan.scanner import network_scanner
-from custom_components.lianke.scanner import hub
+from custom_components.lianke.scanner import hub, scan, scan_rules
 from custom_components.lianke.scanner.hub import scanner_device
 from custom_components.lianke.scanner.scan import async_scan_page
 from custom_components.lianke.scanner.scan_job import ScanRequest
@@ -91,12 +97,16 @@ async def test_who_begins_and_cancels_all_the_while_keeps_the_scanner_from_nobod
         await scan_in_house(lan)
 
 
-async def test_few_scans_begin_in_a_minute(lan: LanScanner, device: Device) -> None:
+async def test_few_scans_begin_in_a_minute(
+    lan: LanScanner, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who takes back what was begun leaves the account's requests to others: a device to others, all to the house.
 
     However many phones scan, whoever stands at the card has as many as without them.
     """
     begun: list[str] = []
+    # However slow this machine is, all of it happens within that time.
+    monkeypatch.setattr(scan_rules, "MINUTE", 3600)
     lan.simulator.cloud.variants.scan_problem = "hangs"
     for sender, most in (
         (lan, MAX_LAN_STARTS_A_DEVICE),
@@ -108,7 +118,7 @@ async def test_few_scans_begin_in_a_minute(lan: LanScanner, device: Device) -> N
             await until(lambda: not lan.hub.is_in_use(lan.scanner_id))
         assert (await sender.post(settings(dpi(75))))[0] == 503
     lan.simulator.cloud.variants.scan_problem = "none"
-    real = 3
+    real = 1
     for _ in range(real):
         await scan_in_house(lan)
     for _ in range(MAX_STARTS - real):
@@ -117,6 +127,24 @@ async def test_few_scans_begin_in_a_minute(lan: LanScanner, device: Device) -> N
     assert await refusal(scan_in_house(lan)) == "scan_too_often"
     assert lan.hub.seconds_until_free(lan.scanner_id, "127.0.0.3") > 0
     assert len(lan.printer.scanned) == real
+
+
+async def test_a_device_leaves_looks_at_the_service_to_the_house(
+    lan: LanScanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it waits for its page: the house has a page of its own as soon as it is there."""
+    # However slow this machine is, all of it happens within that time.
+    monkeypatch.setattr(request_limits, "MINUTE", 3600)
+    monkeypatch.setattr(scan, "CALM_PAUSE", 1)
+    requests = lan.entry.runtime_data.account.requests
+    lan.simulator.cloud.variants.scan_problem = "hangs"
+    place = await lan.order(dpi(75))
+    await until(lambda: requests.left(Purpose.LAN_SCAN) == 0)
+    left = MAX_SCAN_POLLS_A_MINUTE - MAX_LAN_SCAN_POLLS_A_MINUTE
+    assert requests.left(Purpose.SCAN) == left
+    await lan.delete(place)
+    lan.simulator.cloud.variants.scan_problem = "none"
+    await scan_in_house(lan)
 
 
 async def test_a_house_that_scans_page_after_page_leaves_devices_theirs(lan: LanScanner) -> None:
