@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.selector import TargetSelector
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +37,22 @@ def fields_of(service: dict[str, Any]) -> dict[str, Any]:
     for name, field in (service or {}).get("fields", {}).items():
         found |= field.get("fields", {name: field})
     return found
+
+
+def actions_for(hass: HomeAssistant, device_id: str) -> set[str]:
+    """Return which actions the target-first editor offers for a device.
+
+    Home Assistant's own lookup imports more integrations than a test has.
+    """
+    entities = er.async_entries_for_device(er.async_get(hass), device_id)
+    return {
+        name
+        for name, service in load_services().items()
+        for wanted in TargetSelector(service.get("target") or {}).config.get("entity", ())
+        for one in entities
+        if one.domain in wanted["domain"]
+        and any(one.supported_features & flag for flag in wanted["supported_features"])
+    }
 
 
 def imported_at_run_time(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:

@@ -116,9 +116,12 @@ def test_options_that_a_job_can_be_printed_without_are_all_offered() -> None:
 
 
 def test_every_action_on_a_printer_has_a_target() -> None:
-    """The target-first editor leaves out actions without one; a printer is whatever has our notify entity."""
+    """The target-first editor leaves out actions without one."""
     for name, service in load_services().items():
-        target = {"entity": [{"integration": "lianke", "domain": "event"}]}
+        kind = "SPECIFIC_VERSION" if name in SCAN_ACTIONS else "INSTALL"
+        features = [f"update.UpdateEntityFeature.{kind}"]
+        event = {"integration": "lianke", "domain": "event", "supported_features": features}
+        target = {"entity": [event]}
         # One is about boxes that are gone.
         about_a_box = "config_entry" in fields_of(service) or name == "forget_removed_boxes"
         assert service.get("target") == (None if about_a_box else target), name

@@ -23,6 +23,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import voluptuous as vol
 
 from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.scanner.actions import SCAN_ACTIONS
 from custom_components.lianke.trigger import TRIGGERS
 from tests.clock import Clock, elapse, rest, until
 from tests.household import (
@@ -36,6 +37,7 @@ from tests.household import (
     device_of,
     show_state,
 )
+from tests.packaging import actions_for, load_services
 from tests.simulator import Fault, Outcome
 from tests.traces import traces, why_not
 
@@ -654,6 +656,16 @@ async def test_a_job_waits_for_a_person(reachable: str, automate: Automate, hous
 
 
 # Editor
+
+
+async def test_a_device_offers_what_it_can_do(house: House) -> None:
+    """A printer prints; its scanner is a device of its own. The box offers none of it."""
+    targeted = {name for name, service in load_services().items() if "target" in service}
+    for device, expected in (
+        (house.device(LASER), targeted - SCAN_ACTIONS.keys()),
+        (box_of(house.hass, house.entry).id, set[str]()),
+    ):
+        assert actions_for(house.hass, device) == expected
 
 
 async def test_a_device_offers_what_it_can_have(house: House) -> None:

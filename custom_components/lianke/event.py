@@ -48,6 +48,8 @@ SCAN_EVENTS = EventEntityDescription(
 
 
 class ScanEvents(ScannerEntity, EventEntity):
+    _attr_supported_features = EntityKind.SCANNER
+
     @callback
     @override
     def _async_subscribe(self) -> None:

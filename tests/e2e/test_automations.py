@@ -60,9 +60,6 @@ SHOWN = {
     "printer_needs_attention": ("Fault", "Trigger when", "For at least"),
     "ink_low": ("Threshold", "Trigger when", "For at least"),
 }
-# Home Assistant tells which actions a target offers by the domains of its entities, which a scanner shares with a
-# printer.
-OF_SCANNERS = ("scan", "copy", "continue_scan")
 
 
 async def automate(home: RealHomeAssistant, printers: dict[str, str]) -> None:
@@ -138,7 +135,7 @@ async def test_automations_of_the_newest_home_assistant(
         assert await offered("triggers", INKJET) == TRIGGERS.keys()
         assert await offered("conditions") == {*CONDITIONS}
         assert await offered("conditions", INKJET) == {*CONDITIONS} | OF_INK["conditions"]
-        assert await offered("services") == {*ACTIONS, *OF_SCANNERS}
+        assert await offered("services") == {*ACTIONS}
 
         await automate(home, printers)
         async with home.subscribe("subscribe_events", event_type="fired") as events:

@@ -30,10 +30,12 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.input_error import InputError
 from custom_components.lianke.scanner import scan
+from custom_components.lianke.scanner.actions import SCAN_ACTIONS
 from custom_components.lianke.scanner.hub import ScannerHub, async_get_hub
 from custom_components.lianke.scanner.scan_view import async_describe_scan
 from tests.clock import until
 from tests.household import LASER, House, refusal
+from tests.packaging import actions_for
 from tests.scanner.scans import ASSISTANT, device, do, last, printer, records, say, state_of
 from tests.simulator.models import Printer
 from tests.traces import why_not
@@ -96,6 +98,7 @@ async def test_two_scanners_of_one_name(
     ):
         names = await find(hass, {"device_id": [there]}, True)
         assert {name for name in names if name.startswith("lianke.")} == offered
+    assert actions_for(hass, there) == SCAN_ACTIONS.keys()
     for component in ("homeassistant", "conversation", "llm"):
         assert await async_setup_component(hass, component, {})
     for at in ((house, laser), (other, other_laser)):
