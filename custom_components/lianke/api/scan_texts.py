@@ -55,7 +55,7 @@ _ADDRESS: Final = re.compile(rf"(?i)(?:{_ADDRESS_START})[^\s\"'<>]+")
 _ABSOLUTE: Final = re.compile(r"(?i)https?://")
 # A sentence that says no more than "success"; "not successful" is none.
 _SUCCESS_TEXT: Final = re.compile(
-    r"(?i)\s*+(?!.*(?:不|未|没|无|not|un))[\w ]{0,20}(?:成功|success|successful|successfully)[\s.!。！]*"
+    r"(?i)(?![\w ]{0,20}(?:不|未|没|无|not|un))[\w ]{0,20}(?:成功|success|successful|successfully)[\s.!。！]*"
 )
 # The start of a second address in an item. An address after "=" or "/" belongs to the first address, which may be that
 # of a proxy.
@@ -115,7 +115,8 @@ _TWO_FILES: Final = re.compile(
 
 
 def is_success(text: str) -> bool:
-    return text.strip().lower() in SUCCESS_WORDS or _SUCCESS_TEXT.fullmatch(text) is not None
+    text = text.strip()
+    return text.lower() in SUCCESS_WORDS or _SUCCESS_TEXT.fullmatch(text) is not None
 
 
 def is_relative(address: str) -> bool:
