@@ -102,11 +102,14 @@ async def test_hostile_files_end_within_the_limits(
     assert size(path) < 12_000_000
     good = tmp_path / "good.pdf"
     good.write_bytes(make_pdf(2))
-    bad = asyncio.create_task(outcome(worker, task, path, 8 if task == "count" else 4))
+    # What takes less than a second of a processor takes many where neighbors work, and still has to end.
+    seconds = 60 if "time" not in reasons else 8 if task == "count" else 4
+    bad = asyncio.create_task(outcome(worker, task, path, seconds))
     await asyncio.sleep(0)
     others = [asyncio.create_task(worker.async_count(good, user=f"{n}")) for n in range(10)]
-    assert await bad in reasons
-    assert await asyncio.gather(*others) == [2] * 10
+    reason, *counts = await asyncio.gather(bad, *others)
+    assert reason in reasons
+    assert counts == [2] * 10
     assert peak(worker) < MEMORY
 
 
