@@ -6,8 +6,11 @@ from contextlib import suppress
 import gc
 import os
 from pathlib import Path
+import resource
+import subprocess
+import sys
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from homeassistant.components.todo.const import TodoItemStatus
 from homeassistant.components.todo.entity import TodoItem
@@ -28,6 +31,8 @@ from tests.simulator import make_pdf
 MB = 1024 * 1024
 MAX_GROWTH = 64 * MB
 MAX_HOLD = 0.1
+# Seconds between two looks at the loop.
+TICK = 0.01
 
 type Made = tuple[SourceKind, str, bytes | str]
 
@@ -82,13 +87,9 @@ class Watch:
 
     async def _tick(self) -> None:
         while True:
-            # Others use this machine as well: what counts is processor time, and no wait for a processor.
-            waited = waited_for_processor()
-            started, cpu = time.monotonic(), time.process_time()
-            await asyncio.sleep(0.01)
-            passed = time.monotonic() - started - (waited_for_processor() - waited)
-            late = min(passed, time.process_time() - cpu + 0.01) - 0.01
-            self.hold = max(self.hold, late)
+            before = Used.now()
+            await asyncio.sleep(TICK)
+            self.hold = max(self.hold, Used.now().held_since(before))
             self.most = max(self.most, rss())
 
     async def stop(self) -> None:
@@ -107,17 +108,31 @@ def rss() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def waited_for_processor() -> float:
-    """Return for how many seconds threads of this process were ready to run and had no processor.
+class Used(NamedTuple):
+    """What this process, and the thread of the loop, have used so far.
 
-    One that holds the interpreter's lock makes the event loop wait as well.
+    Others use this machine as well, and its host's: a late tick proves nothing.
     """
-    waited = 0
-    for thread in Path("/proc/self/task").iterdir():
-        # It may end meanwhile.
-        with suppress(OSError):
-            waited += int((thread / "schedstat").read_text().split()[1])
-    return waited / 1e9
+
+    passed: float
+    process: float
+    loop: float
+    sleeps: int
+
+    @classmethod
+    def now(cls) -> Used:
+        sleeps = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        return cls(time.monotonic(), time.process_time(), time.thread_time(), sleeps)
+
+    def held_since(self, before: Used) -> float:
+        """Return for how long the loop was held in a tick: by itself, or by a thread that kept the interpreter's lock.
+
+        Whoever waits for that lock wakes at each switch interval to ask for it. A loop that is only given no processor
+        does not wake, and a thread that keeps the lock but is given no processor uses none.
+        """
+        passed, process, loop, sleeps = (now - then for now, then in zip(self, before, strict=True))
+        asked = loop + sleeps * sys.getswitchinterval()
+        return max(0.0, min(passed - TICK, process, asked))
 
 
 @pytest.fixture
@@ -138,6 +153,51 @@ def feed(hass: HomeAssistant, spool: Spool, media: Path) -> Callable[[Made], Any
         return None
 
     return feed
+
+
+def use(seconds: float) -> None:
+    """Use a processor as Python does, which gives the lock to whoever asks for it."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+def keep_lock(seconds: float) -> None:
+    """Use a processor in one call of C, which gives the lock to nobody."""
+    count, taken = 1_000_000, 0.0
+    while taken < seconds:
+        started = time.thread_time()
+        sum(range(count := 2 * count))
+        taken = time.thread_time() - started
+
+
+def busy_neighbors(count: int) -> list[subprocess.Popen[bytes]]:
+    return [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("work", "is_in_loop", "is_held"),
+    [(use, True, True), (keep_lock, True, True), (keep_lock, False, True), (use, False, False)],
+)
+async def test_only_a_real_hold_counts(
+    hass: HomeAssistant, work: Callable[[float], None], is_in_loop: bool, is_held: bool
+) -> None:
+    """Whatever the neighbors do, who want two processors more than there are."""
+    neighbors = await hass.async_add_executor_job(busy_neighbors, (os.cpu_count() or 1) + 2)
+    watch = Watch()
+    try:
+        await asyncio.sleep(0)
+        if is_in_loop:
+            work(0.2)
+        else:
+            await hass.async_add_executor_job(work, 0.2)
+        await asyncio.sleep(2 * TICK)
+    finally:
+        await watch.stop()
+        for neighbor in neighbors:
+            neighbor.kill()
+            neighbor.wait()
+    assert (watch.hold > MAX_HOLD) is is_held, watch.hold
 
 
 @pytest.mark.parametrize("name", HOSTILE)
