@@ -9,8 +9,8 @@ the same bytes. The font has
 - of the ranges below, what one of the two fonts has.
 
 It has a glyph of its own for each character, so that a PDF with a few of them can be searched. Hinting, kerning and
-glyphs made of others are left out, so that `pdf/font.py` can cut out glyphs without a library. The license reserves
-the name Source, so that the font must not be called that; "Noto" is a trademark.
+glyphs made of others are left out, so that it stays small. The license reserves the name Source, so that the font must
+not be called that; "Noto" is a trademark.
 """
 
 import hashlib

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 import pypdfium2
 import pytest
 
-from custom_components.lianke.pdf.font import FONT, EmbeddedFont, own_font
+from custom_components.lianke.pdf.font import FONT, PdfFont, lacking, own_font, text_width
 from custom_components.lianke.pdf.process import MEMORY
 from tests.needs import poppler
 from tests.pdf.sheets import A4, laid_out, make_pages
@@ -28,7 +28,7 @@ OTHERS = "ěščřžłąęğışțđĐőŁàçêñßØœ ΑΩαωάή Ёяієґ
 def document(text: str) -> Pdf:
     """Return a document with each character of a text at a place of its own, 40 in a row."""
     pdf = Pdf.new()
-    font = EmbeddedFont(pdf)
+    font = PdfFont(pdf, own_font())
     page = pdf.add_blank_page(page_size=(800, 20 * (len(text) // 40 + 1)))
     height = float(page.mediabox[3])
     content = b""
@@ -44,14 +44,14 @@ def document(text: str) -> Pdf:
 def test_the_characters() -> None:
     assert (len(set(TABLE)), len(set(GB_2312))) == (8105, 6763)
     for text in TABLE, GB_2312, OTHERS, "喆堃玥", "繁體字", "かな":
-        assert not own_font().lacking(text)
+        assert not lacking(text)
 
 
 def test_widths_are_those_that_freetype_reads() -> None:
     other = ImageFont.truetype(FONT, 1000, layout_engine=ImageFont.Layout.BASIC)
     for letter in TABLE[::50] + OTHERS + "AiW.1":
-        assert own_font().width(letter) * 1000 == other.getlength(letter), letter
-    assert own_font().width("北京") == 2
+        assert text_width(letter) * 1000 == other.getlength(letter), letter
+    assert text_width("北京") == 2
 
 
 @pytest.mark.parametrize("text", [OTHERS, TABLE[::20]], ids=["others", "table"])
@@ -95,7 +95,7 @@ def test_all_names_can_be_written(tmp_path: Path) -> None:
 def test_a_document_without_a_text_has_no_font() -> None:
     pdf = Pdf.new()
     before = len(pdf.objects)
-    font = EmbeddedFont(pdf)
+    font = PdfFont(pdf, own_font())
     font.finish()
     assert [*pdf.objects][before:] == [font.object]
     assert "/DescendantFonts" not in font.object

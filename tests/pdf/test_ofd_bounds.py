@@ -13,7 +13,7 @@ from custom_components.lianke.pdf import (
     ofd_pictures,
     ofd_text,
 )
-from custom_components.lianke.pdf.ofd_fonts import MAX_CHARACTERS, FontFile
+from custom_components.lianke.pdf.font_file import MAX_CHARACTERS, FontFile
 from custom_components.lianke.pdf.ofd_geometry import MAX_NUMBER
 from custom_components.lianke.pdf.ofd_paint import MAX_REPEATS
 from custom_components.lianke.pdf.process import MAX_SOURCE_PAGES, TaskError

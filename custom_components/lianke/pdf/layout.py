@@ -10,7 +10,7 @@ from PIL import Image
 
 from . import plan
 from .annotations import LARGEST, PageView, page_view, printable
-from .font import EmbeddedFont
+from .font import PdfFont, own_font
 from .layers import Layers, hide_layers
 from .pdf_files import folder_of, save_new
 from .pictures import PAGE_QUALITY, Crop, Cut, as_jpeg, cropped, read_picture
@@ -234,7 +234,7 @@ def lay_out(request: dict[str, Any]) -> dict[str, Any]:
         sheets = [*_plan(sources, request, paper)]
         with impose(sources, sheets) as document:
             of = len(sheets) if request["numbers"] else None
-            font = EmbeddedFont(document)
+            font = PdfFont(document, own_font())
             stamps = Stamps(font, date=request["date"], of=of) if stamped else None
             mark = Watermark(document, font, text, request["opacity"]) if text else None
             for number, (sheet, page) in enumerate(zip(sheets, document.pages, strict=True)):

@@ -10,8 +10,9 @@ import zlib
 
 from pikepdf import Dictionary, Name, Pdf, Stream
 
+from .font import PdfFont
+from .font_file import FontFile
 from .ofd_document import Annotation, Drawing, Resources, read_documents
-from .ofd_fonts import FontFile, PdfFont
 from .ofd_geometry import (
     UNMOVED,
     Matrix,
@@ -98,7 +99,7 @@ class Conversion:
     def font(self, data: bytes | None) -> PdfFont | None:
         """Return a font for its program; None if the program cannot be read."""
         try:
-            self._fonts.append(PdfFont(self.pdf, FontFile(data or b""), len(self._fonts)))
+            self._fonts.append(PdfFont(self.pdf, FontFile(data or b""), f"F{len(self._fonts)}"))
         except ValueError:
             return None
         return self._fonts[-1]

@@ -4,7 +4,7 @@ import math
 from typing import Any, Final, NamedTuple
 import unicodedata
 
-from .ofd_fonts import PdfFont
+from .font import PdfFont
 from .ofd_geometry import deltas, number, put
 from .ofd_package import Gaps
 

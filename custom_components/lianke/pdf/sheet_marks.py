@@ -6,7 +6,7 @@ import unicodedata
 
 from pikepdf import Array, Dictionary, Name, Page, Pdf, Stream
 
-from .font import CAP_HEIGHT, UNITS, EmbeddedFont, own_font
+from .font import CAP_HEIGHT, PdfFont, lacking, text_width
 from .plan import Rect, Sheet, Size, mm
 from .process import TaskError
 
@@ -43,17 +43,17 @@ def lines(sheet: Sheet) -> bytes:
 def watermark_text(text: str) -> str:
     """Return a watermark as it is drawn. Raises TaskError no_glyph, with the characters that the font lacks."""
     text = unicodedata.normalize("NFC", " ".join(text.split()))
-    if lacking := own_font().lacking(text):
-        raise TaskError("no_glyph", lacking)
+    if letters := lacking(text):
+        raise TaskError("no_glyph", letters)
     return text
 
 
 class Watermark:
     """A text that is drawn across areas of sheets; the document contains it only once."""
 
-    def __init__(self, pdf: Pdf, font: EmbeddedFont, text: str, opacity: int) -> None:
+    def __init__(self, pdf: Pdf, font: PdfFont, text: str, opacity: int) -> None:
         """`text` comes from `watermark_text`, `opacity` is in percent."""
-        self._width = width = own_font().width(text)
+        self._width = width = text_width(text)
         self._look = pdf.make_indirect(Dictionary(Type=Name.ExtGState, ca=opacity / 100))
         content = b"%f %f %f rg BT /F 1 Tf %b Tj ET" % (
             *(WATERMARK_GREY,) * 3,
@@ -76,7 +76,7 @@ class Watermark:
         # The height is limited, since the ends of the text lie in corners of the area, where there is less room.
         size = min(length / self._width, area.height * WATERMARK_HEIGHT)
         cos, sin = math.cos(angle) * size, math.sin(angle) * size
-        middle = (self._width / 2, CAP_HEIGHT / UNITS / 2)
+        middle = (self._width / 2, CAP_HEIGHT / 1000 / 2)
         x = area.x + area.width / 2 - cos * middle[0] + sin * middle[1]
         y = area.y + area.height / 2 - sin * middle[0] - cos * middle[1]
         look, form = (
@@ -89,7 +89,7 @@ class Watermark:
 class Stamps:
     """Writes the date and the page number on sheets, as text."""
 
-    def __init__(self, font: EmbeddedFont, *, date: str | None, of: int | None) -> None:
+    def __init__(self, font: PdfFont, *, date: str | None, of: int | None) -> None:
         """`date` has only digits and dashes, `of` is the number of pages; None leaves out the stamp."""
         self._font = font
         self._date = date
@@ -104,7 +104,7 @@ class Stamps:
 
         def fitting(text: str) -> tuple[float, float]:
             """Return the font size with which a text fits, and the width of the text."""
-            width = own_font().width(text)
+            width = text_width(text)
             height = min(max(STAMP_SIZE * factor, SMALLEST_STAMP), room / width)
             return height, width * height
 

@@ -1,11 +1,8 @@
-"""Read TrueType and CFF fonts as far as PDF needs it, and put them into a PDF with the glyphs that are used."""
+"""Read TrueType and CFF fonts as far as PDF needs it, and reduce them to the glyphs that are used."""
 
-import hashlib
+from itertools import accumulate
 import struct
 from typing import Any, Final
-import zlib
-
-from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 # Maximum number of characters that the table of a font may name.
 MAX_CHARACTERS: Final = 120_000
@@ -96,13 +93,24 @@ class FontFile:
         return self._cff.names[glyph] if self.is_cff and glyph < len(self._cff.names) else glyph
 
     def embedded(self, glyphs: set[int]) -> bytes:
-        """Return the font's program in which all other glyphs are blank, so that it can be compressed well."""
+        """Return the font's program, in which all other glyphs are blank."""
         if self.is_cff:
             return self._cff.without_others(glyphs)
-        tables: dict[str, bytes] = {
+        tables: dict[str, Any] = {
             name: self._tables[name] for name in _NEEDED if name in self._tables
         }
-        tables["glyf"] = self._blanked(glyphs)
+        kept = self._outlines(glyphs)
+        outlines = [kept.get(glyph, b"") for glyph in range(self.count)]
+        places = accumulate(map(len, outlines), initial=0)
+        tables["glyf"] = b"".join(outlines)
+        known = 4 * len(self._widths)
+        tables["hmtx"] = bytearray(known) + tables["hmtx"][known:]
+        # The last width may be that of further glyphs.
+        for glyph in {len(self._widths) - 1, *glyphs, *kept}:
+            metric = slice(4 * glyph, 4 * glyph + 4)
+            tables["hmtx"][metric] = self._tables["hmtx"][metric]
+        tables["loca"] = struct.pack(f">{self.count + 1}I", *places)
+        tables["head"] = tables["head"][:50] + b"\0\1" + tables["head"][52:]
         return _sfnt(tables)
 
     def _locations(self) -> tuple[int, ...]:
@@ -118,20 +126,20 @@ class FontFile:
         start, end = self._loca[glyph], self._loca[glyph + 1]
         return (start, end) if start < end <= len(self._tables["glyf"]) else (0, 0)
 
-    def _blanked(self, glyphs: set[int]) -> bytes:
-        glyf = self._tables["glyf"]
-        blank = bytearray(len(glyf))
-        wanted, kept = [0, *glyphs], set[int]()
+    def _outlines(self, glyphs: set[int]) -> dict[int, bytes]:
+        """Return the outlines of glyphs, and of those of which they are made."""
+        wanted, kept = [0, *glyphs], dict[int, bytes]()
         while wanted:
             glyph = wanted.pop()
             start, end = self._outline(glyph)
             if glyph in kept or end - start < 10:
                 continue
-            kept.add(glyph)
-            blank[start:end] = glyf[start:end]
-            if glyf[start] & 0x80:
-                wanted += _parts(glyf[start:end])
-        return bytes(blank)
+            # Some programs want them at places that are multiples of 4.
+            outline = self._tables["glyf"][start:end]
+            kept[glyph] = outline + bytes(-len(outline) % 4)
+            if outline[0] & 0x80:
+                wanted += _parts(outline)
+        return kept
 
 
 def _parts(outline: bytes) -> list[int]:
@@ -147,13 +155,18 @@ def _parts(outline: bytes) -> list[int]:
     return parts
 
 
-def _sfnt(tables: dict[str, bytes]) -> bytes:
-    head, body = b"", b""
-    start = 12 + 16 * len(tables)
-    for name, data in sorted(tables.items()):
-        head += struct.pack(">4sIII", name.encode("latin-1"), 0, start + len(body), len(data))
-        body += data + bytes(-len(data) % 4)
-    return struct.pack(">4sHHHH", _SFNT[0], len(tables), 0, 0, 0) + head + body
+def _sfnt(tables: dict[str, Any]) -> bytes:
+    count, power = len(tables), len(tables).bit_length() - 1
+    search = 16 << power
+    head = struct.pack(">4s4H", _SFNT[0], count, search, power, 16 * count - search)
+    body = b""
+    for name, table in sorted(tables.items()):
+        padded = table + bytes(-len(table) % 4)
+        checksum = sum(struct.unpack(f">{len(padded) // 4}I", padded)) % 2**32
+        start = 12 + 16 * count + len(body)
+        head += struct.pack(">4s3I", name.encode("latin-1"), checksum, start, len(table))
+        body += padded
+    return head + body
 
 
 def _characters(cmap: bytes) -> dict[int, int]:
@@ -288,103 +301,3 @@ def _operands(data: bytes) -> dict[int, int]:
             sign = 1 if first <= 250 else -1
             last, at = sign * ((first - (247 if sign > 0 else 251)) * 256 + data[at] + 108), at + 1
     return found
-
-
-class PdfFont:
-    """A font of a PDF. Glyphs are added while text is drawn; `finish` writes the font."""
-
-    def __init__(self, pdf: Pdf, file: FontFile, number: int) -> None:
-        self.file = file
-        self.object = pdf.make_indirect(Dictionary())
-        self.name = f"/F{number}"
-        self._pdf = pdf
-        self._texts: dict[int, str] = {}
-        self._glyphs: dict[int, int] = {}
-        self._added: dict[tuple[int, str], int] = {}
-
-    def code(self, glyph: int, text: str) -> int:
-        """Return the code of a glyph that stands for a text; one glyph may stand for several texts."""
-        code = self.file.code(glyph)
-        known = self._texts.setdefault(code, text)
-        self._glyphs[code] = glyph
-        if known == text or self.file.is_cff:
-            return code
-        if (code := self._added.get((glyph, text), 0)) or self.file.count + len(
-            self._added
-        ) > 0xFFFE:
-            return code or glyph
-        code = self._added[glyph, text] = self.file.count + len(self._added)
-        self._texts[code], self._glyphs[code] = text, glyph
-        return code
-
-    def finish(self) -> None:
-        pdf, codes = self._pdf, sorted(self._glyphs.items())
-        data = self.file.embedded(set(self._glyphs.values()))
-        # Programs that join documents may take fonts of one name for one font.
-        tag = "".join(chr(65 + byte % 26) for byte in hashlib.sha256(data).digest()[:6])
-        name = Name(f"/{tag}+{self.name[1:]}")
-        program = _packed(pdf, data)
-        descriptor = Dictionary(
-            Type=Name.FontDescriptor,
-            FontName=name,
-            Flags=4,
-            FontBBox=Array([-200, -300, 1200, 1100]),
-            ItalicAngle=0,
-            Ascent=880,
-            Descent=-120,
-            CapHeight=700,
-            StemV=80,
-        )
-        if self.file.is_cff:
-            program.Subtype = Name.CIDFontType0C
-            descriptor.FontFile3 = program
-        else:
-            descriptor.FontFile2 = program
-        inner = Dictionary(
-            Type=Name.Font,
-            Subtype=Name.CIDFontType0 if self.file.is_cff else Name.CIDFontType2,
-            BaseFont=name,
-            CIDSystemInfo=Dictionary(Registry=b"Adobe", Ordering=b"Identity", Supplement=0),
-            FontDescriptor=pdf.make_indirect(descriptor),
-            DW=1000,
-            W=Array(
-                [one for code, glyph in codes for one in (code, Array([self.file.width(glyph)]))]
-            ),
-        )
-        if not self.file.is_cff:
-            inner.CIDToGIDMap = Name.Identity
-            if self._added:
-                to_glyphs = [self._glyphs.get(code, 0) for code in range(codes[-1][0] + 1)]
-                inner.CIDToGIDMap = _packed(pdf, struct.pack(f">{len(to_glyphs)}H", *to_glyphs))
-        for key, value in {
-            "Type": Name.Font,
-            "Subtype": Name.Type0,
-            "BaseFont": name,
-            "Encoding": Name("/Identity-H"),
-            "DescendantFonts": Array([pdf.make_indirect(inner)]),
-            "ToUnicode": _packed(pdf, self._to_unicode()),
-        }.items():
-            self.object[f"/{key}"] = value
-
-    def _to_unicode(self) -> bytes:
-        lines = [
-            f"<{code:04X}> <{text.encode('utf-16-be', 'replace').hex()}>"
-            for code, text in sorted(self._texts.items())
-            if text
-        ]
-        parts = [lines[place : place + 100] for place in range(0, len(lines), 100)]
-        body = "\n".join(
-            "\n".join([f"{len(part)} beginbfchar", *part, "endbfchar"]) for part in parts
-        )
-        return (
-            "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n"
-            "/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n"
-            "1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n"
-            f"{body}\nendcmap\nend\nend\n"
-        ).encode()
-
-
-def _packed(pdf: Pdf, data: bytes) -> Any:
-    return pdf.make_indirect(
-        Stream(pdf, zlib.compress(data), Dictionary(Filter=Name.FlateDecode, Length1=len(data)))
-    )
