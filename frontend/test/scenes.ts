@@ -17,7 +17,7 @@ import "../src/print/print";
 import "../src/refusals";
 import "../src/scan/scan";
 import type { LiankeCard } from "../src/card";
-import type { Scan } from "../src/scan/types";
+import type { Scan, Scanner } from "../src/scan/types";
 import type { Feed, HomeAssistant, Job } from "../src/types";
 import { asked, makeHass, makeJob, makePrinter } from "./stand-in";
 
@@ -148,10 +148,11 @@ const FOLDERS: Record<string, object> = {
   "media-source://Photos": folder("Photos", [file("a.jpg"), file("b.jpg"), file("c.jpg")]),
   "media-source://Scans": folder("Scans", [file("d.jpg"), file("e.jpg"), file("f.jpg")]),
 };
-const SCANNER = {
+const SCANNER: Scanner = {
   device_id: "scanner",
   name: "Laser",
   present: true,
+  status: "idle",
   sources: ["feeder", "glass"],
   colors: ["color", "gray"],
   sizes: ["A4", "A5"],

@@ -85,7 +85,7 @@ test.each([
     {},
     "Homework did not come out",
     "Homework没有打印出来",
-    "OK",
+    "Got it",
   ],
   [
     [{ state: "unconfirmed" }],
@@ -94,7 +94,7 @@ test.each([
     "Homework在书房的打印机上吗？请去看一看",
     "It is there",
   ],
-  [[{ state: "canceled" }], {}, "Homework: canceled", "Homework：canceled", "OK"],
+  [[{ state: "canceled" }], {}, "Homework: canceled", "Homework：canceled", "Got it"],
   // Of an old outcome nobody needs to be told.
   [
     [{ finished_at: "2020-01-01T00:00:00+00:00" }],
