@@ -202,6 +202,31 @@ describe.each(Object.entries(DEVICES))("a %s", (_, press) => {
     await vi.waitFor(() => expect(asked.map(({ service }) => service)).toEqual(["print", "turn_on"]));
   });
 
+  test("that presses the one button of a sentence twice does nothing to the job of the next sentence", async () => {
+    const finished_at = new Date().toISOString();
+    for (const next of [
+      { state: "held", hold_reason: "quiet_hours", can_cancel: true },
+      { state: "failed", can_retry: true, finished_at },
+    ]) {
+      // The card remembers what somebody has seen.
+      const [one, other] = [crypto.randomUUID(), crypto.randomUUID()];
+      const list = [makeJob({ job_id: one, finished_at }), makeJob({ job_id: other, title: "B", ...next })];
+      await set({ pressed: [], config: { show: "simple" }, jobs: list });
+      const button = () => all("button.main")[0] as HTMLElement;
+      const spot = spotOf(button()) as Spot;
+      await press(spot);
+      await settle(350);
+      expect(all(".sentence")[0]?.textContent).toContain("B ");
+      expect(isAt(button(), spot)).toBe(true);
+      await press(spot);
+      await settle(700);
+      expect(services()).toEqual([]);
+      await settle(1600);
+      await press(spot);
+      expect(jobs()).toEqual([other]);
+    }
+  });
+
   test("that waits for a slow print presses nothing else when its form is gone at last", async () => {
     const spot = await spotIn("with a single file", "print");
     pace.answer = 3000;

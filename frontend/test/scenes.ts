@@ -304,7 +304,9 @@ export const set = async (scene: Scene, language = "en") => {
   card.setConfig({ type: "custom:lianke-card", devices: ["device"], buttons: BUTTONS, ...scene.config, made: ++cards });
   card.hass = makeHome(scene.jobs ?? [], scene.printer ?? {}, language).hass;
   document.body.replaceChildren(card, below);
-  await vi.waitFor(() => expect(all("lianke-quick-buttons")[0]?.shadowRoot?.querySelector("button")).not.toBeNull());
+  await vi.waitFor(() =>
+    expect(all("lianke-quick-buttons, lianke-simple")[0]?.shadowRoot?.querySelector("button")).toBeTruthy(),
+  );
   await settle(100);
   await scene.then?.();
   // All of that is long over, and no finger is on the card.

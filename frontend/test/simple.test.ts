@@ -4,7 +4,7 @@ import "../src/components/waiting";
 import "../src/shells";
 import type { Part } from "../src/components/part";
 import type { HomeAssistant, Job, Printer } from "../src/types";
-import { asked, find, makeContext, makeHass, makeJob, makePrinter, show } from "./stand-in";
+import { asked, find, makeContext, makeHass, makeJob, makePrinter, partOf, show } from "./stand-in";
 
 beforeEach(() => void (asked.length = 0));
 
@@ -121,6 +121,28 @@ test("one's own job comes before others", async () => {
   button()?.click();
   await vi.waitFor(async () => expect(said()).toContain("Theirs"));
   await element.updateComplete;
+});
+
+test("a key that is held down presses nothing of the next job", async () => {
+  const { element, said, button } = await simple([job({ title: "Mine" }), job({ ...HELD, title: "Theirs" })]);
+  button()?.focus();
+  button()?.click();
+  await vi.waitFor(() => expect(said()).toContain("Theirs"));
+  await element.updateComplete;
+  expect(element.shadowRoot?.activeElement?.localName).toBe("section");
+});
+
+test("a code that was typed for one job is not that of the next", async () => {
+  const release = { ...HELD, hold_reason: "release", waits_for: ["release"] } as Partial<Job>;
+  const mine = { ...release, can_continue: true, may_answer: true, needs_code: true };
+  const [one, other] = [job(mine), job(mine)];
+  const { element } = await simple([one, other]);
+  await vi.waitFor(() => expect(find(element, "lianke-answer")).toHaveProperty("updateComplete"));
+  const code = async () => find<HTMLInputElement>(await partOf(element, "lianke-answer"), "#code");
+  (await code()).value = "2468";
+  Object.assign(element, { feed: { printers: { device: makePrinter() }, jobs: [other] } });
+  await element.updateComplete;
+  expect((await code()).value).toBe("");
 });
 
 test("a failed job is tried again once, however often the button is pressed", async () => {

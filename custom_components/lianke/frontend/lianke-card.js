@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-YZV3RGRX.js";
+import"./lianke-card-chunk-FKIR777D.js";

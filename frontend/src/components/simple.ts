@@ -1,8 +1,10 @@
 /* The card as one large sentence and one button, for children and old people. Loaded with the first such card. */
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
 import { BatchWatcher } from "../batch-watcher";
 import { define } from "../define";
+import { FocusKeeper } from "../focus-keeper";
 import { loadPart } from "../load-part";
 import { partTexts } from "../localize";
 import type { Batch } from "../print/batch";
@@ -40,6 +42,7 @@ export class LiankeSimple extends Part {
   @property({ attribute: false }) batch: Batch | undefined;
 
   protected readonly _watcher = new BatchWatcher(this);
+  protected readonly _focus = new FocusKeeper(this);
   private readonly _tasks = new TaskController(this);
   private _timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -92,21 +95,26 @@ export class LiankeSimple extends Part {
     const line = job && printer ? this._line(job, printer) : this._idle();
     const error = this._tasks.errorOf("simple");
     if (line.asks) loadPart(import("./answer"));
-    return html`<div class="column">
+    // For another job, or another purpose, there is another button: the second tap of two, a key that is held down, or
+    // what was typed for one job must not reach the next.
+    const key = `${line.button} ${job?.job_id}`;
+    return html`<section class="column" data-key="section">
       <p class="sentence" role="status">${line.sentence}</p>
-      ${line.asks ? html`<lianke-answer .context=${context} .job=${job}></lianke-answer>` : this._button(line)}
+      ${repeat([key], String, () =>
+        line.asks ? html`<lianke-answer .context=${context} .job=${job}></lianke-answer>` : this._button(line, key),
+      )}
       ${error ? html`<p class="error" role="alert">${error}</p>` : nothing}
-    </div>`;
+    </section>`;
   }
 
-  private _button({ button, press }: Line) {
+  private _button({ button, press }: Line, key: string) {
     if (!button) return nothing;
     const words = this._text(button);
     if (!press)
       return html`<lianke-file-chooser .context=${this.context} .label=${words} .text=${words}></lianke-file-chooser>`;
     return html`<button
       class="main"
-      data-key="press"
+      data-key=${key}
       aria-disabled=${this._tasks.isWorking("simple") ? "true" : nothing}
       @click=${() => this._tasks.run("simple", async () => void (await press()))}
     >

@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-OMHVRBNG.js";import"./lianke-card-chunk-CK2A3MTN.js";import"./lianke-card-chunk-AOWTHZXH.js";import"./lianke-card-chunk-YZV3RGRX.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
