@@ -1,71 +1,75 @@
 """The card as one sentence and one button, and what a badge and a tile say."""
 
-from functools import partial
+from collections.abc import AsyncIterator
 
 from playwright.async_api import FilePayload, expect
+import pytest_asyncio
 
+from tests.e2e.binding import bind, printer_device
 from tests.e2e.card.acts import MAP, cards
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import DASHBOARD, LASER, Stage, change_options, press
+from .stage import DASHBOARD, SMALL_LASER, Stage, change_options, press
 
 pytestmark = on_stage("card at work")
 
 
-async def room(stage: Stage, name: str) -> None:
-    """Put the laser into an area of this name."""
-    areas = await stage.home.command("config/area_registry/list")
-    found = [area for area in areas if area["name"] == name]
-    area = found[0] if found else await stage.home.command("config/area_registry/create", name=name)
-    await stage.home.command(
-        "config/device_registry/update", device_id=stage.devices[LASER], area_id=area["area_id"]
+@pytest_asyncio.fixture(loop_scope="session")
+async def untouched(stage: Stage) -> AsyncIterator[tuple[str, str]]:
+    """Provide a box and a printer, by entry and device, of which the card knows nothing from other tests."""
+    boxes = await stage.cloud.boxes()
+    first = next(box for box in boxes if box["device_id"] == stage.cloud.device_id)
+    other = next(box for box in boxes if box["account"] == first["account"] and box is not first)
+    entry = await bind(
+        stage.home, server=stage.cloud.url, account=stage.entry_id, qr_text=other["qr_link"]
     )
+    printer = await printer_device(stage.home, other["device_id"], SMALL_LASER)
+    yield entry["entry_id"], printer["id"]
+    await stage.home.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
 
 
-async def test_child_prints_homework_and_fetches_it(stage: Stage) -> None:
-    choose = partial(change_options, stage.home, stage.entry_id, "approval")
+async def test_child_prints_homework_and_fetches_it(
+    stage: Stage, untouched: tuple[str, str]
+) -> None:
+    entry_id, printer = untouched
     child = await stage.home_user_tokens("child", "system-users")
     mum = await stage.home_user_tokens("妈妈", "system-users")
-    await room(stage, "书房")
-    await choose(approval_printers=[LASER], approvers=["妈妈"])
+    area = await stage.home.command("config/area_registry/create", name="书房")
+    await stage.home.command(
+        "config/device_registry/update", device_id=printer, area_id=area["area_id"]
+    )
+    await change_options(
+        stage.home, entry_id, "approval", approval_printers=[SMALL_LASER], approvers=["妈妈"]
+    )
     before = len(await stage.printed())
-    card = stage.full(show="simple")
-    try:
-        async with stage.screen(
-            card, language="zh-Hans", width=320, touch=True, tokens=child
-        ) as screen:
-            sentence = screen.card.locator(".sentence")
-            ready = "书房的打印机可以打印了"
-            # Others may have printed before.
-            while await sentence.inner_text() != ready:
-                await press(screen.card.get_by_role("button"))
-            assert await screen.axe_in_every_look() == []
-            file = FilePayload(name="作业.pdf", mimeType="application/pdf", buffer=make_pdf(1))
-            chooser = screen.card.locator("lianke-simple lianke-file-chooser input")
-            await chooser.set_input_files([file])
-            form = screen.card.locator("lianke-print-form")
-            await press(form.get_by_role("button", name="打印", exact=True))
-            await expect(sentence).to_contain_text("等妈妈同意")
-            await expect(sentence).to_contain_text("作业")
-            buttons = screen.card.get_by_role("button")
-            await expect(buttons).to_have_text(["不打印了"])
-            assert await screen.axe_in_every_look() == []
-            wide = "document.scrollingElement.scrollWidth"
-            assert await screen.page.evaluate(wide) == 320
-            async with stage.screen(language="zh-Hans", tokens=mum) as other:
-                await press(other.row("作业").get_by_role("button", name="批准").first)
-                await expect(other.row("作业").first).to_contain_text("已完成")
-            await stage.lay_out(card)
-            await expect(sentence).to_have_text("作业在书房的打印机上")
-            assert len(await stage.printed()) == before + 1
-            await press(screen.card.get_by_role("button", name="拿到了"))
-            await expect(sentence).to_have_text("书房的打印机可以打印了")
-    finally:
-        await choose(approval_printers=[], approvers=[])
-        await stage.home.command(
-            "config/device_registry/update", device_id=stage.devices[LASER], area_id=None
-        )
+    card = {"type": "custom:lianke-card", "devices": [printer]}
+    simple = {**card, "show": "simple"}
+    ready = "书房的打印机可以打印了"
+    async with stage.screen(
+        simple, language="zh-Hans", width=320, touch=True, tokens=child
+    ) as screen:
+        sentence = screen.card.locator(".sentence")
+        await expect(sentence).to_have_text(ready)
+        assert await screen.axe_in_every_look() == []
+        file = FilePayload(name="作业.pdf", mimeType="application/pdf", buffer=make_pdf(1))
+        chooser = screen.card.locator("lianke-simple lianke-file-chooser input")
+        await chooser.set_input_files([file])
+        form = screen.card.locator("lianke-print-form")
+        await press(form.get_by_role("button", name="打印", exact=True))
+        await expect(sentence).to_have_text("作业等妈妈同意")
+        await expect(screen.card.get_by_role("button")).to_have_text(["不打印了"])
+        assert await screen.axe_in_every_look() == []
+        wide = "document.scrollingElement.scrollWidth"
+        assert await screen.page.evaluate(wide) == 320
+        async with stage.screen(card, language="zh-Hans", tokens=mum) as other:
+            await press(other.row("作业").get_by_role("button", name="批准").first)
+            await expect(other.row("作业").first).to_contain_text("已完成")
+        await stage.lay_out(simple)
+        await expect(sentence).to_have_text("作业在书房的打印机上")
+        assert len(await stage.printed()) == before + 1
+        await press(screen.card.get_by_role("button", name="拿到了"))
+        await expect(sentence).to_have_text(ready)
 
 
 async def test_editor_makes_a_card_simple_and_full_again(stage: Stage) -> None:
@@ -93,28 +97,26 @@ async def test_editor_makes_a_card_simple_and_full_again(stage: Stage) -> None:
         await stage.until(stored, lambda found: found == {**given, "show": "simple"})
 
 
-async def test_badge_and_tile_say_how_many_jobs_wait(stage: Stage) -> None:
-    device = {"device_id": stage.devices[LASER]}
+async def test_badge_and_tile_say_how_many_jobs_wait(
+    stage: Stage, untouched: tuple[str, str]
+) -> None:
+    _, printer = untouched
     states = await stage.home.command("config/entity_registry/list")
     (sensor,) = [
         one["entity_id"]
         for one in states
-        if one["device_id"] == stage.devices[LASER] and one["translation_key"] == "jobs_waiting"
+        if one["device_id"] == printer and one["translation_key"] == "jobs_waiting"
     ]
     tile = {"type": "tile", "entity": sensor, "features": [{"type": "custom:lianke-feature"}]}
     for title in ("one", "two"):
-        data = {**device, "text": "x", "title": title, "release_code": "2468"}
+        data = {"device_id": printer, "text": "x", "title": title, "release_code": "2468"}
         await stage.home.call("lianke", "print", data)
-    try:
-        badge = {"type": "custom:lianke-badge", "devices": [stage.devices[LASER]]}
-        async with stage.screen(tile, badges=[badge]) as screen:
-            for name in ("lianke-badge", "lianke-feature"):
-                button = screen.page.locator(name).get_by_role("button")
-                await expect(button).to_have_text("2 jobs wait")
-                assert await screen.axe_in_every_look(screen.page.locator(name)) == []
-            await screen.page.locator("lianke-badge").get_by_role("button").click()
-            await expect(screen.page.locator("ha-more-info-dialog")).to_contain_text("2")
-    finally:
-        for job in (await stage.view())["jobs"]:
-            if job["title"] in ("one", "two") and job["can_cancel"]:
-                await stage.home.call("lianke", "cancel_job", {**device, "job_id": job["job_id"]})
+    stage.expected.append("2 print jobs were dropped with their box")
+    badge = {"type": "custom:lianke-badge", "devices": [printer]}
+    async with stage.screen(tile, badges=[badge]) as screen:
+        for name in ("lianke-badge", "lianke-feature"):
+            button = screen.page.locator(name).get_by_role("button")
+            await expect(button).to_have_text("2 jobs wait")
+            assert await screen.axe_in_every_look(screen.page.locator(name)) == []
+        await screen.page.locator("lianke-badge").get_by_role("button").click()
+        await expect(screen.page.locator("ha-more-info-dialog")).to_contain_text("2")
