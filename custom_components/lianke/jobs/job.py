@@ -286,11 +286,6 @@ class Delivery(Record):
         return count_selected(selection, pages) if selection else pages
 
     @property
-    def job_pages(self) -> int | None:
-        """Pages of one copy of the whole job, if this is its first delivery; None if unknown."""
-        return self.pages if self.counts_as is None else self.counts_as[0]
-
-    @property
     def job_copies(self) -> int:
         return self.options.copies if self.counts_as is None else self.counts_as[1]
 
@@ -598,8 +593,9 @@ def new_job(
     waits_for = spec.waits_for or ()
     if PersonReason.RELEASE not in waits_for:
         spec = replace(spec, release_code=None)
-    counted = deliveries[0]
-    names = [file_name(counted.document.name), *(SECOND_NAME for _ in deliveries[1:])]
+    first = deliveries[0]
+    pages, copies = first.counts_as or (first.pages, first.options.copies)
+    names = [file_name(first.document.name), *(SECOND_NAME for _ in deliveries[1:])]
     job = Job(
         job_id=job_id,
         spec=replace(spec, waits_for=waits_for),
@@ -611,8 +607,8 @@ def new_job(
         created_at=moved.created_at if moved else now,
         changed_at=now,
         expires_at=moved.expires_at if moved else now + (spec.expires_in or hold_time),
-        pages=counted.job_pages,
-        copies=counted.job_copies,
+        pages=pages,
+        copies=copies,
     )
     return job.changed(
         now=now,

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 import logging
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -267,7 +267,7 @@ class PrintQueue(JobWorker):
                 return earlier
         replaced = replaced_by(jobs, spec, moved) if spec.replace_key else []
         view, spec, reason = await self._async_checked(
-            spec, first, jobs, replaced, now, moved=moved, unchanged=unchanged
+            spec, first, replaced, moved=moved, unchanged=unchanged
         )
         job = new_job(
             job_id,
@@ -314,16 +314,13 @@ class PrintQueue(JobWorker):
 
     async def async_check(self, spec: JobSpec, first: Delivery) -> None:
         """Raise the InputError with which `async_submit` would refuse a new job now; `first` is its first delivery."""
-        spec, jobs = await self._people.async_add_asker(spec), [*self._jobs.latest.values()]
-        await self._async_checked(spec, first, jobs, (), dt_util.utcnow())
+        await self._async_checked(await self._people.async_add_asker(spec), first)
 
     async def _async_checked(
         self,
         spec: JobSpec,
         first: Delivery,
-        jobs: Collection[Job],
-        replaced: Collection[Job],
-        now: datetime,
+        replaced: Collection[Job] = (),
         *,
         moved: Job | None = None,
         unchanged: bool = False,
@@ -335,14 +332,15 @@ class PrintQueue(JobWorker):
             self.limited.discard(view.key)
             self.on_limit(view.key, None)
         ready = self._uploader.readiness.check(
-            view.key, now, ignore_quiet_hours=spec.ignore_quiet_hours
+            view.key, dt_util.utcnow(), ignore_quiet_hours=spec.ignore_quiet_hours
         )
         if ready.reason is not None and (ready.reason in REFUSED_AT_ONCE or not spec.hold):
             raise InputError(f"not_ready_{ready.reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
             # Use the jobs as reported: a job counts as waiting until its end is reported, together with its page count.
             told = self._jobs.committed
-            others = [told.get(job.job_id, job) for job in jobs if job not in replaced]
+            left = (job for job in self._jobs.latest.values() if job not in replaced)
+            others = [told.get(job.job_id, job) for job in left]
             spec = await self._people.async_add_reasons(spec, first, others, unchanged=unchanged)
         return view, spec, ready.reason
 
