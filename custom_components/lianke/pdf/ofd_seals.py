@@ -9,7 +9,6 @@ from .ofd_package import Gaps, Package, folder_of_part
 # Maximum number of ASN.1 values of a signature that are looked at.
 MAX_VALUES: Final = 10_000
 
-_SEQUENCE: Final = 0x30
 _CONSTRUCTED: Final = 0x20
 _OCTETS: Final = 0x04
 _INTEGER: Final = 0x02

@@ -109,14 +109,6 @@ class Grid(NamedTuple):
             for row, column in places
         ]
 
-    def cell_of(self, place: Rect) -> int:
-        """Return the number, from 0 and row by row, of the cell that contains the middle of `place`."""
-        if self.columns * self.rows == 1:
-            return 0
-        column = int((place.x + place.width / 2 - self.area.x) / self.cell_step.width)
-        row = int((place.y + place.height / 2 - self.area.y) / self.cell_step.height)
-        return (self.rows - 1 - row) * self.columns + column
-
 
 @dataclass(slots=True)
 class Sheet:
