@@ -108,7 +108,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             reason = await async_reason(hass, failed) or ""
             about = {"title": failed.spec.title, "printer": failed.printer_name, "reason": reason}
             raise await async_whole_error(hass, f"job_{failed.state}", about)
-    if (builder.mail.refusals or not jobs) and not call.return_response:
+    if SourceKind.MAIL in data and not call.return_response and (builder.mail.refusals or not jobs):
         if not jobs:
             raise builder.mail.error
         counts = {"done": str(len(jobs)), "wanted": str(len(jobs) + len(builder.mail.refusals))}
