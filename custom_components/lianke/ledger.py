@@ -521,7 +521,6 @@ class Ledger:
         if not self._is_tainted:
             _LOGGER.warning("The disk refuses what is to be kept of jobs and scans: %s", error)
         self._is_tainted = True
-        self._settled.clear()
         for name, known in self._committed.items():
             self._latest[name].reset(known)
         self._latest_staged = {*self._staged}

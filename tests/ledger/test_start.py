@@ -263,6 +263,7 @@ async def test_what_nobody_could_read_goes_with_its_box(
             view.delete(there, name)
 
     await ledger.commit(remove)
+    assert not ledger.unreadable(there)
     await ledger.async_close()
     async with opened(hass, root) as ledger:
         assert not names(ledger)

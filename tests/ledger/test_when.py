@@ -159,6 +159,9 @@ async def test_the_log_goes_into_the_database_when_nothing_happens(
         async with asyncio.timeout(30):
             while log.stat().st_size:
                 await asyncio.sleep(0.01)
+            # The queue goes on afterwards.
+            await ledger.commit(put(HERE, "b", "held"))
+        assert [*states(ledger)] == ["a", "b"]
 
 
 async def test_the_log_stays_while_the_disk_is_at_work(
