@@ -891,7 +891,7 @@ def test_a_confirmed_job_counts(values: dict[str, Any], pages: int | None) -> No
 )
 def test_what_may_be_moved(values: dict[str, Any], key: str | None) -> None:
     job = make_job(**values)
-    assert refused(lambda: rules.check_movable(job, "job")) == key
+    assert refused(lambda: rules.check_movable(job)) == key
 
 
 @rows(
@@ -911,11 +911,10 @@ def test_pages_of_what_is_laid_out_for_its_paper(
     )
 
 
-def test_neither_two_deliveries_nor_an_unknown_job_is_moved() -> None:
+def test_two_deliveries_are_not_moved() -> None:
     deliveries = (make_delivery(counts_as=(4, 1)), make_delivery())
     job = make_job(deliveries=deliveries)
-    assert refused(lambda: rules.check_movable(job, "job")) == "job_not_movable"
-    assert refused(lambda: rules.check_movable(None, "job")) == "job_not_found"
+    assert refused(lambda: rules.check_movable(job)) == "job_not_movable"
 
 
 @rows(

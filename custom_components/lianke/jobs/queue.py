@@ -592,12 +592,12 @@ class PrintQueue(JobWorker):
         """
         if self._stopped or (to := self._queues.get(entry_id)) is None:
             raise _getting_ready(job.printer_name)
-        job = check_movable(self.find(job.job_id), job.job_id)
+        job = check_movable(self._job(job.job_id))
         new_id = ulid_now()
 
         def end(view: View) -> None:
             # Meanwhile the job may have been sent or canceled, or a person may have answered for it.
-            current = check_movable(self._held_here(view, job), job.job_id)
+            current = check_movable(self._held_here(view, job))
             if job.job_id in self._jobs.reserved or current.spec != job.spec:
                 raise job_error("job_not_movable", job)
             ended = current.changed(

@@ -549,9 +549,7 @@ def changes_on_confirmation(job: Job) -> dict[str, Any]:
 # Which jobs may be moved to another printer, and which may be printed again
 
 
-def check_movable(job: Job | None, job_id: str) -> Job:
-    if job is None:
-        raise InputError("job_not_found", job_id=job_id[:64])
+def check_movable(job: Job) -> Job:
     if not job.can_move:
         raise job_error("job_not_movable", job)
     return job
