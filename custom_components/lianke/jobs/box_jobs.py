@@ -443,8 +443,7 @@ class BoxJobs:
 
         done = self.decide(decide, job.job_id)
         done.add_done_callback(is_over)
-        await asyncio.wait([done])
-        done.result()
+        await async_shield(done)
 
     @callback
     def decide[R](self, change: Callable[[View], R], job_id: str) -> asyncio.Future[R]:
@@ -626,10 +625,14 @@ class JobWorker:
         return None if known is None else known.printer.address
 
 
-def ignore_error[T](work: asyncio.Future[T]) -> asyncio.Future[T]:
-    """Keep asyncio from logging an error that no caller retrieves after a cancellation; asyncio.shield would log it."""
-    work.add_done_callback(lambda done: None if done.cancelled() else done.exception())
-    return work
+async def async_shield[T](work: asyncio.Future[T]) -> T:
+    """Return the result of work that goes on even if the caller is cancelled.
+
+    Unlike asyncio.shield, this logs no error that a cancelled caller does not receive.
+    """
+    work.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.wait([work])
+    return work.result()
 
 
 def _log_change(job: Job, old: Job | None) -> None:

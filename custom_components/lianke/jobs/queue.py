@@ -33,7 +33,7 @@ from ..fair_queue import Owner
 from ..input_error import InputError
 from ..ledger import Change, Ledger, View
 from ..ledger_file import LedgerClosedError, LedgerRefusedError
-from .box_jobs import BoxJobs, JobWorker, Rule, ignore_error
+from .box_jobs import BoxJobs, JobWorker, Rule, async_shield
 from .files import DocumentsError
 from .job import MOVED, Delivery, Job, JobSpec, JobState, change_not_saved, job_error, new_job
 from .rules import (
@@ -223,8 +223,7 @@ class PrintQueue(JobWorker):
         task = self._hass.async_create_task(work, name)
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
-        await asyncio.wait([ignore_error(task)])
-        return task.result()
+        return await async_shield(task)
 
     async def _async_counted(self, printer_key: str, first: Delivery) -> Delivery:
         """Return the delivery, with its pages counted by the service if the page limit depends on the count.
@@ -301,8 +300,7 @@ class PrintQueue(JobWorker):
 
             done = self._jobs.decide(accept, job_id)
             self._jobs.index(job)
-            await asyncio.wait([done])
-            return done.result()
+            return await async_shield(done)
         except (DocumentsError, LedgerRefusedError, InputError) as err:
             self._jobs.unindex(job)
             await self._files.async_delete([job_id])

@@ -18,7 +18,7 @@ from ..api.errors import BoxNotRespondingError, LiankeError
 from ..box.page_counts import month_of
 from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
 from ..coordinator import LiankeCoordinator
-from .box_jobs import BoxJobs, JobWorker, ignore_error
+from .box_jobs import BoxJobs, JobWorker, async_shield
 from .job import Delivery, Job, JobState
 from .outcome import PASSING
 from .rules import (
@@ -272,8 +272,7 @@ class JobScheduler(JobWorker):
             )
             self._cancels[key] = request
             request.add_done_callback(lambda _: self._cancels.pop(key))
-        await asyncio.wait([ignore_error(request)])
-        request.result()
+        await async_shield(request)
 
     async def _async_ask_to_cancel(self, job: Job, *, expiring: bool) -> None:
         """Read a task's state; cancel the task unless it has ended, or its expired job is already being printed.

@@ -34,7 +34,7 @@ from ..documents.pdf_client import PdfError
 from ..documents.spool import disk_full_error, unlink_all
 from ..error_texts import async_error_message
 from ..input_error import MAX_QUOTED, InputError
-from ..jobs.box_jobs import ignore_error
+from ..jobs.box_jobs import async_shield
 from ..jobs.job import Asker
 from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
@@ -222,9 +222,7 @@ class ScanJobs:
 
     async def _async_to_its_end[R](self, work: Coroutine[Any, Any, R]) -> R:
         """Run `work` to its end even if the caller is canceled, because nobody else would finish it."""
-        task = self._hass.async_create_task(work, "lianke: a scan")
-        await asyncio.wait([ignore_error(task)])
-        return task.result()
+        return await async_shield(self._hass.async_create_task(work, "lianke: a scan"))
 
     async def async_answer(
         self, job_id: str, answer: ScanAnswer, page: int = 0, **changes: Any
