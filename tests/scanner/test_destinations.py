@@ -458,7 +458,8 @@ async def test_the_options_are_tested(house: House, laser: Printer, paperless: P
     assert form["errors"] == {"paperless_token": "paperless_needs_both"}
     server = {"paperless_url": paperless.address, "paperless_token": TOKEN}
     assert "accept" in result(await answer(**{**server, "paperless_token": "wrong"}))
-    assert "Steuer" in result(await answer(**server, paperless_tags=["Steuer"]))
+    tags = ["Steuer ![x](//evil.example)"]
+    assert r"Steuer \!\[x\]\(" in result(await answer(**server, paperless_tags=tags))
     paperless.rights -= {"view_paperlesstask"}
     assert "view tasks" in result(await answer(**server))
     paperless.rights |= {"view_paperlesstask"}

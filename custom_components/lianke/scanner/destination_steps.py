@@ -87,13 +87,14 @@ class DestinationSteps(BoxOptionsFlow):
                 await server.async_check(self._wanted.get(const.CONF_PAPERLESS_TAGS) or ())
                 result = await async_error_text(self.hass, "paperless_works")
         except InputError as err:
-            result = await async_error_text(self.hass, err.reason, err.placeholders)
+            quoted = {name: escape_markdown(text) for name, text in err.placeholders.items()}
+            result = await async_error_text(self.hass, err.reason, quoted)
         if not result:
             return await self.async_step_destinations_saved(None)
         return self.async_show_menu(
             step_id="destinations_tested",
             menu_options=["destinations_saved", "scan_destinations"],
-            description_placeholders={"result": escape_markdown(result)},
+            description_placeholders={"result": result},
         )
 
     async def async_step_destinations_saved(self, user_input: UserInput = None) -> ConfigFlowResult:
