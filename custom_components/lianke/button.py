@@ -15,7 +15,6 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api.errors import LiankeError, PrinterNotFoundError
 from .box.printer_status import PrinterSnapshot
-from .const import CONF_SCAN_SEND_TO
 from .entity import (
     BoxEntity,
     PrinterEntity,
@@ -31,7 +30,7 @@ from .people.initiator import async_find_initiator
 from .people.rights import async_check_change
 from .printing.builtin_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData
-from .scanner.destinations import deliveries_to
+from .scanner.destinations import after_button, deliveries_to
 from .scanner.scan_job import ScanFormat, ScanRequest
 from .scanner.scan_jobs import async_get_scan_jobs
 
@@ -243,7 +242,7 @@ class ScanButton(ScannerEntity, _Button):
         with translating():
             context = await self._async_check()
             request = ScanRequest(format=ScanFormat.PDF)
-            wanted = self.entry.options.get(CONF_SCAN_SEND_TO, ())
+            wanted = after_button(self.entry.options, self.scanner_id)
             await async_get_scan_jobs(self.hass, self.entry).async_start(
                 self.scanner_id,
                 request,

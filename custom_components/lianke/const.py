@@ -33,7 +33,7 @@ CONF_PAPERLESS_URL: Final = "paperless_url"
 CONF_PAPERLESS_TOKEN: Final = "paperless_token"  # noqa: S105
 CONF_PAPERLESS_ANY_CERTIFICATE: Final = "paperless_any_certificate"
 CONF_PAPERLESS_TAGS: Final = "paperless_tags"
-# The destinations of scans that a scanner's button makes.
+# Where scans go that the buttons of scanners make, each as “SCANNER DESTINATION”; a destination alone is that of all.
 CONF_SCAN_SEND_TO: Final = "scan_send_to"
 CONF_DEFAULT_OPTIONS: Final = "default_options"
 CONF_PRINTER_OPTIONS: Final = "printer_options"

@@ -18,6 +18,8 @@ from yarl import URL
 
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.scanner.delivery import DeliveryState
+from custom_components.lianke.scanner.destinations import after_button
+from custom_components.lianke.scanner.hub import async_get_hub
 from custom_components.lianke.scanner.paperless import async_paperless
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.clock import Clock, rest, until
@@ -324,11 +326,17 @@ async def test_into_the_folder_of_the_options_by_the_button(
     house: House, laser: Printer, tmp_path: Path
 ) -> None:
     folder = media_folder(house, tmp_path)
-    house.set_options({"scan_folder": "local/scans", "scan_send_to": ["folder"]})
-    button = state_of(house, laser, "button", "scan")
-    await house.hass.services.async_call(
-        "button", "press", {"entity_id": button.entity_id}, blocking=True
-    )
+
+    async def scan_by_the_button(chosen: str) -> None:
+        house.set_options({"scan_folder": "local/scans", "scan_send_to": [chosen]})
+        entity_id = state_of(house, laser, "button", "scan").entity_id
+        data = {"entity_id": entity_id}
+        await house.hass.services.async_call("button", "press", data, blocking=True)
+        await until(lambda: last(house).is_final)
+
+    await scan_by_the_button("another folder")
+    assert last(house).deliveries == ()
+    await scan_by_the_button(f"{laser.id} folder")
     assert await ended(house) == ("done", None)
     [file] = (folder / "scans").iterdir()
     job = last(house)
@@ -344,6 +352,27 @@ async def test_into_the_folder_of_the_options_by_the_button(
     house.set_options({"scan_folder": "local/gone/too"})
     await send_on(house, laser, "folder")
     assert await ended(house) == ("failed", "scan_not_copied")
+
+
+async def test_what_was_chosen_for_all_buttons_is_that_of_each(
+    house: House, laser: Printer, tmp_path: Path
+) -> None:
+    house.set_options({"scan_send_to": ["folder", "script"]})
+    begun = await house.hass.config_entries.options.async_init(house.entry.entry_id)
+    form = await house.hass.config_entries.options.async_configure(
+        begun["flow_id"], {"next_step_id": "scan_destinations"}
+    )
+    assert form["data_schema"] is not None
+    [(key, field)] = [
+        (key, field) for key, field in form["data_schema"].schema.items() if key == "scan_send_to"
+    ]
+    scanners = async_get_hub(house.hass, house.entry).scanners
+    assert key.description["suggested_value"] == [
+        f"{scanner_id} {to}" for scanner_id in scanners for to in ("folder", "script")
+    ]
+    labels = {one["value"]: one["label"] for one in field.config["options"]}
+    assert labels[f"{laser.id} paperless"] == f"{laser.name}: Paperless-ngx"
+    assert after_button(house.entry.options, str(laser.id)) == ["folder", "script"]
 
 
 async def test_the_token_is_nowhere(
@@ -469,11 +498,12 @@ async def test_the_options_are_tested(house: House, laser: Printer, paperless: P
     no_server = {**server, "paperless_url": "http://127.0.0.1:1"}
     assert "cannot be reached" in result(await answer(**no_server))
     assert "does not exist" in result(await answer(scan_folder="local/nowhere/x"))
-    menu = await answer(**server, scan_send_to=["paperless"], paperless_tags=["家"])
+    chosen = [f"{laser.id} paperless"]
+    menu = await answer(**server, scan_send_to=chosen, paperless_tags=["家"])
     assert "answers" in result(menu)
     saved = await flow.async_configure(menu["flow_id"], {"next_step_id": "destinations_saved"})
     assert saved["type"] == "create_entry"
-    kept = {"paperless_tags": ["家"], "scan_send_to": ["paperless"]}
+    kept = {"paperless_tags": ["家"], "scan_send_to": chosen}
     assert house.entry.options.items() >= (server | kept).items()
     # The token stays if its field is left empty, but not at another address.
     menu = await answer(paperless_url=paperless.address)

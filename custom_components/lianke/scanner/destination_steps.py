@@ -8,10 +8,12 @@ from homeassistant.helpers.selector import (
     BooleanSelector,
     EntitySelector,
     EntitySelectorConfig,
+    SelectOptionDict,
     TextSelector,
     TextSelectorConfig,
     TextSelectorType,
 )
+from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
 from .. import const
@@ -21,13 +23,14 @@ from ..input_error import InputError
 from ..options_frame import BoxOptionsFlow, UserInput, choice, needs_box
 from ..pages.clean import escape_markdown
 from .delivery import Destination
+from .destinations import after_button
+from .hub import async_get_hub
 from .paperless import async_paperless
 
 _TEXT = TextSelector()
 _TEXTS = TextSelector(TextSelectorConfig(multiple=True))
 _PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 _FIELDS: Mapping[str, Any] = {
-    const.CONF_SCAN_SEND_TO: choice(Destination, key="scan_send_to", many=True),
     const.CONF_SCAN_FOLDER: _TEXT,
     const.CONF_SCAN_MAIL: EntitySelector(EntitySelectorConfig(domain="notify", integration="smtp")),
     const.CONF_PAPERLESS_TAGS: _TEXTS,
@@ -52,7 +55,8 @@ class DestinationSteps(BoxOptionsFlow):
     async def async_step_scan_destinations(self, user_input: UserInput = None) -> ConfigFlowResult:
         known = {**self.config_entry.options, **self._wanted}
         is_theirs = async_paperless(self.hass, {}) is not None
-        fields = {
+        buttons = await self._async_buttons()
+        fields = ({const.CONF_SCAN_SEND_TO: choice(buttons, many=True)} if buttons else {}) | {
             name: field for name, field in _FIELDS.items() if not (is_theirs and name in _OF_SERVER)
         }
         errors = {}
@@ -68,11 +72,29 @@ class DestinationSteps(BoxOptionsFlow):
             errors[TOKEN] = "paperless_needs_both"
         schema = vol.Schema({vol.Optional(name): field for name, field in fields.items()})
         shown = {name: value for name, value in known.items() if name != TOKEN}
+        shown[const.CONF_SCAN_SEND_TO] = [
+            f"{scanner_id} {to}"
+            for scanner_id in async_get_hub(self.hass, self.config_entry).scanners
+            for to in after_button(known, scanner_id)
+        ]
         return self.async_show_form(
             step_id="scan_destinations",
             data_schema=self.add_suggested_values_to_schema(schema, shown),
             errors=errors,
         )
+
+    async def _async_buttons(self) -> list[SelectOptionDict]:
+        """Return what each scanner's button can do, as options of a selector."""
+        language, names = self.hass.config.language, f"component.{const.DOMAIN}.selector."
+        texts = await async_get_translations(self.hass, language, "selector", [const.DOMAIN])
+        return [
+            SelectOptionDict(
+                value=f"{scanner_id} {to}",
+                label=f"{scanner.name}: {texts.get(f'{names}scan_send_to.options.{to}', to)}",
+            )
+            for scanner_id, scanner in async_get_hub(self.hass, self.config_entry).scanners.items()
+            for to in Destination
+        ]
 
     async def async_step_destinations_tested(
         self, user_input: UserInput = None

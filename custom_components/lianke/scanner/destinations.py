@@ -5,7 +5,7 @@ destination; where that is impossible, the delivery ends as uncertain.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -27,6 +27,7 @@ from ..const import (
     CONF_SCAN_FOLDER,
     CONF_SCAN_MAIL,
     CONF_SCAN_SCRIPT,
+    CONF_SCAN_SEND_TO,
     DOMAIN,
 )
 from ..documents.folders import find_or_create_folder
@@ -83,6 +84,13 @@ def reason_missing(hass: HomeAssistant, entry: LiankeConfigEntry, to: Destinatio
         Destination.SCRIPT: (_script(hass, entry), "scan_no_script"),
     }[to]
     return None if is_there else reason
+
+
+@callback
+def after_button(options: Mapping[str, Any], scanner_id: str) -> list[Destination]:
+    """Return where scans go that a scanner's button makes."""
+    chosen = options.get(CONF_SCAN_SEND_TO) or ()
+    return [to for to in Destination if to in chosen or f"{scanner_id} {to}" in chosen]
 
 
 @callback
