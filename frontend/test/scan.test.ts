@@ -254,7 +254,10 @@ describe("a scan", () => {
     expect(find(dialog, ".stage.large img")).not.toBeNull();
     await press(dialog, "page_before");
     expect(find(dialog, "[data-key=look]").ariaPressed).toBe("true");
-    expect(fetch).toHaveBeenLastCalledWith("/none/1", { headers: { Authorization: "Bearer token" } });
+    expect(fetch).toHaveBeenLastCalledWith("/none/1", {
+      headers: { Authorization: "Bearer token" },
+      signal: expect.any(AbortSignal),
+    });
   });
 
   test("what is done to a page is done to that one, whatever becomes of others meanwhile", async () => {
@@ -349,6 +352,28 @@ describe("a scan", () => {
       await vi.waitFor(() => expect(calls().at(-1)).toMatchObject(["continue_scan", { answer: "discard" }]));
     },
   );
+
+  test.each(["shared", "NotAllowedError", "AbortError"])("the phone's own share sheet takes it: %s", async (end) => {
+    const sheet = vi.fn<(shared: ShareData) => Promise<void>>(async () => {
+      if (end !== "shared") throw new DOMException("", end);
+    });
+    // This browser has none.
+    Object.assign(navigator, { canShare: ({ files }: ShareData) => !!files?.length, share: sheet });
+    const file = new Blob(["%PDF-"], { type: "application/pdf" });
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(file));
+    const clicked = vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(() => undefined);
+    const { dialog, tell } = await open("scan", { "auth/sign_path": { path: "/signed" } });
+    await tell({ scan: DONE });
+    await press(dialog, "last");
+    expect(keys(dialog)).toEqual(["save", "share", "print", "discard", "retry"]);
+    await press(dialog, "share");
+    await vi.waitFor(() => expect(sheet).toHaveBeenCalledOnce());
+    const [shared] = sheet.mock.calls[0]?.[0].files ?? [];
+    expect([shared?.name, shared?.type, await shared?.text()]).toEqual(["two pages.pdf", "application/pdf", "%PDF-"]);
+    // Where the browser refuses, the file is saved; whoever closes the sheet wants nothing.
+    await vi.waitFor(() => expect(clicked).toHaveBeenCalledTimes(end === "NotAllowedError" ? 1 : 0));
+    Object.assign(navigator, { canShare: undefined, share: undefined });
+  });
 
   test("an earlier one is not in the way of the next", async () => {
     const { dialog, tell } = await open();

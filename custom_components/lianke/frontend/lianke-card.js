@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-FKIR777D.js";
+import"./lianke-card-chunk-D6FZ53UY.js";

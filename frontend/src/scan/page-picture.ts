@@ -2,6 +2,7 @@
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { CardContext } from "../context";
 import { isOwnPicture } from "../print/own-picture";
+import { fetchOwn } from "./download";
 
 export class PagePicture implements ReactiveController {
   /* The browser's address of the wanted picture, or of the previous picture while the wanted one is being fetched. */
@@ -35,19 +36,11 @@ export class PagePicture implements ReactiveController {
   }
 
   private async _fetch(path: string): Promise<void> {
-    const picture = await this._get(path).catch(() => null);
+    const picture = await fetchOwn(this._host.context, path).catch(() => null);
     if (this._wanted !== path) return;
     this.failed = !picture;
     this._show(picture ? URL.createObjectURL(picture) : "", path);
     this._host.requestUpdate();
-  }
-
-  private async _get(path: string): Promise<Blob> {
-    const { auth } = this._host.context.hass;
-    if (auth.expired) await auth.refreshAccessToken();
-    const response = await fetch(path, { headers: { Authorization: `Bearer ${auth.data.access_token}` } });
-    if (!response.ok) throw new Error(String(response.status));
-    return response.blob();
   }
 
   private _show(url: string, path: string): void {

@@ -11,6 +11,7 @@ import {
   mdiCrop,
   mdiDeleteOutline,
   mdiDownload,
+  mdiExportVariant,
   mdiPlus,
   mdiPrinter,
   mdiRefresh,
@@ -39,7 +40,7 @@ import en from "../translations/scan.en.json";
 import zh from "../translations/scan.zh-Hans.json";
 import { choicesOf, fieldsOf, firstChoices, keepChoices, printFields, type Choices, type Mode } from "./choices";
 import { deliveryLines, waysToSend } from "./deliveries";
-import { download } from "./download";
+import { canShare, download, share } from "./download";
 import { PagePicture } from "./page-picture";
 import type { Scan, Scanner, Scanners } from "./types";
 
@@ -591,6 +592,7 @@ export class LiankeScan extends DialogPart {
       this._answer(scan, data).then(() => (told ? this._tell(scan, told) : undefined));
     return html`<div class="actions">
       ${this._button("save", this._text("save"), mdiDownload, () => download(this.context, scan.downloads), true)}
+      ${canShare() ? this._button("share", text("share"), mdiExportVariant, () => share(this.context, scan.downloads)) : nothing}
       ${this.mayPrint ? this._button("print", this._text("print"), mdiPrinter, print) : nothing}
       ${waysToSend(text, scanner, scan).map((one) => this._button(one.key, one.label, one.icon, send(one.data, one.told)))}
       ${this._discard(scan, "discard")}${retry}

@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-CHXZVUBE.js";import"./lianke-card-chunk-YL5PPH3S.js";import"./lianke-card-chunk-XD4TOHLK.js";import"./lianke-card-chunk-FKIR777D.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
