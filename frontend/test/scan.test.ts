@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import "../src/components/printer";
 import { Localizer } from "../src/localize";
 import { choicesOf, fieldsOf, firstChoices, keepChoices } from "../src/scan/choices";
+import type { LiankeScanPresets } from "../src/scan/presets";
 import type { LiankeScan } from "../src/scan/scan";
 import "../src/scan/scan";
 import type { Delivery, Scan, Scanner } from "../src/scan/types";
@@ -105,6 +106,89 @@ beforeEach(() => {
   localStorage.clear();
   asked.length = 0;
   vi.restoreAllMocks();
+});
+
+describe("presets", () => {
+  const at = async (language = "en", changes: Partial<Scanner> = {}) => {
+    const { dialog, tell } = await open("scan", {}, true, language);
+    await tell(changes);
+    const part = find<LiankeScanPresets>(dialog, "lianke-scan-presets");
+    await part.updateComplete;
+    const keep = async (name: string) => {
+      const input = find<HTMLInputElement>(part, "#name");
+      input.value = name;
+      input.dispatchEvent(new Event("input"));
+      await part.updateComplete;
+      find(part, "[data-key=keep_preset]").click();
+      await part.updateComplete;
+    };
+    const names = (among: string) =>
+      [...(part.shadowRoot?.querySelectorAll(`${among} bdi`) ?? [])].map(({ textContent }) => textContent);
+    return { dialog, part, keep, names };
+  };
+  const choose = async (dialog: LiankeScan, name: string, value: string) => {
+    const field = find<HTMLSelectElement>(dialog, `#${name}`);
+    field.value = value;
+    field.dispatchEvent(new Event("change"));
+    await dialog.updateComplete;
+  };
+
+  test("a press scans with the settings that were kept, and the form shows them", async () => {
+    const { dialog, part, keep, names } = await at();
+    await choose(dialog, "source", "feeder");
+    await choose(dialog, "color", "gray");
+    await choose(dialog, "size", "A5");
+    await keep(" Receipts ");
+    await choose(dialog, "source", "glass");
+    await choose(dialog, "color", "color");
+    expect(names(".actions")).toEqual(["Receipts"]);
+    expect(find(part, ".actions small").textContent).toBe("feeder, gray, pdf, A5");
+    find(part, "[data-key=preset]").click();
+    await vi.waitFor(() =>
+      expect(calls()).toMatchObject([["scan", { source: "feeder", color: "gray", size: "A5", format: "pdf" }]]),
+    );
+    await vi.waitFor(() => expect(find<HTMLSelectElement>(dialog, "#color").value).toBe("gray"));
+    // In another dialog, and in Chinese.
+    const again = await at("zh-Hans");
+    expect(again.names(".actions")).toEqual(["Receipts"]);
+    expect(again.part.shadowRoot?.textContent).toContain("常用设置");
+  });
+
+  test("the same name keeps other settings; one that the scanner cannot do is only listed", async () => {
+    const { dialog, keep, names, part } = await at();
+    await keep("One");
+    await choose(dialog, "color", "mono");
+    await keep("One");
+    await keep("");
+    expect(names("li")).toEqual(["One"]);
+    find(part, "[data-key=preset]").click();
+    await vi.waitFor(() => expect(calls()).toMatchObject([["scan", { color: "mono" }]]));
+    const other = await at("en", { colors: ["color"] });
+    expect([other.names(".actions"), other.names("li")]).toEqual([[], ["One"]]);
+  });
+
+  test("there are at most eight for a user, and each can be deleted", async () => {
+    const { part, keep, names } = await at();
+    for (let n = 1; n <= 9; n++) await keep(`Preset ${n}`);
+    expect(names("li")).toHaveLength(8);
+    expect(find(part, "[role=status]").textContent).toBe("At most 8. Delete one first.");
+    expect(find(part, "[data-key=keep_preset]").ariaDisabled).toBe("true");
+    find(part, "details").setAttribute("open", "");
+    find(part, "[data-of='Preset 3'] [data-key^=delete]").focus();
+    find(part, "[data-of='Preset 3'] [data-key^=delete]").click();
+    await part.updateComplete;
+    expect(names("li")).not.toContain("Preset 3");
+    // A key that is still held down deletes no other.
+    expect((part.shadowRoot?.activeElement as HTMLElement | null)?.dataset["key"]).toBe("of Preset 4");
+    expect(names(".actions")).toHaveLength(7);
+    part.context = makeContext(Object.assign(makeHass(), { user: { id: "other", is_admin: false } }));
+    await part.updateComplete;
+    expect(names("li")).toEqual([]);
+    localStorage.setItem("lianke-card:scanner:presets:other", "no JSON");
+    part.requestUpdate();
+    await part.updateComplete;
+    expect(names("li")).toEqual([]);
+  });
 });
 
 describe("what is chosen", () => {

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-D6FZ53UY.js";
+import"./lianke-card-chunk-XCD4TCPM.js";

@@ -98,7 +98,8 @@ const storageKey = (device: string, kind: Kind) => `lianke-card:${device}${kind 
    page. */
 const kept = new Map<string, string>();
 
-const read = (key: string): string | null => {
+/* What this browser keeps under a key; null if it keeps nothing. */
+export const stored = (key: string): string | null => {
   try {
     return kept.get(key) ?? localStorage.getItem(key);
   } catch {
@@ -106,7 +107,7 @@ const read = (key: string): string | null => {
   }
 };
 
-const write = (key: string, text: string): void => {
+export const store = (key: string, text: string): void => {
   try {
     localStorage.setItem(key, text);
     kept.delete(key);
@@ -118,7 +119,7 @@ const write = (key: string, text: string): void => {
 export const remembered = (device: string, kind: Kind): Record<string, unknown> => {
   if (kind === "card") return {};
   try {
-    return JSON.parse(read(storageKey(device, kind)) ?? "") || {};
+    return JSON.parse(stored(storageKey(device, kind)) ?? "") || {};
   } catch {
     return {};
   }
@@ -131,15 +132,15 @@ export const remember = (device: string, kind: Kind, chosen: Chosen, besides: st
   const isKept = ([name]: [string, unknown]) => besides.includes(name);
   const others = Object.entries(remembered(device, kind)).filter(isKept);
   const own = Object.entries(chosen).filter((one) => !isKept(one));
-  write(storageKey(device, kind), JSON.stringify(Object.fromEntries([...own, ...others])));
+  store(storageKey(device, kind), JSON.stringify(Object.fromEntries([...own, ...others])));
 };
 
 const fieldsKey = (device: string) => `lianke-card:${device}:fields`;
 
-export const keepFields = (device: string, fields: string[]): void => write(fieldsKey(device), fields.join(" "));
+export const keepFields = (device: string, fields: string[]): void => store(fieldsKey(device), fields.join(" "));
 
 /* Returns the fields that a printer's form had the last time; all fields if nothing is remembered. */
-export const knownFields = (device: string): string[] => read(fieldsKey(device))?.split(" ") ?? [...FIRST, ...MORE];
+export const knownFields = (device: string): string[] => stored(fieldsKey(device))?.split(" ") ?? [...FIRST, ...MORE];
 
 const A4: [number, number] = [210, 297];
 const PAPERS: Partial<Record<Kind, [number, number]>> = {

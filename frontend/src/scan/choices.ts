@@ -30,6 +30,18 @@ export const choicesOf = (t: Localizer, scanner: Scanner, name: keyof typeof ALL
   return listed.map((id) => ({ id, name: choiceName(t, `scan_${name}`, id) }));
 };
 
+/* Whether the scanner offers all of these settings. */
+export const isOffered = (
+  t: Localizer,
+  scanner: Scanner,
+  { size, scan_duplex, ...chosen }: Partial<Choices>,
+): boolean =>
+  (!size || !!scanner.sizes?.includes(size)) &&
+  !(scan_duplex && scanner.duplex === false) &&
+  (Object.keys(ALL) as (keyof typeof ALL)[]).every((name) =>
+    choicesOf(t, scanner, name).some(({ id }) => id === chosen[name]),
+  );
+
 /* Returns the last choices for this scanner. A choice that the scanner does not offer is replaced with the first that
    the scanner offers. */
 export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): Choices => {

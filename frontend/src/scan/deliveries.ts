@@ -29,10 +29,11 @@ export const waysToSend = (text: Text, { hand_on, send_to }: Scanner, { state, d
   const answer = "hand_on";
   const told = text("handed_on", { name: hand_on });
   const ways = send_to
-    .filter((to) => to !== "script" && deliveries.every((one) => one.to !== to || isBroken(one)))
-    .map((to) => ({
+    .map((to) => ({ to, tried: deliveries.find((one) => one.to === to) }))
+    .filter(({ to, tried }) => to !== "script" && (!tried || isBroken(tried)))
+    .map(({ to, tried }) => ({
       key: to as string,
-      label: text(`to_${to}`),
+      label: text(tried ? "send_again" : `to_${to}`, { name: text(`to_${to}`) }),
       icon: ICONS[to],
       told: "",
       data: { answer, send_to: to },

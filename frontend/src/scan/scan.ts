@@ -42,6 +42,8 @@ import { choicesOf, fieldsOf, firstChoices, keepChoices, printFields, type Choic
 import { deliveryLines, waysToSend } from "./deliveries";
 import { canShare, download, share } from "./download";
 import { PagePicture } from "./page-picture";
+import "./presets";
+import { stage } from "./stage";
 import type { Scan, Scanner, Scanners } from "./types";
 
 export type { Mode };
@@ -92,6 +94,7 @@ export class LiankeScan extends DialogPart {
     buttons,
     fields,
     dialogs,
+    stage,
     css`
       .switch {
         display: inline-flex;
@@ -127,72 +130,6 @@ export class LiankeScan extends DialogPart {
       .check input {
         flex: none;
         accent-color: var(--primary-color);
-      }
-      .stage {
-        display: grid;
-        place-items: center;
-        height: min(40dvh, 340px);
-        padding: 10px;
-        box-sizing: border-box;
-        border-radius: var(--ha-border-radius-lg, 12px);
-        background: var(--tint);
-        color: var(--secondary-text-color);
-        overflow: hidden;
-      }
-      .stage.small {
-        height: min(30dvh, 260px);
-      }
-      .stage ha-svg-icon {
-        --mdc-icon-size: 48px;
-      }
-      .stage img {
-        max-width: 100%;
-        max-height: 100%;
-        min-height: 0;
-        background: #fff;
-        box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
-      }
-      .look {
-        height: 100%;
-        min-height: 0;
-        padding: 0;
-        border-radius: 0;
-        background: none;
-        cursor: zoom-in;
-      }
-      .stage.large {
-        outline: 1px solid var(--divider-color);
-        display: block;
-        height: min(56dvh, 560px);
-        padding: 0;
-        overflow: auto;
-      }
-      .large .look {
-        width: 200%;
-        height: auto;
-        cursor: zoom-out;
-      }
-      .large img {
-        width: 100%;
-        max-height: none;
-      }
-      /* The corner of an A4 page that holds the card. */
-      .corner {
-        width: min(100%, 300px);
-        aspect-ratio: 85.6 / 54;
-        overflow: hidden;
-        border-radius: 4px;
-        box-shadow: 0 1px 4px rgb(0 0 0 / 30%);
-      }
-      .corner img {
-        display: block;
-        width: calc(100% * 210 / 85.6);
-        max-width: none;
-        max-height: none;
-        box-shadow: none;
-      }
-      .stale {
-        opacity: 0.45;
       }
       .tools {
         display: flex;
@@ -357,7 +294,22 @@ export class LiankeScan extends DialogPart {
       <div class="actions">
         ${this._button("begin", this._text(copies ? "copy" : "scan"), copies ? mdiContentCopy : mdiScanner, begin, true)}
         ${copies ? nothing : this._last(scanner.scan)}
-      </div>`;
+      </div>
+      ${copies ? nothing : this._presets(scanner, choices)}`;
+  }
+
+  private _presets(scanner: Scanner, choices: Choices) {
+    const begin = ({ detail }: CustomEvent<Partial<Choices>>) => {
+      this._choices = { ...choices, ...detail };
+      void this._tasks.run("do", () => this._begin(scanner, { ...choices, ...detail }));
+    };
+    return html`<lianke-scan-presets
+      .context=${this.context}
+      .scanner=${scanner}
+      .choices=${choices}
+      .resting=${this._tasks.isWorking("do")}
+      @preset-chosen=${begin}
+    ></lianke-scan-presets>`;
   }
 
   /* The button that leads back to the last scan. */

@@ -17,6 +17,7 @@ import pytest_socket
 
 from tests.e2e.card.keyboard import named, press, start, tab_to
 from tests.e2e.hass import HassError
+from tests.paperless_server import TOKEN, Paperless
 from tests.simulator import make_pdf
 
 from .marks import on_stage
@@ -241,6 +242,94 @@ async def test_pages_are_changed_and_handed_on(stage: Stage) -> None:
         await expect(screen.card.get_by_text("To the archive: done.")).to_be_visible()
         after = (await stage.home.state("script.to_archive") or {})["attributes"]["last_triggered"]
         assert after != before
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def paperless(stage: Stage) -> AsyncIterator[Paperless]:
+    """Run a Paperless-ngx, and set it up in the options."""
+    async with Paperless(version=3, refuses_duplicates=False).running() as server:
+        await where_scans_go(stage, paperless_url=server.address, paperless_token=TOKEN)
+        yield server
+        await where_scans_go(stage)
+
+
+async def where_scans_go(stage: Stage, **options: str) -> None:
+    flow = await stage.home.start_options(stage.entry_id)
+    flow = await stage.home.submit_options(flow, {"next_step_id": "scan_destinations"})
+    flow = await stage.home.submit_options(flow, options)
+    if flow["type"] == "menu":
+        flow = await stage.home.submit_options(flow, {"next_step_id": "destinations_saved"})
+    assert flow["type"] == "create_entry", flow
+
+
+async def test_a_receipt_goes_to_paperless_in_four_taps_on_a_phone(
+    stage: Stage, paperless: Paperless, pictures: Path
+) -> None:
+    paperless.faults = ["413"]
+    async with stage.screen(width=390, height=844, touch=True, language="zh-Hans") as screen:
+        finger = Finger()
+        await lay(stage, "receipt")
+        await finger.tap(button(screen, "scan"))
+        await finger.tap(button(screen, "begin"))
+        await page_comes(screen, "已扫描 1 页")
+        await finger.tap(button(screen, "finish"))
+        await page_comes(screen, "共 1 页，保存在这台 Home Assistant 上")
+        await finger.tap(button(screen, "paperless"))
+        assert finger.taps == 4
+        # The proxy before it takes no file as large as this: that is said, and can be tried again.
+        alert = screen.card.locator("lianke-scan").get_by_role("alert")
+        await expect(alert).to_contain_text("Paperless-ngx：没有发送。 扫描件超过了")
+        await expect(button(screen, "paperless")).to_have_text("Paperless-ngx：重试")
+        assert await screen.axe() == []
+        await screen.page.screenshot(path=pictures / "scan-not-sent.png")
+        assert paperless.tasks == []
+        await screen.press(button(screen, "paperless"))
+        await expect(screen.card.get_by_text("Paperless-ngx：已送达。")).to_be_visible()
+        await expect(alert).to_have_count(0)
+        await expect(button(screen, "paperless")).to_have_count(0)
+        assert await screen.axe() == []
+        await screen.page.screenshot(path=pictures / "scan-sent.png")
+    assert len(paperless.documents) == 1
+
+
+async def test_presets_and_a_document_to_paperless_by_the_keyboard(
+    stage: Stage, paperless: Paperless, pictures: Path
+) -> None:
+    async with stage.screen() as screen:
+        await expect(button(screen, "scan")).to_be_visible()
+        await start(screen)
+        await tab_to(screen, named(f"Scan: {LASER}"))
+        await press(screen, "Enter")
+        await expect(button(screen, "begin")).to_be_visible()
+        await tab_to(screen, named("Color"))
+        await press(screen, "ArrowDown")
+        await tab_to(screen, named("Presets"))
+        await press(screen, "Enter")
+        for name in ("Receipts", "Letters"):
+            await tab_to(screen, named("Name, such as Receipts"))
+            await screen.page.keyboard.type(name)
+            await press(screen, "Enter")
+        await tab_to(screen, named("Delete the preset Letters"))
+        await press(screen, "Enter")
+        preset = screen.card.locator("lianke-scan-presets [data-key=preset]")
+        await expect(preset).to_have_count(1)
+        await screen.page.set_viewport_size({"width": 320, "height": 720})
+        assert await screen.axe_in_every_look() == []
+        await screen.page.screenshot(path=pictures / "scan-presets.png")
+        await screen.page.set_viewport_size({"width": 1280, "height": 900})
+        await tab_to(screen, lambda one: one["key"] == "preset")
+        await press(screen, "Enter")
+        await page_comes(screen, "1 page so far")
+        await tab_to(screen, named("Finish"))
+        await press(screen, "Enter")
+        await page_comes(screen, "1 page, kept")
+        await tab_to(screen, named("Paperless-ngx"))
+        await press(screen, "Enter")
+        await expect(screen.card.get_by_text("Paperless-ngx: it is there.")).to_be_visible()
+        assert await screen.axe() == []
+    [document] = paperless.documents
+    with pypdfium2.PdfDocument(document.content) as pdf:
+        assert len(pdf) == 1
 
 
 async def begin(screen: Screen) -> None:

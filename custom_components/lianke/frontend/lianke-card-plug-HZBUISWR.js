@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-6ROUPG6I.js";import"./lianke-card-chunk-EDF6YATG.js";import"./lianke-card-chunk-26ID5RXU.js";import"./lianke-card-chunk-D6FZ53UY.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
