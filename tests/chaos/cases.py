@@ -4,11 +4,20 @@ A case runs in a world of its own. Then everything is put in order, and the judg
 paper. A case itself checks what it expects beyond that.
 """
 
-from . import case_disks, case_lines, case_power, case_scans, case_turned, case_users
+from . import (
+    case_deliveries,
+    case_disks,
+    case_lines,
+    case_power,
+    case_scans,
+    case_turned,
+    case_users,
+)
 from .scene import CASES
 
 __all__ = [
     "CASES",
+    "case_deliveries",
     "case_disks",
     "case_lines",
     "case_power",
