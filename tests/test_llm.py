@@ -36,7 +36,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.jobs.queue import PrintQueue
-from custom_components.lianke.llm import FOREIGN_TITLE, MAX_JOBS_LISTED
+from custom_components.lianke.printing.tool_call import FOREIGN_TITLE, MAX_JOBS_LISTED
 from tests.documents.entities import Door, add
 from tests.documents.samples import picture
 from tests.household import (

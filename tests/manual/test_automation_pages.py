@@ -15,6 +15,7 @@ from custom_components.lianke import llm
 from custom_components.lianke.condition import CONDITIONS
 from custom_components.lianke.flows.blueprints import BLUEPRINTS, async_copy
 from custom_components.lianke.pages import markdown
+from custom_components.lianke.printing.tool_call import MAX_JOBS_LISTED
 from custom_components.lianke.trigger import TRIGGERS
 
 from . import LANGUAGES, ROOT, examples, text_of
@@ -100,7 +101,7 @@ def test_each_tool_of_an_assistant_is_named(language: str) -> None:
     assert len(found) == 12
     assert set(found) == tools
     assert f"{markdown.MAX_MARKDOWN_BYTES // 1024} kB" in page
-    assert str(llm.MAX_JOBS_LISTED) in page
+    assert str(MAX_JOBS_LISTED) in page
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,0 +1,132 @@
+"""What tools of assistants (LLMs) have in common: how they call an action, and what they tell of jobs."""
+
+from typing import Any, ClassVar, Final, NamedTuple
+from urllib.parse import unquote
+
+from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.llm import LLMContext, Tool, ToolAnnotations, ToolInput
+from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType
+import voluptuous as vol
+
+from ..const import DOMAIN
+from ..devices import Target
+from ..documents.document import SourceKind
+from ..people.initiator import tool_context_id
+from .assistant_access import IdsByName, match_name
+from .handlers import ACTIONS
+
+# Maximum number of jobs in an answer to an assistant; older jobs are left out.
+MAX_JOBS_LISTED: Final = 20
+# Fields of a job that an assistant may see.
+_JOB_FIELDS: Final = (
+    "job_id",
+    "title",
+    "printer",
+    "state",
+    "pages",
+    "copies",
+    "hold_reason",
+    "needs_code",
+    "created_at",
+    "finished_at",
+    "expires_at",
+    "message",
+    "partly_printed",
+    "duplicate",
+)
+
+_TIMES: Final = ("created_at", "finished_at", "expires_at")
+# Error placeholders that hold titles: `title` is the title of the job that the call names, `other` that of a job that
+# blocks it.
+_TITLES: Final = ("title", "other")
+# Error placeholders that may quote the server from which a document is fetched.
+_FETCHED: Final = ("name", "host", "error")
+# Replaces a name that comes from a device of the home network or from a server, since anybody may have written it.
+FOREIGN_TITLE: Final = "(named by a stranger)"
+
+
+ONLY_READS: Final = ToolAnnotations(
+    read_only=True, destructive=False, idempotent=True, open_world=False
+)
+
+
+class ToolCall(NamedTuple):
+    hass: HomeAssistant
+    target: Target
+    data: dict[str, Any]
+    tool_input: ToolInput
+    llm_context: LLMContext
+
+    async def act(self, action: str, **data: Any) -> dict[str, Any]:
+        context = self.llm_context.context or Context()
+        asks = tool_context_id.set(context.id)
+        try:
+            response = await ACTIONS[action].call(
+                self.hass, {ATTR_DEVICE_ID: self.target.device_id, **data}, context
+            )
+        except HomeAssistantError as err:
+            shown = err.translation_placeholders or {}
+            foreign = {
+                job.spec.title for job in self.target.data.queue.jobs() if job.title_is_foreign
+            }
+            hidden = {name for name in _TITLES if shown.get(name) in foreign}
+            if fetched := data.get(SourceKind.URL) or data.get(SourceKind.MEDIA):
+                # Text that the assistant itself has passed need not be hidden from it.
+                asked = unquote(fetched).casefold()
+                hidden |= {one for one in _FETCHED if shown.get(one, "").casefold() not in asked}
+            if not hidden:
+                raise
+            raise type(err)(
+                translation_domain=err.translation_domain,
+                translation_key=err.translation_key,
+                translation_placeholders=shown | dict.fromkeys(hidden, FOREIGN_TITLE),
+            ) from None
+        finally:
+            tool_context_id.reset(asks)
+        assert isinstance(response, dict)
+        return response
+
+    def shown(self, job: dict[str, Any]) -> JsonObjectType:
+        """Return the fields of a job that an assistant may see, with times in the local time zone."""
+        known = self.target.data.queue.find(job["job_id"])
+        if known is not None and known.title_is_foreign:
+            message = job["message"] and job["message"].replace(known.spec.title, FOREIGN_TITLE)
+            job = {**job, "title": FOREIGN_TITLE, "message": message}
+        told = {name: job[name] for name in _JOB_FIELDS if job.get(name) not in (None, False)}
+        for name in _TIMES:
+            if (time := dt_util.parse_datetime(told.get(name, ""))) is not None:
+                told[name] = dt_util.as_local(time).isoformat(timespec="seconds")
+        return told
+
+    async def jobs(self, **data: Any) -> list[dict[str, Any]]:
+        return list((await self.act("list_jobs", limit=MAX_JOBS_LISTED, **data))["jobs"])
+
+
+class DeviceTool(Tool):
+    integration = DOMAIN
+    kind: ClassVar = "printer"
+
+    def __init__(self, devices: IdsByName) -> None:
+        """If there is only one device, a call may leave out the device's name."""
+        self._devices = devices
+        self._offered = {self.kind: devices}
+        name = vol.Optional if len(set(devices.values())) == 1 else vol.Required
+        device = name(self.kind, description=f"The name of the {self.kind}")
+        self.parameters = vol.Schema({device: vol.In(list(devices)), **self._fields()})
+
+    def _fields(self) -> dict[Any, Any]:
+        return {}
+
+    def _read(self, tool_input: ToolInput) -> tuple[str, dict[str, Any]]:
+        """Split a call's arguments into the device id and all others. Raises vol.Invalid."""
+        # A model may write a name with other capitals.
+        data = self.parameters(
+            {
+                field: match_name(self._offered.get(field, {}), value)
+                for field, value in tool_input.tool_args.items()
+            }
+        )
+        return self._devices[data.pop(self.kind, None) or next(iter(self._devices))], data
