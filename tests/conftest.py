@@ -35,6 +35,7 @@ from tests.clock import Clock, has_requests, moved_by_hand, others_work, pools_o
 from tests.household import PDF, House, Site, make_media
 from tests.mailboxes import Mailbox, MailServer, dovecot
 from tests.simulator import Box, Simulator
+from tests.talk import Talk, expose, status_of
 
 COMPONENT = Path(__file__).parent.parent / "custom_components" / DOMAIN
 LOGGER = f"custom_components.{DOMAIN}"
@@ -429,3 +430,22 @@ async def site(socket_enabled: None) -> AsyncGenerator[Site]:
     site.url = f"http://127.0.0.1:{server.port}"
     yield site
     await server.close()
+
+
+@pytest.fixture
+async def assistants(hass: HomeAssistant) -> None:
+    for component in ("homeassistant", "camera", "conversation", "llm"):
+        assert await async_setup_component(hass, component, {})
+
+
+@pytest.fixture
+async def exposed(
+    hass: HomeAssistant, assistants: None, reachable: str, setup: MockConfigEntry
+) -> MockConfigEntry:
+    expose(hass, status_of(hass))
+    return setup
+
+
+@pytest.fixture
+def talk(hass: HomeAssistant, simulator: Simulator, exposed: MockConfigEntry) -> Talk:
+    return Talk(hass=hass, simulator=simulator, entry=exposed)

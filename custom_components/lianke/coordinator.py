@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 import logging
 from random import Random
 import time
@@ -21,6 +21,7 @@ from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
 
 from .account.request_limits import REQUESTS_A_POLL, Account
 from .api.client import LiankeClient
@@ -140,6 +141,8 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         # The time (monotonic clock) before which a box with old firmware is not asked to report again.
         self._no_report_before = NEVER
         self.last_error: LiankeError | None = None
+        # When the service last told of the box; None if it has not since the start.
+        self.heard_at: datetime | None = None
         # When the service accepted the key again after refusing it (monotonic clock).
         self.key_accepted_at = NEVER
         self.data = self._view()
@@ -386,7 +389,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def _store(self, box: Box, rows: Iterable[Printer] | None) -> None:
-        self._online = bool(box.online)
+        self._online, self.heard_at = bool(box.online), dt_util.utcnow()
         self.storage.save_box(box)
         if rows is None:
             self._conditions.forget_all()

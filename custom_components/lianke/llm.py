@@ -5,12 +5,14 @@ same as for any other call. A printer or scanner is offered only if its main ent
 calendar, camera or image is offered only if its entity is exposed.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, override
 
 from homeassistant.components.calendar.const import DOMAIN as CALENDAR_DOMAIN
 from homeassistant.components.llm import LLMTools
 from homeassistant.components.todo.const import DOMAIN as TODO_DOMAIN
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError, Unauthorized
 from homeassistant.helpers.llm import (
     LLM_API_ASSIST,
     LLMContext,
@@ -19,14 +21,23 @@ from homeassistant.helpers.llm import (
     ToolInput,
     ToolResult,
 )
-from homeassistant.util.json import JsonObjectType
+from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
+from .api.options import (
+    COLORS,
+    DUPLEX,
+    MANUAL_DUPLEX,
+    ORIENTATIONS,
+    QUALITIES,
+    options_in,
+)
 from .const import DOMAIN
 from .devices import async_target
 from .documents.document import SourceKind
 from .documents.media import URI_SCHEME
 from .documents.page_documents import AGENDAS, SNAPSHOT_DOMAINS
+from .documents.sheets import SHEETS
 from .documents.sources import entity_of
 from .error_texts import translating
 from .input_error import InputError
@@ -38,7 +49,8 @@ from .printing.assistant_access import (
     exposed_printers,
     is_exposed,
 )
-from .printing.schemas import MAX_FIELD_NAME, MAX_KEY, MAX_REJECT_MESSAGE
+from .printing.queries import knows_options
+from .printing.schemas import MAX_FIELD_NAME, MAX_REJECT_MESSAGE
 from .printing.tool_call import ONLY_READS, DeviceTool, ToolCall
 from .runtime import async_loaded_entries
 from .scanner.hub import (
@@ -54,10 +66,15 @@ from .scanner.scan_tools import (
     is_scan_exposed,
 )
 
+# The second API, which Home Assistant has since 2026.11.
+LLM_API_HOME_ASSISTANT: Final = "homeassistant"
 _MAY_CANCEL: Final = ToolAnnotations(destructive=True, idempotent=True, open_world=True)
 
 
 class _PrinterTool(DeviceTool):
+    # Whether the tool may be called for printers that are not exposed.
+    _for_all = False
+
     @override
     async def async_call(
         self, hass: HomeAssistant, tool_input: ToolInput, llm_context: LLMContext
@@ -66,13 +83,36 @@ class _PrinterTool(DeviceTool):
         with translating():
             target = async_target(hass, device_id)
             # The printer may no longer be exposed, since a session with an assistant may last long.
-            if device_id not in exposed_printers(hass, llm_context).values():
+            context = None if self._for_all else llm_context
+            if device_id not in exposed_printers(hass, context).values():
                 raise InputError("printer_not_exposed")
             call = ToolCall(hass, target, data, tool_input, llm_context)
             return ToolResult(data=await self._run(call))
 
     async def _run(self, call: ToolCall) -> JsonObjectType:
         raise NotImplementedError
+
+
+# What may be set in any print. What the printer cannot do is refused with what it can.
+_OPTION_FIELDS: Final[Mapping[vol.Optional, Any]] = {
+    vol.Optional("copies", description="How many copies, 1 if not given"): vol.Coerce(int),
+    vol.Optional(
+        "duplex",
+        description="Print on both sides: `long_edge` like a book, `short_edge` like a calendar; with `manual_…` "
+        "somebody turns the paper over. Set this and what follows only if the user asks for it",
+    ): vol.In([*DUPLEX, *MANUAL_DUPLEX]),
+    vol.Optional("color", description="`mono` is black and white"): vol.In([*COLORS]),
+    vol.Optional("paper", description="The name of the paper, such as A4"): str,
+    vol.Optional("pages", description="Which pages, such as 2-3,5 or `odd`"): str,
+    vol.Optional("orientation"): vol.In([*ORIENTATIONS]),
+    vol.Optional("quality"): vol.In([*QUALITIES]),
+    vol.Optional("tray", description="The name of the tray"): str,
+    vol.Optional("media_type", description="The name of the kind of paper"): str,
+}
+
+
+def _options(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in map(str, _OPTION_FIELDS) if name in data}
 
 
 class _PrintTool(_PrinterTool):
@@ -83,9 +123,10 @@ class _PrintTool(_PrinterTool):
         return {
             **self._source_fields(),
             vol.Optional("title", description="A short title for the page and the print job"): str,
-            vol.Optional("copies", description="How many copies, 1 if not given"): vol.All(
-                vol.Coerce(int), vol.Range(min=1, max=99)
+            vol.Optional("sheet", description="Several pages on a sheet, a booklet, …"): vol.In(
+                list(SHEETS)
             ),
+            **_OPTION_FIELDS,
         }
 
     def _source_fields(self) -> dict[Any, Any]:
@@ -106,16 +147,10 @@ class _PrintTool(_PrinterTool):
             raise InputError("entity_not_exposed", entity=entity_id)
         if kind is SourceKind.MEDIA and not is_scan_exposed(call, value):
             raise InputError("scan_not_exposed")
-        context_id = call.llm_context.context.id if call.llm_context.context else ""
-        data = {
-            kind.value: value,
-            "request_id": f"{call.tool_input.tool_name} {context_id} {call.tool_input.id}"[
-                :MAX_KEY
-            ],
-        }
+        data = {**_options(call.data), kind.value: value, "request_id": call.request_id}
         if title := call.data.get("title"):
             data["title"] = title[:MAX_FIELD_NAME]
-        data |= {field: call.data[field] for field in ("copies", "agenda") if field in call.data}
+        data |= {field: call.data[field] for field in ("sheet", "agenda") if field in call.data}
         if not value.startswith("calendar."):
             # Models fill in every field that they are offered, but a to-do list has no days.
             data.pop("agenda", None)
@@ -217,38 +252,137 @@ class PrintPictureTool(_PrintEntityTool):
     entity = "camera"
 
 
-class PrinterStatusTool(_PrinterTool):
+class PrintAgainTool(_PrinterTool):
+    annotations = _PrintTool.annotations
+    name = f"{DOMAIN}__print_again"
+    title = "Print again"
+    description = (
+        'Print a job again, as for "print that again"; without `job_id`, the newest job of the person who talks. '
+        "Options that are not given stay as they were. Not for a job that waits or is under way: it prints by itself. "
+        f"The answer is as of {DOMAIN}__print_text."
+    )
+
+    @override
+    def _fields(self) -> dict[Any, Any]:
+        job = vol.Optional("job_id", description=f"As {DOMAIN}__list_jobs gives it")
+        return {job: str, **_OPTION_FIELDS}
+
+    @override
+    async def _run(self, call: ToolCall) -> JsonObjectType:
+        job_id = call.data.get("job_id")
+        if job_id is None:
+            if not (own := await call.jobs(mine=True)):
+                raise InputError("again_nothing", printer=call.target.view.name)
+            if own[0]["finished_at"] is None:
+                title, state = str(call.shown(own[0])["title"]), await call.in_words(own[0])
+                raise InputError("again_unfinished", title=title, state=state.rstrip(".。"))
+            job_id = own[0]["job_id"]
+        data = {"job_id": job_id, "request_id": call.request_id, **_options(call.data)}
+        return call.shown((await call.act("retry_job", **data))["job"])
+
+
+class _ReadingTool(_PrinterTool):
+    annotations = ONLY_READS
+
+    def __init__(self, printers: IdsByName, *, for_all: bool = False) -> None:
+        super().__init__(printers)
+        self._for_all = for_all
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        """Home Assistant offers equal tools of several APIs once."""
+        if isinstance(other, _ReadingTool):
+            return (self.name, self._devices) == (other.name, other._devices)
+        return NotImplemented
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+class WhichPrinterTool(_ReadingTool):
+    name = f"{DOMAIN}__which_printer"
+    title = "Find out what printers can do"
+    description = (
+        "Get which printers can print in color, on both sides, on a paper such as A3: `can` is null if the printer "
+        "does not say. Without arguments, get all that each can do."
+    )
+
+    def __init__(self, printers: IdsByName, *, for_all: bool = False) -> None:
+        super().__init__(printers, for_all=for_all)
+        names = {"copies", "duplex", "color", "paper"}
+        self.parameters = vol.Schema(
+            {key: value for key, value in _OPTION_FIELDS.items() if str(key) in names}
+        )
+
+    @override
+    async def async_call(
+        self, hass: HomeAssistant, tool_input: ToolInput, llm_context: LLMContext
+    ) -> ToolResult:
+        given = {name: one for name, one in tool_input.tool_args.items() if one not in (None, "")}
+        wanted = options_in(self.parameters(given))
+        printers = exposed_printers(hass, None if self._for_all else llm_context)
+        names = {device_id: name for name, device_id in reversed(printers.items())}
+        found: list[JsonValueType] = []
+        for device_id, name in reversed(names.items()):
+            told: JsonObjectType = {"printer": name}
+            try:
+                with translating():
+                    target = async_target(hass, device_id)
+                    able = await ToolCall(hass, target, {}, tool_input, llm_context).act(
+                        "get_capabilities"
+                    )
+                    told |= {field: able[field] for field in ("color", "duplex", "max_copies")}
+                    if wanted:
+                        told["can"] = knows_options(target, wanted) or None
+                    else:
+                        told["papers"] = [one["name"] for one in able["papers"] or ()]
+            except Unauthorized:
+                continue
+            except HomeAssistantError as err:
+                # Refused by what the driver says, or nothing is known of the driver.
+                told |= {"can": False if "color" in told else None, "why": str(err)}
+            found.append(told)
+        return ToolResult(data={"printers": found})
+
+
+class PrinterStatusTool(_ReadingTool):
     name = f"{DOMAIN}__printer_status"
     title = "Get printer status"
     description = (
         "Get what a printer is doing, what it lacks (paper, ink), how many print jobs wait and why; a `status` of null "
-        "means that nobody knows now. Use this for questions like 'Is the printer ready?' or 'Why does it not print?'."
+        "means that nobody knows now: `in_words` says what was last heard, and when. `own_newest_job` is that of the "
+        "person who talks. Use this for questions like 'Is the printer ready?' or 'Is my print done?'."
     )
-    annotations = ONLY_READS
 
     @override
     async def _run(self, call: ToolCall) -> JsonObjectType:
         view, queue, key = call.target.view, call.target.data.queue, call.target.printer_key
         jobs = await call.jobs(state=[state for state in JobState if state not in FINAL_JOB_STATES])
+        own = (await call.jobs(mine=True))[:1]
         status = view.status if call.target.data.coordinator.is_fresh else None
         return {
             "printer": view.name,
             "status": None if status is None else status.value,
+            "in_words": await call.in_words(),
             "jobs_waiting": queue.waiting(key),
             "hold_reason": queue.hold_reason(key),
             "ink": {marker.name: marker.level for marker in view.printer.markers},
             "open_jobs": [call.shown(job) for job in jobs],
+            "own_newest_job": next(
+                iter([{**call.shown(job), "in_words": await call.in_words(job)} for job in own]),
+                None,
+            ),
         }
 
 
-class ListJobsTool(_PrinterTool):
+class ListJobsTool(_ReadingTool):
     name = f"{DOMAIN}__list_jobs"
     title = "List print jobs"
     description = (
         "List the newest print jobs of a printer with what became of them: `completed` is on paper, `held` waits, "
         "`unconfirmed` may be on paper or not, which nobody can know but by looking."
     )
-    annotations = ONLY_READS
 
     @override
     async def _run(self, call: ToolCall) -> JsonObjectType:
@@ -311,7 +445,14 @@ class AnswerJobTool(_PrinterTool):
 
 @callback
 def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -> LLMTools | None:
-    """Return the tools for the Assist API; None for other APIs, or if neither a printer nor a scanner is exposed."""
+    """Return the tools of an API; None if it has none, since neither a printer nor a scanner is exposed.
+
+    The second API, in which administrators manage Home Assistant, gets what only reads, for all printers.
+    """
+    if api_id == LLM_API_HOME_ASSISTANT:
+        printers = exposed_printers(hass, None)
+        kinds = (PrinterStatusTool, ListJobsTool, WhichPrinterTool)
+        return LLMTools([kind(printers, for_all=True) for kind in kinds]) if printers else None
     if api_id != LLM_API_ASSIST:
         return None
     tools: list[Tool] = []
@@ -319,7 +460,9 @@ def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -
         tools += [
             PrintTextTool(printers),
             PrintDocumentTool(printers),
+            PrintAgainTool(printers),
             PrinterStatusTool(printers),
+            WhichPrinterTool(printers),
             ListJobsTool(printers),
             CancelJobTool(printers),
             AnswerJobTool(printers),

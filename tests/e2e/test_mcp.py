@@ -26,6 +26,7 @@ from .home import CONFIGURATION, PRINTER, TEXTS, furnish
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
 MENU = make_pdf(2, "Menu of the tests")
+READING = {"lianke__list_jobs", "lianke__printer_status", "lianke__which_printer"}
 RECIPE = b"<!doctype html><title>Soup</title><h1>Soup</h1><p>Peel the onions.</p>"
 
 
@@ -115,17 +116,48 @@ async def test_a_client_prints_and_is_told_the_truth(tmp_path: Path, newest: Non
                         await asyncio.sleep(0.2)
                 assert {job["job_id"] for job in jobs} == {job["job_id"] for job in taken}
                 assert all(job["finished_at"] >= job["created_at"] for job in jobs)
+                # On both sides, in black and white, pages 2 and 3; then what has become of it.
+                menu_pdf = {"address": "media-source://media_source/local/menu.pdf"}
+                able_to = {"duplex": "long_edge", "color": "mono"}
+                fields = {**menu_pdf, **able_to, "pages": "2-3"}
+                [able] = told(await session.call_tool("lianke__which_printer", able_to))["printers"]
+                assert (able["printer"], able["can"]) == (PRINTER, True)
+                job = told(await session.call_tool("lianke__print_document", fields))
+                async with asyncio.timeout(120):
+                    while True:
+                        status = told(await session.call_tool("lianke__printer_status", {}))
+                        own = status["own_newest_job"]
+                        assert own["job_id"] == job["job_id"]
+                        if own["state"] == "completed":
+                            break
+                        await asyncio.sleep(0.2)
+                # It is said to be printed once it lies in the tray.
+                assert len(await cloud.get("printed")) == len(taken) + 1
+                assert (own["in_words"], own["pages"]) == ("已完成", 2)
+                # It is not kept, so it can only be printed anew.
+                answer = await session.call_tool("lianke__print_again", {})
+                assert "保留" in refusal(answer)
                 # Nothing is printed of what is refused, and why is said.
+                answer = await session.call_tool(
+                    "lianke__print_document", fields | {"color": "color"}
+                )
+                assert "黑白" in refusal(answer)
                 for fields, words in (
                     ({"address": f"{address}/other.pdf"}, "127.0.0.1"),
                     ({"address": "media-source://media_source/local/none.pdf"}, "none.pdf"),
                 ):
                     answer = await session.call_tool("lianke__print_document", fields)
                     assert words in refusal(answer)
-            printed = [Path(one["path"]).read_bytes() for one in await cloud.get("printed")]
+            tray = await cloud.get("printed")
+            sent = {"dmDuplex": "2", "dmColor": "1", "jpPageRange": "2-3"}
+            assert sent.items() <= tray[-1]["options"].items()
+            printed = [Path(one["path"]).read_bytes() for one in tray]
             documents = home.documents
-            files = [documents / name for name in ("front-door.jpg", "letter.pdf")]
-            assert printed == [MENU, *(one.read_bytes() for one in files), RECIPE]
+            camera, letter, pages = (
+                (documents / name).read_bytes()
+                for name in ("front-door.jpg", "letter.pdf", "menu.pdf")
+            )
+            assert printed == [MENU, camera, letter, RECIPE, pages]
             assert not home.problems("lianke")
 
 
@@ -156,7 +188,12 @@ async def test_which_address_opens_what(tmp_path: Path, newest: None) -> None:
         everything = "homeassistant__call_action"
         for path in ("/api/mcp", "/api/mcp/homeassistant"):
             async with session(path, home.token) as opened:
-                assert everything in {tool.name for tool in (await opened.list_tools()).tools}
+                offered = {tool.name for tool in (await opened.list_tools()).tools}
+                assert everything in offered
+                # What only reads is there, too, for printers that are not exposed as well.
+                assert {name for name in offered if "lianke__" in name} == READING
+                status = await opened.call_tool("lianke__printer_status", {"printer": PRINTER})
+                assert told(status)["in_words"] == "Idle"
                 data = {"device_id": printer["id"], "text": path}
                 called = {"action": "lianke.print", "data": data}
                 told(await opened.call_tool(everything, called))

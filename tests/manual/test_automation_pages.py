@@ -98,7 +98,7 @@ def test_each_tool_of_an_assistant_is_named(language: str) -> None:
     }
     page = text_of(language, "assistants")
     found = re.findall(r"^\| `(lianke__\w+)` \|", page, re.MULTILINE)
-    assert len(found) == 12
+    assert len(found) == 14
     assert set(found) == tools
     assert f"{markdown.MAX_MARKDOWN_BYTES // 1024} kB" in page
     assert str(MAX_JOBS_LISTED) in page

@@ -67,7 +67,9 @@ SAID = {
     "打印机有没有纸", "打印购物清单", "请把购物清单打印出来", "清单没能打印。", "清单还没有打印。",
     "购物清单在等待：缺纸。", "已取消购物清单。", "没有可以取消的任务。",
     "门口是谁？把画面打印出来。", "五分钟后打印清单", "打印 https://www.example.com/menu.pdf，两份。",
-    "打印 media-source://media_source/local/menu.pdf，打印到纸上后告诉我。",
+    "双面黑白打印 media-source://media_source/local/menu.pdf 的第 2 到 3 页，然后告诉我结果。",
+    "双面黑白打印菜单的第 2 到 3 页。", "哪台打印机能打 A3？", "哪台打印机能彩色打印？", "我的东西打印好了吗？",
+    "再打印一次。",
     "The service said something unknown", "Requirements for lianke not found", "一切正常", "2 / 12", "很可能",
     "未确认", "已打印", "打印", "成功", "该查一查了", "打印机已停止", "正在打印",
 }  # fmt: skip

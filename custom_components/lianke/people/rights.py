@@ -121,6 +121,15 @@ def is_approver(options: Mapping[str, Any], user: User) -> bool:
     return user.is_active and (user.id in approvers if approvers else user.is_admin)
 
 
+def is_of_asker(job: Job, who: Initiator) -> bool:
+    """Whether whoever set off a call asked for a job.
+
+    Somebody unknown, such as behind a loudspeaker, counts as whoever else unknown came the same way.
+    """
+    is_known = who.user_id is not None
+    return job.spec.asker.user_id == who.user_id and (is_known or job.spec.source is who.origin)
+
+
 @singleton(f"{const.DOMAIN}_page_key")
 @callback
 def _key(hass: HomeAssistant) -> bytes:

@@ -38,7 +38,8 @@ def match_name(names: IdsByName, value: object) -> object:
     return next((name for name in names if name.casefold() == wanted), value)
 
 
-def exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> IdsByName:
+def exposed_printers(hass: HomeAssistant, llm_context: LLMContext | None) -> IdsByName:
+    """Return the printers that are exposed to an assistant; all printers if the context is None."""
     return exposed_devices(
         hass,
         llm_context,
@@ -52,7 +53,7 @@ def exposed_printers(hass: HomeAssistant, llm_context: LLMContext) -> IdsByName:
 
 def exposed_devices(
     hass: HomeAssistant,
-    llm_context: LLMContext,
+    llm_context: LLMContext | None,
     entities: Iterable[tuple[LiankeConfigEntry, str | None]],
 ) -> IdsByName:
     """Return the devices whose main entity is exposed; `entities` has each device's main entity."""
@@ -63,7 +64,9 @@ def exposed_devices(
         if entity is None or entity.device_id is None:
             continue
         state = hass.states.get(entity.entity_id)
-        if state is not None and is_exposed(hass, llm_context, state.entity_id):
+        if state is not None and (
+            llm_context is None or is_exposed(hass, llm_context, state.entity_id)
+        ):
             device = devices.async_get(entity.device_id)
             areas = (entity.area_id, None if device is None else device.area_id)
             places = (*_areas(hass, areas), entry.title)

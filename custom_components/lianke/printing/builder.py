@@ -438,6 +438,7 @@ async def async_print_again(
     changes: ReprintChanges | None = None,
     from_sheet: int | None = None,
     backs_only: bool | None = None,
+    request_id: str | None = None,
     to: PrintQueue | None = None,
 ) -> Job:
     """Print a finished job's document again; return the new job.
@@ -454,6 +455,7 @@ async def async_print_again(
         foreign_title=job.title_is_foreign,
         requested=changes.requested if changes else job.spec.requested,
         asker=Asker.of(context),
+        request_id=request_id,
         ignore_quiet_hours=job.spec.ignore_quiet_hours,
         laid_out=job.spec.laid_out,
         approved=job.spec.approved and changes is None,

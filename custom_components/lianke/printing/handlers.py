@@ -42,6 +42,7 @@ from ..people.rights import (
     async_hide_rejection,
     async_may_approve,
     hide_from_others,
+    is_of_asker,
 )
 from . import schemas
 from .builder import MoveRequester, async_print_again
@@ -170,6 +171,7 @@ async def _async_retry_job(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
         changes=changes,
         from_sheet=call.data.get("from_sheet"),
         backs_only=call.data.get("backs_only"),
+        request_id=call.data.get("request_id"),
         to=other.data.queue,
     )
     return {"job": await async_job_response(hass, other, again, call.context)}
@@ -183,7 +185,8 @@ async def _async_list_jobs(hass: HomeAssistant, call: ServiceCall) -> ServiceRes
     jobs = [
         job
         for job in target.data.queue.jobs(target.printer_key)
-        if states is None or job.state in states
+        if (states is None or job.state in states)
+        and (not call.data["mine"] or is_of_asker(job, who))
     ][: call.data["limit"]]
     described = [await async_job_response(hass, target, job, call.context) for job in jobs]
     # An automation that is run by its own trigger sees everything, as the administrator who wrote it wants.

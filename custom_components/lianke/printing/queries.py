@@ -17,9 +17,18 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..api.capabilities import Capabilities, Paper
 from ..api.client import LiankeClient
-from ..api.errors import LiankeError
+from ..api.errors import LiankeError, OptionError
 from ..api.models import DriverState, PrinterType
-from ..api.options import COLORS, DUPLEX, ORIENTATIONS, QUALITIES, duplex_names, option_name
+from ..api.options import (
+    COLORS,
+    DUPLEX,
+    ORIENTATIONS,
+    QUALITIES,
+    PrintOptions,
+    duplex_names,
+    option_name,
+    resolve_options,
+)
 from ..api.tasks import DayTask
 from ..const import DOMAIN
 from ..devices import Target, loaded_data
@@ -102,6 +111,20 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
         "max_copies": able.max_copies,
         "defaults": _defaults(able, papers),
     }
+
+
+def knows_options(target: Target, wanted: PrintOptions) -> bool:
+    """Whether a printer's driver says that it can do what is wanted; False if it says nothing. Raises OptionError."""
+    known = target.data.storage.printers[target.printer_key]
+    able = known.capabilities or Capabilities()
+    try:
+        resolve_options(wanted, able, known.papers, known.printer.species)
+    except OptionError as err:
+        # Labels need a paper, for which nobody has asked.
+        if err.option in wanted:
+            raise
+    blocks = {"color": able.colors, "duplex": able.duplex, "paper": able.papers or known.papers}
+    return all(blocks[name] for name in wanted if name in blocks)
 
 
 async def async_search_models(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:

@@ -426,6 +426,7 @@ RETRY_SCHEMA: Final = vol.Schema(
         vol.Optional("to_device_id"): _one_device,
         vol.Optional("from_sheet"): _count(MAX_SOURCE_PAGES // 2),
         vol.Optional("backs_only"): cv.boolean,
+        vol.Optional("request_id"): _KEY,
     }
 )
 MOVE_SCHEMA: Final = vol.Schema(_WITH_OTHER_OPTIONS | {vol.Required("to_device_id"): _one_device})
@@ -448,6 +449,7 @@ LIST_SCHEMA: Final = vol.Schema(
             cv.ensure_list, [OneOf([state.value for state in JobState])]
         ),
         vol.Optional("limit", default=50): vol.All(_whole, vol.Range(min=1, max=200)),
+        vol.Optional("mine", default=False): cv.boolean,
         vol.Optional("include_cloud", default=False): cv.boolean,
     }
 )

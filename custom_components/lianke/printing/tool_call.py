@@ -7,6 +7,7 @@ from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.llm import LLMContext, Tool, ToolAnnotations, ToolInput
+from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
@@ -14,9 +15,12 @@ import voluptuous as vol
 from ..const import DOMAIN
 from ..devices import Target
 from ..documents.document import SourceKind
+from ..error_texts import async_error_text, cached_error_text
+from ..jobs.job import JobState
 from ..people.initiator import tool_context_id
 from .assistant_access import IdsByName, match_name
 from .handlers import ACTIONS
+from .schemas import MAX_KEY
 
 # Maximum number of jobs in an answer to an assistant; older jobs are left out.
 MAX_JOBS_LISTED: Final = 20
@@ -68,7 +72,7 @@ class ToolCall(NamedTuple):
                 self.hass, {ATTR_DEVICE_ID: self.target.device_id, **data}, context
             )
         except HomeAssistantError as err:
-            shown = err.translation_placeholders or {}
+            shown = dict(err.translation_placeholders or {})
             foreign = {
                 job.spec.title for job in self.target.data.queue.jobs() if job.title_is_foreign
             }
@@ -79,10 +83,13 @@ class ToolCall(NamedTuple):
                 hidden |= {one for one in _FETCHED if shown.get(one, "").casefold() not in asked}
             if not hidden:
                 raise
+            shown |= dict.fromkeys(hidden, FOREIGN_TITLE)
+            said = cached_error_text(self.hass, err.translation_key or "", shown)
             raise type(err)(
+                *([said] if said else []),
                 translation_domain=err.translation_domain,
                 translation_key=err.translation_key,
-                translation_placeholders=shown | dict.fromkeys(hidden, FOREIGN_TITLE),
+                translation_placeholders=shown,
             ) from None
         finally:
             tool_context_id.reset(asks)
@@ -100,6 +107,37 @@ class ToolCall(NamedTuple):
             if (time := dt_util.parse_datetime(told.get(name, ""))) is not None:
                 told[name] = dt_util.as_local(time).isoformat(timespec="seconds")
         return told
+
+    @property
+    def request_id(self) -> str:
+        """A name for what the tool's call prints: the same if the call is repeated."""
+        context_id = self.llm_context.context.id if self.llm_context.context else ""
+        return f"{self.tool_input.tool_name} {context_id} {self.tool_input.id}"[:MAX_KEY]
+
+    async def in_words(self, job: dict[str, Any] | None = None) -> str:
+        """Say what the printer is doing, or what has become of a job: what was last heard if nobody knows it now."""
+        coordinator, status = self.target.data.coordinator, self.target.view.status
+        key, state, heard_at = "status", status, coordinator.heard_at
+        is_known = coordinator.is_fresh
+        if job is not None:
+            # What waits here, or has ended, is known without the service.
+            key, state, heard_at = (
+                "last_job",
+                job["state"],
+                dt_util.parse_datetime(job["changed_at"]),
+            )
+            is_known |= job["state"] == JobState.HELD or job["finished_at"] is not None
+        hass, name = self.hass, f"component.{DOMAIN}.entity.sensor.{key}.state.{state}"
+        texts = await async_get_translations(hass, hass.config.language, "entity", [DOMAIN])
+        said = texts.get(name) or await async_error_text(hass, "status_unknown")
+        if job is not None:
+            said = str(self.shown(job).get("message") or said)
+        if is_known:
+            return said
+        if heard_at is None:
+            return await async_error_text(hass, "status_never_heard")
+        at = f"{dt_util.as_local(heard_at):%Y-%m-%d %H:%M}"
+        return await async_error_text(hass, "status_last_heard", {"state": said, "time": at})
 
     async def jobs(self, **data: Any) -> list[dict[str, Any]]:
         return list((await self.act("list_jobs", limit=MAX_JOBS_LISTED, **data))["jobs"])
@@ -122,11 +160,12 @@ class DeviceTool(Tool):
 
     def _read(self, tool_input: ToolInput) -> tuple[str, dict[str, Any]]:
         """Split a call's arguments into the device id and all others. Raises vol.Invalid."""
-        # A model may write a name with other capitals.
+        # A model may write a name with other capitals, and leave fields empty that it does not need.
         data = self.parameters(
             {
                 field: match_name(self._offered.get(field, {}), value)
                 for field, value in tool_input.tool_args.items()
+                if value not in (None, "")
             }
         )
         return self._devices[data.pop(self.kind, None) or next(iter(self._devices))], data
