@@ -45,10 +45,14 @@ def actions_for(hass: HomeAssistant, device_id: str) -> set[str]:
     Home Assistant's own lookup imports more integrations than a test has.
     """
     entities = er.async_entries_for_device(er.async_get(hass), device_id)
+    targets: dict[str, Any] = {
+        name: TargetSelector(service.get("target")).config
+        for name, service in load_services().items()
+    }
     return {
         name
-        for name, service in load_services().items()
-        for wanted in TargetSelector(service.get("target") or {}).config.get("entity", ())
+        for name, target in targets.items()
+        for wanted in target.get("entity", ())
         for one in entities
         if one.domain in wanted["domain"]
         and any(one.supported_features & flag for flag in wanted["supported_features"])

@@ -9,6 +9,7 @@ from typing import Any
 from homeassistant.core import Context
 import pytest
 
+from custom_components.lianke.documents.document import file_digest
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.jobs import rules
 from custom_components.lianke.lan import origin
@@ -58,7 +59,7 @@ async def test_what_a_device_sends_comes_out_in_the_order_in_which_it_arrived(
 ) -> None:
     """Although it waits for no answer before it sends the next, and some take longer to be looked at."""
     receive, arrived = ipp_requests.async_receive, list[Path]()
-    digest = job_operations.file_digest
+    digest = file_digest
 
     async def noted(*args: Any) -> Path:
         arrived.append(await receive(*args))
