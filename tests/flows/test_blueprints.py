@@ -167,8 +167,8 @@ def test_shipped_and_offered_are_the_same(language: str) -> None:
 # Keys under which texts stand; everything else is the same in all languages.
 TEXTS = {"name", "description", "label", "title", "message", "markdown", "stop", "default"}
 TEXTS |= {"set_conversation_response", "doing", "task_name", "unit_of_measurement"}
-# How many copies somebody wants is said in the words of each language.
-TEXTS |= {"count"}
+# How many copies somebody wants, and of what, is said in the words of each language.
+TEXTS |= {"count", "again_copies", "newest", "said"}
 
 
 def shape(value: Any, key: str = "") -> Any:
@@ -372,7 +372,9 @@ async def test_an_empty_shopping_list(hass: HomeAssistant, setup: MockConfigEntr
     assert data_of(setup).queue.jobs() == []
 
 
-async def say(hass: HomeAssistant, sentence: str, language: str) -> str:
+async def say(
+    hass: HomeAssistant, sentence: str, language: str, context: Context | None = None
+) -> str:
     """Say a sentence to Assist and return its reply."""
     answer = await hass.services.async_call(
         "conversation",
@@ -380,6 +382,7 @@ async def say(hass: HomeAssistant, sentence: str, language: str) -> str:
         {"text": sentence, "language": language},
         blocking=True,
         return_response=True,
+        context=context,
     )
     await hass.async_block_till_done()
     assert answer is not None
@@ -396,6 +399,7 @@ VOICE = {
         "answers": {
             "sent": "The list is on its way to the printer.",
             "idle": "The printer: Idle.",
+            "paper": "The printer reports no lack of paper.",
             "nothing": "Nothing waits. The printer: Idle.",
             "held": "The list is not printed yet. Waits for the printer: Out of paper.",
             "asks": "The list is not printed yet. Waiting for approval.",
@@ -413,6 +417,7 @@ VOICE = {
         "answers": {
             "sent": "好的，清单已交给打印机。",
             "idle": "打印机状态：空闲。",
+            "paper": "打印机没有报告缺纸。",
             "nothing": "没有任务在等待。打印机状态：空闲。",
             "held": "清单还没有打印。正在等待打印机：缺纸。",
             "asks": "清单还没有打印。等待批准。",
@@ -478,12 +483,12 @@ async def test_a_voice_is_told_what_becomes_of_the_list(
         ("zh-Hans", "请打印购物清单。", "sent"),
         ("zh-Hans", "请帮我把购物清单打出来", "sent"),
         ("zh-Hans", "帮我打印一下购物清单", "sent"),
-        ("zh-Hans", "打印机有没有纸？", "idle"),
-        ("zh-Hans", "打印机还有纸吗？", "idle"),
+        ("zh-Hans", "打印机有没有纸？", "paper"),
+        ("zh-Hans", "打印机还有纸吗？", "paper"),
         ("en", "Please print out my shopping list", "sent"),
-        ("en", "Does the printer have any paper?", "idle"),
-        ("en", "Is there still paper in the printer?", "idle"),
-        ("en", "Is the printer out of paper?", "idle"),
+        ("en", "Does the printer have any paper?", "paper"),
+        ("en", "Is there still paper in the printer?", "paper"),
+        ("en", "Is the printer out of paper?", "paper"),
     ],
 )
 async def test_a_voice_is_understood_as_people_speak(
@@ -615,14 +620,14 @@ CANCELED = {
     "en": (
         "Letter is canceled.",
         "Menu is canceled.",
-        "Nothing can be canceled.",
+        "You have nothing here that can be canceled.",
         "Notes could not be canceled.",
         "Notes is being canceled. Part of it may have been printed.",
     ),
     "zh-Hans": (
         "已取消Letter。",
         "已取消Menu。",
-        "没有可以取消的任务。",
+        "您在这里没有可以取消的任务。",
         "Notes没能取消。",
         "正在取消Notes，可能已经打印了一部分。",
     ),
@@ -640,22 +645,24 @@ async def test_a_voice_cancels_the_newest_job(
     await print_by(house, "voice", list="todo.shopping")
     house.box.printer(1).paper = 0
     await look(house.hass, clock, house.entry)
-    await hold(house.hass, title="Menu")
-    await hold(house.hass, "y", title="Letter")
-    for answer in (letter, menu, nothing):
-        assert await say(house.hass, sentence, language) == answer
+    user = await house.hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_USER])
+    anna = Context(user_id=user.id)
+    for title, answer in (("Menu", menu), ("Letter", letter)):
+        await hold(house.hass, context=anna, title=title)
+        for told in (answer, nothing):
+            assert await say(house.hass, sentence, language, anna) == told
     assert [job.state for job in house.queue.jobs()] == ["canceled", "canceled"]
     house.box.printer(1).paper = 500
     await look(house.hass, clock, house.entry)
     # The paper runs out once it is sent.
-    await hold(house.hass, "z", title="Notes")
+    await hold(house.hass, "z", anna, title="Notes")
     house.box.printer(1).paper = 0
     await elapse_until(house.hass, clock, lambda: house.queue.jobs()[0].state == "sending")
     house.cloud.fail("DELETE /print/job", Fault(kind="code", code=5002, msg="设备不在线"))
-    assert await say(house.hass, sentence, language) == refused
-    assert await say(house.hass, sentence, language) == coming
+    assert await say(house.hass, sentence, language, anna) == refused
+    assert await say(house.hass, sentence, language, anna) == coming
     assert house.queue.jobs()[0].state == "canceling"
-    assert await say(house.hass, sentence, language) == nothing
+    assert await say(house.hass, sentence, language, anna) == nothing
     assert house.printed == []
 
 
@@ -1279,9 +1286,11 @@ async def test_doorbell_photo(clock: Clock, house: House) -> None:
     assert [job.path.read_bytes() for job in house.printed] == [picture("JPEG")] * 2
 
 
-async def hold(hass: HomeAssistant, text: str = "x", **more: Any) -> None:
+async def hold(
+    hass: HomeAssistant, text: str = "x", context: Context | None = None, **more: Any
+) -> None:
     """Print something."""
-    await ask(hass, "print", device_id=device_of(hass), text=text, **more)
+    await ask(hass, "print", context, device_id=device_of(hass), text=text, **more)
     await rest(hass)
 
 
