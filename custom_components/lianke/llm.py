@@ -24,14 +24,7 @@ from homeassistant.helpers.llm import (
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
-from .api.options import (
-    COLORS,
-    DUPLEX,
-    MANUAL_DUPLEX,
-    ORIENTATIONS,
-    QUALITIES,
-    options_in,
-)
+from .api.options import COLORS, DUPLEX, MANUAL_DUPLEX, ORIENTATIONS, QUALITIES, options_in
 from .const import DOMAIN
 from .devices import async_target
 from .documents.document import SourceKind
@@ -43,20 +36,12 @@ from .error_texts import translating
 from .input_error import InputError
 from .jobs.job import FINAL_JOB_STATES, JobState, PersonReason
 from .people.release_code import MAX_CODE_LENGTH
-from .printing.assistant_access import (
-    IdsByName,
-    exposed_entities,
-    exposed_printers,
-    is_exposed,
-)
+from .printing.assistant_access import IdsByName, exposed_entities, exposed_printers, is_exposed
 from .printing.queries import knows_options
 from .printing.schemas import MAX_FIELD_NAME, MAX_REJECT_MESSAGE
 from .printing.tool_call import ONLY_READS, DeviceTool, ToolCall
 from .runtime import async_loaded_entries
-from .scanner.hub import (
-    async_get_hub,
-    scanner_devices,
-)
+from .scanner.hub import async_get_hub, scanner_devices
 from .scanner.scan_tools import (
     ContinueScanTool,
     CopyTool,

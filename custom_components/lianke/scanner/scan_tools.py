@@ -5,13 +5,7 @@ from typing import Any, ClassVar, override
 
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import Context, HomeAssistant, ServiceResponse, callback
-from homeassistant.helpers.llm import (
-    LLMContext,
-    Tool,
-    ToolAnnotations,
-    ToolInput,
-    ToolResult,
-)
+from homeassistant.helpers.llm import LLMContext, Tool, ToolAnnotations, ToolInput, ToolResult
 import voluptuous as vol
 
 from ..api.options import DUPLEX
