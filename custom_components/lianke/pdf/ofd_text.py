@@ -1,5 +1,6 @@
 """Place the glyphs of a text object."""
 
+from itertools import accumulate
 import math
 from typing import Any, Final, NamedTuple
 import unicodedata
@@ -19,13 +20,13 @@ _LINE_BREAKS: Final = str.maketrans("", "", "\r\n\t")
 
 class Glyph(NamedTuple):
     font: PdfFont | None
-    # The number by which the PDF names the glyph.
-    code: int
+    # The number by which the PDF names the glyph, in hexadecimal.
+    code: str
     width: int
     is_substituted: bool
 
 
-_NOTHING: Final = Glyph(None, 0, 0, False)
+_NOTHING: Final = Glyph(None, "", 0, False)
 
 
 class Line:
@@ -59,19 +60,14 @@ class Line:
         if len(text) > MAX_GLYPHS:
             self._gaps.add("text")
             text = text[:MAX_GLYPHS]
+        codes = list(text)
+        steps = [deltas(element.get(name), MAX_GLYPHS) for name in ("DeltaX", "DeltaY")]
         # Programs count a character beyond the first 65,536 twice.
-        codes = [
-            part
-            for letter in text
-            for part in ((letter, "") if ord(letter) > 0xFFFF else (letter,))
-        ]
-        across, down = element.get("DeltaX"), element.get("DeltaY")
-        steps = [deltas(one, MAX_GLYPHS) for one in (across, down)]
-        if len(codes) != len(text) and max(map(len, steps)) < len(codes) - 1:
-            codes = list(text)
+        twice = [part for letter in text for part in (letter, *[""] * (letter > "\uffff"))]
+        if max(map(len, steps)) >= len(twice) - 1:
+            codes = twice
         glyphs = self._glyphs(codes, transforms)
-        places = self._places(glyphs, steps)
-        return "\n".join(self._runs(glyphs, places))
+        return "\n".join(self._runs(glyphs, self._places(glyphs, steps)))
 
     def _glyphs(self, codes: list[str], transforms: list[Any]) -> list[Glyph]:
         starts = {int(number(one.get("CodePosition"), 0.0)): one for one in transforms}
@@ -111,8 +107,6 @@ class Line:
         if not letter:
             return _NOTHING
         if (found := self._known.get(letter)) is not None:
-            assert found.font is not None
-            self.used[found.font.name] = found.font
             return found
         for font in (self._font, self._substitute):
             if font is not None and (glyph := font.file.glyph(letter)):
@@ -124,26 +118,25 @@ class Line:
         return _NOTHING._replace(width=1000 if ord(letter) >= 0x2E80 else 500)
 
     def _glyph(self, font: PdfFont, glyph: int, letter: str, is_substituted: bool) -> Glyph:
-        self.used[font.name] = font
-        return Glyph(font, font.code(glyph, letter), font.file.width(glyph), is_substituted)
+        code = f"{font.code(glyph, letter):04X}"
+        return Glyph(font, code, font.file.width(glyph), is_substituted)
 
     def _places(self, glyphs: list[Glyph], steps: list[list[float]]) -> list[tuple[float, float]]:
         """Return where each glyph begins. The last distance holds for all further glyphs."""
-        x, y = self.x, self.y
-        places: list[tuple[float, float]] = []
-        across, down = steps
-        for number_, glyph in enumerate(glyphs):
-            places.append((x, y))
-            if across:
-                x += across[min(number_, len(across) - 1)]
-            if down:
-                y += down[min(number_, len(down) - 1)]
-            if not (across or down):
-                advance = glyph.width / 1000 * self._size * self.stretch
-                angle = math.radians(self.reading)
-                x += advance * math.cos(angle)
-                y += advance * math.sin(angle)
-        return places
+        count = len(glyphs)
+        across, down = (some[:count] + some[-1:] * (count - len(some)) for some in steps)
+        if not (across or down):
+            angle = math.radians(self.reading)
+            advance = self._size * self.stretch / 1000
+            across = [glyph.width * advance * math.cos(angle) for glyph in glyphs]
+            down = [glyph.width * advance * math.sin(angle) for glyph in glyphs]
+        return [
+            *zip(
+                accumulate(across or [0.0] * count, initial=self.x),
+                accumulate(down or [0.0] * count, initial=self.y),
+                strict=True,
+            )
+        ][:count]
 
     def _runs(self, glyphs: list[Glyph], places: list[tuple[float, float]]) -> list[str]:
         runs: list[str] = []
@@ -155,38 +148,35 @@ class Line:
                 runs.append(f"[<{''.join(shown)}>] TJ")
                 shown.clear()
 
-        for number_, glyph in enumerate(glyphs):
-            if glyph.font is None:
+        for number_, (glyph, (x, y)) in enumerate(zip(glyphs, places, strict=True), start=1):
+            if (font := glyph.font) is None:
                 continue
-            x, y = places[number_]
             stretch = self.stretch
-            room = places[number_ + 1][0] - x if number_ + 1 < len(places) else 0.0
-            natural = glyph.width / 1000 * self._size * stretch
-            if glyph.is_substituted and 0.1 * natural < room < natural / ROOMY and not self.turn:
-                stretch *= room / natural
+            if glyph.is_substituted and number_ < len(places) and not self.turn:
+                room = places[number_][0] - x
+                natural = glyph.width / 1000 * self._size * stretch
+                if 0.1 * natural < room < natural / ROOMY:
+                    stretch *= room / natural
             if (
                 last is not None
-                and not self.turn
-                and last[0].font is glyph.font
+                and last[0].font is font
                 and last[1] == stretch
                 and last[2][1] == y
+                and not self.turn
             ):
                 gap = last[0].width - (x - last[2][0]) / stretch * 1000 / self._size
                 if abs(gap) >= 0.05:
-                    shown.append(f">{put(round(gap, 2))}<")
+                    shown.append(f">{gap:.2f}<")
             else:
                 end()
                 cos, sin = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
-                turned = (
-                    stretch * cos,
-                    stretch * sin,
-                    sin + self.slant * cos,
-                    self.slant * sin - cos,
-                )
-                if last is None or last[0].font is not glyph.font:
-                    runs.append(f"{glyph.font.name} {put(self._size)} Tf")
+                turned = (stretch * cos, stretch * sin)
+                turned += (sin + self.slant * cos, self.slant * sin - cos)
+                if last is None or last[0].font is not font:
+                    self.used[font.name] = font
+                    runs.append(f"{font.name} {put(self._size)} Tf")
                 runs.append(f"{put(*turned, x, y)} Tm")
-            shown.append(f"{glyph.code:04X}")
+            shown.append(glyph.code)
             last = glyph, stretch, (x, y)
         end()
         return runs
