@@ -265,8 +265,22 @@ def gradient(name: str, attributes: str, *colors: str) -> str:
     return shape(SQUARE, STROKE, color("0 0 0", inner=inner))
 
 
+def mesh(name: str, attributes: str, *points: str, inner: str = "") -> str:
+    """Return a square of colored points, each with its place and the edge from which its triangle continues."""
+    colors = ("255 0 0", "0 0 255", "0 0 255", "255 0 0")
+    inner += "".join(
+        '<ofd:Point X="{}" Y="{}" EdgeFlag="{}">'.format(*point.split())
+        + f"{color(said, 'Color')}</ofd:Point>"
+        for point, said in zip(points, colors, strict=False)
+    )
+    return shape(
+        SQUARE, STROKE, color("0 0 0", inner=f"<ofd:{name} {attributes}>{inner}</ofd:{name}>")
+    )
+
+
 AXIS = 'StartPoint="20 40" EndPoint="60 40"'
 FAR: tuple[tuple[float, float], ...] = ((21, 40), (59, 40))
+MESH = {(21, 21): RED, (59, 21): BLUE, (21, 59): BLUE, (59, 59): RED, (40, 21): (127, 0, 127)}
 
 
 @pytest.mark.parametrize(
@@ -285,6 +299,10 @@ FAR: tuple[tuple[float, float], ...] = ((21, 40), (59, 40))
          {(40, 40): RED, (40, 59): BLUE, (22, 22): WHITE}),
         (gradient("RadialShd", 'StartPoint="40 40" EndPoint="40 40" EndRadius="20" Eccentricity="0.8660254"',
                   "255 0 0", "0 0 255"), {(40, 40): RED, (59, 40): BLUE, (40, 55): WHITE}),
+        (mesh("GouraudShd", "", "20 20 0", "60 20 0", "20 60 0", "60 60 1"), MESH),
+        (mesh("LaGouraudShd", 'VerticesPerRow="2"', "20 20 0", "60 20 0", "20 60 0", "60 60 0"), MESH),
+        (mesh("GouraudShd", "", "20 20 0", "60 20 0", "20 60 0", inner=color("0 255 0", "BackColor")),
+         {(21, 21): RED, (58, 58): GREEN}),
     ],
 )  # fmt: skip
 @pytest.mark.whole
@@ -442,6 +460,17 @@ def test_places_of_pictures(tmp_path: Path) -> None:
             tmp_path, make_ofd(image(7, more), resources=pictures(p7="a.png"), files=files)
         )
         assert all(near(made.at(*place), wanted) for place, wanted in colors.items()), more
+
+
+def test_borders_of_pictures(tmp_path: Path) -> None:
+    """Equally wide at all sides, whatever the shape of the picture."""
+    border = f'<ofd:Border LineWidth="2">{color("0 0 255", "BorderColor")}</ofd:Border>'
+    content = image(7, 'CTM="40 0 0 20 0 0"', border).replace("20 20 40 40", "20 20 40 20")
+    files = {"Doc_0/Res/a.png": plain("red")}
+    made = converted(tmp_path, make_ofd(content, resources=pictures(p7="a.png"), files=files))
+    assert made.missing == {}
+    assert made.ink() == pytest.approx((19, 19, 61, 41), abs=0.3)
+    assert [made.at(*place) for place in ((20.5, 30), (40, 39.5), (40, 30))] == [BLUE, BLUE, RED]
 
 
 def test_transparent_pictures_and_masks(tmp_path: Path) -> None:
@@ -651,8 +680,8 @@ def test_what_is_missing_or_unknown_is_named(tmp_path: Path) -> None:
     assert made.at(40, 40, 1) == RED
     gone = _edited(make_ofd("", ""), ("Page_2/", "Page_7/"))
     assert converted(tmp_path, gone).missing == {"page": [2]}
-    mesh = color("0 0 255", inner="<ofd:GouraudShd/>")
-    made = converted(tmp_path, make_ofd(shape(SQUARE, STROKE, mesh)))
+    empty = color("0 0 255", inner="<ofd:GouraudShd/>")
+    made = converted(tmp_path, make_ofd(shape(SQUARE, STROKE, empty)))
     assert (made.missing, made.at(40, 40)) == ({"part": [1]}, BLUE)
 
 

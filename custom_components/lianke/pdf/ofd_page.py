@@ -218,15 +218,15 @@ class Drawer:
             own = (boundary[2], 0.0, 0.0, boundary[3], 0.0, 0.0)
         x, y = boundary[:2] if boundary else (0.0, 0.0)
         canvas.put(f"q {put(*moved(x, y))} cm")
-        clips = child(element, "Clips")
+        clips, border = child(element, "Clips"), child(element, "Border")
         moves_clips = clips is not None and flag(clips, "TransFlag", True)
         if boundary and min(boundary[2:]) > 0 and kind != "TextObject":
-            # The strokes of many lines reach a little over the boundary.
-            edge = (
-                self._line_width(style) * max(1.0, enlargement(own))
-                if kind == "PathObject"
-                else 0.1
-            )
+            # The strokes of many lines, and of borders, reach a little over the boundary.
+            edge = 0.1
+            if kind == "PathObject":
+                edge = self._line_width(style) * max(1.0, enlargement(own))
+            elif border is not None:
+                edge = self._line_width(border.attrib)
             canvas.put(
                 f"{put(-edge, -edge, boundary[2] + 2 * edge, boundary[3] + 2 * edge)} re W n"
             )
@@ -246,6 +246,8 @@ class Drawer:
             self._path(element, inner)
         elif kind == "ImageObject":
             self._picture(element)
+            if border is not None:
+                self._border(border, own, inner)
         else:
             self._composite(element, inner)
         canvas.put("Q")
@@ -396,13 +398,21 @@ class Drawer:
         if (found := self._picture_of(resource, element.get("ImageMask"))) is None:
             self._gaps.add("picture")
             return
-        if child(element, "Border") is not None:
-            self._gaps.add("part")
         self._put_picture(*found[:2])
+
+    def _border(self, border: Any, own: Matrix, context: Context) -> None:
+        """Draw a border, with square corners, around the picture that `own` places."""
+        if (back := inverted(own)) is None:
+            return
+        style = {**border.attrib, "StrokeColor": child(border, "BorderColor")}
+        color = self._color(style, "StrokeColor", context) or (BLACK.put(stroke=True), 1.0)
+        self._canvas.put(f"{put(*back)} cm\n{color[0]}")
+        self._pen(style)
+        self._canvas.put(f"{path('M 0 0 L 1 0 L 1 1 L 0 1 C', own)}\nS")
 
     def _put_picture(self, name: str, picture: Any) -> None:
         self._canvas.use("XObject", name, picture)
-        self._canvas.put(f"1 0 0 -1 0 1 cm {name} Do")
+        self._canvas.put(f"q 1 0 0 -1 0 1 cm {name} Do Q")
 
     def _picture_of(self, name: str, mask: str | None) -> tuple[str, Any, bool] | None:
         paths = self._file("MultiMedia", name), self._file("MultiMedia", mask or "")

@@ -3,18 +3,21 @@
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 import math
+import struct
 from typing import Any, Final, NamedTuple
 
-from pikepdf import Array, Dictionary, Name, Pdf
+from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 from .ofd_document import Resources
-from .ofd_geometry import Matrix, child, multiplied, number, numbers, put
+from .ofd_geometry import MAX_NUMBER, Matrix, child, multiplied, number, numbers, put
 
 # Maximum number of times that a gradient is repeated.
 MAX_REPEATS: Final = 64
 
 _OPERATORS: Final = {1: ("g", "G"), 3: ("rg", "RG"), 4: ("k", "K")}
 _CHANNELS: Final = {"GRAY": 1, "RGB": 3, "CMYK": 4}
+# The largest coordinate of a point in a mesh.
+_MOST: Final = 2**32 - 1
 _GRADIENTS: Final = ("AxialShd", "RadialShd", "GouraudShd", "LaGouraudShd")
 
 
@@ -99,9 +102,12 @@ class Painter:
             return None
         if found.tag == "Pattern":
             return self._tiles(found, page if found.get("RelativeTo") == "Page" else place)
-        shading = self._axial(found) if found.tag == "AxialShd" else None
-        if found.tag == "RadialShd":
+        if found.tag == "AxialShd":
+            shading = self._axial(found)
+        elif found.tag == "RadialShd":
             shading, place = self._radial(found, place)
+        else:
+            shading = self._mesh(found)
         if shading is None:
             self._missing()
             return None
@@ -166,6 +172,35 @@ class Painter:
             place = multiplied(press, place)
         coords = [*start[:2], first, *end[:2], last]
         return self._shading(found, 3, coords, abs(last - first)), place
+
+    def _mesh(self, found: Any) -> Any:
+        """Return triangles, each point of which has a color, as a shading of type 4 or, in rows of points, 5."""
+        points, row = found.findall("Point"), int(number(found.get("VerticesPerRow"), 0.0))
+        is_lattice = found.tag == "LaGouraudShd"
+        if len(points) < (2 * row if is_lattice and row > 1 else 3) or (is_lattice and row < 2):
+            return None
+        data = bytearray()
+        for point in points:
+            if (color := child(point, "Color")) is None:
+                return None
+            if not is_lattice:
+                data.append(int(number(point.get("EdgeFlag"), 0.0)) % 3)
+            x, y = (number(point.get(name), 0.0) / MAX_NUMBER for name in ("X", "Y"))
+            place = (round((value + 1) / 2 * _MOST) for value in (x, y))
+            rgb = color_of(color, self._resources).rgb
+            data += struct.pack(">2I3B", *place, *(round(255 * value) for value in rgb))
+        mesh = Stream(
+            self._pdf, bytes(data), ShadingType=5 if is_lattice else 4, ColorSpace=Name.DeviceRGB
+        )
+        mesh.BitsPerCoordinate, mesh.BitsPerComponent = 32, 8
+        mesh.Decode = Array([-MAX_NUMBER, MAX_NUMBER] * 2 + [0, 1] * 3)
+        if is_lattice:
+            mesh.VerticesPerRow = row
+        else:
+            mesh.BitsPerFlag = 8
+        if (back := child(found, "BackColor")) is not None:
+            mesh.Background = Array(color_of(back, self._resources).rgb)
+        return self._pdf.make_indirect(mesh)
 
     def _shading(self, found: Any, kind: int, coords: list[float], length: float) -> Any:
         stops = self._stops(found)
