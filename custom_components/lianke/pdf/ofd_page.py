@@ -1,8 +1,8 @@
 """Draw the pages of an OFD file as content of PDF pages."""
 
-from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -90,7 +90,6 @@ class Conversion:
         self._font = font
         self._fonts: list[PdfFont] = []
         self._names = 0
-        self._substitute: PdfFont | None = None
 
     def next_name(self, kind: str) -> str:
         self._names += 1
@@ -104,12 +103,9 @@ class Conversion:
             return None
         return self._fonts[-1]
 
-    @property
+    @cached_property
     def substitute(self) -> PdfFont | None:
-        if self._substitute is None:
-            with open(self._font, "rb") as file:  # noqa: PTH123  # the path may be a str
-                self._substitute = self.font(file.read())
-        return self._substitute
+        return self.font(Path(self._font).read_bytes())
 
     def finish(self) -> None:
         for font in self._fonts:
@@ -263,9 +259,7 @@ class Drawer:
     # Styles, states, colors and clips
 
     def _style(self, element: Any, inherited: Style) -> Style:
-        style = self._with_parameters(element.get("DrawParam"), inherited)
-        colors = {one.tag: one for one in element if one.tag in ("FillColor", "StrokeColor")}
-        return ChainMap({**element.attrib, **colors}, dict(style))
+        return {**self._with_parameters(element.get("DrawParam"), inherited), **_own_style(element)}
 
     def _with_parameters(self, name: str | None, inherited: Style) -> Style:
         found: list[Any] = []
@@ -277,10 +271,7 @@ class Drawer:
             name = resource.element.get("Relative")
         style = dict(inherited)
         for element in reversed(found):
-            style |= {
-                key: value for key, value in element.attrib.items() if key not in ("ID", "Relative")
-            }
-            style |= {one.tag: one for one in element if one.tag in ("FillColor", "StrokeColor")}
+            style |= _own_style(element)
         return style
 
     def _line_width(self, style: Style) -> float:
@@ -299,9 +290,9 @@ class Drawer:
             self._states[key] = self._job.next_name("G"), self._job.pdf.make_indirect(state)
         self._canvas.put(f"{self._canvas.use('ExtGState', *self._states[key])} gs")
 
-    def _color(self, style: Style, name: str, context: Context) -> tuple[str, float] | None:
+    def _color(self, name: str, context: Context) -> tuple[str, float] | None:
         """Return the instruction that sets a color, and the color's opacity; None if the style has no such color."""
-        if (element := style.get(name)) is None:
+        if (element := context.style.get(name)) is None:
             return None
         stroke = name == "StrokeColor"
         painter = Painter(
@@ -341,13 +332,12 @@ class Drawer:
                     )
                     inner = multiplied(inner, by)
                     if element.tag == "Path":
-                        data = child(element, "AbbreviatedData")
-                        paths.append(path((data is not None and data.text) or "", inner))
+                        paths.append(path(element.findtext("AbbreviatedData") or "", inner))
                         if element.get("Rule") == "Even-Odd" and len(clip) == 1:
                             rule = "W*"
                     elif element.tag == "Text" and (back := inverted(inner)) is not None:
                         self._canvas.put(f"{put(*inner)} cm")
-                        self._glyphs(element, ChainMap(dict(element.attrib), dict(style)), 7)
+                        self._glyphs(element, style, 7)
                         self._canvas.put(f"{put(*back)} cm")
             if drawn := "\n".join(filter(None, paths)):
                 self._canvas.put(f"{drawn}\n{rule} n")
@@ -355,27 +345,25 @@ class Drawer:
     # Paths
 
     def _path(self, element: Any, context: Context) -> None:
-        style = context.style
-        data = child(element, "AbbreviatedData")
-        drawn = path((data is not None and data.text) or "")
-        stroke = self._color(style, "StrokeColor", context) or (BLACK.put(stroke=True), 1.0)
-        fill = self._color(style, "FillColor", context) if flag(element, "Fill", False) else None
+        drawn = path(element.findtext("AbbreviatedData") or "")
+        fill = self._color("FillColor", context) if flag(element, "Fill", False) else None
         strokes = flag(element, "Stroke", True)
         if not drawn or not (strokes or fill):
             return
+        self._brush(context, fill, strokes=strokes)
+        evenly = "*" if element.get("Rule") == "Even-Odd" else ""
+        self._canvas.put(f"{drawn}\n" + (("B" if strokes else "f") + evenly if fill else "S"))
+
+    def _brush(self, context: Context, fill: tuple[str, float] | None, *, strokes: bool) -> None:
+        """Set colors, opacities and the pen."""
+        stroke = self._color("StrokeColor", context) or (BLACK.put(stroke=True), 1.0)
         if fill:
             self._canvas.put(fill[0])
         if strokes:
             self._canvas.put(stroke[0])
-            self._pen(style)
-        self._state(
-            context.alpha * (fill[1] if fill else 1.0),
-            context.alpha * stroke[1],
-            None,
-            unless=context.alpha,
-        )
-        evenly = "*" if element.get("Rule") == "Even-Odd" else ""
-        self._canvas.put(f"{drawn}\n" + (("B" if strokes else "f") + evenly if fill else "S"))
+            self._pen(context.style)
+        opacity = context.alpha * (fill[1] if fill else 1.0)
+        self._state(opacity, context.alpha * stroke[1], None, unless=context.alpha)
 
     def _pen(self, style: Style) -> None:
         self._canvas.put(f"{put(self._line_width(style))} w")
@@ -405,9 +393,8 @@ class Drawer:
         if (back := inverted(own)) is None:
             return
         style = {**border.attrib, "StrokeColor": child(border, "BorderColor")}
-        color = self._color(style, "StrokeColor", context) or (BLACK.put(stroke=True), 1.0)
-        self._canvas.put(f"{put(*back)} cm\n{color[0]}")
-        self._pen(style)
+        self._canvas.put(f"{put(*back)} cm")
+        self._brush(replace(context, style=style), None, strokes=True)
         self._canvas.put(f"{path('M 0 0 L 1 0 L 1 1 L 0 1 C', own)}\nS")
 
     def _put_picture(self, name: str, picture: Any) -> None:
@@ -452,7 +439,7 @@ class Drawer:
         if data is not None and data[:2] == b"PK" and self._depth < MAX_SEAL_DEPTH:
             if not self._ofd_seal(data, (width, height), multiplied(moved(x, y), context.place)):
                 self._gaps.add("seal")
-        elif data is None or (found := self._seal(data)) is None:
+        elif (found := self._seal(data)) is None:
             self._gaps.add("seal")
         else:
             # The text below a seal stays readable, also where the seal's picture has a white background.
@@ -461,11 +448,12 @@ class Drawer:
             self._put_picture(*found[:2])
         canvas.put("Q")
 
-    def _seal(self, data: bytes) -> tuple[str, Any, bool] | None:
+    def _seal(self, data: bytes | None) -> tuple[str, Any, bool] | None:
         """Return the picture of a seal, which may be on each page."""
-        if data not in self._pictures:
-            self._pictures[data] = self._made_picture(data)
-        return self._pictures[data]
+        key = data or b""
+        if key not in self._pictures:
+            self._pictures[key] = self._made_picture(data)
+        return self._pictures[key]
 
     def _ofd_seal(self, data: bytes, size: tuple[float, float], place: Matrix) -> bool:
         """Draw a seal that is an OFD file; return whether it is complete."""
@@ -486,23 +474,12 @@ class Drawer:
     # Text
 
     def _text(self, element: Any, context: Context) -> None:
-        style = context.style
-        fill = self._color(style, "FillColor", context) or (BLACK.put(stroke=False), 1.0)
-        stroke = self._color(style, "StrokeColor", context)
         fills, strokes = flag(element, "Fill", True), flag(element, "Stroke", False)
         if not (fills or strokes):
             return
-        self._canvas.put(fill[0])
-        if strokes:
-            self._canvas.put(stroke[0] if stroke else BLACK.put(stroke=True))
-            self._pen(style)
-        self._state(
-            context.alpha * fill[1],
-            context.alpha * (stroke[1] if stroke else 1.0),
-            None,
-            unless=context.alpha,
-        )
-        self._glyphs(element, style, (2 if fills else 1) if strokes else 0)
+        fill = self._color("FillColor", context) or (BLACK.put(stroke=False), 1.0)
+        self._brush(context, fill, strokes=strokes)
+        self._glyphs(element, context.style, (2 if fills else 1) if strokes else 0)
 
     def _font(self, name: str) -> tuple[PdfFont | None, Any]:
         """Return the font in the file, if it is there, and the element that describes it."""
@@ -548,3 +525,8 @@ class Drawer:
         for used in line.used.values():
             canvas.use("Font", used.name, used.object)
         canvas.put("ET")
+
+
+def _own_style(element: Any) -> Style:
+    colors = {one.tag: one for one in element if one.tag in ("FillColor", "StrokeColor")}
+    return {**element.attrib, **colors}

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 from .ofd_document import Resources
-from .ofd_geometry import MAX_NUMBER, Matrix, child, multiplied, number, numbers, put
+from .ofd_geometry import MAX_NUMBER, Matrix, child, matrix, multiplied, number, numbers, put
 
 # Maximum number of times that a gradient is repeated.
 MAX_REPEATS: Final = 64
@@ -102,10 +102,8 @@ class Painter:
             return None
         if found.tag == "Pattern":
             return self._tiles(found, page if found.get("RelativeTo") == "Page" else place)
-        if found.tag == "AxialShd":
-            shading = self._axial(found)
-        elif found.tag == "RadialShd":
-            shading, place = self._radial(found, place)
+        if found.tag in ("AxialShd", "RadialShd"):
+            shading, place = self._gradient(found, place)
         else:
             shading = self._mesh(found)
         if shading is None:
@@ -123,9 +121,7 @@ class Painter:
         if content is None or min(width, height) <= 0.01:
             self._missing()
             return None
-        own = numbers(found.get("CTM"))
-        if len(own) == 6:
-            place = multiplied((own[0], own[1], own[2], own[3], own[4], own[5]), place)
+        place = multiplied(matrix(found.get("CTM")), place)
         mirrored = found.get("ReflectMethod", "Normal")
         columns = 2 if mirrored in ("Column", "RowAndColumn") else 1
         rows = 2 if mirrored in ("Row", "RowAndColumn") else 1
@@ -133,15 +129,10 @@ class Painter:
         drawn = []
         for column in range(columns):
             for row in range(rows):
-                turn = (
-                    -1.0 if column else 1.0,
-                    0.0,
-                    0.0,
-                    -1.0 if row else 1.0,
-                    across + width if column else 0.0,
-                    down + height if row else 0.0,
-                )
-                drawn.append(f"q {put(*turn)} cm\n{cell.text}\nQ")
+                # Where a cell is mirrored, it begins at its other edge.
+                turn = put(1 - 2 * column, 0, 0, 1 - 2 * row)
+                corner = put(column * (across + width), row * (down + height))
+                drawn.append(f"q {turn} {corner} cm\n{cell.text}\nQ")
         tile = cell.stream(self._pdf, "\n".join(drawn))
         tile.Type, tile.PatternType, tile.PaintType, tile.TilingType = Name.Pattern, 1, 1, 1
         tile.BBox = Array([0, 0, width + across * (columns - 1), height + down * (rows - 1)])
@@ -149,29 +140,24 @@ class Painter:
         tile.Matrix = Array(place)
         return self._pdf.make_indirect(tile)
 
-    def _axial(self, found: Any) -> Any:
-        start, end = numbers(found.get("StartPoint")), numbers(found.get("EndPoint"))
-        if len(start) < 2 or len(end) < 2:
-            return None
-        return self._shading(found, 2, [*start[:2], *end[:2]], math.dist(start[:2], end[:2]))
-
-    def _radial(self, found: Any, place: Matrix) -> tuple[Any, Matrix]:
-        start, end = numbers(found.get("StartPoint")), numbers(found.get("EndPoint"))
+    def _gradient(self, found: Any, place: Matrix) -> tuple[Any, Matrix]:
+        start, end = numbers(found.get("StartPoint"))[:2], numbers(found.get("EndPoint"))[:2]
         first, last = number(found.get("StartRadius"), 0.0), number(found.get("EndRadius"), 0.0)
         if len(start) < 2 or len(end) < 2 or last < 0 or first < 0:
             return None, place
+        if found.tag == "AxialShd":
+            return self._shading(found, 2, [*start, *end], math.dist(start, end)), place
         flat = number(found.get("Eccentricity"), 0.0)
         if 0 < flat < 1:
             # An ellipse is a circle that is pressed in a direction.
             turn = math.radians(number(found.get("Angle"), 0.0))
             cos, sin, short = math.cos(turn), math.sin(turn), math.sqrt(1 - flat * flat)
-            x, y = start[:2]
+            x, y = start
             a, b = cos * cos + short * sin * sin, (1 - short) * cos * sin
             d = sin * sin + short * cos * cos
             press = (a, b, b, d, x - a * x - b * y, y - b * x - d * y)
             place = multiplied(press, place)
-        coords = [*start[:2], first, *end[:2], last]
-        return self._shading(found, 3, coords, abs(last - first)), place
+        return self._shading(found, 3, [*start, first, *end, last], abs(last - first)), place
 
     def _mesh(self, found: Any) -> Any:
         """Return triangles, each point of which has a color, as a shading of type 4 or, in rows of points, 5."""
@@ -214,11 +200,7 @@ class Painter:
         functions = [
             _blend(stops, mapping == "Reflect" and turn % 2 == 1) for turn in range(repeats)
         ]
-        function = (
-            functions[0]
-            if repeats == 1
-            else _stitched(functions, [turn / repeats for turn in range(1, repeats)])
-        )
+        function = _stitched(functions, [turn / repeats for turn in range(1, repeats)])
         return Dictionary(
             ShadingType=kind,
             ColorSpace=Name.DeviceRGB,
@@ -254,10 +236,12 @@ def _blend(stops: Sequence[tuple[float, tuple[float, ...]]], backwards: bool) ->
         functions.append(
             Dictionary(FunctionType=2, Domain=Array([0, 1]), C0=Array(before), C1=Array(after), N=1)
         )
-    return functions[0] if len(functions) == 1 else _stitched(functions, bounds)
+    return _stitched(functions, bounds)
 
 
 def _stitched(functions: list[Any], bounds: list[float]) -> Any:
+    if not bounds:
+        return functions[0]
     return Dictionary(
         FunctionType=3,
         Domain=Array([0, 1]),

@@ -29,13 +29,8 @@ def add_picture(pdf: Pdf, data: bytes, mask: bytes | None = None) -> tuple[Any, 
     if data.startswith(_JBIG2):
         return _jbig2(pdf, data), False
     with reading(), Image.open(BytesIO(data), formats=_FORMATS) as opened:
-        made: Any = None
-        if opened.format == "JPEG" and opened.mode in ("L", "RGB"):
-            made = _jpeg(pdf, data, opened)
-        else:
-            made, alpha = _decoded(pdf, opened)
-            if alpha is not None:
-                made.SMask = alpha
+        is_jpeg = opened.format == "JPEG" and opened.mode in ("L", "RGB")
+        made = _jpeg(pdf, data, opened) if is_jpeg else _decoded(pdf, opened)
     if mask is not None:
         with reading(), Image.open(BytesIO(mask), formats=_FORMATS) as opened:
             _check_size(opened)
@@ -61,26 +56,24 @@ def _check_size(opened: Image.Image) -> None:
         raise TaskError("image_too_large")
 
 
-def _decoded(pdf: Pdf, opened: Image.Image) -> tuple[Any, Any]:
-    """Return a picture and its transparency, which may be None, as objects of the PDF."""
+def _decoded(pdf: Pdf, opened: Image.Image) -> Any:
     _check_size(opened)
     opened.load()
     picture = srgb(opened)
     if not picture.has_transparency_data:
-        return _stream(
-            pdf, picture if picture.mode in ("1", "L", "RGB", "P") else flatten(picture)
-        ), None
+        known = picture.mode in ("1", "L", "RGB", "P")
+        return _stream(pdf, picture if known else flatten(picture))
     if picture.mode != "RGBA":
         picture = picture.convert("RGBA")
-    return _stream(pdf, picture), _stream(pdf, picture.getchannel("A"))
+    made = _stream(pdf, picture)
+    made.SMask = _stream(pdf, picture.getchannel("A"))
+    return made
 
 
 def _stream(pdf: Pdf, picture: Image.Image) -> Any:
-    bits, space = (1, Name.DeviceGray) if picture.mode == "1" else (8, Name.DeviceRGB)
-    if picture.mode == "L":
-        space = Name.DeviceGray
-    data = b"".join(_rows(picture))
-    return _image(pdf, data, picture.size, space, bits, "FlateDecode")
+    space = Name.DeviceGray if picture.mode in ("1", "L") else Name.DeviceRGB
+    bits = 1 if picture.mode == "1" else 8
+    return _image(pdf, b"".join(_rows(picture)), picture.size, space, bits, "FlateDecode")
 
 
 def _rows(picture: Image.Image) -> Iterator[bytes]:
