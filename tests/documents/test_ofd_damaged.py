@@ -14,6 +14,7 @@ from custom_components.lianke.pdf.process import MEMORY
 from tests import needs
 from tests.examples import examples
 from tests.pdf.ofd_samples import (
+    color,
     embedded,
     make_cff,
     make_font,
@@ -22,6 +23,7 @@ from tests.pdf.ofd_samples import (
     plain,
     seal_of,
     sealed,
+    shape,
     signature_of,
     stamp,
     text,
@@ -61,10 +63,23 @@ def _parts() -> dict[str, bytes]:
         "Doc_0/Res/d.jpg": plain("red", kind="JPEG"),
     }
     fonts = embedded() + embedded("b.otf").replace('ID="1"', 'ID="2"')
+    points = "".join(
+        f'<ofd:Point X="{x}" Y="{y}" EdgeFlag="{x % 3}">{color("9 9 9", "Color")}</ofd:Point>'
+        for x, y in ((0, 0), (30, 0), (0, 30), (31, 30))
+    )
     content = (
-        text("一二三abc", deltas='DeltaX="g 5 9"')
+        "".join(
+            shape(
+                "M 0 0 L 30 0 L 0 30 C",
+                'Fill="true"',
+                color("0", inner=f'<ofd:{mesh} VerticesPerRow="2">{points}</ofd:{mesh}>'),
+            )
+            for mesh in ("GouraudShd", "LaGouraudShd")
+        )
+        + text("一二三abc", deltas='DeltaX="g 5 9"')
         + text("甲", attributes='Size="8" Font="2"')
-        + '<ofd:ImageObject ResourceID="7" Boundary="9 9 9 9"/><ofd:ImageObject ResourceID="8" Boundary="9 9 9 9"/>'
+        + '<ofd:ImageObject ResourceID="7" Boundary="9 9 9 9"/>'
+        '<ofd:ImageObject ResourceID="8" Boundary="9 9 9 9"><ofd:Border LineWidth="1"/></ofd:ImageObject>'
     )
     data = sealed(
         stamp("60 10 30 20"),

@@ -116,9 +116,11 @@ async def main(files: list[Path], library: Path, pictures: Path) -> None:
                 for number, other in enumerate(others):
                     drawn = made.document[number].render(scale=4).to_pil().convert("RGB")
                     size = [round(side * MM * DENSITY) for side in made.document[number].get_size()]
-                    both = [one.resize(size, Image.Resampling.BOX) for one in (drawn, other)]
+                    ours, beside = (
+                        one.resize(size, Image.Resampling.BOX) for one in (drawn, other)
+                    )
                     name = f"{file.stem[:6]}-{number + 1}"
-                    print(compared(*both, name, pictures))  # noqa: T201
+                    print(compared(ours, beside, name, pictures))  # noqa: T201
         await browser.close()
 
 

@@ -16,8 +16,6 @@ MAX_REPEATS: Final = 64
 
 _OPERATORS: Final = {1: ("g", "G"), 3: ("rg", "RG"), 4: ("k", "K")}
 _CHANNELS: Final = {"GRAY": 1, "RGB": 3, "CMYK": 4}
-# The largest coordinate of a point in a mesh.
-_MOST: Final = 2**32 - 1
 _GRADIENTS: Final = ("AxialShd", "RadialShd", "GouraudShd", "LaGouraudShd")
 
 
@@ -172,7 +170,7 @@ class Painter:
             if not is_lattice:
                 data.append(int(number(point.get("EdgeFlag"), 0.0)) % 3)
             x, y = (number(point.get(name), 0.0) / MAX_NUMBER for name in ("X", "Y"))
-            place = (round((value + 1) / 2 * _MOST) for value in (x, y))
+            place = (round((value + 1) / 2 * (2**32 - 1)) for value in (x, y))
             rgb = color_of(color, self._resources).rgb
             data += struct.pack(">2I3B", *place, *(round(255 * value) for value in rgb))
         mesh = Stream(

@@ -170,8 +170,8 @@ class Line:
             else:
                 end()
                 cos, sin = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
-                turned = (stretch * cos, stretch * sin)
-                turned += (sin + self.slant * cos, self.slant * sin - cos)
+                turned = [stretch * cos, stretch * sin]
+                turned += [sin + self.slant * cos, self.slant * sin - cos]
                 if last is None or last[0].font is not font:
                     self.used[font.name] = font
                     runs.append(f"{font.name} {put(self._size)} Tf")
