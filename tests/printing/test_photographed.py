@@ -72,6 +72,25 @@ async def test_photos_become_pages_of_one_document(house: House) -> None:
     assert house.spooled() == []
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "No page was found in noise.jpg"), ("zh-Hans", "在 noise.jpg 中没有找到纸张")],
+)
+async def test_a_photo_without_a_page_is_told(house: House, language: str, words: str) -> None:
+    """By each action; where a page was found, or its corners were given, nothing is."""
+    house.hass.config.language = language
+    files = [house.path("one.jpg"), house.path("noise.jpg")]
+    for action in ("preview", "count_pages", "print"):
+        answer = await house.ask(action, device_id=house.device(), file=files, clean=True)
+        [warning] = answer["warnings"]
+        assert warning.startswith(words)
+    corners = [[], [[0, 0], [1, 0], [1, 1], [0, 1]]]
+    answer = await house.ask(
+        "preview", device_id=house.device(), file=files, clean=True, clean_corners=corners
+    )
+    assert answer["warnings"] == []
+
+
 async def test_two_on_a_sheet(house: House) -> None:
     """As receipts are put together; a preview shows the same, and keeps the photos."""
     files = [house.path("one.jpg"), house.path("two.jpg")]

@@ -235,10 +235,12 @@ async def async_lay_out(
     *,
     limit_bytes: int,
     user: str | None,
+    pageless: list[str],
 ) -> tuple[Document, ResolvedOptions]:
     """Lay out documents on sheets; return the document of the sheets, and the options to print that document with.
 
-    The given documents stay unchanged. Raises InputError: sheet_type_not_supported, sheet_not_available,
+    The given documents stay unchanged. The names of photos to clean in which no page was found are added to `pageless`.
+    Raises InputError: sheet_type_not_supported, sheet_not_available,
     sheet_needs_memory, sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture,
     watermark_letters, and errors about a file; HomeAssistantError: disk_full.
     """
@@ -253,7 +255,14 @@ async def async_lay_out(
     ]
     if sheets.clean:
         files = await _async_clean(
-            hass, spool, documents, files, sheets, limit_bytes=limit_bytes, user=user
+            hass,
+            spool,
+            documents,
+            files,
+            sheets,
+            limit_bytes=limit_bytes,
+            user=user,
+            pageless=pageless,
         )
     title = documents[0].title
     if len(documents) > 1:
@@ -294,6 +303,7 @@ async def _async_clean(
     *,
     limit_bytes: int,
     user: str | None,
+    pageless: list[str],
 ) -> list[dict[str, Any]]:
     """Make a clean page from each photographed page; return the files of the clean pages.
 
@@ -307,7 +317,9 @@ async def _async_clean(
         for page in file["pages"]:
             target = await spool.async_new_path(FileType.JPEG)
             request = {"target": str(target), "limit": limit_bytes, "corners": points or None}
-            await _async_ask(hass, "clean_page", document, request | {"page": page}, user)
+            request |= {"page": page}
+            if not (await _async_ask(hass, "clean_page", document, request, user))["found"]:
+                pageless.append(document.name)
             cleaned.append(file | {"path": str(target), "pages": [0]})
     return cleaned
 

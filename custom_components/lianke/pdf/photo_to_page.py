@@ -45,10 +45,11 @@ def find_corners(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def clean_page(request: dict[str, Any]) -> None:
+def clean_page(request: dict[str, Any]) -> dict[str, Any]:
     """Write the page in frame `page` of the picture `path` to the new JPEG file `target`, of at most `limit` bytes.
 
-    `corners` are fractions of the upright picture's width and height; with None, the page is searched for.
+    `corners` are fractions of the upright picture's width and height; with None, the page is searched for. The answer
+    has `found`: without a page, the file is the whole picture.
     Raises TaskError: image_damaged, image_too_large, too_large, disk.
     """
     picture, _ = read_picture(request["path"], request["page"], PAGE_PIXELS)
@@ -58,6 +59,7 @@ def clean_page(request: dict[str, Any]) -> None:
     data = as_jpeg(made if corners is None else whitened(made), PAGE_QUALITY, dpi)
     with new_file(request["target"], request["limit"]) as file:
         file.write(data)
+    return {"found": corners is not None}
 
 
 # Finding the page

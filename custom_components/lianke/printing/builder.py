@@ -188,6 +188,8 @@ class JobBuilder:
     _reading: Context
     # What the request's mail came to.
     mail: MailReport = field(default_factory=MailReport)
+    # Names of the photos to clean in which no page was found.
+    pageless: list[str] = field(default_factory=list)
     # The number of each document in the request; those that are left out are counted, so that the keys of the others
     # stay the same when a repeated request can print them.
     _numbers: list[int] = field(default_factory=list)
@@ -244,6 +246,7 @@ class JobBuilder:
                 options,
                 limit_bytes=limit_bytes,
                 user=self._user,
+                pageless=self.pageless,
             )
             for group in groups
         ]

@@ -26,7 +26,7 @@ from ..jobs.rules import check_range
 from ..runtime import preview_signal
 from .builder import JobBuilder, PrintRequest, async_job_builder, ticket_scope
 from .cloud_preview import async_preview_by_cloud
-from .print_action import async_mail_response, build_request
+from .print_action import async_report, build_request
 from .schemas import BY_CLOUD, BY_HERE, BY_HERE_ONLY
 
 PREVIEW_URL: Final = f"/api/{DOMAIN}/preview"
@@ -163,7 +163,7 @@ async def async_preview(hass: HomeAssistant, call: ServiceCall) -> JsonObjectTyp
             "reason": reason,
             "message": message,
             "uncounted": uncounted,
-            **await async_mail_response(hass, data, builder.mail),
+            **await async_report(hass, data, builder),
         }
 
 
@@ -198,7 +198,7 @@ async def async_count_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObjec
             "title": request.title or documents[0].title,
             "pages": pages,
             "document": _handles(handles),
-            **await async_mail_response(hass, call.data, builder.mail),
+            **await async_report(hass, call.data, builder),
         }
 
 

@@ -20,7 +20,6 @@ from ..devices import Target, async_resolve_target
 from ..documents.conversion import clean_title
 from ..documents.document import SourceKind
 from ..documents.mail import async_get_mail
-from ..documents.mail_reference import MailReport
 from ..documents.sheets import SheetOptions
 from ..documents.sources import Source, async_get_document
 from ..error_texts import async_error_message, async_error_text, async_whole_error, translated
@@ -29,7 +28,7 @@ from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..jobs.queue import PrintQueue
 from ..jobs.rules import REQUEST_ID_LIFE, frees_request_id, waits_uncounted
 from ..people.rights import async_hide_rejection
-from .builder import PrintRequest, async_job_builder, numbered_key
+from .builder import JobBuilder, PrintRequest, async_job_builder, numbered_key
 from .schemas import DEFAULT_WAIT, HOLD, MAX_SOURCES, SHEET_FIELDS
 
 # Seconds between two checks whether a box is loaded again after a reload.
@@ -121,21 +120,27 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             )
             for job in jobs
         ],
-        **await async_mail_response(hass, data, builder.mail),
+        **await async_report(hass, data, builder),
     }
 
 
-async def async_mail_response(
-    hass: HomeAssistant, data: Mapping[str, Any], mail: MailReport
+async def async_report(
+    hass: HomeAssistant, data: Mapping[str, Any], builder: JobBuilder
 ) -> JsonObjectType:
-    """Return what a response says about the call's mail, at most MAX_SOURCES reasons; empty for other sources."""
-    if SourceKind.MAIL not in data:
-        return {}
-    left_out: list[JsonValueType] = [
-        {"name": name, "message": await async_error_message(hass, translated(err))}
-        for name, err in mail.left_out[:MAX_SOURCES]
-    ]
-    return {"mail": {"verified": mail.is_proven is True, "left_out": left_out}}
+    """Return what a response says about a mail and about photos to clean, at most MAX_SOURCES texts of each."""
+    report: JsonObjectType = {}
+    if SourceKind.MAIL in data:
+        left_out: list[JsonValueType] = [
+            {"name": name, "message": await async_error_message(hass, translated(err))}
+            for name, err in builder.mail.left_out[:MAX_SOURCES]
+        ]
+        report["mail"] = {"verified": builder.mail.is_proven is True, "left_out": left_out}
+    if data.get("clean"):
+        report["warnings"] = [
+            await async_error_text(hass, "clean_no_page", {"name": name})
+            for name in [*dict.fromkeys(builder.pageless)][:MAX_SOURCES]
+        ]
+    return report
 
 
 def build_request(hass: HomeAssistant, data: Mapping[str, Any], context: Context) -> PrintRequest:
