@@ -336,3 +336,15 @@ async def test_pages_that_are_said_to_come_are_waited_for(
     laser.feeder = ["one", "two", "three"]
     scan_ = await came(house, laser, FED)
     assert (len(scan_.pages), scan_.is_whole) == (3, True)
+
+
+async def test_a_pdf_with_all_pages_that_the_answer_counts_ends_the_scan(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: that no more pages come is not waited for, here until the time for a whole scan is up."""
+    monkeypatch.setattr(scan, "RESULT_SECONDS", scan.SCAN_SECONDS)
+    answer_with(monkeypatch, lambda urls, *_: {"pages": 3, "file": urls[0]} if urls else {})
+    house.cloud.variants.update(scan_dpi=50, scan_type="pdf")
+    laser.feeder = ["one", "two", "three"]
+    scan_ = await came(house, laser, FED)
+    assert (len(scan_.pages), scan_.told, scan_.is_whole) == (3, None, True)

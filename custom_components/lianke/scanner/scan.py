@@ -203,8 +203,8 @@ class _Task:
         The shape is None if the caller must not ask the service to forget the scan. Raises ScanError if there is no
         page; HomeAssistantError: disk_full.
         """
-        task, unended = await self._async_end()
-        parts = await self._async_fetch(AnswerParts(task, self.request))
+        parts, unended = await self._async_end()
+        parts = await self._async_fetch(parts)
         await self._async_compare(parts)
         task, (files, failure) = parts.task, parts.scanned()
         if failure is None and task.has_more:
@@ -223,7 +223,7 @@ class _Task:
         is_sure = failure is None and task.state in _END_STATES and parts.is_plain(files)
         return ScanResult(files, failure), task.shape if is_sure else None
 
-    async def _async_end(self) -> tuple[ScanTask, str | None]:
+    async def _async_end(self) -> tuple[AnswerParts, str | None]:
         """Poll until the scan has ended and the answer has its pages; return the last answer and None.
 
         Instead of None, return the reason if it is unknown whether the scan has ended.
@@ -233,6 +233,7 @@ class _Task:
         # The time (by the loop's clock) since which the answer has not changed, once the scan has or may have ended.
         still_since = 0.0
         task: ScanTask | None = None
+        is_counted = False
         shape: str | None = None
         left = self.entry.runtime_data.account.requests.left(self.purpose)
         pause, failed = FIRST_PAUSE if left >= QUICK_REQUESTS else CALM_PAUSE, 0
@@ -254,7 +255,7 @@ class _Task:
             until += took
             still_since += took
             if task.state is TaskState.REVOKED:
-                return task, None
+                return AnswerParts(task, request), None
             is_over = task.state in _END_STATES
             may_be_over = is_over or _may_have_ended(task, request)
             if is_over:
@@ -268,7 +269,7 @@ class _Task:
                 continue
             is_failed = task.state is TaskState.FAILURE or (is_over and task.code not in _FINE)
             if is_failed and not task.parts:
-                return task, None
+                return AnswerParts(task, request), None
             before, shape = shape, task.shape
             if shape != before:
                 still_since = clock()
@@ -279,12 +280,20 @@ class _Task:
             )
             is_still = shape == before or request.source is ScanSource.GLASS
             if is_over and is_page_there and is_still:
-                return task, None
+                return AnswerParts(task, request), None
+            if is_over and is_still and len(task.parts) == 1 < task.expected and not is_counted:
+                # The only file may be a PDF with all the pages that the answer mentions.
+                is_counted, asked = True, clock()
+                parts = await self._async_fetch(AnswerParts(task, request))
+                if sum(page.pages for page in parts.pages.values()) >= task.expected:
+                    return parts, None
+                until += clock() - asked
+                still_since += clock() - asked
             if clock() - still_since > (RESULT_SECONDS if may_be_over else UNSTATED_SECONDS):
-                return task, None if may_be_over else "scan_without_state"
+                return AnswerParts(task, request), None if may_be_over else "scan_without_state"
         if task is None:
             raise ScanError("scan_timed_out")
-        return task, "scan_timed_out"
+        return AnswerParts(task, request), "scan_timed_out"
 
     async def _async_ask(self) -> ScanTask:
         return await self.entry.runtime_data.client.scanners.task(self.task_id, self.purpose)
