@@ -13,7 +13,9 @@ import pytest
 from custom_components.lianke.documents.pdf_client import PdfError, async_get_pdf_worker
 from custom_components.lianke.pdf import scan_pages
 from custom_components.lianke.pdf.process import TaskError
+from custom_components.lianke.pdf.scan_extras import convert_scan
 from custom_components.lianke.pdf.scan_pages import join_scans, scan_page, skew
+from custom_components.lianke.pdf.writer import true_size_of
 from custom_components.lianke.scanner.scanner_abilities import sizes_in_mm
 from tests.scanned import ALIKE, difference, jpeg, page, part
 from tests.simulator import make_pdf
@@ -93,6 +95,45 @@ def test_gray_and_black_and_white(tmp_path: Path) -> None:
     assert middle < mono.width * mono.height / 100
     wanted = page(100).convert("L").point(lambda value: 255 if value >= 128 else 0)
     assert difference(mono, wanted) < ALIKE
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    ("unit", "dots", "mm"),
+    [
+        *(
+            (unit, dots, mm)
+            for unit, dots in ((2, 200.0), (3, 200 / 2.54), (None, 200.0))
+            for mm in ((148, 210), (80, 200), (210, 297))
+        ),
+        (1, 1.0, (210, 297)),
+        (None, None, (210, 297)),
+    ],
+)
+def test_a_tiff_is_as_large_as_it_says(
+    tmp_path: Path, unit: int | None, dots: float | None, mm: tuple[int, int], count: int
+) -> None:
+    """In inches or centimetres; one that says nothing is as wide as the glass. Several pages are a PDF at once."""
+    tags: dict[int, Any] = {} if dots is None else {282: dots, 283: dots}
+    if unit is not None:
+        tags[296] = unit
+    across, down = (round(side / 25.4 * 200) for side in mm)
+    pages = [page(200).resize((across, down))] * count
+    source, target = tmp_path / "source", tmp_path / "target"
+    pages[0].save(source, "TIFF", tiffinfo=tags, save_all=True, append_images=pages[1:])
+    answer = convert_scan({"path": str(source), "target": str(target), "limit": LIMIT})
+    assert answer == {"pages": count}
+    if count == 1:
+        joined(tmp_path, [target.read_bytes()]).close()
+        target = tmp_path / "joined.pdf"
+    with pypdfium2.PdfDocument(target) as pdf:
+        assert len(pdf) == count
+        for number in range(count):
+            size = [side / 72 * 25.4 for side in pdf.get_page_size(number)]
+            assert size == pytest.approx(mm, rel=0.01)
+    said = true_size_of(target)
+    assert said is not None
+    assert [side / 10 for side in said] == pytest.approx(mm, rel=0.01)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])

@@ -155,5 +155,5 @@ def convert_scan(request: dict[str, Any]) -> dict[str, Any]:
             )
             writer.add_page(page, [data])
         if writer is not None:
-            writer.finish()
+            writer.finish(true_size=True)
     return {"pages": count}
