@@ -112,7 +112,7 @@ class ScanImage(ScannerEntity, ImageEntity):
         """The page's file, and the time when its scan began; a restart does not change this time."""
         for job in self.scans.all:
             if job.scanner_id == self.scanner_id and job.files and job.pages:
-                path = self.scans.path(job, job.pages[0])
+                path = self.scans.path(job, job.kept_pages[0])
                 return (path, job.created_at) if path.suffix in (".jpg", ".png") else None
         return None
 

@@ -207,10 +207,13 @@ describe("what is chosen", () => {
     keepChoices(makeScanner(), { ...first(), source: "feeder", color: "gray", size: "A5", format: "jpeg", copies: 7 });
     expect(first()).toMatchObject({ source: "feeder", color: "gray", size: "A5", format: "jpeg", copies: 1 });
     expect(first({ sources: ["glass"], sizes: null })).toMatchObject({ source: "glass", size: "" });
+    expect(first().skip_blank).toBe(false);
+    keepChoices(makeScanner(), { ...first(), skip_blank: true });
+    expect(first().skip_blank).toBe(true);
   });
 
   test("a scan waits between its pages; nothing is sent that the source has not", () => {
-    const choices = { ...first(), scan_duplex: true };
+    const choices = { ...first(), scan_duplex: true, skip_blank: true };
     expect(fieldsOf("scan", makeScanner(), { ...choices, filename: " Lease " }).filename).toBe("Lease");
     expect(fieldsOf("scan", makeScanner(), choices)).toEqual({
       device_id: "scanner",
@@ -221,7 +224,11 @@ describe("what is chosen", () => {
       wait: false,
     });
     const fed = { ...choices, source: "feeder", size: "A4" };
-    expect(fieldsOf("scan", makeScanner(), fed)).toMatchObject({ scan_duplex: true, size: "A4" });
+    expect(fieldsOf("scan", makeScanner(), fed)).toMatchObject({
+      scan_duplex: true,
+      skip_blank: true,
+      size: "A4",
+    });
   });
 
   test("a copy is printed; an ID card needs nothing else", () => {
@@ -259,6 +266,44 @@ test("the glass is not offered to who scans from the feeder", async () => {
   };
   expect(await chosen("glass")).toBe("All of the glass");
   expect(await chosen("feeder")).toBe("Left to the feeder");
+});
+
+describe("blank pages of the feeder", () => {
+  const blank = (changes: Partial<Scan> = {}) =>
+    makeScan({ state: "waiting", source: "feeder", pages: 2, pictures: ["/none/1", "/none/2"], newest: 4, ...changes });
+
+  test("are left out if that is wanted, which holds for the next scan", async () => {
+    const { dialog } = await open();
+    expect(find(dialog, "[data-key=skip_blank]")).toBeNull();
+    const source = find<HTMLSelectElement>(dialog, "#source");
+    source.value = "feeder";
+    source.dispatchEvent(new Event("change"));
+    await dialog.updateComplete;
+    find(dialog, "[data-key=skip_blank]").click();
+    await dialog.updateComplete;
+    await press(dialog, "begin");
+    expect(calls()[0]?.[1]).toMatchObject({ source: "feeder", skip_blank: true });
+    expect(firstChoices(t, makeScanner(), "device")).toMatchObject({ source: "feeder", skip_blank: true });
+  });
+
+  test("are looked at behind the others, and brought back", async () => {
+    const { dialog, tell } = await open();
+    await tell({ scan: blank({ left_out: 2, left_out_pictures: ["/none/3", "/none/4"] }) });
+    expect(said(dialog)).toContain("2 of 4");
+    expect(said(dialog)).toContain("2 blank pages left out");
+    expect(find(dialog, "[data-key=again]").textContent?.trim()).toBe("Scan again");
+    await press(dialog, "show_left_out");
+    expect(said(dialog)).toContain("3 of 4");
+    expect(find(dialog, "[data-key=turn_left]")).toBeNull();
+    await press(dialog, "page_after");
+    await press(dialog, "restore");
+    expect(calls()).toEqual([["continue_scan", { scan_id: "one", answer: "restore", page: 2, wait: false }]]);
+    await tell({ scan: blank({ pages: 3, pictures: ["/none/1", "/none/4", "/none/2"], left_out: 1 }) });
+    expect(said(dialog)).toContain("1 blank page left out");
+    await tell({ scan: { ...DONE, left_out: 1 } });
+    expect(said(dialog)).toContain("1 blank page left out");
+    expect(find(dialog, "[data-key=show_left_out]")).toBeNull();
+  });
 });
 
 describe("a scan", () => {

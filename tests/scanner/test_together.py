@@ -3,7 +3,7 @@
 from homeassistant.config_entries import ConfigEntryState
 import pytest
 
-from custom_components.lianke.scanner import scan_jobs
+from custom_components.lianke.scanner import copies
 from custom_components.lianke.scanner.scan_job import ScanState
 from tests.clock import rest, until
 from tests.household import House
@@ -37,7 +37,7 @@ async def test_a_copy_waits_for_the_box_of_its_printer(
     house: House, laser: Printer, other: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a start it may be set up later than the scanner's."""
-    monkeypatch.setattr(scan_jobs, "BOX_SECONDS", 10**6)
+    monkeypatch.setattr(copies, "BOX_SECONDS", 10**6)
     await copy_without_its_box(house, laser, other)
     await rest(house.hass)
     assert (last(house).state, house.printed) == (ScanState.FINISHING, [])
@@ -58,7 +58,7 @@ async def test_a_copy_whose_box_is_never_set_up_is_told_why(
     [job] = records(house)
     assert (job.state, job.reason, job.print_jobs) == ("failed", "scan_not_printed", ())
     assert "Home box" in job.detail
-    assert house.hass.loop.time() - began >= scan_jobs.BOX_SECONDS / 2
+    assert house.hass.loop.time() - began >= copies.BOX_SECONDS / 2
     # What was scanned is kept, and comes out by hand.
     assert len(job.files) == 1
     assert house.printed == []

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-XCD4TCPM.js";
+import"./lianke-card-chunk-KPQOLZV4.js";

@@ -53,6 +53,7 @@ TASKS: Final = {
     "count": ("pdf_files", "count"),
     "draw": ("draw", "draw"),
     "find_corners": ("photo_to_page", "find_corners"),
+    "is_blank": ("blank_pages", "is_blank_page"),
     "join_scans": ("scan_pages", "join_scans"),
     "lay_out": ("layout", "lay_out"),
     "ofd": ("ofd", "convert_ofd"),

@@ -67,7 +67,7 @@ def scan_page(request: dict[str, Any]) -> None:
     Raises TaskError: damaged, image_damaged, image_too_large, too_large, disk.
     """
     mode = _MODES[request["color"]]
-    picture, dpi = _read_page(request, mode)
+    picture, dpi = read_page(request, mode)
     if request.get("straighten"):
         picture = _turned(picture, skew(picture))
     if request.get("cut"):
@@ -88,8 +88,8 @@ def scan_page(request: dict[str, Any]) -> None:
         made.save(file, "JPEG", quality=SCAN_QUALITY, dpi=both_dpi, comment=_MADE_HERE)
 
 
-def _read_page(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
-    """Return the page and its dots per inch."""
+def read_page(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
+    """Return the page that a request for `scan_page` names, at its `dpi` or more, and the dots per inch."""
     path, page, dpi_wanted = request["path"], request.get("page", 0), request.get("dpi")
     if request["is_pdf"]:
         folder = folder_of(request["target"])

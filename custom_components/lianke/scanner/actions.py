@@ -96,6 +96,7 @@ _SCANNED: Final = {
 SCAN_SCHEMA: Final = vol.Schema(
     {
         **_SCANNED,
+        vol.Optional("skip_blank", default=False): cv.boolean,
         vol.Optional("format", default=ScanFormat.PDF.value): OneOf([*ScanFormat]),
         vol.Optional("filename"): vol.All(cv.string, vol.Length(max=MAX_FIELD_NAME)),
         vol.Optional("folder"): vol.All(cv.string, vol.Length(max=MAX_ADDRESS)),
@@ -198,6 +199,7 @@ def _scan_request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
         duplex=data["scan_duplex"],
         size=data.get("size") or None,
         format=form,
+        skip_blank=data.get("skip_blank", False),
     )
 
 
@@ -397,6 +399,7 @@ def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:
 
 
 def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonObjectType:
+    pictures = picture_paths(entry, job)
     # `detail` is in Home Assistant's language, so send the whole message in that language: the card would show the text
     # for the reason in the user's language.
     whole = job.reason == NOT_PRINTED and cached_error_text(
@@ -414,7 +417,9 @@ def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonO
         "source": job.request.source.value,
         "is_copy": bool(job.printing),
         "sheet": job.printing.get("sheet"),
-        "pictures": list[JsonValueType](picture_paths(entry, job)),
+        "left_out": len(job.left_out),
+        "pictures": list[JsonValueType](pictures[: job.page_count]),
+        "left_out_pictures": list[JsonValueType](pictures[job.page_count :]),
         "files": [media_id(entry.entry_id, job, name) for name in job.files],
         "downloads": [
             {"name": name, "path": file_path(entry, job, number)}

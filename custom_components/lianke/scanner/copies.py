@@ -1,10 +1,13 @@
 """What a copy prints, and the check of a copy before its pages are scanned."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
 
 from ..api.options import options_in
 from ..devices import Target, async_target
@@ -18,6 +21,8 @@ CARD_MM: Final = (85.6, 54.0)
 A4_MM: Final = (210.0, 297.0)
 # The part of an A4 page that shows the card, which lies in the corner that is marked on the scanner.
 CARD_CUT: Final = {"right": CARD_MM[0] / A4_MM[0], "bottom": CARD_MM[1] / A4_MM[1]}
+# Seconds to wait until the box of a copy's printer is set up.
+BOX_SECONDS: Final = 20
 # A picture that stands for the page that is not scanned yet.
 _STAND_IN: Final = Document(
     path=Path(__file__).parents[1] / "brand" / "icon.png",
@@ -51,3 +56,25 @@ async def async_check_copy(hass: HomeAssistant, job: ScanJob) -> None:
     target = async_target(hass, job.printing["device_id"])
     async with async_job_builder(hass, copy_request(job, target, [stand_in])) as builder:
         await builder.async_check()
+
+
+async def async_copy_printer(hass: HomeAssistant, job: ScanJob) -> Target:
+    """Return a copy's printer. Wait up to BOX_SECONDS until the printer's box is set up.
+
+    Raises the same errors as `async_target`.
+    """
+    device_id = job.printing["device_id"]
+    device = dr.async_get(hass).async_get(device_id)
+    if device and (entry := hass.config_entries.async_get_entry(device.config_entry_id)):
+        changed = asyncio.Event()
+        stop = entry.async_on_state_change(changed.set)
+        try:
+            async with asyncio.timeout(BOX_SECONDS):
+                while entry.state is not ConfigEntryState.LOADED:
+                    changed.clear()
+                    await changed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            stop()
+    return async_target(hass, device_id)

@@ -58,6 +58,19 @@ async def async_draw_page(
     await async_get_pdf_worker(hass).async_run("scan_page", request, user=user, seconds=seconds)
 
 
+async def async_is_blank(
+    hass: HomeAssistant, path: Path, *, size: str | None, user: str | None
+) -> bool:
+    """Return whether a scanned page is certainly blank."""
+    is_pdf = path.suffix == FileType.PDF
+    request = {"path": str(path), "target": str(path), "is_pdf": is_pdf, "sizes": sizes_in_mm(size)}
+    worker = async_get_pdf_worker(hass)
+    with suppress(PdfError):
+        answer = await worker.async_run("is_blank", request, user=user, seconds=JOIN_SECONDS)
+        return bool(answer["blank"])
+    return False
+
+
 async def async_join_pages(
     hass: HomeAssistant,
     pages: Iterable[Path],

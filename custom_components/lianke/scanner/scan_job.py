@@ -44,6 +44,7 @@ class ScanAnswer(StrEnum):
 
     NEXT = "next"
     AGAIN = "again"
+    RESTORE = "restore"
     CHANGE = "change"
     REMOVE = "remove"
     FINISH = "finish"
@@ -66,6 +67,7 @@ class ScanRequest(Record):
     duplex: bool = False
     size: str | None = None  # The scanner's name of a size, such as A4; None for the whole glass.
     format: ScanFormat = ScanFormat.JPEG  # Of the kept files; the scanner sends pictures.
+    skip_blank: bool = False  # Whether blank pages of the feeder are left out.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +87,8 @@ class ScanJob(Record):
     folder: str | None = None
     printing: Mapping[str, Any] = field(default_factory=dict)  # Fields of a copy's print job.
     pages: tuple[str, ...] = ()  # Names of the pages' files in the scan's folder.
+    # Names in `pages` of blank pages that are left out; their files stay until the scan is finished.
+    left_out: tuple[str, ...] = ()
     # For each PDF in `pages` that has several pages, the number of its pages beyond the first.
     more_pages: Mapping[str, int] = field(default_factory=dict)
     taken: int = 0  # Number of page files made so far, for the name of the next file.
@@ -109,8 +113,12 @@ class ScanJob(Record):
         return [name for name in names for _ in range(1 + self.more_pages.get(name, 0))]
 
     @property
+    def kept_pages(self) -> tuple[str, ...]:
+        return tuple(name for name in self.pages if name not in self.left_out)
+
+    @property
     def page_count(self) -> int:
-        return len(self.each_page(self.pages))
+        return len(self.each_page(self.kept_pages))
 
     @property
     def is_final(self) -> bool:
@@ -171,6 +179,7 @@ class ScanJob(Record):
             self,
             state=ScanState.CANCELED,
             pages=(),
+            left_out=(),
             files=(),
             copied_to=(),
             deliveries=(),

@@ -14,10 +14,8 @@ import logging
 from pathlib import Path
 from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
@@ -26,7 +24,7 @@ from homeassistant.util.ulid import ulid_now
 
 from ..api.errors import LiankeError
 from ..const import DOMAIN, KEEP_SCANS_DAYS, KEEP_SCANS_MB, ScanColor
-from ..devices import Target, async_target, async_target_of_job
+from ..devices import async_target_of_job
 from ..documents.document import FileType
 from ..documents.folders import async_copy_into_folder, delete_copies, free_names
 from ..documents.pdf import pdf_error
@@ -45,12 +43,13 @@ from ..printing.builder import JobBuilder, PreparedJob, async_job_builder
 from ..printing.refusals import reporting_refusals
 from ..printing.schemas import MAX_SOURCES
 from ..runtime import LiankeConfigEntry
-from .copies import async_check_copy, copy_request
+from .copies import async_check_copy, async_copy_printer, copy_request
 from .hub import HUBS, TO_FORGET, ScannerHub
 from .scan import async_scan_page
 from .scan_files import (
     as_document,
     async_draw_page,
+    async_is_blank,
     async_make_files,
     async_migrate_scan_records,
     flush,
@@ -80,8 +79,6 @@ _LOGGER = logging.getLogger(__name__)
 
 # Maximum number of tries to copy files under unused names: another program may take a name before our file has it.
 MAX_NAME_TRIES: Final = 5
-# Seconds to wait until the box of a copy's printer is set up.
-BOX_SECONDS: Final = 20
 
 SIGNAL_SCAN: Final[SignalType[ScanUpdate]] = SignalType(f"{DOMAIN}_scan_updated")
 
@@ -247,10 +244,11 @@ class ScanJobs:
             async with self._disk:
                 # Wait for running deletions, which must not delete files that this answer makes.
                 pass
-            pages, count = job.pages, job.page_count
-            if page > count:
-                raise InputError("scan_no_page", page=str(page), count=str(count))
-            name = job.each_page(pages)[(page or count) - 1]
+            pages, kept = job.pages, job.each_page(job.kept_pages)
+            meant = job.left_out if answer is ScanAnswer.RESTORE else kept
+            if page > len(meant) or not meant:
+                raise InputError("scan_no_page", page=str(page or 1), count=str(len(meant)))
+            name = meant[page - 1]
             index = pages.index(name)
             changes: dict[str, Any]
             if answer is ScanAnswer.CHANGE:
@@ -264,7 +262,7 @@ class ScanJobs:
                 pages = (*pages[:index], name, *pages[index + 1 :])
                 changes = {"pages": pages, "taken": job.taken + 1}
             elif answer is ScanAnswer.REMOVE:
-                if len(pages) == 1:
+                if len(kept) == 1:
                     raise InputError("scan_only_page")
                 if name in job.more_pages:
                     raise InputError("scan_page_fixed")
@@ -273,7 +271,9 @@ class ScanJobs:
             elif answer is ScanAnswer.FINISH:
                 # The person accepts that pages are missing.
                 changes = {"state": ScanState.FINISHING, "reason": None, "detail": ""}
-            elif answer is ScanAnswer.NEXT and job.is_card and count > 1:
+            elif answer is ScanAnswer.RESTORE:
+                changes = {"left_out": tuple(one for one in job.left_out if one != name)}
+            elif answer is ScanAnswer.NEXT and job.is_card and len(kept) > 1:
                 raise InputError("scan_card_full")
             else:
                 replaces = pages[len(pages) - job.newest :] if answer is ScanAnswer.AGAIN else ()
@@ -461,20 +461,34 @@ class ScanJobs:
     ) -> ScanJob:
         """Move scanned files into the scan's folder; return the scan with these pages and in its next state."""
         names: list[str] = []
+        left_out: list[str] = []
         more_pages = {**job.more_pages}
         for number, file in enumerate(files, start=job.taken + 1):
             name = None
-            if job.straighten and file.extension != FileType.PDF:
+            is_blank = (
+                job.request.skip_blank
+                and file.pages == 1
+                and await async_is_blank(
+                    self._hass, file.path, size=job.request.size, user=job.asker.user_id
+                )
+            )
+            if job.straighten and not is_blank and file.extension != FileType.PDF:
                 with suppress(PdfError):
                     name = await self._async_draw(job, file.path, number, straighten=True)
             if name is None:
                 name = f"page-{number:04}{file.extension}"
                 await self._hass.async_add_executor_job(move, file.path, self.path(job, name))
             names.append(name)
+            if is_blank:
+                left_out.append(name)
             if file.pages > 1:
                 more_pages[name] = file.pages - 1
         kept = [one for one in job.pages if not (names and one in job.replaces)]
         pages = (*kept, *names)
+        left_out += [one for one in job.left_out if one in kept]
+        if len(left_out) == len(pages):
+            # A scan of nothing but blank pages is meant to be one.
+            left_out = []
         state = ScanState.FINISHING
         count = len(replace(job, more_pages=more_pages).each_page(pages))
         if job.most is not None and 0 < count < job.most:
@@ -485,6 +499,7 @@ class ScanJobs:
         job = await self._async_set(
             job,
             pages=pages,
+            left_out=tuple(one for one in pages if one in left_out),
             more_pages=more_pages,
             taken=job.taken + len(names),
             # If no page came, count the pages that this scan should have replaced, so that the next scan can replace
@@ -522,7 +537,7 @@ class ScanJobs:
         if not job.files:
             files = await async_make_files(
                 self._hass,
-                [self.path(job, name) for name in job.pages],
+                [self.path(job, name) for name in job.kept_pages],
                 job.filename or f"{job.title} {local_time(job, '%Y-%m-%d %H.%M.%S')}",
                 as_pdf=job.request.format is ScanFormat.PDF and not job.is_card,
                 mono=job.request.color is ScanColor.MONO,
@@ -549,7 +564,7 @@ class ScanJobs:
             state = ScanState.FAILED if job.reason else ScanState.COMPLETED
             job = await self._async_set(job, state=state)
         # Keep the first page too, which the image entity shows.
-        await self._async_keep_only(job, [*job.files, *job.pages[:1]])
+        await self._async_keep_only(job, [*job.files, *job.kept_pages[:1]])
 
     async def async_copy(self, job: ScanJob, folder: str) -> ScanJob:
         """Copy the files into a folder; return the changed scan. Raises InputError: scan_not_copied, scan_gone.
@@ -591,7 +606,7 @@ class ScanJobs:
         if job.by_tool:
             # Whoever continued the scan did not ask for it.
             tool_context_id.set(job.asker.context_id)
-        target = await self._async_printer(job.printing["device_id"])
+        target = await async_copy_printer(self._hass, job)
         # If the pages could not be joined in a PDF, there may be more files than one request can have.
         for start in range(0, len(job.files), MAX_SOURCES):
             names = job.files[start : start + MAX_SOURCES]
@@ -622,27 +637,6 @@ class ScanJobs:
         if printed.job_id not in self.get(job_id).print_jobs:
             # An earlier version, without the ledger, has already made the print job.
             await self._async_decide(partial(note, made_id=printed.job_id))
-
-    async def _async_printer(self, device_id: str) -> Target:
-        """Return a copy's printer. Wait up to BOX_SECONDS until the printer's box is set up.
-
-        Raises the same errors as `async_target`.
-        """
-        entries = self._hass.config_entries
-        device = dr.async_get(self._hass).async_get(device_id)
-        if device and (entry := entries.async_get_entry(device.config_entry_id)):
-            changed = asyncio.Event()
-            stop = entry.async_on_state_change(changed.set)
-            try:
-                async with asyncio.timeout(BOX_SECONDS):
-                    while entry.state is not ConfigEntryState.LOADED:
-                        changed.clear()
-                        await changed.wait()
-            except TimeoutError:
-                pass
-            finally:
-                stop()
-        return async_target(self._hass, device_id)
 
     def status(self, scanner_id: str) -> str:
         """Return a state of the scanner's status sensor."""

@@ -79,7 +79,10 @@ async def _async_ask(hass: HomeAssistant, update: ScanUpdate) -> None:
             }
             for answer in _ANSWERS
         ]
-        path, lasts = picture_paths(entry, job)[-1], timedelta(seconds=GLASS_SECONDS)
+        path, lasts = (
+            picture_paths(entry, job)[job.page_count - 1],
+            timedelta(seconds=GLASS_SECONDS),
+        )
         data["image"] = async_proven_path(hass, path, lasts)
     for phone in phones_of(hass, {job.asker.user_id}):
         await async_send(hass, phone, message, title=title, data=data)

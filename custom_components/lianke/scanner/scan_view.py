@@ -77,16 +77,23 @@ def file_path(entry: LiankeConfigEntry, job: ScanJob, number: int) -> str:
 
 
 def _drawable(job: ScanJob) -> list[tuple[str, int]]:
-    """Return for each page of a scan the name of the file with the page, and the page's number in this file, from 0."""
+    """Return for each page of a scan the name of the file with the page, and the page's number in this file, from 0.
+
+    The pages that are left out of an unfinished scan come last.
+    """
     if not job.files:
-        return [(name, n) for name in job.pages for n in range(len(job.each_page([name])))]
+        names = (*job.kept_pages, *job.left_out)
+        return [(name, n) for name in names for n in range(len(job.each_page([name])))]
     if len(job.files) == 1 and job.files[0].endswith(FileType.PDF):
         return [(job.files[0], number) for number in range(job.page_count)]
     return [(name, 0) for name in job.files]
 
 
 def picture_paths(entry: LiankeConfigEntry, job: ScanJob) -> list[str]:
-    """Return the addresses of the pages' pictures, which the caller must sign. A changed page gets a new address."""
+    """Return the addresses of the pages' pictures, which the caller must sign. A changed page gets a new address.
+
+    After the scan's `page_count` pages follow those that are left out, until the scan is finished.
+    """
     base = f"{_PICTURES}/{entry.entry_id}/{job.job_id}"
     return [
         f"{base}/{number}/{'kept' if job.files else name}"
@@ -120,6 +127,7 @@ async def async_describe_scan(
         "state": job.state.value,
         "scanner": job.title,
         "pages": job.page_count,
+        "left_out": len(job.left_out),
         "files": await hass.async_add_executor_job(describe),
         "copied_to": list(job.copied_to),
         "print_jobs": list(job.print_jobs),

@@ -12,6 +12,7 @@ export interface Choices {
   format: string;
   filename: string;
   scan_duplex: boolean;
+  skip_blank: boolean;
   several_pages: boolean;
   id_card: boolean;
   printer: string;
@@ -20,7 +21,7 @@ export interface Choices {
 }
 
 /* Choices that are remembered for the next scan; choices that differ from document to document are not. */
-const KEPT = ["source", "color", "size", "format"] as const;
+const KEPT = ["source", "color", "size", "format", "skip_blank"] as const;
 const ALL = { source: ["glass", "feeder"], color: ["color", "gray", "mono"], format: ["pdf", "jpeg"] };
 
 /* Returns the choices that the scanner offers; all choices if it does not report its own. */
@@ -57,6 +58,7 @@ export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): C
     size: scanner.sizes?.find((size) => size === last["size"]) ?? "",
     filename: "",
     scan_duplex: false,
+    skip_blank: last["skip_blank"] === 1,
     several_pages: false,
     id_card: false,
     printer,
@@ -65,15 +67,17 @@ export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): C
   };
 };
 
-export const keepChoices = (scanner: Scanner, choices: Choices): void =>
-  remember(scanner.device_id, "document", Object.fromEntries(KEPT.map((name) => [name, choices[name]])));
+export const keepChoices = (scanner: Scanner, choices: Choices): void => {
+  const kept = (one: string | boolean) => (typeof one === "string" ? one : Number(one));
+  remember(scanner.device_id, "document", Object.fromEntries(KEPT.map((name) => [name, kept(choices[name])])));
+};
 
 /* Fields for the action that prints scanned pages. */
 export const printFields = ({ copies, duplex }: Choices) => ({ copies, ...(duplex ? { duplex } : {}) });
 
 /* Fields for the action that scans or copies. */
 export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record<string, unknown> => {
-  const { source, color, size, format, scan_duplex, several_pages, id_card, printer } = choices;
+  const { source, color, size, format, scan_duplex, skip_blank, several_pages, id_card, printer } = choices;
   const filename = choices.filename.trim();
   const isFed = source === "feeder";
   const scanned = {
@@ -83,8 +87,16 @@ export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record
     ...(id_card && mode === "copy" ? {} : { source, ...(isFed && scan_duplex ? { scan_duplex } : {}) }),
   };
   // Scan page by page, so that the user can look at each page and change it before the next.
+  const fed = isFed && skip_blank ? { skip_blank } : {};
   if (mode === "scan")
-    return { ...scanned, format, several_pages: true, ...(size ? { size } : {}), ...(filename ? { filename } : {}) };
+    return {
+      ...scanned,
+      format,
+      several_pages: true,
+      ...fed,
+      ...(size ? { size } : {}),
+      ...(filename ? { filename } : {}),
+    };
   const pages = id_card ? { sheet: "id_card", several_pages: true } : several_pages ? { several_pages } : {};
   return { ...scanned, ...pages, printer, ...printFields(id_card ? { ...choices, duplex: "" } : choices) };
 };

@@ -41,6 +41,7 @@ import zh from "../translations/scan.zh-Hans.json";
 import { choicesOf, fieldsOf, firstChoices, keepChoices, printFields, type Choices, type Mode } from "./choices";
 import { deliveryLines, waysToSend } from "./deliveries";
 import { canShare, download, share } from "./download";
+import { allPictures, leftOut } from "./left-out";
 import { PagePicture } from "./page-picture";
 import "./presets";
 import { stage } from "./stage";
@@ -194,12 +195,13 @@ export class LiankeScan extends DialogPart {
     // Show the page that has just arrived.
     if (scan && scan.pages > this._pages) this._page = scan.pages - 1;
     this._pages = scan?.pages ?? 0;
-    const most = (scan?.pictures.length || 1) - 1;
+    const all = scan ? allPictures(scan) : [];
+    const most = (all.length || 1) - 1;
     this._page = Math.max(0, Math.min(this._page, most));
     // While pages are saved or printed, the shown picture stays, since the addresses of the pages are about to change.
     const isOver = scan && FINAL.includes(scan.state);
     if (!scan || (isOver && scan.is_copy && !scan.reason)) this._picture.want();
-    else if (isOver || scan.state === "waiting") this._picture.want(scan.pictures[this._page]);
+    else if (isOver || scan.state === "waiting") this._picture.want(all[this._page]);
     this._explain(scan);
   }
 
@@ -288,6 +290,7 @@ export class LiankeScan extends DialogPart {
           ? this._check("scan_duplex", this._name("scan_duplex"), choices)
           : nothing
       }
+      ${isFed && !copies ? this._check("skip_blank", this._name("skip_blank"), choices) : nothing}
       ${copies && !isCard ? this._check("several_pages", this._name("several_pages"), choices) : nothing}
       ${scanner.status === "idle" ? nothing : html`<p class="soft" role="status">${this._status(scanner)}</p>`}
       ${this._problem()}
@@ -361,7 +364,7 @@ export class LiankeScan extends DialogPart {
     </div>`;
   }
 
-  private _check(name: "id_card" | "scan_duplex" | "several_pages", label: string, choices: Choices) {
+  private _check(name: "id_card" | "scan_duplex" | "several_pages" | "skip_blank", label: string, choices: Choices) {
     const choose = (event: Event) => this._choose({ [name]: (event.target as HTMLInputElement).checked });
     return html`<label class="check">
       <input type="checkbox" data-key=${name} .checked=${live(choices[name])} @change=${choose} /> ${label}
@@ -441,7 +444,8 @@ export class LiankeScan extends DialogPart {
               ${picture}
             </button>`;
     const isLarge = this._large && url && !isCard;
-    const total = scan.pictures.length;
+    const total = allPictures(scan).length;
+    const count = scan.pictures.length;
     const turned = (turn: number) => () => this._change(scan, { crop: { ...WHOLE, turn } });
     return html`<div class="stage ${url ? "" : "pulse"} ${isFinal || isCard ? "small" : ""} ${isLarge ? "large" : ""}">
         ${face}
@@ -457,16 +461,24 @@ export class LiankeScan extends DialogPart {
             : nothing
         }
         ${
-          changeable && total && !isCard
-            ? html`<div data-of=${total}>
+          changeable && count && !isCard && this._page < count
+            ? html`<div data-of=${count}>
                 ${this._round("turn_left", mdiRotateLeft, turned(270), isBusy)}
                 ${this._round("turn_right", mdiRotateRight, turned(90), isBusy)}
                 ${this._round("crop", mdiCrop, () => this._crop(), isBusy)}
                 ${this._round("straighten", mdiAutoFix, () => this._change(scan, { straighten: true }), isBusy)}
-                ${total > 1 ? this._round("remove", mdiDeleteOutline, () => this._remove(scan), isResting) : nothing}
+                ${count > 1 ? this._round("remove", mdiDeleteOutline, () => this._remove(scan), isResting) : nothing}
               </div>`
             : nothing
         }
+        ${leftOut(
+          this.t,
+          scan,
+          this._page,
+          this._button.bind(this),
+          (page) => (this._page = page),
+          (data) => this._answer(scan, data),
+        )}
       </div>`;
   }
 
@@ -506,8 +518,8 @@ export class LiankeScan extends DialogPart {
   }
 
   /* The label of the button that scans the newest pages again. It names these pages if another page could be meant. */
-  private _again({ newest, pages }: Scan): string {
-    if (newest === pages) return this._text("again");
+  private _again({ newest, pages, left_out = 0 }: Scan): string {
+    if (newest === pages + left_out) return this._text("again");
     return newest === 1 ? this._text("again_page", { n: pages }) : this._text("again_last", { n: newest });
   }
 

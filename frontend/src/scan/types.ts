@@ -37,6 +37,9 @@ export interface Scan {
   downloads: ScannedFile[];
   /* Addresses of the pages' pictures; a page that was changed has a new address. */
   pictures: string[];
+  /* Number of blank pages that are left out, and the addresses of their pictures until the scan is finished. */
+  left_out?: number;
+  left_out_pictures?: string[];
   print_jobs: string[];
   deliveries: Delivery[];
 }

@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-2C6DUM3O.js";import"./lianke-card-chunk-CEINHBRZ.js";import"./lianke-card-chunk-DTHQZQAQ.js";import"./lianke-card-chunk-XCD4TCPM.js";export{c as LiankePlug,a as plugTexts,b as switchOn};

@@ -1,0 +1,216 @@
+"""Decide whether a scanned page is blank.
+
+A blank page may have specks of dust, punch holes, the shadow of an edge, and what shows through faintly from its other
+side. When in doubt, a page is not blank: a kept blank page is a nuisance, a lost page is a loss.
+"""
+
+from collections import Counter
+from functools import reduce
+import re
+from typing import Any, Final, NamedTuple
+
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
+
+from .plan import MM_PER_INCH
+from .scan_pages import read_page
+
+# Pixels per mm at which a page is looked at.
+_UNIT: Final = 4
+# The paper's own tone is looked for in so many mm around each place, as the middle of the tones there.
+_TONE_MM: Final = 2
+_TONE_FILTER: Final = 5
+# Minimum difference from the paper's tone, of 255, of something that is on the paper. What shows through from the other
+# side of usual paper differs by less, a pale stamp or a hard pencil by more.
+_LEAST_INK: Final = 20
+# The part of a difference up to which the same a mm away is a ripple of it.
+_RIPPLE: Final = 0.3
+# Minimum tone of paper, and maximum difference of its tones away from the edges.
+_DARKEST_PAPER: Final = 120
+_TONES: Final = 26
+# Maximum of the median difference from the paper's tone: where it is more, most of the page is covered, by a photo.
+_NOISE: Final = 8
+# Maximum fraction of the page that specks, holes and shadows cover.
+_COVERED: Final = 0.03
+# Maximum width and height in mm of a speck; the smallest digit is higher.
+_SPECK_MM: Final = 1.5
+# Maximum number of specks in a square of _SQUARE_MM: more are a dotted line, or what is left of pale writing.
+_CROWD: Final = 5
+_SQUARE_MM: Final = 12
+# Nothing is looked at so many mm from an edge; a shadow that comes from there is ignored up to _SHADOW_MM, and _SOFT_MM
+# around it.
+_RIM_MM: Final = 2
+_SHADOW_MM: Final = 10
+_SOFT_MM: Final = 2
+# What is thinner in mm than this is a line and no shadow.
+_THIN_MM: Final = 0.75
+# The edge of the paper, or a piece of it, lies within _SHADOW_MM of an edge of the picture. It is a line at least as
+# long as the second length in mm, and at most as high as the first; a longer one may be askew.
+_EDGES_MM: Final = ((0.75, 15), (2, 80))
+# Punch holes: their size in mm, how far from an edge their middle is at most, the distances of a pair, and how many.
+_HOLE_MM: Final = (3.5, 9.5)
+_HOLE_FROM_EDGE_MM: Final = 20
+_HOLES_APART_MM: Final = (70, 80, 108, 160, 216, 240)
+_NEARLY_MM: Final = 1.5
+_HOLES: Final = 8
+
+_RUN: Final = re.compile(rb"\xff+")
+
+
+class _Mark(NamedTuple):
+    """Something on a page; the edges are in mm."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def sides(self) -> tuple[float, float]:
+        return self.right - self.left, self.bottom - self.top
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+
+def is_blank_page(request: dict[str, Any]) -> dict[str, Any]:
+    """Return whether a page is `blank`; the fields of the request are as for `scan_page`, with an unused `target`.
+
+    Raises TaskError: damaged, image_damaged, image_too_large.
+    """
+    picture, dpi = read_page({**request, "dpi": 2 * _UNIT * MM_PER_INCH}, "RGB")
+    unit = _UNIT / (dpi / MM_PER_INCH)
+    size = max(1, round(picture.width * unit)), max(1, round(picture.height * unit))
+    return {"blank": _is_blank(picture.convert("RGB").resize(size, Image.Resampling.BOX))}
+
+
+def _is_blank(page: Image.Image) -> bool:
+    ink = _ink(page)
+    if ink is None:
+        return False
+    ink = _without_shadows(ink)
+    covered = ink.histogram()[255] / (page.width * page.height)
+    return covered <= _COVERED and _are_harmless(
+        _marks(ink), (page.width / _UNIT, page.height / _UNIT)
+    )
+
+
+def _ink(page: Image.Image) -> Image.Image | None:
+    """Return where something is on the paper, in white; None if the page is certainly not blank."""
+    factor = _TONE_MM * _UNIT
+    small = (max(1, page.width // factor), max(1, page.height // factor))
+    tone = page.resize(small, Image.Resampling.BOX).filter(ImageFilter.MedianFilter(_TONE_FILTER))
+    rim = min(_SHADOW_MM // _TONE_MM * 2, (min(small) - 1) // 2)
+    extremes: Any = tone.crop((rim, rim, small[0] - rim, small[1] - rim)).getextrema()
+    if any(most - least > _TONES or most < _DARKEST_PAPER for least, most in extremes):
+        return None
+    # In a shadow that is wide enough, the middle tone is the shadow's.
+    darkest = tuple(max(0, middle - _TONES) for middle in ImageStat.Stat(tone).median)
+    tone = ImageChops.lighter(tone, Image.new("RGB", small, darkest))
+    paper = tone.resize(page.size, Image.Resampling.BILINEAR)
+    off = reduce(ImageChops.lighter, ImageChops.difference(page, paper).split())
+    counts, below, noise = off.histogram(), 0, 0
+    while below + counts[noise] < page.width * page.height / 2:
+        below, noise = below + counts[noise], noise + 1
+    if noise > _NOISE:
+        return None
+    least = max(_LEAST_INK, 4 * noise)
+    # A JPEG has ripples around what is dark.
+    near = off.filter(ImageFilter.MaxFilter(5)).filter(ImageFilter.MaxFilter(5))
+    ripples = near.point([max(least, round(_RIPPLE * value)) - 1 for value in range(256)])
+    return ImageChops.subtract(off, ripples).point([0] + [255] * 255)
+
+
+def _without_shadows(ink: Image.Image) -> Image.Image:
+    """Remove the rim, and what is thick and reaches in from there."""
+    rim = _RIM_MM * _UNIT
+    inner = (rim, rim, ink.width - rim - 1, ink.height - rim - 1)
+    edge = Image.new("L", ink.size, 255)
+    ImageDraw.Draw(edge).rectangle(inner, 0)
+    thin = round(_THIN_MM * _UNIT)
+    thick = ink.filter(ImageFilter.MinFilter(thin))
+    for _ in range((_SHADOW_MM - _RIM_MM) * _UNIT // 2):
+        edge = ImageChops.lighter(
+            edge, ImageChops.darker(edge.filter(ImageFilter.MaxFilter(5)), thick)
+        )
+    # Also remove the soft rim of a shadow, and a JPEG's ripples there.
+    for _ in range(_SOFT_MM * _UNIT // 2):
+        edge = edge.filter(ImageFilter.MaxFilter(5))
+    return ImageChops.subtract(ink, edge)
+
+
+def _marks(ink: Image.Image) -> list[_Mark]:
+    """Return the marks on a page; what is less than half a mm apart is one mark."""
+    rows, width = ink.filter(ImageFilter.MaxFilter(3)).tobytes(), ink.width
+    boxes: list[tuple[int, int, int, int]] = []
+    # For each run of ink in a row, the number of another run of its mark; of itself for one of them.
+    joined: list[int] = []
+
+    def first(run: int) -> int:
+        while joined[run] != run:
+            joined[run] = run = joined[joined[run]]
+        return run
+
+    above: list[tuple[int, int, int]] = []
+    for row in range(ink.height):
+        here = []
+        for found in _RUN.finditer(rows, row * width, (row + 1) * width):
+            left, right = found.start() - row * width, found.end() - row * width
+            joined.append(number := len(joined))
+            boxes.append((left, row, right, row + 1))
+            here.append((left, right, number))
+            for start, end, other in above:
+                if start <= right and left <= end and (one := first(other)) != number:
+                    (a, b, c, d), (e, f, g, h) = boxes[one], boxes[number]
+                    boxes[number] = min(a, e), min(b, f), max(c, g), max(d, h)
+                    joined[one] = number
+        above = here
+    # Without the pixel on each side that the filter has added.
+    return [
+        _Mark((a + 1) / _UNIT, (b + 1) / _UNIT, (c - 1) / _UNIT, (d - 1) / _UNIT)
+        for number, (a, b, c, d) in enumerate(boxes)
+        if joined[number] == number
+    ]
+
+
+def _are_harmless(marks: list[_Mark], size: tuple[float, float]) -> bool:
+    """Return whether all marks on a page of this size in mm are specks, the paper's edges or punch holes."""
+    specks = [mark for mark in marks if max(mark.sides) <= _SPECK_MM]
+    crowds = Counter(tuple(side // _SQUARE_MM for side in speck.middle) for speck in specks)
+    others = [mark for mark in marks if max(mark.sides) > _SPECK_MM and not _is_edge(mark, size)]
+    if len(others) > _HOLES or max(crowds.values(), default=0) > _CROWD:
+        return False
+    return all(any(_are_holes(one, other, size) for other in others) for one in others)
+
+
+def _is_edge(mark: _Mark, size: tuple[float, float]) -> bool:
+    """Return whether a mark may be the edge of the paper."""
+    return any(
+        mark.sides[across] <= high
+        and mark.sides[1 - across] >= long
+        and min(mark[across + 2], size[across] - mark[across]) <= _SHADOW_MM
+        for across in (0, 1)
+        for high, long in _EDGES_MM
+    )
+
+
+def _are_holes(one: _Mark, other: _Mark, size: tuple[float, float]) -> bool:
+    """Return whether two marks may be a pair of punch holes."""
+    least, most = _HOLE_MM
+    if not all(least <= max(mark.sides) <= most for mark in (one, other)):
+        return False
+    if not all(map(_is_near, one.sides, other.sides, strict=True)):
+        return False
+    return any(
+        _is_near(one.middle[across], other.middle[across])
+        and min(one.middle[across], size[across] - one.middle[across]) <= _HOLE_FROM_EDGE_MM
+        and any(
+            _is_near(abs(one.middle[1 - across] - other.middle[1 - across]), apart)
+            for apart in _HOLES_APART_MM
+        )
+        for across in (0, 1)
+    )
+
+
+def _is_near(one: float, other: float) -> bool:
+    return abs(one - other) <= _NEARLY_MM
