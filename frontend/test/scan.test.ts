@@ -306,6 +306,51 @@ describe("blank pages of the feeder", () => {
   });
 });
 
+describe("two stacks", () => {
+  const fronts = makeScan({ state: "waiting", source: "feeder", stack: "fronts", pages: 2, newest: 2 });
+
+  test("are for a feeder that scans one side, and one way of both sides", async () => {
+    const { dialog, tell } = await open();
+    const source = find<HTMLSelectElement>(dialog, "#source");
+    source.value = "feeder";
+    source.dispatchEvent(new Event("change"));
+    await dialog.updateComplete;
+    expect(find(dialog, "[data-key=two_stacks]")).toBeNull();
+    await tell({ duplex: null });
+    for (const key of ["scan_duplex", "two_stacks"]) {
+      find(dialog, `[data-key=${key}]`).click();
+      await dialog.updateComplete;
+    }
+    await press(dialog, "begin");
+    expect(calls()[0]?.[1]).toMatchObject({ source: "feeder", two_stacks: true });
+    expect(calls()[0]?.[1]).not.toHaveProperty("scan_duplex");
+  });
+
+  test("the stack is turned over, in words and with a picture", async () => {
+    const { dialog, tell } = await open();
+    await tell({ scan: fronts });
+    expect(said(dialog)).toContain("2 fronts are scanned");
+    expect(find(dialog, "svg").ariaLabel).toContain("Turn the whole stack over");
+    expect(keys(dialog)).toEqual(["next", "again", "finish", "cancel"]);
+    await press(dialog, "next");
+    // The feeder was empty.
+    await tell({ scan: { ...fronts, stack: "backs", newest: 0, reason: "scan_feeder_empty" } });
+    expect(keys(dialog)).toEqual(["next", "finish", "cancel"]);
+    expect(calls()).toEqual([["continue_scan", { scan_id: "one", answer: "next", wait: false }]]);
+  });
+
+  test("a stack that lost a page is said, with what can be done", async () => {
+    const { dialog, tell } = await open();
+    const reason = "scan_stacks_differ";
+    const pictures = ["/none/1", "/none/3", "/none/2"];
+    await tell({ scan: { ...fronts, stack: "backs", pages: 3, newest: 1, pictures, reason, detail: "2/1" } });
+    await vi.waitFor(() => expect(find(dialog, "[role=alert]")).not.toBeNull());
+    expect(keys(dialog)).toEqual(["again", "finish", "fronts_only", "cancel"]);
+    await press(dialog, "fronts_only");
+    expect(calls()).toEqual([["continue_scan", { scan_id: "one", answer: "fronts_only", wait: false }]]);
+  });
+});
+
 describe("a scan", () => {
   test("page by page: each can be scanned again, turned or removed, then it is saved", async () => {
     const { dialog, tell } = await open("scan", { "auth/sign_path": { path: "/signed" } });

@@ -96,6 +96,7 @@ _SCANNED: Final = {
 SCAN_SCHEMA: Final = vol.Schema(
     {
         **_SCANNED,
+        vol.Optional("two_stacks", default=False): cv.boolean,
         vol.Optional("skip_blank", default=False): cv.boolean,
         vol.Optional("format", default=ScanFormat.PDF.value): OneOf([*ScanFormat]),
         vol.Optional("filename"): vol.All(cv.string, vol.Length(max=MAX_FIELD_NAME)),
@@ -199,6 +200,7 @@ def _scan_request(data: dict[str, Any], form: ScanFormat) -> ScanRequest:
         duplex=data["scan_duplex"],
         size=data.get("size") or None,
         format=form,
+        two_stacks=data.get("two_stacks", False),
         skip_blank=data.get("skip_blank", False),
     )
 
@@ -208,11 +210,12 @@ async def _async_scan(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
     folder = None
     if "folder" in call.data:
         folder = await hass.async_add_executor_job(find_or_create_folder, hass, call.data["folder"])
+    most = 2 * MAX_SCAN_PAGES if call.data["two_stacks"] else MAX_SCAN_PAGES
     job = await async_get_scan_jobs(hass, entry).async_start(
         scanner_id,
         _scan_request(call.data, ScanFormat(call.data["format"])),
         call.context,
-        most=MAX_SCAN_PAGES if call.data["several_pages"] else None,
+        most=most if call.data["several_pages"] else None,
         straighten=call.data["straighten"],
         filename=call.data.get("filename"),
         folder=folder,
@@ -417,6 +420,7 @@ def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonO
         "source": job.request.source.value,
         "is_copy": bool(job.printing),
         "sheet": job.printing.get("sheet"),
+        "stack": job.stack and job.stack.value,
         "left_out": len(job.left_out),
         "pictures": list[JsonValueType](pictures[: job.page_count]),
         "left_out_pictures": list[JsonValueType](pictures[job.page_count :]),

@@ -24,7 +24,7 @@ from ..jobs.migration import MAX_DAMAGED
 from ..ledger import Ledger, Table, View
 from ..printing.builder import MakeDocument
 from .scan_job import ScanJob
-from .scan_parts import MAX_SCAN_BYTES
+from .scan_parts import MAX_SCAN_BYTES, ScannedFile
 from .scanner_abilities import sizes_in_mm
 
 _LOGGER = logging.getLogger(__name__)
@@ -58,13 +58,14 @@ async def async_draw_page(
     await async_get_pdf_worker(hass).async_run("scan_page", request, user=user, seconds=seconds)
 
 
-async def async_is_blank(
-    hass: HomeAssistant, path: Path, *, size: str | None, user: str | None
-) -> bool:
-    """Return whether a scanned page is certainly blank."""
-    is_pdf = path.suffix == FileType.PDF
-    request = {"path": str(path), "target": str(path), "is_pdf": is_pdf, "sizes": sizes_in_mm(size)}
-    worker = async_get_pdf_worker(hass)
+async def async_is_blank(hass: HomeAssistant, job: ScanJob, file: ScannedFile) -> bool:
+    """Return whether a file is a page that is certainly blank, of a scan from which such pages are left out."""
+    if not job.request.skip_blank or file.pages > 1:
+        return False
+    path, is_pdf = str(file.path), file.extension == FileType.PDF
+    sizes = sizes_in_mm(job.request.size)
+    request = {"path": path, "target": path, "is_pdf": is_pdf, "sizes": sizes}
+    worker, user = async_get_pdf_worker(hass), job.asker.user_id
     with suppress(PdfError):
         answer = await worker.async_run("is_blank", request, user=user, seconds=JOIN_SECONDS)
         return bool(answer["blank"])

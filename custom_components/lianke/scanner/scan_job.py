@@ -48,11 +48,19 @@ class ScanAnswer(StrEnum):
     CHANGE = "change"
     REMOVE = "remove"
     FINISH = "finish"
+    FRONTS_ONLY = "fronts_only"
     DISCARD = "discard"
     SEND_TO = "hand_on"
 
 
 FINAL_SCAN_STATES: Final = frozenset({ScanState.COMPLETED, ScanState.FAILED, ScanState.CANCELED})
+
+
+class Stack(StrEnum):
+    """The stack of a scan whose two sides come from two stacks, until both are joined."""
+
+    FRONTS = "fronts"  # The first stack is scanned, or waits to be turned over.
+    BACKS = "backs"  # The second stack is scanned, or does not fit the first.
 
 
 class ScanFormat(StrEnum):
@@ -67,6 +75,7 @@ class ScanRequest(Record):
     duplex: bool = False
     size: str | None = None  # The scanner's name of a size, such as A4; None for the whole glass.
     format: ScanFormat = ScanFormat.JPEG  # Of the kept files; the scanner sends pictures.
+    two_stacks: bool = False  # Whether a second stack has the backs of the sheets.
     skip_blank: bool = False  # Whether blank pages of the feeder are left out.
 
 
@@ -87,6 +96,7 @@ class ScanJob(Record):
     folder: str | None = None
     printing: Mapping[str, Any] = field(default_factory=dict)  # Fields of a copy's print job.
     pages: tuple[str, ...] = ()  # Names of the pages' files in the scan's folder.
+    stack: Stack | None = None
     # Names in `pages` of blank pages that are left out; their files stay until the scan is finished.
     left_out: tuple[str, ...] = ()
     # For each PDF in `pages` that has several pages, the number of its pages beyond the first.
@@ -180,6 +190,7 @@ class ScanJob(Record):
             state=ScanState.CANCELED,
             pages=(),
             left_out=(),
+            stack=None,
             files=(),
             copied_to=(),
             deliveries=(),

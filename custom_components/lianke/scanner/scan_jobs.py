@@ -69,11 +69,13 @@ from .scan_job import (
     ScanRequest,
     ScanState,
     ScanUpdate,
+    Stack,
     local_time,
 )
 from .scan_parts import ScanError, ScannedFile
 from .scan_rules import GLASS_SECONDS, scans_to_delete
 from .scanner_abilities import sizes_in_mm
+from .stacks import documents_of, fronts_only, join_stacks, scan_more
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -189,6 +191,7 @@ class ScanJobs:
             request=request,
             created_at=dt_util.utcnow(),
             asker=Asker.of(context),
+            stack=Stack.FRONTS if request.two_stacks else None,
             by_tool=tool_context_id.get() == context.id,
             **more,
         )
@@ -268,7 +271,11 @@ class ScanJobs:
                     raise InputError("scan_page_fixed")
                 newest = job.newest - (index >= len(pages) - job.newest)
                 changes = {"pages": (*pages[:index], *pages[index + 1 :]), "newest": newest}
-            elif answer is ScanAnswer.FINISH:
+                if job.stack is Stack.BACKS:
+                    changes |= join_stacks(replace(job, **changes))
+            elif answer is ScanAnswer.FRONTS_ONLY and job.stack is Stack.BACKS:
+                changes = fronts_only(job)
+            elif answer in (ScanAnswer.FINISH, ScanAnswer.FRONTS_ONLY):
                 # The person accepts that pages are missing.
                 changes = {"state": ScanState.FINISHING, "reason": None, "detail": ""}
             elif answer is ScanAnswer.RESTORE:
@@ -276,9 +283,7 @@ class ScanJobs:
             elif answer is ScanAnswer.NEXT and job.is_card and len(kept) > 1:
                 raise InputError("scan_card_full")
             else:
-                replaces = pages[len(pages) - job.newest :] if answer is ScanAnswer.AGAIN else ()
-                changes = {"state": ScanState.SCANNING, "replaces": replaces}
-                changes |= {"asked": False, "reason": None}
+                changes = scan_more(job, answer)
             job = await self._async_set(job, **changes)
             if "pages" in changes:
                 await self._async_keep_only(job, job.pages)
@@ -465,13 +470,7 @@ class ScanJobs:
         more_pages = {**job.more_pages}
         for number, file in enumerate(files, start=job.taken + 1):
             name = None
-            is_blank = (
-                job.request.skip_blank
-                and file.pages == 1
-                and await async_is_blank(
-                    self._hass, file.path, size=job.request.size, user=job.asker.user_id
-                )
-            )
+            is_blank = await async_is_blank(self._hass, job, file)
             if job.straighten and not is_blank and file.extension != FileType.PDF:
                 with suppress(PdfError):
                     name = await self._async_draw(job, file.path, number, straighten=True)
@@ -489,28 +488,34 @@ class ScanJobs:
         if len(left_out) == len(pages):
             # A scan of nothing but blank pages is meant to be one.
             left_out = []
+        changes: dict[str, Any] = {
+            "pages": pages,
+            "more_pages": more_pages,
+            # If no page came, count the pages that this scan should have replaced, so that the next scan can replace
+            # them.
+            "newest": len(names) or len(job.replaces),
+            "reason": None if failure is None else failure.reason,
+            "detail": "" if failure is None else failure.placeholders.get("detail", ""),
+        }
+        if job.stack is Stack.BACKS and names and failure is None:
+            changes |= join_stacks(replace(job, **changes))
         state = ScanState.FINISHING
         count = len(replace(job, more_pages=more_pages).each_page(pages))
-        if job.most is not None and 0 < count < job.most:
+        is_open = job.most is not None and count < job.most
+        if count and (is_open or changes.get("stack", job.stack)):
             state = ScanState.WAITING
         elif failure is not None and not pages:
             state = ScanState.FAILED
         # Store the pages at once, so that they survive a restart.
         job = await self._async_set(
             job,
-            pages=pages,
-            left_out=tuple(one for one in pages if one in left_out),
-            more_pages=more_pages,
+            left_out=tuple(one for one in changes["pages"] if one in left_out),
             taken=job.taken + len(names),
-            # If no page came, count the pages that this scan should have replaced, so that the next scan can replace
-            # them.
-            newest=len(names) or len(job.replaces),
             task_id=None,
             asked=False,
             replaces=(),
             state=state,
-            reason=None if failure is None else failure.reason,
-            detail="" if failure is None else failure.placeholders.get("detail", ""),
+            **changes,
         )
         # Delete replaced pages now, before an answer can make new files in the folder.
         await self._async_keep_only(job, job.pages)
@@ -535,15 +540,18 @@ class ScanJobs:
 
     async def _async_finish(self, job: ScanJob) -> None:
         if not job.files:
-            files = await async_make_files(
-                self._hass,
-                [self.path(job, name) for name in job.kept_pages],
-                job.filename or f"{job.title} {local_time(job, '%Y-%m-%d %H.%M.%S')}",
-                as_pdf=job.request.format is ScanFormat.PDF and not job.is_card,
-                mono=job.request.color is ScanColor.MONO,
-                size=job.request.size,
-                user=job.asker.user_id,
-            )
+            stem = job.filename or f"{job.title} {local_time(job, '%Y-%m-%d %H.%M.%S')}"
+            files: tuple[str, ...] = ()
+            for number, pages in enumerate(parts := documents_of(job), start=1):
+                files += await async_make_files(
+                    self._hass,
+                    [self.path(job, name) for name in pages],
+                    f"{stem} {number}" if len(parts) > 1 else stem,
+                    as_pdf=job.request.format is ScanFormat.PDF and not job.is_card,
+                    mono=job.request.color is ScanColor.MONO,
+                    size=job.request.size,
+                    user=job.asker.user_id,
+                )
             job = await self._async_set(job, files=files)
         if job.folder and job.reason is None:
             try:

@@ -19,7 +19,7 @@ from ..people.notifications import (
 )
 from ..people.rights import async_proven_path
 from .actions import async_check_scan, async_find_scan
-from .scan_job import ScanAnswer, ScanState, ScanUpdate
+from .scan_job import ScanAnswer, ScanJob, ScanState, ScanUpdate, Stack
 from .scan_jobs import SIGNAL_SCAN, async_get_scan_jobs
 from .scan_rules import GLASS_SECONDS
 from .scan_view import picture_paths
@@ -38,7 +38,7 @@ def async_follow_waiting(hass: HomeAssistant) -> None:
 
     @callback
     def on_scan(update: ScanUpdate) -> None:
-        if update.job.is_waiting or (update.job.most and update.job.state in _AFTER):
+        if update.job.is_waiting or (_may_wait(update.job) and update.job.state in _AFTER):
             update.entry.async_create_background_task(
                 hass, _async_ask(hass, update), "notify of a scan"
             )
@@ -63,6 +63,10 @@ def async_follow_waiting(hass: HomeAssistant) -> None:
     hass.bus.async_listen(EVENT_ACTION, on_action)
 
 
+def _may_wait(job: ScanJob) -> bool:
+    return job.most is not None or job.request.two_stacks
+
+
 async def _async_ask(hass: HomeAssistant, update: ScanUpdate) -> None:
     """Ask on the phones of the person who scans what to do next; clear the question if the scan no longer waits."""
     entry, job = update
@@ -71,7 +75,10 @@ async def _async_ask(hass: HomeAssistant, update: ScanUpdate) -> None:
     if job.is_waiting:
         title = await async_error_text(hass, "scan_waits_title")
         facts = {"scanner": job.title, "count": str(job.page_count)}
-        message = await async_error_text(hass, "scan_waits", facts)
+        key = "scan_turn_stack" if job.stack is Stack.FRONTS else "scan_waits"
+        message = await async_error_text(hass, key, facts)
+        if job.stack is Stack.BACKS and job.reason:
+            message = await async_error_text(hass, job.reason, {"detail": job.detail})
         data["actions"] = [
             {
                 "action": f"LIANKE_SCAN_{answer.name}_{job.job_id}",

@@ -128,6 +128,7 @@ async def async_describe_scan(
         "scanner": job.title,
         "pages": job.page_count,
         "left_out": len(job.left_out),
+        "stack": job.stack and job.stack.value,
         "files": await hass.async_add_executor_job(describe),
         "copied_to": list(job.copied_to),
         "print_jobs": list(job.print_jobs),

@@ -92,7 +92,8 @@ class ScannerAbilities:
         """Return the fields of `POST /scanning/job` for a request, in the scanner's words.
 
         Raises InputError for a setting that the scanner certainly does not support: scan_no_glass, scan_no_feeder,
-        scan_no_color, scan_no_gray, scan_no_mono, scan_duplex_glass, scan_no_duplex, scan_only_fed, scan_no_size.
+        scan_no_color, scan_no_gray, scan_no_mono, scan_duplex_glass, scan_no_duplex, scan_only_fed,
+        scan_both_ways, scan_no_size.
         """
         if self.sources is not None and request.source not in self.sources:
             raise InputError(f"scan_no_{request.source}")
@@ -100,8 +101,10 @@ class ScannerAbilities:
             raise InputError("scan_duplex_glass")
         if request.duplex and self.duplex is False:
             raise InputError("scan_no_duplex")
-        if request.skip_blank and request.source is not ScanSource.FEEDER:
+        if request.source is not ScanSource.FEEDER and (request.skip_blank or request.two_stacks):
             raise InputError("scan_only_fed")
+        if request.two_stacks and request.duplex:
+            raise InputError("scan_both_ways")
         color = _COLOR_WORDS[request.color][0]
         if self.colors is not None:
             if request.color not in self.colors:

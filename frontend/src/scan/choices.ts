@@ -12,6 +12,7 @@ export interface Choices {
   format: string;
   filename: string;
   scan_duplex: boolean;
+  two_stacks: boolean;
   skip_blank: boolean;
   several_pages: boolean;
   id_card: boolean;
@@ -58,6 +59,7 @@ export const firstChoices = (t: Localizer, scanner: Scanner, printer: string): C
     size: scanner.sizes?.find((size) => size === last["size"]) ?? "",
     filename: "",
     scan_duplex: false,
+    two_stacks: false,
     skip_blank: last["skip_blank"] === 1,
     several_pages: false,
     id_card: false,
@@ -77,7 +79,7 @@ export const printFields = ({ copies, duplex }: Choices) => ({ copies, ...(duple
 
 /* Fields for the action that scans or copies. */
 export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record<string, unknown> => {
-  const { source, color, size, format, scan_duplex, skip_blank, several_pages, id_card, printer } = choices;
+  const { source, color, size, format, scan_duplex, two_stacks, skip_blank, several_pages, id_card, printer } = choices;
   const filename = choices.filename.trim();
   const isFed = source === "feeder";
   const scanned = {
@@ -87,7 +89,7 @@ export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record
     ...(id_card && mode === "copy" ? {} : { source, ...(isFed && scan_duplex ? { scan_duplex } : {}) }),
   };
   // Scan page by page, so that the user can look at each page and change it before the next.
-  const fed = isFed && skip_blank ? { skip_blank } : {};
+  const fed = isFed ? { ...(two_stacks ? { two_stacks } : {}), ...(skip_blank ? { skip_blank } : {}) } : {};
   if (mode === "scan")
     return {
       ...scanned,

@@ -45,6 +45,7 @@ import { allPictures, leftOut } from "./left-out";
 import { PagePicture } from "./page-picture";
 import "./presets";
 import { stage } from "./stage";
+import { mustTurn, stackAnswers, turnQuestion } from "./stacks";
 import type { Scan, Scanner, Scanners } from "./types";
 
 export type { Mode };
@@ -146,6 +147,15 @@ export class LiankeScan extends DialogPart {
       }
       .all {
         grid-column: 1 / -1;
+      }
+      svg {
+        display: block;
+        width: min(100%, 280px);
+        margin: 0 auto;
+      }
+      ol {
+        margin: 0;
+        padding-inline-start: 24px;
       }
       .done {
         display: flex;
@@ -290,6 +300,7 @@ export class LiankeScan extends DialogPart {
           ? this._check("scan_duplex", this._name("scan_duplex"), choices)
           : nothing
       }
+      ${isFed && !copies && !scanner.duplex ? this._check("two_stacks", this._name("two_stacks"), choices) : nothing}
       ${isFed && !copies ? this._check("skip_blank", this._name("skip_blank"), choices) : nothing}
       ${copies && !isCard ? this._check("several_pages", this._name("several_pages"), choices) : nothing}
       ${scanner.status === "idle" ? nothing : html`<p class="soft" role="status">${this._status(scanner)}</p>`}
@@ -364,8 +375,13 @@ export class LiankeScan extends DialogPart {
     </div>`;
   }
 
-  private _check(name: "id_card" | "scan_duplex" | "several_pages" | "skip_blank", label: string, choices: Choices) {
-    const choose = (event: Event) => this._choose({ [name]: (event.target as HTMLInputElement).checked });
+  private _check(
+    name: "id_card" | "scan_duplex" | "several_pages" | "two_stacks" | "skip_blank",
+    label: string,
+    choices: Choices,
+  ) {
+    const other = { two_stacks: { scan_duplex: false }, scan_duplex: { two_stacks: false } }[name as string];
+    const choose = (event: Event) => this._choose({ ...other, [name]: (event.target as HTMLInputElement).checked });
     return html`<label class="check">
       <input type="checkbox" data-key=${name} .checked=${live(choices[name])} @change=${choose} /> ${label}
     </label>`;
@@ -498,6 +514,11 @@ export class LiankeScan extends DialogPart {
   }
 
   private _waiting(scan: Scan) {
+    if (scan.stack)
+      return html`${mustTurn(scan) ? turnQuestion(this.t, scan) : this._stage(scan, true)} ${this._problem(scan)}
+        <div class="actions">
+          ${stackAnswers(this.t, scan, this._button.bind(this), (answer) => this._answer(scan, { answer }))}${this._discard(scan, "cancel")}
+        </div>`;
     const isCard = scan.sheet === "id_card";
     const isFed = scan.source === "feeder";
     const isFull = isCard && scan.pages > 1;

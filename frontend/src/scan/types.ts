@@ -37,6 +37,8 @@ export interface Scan {
   downloads: ScannedFile[];
   /* Addresses of the pages' pictures; a page that was changed has a new address. */
   pictures: string[];
+  /* The stack of a scan in two stacks, until both are joined: of "backs", `newest` pages have come. */
+  stack?: "fronts" | "backs" | null;
   /* Number of blank pages that are left out, and the addresses of their pictures until the scan is finished. */
   left_out?: number;
   left_out_pictures?: string[];

@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-PATFIKDY.js";import"./lianke-card-chunk-VL7HMP5H.js";import"./lianke-card-chunk-JRRIB6CX.js";import"./lianke-card-chunk-KPQOLZV4.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
