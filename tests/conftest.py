@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import cache
 import json
 import logging
@@ -31,7 +31,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.documents import pdf_client
 from custom_components.lianke.runtime import LiankeData
-from tests.clock import Clock, has_requests, moved_by_hand, others_work, pools_of_others, rest
+from tests.clock import Clock, hurrying, moved_by_hand, pools_of_others, rest
 from tests.household import PDF, House, Site, make_media
 from tests.mailboxes import Mailbox, MailServer, dovecot
 from tests.simulator import Box, Simulator
@@ -264,18 +264,8 @@ async def clock() -> AsyncGenerator[Clock]:
 @pytest.fixture
 async def hurried(clock: Clock, hass: HomeAssistant) -> AsyncGenerator[None]:
     """Move the clock on whenever nothing else is under way, so that a test never waits."""
-
-    async def hurry() -> None:
-        while True:
-            await asyncio.sleep(0.005)
-            if not (others_work(hass) or has_requests(hass)):
-                clock.tick(1)
-
-    task = asyncio.create_task(hurry())
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    async with hurrying(clock, hass):
+        yield
 
 
 @pytest.fixture

@@ -371,6 +371,11 @@ class Deliveries:
         except TimeoutError:
             raise DeliveryError("send_in_doubt", state=DeliveryState.UNCERTAIN) from None
         except HomeAssistantError as err:
+            # The action says the same of a connection that broke, maybe after the mail was taken, and of a refusal.
+            cause = err.__cause__
+            had_begun = not type(cause).__name__.startswith("SMTPConnect")
+            if had_begun and isinstance(cause, ConnectionError | TimeoutError):
+                raise DeliveryError("send_in_doubt", state=DeliveryState.UNCERTAIN) from None
             detail = await async_error_message(self._hass, err)
             raise DeliveryError("send_mail_failed", detail[:MAX_QUOTED]) from None
 
