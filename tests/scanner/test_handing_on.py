@@ -112,3 +112,18 @@ async def test_a_script_says_why_it_did_not_take_it(house: House, laser: Printer
     [sent] = again["sent_to"]
     assert (sent["state"], sent["reason"]) == ("failed", "scan_not_handed_on")
     assert "the shelf is full" in sent["message"]
+
+
+@pytest.mark.usefixtures("hurried", "hub")
+async def test_a_script_that_fails_has_not_taken_it(
+    house: House, laser: Printer, caplog: pytest.LogCaptureFixture
+) -> None:
+    act = {"action": "notify.nobody", "data": {"message": "x"}}
+    sequence = {"script": {"shelf": {"sequence": [act]}}}
+    assert await async_setup_component(house.hass, "script", sequence)
+    house.set_options({"scan_script": "script.shelf"})
+    answer = await do(house, laser, send_to="script")
+    [sent] = answer["sent_to"]
+    assert (sent["state"], sent["reason"]) == ("failed", "scan_not_handed_on")
+    assert "notify.nobody" in sent["message"]
+    assert "The disk refuses" not in caplog.text

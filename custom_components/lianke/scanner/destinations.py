@@ -115,7 +115,8 @@ async def async_run_script(
 ) -> None:
     """Pass the files of a scan to the script named in the options, and wait up to SEND_TO_SECONDS for the script's end.
 
-    Raises InputError: scan_no_files, scan_no_script, and scan_not_handed_on if the script's response has an `error`.
+    Raises InputError: scan_no_files, scan_no_script, and scan_not_handed_on if the script fails, or its response has an
+    `error`.
     """
     if (script := _script(hass, entry)) is None:
         raise InputError("scan_no_script")
@@ -134,8 +135,12 @@ async def async_run_script(
         "lianke: hand on a scan",
     )
     done, _ = await asyncio.wait([task], timeout=SEND_TO_SECONDS)
-    if done and (error := to_text(to_mapping(task.result()).get("error"), MAX_QUOTED)):
-        raise DeliveryError("scan_not_handed_on", error)
+    try:
+        error = to_text(to_mapping(task.result()).get("error")) if done else ""
+    except HomeAssistantError as err:
+        error = await async_error_message(hass, err) or type(err).__name__
+    if error:
+        raise DeliveryError("scan_not_handed_on", error[:MAX_QUOTED])
 
 
 class Deliveries:
