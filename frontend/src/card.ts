@@ -29,6 +29,11 @@ interface AddFiles {
    by device. The next card with the same configuration takes the batches over. */
 const orphans = new Map<string, Map<string, Batch>>();
 
+/* Keeps a letter that is typed to choose in a list from Home Assistant, where it is a shortcut: "A4" would open Assist. */
+const keepLetters = (event: KeyboardEvent) => {
+  if (event.key.length === 1 && event.composedPath()[0] instanceof HTMLSelectElement) event.stopPropagation();
+};
+
 /* The dashboard card: implements Home Assistant's interface for cards, and holds the state that its parts share. */
 @define(CARD)
 export class LiankeCard extends LitElement {
@@ -97,12 +102,14 @@ export class LiankeCard extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.addEventListener("keydown", keepLetters);
     cardsOnPage.add(this);
     this._adopt();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    this.removeEventListener("keydown", keepLetters);
     cardsOnPage.delete(this);
     for (const batch of this._batches.values())
       if (batch.items.length) orphans.set(JSON.stringify(this._config), this._batches);

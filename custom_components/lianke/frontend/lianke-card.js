@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-SVGB2KK3.js";
+import"./lianke-card-chunk-VMOGZO7I.js";

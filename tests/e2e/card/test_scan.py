@@ -302,7 +302,7 @@ async def test_presets_and_a_document_to_paperless_by_the_keyboard(
         await press(screen, "Enter")
         await expect(button(screen, "begin")).to_be_visible()
         await tab_to(screen, named("Color"))
-        await press(screen, "ArrowDown")
+        await screen.page.keyboard.type("Gray")
         await tab_to(screen, named("Presets"))
         await press(screen, "Enter")
         for name in ("Receipts", "Letters"):

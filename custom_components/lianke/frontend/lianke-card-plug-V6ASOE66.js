@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-75J4BBIS.js";import"./lianke-card-chunk-T6LRTAIO.js";import"./lianke-card-chunk-C4TZ2BOU.js";import"./lianke-card-chunk-SVGB2KK3.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
