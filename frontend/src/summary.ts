@@ -1,4 +1,5 @@
 /* Decides which state of a printer its header and its banner show. */
+import type { Localizer } from "./localize";
 import type { Feed, Job, Printer } from "./types";
 
 export type Tone = "good" | "busy" | "warn" | "bad" | "off";
@@ -68,6 +69,14 @@ export const summarize = (printer: Printer, open: Job[], keyRejected: boolean): 
     isAnyWaiting: waiting.length > 0,
   };
 };
+
+/* A summary's state in words. */
+export const statusText = (t: Localizer, state: string | null): string =>
+  state === null
+    ? t.text("unknown")
+    : state === "key_rejected" || state === "service_expired"
+      ? t.text(state)
+      : t.state("status", state);
 
 /* Returns the open jobs of a device in the order in which they print, and its finished jobs, the latest first. */
 export const jobsOf = (feed: Feed, device: string): { open: Job[]; finished: Job[] } => {

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-VMOGZO7I.js";
+import"./lianke-card-chunk-PAPT73XW.js";

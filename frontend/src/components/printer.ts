@@ -7,7 +7,7 @@ import { loadPart } from "../load-part";
 import { pageStrings } from "../localize";
 import type { Batch } from "../print/batch";
 import { base } from "../styles";
-import { printedNow, summarize, type Summary } from "../summary";
+import { printedNow, statusText, summarize, type Summary } from "../summary";
 import { TaskController } from "../tasks";
 import type { Job, Printer } from "../types";
 import { Part } from "./part";
@@ -164,10 +164,8 @@ export class LiankePrinter extends Part {
 
   private _stateText(current: string | null, off: boolean, held: Job[]): string {
     const { t } = this;
-    if (current === null) return t.text("unknown");
-    if (current === "key_rejected" || current === "service_expired") return t.text(current);
-    const status = t.state("status", current);
-    if (!off) return status;
+    const status = statusText(t, current);
+    if (!off || current === null) return status;
     const [first] = held
       .map((job) => job.expires_at)
       .filter((time) => time != null)

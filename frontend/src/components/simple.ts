@@ -10,7 +10,7 @@ import { partTexts } from "../localize";
 import type { Batch } from "../print/batch";
 import { afterDoubleTap } from "../print-once";
 import { base, buttons } from "../styles";
-import { OPEN, TAKEN, jobsOf, summarize } from "../summary";
+import { OPEN, TAKEN, jobsOf, statusText, summarize } from "../summary";
 import { TaskController } from "../tasks";
 import en from "../translations/simple.en.json";
 import zh from "../translations/simple.zh-Hans.json";
@@ -159,8 +159,7 @@ export class LiankeSimple extends Part {
     const where = this._where(device);
     const { open } = jobsOf(this.feed, device);
     const { state, tone } = summarize(printer, open, this.feed.key_rejected?.includes(device) ?? false);
-    const isOwn = state === "key_rejected" || state === "service_expired";
-    const status = state === null ? this.t.text("unknown") : isOwn ? this.t.text(state) : this.t.state("status", state);
+    const status = statusText(this.t, state);
     const sentence =
       tone === "good" || tone === "busy" ? this._text("ready", { where }) : this._text("status", { status, where });
     return this._target ? { sentence, button: "choose" } : { sentence };
@@ -179,48 +178,39 @@ export class LiankeSimple extends Part {
       for (const one of this.feed.jobs) if (one === job || one.state === "completed") seen.add(one.job_id);
       this.requestUpdate();
     };
+    const end = (key: keyof typeof en, button: keyof typeof en = "ok", press: () => unknown = dismiss): Line => ({
+      sentence: say(key, { state: this.t.state("last_job", state) }),
+      button,
+      press,
+    });
+    const wait = (sensor: string, reason: string) =>
+      say(reason === NO_PAPER || reason === "disconnected" ? reason : "waits", {
+        reason: this.t.state(sensor, reason),
+      });
     if (state === "held") {
       const [question] = job.waits_for ?? [];
-      const reason = this.t.state("hold_reason", job.hold_reason ?? "");
-      if (question === "approval") {
-        const names = job.approvers ?? [];
-        return open(names.length ? say("approval_of", { names: names.join(this._text("or")) }) : say("approval"));
-      }
-      const sentence = say("waits", { reason });
-      if (question) return job.can_continue && job.may_answer ? { sentence, asks: true } : open(sentence);
-      return open(this._held(job.hold_reason, say) ?? sentence);
+      if (question === "approval")
+        return open(say("approval", { names: job.approvers?.join(this._text("or")) || this._text("somebody") }));
+      const sentence = wait("hold_reason", job.hold_reason ?? "");
+      return question && job.can_continue && job.may_answer ? { sentence, asks: true } : open(sentence);
     }
-    if (OPEN.includes(state) && state !== "canceling") {
-      const stopped = TAKEN.includes(state) && STOPS.includes(printer.status ?? "") ? printer.status : null;
-      const reason = stopped && this.t.state("status", stopped);
-      return open(stopped ? (this._held(stopped, say) ?? say("waits", { reason })) : say("printing"));
+    if (state === "canceling") return { sentence: end("state").sentence };
+    if (OPEN.includes(state)) {
+      const status = printer.status ?? "";
+      return open(TAKEN.includes(state) && STOPS.includes(status) ? wait("status", status) : say("printing"));
     }
-    if (state === "completed") return { sentence: say("done"), button: "got", press: dismiss };
-    if (state === "unconfirmed") {
-      const confirm = () => this.context.hass.callWS({ type: "lianke/jobs/confirm", device_id, job_id });
-      return {
-        sentence: say("look"),
-        ...(may ? { button: "there", press: confirm } : { button: "ok", press: dismiss }),
-      };
-    }
-    if (state === "failed") {
-      const again = async () => {
-        await this.context.call("retry_job", { device_id, job_id });
-        dismiss();
-        await afterDoubleTap();
-      };
-      // What has partly come out is not printed again by one tap.
-      const isSure = may && job.can_retry && !job.partly_printed;
-      return {
-        sentence: say("failed"),
-        ...(isSure ? { button: "again", press: again } : { button: "ok", press: dismiss }),
-      };
-    }
-    const sentence = say("state", { state: this.t.state("last_job", state) });
-    return state === "canceling" ? { sentence } : { sentence, button: "ok", press: dismiss };
-  }
-
-  private _held(reason: string | null, say: (key: keyof typeof en) => string): string | null {
-    return reason === NO_PAPER || reason === "disconnected" ? say(reason) : null;
+    if (state === "completed") return end("done", "got");
+    if (state === "unconfirmed")
+      return may
+        ? end("look", "there", () => this.context.hass.callWS({ type: "lianke/jobs/confirm", device_id, job_id }))
+        : end("look");
+    if (state !== "failed") return end("state");
+    // What has partly come out is not printed again by one tap.
+    if (!may || !job.can_retry || job.partly_printed) return end("failed");
+    return end("failed", "again", async () => {
+      await this.context.call("retry_job", { device_id, job_id });
+      dismiss();
+      await afterDoubleTap();
+    });
   }
 }

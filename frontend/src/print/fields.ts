@@ -13,6 +13,7 @@ export const fields = css`
     min-width: 0;
   }
   select,
+  textarea,
   input:not([type="checkbox"]),
   .skeleton i {
     appearance: none;

@@ -11,7 +11,7 @@ import type { Batch } from "./batch";
 import { fields } from "./fields";
 import type { PrintItem } from "./item";
 import { SteadyPart } from "./steady";
-import { SIZES, type Written } from "./written";
+import { SIZES, type Kind, type Size, type Written } from "./written";
 
 const texts = partTexts(en, zh);
 
@@ -33,23 +33,15 @@ export class LiankeText extends SteadyPart {
         margin-top: 10px;
       }
       textarea {
-        font: inherit;
+        display: block;
         /* Smaller type makes iPhones enlarge the page. */
         font-size: max(16px, 1em);
         line-height: 1.4;
-        color: inherit;
-        display: block;
-        width: 100%;
-        box-sizing: border-box;
         min-height: 8em;
         max-height: 50vh;
         field-sizing: content;
         resize: vertical;
         padding: 10px 16px;
-        border: none;
-        border-bottom: 1px solid var(--ha-color-border-neutral-loud, var(--secondary-text-color));
-        border-radius: var(--ha-border-radius-sm, 4px) var(--ha-border-radius-sm, 4px) 0 0;
-        background: var(--ha-color-form-background, var(--tint));
       }
       textarea::placeholder {
         color: var(--secondary-text-color);
@@ -85,14 +77,25 @@ export class LiankeText extends SteadyPart {
         @input=${this._typed}
       ></textarea>
       <div class="form">
-        ${this._list("as", written.kinds, written.kind, (kind) => batch.write(item, { chosen: kind }))}
-        ${written.kind === "address" ? nothing : this._list("size", SIZES, written.size, (size) => batch.write(item, { size }))}
+        ${this._list("as", texts.text(t, "as"), written.kinds, written.kind, (kind) => batch.write(item, { chosen: kind }))}
+        ${
+          written.kind === "address"
+            ? nothing
+            : this._list("size", t.backend("services.print.fields.text_size.name"), SIZES, written.size, (size) =>
+                batch.write(item, { size }),
+              )
+        }
       </div>`;
   }
 
-  private _list<T extends keyof typeof en>(id: "as" | "size", all: readonly T[], now: T, choose: (one: T) => void) {
+  private _list<T extends Kind | Size>(id: string, label: string, all: readonly T[], now: T, choose: (one: T) => void) {
+    const { t } = this;
+    const name = (one: string) =>
+      one in en
+        ? texts.text(t, one as keyof typeof en)
+        : t.backend(`services.print.fields.${one}.name`) || t.backend(`selector.text_size.options.${one}`);
     return html`<div class="field">
-      <label class="soft" for=${id}>${texts.text(this.t, id)}</label>
+      <label class="soft" for=${id}>${label}</label>
       <select
         id=${id}
         data-key=${id}
@@ -100,7 +103,7 @@ export class LiankeText extends SteadyPart {
         ?disabled=${this.batch.printing || this.item.lost}
         @change=${(event: Event) => choose((event.target as HTMLSelectElement).value as T)}
       >
-        ${all.map((one) => html`<option value=${one} ?selected=${one === now}>${texts.text(this.t, one)}</option>`)}
+        ${all.map((one) => html`<option value=${one} ?selected=${one === now}>${name(one)}</option>`)}
       </select>
     </div>`;
   }

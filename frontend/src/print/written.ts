@@ -1,6 +1,7 @@
 /* What a user writes on the card, and its draft in this session of the browser. */
 
 export const SIZES = ["small", "normal", "large", "huge"] as const;
+export type Size = (typeof SIZES)[number];
 /* How a text is printed: as it is written, as Markdown, what is at its address, or with the QR code of its link. */
 export type Kind = "text" | "markdown" | "address" | "code";
 
@@ -34,7 +35,7 @@ export const keepDraftsOf = (user: string | undefined): void =>
 export class Written {
   text = "";
   chosen: Kind | null = null;
-  size: (typeof SIZES)[number] = "normal";
+  size: Size = "normal";
   /* Id of a print whose answer has not arrived. It outlives the page, so that another press prints once. */
   request: string | null = null;
   /* Whether an input method is composing characters: until it is done, nothing is sent. */

@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-VUVNPCSP.js";import"./lianke-card-chunk-D34FYWOH.js";import"./lianke-card-chunk-VWDWXFU5.js";import"./lianke-card-chunk-VMOGZO7I.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
