@@ -279,15 +279,29 @@ async def test_the_editor_shows_and_changes_the_options(
                 for text in shown:
                     await expect(fields.get_by_text(text, exact=True).first).to_be_visible()
                 assert "No visual editor support" not in await fields.inner_text()
-            # The last one is changed.
+            # The last one is changed: its threshold, its printers' part in it, and for how long.
+            await fields.get_by_role("spinbutton").first.fill("20")
             await fields.get_by_text("All", exact=True).click()
+            await fields.get_by_role("spinbutton", name="mm").fill("5")
             await page.get_by_role("button", name="Save").first.click()
 
-            async def saved() -> str:
+            async def saved() -> dict[str, Any]:
                 config = await home.command("automation/config", entity_id="automation.ink_low")
-                return str(config["config"]["triggers"][0]["options"]["behavior"])
+                return dict(config["config"]["triggers"][0]["options"])
 
-            assert await home.poll(saved, lambda behavior: behavior == "all") == "all"
+            options = await home.poll(saved, lambda found: found["behavior"] == "all")
+            assert options["threshold"]["value"]["number"] == 20
+            assert options["for"]["minutes"] == 5
+
+            # Somebody asks why nothing happened.
+            async with home.subscribe("subscribe_events", event_type="fired") as events:
+                data = {"device_id": str(devices[LASER]["id"]), "text": "x"}
+                await home.call(DOMAIN, "print", data)
+                await fired(events, "job_printed")
+            await page.goto(f"{home.url}/config/automation/trace/job_failed")
+            trace = page.locator("ha-automation-trace")
+            await expect(trace).to_contain_text("did not trigger the automation")
+            await expect(trace).to_contain_text("outcome_not_chosen")
 
 
 READD = """
