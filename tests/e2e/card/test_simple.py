@@ -56,6 +56,8 @@ async def test_child_prints_homework_and_fetches_it(
         chooser = screen.card.locator("lianke-simple lianke-file-chooser input")
         await chooser.set_input_files([file])
         form = screen.card.locator("lianke-print-form")
+        # The options of the printer come later, and move the button down.
+        await expect(form.get_by_label("页码范围")).to_be_visible()
         await press(form.get_by_role("button", name="打印", exact=True))
         await expect(sentence).to_have_text("作业等妈妈同意")
         await expect(screen.card.get_by_role("button")).to_have_text(["不打印了"])
