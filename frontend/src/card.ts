@@ -8,7 +8,7 @@ import { define } from "./define";
 import { FeedController } from "./feed";
 import { pressing } from "./pressing";
 import { loadPart } from "./load-part";
-import { Localizer, languageOf, loadTexts, pageStrings } from "./localize";
+import { Localizer, lacksTexts, languageOf, loadTexts, loadTraditional, pageStrings } from "./localize";
 import { placeOf } from "./places";
 import type { Batch } from "./print/batch";
 import { base } from "./styles";
@@ -160,6 +160,7 @@ export class LiankeCard extends LitElement {
 
   private _setUp(): void {
     if (!this._config || !this._hass) return;
+    if (lacksTexts(languageOf(this._hass))) return void loadTraditional().then(() => this._setUp());
     this._context = new CardContext(this, new Localizer(this._hass), this._config);
     // Load these parts now, so that they arrive while the feed's first message is on its way.
     if (this._config.show === SIMPLE) loadPart(import("./components/simple"));
@@ -186,7 +187,7 @@ export class LiankeCard extends LitElement {
   protected override render() {
     const context = this._context as CardContext;
     const { title } = context.config;
-    return html`<ha-card lang=${context.localizer.isChinese ? "zh-Hans" : "en"}>
+    return html`<ha-card lang=${context.localizer.lang}>
       ${title ? html`<h2>${title}</h2>` : nothing}${this._body(context)}
       <div class="hidden" aria-live="polite">${this._announced}</div>
     </ha-card>`;

@@ -3,7 +3,7 @@ import { LitElement, css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { RUNNABLE, SECTIONS, SIMPLE, SOURCES, assertConfig, stubConfig } from "./config";
 import { define } from "./define";
-import { isChinese, languageOf } from "./localize";
+import { languageOf, textsIn } from "./localize";
 import en from "./translations/editor.en.json";
 import zh from "./translations/editor.zh-Hans.json";
 import type { HomeAssistant, QuickButton } from "./types";
@@ -108,7 +108,7 @@ export class LiankeCardEditor extends LitElement {
 
   protected override render() {
     if (!this.hass || !this._config) return nothing;
-    const t: Strings = isChinese(languageOf(this.hass)) ? zh : en;
+    const t = textsIn<Strings>(languageOf(this.hass), en, zh);
     return html`<ha-form
       .hass=${this.hass}
       .data=${this._shown()}

@@ -2,7 +2,7 @@
 import "./card";
 import "./shells";
 import { CARD, suggestCard } from "./config";
-import { pageStrings } from "./localize";
+import { lacksTexts, loadTraditional, pageStrings } from "./localize";
 import type { HomeAssistant } from "./types";
 
 interface CustomCard {
@@ -20,7 +20,10 @@ declare global {
 }
 
 const cards = (window.customCards ??= []);
-if (!cards.some(({ type }) => type === CARD)) {
+const register = () => {
+  if (cards.some(({ type }) => type === CARD)) return;
   const { card, card_about } = pageStrings();
   cards.push({ type: CARD, name: card, description: card_about, preview: true, getEntitySuggestion: suggestCard });
-}
+};
+if (lacksTexts(document.documentElement.lang)) void loadTraditional().then(register);
+else register();

@@ -10,8 +10,35 @@ type Values = Record<string, unknown>;
 const CATEGORIES = ["entity", "exceptions", "selector", "services"];
 
 export const isChinese = (language: string | null | undefined) => /^zh\b/i.test(language ?? "");
+const isTraditional = (language: string | null | undefined) => /^zh-(hant|tw|hk|mo)\b/i.test(language ?? "");
 export const languageOf = (hass: HomeAssistant) => hass.locale?.language || hass.language;
-const stringsFor = (language: string): Strings => (isChinese(language) ? zh : en);
+
+/* By a text in simplified Chinese: that text in traditional Chinese. Undefined until somebody reads it. */
+let traditional: Record<string, string> | undefined;
+const converted = new WeakMap<object, object>();
+
+/* Whether texts of this language are still to be loaded; a part that is drawn before is in simplified Chinese. */
+export const lacksTexts = (language: string): boolean => isTraditional(language) && !traditional;
+
+export const loadTraditional = async (): Promise<void> => {
+  // After an update of the card, the part no longer exists.
+  traditional ??= await import("./traditional").then(({ traditional: texts }) => texts).catch(() => ({}));
+};
+
+const convert = <T>(value: T, texts: Record<string, string>): T => {
+  if (typeof value === "string") return (texts[value] ?? value) as T;
+  if (Array.isArray(value)) return value.map((one) => convert<unknown>(one, texts)) as T;
+  return Object.fromEntries(Object.entries(value as object).map(([key, one]) => [key, convert(one, texts)])) as T;
+};
+
+/* Chooses the texts of a language. */
+export const textsIn = <T extends object>(language: string, en: T, zh: T): T => {
+  if (!isChinese(language)) return en;
+  if (!isTraditional(language) || !traditional) return zh;
+  if (!converted.has(zh)) converted.set(zh, convert(zh, traditional));
+  return converted.get(zh) as T;
+};
+const stringsFor = (language: string): Strings => textsIn(language, en, zh);
 
 /* The texts in the language of the page, for use before `hass` is known. */
 export const pageStrings = () => stringsFor(document.documentElement.lang);
@@ -30,7 +57,7 @@ const counted = (strings: Record<string, unknown>, key: string, n: number) =>
 
 /* Returns functions that look up the texts of a part of the card that is loaded later. */
 export const partTexts = <T extends Record<string, unknown>>(en: T, zh: T) => {
-  const of = (t: Localizer): T => (t.isChinese ? zh : en);
+  const of = (t: Localizer): T => textsIn(t.language, en, zh);
   return {
     of,
     text: (t: Localizer, key: keyof T, values?: Values) => fill(String(of(t)[key]), values),
@@ -48,11 +75,14 @@ export const loadTexts = async (hass: HomeAssistant): Promise<void> => {
 export class Localizer {
   readonly language: string;
   readonly isChinese: boolean;
+  /* Value of `lang` for the card's own texts. */
+  readonly lang: string;
   readonly strings: Strings;
 
   constructor(private readonly _hass: HomeAssistant) {
     this.language = languageOf(_hass);
     this.isChinese = isChinese(this.language);
+    this.lang = isTraditional(this.language) ? "zh-Hant" : this.isChinese ? "zh-Hans" : "en";
     this.strings = stringsFor(this.language);
   }
 

@@ -1,13 +1,13 @@
 /* Turns the error of a refused command or action into a sentence. Loaded at the first refusal. */
 import type { CardContext, CommandError } from "./context";
-import { fill, lenient, type Localizer } from "./localize";
+import { fill, lenient, textsIn, type Localizer } from "./localize";
 import en from "./translations/refusals.en.json";
 import zh from "./translations/refusals.zh-Hans.json";
 
 /* Returns the card's own text for an error whose usual text does not fit what is on the screen; empty for any other
    error. */
-const own = (isChinese: boolean, key: string): string => {
-  const texts: Record<string, string> = isChinese ? zh : en;
+const own = ({ language }: Localizer, key: string): string => {
+  const texts: Record<string, string> = textsIn(language, en, zh);
   return Object.hasOwn(texts, key) ? String(texts[key]) : "";
 };
 
@@ -31,9 +31,9 @@ const inWords = (t: Localizer, key: string, values: Record<string, string> = {})
 /* Returns the sentence for an error; empty if neither the card nor the integration has a text for it. */
 export const refusal = async ({ hass, localizer }: CardContext, error: CommandError): Promise<string> => {
   const { code, translation_domain: domain, translation_key: key, translation_placeholders: values } = error ?? {};
-  if (code === "unauthorized") return own(localizer.isChinese, "unauthorized");
+  if (code === "unauthorized") return own(localizer, "unauthorized");
   if (!domain || !key) return "";
-  const said = domain === "lianke" && own(localizer.isChinese, key);
+  const said = domain === "lianke" && own(localizer, key);
   const kinds = values?.["kinds"];
   if (said && !kinds) return fill(said, inWords(localizer, key, values));
   // If there is no connection, use the texts that were loaded before.

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-PAPT73XW.js";
+import"./lianke-card-chunk-3FZFG2CT.js";

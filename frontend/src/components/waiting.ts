@@ -3,7 +3,7 @@ import { LitElement, css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { mdiPrinter } from "@mdi/js";
 import { define } from "../define";
-import { isChinese, languageOf } from "../localize";
+import { lacksTexts, languageOf, loadTraditional, textsIn } from "../localize";
 import { base } from "../styles";
 import en from "../translations/waiting.en.json";
 import zh from "../translations/waiting.zh-Hans.json";
@@ -53,6 +53,7 @@ export class LiankeWaiting extends LitElement {
   protected override render() {
     const { hass, context } = this;
     if (!hass) return nothing;
+    if (lacksTexts(languageOf(hass))) void loadTraditional().then(() => this.requestUpdate());
     const tile = context && hass.entities[context.entity_id ?? ""]?.device_id;
     const devices = tile ? [tile] : (this.config.devices ?? []);
     const sensors = Object.values(hass.entities).filter(
@@ -62,7 +63,7 @@ export class LiankeWaiting extends LitElement {
         (!devices.length || devices.includes(one.device_id ?? "")),
     );
     const waiting = sensors.reduce((sum, { entity_id }) => sum + (Number(hass.states[entity_id]?.state) || 0), 0);
-    const t = isChinese(languageOf(hass)) ? zh : en;
+    const t = textsIn(languageOf(hass), en, zh);
     const words = waiting ? (waiting === 1 ? t.one : t.some).replace("{n}", String(waiting)) : t.none;
     const entityId = (sensors.find(({ entity_id }) => Number(hass.states[entity_id]?.state)) ?? sensors[0])?.entity_id;
     return html`<button class=${context ? "feature" : ""} @click=${() => this._open(entityId)}>

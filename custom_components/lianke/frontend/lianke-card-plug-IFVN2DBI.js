@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-YE54RZ27.js";import"./lianke-card-chunk-7OVY7BYI.js";import"./lianke-card-chunk-IG36WFO7.js";import"./lianke-card-chunk-PAPT73XW.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
