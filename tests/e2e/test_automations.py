@@ -290,6 +290,7 @@ async def test_the_editor_shows_and_changes_the_options(
                 return dict(config["config"]["triggers"][0]["options"])
 
             options = await home.poll(saved, lambda found: found["behavior"] == "all")
+            assert options is not None
             assert options["threshold"]["value"]["number"] == 20
             assert options["for"]["minutes"] == 5
 
