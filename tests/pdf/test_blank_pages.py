@@ -67,9 +67,13 @@ def test_one_hole_or_marks_elsewhere_are_no_punch_holes(tmp_path: Path) -> None:
     """Also a dotted line, whose dots are no larger than specks."""
 
     def marked(*boxes: tuple[float, float, float, float]) -> bool:
-        sheet = Sheet(0)
-        for box in boxes:
-            sheet.draw(lambda pen, box=box: pen.ellipse(sheet.mm(*box), "black"))
+        sheet = Sheet(0, 100)
+
+        def make(pen: ImageDraw.ImageDraw) -> None:
+            for box in boxes:
+                pen.ellipse(sheet.mm(*box), "black")
+
+        sheet.draw(make)
         return blank(tmp_path, sheet.scanned())
 
     assert marked((8, 105, 14, 111), (8, 185, 14, 191))

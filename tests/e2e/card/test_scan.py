@@ -142,6 +142,51 @@ async def test_two_pages_are_saved_and_an_id_card_copied_on_a_phone(
         await stage.until(stage.printed, lambda found: len(found) == before + 1)
 
 
+async def test_both_sides_of_ten_sheets_by_two_stacks_on_a_phone(
+    stage: Stage, pictures: Path
+) -> None:
+    feature: dict[str, Any] = {"domain": "lianke", "preview_feature": "scanning"}
+
+    async def learn(*, scan_duplex: bool) -> None:
+        """Let the scanner say anew what it can do."""
+        await stage.home.command("labs/update", enabled=False, **feature)
+        await at_the_scanner(stage, scan_duplex=scan_duplex, feeder=[])
+        await stage.home.command("labs/update", enabled=True, **feature)
+        await stage.until(
+            stage.view, lambda view: view["printers"][stage.devices[LASER]]["scanner"]
+        )
+
+    await learn(scan_duplex=False)
+    async with stage.screen(width=390, height=844, touch=True, language="zh-Hans") as screen:
+        finger = Finger()
+        dialog = screen.card.locator("lianke-scan")
+        await at_the_scanner(stage, feeder=[f"front {sheet}" for sheet in range(10)])
+        await finger.tap(button(screen, "scan"))
+        await dialog.locator("#source").select_option("feeder")
+        await finger.tap(dialog.locator("[data-key=two_stacks]"))
+        await finger.tap(button(screen, "begin"))
+        await expect(dialog.get_by_text("已扫描 10 张正面")).to_be_visible()
+        await expect(dialog.get_by_role("img", name="把整叠翻过来")).to_be_visible()
+        assert await screen.axe() == []
+        await screen.page.screenshot(path=pictures / "scan-turn.png")
+        # A sheet of the stack was lost.
+        await at_the_scanner(stage, feeder=[f"back {sheet}" for sheet in reversed(range(9))])
+        await finger.tap(button(screen, "next"))
+        await expect(dialog.get_by_role("alert")).to_contain_text("两叠的页数不同（10/9）")
+        assert await screen.axe() == []
+        await screen.page.screenshot(path=pictures / "scan-stacks-differ.png")
+        await at_the_scanner(stage, feeder=[f"back {sheet}" for sheet in reversed(range(10))])
+        await finger.tap(button(screen, "again"))
+        await page_comes(screen, "已扫描 20 页")
+        await finger.tap(button(screen, "finish"))
+        await page_comes(screen, "共 20 页，保存在这台 Home Assistant 上")
+        async with screen.page.expect_download() as started:
+            await finger.tap(button(screen, "save"))
+        assert len(await kept(await started.value)) == 20
+        assert finger.taps <= MOST_TAPS + 1
+    await learn(scan_duplex=True)
+
+
 async def test_scan_and_copy_by_the_keyboard_alone(stage: Stage) -> None:
     before = len(await stage.printed())
     async with stage.screen() as screen:
