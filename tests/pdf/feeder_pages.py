@@ -1,8 +1,10 @@
 """Pages as a feeder scans them, blank ones and others, each from a seed."""
 
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 import random
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
@@ -46,8 +48,9 @@ class Sheet:
         faint = Image.blend(Image.new("RGB", self.size, "white"), layer, strength)
         self.picture = ImageChops.multiply(self.picture, faint)
 
-    def mm(self, *lengths: float) -> list[float]:
-        return [length * self.unit for length in lengths]
+    def mm(self, *lengths: float) -> Any:
+        """Return lengths in pixels, as Pillow takes corners and boxes."""
+        return tuple(length * self.unit for length in lengths)
 
     def font(self, mm: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         """Return a font whose capitals are about 0.7 of so many mm high."""
@@ -82,17 +85,15 @@ class Sheet:
         for number in range(count):
             y = middle + (number - (count - 1) / 2) * 80
             box = self.mm(left - 3, y - 3, left + 3, y + 3)
-            if is_black:
-                self.draw(lambda pen, box=box: pen.ellipse(box, (40, 40, 40)), blur=0.1)
-            else:
-                pen = ImageDraw.Draw(self.picture)
-                pen.ellipse(box, (254, 254, 254))
-                self.draw(
-                    lambda pen, box=box: pen.arc(
-                        box, 100, 290, (120, 120, 120), round(0.8 * self.unit)
-                    ),
-                    blur=0.2,
-                )
+            if not is_black:
+                ImageDraw.Draw(self.picture).ellipse(box, (254, 254, 254))
+            self.draw(partial(self._hole, box, is_black), blur=0.1 if is_black else 0.2)
+
+    def _hole(self, box: Any, is_black: bool, pen: ImageDraw.ImageDraw) -> None:
+        if is_black:
+            pen.ellipse(box, (40, 40, 40))
+        else:
+            pen.arc(box, 100, 290, (120, 120, 120), round(0.8 * self.unit))
 
     def show_through(self, strength: float) -> None:
         """Let the other side show through: printed lines and a picture, mirrored and soft."""
@@ -147,7 +148,7 @@ class Sheet:
 
 def dirt(sheet: Sheet) -> None:
     """Add some of what is on blank pages as well."""
-    for make, often in (
+    dirty: list[tuple[Callable[[], None], float]] = [
         (lambda: sheet.specks(sheet.random.randint(3, 30)), 0.5),
         (
             lambda: sheet.holes(sheet.random.choice((2, 4)), is_black=sheet.random.random() < 0.5),
@@ -155,7 +156,8 @@ def dirt(sheet: Sheet) -> None:
         ),
         (lambda: sheet.show_through(sheet.random.uniform(0.02, 0.055)), 0.4),
         (sheet.shadows, 0.4),
-    ):
+    ]
+    for make, often in dirty:
         if sheet.random.random() < often:
             make()
 
