@@ -480,8 +480,7 @@ async def test_the_options_are_tested(house: House, laser: Printer, paperless: P
 
     def result(menu: Any) -> str:
         assert menu["step_id"] == "destinations_tested"
-        # Its characters are escaped, since a form reads it as Markdown.
-        return str(menu["description_placeholders"]["result"]).replace("\\", "")
+        return str(menu["description_placeholders"]["result"])
 
     form = await answer(paperless_url=paperless.address)
     assert form["errors"] == {"paperless_token": "paperless_needs_both"}
