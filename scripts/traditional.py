@@ -20,7 +20,9 @@ SIMPLIFIED: Final = "zh-Hans.json"
 TRADITIONAL: Final = "zh-Hant.json"
 TERMS: Final = json.loads((ROOT / "scripts" / "traditional_terms.json").read_text("utf-8"))
 # Private-use characters stand for the terms while OpenCC converts the rest.
-MARKS: Final = {term: chr(0xE000 + number) for number, term in enumerate(sorted(TERMS, key=len, reverse=True))}
+MARKS: Final = {
+    term: chr(0xE000 + number) for number, term in enumerate(sorted(TERMS, key=len, reverse=True))
+}
 QUOTES: Final = str.maketrans("“”‘’臺", "「」『』台")
 
 converter = OpenCC("s2twp")

@@ -234,7 +234,10 @@ def test_no_json_file_names_a_key_twice(path: Path) -> None:
 def test_there_is_no_source_of_other_translations() -> None:
     """Custom integrations ship the full texts."""
     assert not (INTEGRATION / "strings.json").exists()
-    assert {path.stem for path in (INTEGRATION / "translations").iterdir()} == {*LANGUAGES, "zh-Hant"}
+    assert {path.stem for path in (INTEGRATION / "translations").iterdir()} == {
+        *LANGUAGES,
+        "zh-Hant",
+    }
 
 
 def test_icons_belong_to_texts() -> None:
