@@ -479,7 +479,11 @@ _FEW: Final = 0.005
 _TINT: Final = 0.06
 _AROUND: Final = 25
 _DARK: Final = 0.35
-# The same where less than a fraction of the page (_MUCH) is white.
+# The light is measured only where at least a fraction of the places (_LITTLE) is paper: all of it is about as bright
+# (_SOLID) as its brightest part. Thin white letters on a dark page look darker than the light.
+_SOLID: Final = 0.85
+_LITTLE: Final = 0.04
+# The same as _DARK where less than a fraction of the places (_MUCH) is paper.
 _THIN: Final = 0.85
 _MUCH: Final = 0.2
 # As fractions of the paper's brightness: the brightness that is stretched to white, and the maximum brightness that is
@@ -555,8 +559,8 @@ type _Colour = tuple[int, int, int]
 def _paper(page: Image.Image) -> tuple[Image.Image, Image.Image]:
     """Return two small pictures, each pixel for a place: the color of lit paper there, and where paper is seen.
 
-    Where something larger is printed, the paper is assumed to look like that nearby. On a page without any paper, such
-    as a photo up to the edges, the light is assumed to be white and the same everywhere.
+    Where something larger is printed, the paper is assumed to look like that nearby. On a page without bare paper, such
+    as a photo up to the edges, the light is assumed to be the same everywhere: that of its white letters, if any.
     """
     factor = _PLACES / max(page.size)
     size = (max(1, round(page.width * factor)), max(1, round(page.height * factor)))
@@ -571,19 +575,27 @@ def _paper(page: Image.Image) -> tuple[Image.Image, Image.Image]:
     least = sorted(map(min, places))[-1 - few] * _WHITEST
     tints = [_tint(place) for place in places if min(place) >= least]
     usual = [sorted(one)[len(one) // 2] for one in zip(*tints, strict=True)]
-    if not all(low <= one <= high for one, (low, high) in zip(usual, _LIT, strict=True)):
-        light = max(1, sorted(map(max, places))[-1 - few])
-        return Image.new(page.mode, size, (light,) * len(page.getbands())), Image.new("L", size)
     near = [
         all(abs(one - other) <= _TINT for one, other in zip(_tint(place), usual, strict=True))
         for place in places
     ]
+    is_lit = all(low <= one <= high for one, (low, high) in zip(usual, _LIT, strict=True))
+    even = _places(page.convert("RGB").resize(size, Image.Resampling.BOX))
+    solid = sum(
+        is_near and min(one) >= min(place) * _SOLID
+        for is_near, one, place in zip(near, even, places, strict=True)
+    )
+    if not is_lit or solid < len(places) * _LITTLE:
+        brightest = sorted(map(max, places))[-1 - few]
+        white = sorted(places, key=min)[-1 - few] if is_lit else (brightest,) * 3
+        light = Image.new("RGB", size, tuple(max(1, one) for one in white))
+        return light.convert(page.mode), Image.new("L", size)
+    # Where little is white, something gray is printed rather than shaded.
+    dark = _DARK if solid >= len(places) * _MUCH else _THIN
     lit = Image.frombytes(
         "L", size, bytes(place[1] * is_near for place, is_near in zip(places, near, strict=True))
     )
     most = lit.filter(ImageFilter.MaxFilter(_AROUND)).tobytes()
-    # Where only letters are white, the thin ones look darker than the light.
-    dark = _DARK if sum(near) >= len(places) * _MUCH else _THIN
     bare = Image.frombytes(
         "L",
         size,
