@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from homeassistant.exceptions import HomeAssistantError
+from PIL import Image
 import pytest
 
 from custom_components.lianke.jobs.job import JobState
@@ -25,10 +26,13 @@ from tests.clock import Clock, rest, until
 from tests.household import House
 from tests.scanner.moments import Driven, Moments, moments_of
 from tests.scanner.scans import device, records, restart
+from tests.simulator.endpoints import scanning
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
 
+# What is in the text of a sheet that is white.
+BLANK = "blank"
 # One moment of so many is tried; of the transactions that are refused, more.
 FEW, MANY = 23, 3
 
@@ -93,8 +97,26 @@ async def discarded(case: Case) -> None:
     await case.ask("continue_scan", answer="discard")
 
 
+async def stacks(case: Case) -> None:
+    """Scan both sides of two sheets by a feeder that scans one side."""
+    case.laser.feeder = [f"paper {case.number}, page {page}" for page in (1, 3)]
+    await case.ask("scan", source="feeder", two_stacks=True, size="A4")
+    case.laser.feeder = [f"paper {case.number}, page {page}" for page in (4, 2)]
+    await case.ask("continue_scan", answer="next")
+
+
+async def blanks(case: Case) -> None:
+    """Bring one blank page back, and leave another out."""
+    case.laser.feeder = [f"paper {case.number}, {page}" for page in ("page 1", BLANK, "page 3")]
+    await case.ask("scan", source="feeder", skip_blank=True, several_pages=True, format="jpeg")
+    await case.ask("continue_scan", answer="restore", page=1)
+    case.laser.feeder = [f"paper {case.number}, {page}" for page in ("page 4", f"{BLANK} 5")]
+    await case.ask("continue_scan", answer="next")
+    await case.ask("continue_scan", answer="finish")
+
+
 STORIES: dict[str, Story] = {
-    story.__name__: story for story in (feeder, copy, pages, changed, discarded)
+    story.__name__: story for story in (feeder, copy, pages, changed, discarded, stacks, blanks)
 }
 WAYS = (
     "power",
@@ -286,6 +308,13 @@ async def case(
     house.hass.config.media_dirs = {"local": str(folder)}
     house.set_options({"max_jobs_per_hour": 999})
     house.cloud.variants.update(scan_dpi=40)
+    draw = scanning.draw_page
+
+    def draw_page(text: str, *args: Any) -> Image.Image:
+        page = draw(text, *args)
+        return Image.new(page.mode, page.size, "white") if BLANK in text else page
+
+    monkeypatch.setattr(scanning, "draw_page", draw_page)
     async with moments_of(house, monkeypatch, tmp_path) as moments:
         yield Case(
             house=house,
