@@ -29,7 +29,8 @@ interface AddFiles {
    by device. The next card with the same configuration takes the batches over. */
 const orphans = new Map<string, Map<string, Batch>>();
 
-/* Keeps a letter that is typed to choose in a list from Home Assistant, where it is a shortcut: "A4" would open Assist. */
+/* Letters typed in a drop-down list choose an entry. Home Assistant must not see them, as it would take them for its
+   shortcuts: typing "A4" would open Assist. */
 const keepLetters = (event: KeyboardEvent) => {
   if (event.key.length === 1 && event.composedPath()[0] instanceof HTMLSelectElement) event.stopPropagation();
 };
@@ -43,7 +44,7 @@ export class LiankeCard extends LitElement {
   /* State of the list, calendar, camera or image that the card prints. */
   @state() private _source: HassEntity | undefined;
 
-  /* Whether the plug that the configuration names is off. */
+  /* Whether the smart plug named in the configuration is off. */
   @state() private _isPlugOff = false;
 
   private _hass: HomeAssistant | undefined;

@@ -3,7 +3,7 @@ import { fill, pageStrings } from "./localize";
 import type { CardConfig, HassEntityRegistryEntry, HomeAssistant } from "./types";
 
 export const CARD = "lianke-card";
-/* Value of `show` for a card with one sentence and one button. */
+/* Value of `show` for the card with one sentence and one button. */
 export const SIMPLE = "simple";
 export const SECTIONS = ["ink", "pages", "print", "jobs"];
 /* Domains of entities that can be printed. */
@@ -27,7 +27,7 @@ const VALID: Record<string, (value: unknown, config: Record<string, unknown>) =>
   layout: (value) => value === "full" || value === "compact",
   show: (value) => value === SIMPLE || (isTexts(value) && (value as string[]).every((one) => SECTIONS.includes(one))),
   source_entity: (value) => value === "" || (typeof value === "string" && SOURCES.includes(domainOf(value))),
-  // A plug belongs to one printer.
+  // A plug powers one printer, so a card with a plug shows exactly one.
   plug: (value, { devices }) =>
     value === "" || (/^\w+\.\w+$/.test(String(value)) && isTexts(devices) && (devices as string[]).length === 1),
   history: (value) => (value as number) >= 0 && (value as number) <= MAX_HISTORY,

@@ -44,7 +44,7 @@ export class CardContext {
   }
 
   shows(section: string): boolean {
-    return this.config.show.includes(section); // in `simple` there is no name of a section
+    return this.config.show.includes(section); // no section name is part of the word `simple`
   }
 
   /* Makes screen readers read a text aloud. */

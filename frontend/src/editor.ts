@@ -91,7 +91,7 @@ export class LiankeCardEditor extends LitElement {
   @property({ attribute: false }) hass: HomeAssistant | undefined;
   @state() private _config: Config | undefined;
 
-  /* The sections that come back when the card is no longer simple. */
+  /* The sections to show again when the user switches the simple card off. */
   private _sections = SECTIONS;
 
   /* On dark themes Home Assistant draws labels and placeholders with too little contrast. */

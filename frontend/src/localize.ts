@@ -13,15 +13,15 @@ export const isChinese = (language: string | null | undefined) => /^zh\b/i.test(
 const isTraditional = (language: string | null | undefined) => /^zh-(hant|tw|hk|mo)\b/i.test(language ?? "");
 export const languageOf = (hass: HomeAssistant) => hass.locale?.language || hass.language;
 
-/* By a text in simplified Chinese: that text in traditional Chinese. Undefined until somebody reads it. */
+/* Texts in traditional Chinese, keyed by the same text in simplified Chinese. Undefined until they are loaded. */
 let traditional: Record<string, string> | undefined;
 const converted = new WeakMap<object, object>();
 
-/* Whether texts of this language are still to be loaded; a part that is drawn before is in simplified Chinese. */
+/* Whether the texts of this language are not loaded yet; until they are, parts are drawn in simplified Chinese. */
 export const lacksTexts = (language: string): boolean => isTraditional(language) && !traditional;
 
 export const loadTraditional = async (): Promise<void> => {
-  // After an update of the card, the part no longer exists.
+  // After an update of the card, the file to import no longer exists.
   traditional ??= await import("./traditional").then(({ traditional: texts }) => texts).catch(() => ({}));
 };
 
@@ -31,7 +31,7 @@ const convert = <T>(value: T, texts: Record<string, string>): T => {
   return Object.fromEntries(Object.entries(value as object).map(([key, one]) => [key, convert(one, texts)])) as T;
 };
 
-/* Chooses the texts of a language. */
+/* Returns the texts in the given language. */
 export const textsIn = <T extends object>(language: string, en: T, zh: T): T => {
   if (!isChinese(language)) return en;
   if (!isTraditional(language) || !traditional) return zh;
@@ -75,7 +75,7 @@ export const loadTexts = async (hass: HomeAssistant): Promise<void> => {
 export class Localizer {
   readonly language: string;
   readonly isChinese: boolean;
-  /* Value of `lang` for the card's own texts. */
+  /* Value of the attribute `lang` for the card's own texts. */
   readonly lang: string;
   readonly strings: Strings;
 

@@ -11,9 +11,9 @@ const own = ({ language }: Localizer, key: string): string => {
   return Object.hasOwn(texts, key) ? String(texts[key]) : "";
 };
 
-/* Replaces each placeholder `NAME` of an error that also has `NAME_key` by that key's text in the user's language.
-   `value` and `allowed` are values of an option (except in `raw_refuses_options`), all others are fields of the print
-   action. */
+/* Translates the values of an error's placeholders: a placeholder `NAME` that comes with `NAME_key` gets the text of
+   that key. `value` and `allowed` name values of an option (except in `raw_refuses_options`), all others fields of the
+   print action. */
 const inWords = (t: Localizer, key: string, values: Record<string, string> = {}): Record<string, string> => {
   const word = (of: string, name: string) => {
     const isField = !["value", "allowed"].includes(of) || key === "raw_refuses_options";
@@ -41,7 +41,7 @@ export const refusal = async ({ hass, localizer }: CardContext, error: CommandEr
   const text = (name: string, filled: Record<string, string>) =>
     localize(`component.${domain}.exceptions.${name}.message`, lenient(filled));
   if (!said || !kinds) return text(key, inWords(localizer, key, values));
-  // What of an OFD file cannot be drawn, and on which pages: `seal: 1, 3; text: 2`.
+  // The kinds of content of an OFD file that cannot be drawn, each with its pages: `seal: 1, 3; text: 2`.
   const missing = kinds.split("; ").map((one) => {
     const [kind = "", pages = ""] = one.split(": ");
     return text(`ofd_missing_${kind}`, { pages, letters: values["letters"] ?? "" }) || one;

@@ -1,4 +1,4 @@
-/* The badge and the feature of a tile: empty elements whose content is loaded when a dashboard has one of them. */
+/* The badge and the tile feature: empty elements, whose content is loaded when a dashboard has one of them. */
 import { define } from "./define";
 import { loadPart } from "./load-part";
 import { pageStrings } from "./localize";

@@ -70,7 +70,7 @@ export const summarize = (printer: Printer, open: Job[], keyRejected: boolean): 
   };
 };
 
-/* A summary's state in words. */
+/* Returns the state of a summary in the user's language. */
 export const statusText = (t: Localizer, state: string | null): string =>
   state === null
     ? t.text("unknown")

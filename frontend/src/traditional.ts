@@ -1,4 +1,4 @@
-/* The card's texts as Taiwan writes Chinese. Loaded for users of that language. */
+/* The card's texts in the traditional Chinese of Taiwan. Loaded only for users of that language. */
 import texts from "./translations/zh-Hant.json";
 
 export const traditional: Record<string, string> = texts;

@@ -1,4 +1,4 @@
-/* A picture of how a stack of paper is turned over and put back, to print or to scan its other side. */
+/* A picture of how to turn a stack of paper over and put it back, for printing or scanning the other side. */
 import { svg, type TemplateResult } from "lit";
 import type { ManualDuplex } from "./types";
 

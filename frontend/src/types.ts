@@ -111,7 +111,7 @@ export interface Job {
   /* Whether the job waits for release because its pages cannot be counted. */
   uncounted?: boolean;
   user_id?: string | null;
-  /* Names of those who may approve, for the user who asks; empty if none are chosen. */
+  /* Names of the users who may approve; sent only to the user who asks. Empty if no approvers are chosen. */
   approvers?: string[];
   /* Name of the user who asks for approval; sent only to users who may approve. */
   asked_by?: string | null;
@@ -172,11 +172,11 @@ export interface CardConfig {
   devices: string[];
   title?: string;
   layout: "full" | "compact";
-  /* Sections, or `simple` for one sentence and one button. */
+  /* The sections to show, or `simple` for the card with one sentence and one button. */
   show: string[] | typeof SIMPLE;
   history: number;
   hide_titles?: boolean;
-  /* The entity that switches the power of the card's only printer. */
+  /* Entity id of the smart plug that powers the card's only printer. */
   plug?: string;
   source_entity?: string;
   buttons: QuickButton[];

@@ -13,15 +13,15 @@ import { Part } from "./part";
 
 export const plugTexts = partTexts(en, zh);
 
-/* Switches on the plug that the card's configuration names. The card never switches it off: nobody knows here whether a
-   printer still prints, dries its head or cools down. */
+/* Switches on the smart plug named in the card's configuration. The card never switches it off, since it cannot know
+   whether the printer is still printing, cleaning its head or cooling down. */
 export const switchOn = ({ config, hass }: CardContext): Promise<unknown> =>
   hass.callService("homeassistant", "turn_on", {}, { entity_id: config.plug ?? "" }, false);
 
-/* The button that switches on a printer whose plug is off. Loaded when a plug is off. */
+/* The button that switches on a printer whose plug is off. Loaded only when a plug is off. */
 @define("lianke-plug")
 export class LiankePlug extends Part {
-  /* Whether jobs wait for the printer: they print by themselves once it is on. */
+  /* Whether jobs wait for the printer; they are printed automatically once it is on. */
   @property({ attribute: false }) waiting = false;
 
   private readonly _tasks = new TaskController(this);

@@ -16,8 +16,8 @@ import { Part } from "./part";
 
 const texts = partTexts(en, zh);
 
-/* Buttons for documents that are not files on the user's device: from the media library, a text that is written here,
-   and from the scanner if there is one. */
+/* Buttons for documents that are not files on the user's device: media library, text typed on the card, and scanner if
+   there is one. */
 @define("lianke-scan-buttons")
 export class LiankeScanButtons extends Part {
   /* Device ids of the printer and of its scanner. */
@@ -63,7 +63,7 @@ export class LiankeScanButtons extends Part {
   ];
 
   protected override firstUpdated(): void {
-    // A wall tablet may have a new user, who must not find what the last one has written.
+    // Another user may have logged in on this tablet, and must not find what the previous user has written.
     keepDraftsOf(this.context.hass.user?.id);
   }
 

@@ -1,4 +1,4 @@
-/* The card as one large sentence and one button, for children and old people. Loaded with the first such card. */
+/* The simple card: one large sentence and one button, for children and old people. Loaded with the first such card. */
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
@@ -19,19 +19,19 @@ import { Part } from "./part";
 import "./file-chooser";
 
 const texts = partTexts(en, zh);
-const TOLD_FOR = 60 * 60_000; // ms for which the card tells what became of a job
-/* Job ids of outcomes that somebody has seen. */
+const TOLD_FOR = 60 * 60_000; // ms for which the card shows the outcome of a job
+/* Ids of finished jobs whose outcome somebody has acknowledged. */
 const seen = new Set<string>();
 const NO_PAPER = "out_of_paper";
-/* States of a printer that hold up what it has been sent. */
+/* Printer states in which a job that the printer already has does not come out. */
 const STOPS = [NO_PAPER, "cover_open", "paper_jam", "out_of_ribbon", "out_of_ink", "paused", "stopped"];
 
 interface Line {
   sentence: string;
-  /* Label of the button and what it does; without it there is no button. */
+  /* Key of the button's label; undefined if there is no button. `press` is what the button does. */
   button?: keyof typeof en;
   press?: () => unknown;
-  /* Whether the job asks this user a question that needs more than one button. */
+  /* Whether this user has to answer a question about the job, for which one button is not enough. */
   asks?: boolean;
 }
 
@@ -95,8 +95,8 @@ export class LiankeSimple extends Part {
     const line = job && printer ? this._line(job, printer) : this._idle();
     const error = this._tasks.errorOf("simple");
     if (line.asks) loadPart(import("./answer"));
-    // For another job, or another purpose, there is another button: the second tap of two, a key that is held down, or
-    // what was typed for one job must not reach the next.
+    // Each job and each purpose gets a new button element, so that the second of two taps, a key that is held down or
+    // text typed for one job cannot reach the next job.
     const key = `${line.button} ${job?.job_id}`;
     return html`<section class="column" data-key="section">
       <p class="sentence" role="status">${line.sentence}</p>
@@ -131,7 +131,7 @@ export class LiankeSimple extends Part {
     return this.devices.find((one) => this.feed.printers[one]?.may_control);
   }
 
-  /* The job to tell about: the newest that is open or has just ended, the user's own first. */
+  /* The job that the sentence is about: the newest that is open or has just ended; the user's own jobs come first. */
   private _job(): Job | undefined {
     clearTimeout(this._timer);
     const { hass } = this.context;
@@ -174,7 +174,7 @@ export class LiankeSimple extends Part {
     const open = (sentence: string): Line =>
       may && job.can_cancel ? { sentence, button: "cancel", press: cancel } : { sentence };
     const dismiss = () => {
-      // Who fetches one fetches all.
+      // Whoever fetches one print from the printer takes the others along.
       for (const one of this.feed.jobs) if (one === job || one.state === "completed") seen.add(one.job_id);
       this.requestUpdate();
     };
@@ -205,7 +205,7 @@ export class LiankeSimple extends Part {
         ? end("look", "there", () => this.context.hass.callWS({ type: "lianke/jobs/confirm", device_id, job_id }))
         : end("look");
     if (state !== "failed") return end("state");
-    // What has partly come out is not printed again by one tap.
+    // A job of which some pages came out needs more than one tap to be printed again.
     if (!may || !job.can_retry || job.partly_printed) return end("failed");
     return end("failed", "again", async () => {
       await this.context.call("retry_job", { device_id, job_id });

@@ -1,4 +1,4 @@
-/* What a badge, or a feature of a tile, shows: how many jobs wait. Loaded when a dashboard has one of them. */
+/* Content of the badge and of the tile feature: the number of waiting jobs. Loaded when a dashboard has one of them. */
 import { LitElement, css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { mdiPrinter } from "@mdi/js";
@@ -13,7 +13,7 @@ import type { HomeAssistant } from "../types";
 export class LiankeWaiting extends LitElement {
   @property({ attribute: false }) hass: HomeAssistant | undefined;
   @property({ attribute: false }) config: { devices?: string[] } = {};
-  /* Of the tile that the feature belongs to; a badge has none. */
+  /* The entity of the tile that the feature belongs to; undefined for a badge. */
   @property({ attribute: false }) context: { entity_id?: string } | undefined;
 
   static override styles = [

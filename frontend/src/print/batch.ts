@@ -158,8 +158,8 @@ export class Batch extends EventTarget {
     this._take([new PrintItem(null, null, entity)]);
   }
 
-  /* Adds a text that the user writes, beginning with the draft if there is one; a batch has at most one text. `pasted`
-     is added to it. */
+  /* Adds an item for the user's text, which begins as the saved draft if there is one; a batch has at most one text.
+     Appends `pasted` to the text. */
   addText(pasted = ""): void {
     if (!this.items.some(({ written }) => written)) {
       const name = printText(this._t, "text");
@@ -172,7 +172,8 @@ export class Batch extends EventTarget {
       this.write(item, { text: [item.written.text, pasted].filter(Boolean).join("\n") });
   }
 
-  /* Changes what the user has written. The preview ends: it would be drawn by the cloud with every word. */
+  /* Changes the user's text, or how it is printed, and removes the preview: updating it would send every word to the
+     cloud. */
   write(item: PrintItem, changes: Partial<Pick<Written, "text" | "chosen" | "size">>): void {
     if (!item.written || this.printing || item.lost) return;
     Object.assign(item.written, changes).save();
@@ -562,7 +563,7 @@ export class Batch extends EventTarget {
     for (const item of items) await this.draw(item);
   }
 
-  /* Prints documents although something of them cannot be drawn, and draws what can be. */
+  /* Accepts that parts of some documents cannot be drawn, and previews the documents without those parts. */
   async accept(): Promise<void> {
     for (const item of this.items) item.accepted ||= item.incomplete;
     await this.preview();

@@ -33,7 +33,7 @@ export class PrintItem {
   /* Why the document cannot be printed at all; null if it can be. */
   refused: string | null = null;
   error: string | null = null;
-  /* Whether something of the document, an OFD file, cannot be drawn, and whether it is printed without that. */
+  /* incomplete: parts of this OFD file cannot be drawn; accepted: the user wants it to be printed without them. */
   incomplete = false;
   accepted = false;
   /* Whether the answer to the document's print was lost. */
@@ -78,7 +78,7 @@ export class PrintItem {
     return this._abort.signal;
   }
 
-  /* Whether there is anything to print. */
+  /* Whether the item can be printed: it was not refused, and a text is not blank. */
   get isUsable(): boolean {
     return !this.refused && !this.written?.isBlank;
   }

@@ -15,7 +15,7 @@ export interface Cut {
 export type Point = [number, number];
 export type Corners = [Point, Point, Point, Point];
 
-/* Where Home Assistant sees a page in a photo: the photo's own corners unless it is `found`. */
+/* The corners of the page that Home Assistant found in a photo; if `found` is false, those of the photo itself. */
 export interface Detected {
   found: boolean;
   corners: Corners;
@@ -101,7 +101,7 @@ export const isSettledBy = (name: LayoutName, option: string): boolean =>
 /* Whether an option has no effect on sheets that are printed again. */
 export const isFixedOnSheets = (option: string): boolean => [...PLACES, "orientation"].includes(option);
 
-/* Home Assistant converts OFD files to PDF. */
+/* OFD files count as PDF files, since Home Assistant converts them. */
 const PDF_NAME = /\.(pdf|ofd)$/i;
 const VOUCHER = /invoice|receipt|voucher|fapiao|dzfp|发票|發票|票据|收据|行程单|报销|电子票/i;
 

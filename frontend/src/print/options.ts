@@ -98,7 +98,7 @@ const storageKey = (device: string, kind: Kind) => `lianke-card:${device}${kind 
    page. */
 const kept = new Map<string, string>();
 
-/* What this browser keeps under a key; null if it keeps nothing. */
+/* Returns the value that this browser has stored under a key, or null if it has none. */
 export const stored = (key: string): string | null => {
   try {
     return kept.get(key) ?? localStorage.getItem(key);

@@ -27,8 +27,8 @@ const WANTED = ["application/pdf", "image/png", "image/jpeg", "image/gif", "imag
 const TEXT = "text/plain";
 const ENDINGS: Record<string, string> = { "application/pdf": "pdf", "image/jpeg": "jpg" };
 
-/* Returns the files in the clipboard, or its text if it has none; nothing if the user does not allow reading. Browsers
-   let only secure pages read the clipboard. */
+/* Returns the files and the text in the clipboard, both empty if the user does not allow reading. Browsers let only
+   secure pages read the clipboard. */
 const pasted = async (): Promise<{ files: File[]; text: string }> => {
   try {
     const found = await navigator.clipboard.read();
@@ -74,7 +74,7 @@ const bringIntoView = (printer: Element, job: string | undefined): void => {
 @define("lianke-print-form")
 export class LiankePrintForm extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
-  /* Whether the printer's plug is off, so that Print switches it on first. */
+  /* Whether the printer's plug is off; the button Print then switches it on first. */
   @property({ attribute: false }) isPlugOff = false;
 
   protected readonly _focus = new FocusKeeper(this);
@@ -223,7 +223,7 @@ export class LiankePrintForm extends SteadyPart {
     return count < 2 || batch.combined ? printText(t, "print") : printText(t, "print_n", { n: count });
   }
 
-  /* Prints, once the printer's plug is on; if it cannot be switched on, nothing is printed. */
+  /* Switches the printer's plug on if it is off, then prints; prints nothing if switching fails. */
   private async _print(): Promise<void> {
     await this._tasks.run("print", async () => {
       if (this.isPlugOff) await switchOn(this.context);

@@ -21,7 +21,7 @@ export interface PreviewAnswer {
   uncounted?: boolean;
 }
 
-/* Thrown to a call whose upload a later call has taken over, or whose text has been changed since. */
+/* Thrown to a caller whose upload a later caller has taken over, or whose text has changed in the meantime. */
 export class TakenOver extends Error {}
 
 interface Upload {
@@ -48,7 +48,7 @@ export class Sending {
    * Calls an action with a document. If Home Assistant still keeps the document, laid out for the same paper, the
    * action gets its handle; otherwise it gets the media, the entity or an upload of the file. The handle in the answer
    * is kept for later calls. progress is called with the number of bytes uploaded so far, and with null right before
-   * the action. Throws TakenOver if a later call has taken over the upload, or if the user has changed the text.
+   * the action. Throws TakenOver if a later call has taken over the upload, or the user has changed the text meanwhile.
    */
   async withDocument<T>(
     item: PrintItem,
@@ -149,7 +149,7 @@ export class Sending {
     return this._again(items, call);
   }
 
-  /* The corners of the page that Home Assistant detects in a picture; if it detects none, those of the picture. */
+  /* Asks Home Assistant for the corners of the page in a picture. */
   corners(item: PrintItem): Promise<Detected> {
     return this._again([item], async () => {
       await this.keep(item);

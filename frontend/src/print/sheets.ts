@@ -38,7 +38,7 @@ const WORDS = {
 export class LiankeSheets extends SteadyPart {
   @property({ attribute: false }) batch!: Batch;
 
-  /* Whether a page was found in each picture; true until that is known. */
+  /* Whether Home Assistant found a page in each picture; true until its answer has arrived. */
   private readonly _hasPage = new WeakMap<PrintItem, boolean>();
 
   protected readonly _focus = new FocusKeeper(this);
@@ -112,7 +112,7 @@ export class LiankeSheets extends SteadyPart {
     ${combined.isCard ? this._watermark(combined, resting) : nothing}`;
   }
 
-  /* A sentence about each picture in which no page was found, unless the user has marked one. */
+  /* A sentence for each picture in which no page was found and the user has not marked the page's corners. */
   private _withoutPage({ items, corners }: CombinedPrint): string[] {
     const missed = items.filter((item) => this._hasPage.get(item) === false && !corners.has(item));
     return missed.map(({ name }) => printText(this.t, "clean_none", { name }));
@@ -128,7 +128,7 @@ export class LiankeSheets extends SteadyPart {
         this._hasPage.set(item, found);
         this.requestUpdate();
       };
-      // A failure shows when the page is made.
+      // A failure is not reported here: it is shown when the page is made from the photo.
       sending.corners(item).then(note, () => this._hasPage.delete(item));
     }
   }

@@ -1,4 +1,4 @@
-/* The field for a text that the user writes, and how it is printed. Loaded with the first text. */
+/* The text field, and the choice of how the text is printed. Loaded with the first text. */
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import { BatchWatcher } from "../batch-watcher";
@@ -34,7 +34,7 @@ export class LiankeText extends SteadyPart {
       }
       textarea {
         display: block;
-        /* Smaller type makes iPhones enlarge the page. */
+        /* With smaller type, iPhones zoom in when the field gets the focus. */
         font-size: max(16px, 1em);
         line-height: 1.4;
         min-height: 8em;
@@ -65,7 +65,7 @@ export class LiankeText extends SteadyPart {
   protected override render() {
     const { t, batch, item, _written: written } = this;
     const fixed = batch.printing || item.lost;
-    // The value is set only when it differs from the one that was set last: never while an input method is composing.
+    // Lit sets the value only if `written.text` has changed, which it never does while an input method composes.
     return html`<textarea
         aria-label=${texts.text(t, "label")}
         placeholder=${texts.text(t, "hint")}
@@ -111,7 +111,7 @@ export class LiankeText extends SteadyPart {
   protected override updated(): void {
     super.updated();
     const { _written: written } = this;
-    // The browser keeps its own choice while the list of choices changes.
+    // When a list's entries change, the browser may select another one: select the right one again.
     for (const list of this.renderRoot.querySelectorAll("select")) list.value = list.dataset["now"] ?? "";
     if (written.isNew) this.renderRoot.querySelector("textarea")?.focus();
     written.isNew = false;

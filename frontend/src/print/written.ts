@@ -1,22 +1,23 @@
-/* What a user writes on the card, and its draft in this session of the browser. */
+/* A text that a user types on the card, and its draft in the session storage of the browser tab. */
 
 export const SIZES = ["small", "normal", "large", "huge"] as const;
 export type Size = (typeof SIZES)[number];
-/* How a text is printed: as it is written, as Markdown, what is at its address, or with the QR code of its link. */
+/* What is printed: the text as it is, the text as Markdown, the document at the address that the text is, or the text
+   with the QR code of its link. */
 export type Kind = "text" | "markdown" | "address" | "code";
 
 const PREFIX = "lianke-text-";
-/* A link ends before the first character that no address contains, so that Chinese text may follow at once. */
+/* A link ends before the first character that is not allowed in addresses; Chinese text may follow without a space. */
 const LINK = /https?:\/\/[!#-;=?-~]*[\w/#=&-]/i;
 const ONLY_LINK = /^https?:\/\/\S+$/i;
 
-/* Makes Markdown print a text as it is written. */
+/* Escapes a text so that Markdown prints it as it is. */
 const literal = (text: string) =>
   text
     .replace(/[!-/:-@[-`{-~]/g, "\\$&")
     .replace(/^[ \t]+/gm, (blanks) => "\u00a0".repeat(blanks.replaceAll("\t", "    ").length));
 
-/* Some browsers refuse access to the storage, and its room is limited: then there is no draft. */
+/* Returns undefined if the session storage is full or the browser forbids access to it: no draft is kept then. */
 const tried = <T>(use: () => T): T | undefined => {
   try {
     return use();
@@ -25,7 +26,7 @@ const tried = <T>(use: () => T): T | undefined => {
   }
 };
 
-/* Deletes the drafts of other users who were logged in before in this tab. */
+/* Deletes the drafts of all other users, who were logged in earlier in this tab. */
 export const keepDraftsOf = (user: string | undefined): void =>
   tried(() => {
     for (const key of Object.keys(sessionStorage))
@@ -36,11 +37,12 @@ export class Written {
   text = "";
   chosen: Kind | null = null;
   size: Size = "normal";
-  /* Id of a print whose answer has not arrived. It outlives the page, so that another press prints once. */
+  /* Request id of a print whose answer has not arrived. It survives a reload of the page, so that pressing Print again
+     does not print twice. */
   request: string | null = null;
-  /* Whether an input method is composing characters: until it is done, nothing is sent. */
+  /* Whether an input method is composing characters; nothing is sent until it has finished. */
   composing = false;
-  /* Whether the field has yet to get the focus. */
+  /* Whether the field has been added just now and has not received the focus yet. */
   isNew = true;
 
   private readonly _key: string;
@@ -73,7 +75,7 @@ export class Written {
     return chosen && kinds.includes(chosen) ? chosen : (kinds[0] as Kind);
   }
 
-  /* The fields of the print action. */
+  /* The fields of the print action that describe this text. */
   get source(): Record<string, string> {
     const { kind, text, size } = this;
     if (kind === "address") return { url: text.trim() };
@@ -81,12 +83,12 @@ export class Written {
     if (kind !== "code") return { [kind]: text, ...fields };
     const only = ONLY_LINK.test(text.trim());
     const link = only ? text.trim() : (LINK.exec(text)?.[0] ?? "");
-    // Home Assistant decodes what is percent-encoded here.
+    // Home Assistant decodes these characters again before it makes the code.
     const code = `![](<qr:${link.replace(/[%<>\\]/g, encodeURIComponent)}>)`;
     return { markdown: only ? `${code} ${literal(link)}` : `${literal(text)}\n\n${code}`, ...fields };
   }
 
-  /* Keeps the id of a print that is asked for, until its answer has arrived (null). */
+  /* Remembers the request id of a print that has been sent, or null once the answer has arrived. */
   asked(request: string | null): void {
     if (this._isGone) return;
     this.request = request;

@@ -1,4 +1,4 @@
-/* Where a finished scan goes. */
+/* Buttons and lines about the destinations of a finished scan. */
 import { html, type TemplateResult } from "lit";
 import {
   mdiCheck,
@@ -22,8 +22,8 @@ const ICONS = {
 };
 const isBroken = ({ state }: Delivery) => state === "failed" || state === "uncertain";
 
-/* The buttons that send a completed scan: to the script, and to where it neither is nor is on its way to. `told` says
-   that the script has done its work; for others, a line says what becomes of the scan. */
+/* The buttons that send a completed scan: to the script, and to each destination that the scan has not reached and is
+   not on its way to. `told` is shown after the call to the script; each other delivery has a line of its own. */
 export const waysToSend = (text: Text, { hand_on, send_to }: Scanner, { state, deliveries }: Scan) => {
   if (state !== "completed") return [];
   const answer = "hand_on";
@@ -42,7 +42,7 @@ export const waysToSend = (text: Text, { hand_on, send_to }: Scanner, { state, d
   return hand_on ? [script, ...ways] : ways;
 };
 
-/* A line for each delivery of a scan, which says what has become of it. */
+/* A line for each delivery of a scan, which says how far it is or how it ended. */
 export const deliveryLines = (t: Localizer, text: Text, scanner: Scanner, scan: Scan): TemplateResult[] =>
   scan.deliveries.map((one) => {
     const name = (one.to === "script" && scanner.hand_on) || text(`to_${one.to}`);

@@ -1,11 +1,11 @@
-/* Gives scanned files that Home Assistant keeps to the device that shows the card. */
+/* Saves or shares scanned files, which Home Assistant keeps, on the device that shows the card. */
 import type { CardContext } from "../context";
 import type { ScannedFile } from "./types";
 
-/* ms to wait for a file, whose button can then be pressed again. */
+/* ms to wait for a file before giving up, so that its button can be pressed again. */
 const FETCH_MS = 120_000;
 
-/* Fetches a file of Home Assistant with the user's token; rejects if there is no such file. */
+/* Fetches a file from Home Assistant with the user's token; rejects on any status but success. */
 export const fetchOwn = async ({ hass }: CardContext, path: string): Promise<Blob> => {
   const { auth } = hass;
   if (auth.expired) await auth.refreshAccessToken();
@@ -15,7 +15,7 @@ export const fetchOwn = async ({ hass }: CardContext, path: string): Promise<Blo
   return response.blob();
 };
 
-/* Makes the browser save files. Their addresses are signed, and expire after half a minute. */
+/* Makes the browser save files, from signed addresses that expire after half a minute. */
 export const download = async ({ hass }: CardContext, files: ScannedFile[]): Promise<void> => {
   for (const { name, path } of files) {
     const signed = await hass.callWS<{ path: string }>({ type: "auth/sign_path", path });
@@ -35,7 +35,7 @@ export const canShare = (): boolean => {
   }
 };
 
-/* Opens the share sheet with files. */
+/* Opens the share sheet with files, or saves them if the browser refuses to open it. */
 export const share = async (context: CardContext, files: ScannedFile[]): Promise<void> => {
   const fetched = files.map(async ({ name, path }) => {
     const blob = await fetchOwn(context, path);
@@ -43,7 +43,7 @@ export const share = async (context: CardContext, files: ScannedFile[]): Promise
   });
   const shared = { files: await Promise.all(fetched) };
   await navigator.share(shared).catch(async ({ name }: DOMException) => {
-    // Somebody has closed the sheet. A browser refuses to open it long after the press, or for so many files.
+    // AbortError: the user has closed the sheet. Other errors: the press was too long ago, or there are too many files.
     if (name !== "AbortError") await download(context, files);
   });
 };

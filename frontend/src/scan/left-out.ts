@@ -1,4 +1,4 @@
-/* The blank pages that are left out of a scan. Until it is finished they come after its pages, and can be brought
+/* The blank pages left out of a scan. Until the scan is finished, they are shown after its pages and can be brought
    back. */
 import { html, nothing } from "lit";
 import { mdiEyeOutline, mdiFileRestoreOutline } from "@mdi/js";
@@ -14,7 +14,7 @@ type Button = (key: string, label: string, icon: string, press: () => unknown) =
 export const allPictures = ({ state, pictures, left_out_pictures }: Scan): string[] =>
   state === "waiting" ? [...pictures, ...(left_out_pictures ?? [])] : pictures;
 
-/* Says how many pages are left out. While the scan waits, a button shows them, or brings back the shown one. */
+/* Says how many pages are left out. While the scan waits, a button shows these pages, or brings the shown page back. */
 export const leftOut = (
   t: Localizer,
   scan: Scan,

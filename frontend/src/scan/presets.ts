@@ -1,4 +1,4 @@
-/* Settings for scans that a user has kept under names: a press scans with them. */
+/* Presets: scan settings that a user has saved under a name. Pressing a preset starts a scan with its settings. */
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
@@ -16,10 +16,10 @@ import { choicesOf, isOffered, type Choices } from "./choices";
 import type { Scanner } from "./types";
 
 const texts = partTexts(en, zh);
-/* Maximum number of presets for a user and a scanner, and of characters in a name. */
+/* Maximum number of presets per user and scanner, and maximum number of characters in a name. */
 const MAX_PRESETS = 8;
 const MAX_NAME = 40;
-/* Choices that differ from document to document, or belong to copies. */
+/* Choices that presets do not store, since they differ for each document or belong to copies. */
 const NOT_KEPT = ["filename", "several_pages", "id_card", "printer", "copies", "duplex"];
 
 type Settings = Partial<Choices>;
@@ -33,7 +33,7 @@ const settingsOf = (choices: Choices): Settings =>
 export class LiankeScanPresets extends Part {
   @property({ attribute: false }) scanner!: Scanner;
   @property({ attribute: false }) choices!: Choices;
-  /* Whether presses are ignored. */
+  /* Whether presses are ignored, as while a scan is being started. */
   @property({ attribute: false }) resting = false;
   @state() private _name = "";
 
@@ -84,7 +84,7 @@ export class LiankeScanPresets extends Part {
     `,
   ];
 
-  /* The presets of this user: other people may use the same tablet. */
+  /* Storage key of the presets. It contains the user id, since several people may use the same tablet. */
   private get _key(): string {
     return `lianke-card:${this.scanner.device_id}:presets:${this.context.hass.user?.id}`;
   }

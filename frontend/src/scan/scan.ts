@@ -106,7 +106,7 @@ export class LiankeScan extends DialogPart {
       .switch button {
         background: none;
         min-height: 40px;
-        /* The title's bar cuts off what is outside. */
+        /* The title bar cuts off an outline outside the button. */
         outline-offset: -2px;
       }
       .switch [aria-pressed="true"] {

@@ -1,4 +1,4 @@
-/* Both sides of sheets in two stacks: the question after the first stack, and the answers while both are not joined. */
+/* Scanning both sides in two stacks: the instructions after the first stack, and the answers until both are joined. */
 import { html, nothing } from "lit";
 import { mdiCheck, mdiClose, mdiFileMultipleOutline, mdiRefresh, mdiScanner } from "@mdi/js";
 import { partTexts, type Localizer } from "../localize";
@@ -9,7 +9,7 @@ import type { Scan } from "./types";
 
 const texts = partTexts(en, zh);
 
-/* Whether the stack has to be turned over: nothing of the second one has come. */
+/* Whether the user still has to turn the stack over: no page of the second stack has arrived. */
 export const mustTurn = ({ stack, newest }: Scan): boolean => stack === "fronts" || !newest;
 
 export const turnQuestion = (t: Localizer, scan: Scan) => {

@@ -1,4 +1,4 @@
-/* Styles of the place where a page is shown. */
+/* Styles of the area that shows a scanned page. */
 import { css } from "lit";
 
 export const stage = css`

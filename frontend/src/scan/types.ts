@@ -7,7 +7,7 @@ export interface ScannedFile {
 
 export type Destination = "folder" | "paperless" | "mail" | "script";
 
-/* The way of a finished scan to a destination; its `reason` is the key of a translated error. */
+/* The delivery of a finished scan to one destination. `reason` is the translation key of an error. */
 export interface Delivery {
   to: Destination;
   state: "sending" | "processing" | "waiting" | "done" | "failed" | "uncertain";
@@ -37,9 +37,10 @@ export interface Scan {
   downloads: ScannedFile[];
   /* Addresses of the pages' pictures; a page that was changed has a new address. */
   pictures: string[];
-  /* The stack of a scan in two stacks, until both are joined: of "backs", `newest` pages have come. */
+  /* The stack that a scan in two stacks has reached, until both are joined. For "backs", `newest` is the number of
+     pages that the second stack has so far. */
   stack?: "fronts" | "backs" | null;
-  /* Number of blank pages that are left out, and the addresses of their pictures until the scan is finished. */
+  /* Number of blank pages left out, and the addresses of their pictures, which exist until the scan is finished. */
   left_out?: number;
   left_out_pictures?: string[];
   print_jobs: string[];
@@ -51,7 +52,7 @@ export interface Scanner {
   device_id: string;
   name: string;
   present: boolean;
-  /* A state of the scanner's status sensor. */
+  /* State of the scanner's status sensor. */
   status: string;
   sources: string[] | null;
   colors: string[] | null;
@@ -61,7 +62,7 @@ export interface Scanner {
   printer: string | null;
   /* Name of the script to which finished scans are handed on, such as “Paperless”. */
   hand_on: string | null;
-  /* The destinations that are set up. */
+  /* The destinations that are set up in the options of the box. */
   send_to: Destination[];
   /* The scanner's open scan, otherwise its newest scan. */
   scan: Scan | null;
