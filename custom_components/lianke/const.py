@@ -25,15 +25,15 @@ CONF_QUIET_FROM: Final = "quiet_from"
 CONF_QUIET_TO: Final = "quiet_to"
 # The script that can receive finished scans.
 CONF_SCAN_SCRIPT: Final = "scan_script"
-# Where else scans go: a folder, a notify entity of the integration `smtp`, and Paperless-ngx with the tags that
-# documents get there; the address and the token are used only without an entry of the integration `paperless_ngx`.
+# Further destinations of scans: a folder, a notify entity of the integration `smtp`, and Paperless-ngx with the tags
+# for its documents. The address and token are used only if the integration `paperless_ngx` has no entry.
 CONF_SCAN_FOLDER: Final = "scan_folder"
 CONF_SCAN_MAIL: Final = "scan_mail"
 CONF_PAPERLESS_URL: Final = "paperless_url"
 CONF_PAPERLESS_TOKEN: Final = "paperless_token"  # noqa: S105
 CONF_PAPERLESS_ANY_CERTIFICATE: Final = "paperless_any_certificate"
 CONF_PAPERLESS_TAGS: Final = "paperless_tags"
-# Where scans go that the buttons of scanners make, each as “SCANNER DESTINATION”; a destination alone is that of all.
+# Destinations of scans started with a scanner's button: “SCANNER DESTINATION”, or “DESTINATION” for all scanners.
 CONF_SCAN_SEND_TO: Final = "scan_send_to"
 CONF_DEFAULT_OPTIONS: Final = "default_options"
 CONF_PRINTER_OPTIONS: Final = "printer_options"

@@ -141,7 +141,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         # The time (monotonic clock) before which a box with old firmware is not asked to report again.
         self._no_report_before = NEVER
         self.last_error: LiankeError | None = None
-        # When the service last told of the box; None if it has not since the start.
+        # When the service last reported on the box; None if it has not done so since the start.
         self.heard_at: datetime | None = None
         # When the service accepted the key again after refusing it (monotonic clock).
         self.key_accepted_at = NEVER

@@ -203,7 +203,7 @@ def async_target(hass: HomeAssistant, device_id: str) -> Target:
         for key, view in entry.runtime_data.coordinator.data.printers.items()
         if (printer := async_printer_device(hass, entry, key))
     }
-    # The name with which a scanner is registered begins with that of the printer that contains it.
+    # A scanner is registered with a name that begins with the name of its printer.
     own = [one for one, called in printers.items() if (device.name or "").startswith(called)]
     raise InputError("scanner_not_printer", device=name, printers=join_names(own or printers))
 

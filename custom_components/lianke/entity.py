@@ -25,7 +25,7 @@ from .scanner.scan_jobs import async_get_scan_jobs
 
 
 class EntityKind(IntFlag):
-    """An entity's supported features: on them depends which actions, triggers and conditions are offered for it."""
+    """Flags for an entity's supported features: they decide which actions, triggers and conditions fit it."""
 
     PRINTER = 1
     SCANNER = 2

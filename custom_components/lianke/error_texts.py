@@ -81,14 +81,14 @@ def worded_placeholders(hass: HomeAssistant, err: InputError | LiankeError) -> d
             )
             worded[f"{placeholder}_key"] = ", ".join(names)
     if err.reason == "ofd_incomplete":
-        # The card says it in its user's language.
+        # The card translates these kinds into its user's language.
         worded["kinds"] = err.placeholders["missing"]
         worded["missing"] = comma.join(_missing_words(hass, err.placeholders))
     return err.placeholders | worded
 
 
 def _missing_words(hass: HomeAssistant, placeholders: Mapping[str, str]) -> Iterator[str]:
-    """Say in words what of an OFD file cannot be drawn, as `documents.ofd_files` lists it: `seal: 1, 3; text: 2`."""
+    """Yield in words what cannot be drawn in an OFD file; `documents.ofd_files` lists it as `seal: 1, 3; text: 2`."""
     for one in placeholders["missing"].split("; "):
         kind, _, pages = one.partition(": ")
         said = {"pages": pages, "letters": placeholders.get("letters", "")}

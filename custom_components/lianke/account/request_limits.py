@@ -49,8 +49,8 @@ RESERVED_FOR_POLLS = 10
 MAX_LOOKUPS_A_MINUTE = 24
 # Maximum polls of scans in a minute: scanning page after page must leave room for polling printers.
 MAX_SCAN_POLLS_A_MINUTE = 12
-# Maximum polls of scans in a minute for the devices of the home network, as many as one scan needs in its first minute:
-# whoever cancels scan after scan there leaves the others to the house.
+# Maximum polls in a minute of scans that devices of the home network started; one scan needs as many in its first
+# minute. Thus, a device that cancels scan after scan leaves the remaining polls to Home Assistant's users.
 MAX_LAN_SCAN_POLLS_A_MINUTE = 8
 
 _LOOKUPS = frozenset({Purpose.COUNT, Purpose.LOOKUP})

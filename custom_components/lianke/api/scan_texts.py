@@ -46,14 +46,14 @@ SUCCESS_WORDS: Final = frozenset(
     ("done", "ok", "end", "eof", "success", "finished", "complete", "completed")
 ) | {"完成", "成功", "已完成", "结束", "扫描完成"}
 
-# The beginning of base64 of a JPEG looks like a path.
+# `(?!/9j/)`: a JPEG in base64 begins like a path.
 _ADDRESS_START: Final = (
     r"https?://|(?!/9j/)(?:\.{1,2}/|//?)(?=[^\s?,;|\"'<>]{2,300}(?:[?\s,;|]|\Z))[\w~%-][\w~%-]*[./]"
 )
 _NEXT_ADDRESS: Final = re.compile(rf"(?i){_ADDRESS_START}")
 _ADDRESS: Final = re.compile(rf"(?i)(?:{_ADDRESS_START})[^\s\"'<>]+")
 _ABSOLUTE: Final = re.compile(r"(?i)https?://")
-# A sentence that says no more than "success"; "not successful" is none.
+# Matches a text that only reports success, and not, for example, "not successful".
 _SUCCESS_TEXT: Final = re.compile(
     r"(?i)(?![\w ]{0,20}(?:不|未|没|无|not|un))[\w ]{0,20}(?:成功|success|successful|successfully)[\s.!。！]*"
 )
@@ -79,8 +79,8 @@ _LEAD: Final = re.compile(
 )
 # No line break may follow the comma: this URL may be empty, and base64 on the next line may be the next page.
 _DATA_URL: Final = re.compile(r"(?i)data:[\w.+/-]{0,100}(?:;[\w.=+%-]{1,80}){0,4},[ \t]{0,4}")
-# Beginnings of JPEG, PNG, PDF, TIFF, BMP and WebP in base64. In the middle of a text (`_NEXT_FILE`), the beginning of
-# a JPEG must be followed by a usual marker.
+# How JPEG, PNG, PDF, TIFF, BMP and WebP files begin in base64. In the middle of a text (`_NEXT_FILE`), a usual JPEG
+# marker must follow the beginning of a JPEG.
 START: Final = (
     r"[/_]9j[/_]|iVBORw0KGgo|JVBERi0"
     r"|SUkqA|TU0AK|Qk[\w+/-]{6}AAAAA|UklGR[\w+/-]{6}XRUJQ"

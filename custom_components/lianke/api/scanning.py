@@ -217,8 +217,9 @@ def find_parts(answer: object) -> FoundParts:
 
     We do not know which fields contain files, so files are recognized by content; whether a part is a page turns out
     later, when it is decoded. In a list with files, an item without a file (null, false, a number, a word or an empty
-    list) is a missing page, except a word for success at the end of the list. An address or content is returned twice
-    only if one list contains it twice, as may happen with blank pages, or if it is in fields for the sides of a sheet.
+    list) is a missing page, except a word for success at the end of the list. The same address or content is returned
+    twice only if one list contains it twice, as may happen with blank pages, or if two fields for the sides of a sheet
+    contain it.
     """
     search = _Search()
     search.look(answer)

@@ -104,8 +104,8 @@ class Purpose(IntEnum):
 
     SUBMIT = 0  # a print job
     TRACK = 1  # a job's state or its cancelation; starting a scan
-    SCAN = 2  # polling a scan of the house
-    LAN_SCAN = 3  # polling a scan of a device of the home network
+    SCAN = 2  # polling a scan that was started in Home Assistant
+    LAN_SCAN = 3  # polling a scan that a device of the home network started
     POLL = 4  # polling a box and its printers
     COUNT = 5  # counting the pages of a document before it is printed
     LOOKUP = 6  # a user's request: a preview, a search, a pressed button

@@ -26,7 +26,7 @@ UNCHECKED_REASONS: Final = frozenset({"unchecked", "memory", "unavailable", "pas
 async def async_check_complete(
     hass: HomeAssistant, path: Path, kind: FileType, *, user: str | None
 ) -> int:
-    """Check that a picture, or every page of a scan's PDF, is complete; return the number of a PDF's pages, or 1.
+    """Check that a picture, or every page of a scan's PDF, is complete; return the number of pages (1 for a picture).
 
     Raises PdfError with one of INCOMPLETE_REASONS or UNCHECKED_REASONS, or with time, busy or missing.
     """

@@ -1,7 +1,7 @@
 """Fetch parts of a message over an IMAP connection that is already logged in (RFC 3501).
 
-aioimaplib, Home Assistant's own client, keeps everything that a server sends, and recurses once for each literal.
-Therefore, this module takes over its connection and reads answers within bounds.
+Home Assistant's own client, aioimaplib, keeps everything that a server sends, and recurses once for each literal.
+Therefore, this module takes over that client's connection and reads answers within bounds.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from itertools import count
 import re
 from typing import Final
 
-# Maximum bytes of a mail server's answer to one command. A stranger can make a mail whose structure is longer, which is
-# refused with `mail_too_complex`.
+# Maximum bytes of a mail server's answer to one command. A stranger can send a mail whose structure is longer; such a
+# mail is refused with `mail_too_complex`.
 MAX_IMAP_ANSWER: Final = 512 * 1024
 # Number of bytes of a message that are fetched at once.
 RANGE_BYTES: Final = 256 * 1024
@@ -43,7 +43,7 @@ class ImapError(Exception):
 
 
 def parse(pieces: list[bytes]) -> list[ImapValue]:
-    """Return an answer's values; `pieces` are its text and literals, in turn. Raises ImapError: mail_too_complex."""
+    """Return the values in an answer; `pieces` alternates text and literals. Raises ImapError: mail_too_complex."""
     stack: list[list[ImapValue]] = [[]]
     values = 0
     for number, piece in enumerate(pieces):
@@ -69,7 +69,7 @@ def parse(pieces: list[bytes]) -> list[ImapValue]:
 
 
 class ImapConnection:
-    """The methods raise ImapError. A command that the server refuses counts as answered with nothing."""
+    """The methods raise ImapError. If the server refuses a command, the result is empty."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         """Take over a connection on which a folder is selected."""
@@ -81,12 +81,12 @@ class ImapConnection:
         self._numbers = count(1)
 
     def close(self) -> None:
-        # Not CLOSE, which would remove the folder's messages that are marked as deleted.
+        # CLOSE would remove messages that are marked as deleted.
         self._transport.write(b"lianke LOGOUT\r\n")
         self._transport.close()
 
     async def fetch(self, message: str, items: str, *, by_uid: bool = True) -> dict[str, ImapValue]:
-        """Return items of the message with this UID, or with this number in the folder; {} if there is none."""
+        """Return items of the message that has this UID, or else this number in the folder; {} if no message has it."""
         found: dict[str, ImapValue] = {}
         uid = "UID " if by_uid else ""
         for answer in await self._command(f"{uid}FETCH {message} ({items})"):
@@ -120,7 +120,7 @@ class ImapConnection:
             name = next((name for name in found if name.startswith("BODY[")), None)
             piece = b"" if name is None else found[name] or b""
             if name is None or not isinstance(piece, bytes) or len(piece) > RANGE_BYTES:
-                # Somebody has deleted the message meanwhile, or the server knows no ranges.
+                # Somebody has deleted the message meanwhile, or the server does not support ranges.
                 raise ImapError
             if piece:
                 yield piece
@@ -139,7 +139,7 @@ class ImapConnection:
                     raise ImapError
                 self._transport.write(tag + text.encode("ascii") + _CRLF)
                 while True:
-                    # An answer is text, with a literal after each line that announces one.
+                    # In an answer, a literal follows each line that announces a literal.
                     line = await self._reader.readuntil(_CRLF)
                     literal = _LITERAL.search(line)
                     size = 0 if literal is None else int(literal[1])

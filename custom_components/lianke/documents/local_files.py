@@ -78,7 +78,7 @@ def open_allowed(path: Path, roots: AllowedFolders, config_dir: str) -> BinaryIO
 
 
 def check_not_public(hass: HomeAssistant, folder: Path) -> None:
-    """Raise InputError if the folder, a real path, is in `www` or another folder that is served without login."""
+    """Raise InputError if the folder (a real path) is within `www` or another folder that is served without login."""
     infos = [resource.get_info() for resource in hass.http.app.router.resources()]
     served = [Path(info["directory"]) for info in infos if "directory" in info]
     for public in (Path(hass.config.path(SERVED_FOLDER)), *served):

@@ -1,4 +1,4 @@
-"""Make documents from a mail in a mailbox that Home Assistant's integration `imap` watches."""
+"""Make documents from a mail in a mailbox of Home Assistant's integration `imap`."""
 
 from ast import literal_eval
 import asyncio
@@ -33,22 +33,22 @@ from .page_documents import async_page_text, async_text_page
 from .sources import DocumentRequest, Source, async_finish_document
 
 IMAP: Final = "imap"
-# Maximum number of documents that one mail becomes; further attachments are left out with `mail_too_many_parts`.
+# Maximum number of documents from one mail; further attachments are left out with `mail_too_many_parts`.
 MAX_MAIL_DOCUMENTS: Final = 20
 # Maximum number of mails that are read at the same time; users take turns.
 MAX_MAILS_AT_ONCE: Final = 3
 # Seconds that a call waits for its turn to read a mail; after that it is refused with `too_many_requests`.
 MAIL_TURN_SECONDS: Final = 600
-# Seconds for reading a mail, and a second more for each MAIL_BYTES_A_SECOND of it.
+# Seconds for reading a mail, plus one second for every MAIL_BYTES_A_SECOND bytes of the mail.
 MAIL_SECONDS: Final = 120
 MAIL_BYTES_A_SECOND: Final = 100 * 1024
 # Bytes of a mail's headers that are read.
 MAX_MAIL_HEADERS: Final = 64 * 1024
-# Maximum number of mails with the same Message-ID that are compared with the event.
+# Maximum number of mails with the wanted Message-ID that are compared with the event.
 MAX_SAME_MAILS: Final = 5
 DATA_MAILS: HassKey[FairQueue] = HassKey(f"{DOMAIN}_mails_being_read")
 _HEADERS: Final = "DATE FROM SUBJECT MESSAGE-ID AUTHENTICATION-RESULTS"
-# Core fails with these at some headers, and then tells of no mail.
+# Core raises these errors for some headers, and then fires no event for the mail.
 _ODD: Final = (HeaderParseError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _FOUND: Final = f"UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({_HEADERS})]<0.{MAX_MAIL_HEADERS}>"
 
@@ -56,7 +56,7 @@ _FOUND: Final = f"UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({_HEADERS})]<0.{MAX_M
 async def async_get_mail(
     hass: HomeAssistant, source: Source, request: DocumentRequest
 ) -> list[Document | None]:
-    """Return the documents made from a mail: its text if wanted, then its attachments; None for what is left out.
+    """Return a mail's documents: the text if it is wanted, then the attachments; None for each that is left out.
 
     Raises InputError: raw_needs_file_or_text, mail_mailbox_not_found, mail_moved, mail_sender_not_proven,
     mail_part_not_found, and those of `_open_mailbox`; Unauthorized; HomeAssistantError: disk_full.
@@ -80,7 +80,7 @@ async def async_get_mail(
         found = await connection.fetch(mail.uid, "UID BODYSTRUCTURE")
         if "BODYSTRUCTURE" not in found:
             raise ImapError
-        # Guessing the encodings of many names takes seconds.
+        # In the executor, because guessing the encodings of many names takes seconds.
         parts = await hass.async_add_executor_job(parts_of, found["BODYSTRUCTURE"])
         chosen = _choose(parts, wanted, report)
         texts = _texts_of(parts) if wanted.text in (True, "" if chosen else ALONE) else []
@@ -114,19 +114,19 @@ async def async_get_mail(
 async def _open_mailbox(
     hass: HomeAssistant, entry: ConfigEntry, user: str | None
 ) -> AsyncIterator[tuple[ImapConnection, Any]]:
-    """Yield a new connection to a mailbox, and core's module for mailboxes.
+    """Yield a new connection to a mailbox, and the module of core that opens such connections.
 
     Raises InputError: too_many_requests, mail_unreachable, mail_core_changed, mail_broken_off, mail_too_complex.
     """
-    # Core's own connection waits for news, so open one in the way in which core opens its own. If a later version of
-    # core has another way, mails cannot be printed until this integration follows; nothing else is affected.
+    # Core's own connection is busy waiting for new mail, so open another with core's function. If a later version of
+    # core has no such function, mails cannot be printed until this integration is adapted; all else keeps working.
     core: Any = sys.modules.get(type(entry.runtime_data).__module__)
     if not hasattr(core, "connect_to_server") or not hasattr(core, "ImapMessage"):
         raise InputError("mail_core_changed")
     turns = hass.data.setdefault(DATA_MAILS, FairQueue(MAX_MAILS_AT_ONCE))
     try:
         async with turns.place(user, max_wait=MAIL_TURN_SECONDS):
-            # Core itself waits for 10 seconds at most for each answer.
+            # This function of core waits at most 10 seconds for each answer.
             opening = asyncio.ensure_future(core.connect_to_server(entry.data))
             try:
                 client = await asyncio.shield(opening)
@@ -156,7 +156,7 @@ def _close_late(opening: asyncio.Future[Any]) -> None:
 
 
 class _Mail(NamedTuple):
-    # The UID that stays the same, other than the number in `MailReference.uid`.
+    # The real UID, which stays the same, unlike the number in `MailReference.uid`.
     uid: str
     size: int
     headers: Message
@@ -165,11 +165,11 @@ class _Mail(NamedTuple):
 
 
 async def _async_find(connection: ImapConnection, core: Any, wanted: MailReference) -> _Mail:
-    """Return the mail that the event told of. Raises ImapError; InputError: mail_moved."""
+    """Return the mail that the event described. Raises ImapError; InputError: mail_moved."""
     found = await connection.fetch(wanted.uid, _FOUND, by_uid=False)
     if (mail := _read(core, found, wanted)) is not None:
         return mail
-    # A mail before it was deleted, which changed its number.
+    # The number has changed, since a mail before the wanted mail was deleted.
     message_id = (wanted.message_id or "").strip()
     if message_id.isascii() and message_id.isprintable() and not {'"', "\\"} & {*message_id}:
         uids = await connection.search(f'HEADER MESSAGE-ID "{message_id}"') if message_id else ()
@@ -181,13 +181,13 @@ async def _async_find(connection: ImapConnection, core: Any, wanted: MailReferen
 
 
 def _read(core: Any, found: Mapping[str, Any], wanted: MailReference) -> _Mail | None:
-    """Return the mail, or None if its headers are not those that the event told of."""
+    """Return the mail, or None if its headers differ from those in the event."""
     uid, size = found.get("UID"), found.get("RFC822.SIZE")
     headers = next((value for name, value in found.items() if name.startswith("BODY[")), None)
     if not (isinstance(headers, bytes) and isinstance(uid, bytes) and isinstance(size, bytes)):
         return None
     try:
-        # Core read the event's values in this way, so even odd headers are equal.
+        # Core read the event's values in the same way, so even odd headers compare as equal.
         message = core.ImapMessage(headers)
         parsed: Message = message.email_message
         sender: str = message.sender
@@ -213,7 +213,7 @@ def _is_subject(subject: str, given: Any) -> bool:
 
 
 def _check_sender(mail: _Mail, wanted: MailReference, report: MailReport) -> None:
-    """Raise InputError (mail_sender_not_proven) if the sender is forged."""
+    """Raise InputError (mail_sender_not_proven) if the sender may be forged; note whether a person must approve."""
     if (server := wanted.verified_by) is None:
         return
     headers = map(str, mail.headers.get_all("Authentication-Results", []))
@@ -244,7 +244,7 @@ def _choose(parts: list[MailPart], wanted: MailReference, report: MailReport) ->
 
 
 def _texts_of(parts: list[MailPart]) -> list[MailPart]:
-    """Return the parts of the mail's own text, or if it has none, those of the messages in it."""
+    """Return the parts with the mail's own text, or if it has none, with the text of messages attached to it."""
     texts = [part for part in parts if part.is_body]
     return ([part for part in texts if not part.is_nested] or texts)[:MAX_MAIL_DOCUMENTS]
 
@@ -258,7 +258,7 @@ async def _async_fetch(
 ) -> Path:
     """Save a part's content in the spool. Raises ImapError; InputError: file_too_large, mail_part_damaged."""
     limit = MAX_TEXT_BYTES if part.is_body else request.limit_bytes
-    # Base64 sends 4 bytes for 3, and 2 more for each line.
+    # Base64 needs 4 bytes for 3 bytes of content, plus 2 for each line.
     if part.size * 7 // 10 > limit:
         raise too_large(part.label, limit)
     path = await request.spool.async_new_path(".part")
@@ -275,7 +275,7 @@ async def _async_text(
     source: Source,
     request: DocumentRequest,
 ) -> Document | None:
-    """Return the page of a mail's text: of its plain text if that is visible, otherwise of its HTML."""
+    """Return a page with a mail's plain text, or with its HTML if no plain text is visible; None if it has neither."""
 
     def read(content_type: str) -> str:
         found = (
@@ -286,7 +286,7 @@ async def _async_text(
         text = "\n\n".join(found)
         return text if is_visible(text) else ""
 
-    # The job's title quotes nothing; the subject stands at the top of the page.
+    # The job's title quotes nothing from the mail; the subject is printed at the top of the page.
     title = clean_title(source.title) or await async_page_text(hass, "page_mail")
     assert request.mail is not None
     for kind, content_type in ((SourceKind.TEXT, "text/plain"), (SourceKind.HTML, "text/html")):

@@ -1,4 +1,4 @@
-"""What a message consists of: its parts with their names, as a mail server describes them (RFC 3501, BODYSTRUCTURE)."""
+"""Parse a mail server's description of a message's parts (RFC 3501, BODYSTRUCTURE), and decode the parts."""
 
 from binascii import Error as Base64Error, a2b_base64, a2b_qp
 from collections.abc import AsyncIterator, Iterator
@@ -17,10 +17,10 @@ from .document import CONTENT_TYPES, KNOWN_SUFFIXES, OLE_NAMES, FileType
 from .encoding import decode_text
 from .imap import ImapValue
 
-# Maximum bytes of a file name in a mail; what is longer is cut.
+# Maximum bytes of a file name in a mail; longer names are cut.
 MAX_MAIL_NAME: Final = 2000
-# Size in bytes, as sent, from which a picture in the middle of a formatted text counts as a document. Smaller pictures
-# are logos and signatures.
+# Minimum bytes, as sent, of a picture inside a formatted text that counts as a document. Smaller pictures are logos and
+# signatures.
 MIN_EMBEDDED_PICTURE: Final = 64 * 1024
 BODY_TYPES: Final = frozenset({"text/plain", "text/html"})
 _RAW: Final = CONTENT_TYPES[FileType.RAW]
@@ -29,9 +29,9 @@ _SUFFIXES: Final = (KNOWN_SUFFIXES - {FileType.RAW}) | {
     *OLE_NAMES,
     *(".docm", ".xlsm", ".pptm", ".ofd", ".tsv", ".log"),
 }
-# Parts that prove or report something, which nobody misses on paper.
+# Signatures and delivery reports, which nobody misses on paper.
 _SILENT: Final = re.compile(r"application/(x-)?(pkcs7|pgp)-signature|message/delivery-status")
-# Encodings whose names mails use for encodings with more characters.
+# Mails often name one of these encodings but contain characters of the larger encoding that extends it.
 _WIDER: Final = dict.fromkeys(("gb2312", "gbk", "x-gbk", "gb_2312-80"), "gb18030")
 _NOT_BASE64: Final = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
@@ -40,18 +40,18 @@ _NOT_BASE64: Final = bytes(
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class MailPart:
-    # As core's `imap_content` event calls the part.
+    # The part's key in core's `imap_content` event.
     key: str
-    # As IMAP calls the part.
+    # The part's number in IMAP.
     section: str
     # The content type in lower case.
     kind: str
     name: str
     encoding: str
     charset: str
-    # Bytes as sent; some servers estimate them.
+    # Number of bytes as sent; some servers only estimate it.
     size: int
-    # Whether the part is in a message that is attached to this message.
+    # Whether the part belongs to a message that is attached to this message.
     is_nested: bool
     # Whether the part is text of the message itself, not an attachment.
     is_body: bool
@@ -77,7 +77,7 @@ class MailPart:
 
 
 def parts_of(structure: ImapValue) -> list[MailPart]:
-    """Return all parts of a message, also those of messages in it, in order. Blocking: run it in the executor."""
+    """Return all parts of a message, including those of attached messages, in order. Blocking: run in the executor."""
     found: list[MailPart] = []
     section = "" if _is_multipart(structure) else "1"
     _walk(structure, section, "" if not section else "0", found)
@@ -161,7 +161,7 @@ def _headers(node: ImapValue, disposition: ImapValue) -> tuple[str, str]:
         message[header] = text
     name = message.get_filename("")
     if not raw.isascii() and name:
-        # Dovecot sends decoded names in UTF-8, others what a mail has in the encoding of its language.
+        # Dovecot sends names decoded, in UTF-8; other servers send a name's bytes as they are in the mail.
         name = decode_as(name.encode("latin-1", "replace"), "utf-8")
     return decode_words(name), message.get_content_charset("")
 
@@ -174,7 +174,7 @@ def _pairs(words: ImapValue) -> Iterator[tuple[str, bytes]]:
 
 
 def decode_words(text: str) -> str:
-    """Return text of a mail's header with its encoded words decoded: `=?UTF-8?B?…?=`."""
+    """Return a header's text after decoding encoded words such as `=?UTF-8?B?…?=`."""
     try:
         pieces = decode_header(text)
     except HeaderParseError, ValueError:
@@ -186,7 +186,7 @@ def decode_words(text: str) -> str:
 
 
 def decode_as(data: bytes, charset: str) -> str:
-    """Return data decoded as a mail says; if the mail is wrong, as seems likeliest."""
+    """Return data decoded with the charset that a mail names, or if that fails, with the likeliest one."""
     try:
         return data.decode(_WIDER.get(charset.lower(), charset))
     except LookupError, ValueError:
@@ -205,7 +205,7 @@ async def decoded(pieces: AsyncIterator[bytes], part: MailPart) -> AsyncIterator
             yield a2b_base64(rest[:whole])
         elif part.encoding == "quoted-printable":
             rest += piece
-            # Cut neither a line nor, in a line that is too long, an escaped character.
+            # Cut after a line or, in a line that is too long, not within an escaped character.
             whole = rest.rfind(b"\n") + 1 or rest.rfind(b"=", -3) % (len(rest) + 1)
             yield a2b_qp(rest[:whole])
         else:

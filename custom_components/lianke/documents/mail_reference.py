@@ -1,4 +1,4 @@
-"""Which mail a call names, and what the call's mail came to."""
+"""The mail that a call names, and the report on which parts of the mail are not printed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,54 +8,55 @@ from typing import Any, Final
 
 from ..input_error import InputError
 
-# The value of `text` that prints the text of a mail only if the mail has no attachment to print.
+# As the value of `text`: the text of a mail is printed only if the mail has no attachment to print.
 ALONE: Final = "alone"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class MailReference:
-    """A mail as core's `imap_content` event tells of it, and what of it is printed."""
+    """A mail as described by core's `imap_content` event, and which of its parts to print."""
 
-    # The config entry of the mailbox.
+    # The id of the mailbox's config entry.
     entry: str
-    # Core calls it so, but it is the mail's number in the folder, which changes when another mail is deleted.
+    # Core calls this value `uid`, but it is the mail's number in the folder, which may change when another mail is
+    # deleted.
     uid: str
     date: datetime | None
     sender: str
-    # Templates turn some texts into numbers or lists.
+    # Not always a string, because templates turn some texts into numbers or lists.
     subject: Any
     message_id: str | None = None
-    # Keys of the parts, as in the event; None means all that can be printed.
+    # Keys of the parts, as in the event; None means all parts that can be printed.
     parts: list[str] | None = None
-    # Extensions of file names, such as "pdf"; empty means all that can be printed.
+    # Extensions of file names, such as "pdf"; empty means all types that can be printed.
     types: list[str] = field(default_factory=list)
     text: bool | str = False
-    # The server that must have proved the sender; "" if there is none. If there is none, or if it has said nothing
-    # about the mail, a person must approve the print.
+    # The server that must have verified the sender. A person must approve the print if that server has not judged the
+    # mail, or if no server does ("").
     verified_by: str | None = None
 
 
 @dataclass(slots=True, repr=False)
 class MailReport:
-    # Whether the server has proved the sender; None if it has said nothing, or was not asked for.
+    # Whether `verified_by` has verified the sender; None if that server has not judged the mail, or none was named.
     is_proven: bool | None = None
     needs_approval: bool = False
-    # What is not printed, by name, and why.
+    # The names of the parts that are not printed, each with the reason.
     left_out: list[tuple[str, InputError]] = field(default_factory=list)
 
     @property
     def refusals(self) -> list[InputError]:
-        """The reasons why attachments are not printed that look as if they could be."""
+        """The reasons why attachments of printable types are not printed."""
         return [err for _, err in self.left_out if err.reason != "type_not_supported"]
 
     @property
     def error(self) -> InputError:
-        """Why not everything, or nothing, is printed."""
+        """The first reason why something is not printed."""
         return next(iter(self.refusals), InputError("mail_nothing_to_print"))
 
     @contextmanager
     def leaving_out(self, name: str) -> Iterator[None]:
-        """Note an InputError in this block as the reason why this attachment is left out."""
+        """Turn an InputError in this block into the reason why this attachment is left out."""
         try:
             yield
         except InputError as err:

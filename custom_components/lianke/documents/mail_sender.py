@@ -1,14 +1,14 @@
-"""Whether the server that received a message has proved its sender (RFC 8601, Authentication-Results)."""
+"""Find out whether the server that received a message has verified the sender (RFC 8601, Authentication-Results)."""
 
 from collections.abc import Iterable
 
 
 def is_sender_proven(headers: Iterable[str], server: str, sender: str) -> bool | None:
-    """Whether the server proved the domain of the sender's address; None if it has said nothing about the message.
+    """Return whether the server verified the domain of the sender's address; None if it has not judged the message.
 
-    `headers` are the values of all Authentication-Results, the topmost first. Only the topmost one of this server
-    counts: those below came with the message, and anybody can write them. DMARC counts, and DKIM of the same domain or
-    of a domain above it. SPF alone does not, since many customers of one provider pass it for each other.
+    `headers` are the values of all Authentication-Results headers, the topmost first. Only the server's topmost header
+    counts: headers below it came with the message, and anybody can write them. DMARC counts, and DKIM of the same
+    domain or a parent domain. SPF alone does not count: many customers of a provider pass SPF for each other's domains.
     """
     domain = sender.rpartition("@")[2].strip().lower()
     for header in headers:
@@ -33,7 +33,7 @@ def _proves(result: str, domain: str) -> bool:
 
 
 def _split(header: str) -> list[str]:
-    """Return the parts of a header between semicolons in lower case, without comments and quotation marks."""
+    """Return a header's parts, which semicolons separate, in lower case and without comments and quotation marks."""
     parts = [""]
     depth, is_quoted, is_escaped = 0, False, False
     for character in header:

@@ -1,4 +1,4 @@
-"""Convert OFD files to PDF in the PDF process; files that would lack something on paper are refused."""
+"""Convert OFD files to PDF in the PDF process; files that cannot be drawn completely are refused."""
 
 from dataclasses import replace
 from functools import partial
@@ -13,16 +13,16 @@ from .pdf import pdf_error
 from .pdf_client import PdfError, async_get_pdf_worker
 from .spool import Spool
 
-# Seconds for the conversion of a file once the process runs; 200 pages of text take some two seconds.
+# Seconds for the conversion of a file once the process runs; 200 pages of text take about two seconds.
 OFD_SECONDS: Final = 45
-# Keys of the texts for PdfError reasons about OFD files; other reasons have the texts of `pdf_error`.
+# Keys of the error texts for PdfError reasons about OFD files; for other reasons, `pdf_error` has the texts.
 _KEYS: Final = {
     "damaged": "file_damaged",
     "unavailable": "ofd_not_supported",
     "ofd_locked": "ofd_locked",
     "ofd_too_large": "ofd_too_large",
 }
-# What can be missing, the worst first.
+# Kinds of things that can be missing, the worst first.
 _KINDS: Final = ("seal", "page", "text", "picture", "part")
 
 
@@ -37,7 +37,7 @@ async def async_ofd_as_pdf(
 ) -> Document:
     """Return the PDF of an OFD file.
 
-    Raises InputError: ofd_incomplete, unless `incomplete` allows that something is missing; ofd_locked, ofd_too_large,
+    Raises InputError: ofd_incomplete if something is missing, unless `incomplete` allows it; ofd_locked, ofd_too_large,
     ofd_not_supported, file_damaged, and those of `pdf_error`; HomeAssistantError: disk_full.
     """
     target = await spool.async_new_path(FileType.PDF)
@@ -71,6 +71,6 @@ async def async_ofd_as_pdf(
         pages=answer["pages"],
     )
     pdf = await hass.async_add_executor_job(made)
-    # The PDFs of a file differ, so the job is known by the digest of the file.
+    # Each conversion of a file makes a different PDF, so identify the document by the digest of the OFD file.
     digest = await hass.async_add_executor_job(file_digest, document.path)
     return replace(pdf, digest=digest)

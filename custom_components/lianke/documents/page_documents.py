@@ -69,7 +69,7 @@ class PageOptions:
     # Whether a list or calendar without entries is printed; otherwise it is refused.
     print_empty: bool = False
     landscape: bool = False
-    # Size of type, a key of TEXT_SIZES.
+    # A key of TEXT_SIZES.
     text_size: str = "normal"
 
 

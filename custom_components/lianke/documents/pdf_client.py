@@ -60,7 +60,7 @@ class PdfError(Exception):
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
-        # Words for people, such as the characters that a font lacks.
+        # Words to show to people, such as the characters that a font lacks.
         self.detail = detail
 
 

@@ -239,7 +239,8 @@ async def async_lay_out(
 ) -> tuple[Document, ResolvedOptions]:
     """Lay out documents on sheets; return the document of the sheets, and the options to print that document with.
 
-    The given documents stay unchanged. The names of photos to clean in which no page was found are added to `pageless`.
+    The given documents stay unchanged. The names of photos that should be cleaned, but in which no page was found, are
+    added to `pageless`.
     Raises InputError: sheet_type_not_supported, sheet_not_available,
     sheet_needs_memory, sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture,
     watermark_letters, and errors about a file; HomeAssistantError: disk_full.

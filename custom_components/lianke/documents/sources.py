@@ -116,7 +116,7 @@ class Source:
     filename: str | None = None
     # The password of a PDF.
     password: str | None = None
-    # Whether an OFD file is printed although something of it cannot be drawn.
+    # Whether to print an OFD file although something in it cannot be drawn.
     print_incomplete: bool = False
     # The options of a page that Home Assistant composes.
     page: PageOptions = DEFAULT_PAGE
@@ -144,7 +144,7 @@ class Source:
         ]
 
     def page_on(self, options: ResolvedOptions) -> PageOptions:
-        """Return the options of a page for a paper of this orientation."""
+        """Return the options of a page in the orientation that the print options give."""
         landscape = options.orientation == ORIENTATIONS["landscape"]
         return replace(self.page, landscape=landscape)
 
@@ -174,7 +174,7 @@ class DocumentRequest(NamedTuple):
     context: Context
     # The user on whose behalf work is queued in the PDF process.
     user: str | None = None
-    # Where to note what a mail came to.
+    # Receives the reasons why parts of a mail are not printed.
     mail: MailReport | None = None
 
 
@@ -259,7 +259,7 @@ async def async_get_document(
 async def async_finish_document(
     hass: HomeAssistant, source: Source, document: Document, request: DocumentRequest
 ) -> Document:
-    """Return the document of a file that is in the spool: a text becomes a page, other files are opened and checked.
+    """Return the document for a file in the spool: a text becomes a page; other files are opened and checked.
 
     Raises the errors of `make_text_document` and `async_open_document`.
     """
@@ -301,8 +301,8 @@ async def async_open_document(
 ) -> Document:
     """Return the document after counting the pages of a PDF, or checking a picture by decoding it.
 
-    A PDF with a password is replaced by an unlocked copy, an OFD file by a PDF; `incomplete` allows that something of
-    it cannot be drawn. Other documents are returned unchanged; without PDFium, a PDF is returned unchanged, too.
+    A PDF with a password is replaced by an unlocked copy, and an OFD file by a PDF; `incomplete` allows that something
+    in the OFD file cannot be drawn. Other documents are returned unchanged; without PDFium, so is a PDF.
     Raises InputError: file_damaged, image_unreadable, picture_unchecked, picture_check_unavailable,
     pdf_password_needed, pdf_password_wrong, pdf_damaged, pdf_needs_memory, pdf_takes_long, pdf_busy, file_too_large,
     ofd_incomplete, ofd_locked, ofd_too_large, ofd_not_supported; HomeAssistantError: disk_full.

@@ -45,7 +45,7 @@ class EsclError(ValueError):
 
 
 class EsclConflictError(EsclError):
-    """A request for something that the scanner does not have, or cannot do until somebody attends to it."""
+    """A request for something that the scanner lacks, or cannot do until somebody attends to the scanner."""
 
 
 _COLOR_MODES: Final = {
@@ -121,7 +121,7 @@ class FeederState(StrEnum):
     EMPTY = "ScannerAdfEmpty"
     JAM = "ScannerAdfJam"
     OPEN = "ScannerAdfHatchOpen"
-    # The name that SANE's backends know instead.
+    # SANE's backends know this name instead of OPEN.
     OPEN_FOR_SANE = "ScannerAdfDoorOpen"
 
 
@@ -148,7 +148,7 @@ class ScanJobInfo:
     uuid: str
     age: int  # seconds
     state: ScanJobState
-    # Why a scan was aborted: a further reason beside "AbortedBySystem", if it is known.
+    # Why a scan was aborted, if known: a second JobStateReason after "AbortedBySystem".
     cause: str | None = None
     # Number of documents that the client has received.
     taken: int
@@ -303,7 +303,7 @@ def _each(name: str, texts: Iterable[str]) -> list[Node]:
 def status_xml(
     jobs: Sequence[ScanJobInfo], state: ScannerState, feeder: FeederState | None
 ) -> bytes:
-    """Write the ScannerStatus document; `jobs` come newest first. The state of the feeder may be unknown (None)."""
+    """Return the ScannerStatus document; `jobs` come newest first; `feeder` is None if its state is unknown."""
     nodes: list[Node] = [
         ("pwg:Version", ESCL_VERSION),
         ("pwg:State", state),

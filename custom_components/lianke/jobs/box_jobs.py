@@ -626,9 +626,9 @@ class JobWorker:
 
 
 async def async_shield[T](work: asyncio.Future[T]) -> T:
-    """Return the result of work that goes on even if the caller is cancelled.
+    """Return the result of work that continues even if the caller is canceled.
 
-    Unlike asyncio.shield, this logs no error that a cancelled caller does not receive.
+    Unlike asyncio.shield, this logs no error that occurs after the caller was canceled.
     """
     work.add_done_callback(lambda done: done.cancelled() or done.exception())
     await asyncio.wait([work])

@@ -323,7 +323,7 @@ class PrintQueue(JobWorker):
         moved: Job | None = None,
         unchanged: bool = False,
     ) -> tuple[PrinterSnapshot, JobSpec, str | None]:
-        """Check a job that is no duplicate; return its printer, the job with its questions, and why it has to wait."""
+        """Check a new job; return its printer, its spec with the answers it needs, and why the printer is not ready."""
         view = self.check_printer(spec.printer_key)
         self.check_limits(view.key, spec.owner, first=first, replaced=replaced)
         if view.key in self.limited:
@@ -335,7 +335,7 @@ class PrintQueue(JobWorker):
         if ready.reason is not None and (ready.reason in REFUSED_AT_ONCE or not spec.hold):
             raise InputError(f"not_ready_{ready.reason}", printer=view.name)
         if spec.waits_for is None or moved is not None:
-            # Use the jobs as reported: a job counts as waiting until its end is reported, together with its page count.
+            # Use the jobs as last reported: a job counts as waiting until its end and page count are reported together.
             told = self._jobs.committed
             left = (job for job in self._jobs.latest.values() if job not in replaced)
             others = [told.get(job.job_id, job) for job in left]

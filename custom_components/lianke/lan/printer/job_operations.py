@@ -296,9 +296,9 @@ async def _async_document(request: IppRequest, title: str, options: JobOptions) 
 
 
 def _turn(request: IppRequest) -> asyncio.Lock:
-    """Return the lock that a received document holds until its job is in the queue.
+    """Return the lock to hold from the receipt of a document until its job is in the queue.
 
-    A device's documents become jobs in the order in which they arrived, although some take longer to be looked at.
+    It makes a device's documents become jobs in the order of their arrival, although some take longer to check.
     """
     return request.server.repeats.turn(request.offered.printer_key, request.device)
 

@@ -191,9 +191,10 @@ class RepeatedDocuments:
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, printer_key: str, what: str) -> asyncio.Lock:
-        """Return a printer's lock for equal documents, named by their digest, or for the documents of a device.
+        """Return a printer's lock for equal documents (`what` is their digest) or for those of a device.
 
-        Each request holds the first until its answer has arrived or is lost; it takes the second before the first.
+        A request takes the device's lock before that of its document, and holds the latter until the device has
+        received the answer, or the answer is lost.
         """
         return self._turns.setdefault((printer_key, what), asyncio.Lock())
 
