@@ -51,7 +51,7 @@ from .scanner.scan_tools import (
     is_scan_exposed,
 )
 
-# The second API, which Home Assistant has since 2026.11.
+# Id of Home Assistant's second API, which exists since 2026.11.
 LLM_API_HOME_ASSISTANT: Final = "homeassistant"
 _MAY_CANCEL: Final = ToolAnnotations(destructive=True, idempotent=True, open_world=True)
 
@@ -78,7 +78,7 @@ class _PrinterTool(DeviceTool):
         raise NotImplementedError
 
 
-# What may be set in any print. What the printer cannot do is refused with what it can.
+# Options of any print. A value that the printer does not support is refused with a list of those that it supports.
 _OPTION_FIELDS: Final[Mapping[vol.Optional, Any]] = {
     vol.Optional("copies", description="How many copies, 1 if not given"): vol.Coerce(int),
     vol.Optional(
@@ -275,7 +275,7 @@ class _ReadingTool(_PrinterTool):
 
     @override
     def __eq__(self, other: object) -> bool:
-        """Home Assistant offers equal tools of several APIs once."""
+        """Compare by name and printers: if several APIs have equal tools, Home Assistant offers only one of them."""
         if isinstance(other, _ReadingTool):
             return (self.name, self._devices) == (other.name, other._devices)
         return NotImplemented
@@ -325,7 +325,7 @@ class WhichPrinterTool(_ReadingTool):
             except Unauthorized:
                 continue
             except HomeAssistantError as err:
-                # Refused by what the driver says, or nothing is known of the driver.
+                # The driver does not support what is wanted, or nothing is known of the driver.
                 told |= {"can": False if "color" in told else None, "why": str(err)}
             found.append(told)
         return ToolResult(data={"printers": found})
@@ -430,9 +430,9 @@ class AnswerJobTool(_PrinterTool):
 
 @callback
 def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -> LLMTools | None:
-    """Return the tools of an API; None if it has none, since neither a printer nor a scanner is exposed.
+    """Return our tools for an API, or None if there are none, for example because no printer or scanner is exposed.
 
-    The second API, in which administrators manage Home Assistant, gets what only reads, for all printers.
+    The second API, with which administrators manage Home Assistant, only gets tools that read, but for all printers.
     """
     if api_id == LLM_API_HOME_ASSISTANT:
         printers = exposed_printers(hass, None)

@@ -24,7 +24,7 @@ A4_HEIGHT: Final = 297.0
 # Below this width (mm) a paper is a receipt or a label.
 RECEIPT_WIDTH: Final = 120.0
 SMALL_TYPE_WIDTH: Final = 62.0
-# How much larger than usual type is, by the names that users set.
+# Factors by which the font size differs from the usual size, by the names that users set.
 TEXT_SIZES: Final[Mapping[str, float]] = {"small": 0.8, "normal": 1.0, "large": 1.5, "huge": 2.2}
 # Below this height (mm) a paper is a label.
 LABEL_HEIGHT: Final = 150.0
@@ -117,7 +117,7 @@ class PageStyle:
     texts: Mapping[str, str] = field(default_factory=dict)
     header: str | None = None
     columns: int | None = None
-    # Size of type, a key of TEXT_SIZES.
+    # A key of TEXT_SIZES.
     text_size: str = "normal"
 
     @property

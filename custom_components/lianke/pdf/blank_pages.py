@@ -1,7 +1,7 @@
 """Decide whether a scanned page is blank.
 
-A blank page may have specks of dust, punch holes, the shadow of an edge, and what shows through faintly from its other
-side. When in doubt, a page is not blank: a kept blank page is a nuisance, a lost page is a loss.
+A blank page may show specks of dust, punch holes, the shadow of an edge, and faint traces of the print on its other
+side. When in doubt, a page is not blank: to keep a blank page is a nuisance, to lose a page is worse.
 """
 
 from collections import Counter
@@ -14,39 +14,42 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 from .plan import MM_PER_INCH
 from .scan_pages import read_page
 
-# Pixels per mm at which a page is looked at.
+# Pixels per mm of the picture that is examined.
 _UNIT: Final = 4
-# The paper's own tone is looked for in so many mm around each place, as the middle of the tones there.
+# The tone of the paper at a place is the median tone of a square around it, of _TONE_FILTER x _TONE_FILTER cells with
+# sides of _TONE_MM.
 _TONE_MM: Final = 2
 _TONE_FILTER: Final = 5
-# Minimum difference from the paper's tone, of 255, of something that is on the paper. What shows through from the other
-# side of usual paper differs by less, a pale stamp or a hard pencil by more.
+# Minimum difference (0 to 255) between the tone of the paper and that of something on it. Print that shows through from
+# the other side of usual paper differs by less, a pale stamp or a hard pencil by more.
 _LEAST_INK: Final = 20
-# The part of a difference up to which the same a mm away is a ripple of it.
+# Up to this fraction of a mark's difference, a difference within 1 mm of the mark counts as a JPEG's ripple.
 _RIPPLE: Final = 0.3
-# Minimum tone of paper, and maximum difference of its tones away from the edges.
+# Minimum tone of paper, and maximum difference between its tones away from the edges of the page.
 _DARKEST_PAPER: Final = 120
 _TONES: Final = 26
-# Maximum of the median difference from the paper's tone: where it is more, most of the page is covered, by a photo.
+# Maximum median of all differences from the paper's tone: if it is more, something such as a photo covers most of the
+# page.
 _NOISE: Final = 8
 # Maximum fraction of the page that specks, holes and shadows cover.
 _COVERED: Final = 0.03
 # Maximum width and height in mm of a speck; the smallest digit is higher.
 _SPECK_MM: Final = 1.5
-# Maximum number of specks in a square of _SQUARE_MM: more are a dotted line, or what is left of pale writing.
+# Maximum number of specks in a square with sides of _SQUARE_MM: more are a dotted line, or traces of pale writing.
 _CROWD: Final = 4
 _SQUARE_MM: Final = 12
-# Nothing is looked at so many mm from an edge; a shadow that comes from there is ignored up to _SHADOW_MM, and _SOFT_MM
-# around it.
+# Everything within _RIM_MM of an edge is ignored; a shadow that begins there is ignored up to _SHADOW_MM from the edge,
+# and so is everything within _SOFT_MM of the shadow.
 _RIM_MM: Final = 2
 _SHADOW_MM: Final = 10
 _SOFT_MM: Final = 2
-# What is thinner in mm than this is a line and no shadow.
+# Minimum thickness of a shadow in mm; anything thinner is a line.
 _THIN_MM: Final = 0.75
-# The edge of the paper, or a piece of it, lies within _SHADOW_MM of an edge of the picture. It is a line at least as
-# long as the second length in mm, and at most as high as the first; a longer one may be askew.
+# Maximum thickness and minimum length in mm of a line that counts as (part of) the edge of the paper, if it lies within
+# _SHADOW_MM of an edge of the picture. A longer line may be thicker, since it may be askew.
 _EDGES_MM: Final = ((0.75, 15), (2, 80))
-# Punch holes: their size in mm, how far from an edge their middle is at most, the distances of a pair, and how many.
+# Punch holes, in mm: minimum and maximum size, maximum distance of the center from an edge, possible distances between
+# two holes, and the tolerance. Then the maximum number of holes.
 _HOLE_MM: Final = (3.5, 9.5)
 _HOLE_FROM_EDGE_MM: Final = 20
 _HOLES_APART_MM: Final = (70, 80, 108, 160, 216, 240)
@@ -57,7 +60,7 @@ _RUN: Final = re.compile(rb"\xff+")
 
 
 class _Mark(NamedTuple):
-    """Something on a page; the edges are in mm."""
+    """The edges, in mm, of something on a page."""
 
     left: float
     top: float
@@ -96,7 +99,7 @@ def _is_blank(page: Image.Image) -> bool:
 
 
 def _ink(page: Image.Image) -> Image.Image | None:
-    """Return where something is on the paper, in white; None if the page is certainly not blank."""
+    """Return a picture that is white where something is on the paper; None if the page is certainly not blank."""
     factor = _TONE_MM * _UNIT
     small = (max(1, page.width // factor), max(1, page.height // factor))
     tone = page.resize(small, Image.Resampling.BOX).filter(ImageFilter.MedianFilter(_TONE_FILTER))
@@ -104,7 +107,7 @@ def _ink(page: Image.Image) -> Image.Image | None:
     extremes: Any = tone.crop((rim, rim, small[0] - rim, small[1] - rim)).getextrema()
     if any(most - least > _TONES or most < _DARKEST_PAPER for least, most in extremes):
         return None
-    # In a shadow that is wide enough, the middle tone is the shadow's.
+    # In a wide shadow, the median tone is that of the shadow, not of the paper.
     darkest = tuple(max(0, middle - _TONES) for middle in ImageStat.Stat(tone).median)
     tone = ImageChops.lighter(tone, Image.new("RGB", small, darkest))
     paper = tone.resize(page.size, Image.Resampling.BILINEAR)
@@ -115,15 +118,15 @@ def _ink(page: Image.Image) -> Image.Image | None:
     if noise > _NOISE:
         return None
     least = max(_LEAST_INK, 4 * noise)
-    # A JPEG has ripples around what is dark.
+    # A JPEG has ripples around dark marks.
     near = off.filter(ImageFilter.MaxFilter(5)).filter(ImageFilter.MaxFilter(5))
     ripples = near.point([max(least, round(_RIPPLE * value)) - 1 for value in range(256)])
     return ImageChops.subtract(off, ripples).point([0] + [255] * 255)
 
 
 def _without_shadows(ink: Image.Image) -> Image.Image:
-    """Remove the rim, and what is thick and reaches in from there."""
-    # Half as fine: filters of the whole page would take a second and a half.
+    """Remove the rim, and thick marks that extend from the rim into the page."""
+    # At half the resolution: filters of the whole page would take a second and a half.
     fine = _UNIT // 2
     size = ink.width // 2, ink.height // 2
     rim = _RIM_MM * fine
@@ -144,10 +147,10 @@ def _without_shadows(ink: Image.Image) -> Image.Image:
 
 
 def _marks(ink: Image.Image) -> list[_Mark]:
-    """Return the marks on a page; what is less than half a mm apart is one mark."""
+    """Return the marks on a page; parts less than 0.5 mm apart belong to the same mark."""
     rows, width = ink.filter(ImageFilter.MaxFilter(3)).tobytes(), ink.width
     boxes: list[tuple[int, int, int, int]] = []
-    # For each run of ink in a row, the number of another run of its mark; of itself for one of them.
+    # For each run of ink in a row, the number of another run of the same mark; one run of each mark has its own number.
     joined: list[int] = []
 
     def first(run: int) -> int:
@@ -169,7 +172,7 @@ def _marks(ink: Image.Image) -> list[_Mark]:
                     boxes[number] = min(a, e), min(b, f), max(c, g), max(d, h)
                     joined[one] = number
         above = here
-    # Without the pixel on each side that the filter has added.
+    # Leave out the pixel that the filter has added on each side.
     return [
         _Mark((a + 1) / _UNIT, (b + 1) / _UNIT, (c - 1) / _UNIT, (d - 1) / _UNIT)
         for number, (a, b, c, d) in enumerate(boxes)

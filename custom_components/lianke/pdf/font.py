@@ -1,4 +1,4 @@
-"""Fonts in a PDF document, and the font that comes with the integration (made by scripts/font)."""
+"""Put fonts into PDF documents, such as the font that comes with the integration (made by scripts/font)."""
 
 from functools import cache
 import hashlib
@@ -24,7 +24,7 @@ def own_font() -> FontFile:
 
 
 def lacking(text: str) -> str:
-    """Return the characters that the integration's font has no glyph for, in words, each once; empty if it has all."""
+    """Return the characters for which the integration's font has no glyph, as text for people; "" if it has all."""
     return ", ".join(
         f"{letter} (U+{ord(letter):04X})" if letter.isprintable() else f"U+{ord(letter):04X}"
         for letter in dict.fromkeys(text)
@@ -39,11 +39,11 @@ def text_width(text: str) -> float:
 
 
 class PdfFont:
-    """A font of a PDF. Glyphs are added while text is drawn; `finish` writes the font."""
+    """A font in a PDF. `code` and `encoded` note the glyphs in use, and `finish` writes the font with these glyphs."""
 
     def __init__(self, pdf: Pdf, file: FontFile, name: str = "LiankeSansSC") -> None:
         self.file = file
-        # For the resources of pages and forms; complete once `finish` was called.
+        # For the resources of pages and forms; incomplete until `finish` is called.
         self.object: Final[Any] = pdf.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type0))
         self.name = f"/{name}"
         self._pdf = pdf
@@ -52,7 +52,7 @@ class PdfFont:
         self._added: dict[tuple[int, str], int] = {}
 
     def code(self, glyph: int, text: str) -> int:
-        """Return the code of a glyph that stands for a text; one glyph may stand for several texts."""
+        """Return the code of a glyph that stands for a text; a TrueType glyph has a code for each of its texts."""
         code = self.file.code(glyph)
         known = self._texts.setdefault(code, text)
         self._glyphs[code] = glyph
@@ -67,7 +67,7 @@ class PdfFont:
         return code
 
     def encoded(self, text: str) -> bytes:
-        """Return a text as the PDF operator Tj takes it."""
+        """Return a text as an operand of the PDF operator Tj."""
         codes = (self.code(self.file.glyph(letter), letter) for letter in text)
         return b"<%b>" % b"".join(b"%04X" % code for code in codes)
 
@@ -77,14 +77,14 @@ class PdfFont:
             return
         pdf, codes = self._pdf, sorted(self._glyphs.items())
         data = self.file.embedded(set(self._glyphs.values()))
-        # Programs that join documents may take fonts of one name for one font.
+        # A different name for each set of glyphs: programs that join documents may treat fonts of the same name as one.
         tag = "".join(chr(65 + byte % 26) for byte in hashlib.sha256(data).digest()[:6])
         name = Name(f"/{tag}+{self.name[1:]}")
         program = _packed(pdf, data)
         descriptor = Dictionary(
             Type=Name.FontDescriptor,
             FontName=name,
-            Flags=4,  # a font with other characters than those of Latin
+            Flags=4,  # the font has characters other than Latin letters
             FontBBox=Array([-200, -300, 1200, 1100]),
             ItalicAngle=0,
             Ascent=880,
@@ -119,7 +119,7 @@ class PdfFont:
         self.object.ToUnicode = _packed(pdf, self._to_unicode())
 
     def _to_unicode(self) -> bytes:
-        """Return the table by which text can be searched and copied; a list in it has at most 100 items."""
+        """Return the table that makes text searchable; each of its lists has at most 100 items, as PDF requires."""
         lines = [
             f"<{code:04X}> <{text.encode('utf-16-be', 'replace').hex()}>"
             for code, text in sorted(self._texts.items())

@@ -1,17 +1,17 @@
-"""Read TrueType and CFF fonts as far as PDF needs it, and reduce them to the glyphs that are used."""
+"""Read the parts of TrueType and CFF fonts that PDF needs, and reduce fonts to the glyphs in use."""
 
 from itertools import accumulate
 import struct
 from typing import Any, Final
 
-# Maximum number of characters that the table of a font may name.
+# Maximum number of characters read from a font's table of characters.
 MAX_CHARACTERS: Final = 120_000
 
 _FONT_ERRORS: Final = (struct.error, IndexError, KeyError, ValueError, OverflowError)
 _SFNT: Final = (b"\0\1\0\0", b"true", b"OTTO")
 # The tables of a TrueType font that a PDF needs.
 _NEEDED: Final = ("head", "hhea", "maxp", "hmtx", "loca", "glyf", "cvt ", "fpgm", "prep")
-# The platform and encoding of a table of characters, the best first.
+# Platforms and encodings of tables of characters, the best first.
 _ENCODINGS: Final = (
     (3, 10),
     (0, 6),
@@ -47,7 +47,7 @@ class FontFile:
         if self.is_cff:
             self._tables["CFF "] = data
         elif data[:4] in (*_SFNT, b"ttcf"):
-            # Of a collection, the first font.
+            # In a collection, read the first font.
             at = struct.unpack_from(">I", data, 12)[0] if data[:4] == b"ttcf" else 0
             count = struct.unpack_from(">H", data, at + 4)[0]
             for place in range(at + 12, at + 12 + 16 * count, 16):
@@ -78,7 +78,7 @@ class FontFile:
             self.codes = _characters(cmap)
 
     def width(self, glyph: int) -> int:
-        """Return the width of a glyph in thousandths of the font's size."""
+        """Return the width of a glyph in thousandths of the font size."""
         if not self._widths:
             return 1000
         return self._widths[min(glyph, len(self._widths) - 1)]
@@ -105,7 +105,7 @@ class FontFile:
         tables["glyf"] = b"".join(outlines)
         known = 4 * len(self._widths)
         tables["hmtx"] = bytearray(known) + tables["hmtx"][known:]
-        # The last width may be that of further glyphs.
+        # The last width may also apply to further glyphs.
         for glyph in {len(self._widths) - 1, *glyphs, *kept}:
             metric = slice(4 * glyph, 4 * glyph + 4)
             tables["hmtx"][metric] = self._tables["hmtx"][metric]
@@ -127,14 +127,14 @@ class FontFile:
         return (start, end) if start < end <= len(self._tables["glyf"]) else (0, 0)
 
     def _outlines(self, glyphs: set[int]) -> dict[int, bytes]:
-        """Return the outlines of glyphs, and of those of which they are made."""
+        """Return the outlines of glyphs, and of the glyphs that composite glyphs consist of."""
         wanted, kept = [0, *glyphs], dict[int, bytes]()
         while wanted:
             glyph = wanted.pop()
             start, end = self._outline(glyph)
             if glyph in kept or end - start < 10:
                 continue
-            # Some programs want them at places that are multiples of 4.
+            # Some programs require outlines to begin at multiples of 4.
             outline = self._tables["glyf"][start:end]
             kept[glyph] = outline + bytes(-len(outline) % 4)
             if outline[0] & 0x80:
@@ -170,7 +170,7 @@ def _sfnt(tables: dict[str, Any]) -> bytes:
 
 
 def _characters(cmap: bytes) -> dict[int, int]:
-    """Return the glyphs of a font by their characters' code points."""
+    """Return the number of the glyph for each code point."""
     found: dict[tuple[int, int], int] = {}
     for place in range(4, 4 + 8 * struct.unpack_from(">H", cmap, 2)[0], 8):
         platform, encoding, start = struct.unpack_from(">HHI", cmap, place)
@@ -232,7 +232,7 @@ class _Cff:
         top = _operands(data[tops[0] : tops[1]])
         self._glyphs, _ = _index(data, top[_CFF_STRINGS])
         self.count = len(self._glyphs) - 1
-        # The names of the glyphs in a font that has numbers for names; otherwise empty.
+        # The CID of each glyph in a CID-keyed font; otherwise empty.
         self.names: list[int] = []
         if _CFF_ROS in top:
             self.names = self._charset(top.get(_CFF_CHARSET, 0))
@@ -261,7 +261,7 @@ class _Cff:
 
 
 def _index(data: bytes, at: int) -> tuple[list[int], int]:
-    """Return the places at which the objects of an index begin, with the end of the last one; and the index's end."""
+    """Return where each object of an index begins, followed by where the last object ends; and where the index ends."""
     count = struct.unpack_from(">H", data, at)[0]
     if not count:
         return [at + 2], at + 2

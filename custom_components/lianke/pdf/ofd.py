@@ -1,4 +1,4 @@
-"""Convert an OFD file (GB/T 33190) to PDF, with its text and lines, and say what cannot be drawn."""
+"""Convert an OFD file (GB/T 33190) to PDF, keeping text and lines as such, and report what cannot be drawn."""
 
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from .pdf_files import save_new
 from .plan import POINTS_PER_MM
 from .process import TaskError
 
-# Maximum number of pages, and of characters, that an answer names as incomplete.
+# Maximum number of incomplete pages, and of characters without a font, that an answer lists.
 MAX_NAMED: Final = 20
 _ODD: Final = (
     ArithmeticError,
@@ -30,9 +30,9 @@ _ODD: Final = (
 def convert_ofd(request: dict[str, Any]) -> dict[str, Any]:
     """Write the file `path` as a PDF of at most `limit` bytes to the new file `target`.
 
-    `font` is the path of the font for text whose own font is not in the file, by default the integration's. The answer
-    has the number of `pages`; `missing`, the numbers of the pages on which something cannot be drawn, by its kind
-    (seal, picture, text, page, part); and `letters`, the characters for which there is no font.
+    `font` is the path of the font (by default the integration's) for text whose own font is not in the file. The answer
+    has the number of `pages`; `missing`, the numbers of the pages on which something cannot be drawn, by the kind of
+    thing (seal, picture, text, page, part); and `letters`, the characters that no font has.
     Raises TaskError: damaged, ofd_locked, ofd_too_large, too_many_pages, too_large, disk, memory.
     """
     with Pdf.new() as pdf:
@@ -40,7 +40,7 @@ def convert_ofd(request: dict[str, Any]) -> dict[str, Any]:
         try:
             add_pages(job, request["path"])
         except _ODD:
-            # Something in the file is of a kind that no file should have.
+            # The file contains something that no valid file contains.
             raise TaskError("damaged") from None
         save_new(pdf, request["target"], request["limit"])
         gaps = job.gaps
@@ -52,7 +52,7 @@ def convert_ofd(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def add_pages(job: Conversion, path: str) -> None:
-    """Draw all pages of a file. Raises TaskError, and for some damaged files other errors."""
+    """Draw all pages of a file. Raises TaskError, or one of _ODD for some damaged files."""
     gaps, pdf = job.gaps, job.pdf
     package = Package(path, gaps)
     for document in read_documents(package, gaps):

@@ -21,7 +21,7 @@ _LAYERS: Final = {"Background": 0, "Body": 1, "Foreground": 2}
 
 class Resource(NamedTuple):
     element: Any
-    # The folders that may have the resource's file.
+    # The folders in which to look for the resource's file.
     folders: tuple[str, ...]
 
 
@@ -35,7 +35,7 @@ class Annotation(NamedTuple):
 
 @dataclass(slots=True)
 class Drawing:
-    """What a page consists of."""
+    """The size and content of a page."""
 
     # Width and height in mm.
     size: tuple[float, float]
@@ -78,7 +78,7 @@ class OfdDocument:
         self._stamps = read_stamps(self._package, location, self._gaps, numbers)
 
     def page(self, place: int) -> Drawing:
-        """Return what a page consists of; the gaps list the page if it cannot be read."""
+        """Return the size and content of a page; if the page cannot be read, add it to the gaps."""
         page_id, location = self.pages[place]
         path = self._package.find(location, self.folder)
         root = self._package.xml(path)
@@ -116,7 +116,7 @@ class OfdDocument:
         path = self._package.find(location, folder, self.folder)
         root = self._package.xml(path)
         if root is None:
-            # If a page needs one of the resources, the page says so.
+            # If a page needs one of these resources, drawing the page adds a gap.
             return
         here = folder_of_part(path or "")
         base = root.get("BaseLoc") or ""
@@ -125,7 +125,7 @@ class OfdDocument:
             into.setdefault((element.tag, element.get("ID", "")), Resource(element, folders))
 
     def _annotated(self, location: str | None) -> dict[str, list[str]]:
-        """Return the paths of the annotations by the id of their page."""
+        """Return the paths of annotation files by the id of their page."""
         if not location:
             return {}
         path = self._package.find(location, self.folder)

@@ -1,10 +1,10 @@
-"""Numbers, matrices and paths of OFD. Lengths are in mm, y downwards."""
+"""Numbers, matrices and paths in OFD. Lengths are in mm; y points down."""
 
 import math
 import re
 from typing import Any, Final
 
-# Maximum length in mm, and the largest number, that is believed.
+# Maximum absolute value of a number, such as a length in mm; a larger number is treated as missing.
 MAX_NUMBER: Final = 1_000_000.0
 
 type Matrix = tuple[float, float, float, float, float, float]
@@ -22,7 +22,7 @@ def number(text: str | None, default: float) -> float:
 
 
 def numbers(text: str | None) -> list[float]:
-    """Return the numbers in a text; an empty list if one of them is none."""
+    """Return the numbers in a text; an empty list if any word is not a number or is too large."""
     try:
         values = [float(one) for one in (text or "").replace(",", " ").split()]
     except ValueError:
@@ -31,7 +31,7 @@ def numbers(text: str | None) -> list[float]:
 
 
 def deltas(text: str | None, most: int) -> list[float]:
-    """Return up to `most` distances between glyphs; `g 3 2.5` stands for 2.5 2.5 2.5."""
+    """Return up to `most` distances between glyphs; in the text, `g 3 2.5` stands for 2.5 2.5 2.5."""
     found: list[float] = []
     parts = iter((text or "").replace(",", " ").split())
     try:
@@ -61,7 +61,7 @@ def matrix(text: str | None) -> Matrix:
 
 
 def multiplied(first: Matrix, then: Matrix) -> Matrix:
-    """Return the matrix that applies one matrix, then another."""
+    """Return the matrix that has the effect of applying `first`, then `then`."""
     a, b, c, d, e, f = first
     g, h, i, j, k, m = then
     return (
@@ -97,17 +97,17 @@ def enlargement(one: Matrix) -> float:
 
 
 def put(*values: float) -> str:
-    """Return numbers as PDF writes them."""
+    """Return numbers in the syntax of PDF."""
     return " ".join([f"{value:.4f}".rstrip("0").rstrip(".") for value in values])
 
 
 _TOKEN: Final = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[A-Za-z]")
-# How many numbers each operator has.
+# Number of operands of each path operator.
 _ARITY: Final = {"M": 2, "S": 2, "L": 2, "Q": 4, "B": 6, "A": 7, "C": 0}
 
 
 def path(data: str, by: Matrix | None = None) -> str:
-    """Return path data (AbbreviatedData) as path operators of PDF, with all points moved by a matrix."""
+    """Return path data (AbbreviatedData) as path operators of PDF, with all points transformed by the matrix `by`."""
     tokens: list[str] = _TOKEN.findall(data)
     drawn: list[str] = []
     at = start = (0.0, 0.0)
@@ -176,7 +176,7 @@ def arc(at: tuple[float, float], values: list[float]) -> list[tuple[float, ...]]
     cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     across, down = (at[0] - to_x) / 2, (at[1] - to_y) / 2
     x, y = cos * across + sin * down, cos * down - sin * across
-    # Radii that do not reach the end are enlarged.
+    # Enlarge radii that are too small for the arc to reach its end.
     if (short := (x / rx) ** 2 + (y / ry) ** 2) > 1:
         rx, ry = rx * math.sqrt(short), ry * math.sqrt(short)
     left = (x / rx) ** 2 + (y / ry) ** 2

@@ -15,7 +15,7 @@ MAX_OFD_PARTS: Final = 20_000
 MAX_XML_BYTES: Final = 8 * 1024 * 1024
 # Maximum bytes of a picture or font.
 MAX_PART_BYTES: Final = 64 * 1024 * 1024
-# Maximum bytes that all parts which are read have together.
+# Maximum total bytes of all parts that are read.
 MAX_ALL_PARTS_BYTES: Final = 256 * 1024 * 1024
 
 _ZIP_ERRORS: Final = (
@@ -32,13 +32,13 @@ _UTF8_NAME: Final = 0x800
 
 
 class Gaps:
-    """What of a file cannot be drawn, by kind with the numbers of the pages: seal, picture, text, page, part."""
+    """What cannot be drawn: page numbers by the kind of what is missing (seal, picture, text, page, part)."""
 
     def __init__(self) -> None:
         # The number of the page that is being drawn.
         self.page = 1
         self.pages: dict[str, set[int]] = {}
-        # Characters for which there is no font.
+        # Characters that no font has, in the order of their discovery.
         self.letters: dict[str, None] = {}
 
     def add(self, kind: str, page: int | None = None) -> None:
@@ -46,7 +46,7 @@ class Gaps:
 
 
 def joined(folder: str, location: str) -> str:
-    """Return the path of a part; a location that begins with a slash does not depend on the folder."""
+    """Return the path of a part; `folder` is ignored if the location begins with a slash."""
     location = location.strip().replace("\\", "/")
     parts: list[str] = []
     for part in (location if location.startswith("/") else f"{folder}/{location}").split("/"):
@@ -67,7 +67,7 @@ def flag(element: Any, name: str, default: bool) -> bool:
 
 
 class Package:
-    """The parts of an OFD file, by path. Upper and lower case do not differ."""
+    """The parts of an OFD file, by path. Paths are not case-sensitive."""
 
     def __init__(self, file: BinaryIO | str, gaps: Gaps) -> None:
         """Raise TaskError: damaged, ofd_too_large."""
@@ -91,7 +91,7 @@ class Package:
                     self._named.setdefault(path.casefold().rpartition("/")[2], []).append(path)
 
     def find(self, location: str | None, *folders: str) -> str | None:
-        """Return the path of a part, looked for in these folders, then everywhere if only one part has the name."""
+        """Return the path of a part; look in these folders, then everywhere, where only one part may have the name."""
         if not location or not location.strip():
             return None
         for folder in (*folders, ""):
@@ -116,9 +116,9 @@ class Package:
         return data
 
     def xml(self, path: str | None) -> Any:
-        """Return the root of an XML part, with names that lack their namespace; None if it cannot be read.
+        """Return the root of an XML part, with element names without namespace; None if the part cannot be read.
 
-        Of XML with errors, what can be read is returned, and the page is listed in the gaps.
+        If the XML has errors, the root contains what could be read, and the page is added to the gaps.
         Raises TaskError: ofd_too_large.
         """
         data = self.read(path, MAX_XML_BYTES)
@@ -136,7 +136,7 @@ class Package:
         if root is None or root.getroottree().docinfo.internalDTD is not None:
             return None
         for element in root.iter(etree.Element):
-            # What would be no name, such as that of `<ofd:>`, stays.
+            # A name that would become empty or invalid, such as that of `<ofd:>`, stays.
             name = element.tag.rpartition("}")[2].rpartition(":")[2]
             if name != element.tag:
                 with suppress(ValueError):
@@ -158,7 +158,7 @@ def _parsed(data: bytes, *, recover: bool) -> Any:
 
 
 def _names(info: zipfile.ZipInfo) -> list[str]:
-    """Return the name of a part, and what it may be if it does not say its encoding."""
+    """Return the possible names of a part: several if the file does not name the encoding."""
     if info.flag_bits & _UTF8_NAME or info.filename.isascii():
         return [info.filename]
     names = [info.filename]

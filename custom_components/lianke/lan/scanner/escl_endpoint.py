@@ -46,7 +46,7 @@ SETTINGS_SECONDS: Final = 30
 SCAN_DELIVERY_SECONDS: Final = 600
 # Seconds without an acknowledgment from the client, after which the connection is closed.
 CLIENT_SILENCE_SECONDS: Final = 20
-# Minimum seconds after which a client should ask again.
+# Minimum seconds before a client should try again.
 _RETRY_AFTER: Final = 2
 XML_TYPE: Final = "text/xml"
 # The answer when no page is left, by the scan's state. Only a 404 tells the client that it has all pages.
@@ -109,7 +109,7 @@ class DescriptionView(_ScannerView):
                         scanner.touch(scan)
                 state, feeder = await scanner.async_status()
                 if feeder is FeederState.OPEN and hdrs.USER_AGENT not in request.headers:
-                    # Only SANE's backends send no such header.
+                    # Only SANE's backends send no User-Agent.
                     feeder = FeederState.OPEN_FOR_SANE
                 document = status_xml([*map(scanner.info, known)], state, feeder)
             return web.Response(body=document, content_type=XML_TYPE, charset="utf-8")
@@ -153,7 +153,7 @@ class JobsView(_ScannerView):
             except NoPlaceError:
                 raise _busy(scanner.seconds_until_free(client.device)) from None
             if not scan.is_told:
-                # It is unknown whether the service has scanned, so the client should not repeat its request by itself.
+                # The service may have scanned or not, so the client must not repeat its request automatically.
                 raise web.HTTPInternalServerError
             place = f"{request.scheme}://{request.host}{scanner.info(scan).path}"
             return web.Response(status=201, headers={hdrs.LOCATION: place})
@@ -193,7 +193,7 @@ class DocumentView(_ScannerView):
 
 
 def _busy(wait: float = 0) -> web.HTTPServiceUnavailable:
-    """Return the answer to a client that should come again; `wait` is positive if it has begun too many scans."""
+    """Return the answer for a client that should try again; `wait` is positive if it has begun too many scans."""
     text = f"Too many scans in a minute. Wait {ceil(wait)} s." if wait > 0 else None
     headers = {hdrs.RETRY_AFTER: str(max(ceil(wait), _RETRY_AFTER))}
     return web.HTTPServiceUnavailable(headers=headers, text=text)

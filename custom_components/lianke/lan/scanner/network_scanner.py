@@ -52,10 +52,10 @@ _LOGGER = logging.getLogger(__name__)
 CLIENT_TURN_SECONDS: Final = 10
 # Seconds that a request for a page waits for the page; after that, our answer asks the client to try again.
 PAGE_HOLD_SECONDS: Final = 50
-# Seconds that a request to scan waits until the service has accepted or refused the scan; after that, the scan goes on.
+# Seconds that a request to scan waits for the service to accept or refuse the scan; then we answer as if accepted.
 CLIENT_START_SECONDS: Final = 15
-# Seconds after a failed scan in which a client that asks for a page is told to come again: SANE then does so for half a
-# minute and shows "Device busy"; otherwise it would show an error of the connection.
+# Seconds after a failed scan in which a client that asks for a page is told to try again: SANE then tries for half a
+# minute and shows "Device busy"; otherwise, SANE would show a connection error.
 TOLD_SECONDS: Final = 60
 # Seconds without a request from a scan's client, after which the scan ends and other clients get the scanner.
 ABANDONED_SECONDS: Final = 30
@@ -75,11 +75,11 @@ _USABLE_COLORS: Final = {
     # Gray is preferred, so that we make the picture black and white only once it has its final size.
     ScanColor.MONO: (ScanColor.GRAY, ScanColor.COLOR, ScanColor.MONO),
 }
-# Conditions that the state of the feeder tells, and for which somebody must attend to it.
+# Conditions that the feeder's state reports, and that somebody must attend to.
 _FED: Final = frozenset(
     {ScannerCondition.JAM, ScannerCondition.COVER_OPEN, ScannerCondition.FEEDER_EMPTY}
 )
-# Our words for a scanner's state, by the status of its entity; the others mean that it is stopped.
+# The state that clients see, by the status of the scanner's entity; any other status means that it is stopped.
 _STATES: Final = {
     "idle": ScannerState.IDLE,
     "scanning": ScannerState.PROCESSING,
@@ -159,10 +159,10 @@ def colors_of(abilities: ScannerAbilities) -> tuple[ScanColor, ...]:
 
 
 def _check(hub: ScannerHub, scanner_id: str, request: ScanRequest) -> None:
-    """Check what was just said of a scanner's condition.
+    """Check a scanner's condition as last reported.
 
-    Raises EsclConflictError if somebody must attend to the feeder, NoPlaceError for what may pass while a client asks
-    again.
+    Raises EsclConflictError if somebody must attend to the feeder; NoPlaceError if the client should try again, because
+    the condition may pass.
     """
     said = hub.conditions(scanner_id, CURRENT_SECONDS)
     if request.source is ScanSource.FEEDER and (why := said & _FED):
@@ -195,7 +195,7 @@ class NetworkScan:
         self.begun = asyncio.Event()
         # Whether the client knows of the scan.
         self.is_told = False
-        # Why pages are missing, and when the scan ended (loop's clock).
+        # Why pages are missing, and when the scan ended (clock of the event loop).
         self.failure: Exception | None = None
         self.ended = 0.0
         self.is_scanned = False
@@ -209,8 +209,8 @@ class NetworkScan:
         self.turn = asyncio.Lock()
         # Number of requests that wait for a document or receive one.
         self.held = 0
-        # Whether a client at the same address wants another scan although nobody waits for a document of this one: its
-        # client may have been killed, so the next client's requests for the status must not keep it alive.
+        # Whether a client at the same address wants another scan while no request waits for a document of this scan.
+        # The client of this scan may have been killed, so status requests of the next client must not keep it alive.
         self.is_left = False
         self.changed = asyncio.Event()
         # Ends the scan if its client sends no request for ABANDONED_SECONDS.
@@ -223,14 +223,14 @@ class NetworkScan:
 
     @property
     def is_retried(self) -> bool:
-        """Whether a client should come again although the scan has failed, since no state of the feeder tells why."""
+        """Whether to tell the client to try again although the scan has failed, since no feeder state explains why."""
         is_recent = asyncio.get_running_loop().time() - self.ended < TOLD_SECONDS
         is_aborted = self.state is ScanJobState.ABORTED
         return is_recent and is_aborted and bool(self.said - _FED if self.is_fed else self.said)
 
     @property
     def said(self) -> Conditions:
-        """What the scan's failure says of the scanner's condition."""
+        """The scanner's conditions that the failure of the scan reports."""
         return self.failure.said if isinstance(self.failure, ScanError) else Conditions()
 
 
@@ -257,7 +257,7 @@ class NetworkScanner:
         return self.hub.abilities(self.offered.scanner_id)
 
     async def async_status(self) -> tuple[ScannerState, FeederState | None]:
-        """Return the states of the scanner and, if it is known, of its feeder."""
+        """Return the state of the scanner and that of its feeder, or None if the feeder's state is unknown."""
         scanner_id = self.offered.scanner_id
         await self.hub.async_look(scanner_id)
         said = self.hub.conditions(scanner_id)
@@ -287,10 +287,10 @@ class NetworkScanner:
     async def async_begin(self, settings: ScanSettings, address: str, device: str) -> NetworkScan:
         """Start a scan once it is the device's turn.
 
-        Return the scan once the service has accepted it, or once it is in doubt whether the service has.
+        Return the scan once the service has accepted it, or may have accepted it.
 
-        Raises EsclConflictError for what the scanner does not have or cannot do now, NoPlaceError if the scanner is not
-        free in time, or off.
+        Raises EsclConflictError for what the scanner lacks or cannot do now, NoPlaceError if the scanner is off or not
+        free in time.
         """
         area = area_of(self.abilities)
         request = self._request(settings)
@@ -321,7 +321,7 @@ class NetworkScanner:
             _check(self.hub, self.offered.scanner_id, request)
             if isinstance(scan.failure, BadParameterError):
                 raise EsclConflictError(scan.failure.reason)
-            # The service may have begun a scan that an unload (no failure) or a full disk has cut off.
+            # The service may have begun a scan that an unload (no failure) or a full disk then cut off.
             is_passing = isinstance(scan.failure, InputError)
             if isinstance(scan.failure, LiankeError):
                 is_passing = scan.failure.is_passing
@@ -330,7 +330,7 @@ class NetworkScanner:
         return scan
 
     def _request(self, settings: ScanSettings) -> ScanRequest:
-        """Translate a client's settings for the scanner. Raises EsclConflictError for what the scanner cannot do."""
+        """Translate a client's settings into a ScanRequest. Raises EsclConflictError for what the scanner cannot do."""
         able = self.abilities
         usual = ScanSource.GLASS if has_source(able, ScanSource.GLASS) else ScanSource.FEEDER
         source = settings.source or usual
@@ -385,7 +385,7 @@ class NetworkScanner:
             ("check", {"type": FileType.JPEG}),
             ("scan_page", {"is_pdf": False, "color": ScanColor.COLOR}),
         ):
-            # There is no file without a name, which ends the task once its libraries are loaded.
+            # With an empty path, the task fails once it has loaded its libraries.
             with suppress(PdfError):
                 await worker.async_run(task, {"path": "", **how}, user=user)
 
