@@ -39,13 +39,14 @@ from .process import TaskError
 MAX_OBJECTS: Final = 250_000
 # Maximum characters of drawing instructions on all pages together.
 MAX_DRAWN_CHARACTERS: Final = 64_000_000
-# Maximum number of blocks and composite objects within each other.
+# Maximum number of nested blocks and composite objects.
 MAX_NESTED: Final = 32
-# Maximum number of OFD files within each other: a seal may be an OFD file.
+# Maximum number of nested OFD files: a seal may be an OFD file.
 MAX_SEAL_DEPTH: Final = 2
 
 USUAL_LINE_WIDTH: Final = 0.353
-# A stroke this wide, as a share of the font's size, makes a font bold; a slant this strong makes it italic.
+# To imitate a bold font (of weight BOLD_WEIGHT or more), glyphs get a stroke as wide as BOLD times the font size; to
+# imitate an italic font, they are slanted by SLANT.
 BOLD: Final = 0.03
 BOLD_WEIGHT: Final = 600
 SLANT: Final = 0.2
@@ -57,7 +58,7 @@ _BLENDS: Final = frozenset(
         *("HardLight", "SoftLight", "Difference", "Exclusion"),
     )
 )
-# What may lie in a page or block without being drawn.
+# Elements of a page or block that are not drawn.
 _NOT_DRAWN: Final = frozenset(("Actions", "Extensions"))
 _OBJECTS: Final = frozenset(("TextObject", "PathObject", "ImageObject", "CompositeObject"))
 
@@ -71,7 +72,7 @@ class Context:
 
     # From the block's coordinates to those of the PDF.
     place: Matrix
-    # The same for the page.
+    # From the page's coordinates to those of the PDF.
     page: Matrix
     style: Style
     alpha: float = 1.0
@@ -79,7 +80,7 @@ class Context:
 
 
 class Conversion:
-    """What all documents of a conversion share."""
+    """The state that all documents of a conversion share."""
 
     def __init__(self, pdf: Pdf, font: Path | str) -> None:
         """`font` is the path of the font for text whose own font is not in the file."""
@@ -96,7 +97,7 @@ class Conversion:
         return f"/{kind}{self._names}"
 
     def font(self, data: bytes | None) -> PdfFont | None:
-        """Return a font for its program; None if the program cannot be read."""
+        """Return a PDF font made from a font program; None if the program cannot be read."""
         try:
             self._fonts.append(PdfFont(self.pdf, FontFile(data or b""), f"F{len(self._fonts)}"))
         except ValueError:
@@ -158,16 +159,16 @@ class Drawer:
         self._depth = depth
         self._resources: Resources = {}
         self._canvas = Canvas(job)
-        # By the path of the file.
+        # Fonts by the paths of their files.
         self._fonts: dict[str, PdfFont | None] = {}
-        # By the paths of the picture and its mask: the name, the object, and whether it has transparent parts.
+        # The name, the object and whether parts are transparent, by the paths of a picture and its mask, or by a seal.
         self._pictures: dict[tuple[str, str] | bytes, tuple[str, Any, bool] | None] = {}
         # The glyphs of characters, by font.
         self._letters: dict[str, dict[str, Glyph]] = {}
         self._states: dict[tuple[Any, ...], tuple[str, Any]] = {}
 
     def draw(self, drawing: Drawing, canvas: Canvas, place: Matrix) -> None:
-        """Draw a page on a canvas that has the page's coordinates; `place` turns these into those of the PDF."""
+        """Draw a page on a canvas that has the page's coordinates; `place` converts them to those of the PDF."""
         self._resources, self._canvas = drawing.resources, canvas
         context = Context(place, place, {})
         for layer in drawing.layers:
@@ -217,7 +218,7 @@ class Drawer:
         clips, border = child(element, "Clips"), child(element, "Border")
         moves_clips = clips is not None and flag(clips, "TransFlag", True)
         if boundary and min(boundary[2:]) > 0 and kind != "TextObject":
-            # The strokes of many lines, and of borders, reach a little over the boundary.
+            # Many lines and borders extend slightly beyond the boundary.
             edge = 0.1
             if kind == "PathObject":
                 edge = self._line_width(style) * max(1.0, enlargement(own))
@@ -278,7 +279,7 @@ class Drawer:
         return abs(number(style.get("LineWidth"), USUAL_LINE_WIDTH))
 
     def _state(self, fill: float, stroke: float, blend: str | None, *, unless: float = 1.0) -> None:
-        """Set opacities and how colors mix, unless they are what they are anyway."""
+        """Set the opacities and the blend mode, unless both opacities are `unless` and no mode is given."""
         mode = blend if blend in _BLENDS else None
         if fill == stroke == unless and mode is None:
             return
@@ -319,7 +320,7 @@ class Drawer:
             self._canvas = outer
 
     def _clip(self, clips: Any, style: Style) -> None:
-        """Clip to where all clips meet, each of which is the union of its areas."""
+        """Clip to the intersection of all clips; each clip is the union of its areas."""
         for clip in clips.findall("Clip"):
             paths: list[str] = []
             rule = "W"
@@ -381,7 +382,7 @@ class Drawer:
 
     def _picture(self, element: Any) -> None:
         if not (resource := element.get("ResourceID")):
-            # Forms have a place for a picture that was never filled in.
+            # Forms may have a place for a picture that nobody has inserted.
             return
         if (found := self._picture_of(resource, element.get("ImageMask"))) is None:
             self._gaps.add("picture")
@@ -442,14 +443,14 @@ class Drawer:
         elif (found := self._seal(data)) is None:
             self._gaps.add("seal")
         else:
-            # The text below a seal stays readable, also where the seal's picture has a white background.
+            # Keep text under a seal readable even if the seal's picture has a white background.
             self._state(1.0, 1.0, None if found[2] else "Multiply")
             canvas.put(f"{put(width, 0, 0, height, 0, 0)} cm")
             self._put_picture(*found[:2])
         canvas.put("Q")
 
     def _seal(self, data: bytes | None) -> tuple[str, Any, bool] | None:
-        """Return the picture of a seal, which may be on each page."""
+        """Return the picture of a seal; it is made only once, although the seal may be on every page."""
         key = data or b""
         if key not in self._pictures:
             self._pictures[key] = self._made_picture(data)
@@ -482,7 +483,7 @@ class Drawer:
         self._glyphs(element, context.style, (2 if fills else 1) if strokes else 0)
 
     def _font(self, name: str) -> tuple[PdfFont | None, Any]:
-        """Return the font in the file, if it is there, and the element that describes it."""
+        """Return the font embedded in the OFD file (None if there is none), and the element that describes the font."""
         resource = self._resources.get(("Font", name))
         if (path := self._file("Font", name)) is not None and path not in self._fonts:
             self._fonts[path] = self._job.font(self._package.read(path))

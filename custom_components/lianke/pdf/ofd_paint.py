@@ -1,4 +1,4 @@
-"""Colors, gradients and patterns of OFD as those of PDF."""
+"""Convert colors, gradients and patterns of OFD to those of PDF."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -74,7 +74,7 @@ def _channel(text: str) -> float | None:
 
 
 class Painter:
-    """Makes gradients and patterns, each an object of the PDF."""
+    """Makes gradients and patterns as objects of the PDF."""
 
     def __init__(
         self,
@@ -92,8 +92,7 @@ class Painter:
     def pattern(self, color: Any, place: Matrix, page: Matrix) -> Any:
         """Return the gradient or pattern of a color as an object of the PDF; None for a plain color.
 
-        `place` are the coordinates of the object that is painted, `page` those of its page, both as they lie in the
-        PDF.
+        `place` converts the coordinates of the painted object to those of the PDF; `page` converts those of its page.
         """
         found = child(color, "Pattern", *_GRADIENTS)
         if found is None:
@@ -127,7 +126,7 @@ class Painter:
         drawn = []
         for column in range(columns):
             for row in range(rows):
-                # Where a cell is mirrored, it begins at its other edge.
+                # A mirrored cell has its origin at its far edge.
                 turn = put(1 - 2 * column, 0, 0, 1 - 2 * row)
                 corner = put(column * (across + width), row * (down + height))
                 drawn.append(f"q {turn} {corner} cm\n{cell.text}\nQ")
@@ -147,7 +146,7 @@ class Painter:
             return self._shading(found, 2, [*start, *end], math.dist(start, end)), place
         flat = number(found.get("Eccentricity"), 0.0)
         if 0 < flat < 1:
-            # An ellipse is a circle that is pressed in a direction.
+            # An ellipse is a circle compressed in one direction.
             turn = math.radians(number(found.get("Angle"), 0.0))
             cos, sin, short = math.cos(turn), math.sin(turn), math.sqrt(1 - flat * flat)
             x, y = start
@@ -158,7 +157,7 @@ class Painter:
         return self._shading(found, 3, [*start, first, *end, last], abs(last - first)), place
 
     def _mesh(self, found: Any) -> Any:
-        """Return triangles, each point of which has a color, as a shading of type 4 or, in rows of points, 5."""
+        """Return a mesh of triangles with colored corners: a shading of type 4, or 5 if the points are in rows."""
         points, row = found.findall("Point"), int(number(found.get("VerticesPerRow"), 0.0))
         is_lattice = found.tag == "LaGouraudShd"
         if len(points) < (2 * row if is_lattice and row > 1 else 3) or (is_lattice and row < 2):
@@ -208,7 +207,7 @@ class Painter:
         )
 
     def _stops(self, found: Any) -> list[tuple[float, tuple[float, float, float]]]:
-        """Return places from 0 to 1 and their colors, in order."""
+        """Return the stops of a gradient in order: positions from 0 to 1, and their colors."""
         segments = found.findall("Segment")
         stops = []
         for place, segment in enumerate(segments):
@@ -226,7 +225,7 @@ def _blend(stops: Sequence[tuple[float, tuple[float, ...]]], backwards: bool) ->
     stops = [(0.0, stops[0][1]), *stops, (1.0, stops[-1][1])]
     functions, bounds = list[Any](), list[float]()
     for (start, before), (end, after) in pairwise(stops):
-        # Two stops at one place are a sharp edge.
+        # Two stops at the same position make a sharp edge.
         if end - start < 1e-6:
             continue
         if functions:

@@ -17,7 +17,7 @@ _FORMATS: Final = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "GIF", "WEBP")
 _JBIG2: Final = b"\x97JB2\r\n\x1a\n"
 # Types of the segments of JBIG2.
 _PAGE, _PAGE_END, _FILE_END = 48, 49, 51
-# The length of a segment that ends only with its data.
+# The value that stands for an unknown length of a segment.
 _UNKNOWN_LENGTH: Final = 0xFFFFFFFF
 
 
@@ -42,7 +42,7 @@ def _jpeg(pdf: Pdf, data: bytes, opened: Image.Image) -> Any:
     size, mode = opened.size, opened.mode
     if size[0] * size[1] > MAX_REDUCIBLE_PIXELS:
         raise TaskError("image_too_large")
-    # Decode the picture as small as possible, to notice that its end is missing.
+    # Decode the picture as small as possible to find out whether its end is missing.
     opened.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))
     opened.load()
     space = Name.DeviceGray if mode == "L" else Name.DeviceRGB
@@ -50,7 +50,7 @@ def _jpeg(pdf: Pdf, data: bytes, opened: Image.Image) -> Any:
 
 
 def _check_size(opened: Image.Image) -> None:
-    # Pillow has palettes and black-and-white pictures with a byte a pixel.
+    # Pillow uses one byte per pixel for black-and-white, gray and palette pictures.
     pixel_bytes = 1 if opened.mode in ("1", "L", "P") else 4
     if opened.width * opened.height * pixel_bytes > MAX_DECODED_BYTES:
         raise TaskError("image_too_large")
@@ -105,7 +105,7 @@ def _image(
 
 
 def _jbig2(pdf: Pdf, data: bytes) -> Any:
-    """Return a JBIG2 file without what PDF leaves out: the file's header, and the ends of page and file."""
+    """Return a JBIG2 file as a PDF picture, which leaves out the file header and the end segments of page and file."""
     flags = data[8] if len(data) > 8 else 0
     at = 9 if flags & 2 else 13
     is_sequential = bool(flags & 1)

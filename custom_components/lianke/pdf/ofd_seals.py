@@ -1,4 +1,4 @@
-"""Find the pictures of electronic seals. Seals are shown, not judged: no signature is checked here."""
+"""Find the pictures of electronic seals. Seals are only drawn: their signatures are not verified."""
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from .ofd_geometry import BoxMm, box
 from .ofd_package import Gaps, Package, folder_of_part
 
-# Maximum number of ASN.1 values of a signature that are looked at.
+# Maximum number of ASN.1 values of a signature that are examined.
 MAX_VALUES: Final = 10_000
 
 _CONSTRUCTED: Final = 0x20
@@ -27,9 +27,9 @@ class Stamp(NamedTuple):
 
 
 def seal_picture(data: bytes | None) -> bytes | None:
-    """Return the picture in a signature or a seal of GB/T 38540 or GM/T 0031, or None.
+    """Return the picture in a signature or seal (GB/T 38540 or GM/T 0031); None if there is none.
 
-    All of them have a sequence of the picture's type, data, width and height; only its place differs.
+    All these formats contain a sequence of the picture's type, data, width and height, but in different places.
     """
     if data is None:
         return None
@@ -53,7 +53,7 @@ def seal_picture(data: bytes | None) -> bytes | None:
 
 
 def _values(data: bytes, start: int, end: int, most: int) -> Iterator[tuple[int, int, int]]:
-    """Yield the tag, the start and the end of each value between two places, until one makes no sense."""
+    """Yield the tag, start and end of each value between two places; stop before an invalid value."""
     for _ in range(most):
         if start + 2 > end:
             return
@@ -74,9 +74,9 @@ def _values(data: bytes, start: int, end: int, most: int) -> Iterator[tuple[int,
 def read_stamps(
     package: Package, location: str | None, gaps: Gaps, numbers: dict[str, int]
 ) -> dict[str, list[Stamp]]:
-    """Return the seals of a document by the id of their page; `location` is that of the list of signatures.
+    """Return the seals of a document by the id of their page; `location` is the path of the list of signatures.
 
-    `numbers` are the numbers of the pages by their ids.
+    `numbers` has the page number for each page id.
     """
     stamps: dict[str, list[Stamp]] = {}
     if not location:

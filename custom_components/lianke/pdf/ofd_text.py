@@ -11,7 +11,7 @@ from .ofd_package import Gaps
 
 # Maximum number of glyphs of one piece of text.
 MAX_GLYPHS: Final = 100_000
-# How much wider than its room a glyph of another font than the named one may be before it is pressed.
+# A glyph of a substitute font is compressed if it is more than this many times as wide as the space for it.
 ROOMY: Final = 1.05
 # Categories of characters that leave no trace on paper.
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
@@ -40,7 +40,7 @@ class Line:
         known: dict[str, Glyph],
         gaps: Gaps,
     ) -> None:
-        """`known` keeps the glyphs of characters that the font does not number itself."""
+        """`known` caches the glyphs of characters for which the text names no glyph number."""
         self._font = font
         self._known = known
         self._substitute = substitute
@@ -49,7 +49,7 @@ class Line:
         self.x = self.y = 0.0
         self.stretch = 1.0
         self.slant = 0.0
-        # Degrees by which each glyph is turned clockwise, and the direction in which the text runs.
+        # In degrees, clockwise: how far each glyph is turned, and the direction in which the text runs.
         self.turn = 0.0
         self.reading = 0.0
         self.used: dict[str, PdfFont] = {}
@@ -62,7 +62,7 @@ class Line:
             text = text[:MAX_GLYPHS]
         codes = list(text)
         steps = [deltas(element.get(name), MAX_GLYPHS) for name in ("DeltaX", "DeltaY")]
-        # Programs count a character beyond the first 65,536 twice.
+        # Some programs count a character above U+FFFF as two characters.
         twice = [part for letter in text for part in (letter, *[""] * (letter > "\uffff"))]
         if max(map(len, steps)) >= len(twice) - 1:
             codes = twice
@@ -88,7 +88,7 @@ class Line:
             count = max(1, min(int(number(one.get("CodeCount"), 1.0)), len(codes) - place))
             letters = codes[place : place + count]
             if len(named) != count:
-                # Several characters share a glyph, or one has several.
+                # Several characters share a glyph, or a character consists of several glyphs.
                 letters = ["".join(letters), *[""] * (len(named) - 1)]
             glyphs += [
                 self._numbered(int(name), letter)
@@ -122,7 +122,7 @@ class Line:
         return Glyph(font, code, font.file.width(glyph), is_substituted)
 
     def _places(self, glyphs: list[Glyph], steps: list[list[float]]) -> list[tuple[float, float]]:
-        """Return where each glyph begins. The last distance holds for all further glyphs."""
+        """Return where each glyph begins. The last distance applies to all further glyphs."""
         count = len(glyphs)
         across, down = (some[:count] + some[-1:] * (count - len(some)) for some in steps)
         if not (across or down):

@@ -41,7 +41,7 @@ def check_pdf(request: dict[str, Any]) -> dict[str, Any]:
 
     The answer's `next` is the `start` for the next request: a page number (above 0), the negated index of an object
     (below 0), or None at the end. The first answer has the number of `pages`.
-    `sure` is false if something is too large to decode, or in an unknown coding.
+    `sure` is false if something is too large to decode, or has an unknown encoding.
     Raises TaskError: incomplete, password, damaged, and the other errors of `count`.
     """
     path, start = request["path"], request["start"]

@@ -48,8 +48,8 @@ def find_corners(request: dict[str, Any]) -> dict[str, Any]:
 def clean_page(request: dict[str, Any]) -> dict[str, Any]:
     """Write the page in frame `page` of the picture `path` to the new JPEG file `target`, of at most `limit` bytes.
 
-    `corners` are fractions of the upright picture's width and height; with None, the page is searched for. The answer
-    has `found`: without a page, the file is the whole picture.
+    `corners` are fractions of the upright picture's width and height; with None, the page is searched for. If no page
+    is found, the answer's `found` is false, and `target` shows the whole picture.
     Raises TaskError: image_damaged, image_too_large, too_large, disk.
     """
     picture, _ = read_picture(request["path"], request["page"], PAGE_PIXELS)
@@ -469,21 +469,22 @@ def _mapping(points: Corners, size: tuple[int, int]) -> tuple[float, ...]:
 # place in pixels.
 _PLACES: Final = 100
 _PLACE: Final = 8
-# Red by green and blue by green of paper in the light of lamps, the sun and the sky; skin is redder, a blue sky bluer.
+# Ranges of red/green and blue/green of paper in the light of lamps, the sun and the sky; skin is redder, a blue sky
+# bluer.
 _LIT: Final = ((0.82, 1.22), (0.6, 1.18))
-# The whitest places have the color of the paper: their darkest channel is at least _WHITEST times that of all but
-# the few whitest (_FEW, a fraction). Paper elsewhere differs from their color by at most _TINT, and in a shadow is at
-# least _DARK times as bright as the brightest paper among the _AROUND x _AROUND places around it.
+# The paper's color is that of the whitest places: their darkest channel is at least _WHITEST times that of the whitest
+# place, leaving out a fraction (_FEW) of even whiter places. Elsewhere, the color of paper differs by at most _TINT,
+# and paper in a shadow is at least _DARK times as bright as the brightest of the _AROUND x _AROUND places around it.
 _WHITEST: Final = 0.92
 _FEW: Final = 0.005
 _TINT: Final = 0.06
 _AROUND: Final = 25
 _DARK: Final = 0.35
-# The light is measured only where at least a fraction of the places (_LITTLE) is paper: all of it is about as bright
-# (_SOLID) as its brightest part. Thin white letters on a dark page look darker than the light.
+# The light is measured only if at least a fraction (_LITTLE) of the places is solid paper: on average, such a place is
+# at least _SOLID times as bright as its brightest part. Thin white letters on a dark page are darker on average.
 _SOLID: Final = 0.85
 _LITTLE: Final = 0.04
-# The same as _DARK where less than a fraction of the places (_MUCH) is paper.
+# Used instead of _DARK if less than a fraction (_MUCH) of the places is solid paper.
 _THIN: Final = 0.85
 _MUCH: Final = 0.2
 # As fractions of the paper's brightness: the brightness that is stretched to white, and the maximum brightness that is
@@ -557,10 +558,10 @@ type _Colour = tuple[int, int, int]
 
 
 def _paper(page: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """Return two small pictures, each pixel for a place: the color of lit paper there, and where paper is seen.
+    """Return two small pictures with a pixel for each place: the color of lit paper, and white where paper is visible.
 
-    Where something larger is printed, the paper is assumed to look like that nearby. On a page without bare paper, such
-    as a photo up to the edges, the light is assumed to be the same everywhere: that of its white letters, if any.
+    Where something larger is printed, the paper is assumed to look like the paper nearby. On a page without bare paper,
+    such as a photo without margins, the light is assumed to be uniform, and to be that on its white letters, if any.
     """
     factor = _PLACES / max(page.size)
     size = (max(1, round(page.width * factor)), max(1, round(page.height * factor)))
@@ -590,7 +591,7 @@ def _paper(page: Image.Image) -> tuple[Image.Image, Image.Image]:
         white = sorted(places, key=min)[-1 - few] if is_lit else (brightest,) * 3
         light = Image.new("RGB", size, tuple(max(1, one) for one in white))
         return light.convert(page.mode), Image.new("L", size)
-    # Where little is white, something gray is printed rather than shaded.
+    # If little of the page is white, gray places are print rather than shaded paper.
     dark = _DARK if solid >= len(places) * _MUCH else _THIN
     lit = Image.frombytes(
         "L", size, bytes(place[1] * is_near for place, is_near in zip(places, near, strict=True))
@@ -614,7 +615,7 @@ def _tint(place: _Colour) -> tuple[float, float]:
 
 
 def _filled(picture: Image.Image) -> Image.Image:
-    """Fill what is transparent with the colors around it."""
+    """Return the picture with its transparent parts filled with the colors around them."""
     if picture.getchannel("A").getextrema() == (255, 255) or max(picture.size) == 1:
         return picture
     half = ((picture.width + 1) // 2, (picture.height + 1) // 2)

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 
 
 class TaskError(Exception):
-    """The task cannot be done; `reason` becomes the answer's `error`, and `detail` says what of the file it is."""
+    """The task cannot be done. `reason` becomes the answer's `error`; `detail` may name what is wrong in the file."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""Measure the files of a scan against each other, and convert kinds of files that scanners rarely send."""
+"""Compare the files of a scan, and convert file formats that scanners rarely send."""
 
 from itertools import permutations
 import time
@@ -12,33 +12,37 @@ from .process import TaskError
 from .scan_pages import believed_resolution
 from .writer import PagePicture, PdfWriter
 
-# Quality of a JPEG that is made of another picture: nobody should see a difference.
+# JPEG quality of converted pictures: nobody should see a difference.
 _QUALITY: Final = 95
-# Maximum pages of a TIFF that are converted; a TIFF with more pages is refused.
+# Maximum pages of a TIFF; a TIFF with more pages is refused.
 MAX_CONVERTED: Final = 500
-# Seconds after which no more files are compared; they count as different.
+# Seconds after which no more files are compared; the remaining files count as different.
 COMPARE_SECONDS: Final = 12.0
 # Maximum pages of a PDF that are compared with pictures.
 _COMPARED_PAGES: Final = 50
-# Pictures are compared as squares of gray: of _FINE cells a side if they have the same size, otherwise of _COARSE.
+# Pictures are compared after reduction to gray squares, with _FINE cells per side if the pictures have the same size,
+# otherwise with _COARSE.
 _FINE: Final = 64
 _COARSE: Final = 16
-# Maximum difference of a cell's gray. A single letter changes a fine cell of an A4 page by about 20.
+# Maximum difference (0 to 255) between two pictures in any cell. A single letter changes a fine cell of an A4 page by
+# about 20.
 _SAME: Final = {_FINE: 6, _COARSE: 12}
-# Fraction of a page's width and height that its twin in the same list has at most: A6 is half as wide as A4.
+# Maximum width and height of a picture's small twin in the same place, as a fraction of the picture's: A6 (half as wide
+# as A4) must not count.
 _TWIN: Final = 0.45
-# Maximum difference between the proportions of a picture and of its small twin.
+# Maximum relative difference between the aspect ratios of a picture and its small twin.
 _SHAPE: Final = 0.04
 
 type _Size = tuple[int, int]
 
 
 def compare(request: dict[str, Any]) -> dict[str, Any]:
-    """Measure the pictures and PDFs `paths`; equal numbers in `places` stand for the same place in the answer.
+    """Compare the pictures and PDFs `paths`; `places` has equal numbers for files from the same place in the answer.
 
-    `sizes` are the pixels of the pictures, None for a PDF. Each item of `alike` has the numbers of two files that show
-    the same, and whether they show anything. The first is smaller, in the same place by more than half; or the second
-    is a PDF; or both have the same size and different places, and the first comes later in the answer.
+    Returns `sizes`, the pixels of each picture (None for a PDF), and `alike`, with an item for each pair of files with
+    the same content: their numbers, and whether the content is more than blank. The first file of a pair is a picture
+    smaller than the second (less than half as large if both have the same place); or the second is a PDF; or both
+    pictures have the same size and different places, and the first comes later in the answer.
     """
     paths, places = request["paths"], request["places"]
     until = time.monotonic() + COMPARE_SECONDS
@@ -72,9 +76,9 @@ def _size(path: str) -> _Size | None:
 
 
 def _cells(small: _Size | None, large: _Size | None, most: float) -> int:
-    """Return the number of cells a side by which two files must be compared; 0 if the first is no twin by its size.
+    """Return the number of cells per side for comparing two files; 0 if their sizes rule out that the first is a twin.
 
-    A twin has less than `most` of the width and height of the other.
+    A smaller twin has less than `most` times the width and height of the second file.
     """
     if small is None:
         return 0
@@ -87,14 +91,14 @@ def _cells(small: _Size | None, large: _Size | None, most: float) -> int:
 
 
 def _looks(path: str, *, is_pdf: bool) -> list[Image.Image]:
-    """Return a small gray picture of each page; none if a picture is too large to be decoded here."""
+    """Return a small gray picture of each page; an empty list if a picture is too large to decode here."""
     size = (_FINE, _FINE)
     if is_pdf:
         with opened(path) as document:
             found = []
             for number in range(min(len(document), _COMPARED_PAGES)):
                 with opened_page(document, number) as page:
-                    # Smoothed from more pixels than needed, since PDFium drops pixels of pictures.
+                    # Draw more pixels than needed and average them, since PDFium drops pixels of pictures.
                     large = (4 * _FINE, 4 * _FINE)
                     drawn = render_page(document, page, large, (0, 0, *large))
                     found.append(drawn.convert("L").resize(size, Image.Resampling.BOX))

@@ -36,14 +36,14 @@ PDF_SCAN_DPI: Final = 300
 # Assumed width in mm of pages whose width is unknown.
 WIDTH_MM: Final = 210
 _PART_BYTES: Final = 256 * 1024
-# The least and the greatest short and long side in mm of a page whose picture names its resolution: from 40 mm to A3
-# and ledger, with some room for rounding.
+# Minimum and maximum, in mm, of the short side and of the long side of a page whose picture names its resolution: from
+# 40 mm to A3 and ledger, with a tolerance for rounding.
 _SIDES_MM: Final = ((39.5, 303.0), (39.5, 433.0))
 # A page is at most this many times as wide as the scanner, if that is known.
 _WIDEST: Final = 1.1
-# Maximum fraction by which a picture's proportion differs from that of the chosen size, if it shows just that.
+# Maximum relative difference between the aspect ratios of a picture and of the size that it is assumed to show.
 _SAME_SHAPE: Final = 0.02
-# Dots per inch that programs name for pictures of unknown resolution; no scanner has them.
+# Dots per inch that programs name for pictures of unknown resolution; no scanner uses these resolutions.
 _NO_DPI: Final = (72, 96)
 # JPEG comment in pictures that are made here: their resolution is always believed, even for a part of a page.
 _MADE_HERE: Final = b"true size"
@@ -60,8 +60,8 @@ def scan_page(request: dict[str, Any]) -> None:
     """Write a page of a scan to the new JPEG file `target`, of at most `limit` bytes.
 
     The page has the number `page`, from 0, in the file `path`: a PDF if `is_pdf`, otherwise a picture. `sizes` are the
-    sizes in mm that may have been chosen, if any; a picture that shows none of them and names no credible resolution
-    is assumed to be as wide as the scanner (`width` in mm, or A4). With `straighten`, the page is straightened; then
+    sizes in mm that may have been chosen, if any; a picture that fits none of them and names no credible resolution is
+    assumed to be as wide as the scanner (`width` in mm), or as A4. With `straighten`, the page is straightened; then
     it is cut to `cut`, the fields of a Cut. `region` selects a part of the result: left, top, width and height in mm.
     `dpi` is the wanted resolution, by default the page's own. `color` is color, gray, or mono (black and white).
     Raises TaskError: damaged, image_damaged, image_too_large, too_large, disk.
@@ -72,7 +72,7 @@ def scan_page(request: dict[str, Any]) -> None:
         picture = _turned(picture, skew(picture))
     if request.get("cut"):
         picture, _ = Cut(**request["cut"]).apply(picture, Size(*picture.size))
-    # Files name a whole number of dots per inch.
+    # JPEG files can only name a whole number of dots per inch.
     made_dpi = request.get("dpi") or max(1, round(dpi))
     unit = dpi / MM_PER_INCH
     whole = (0, 0, picture.width / unit, picture.height / unit)
@@ -89,7 +89,7 @@ def scan_page(request: dict[str, Any]) -> None:
 
 
 def read_page(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
-    """Return the page that a request for `scan_page` names, at its `dpi` or more, and the dots per inch."""
+    """Return the page that a request for `scan_page` names, at its `dpi` or more, and the page's dots per inch."""
     path, page, dpi_wanted = request["path"], request.get("page", 0), request.get("dpi")
     if request["is_pdf"]:
         folder = folder_of(request["target"])
@@ -149,11 +149,12 @@ def believed_resolution(
     sizes: Sequence[Sequence[float]] | None,
     scanner_mm: float | None,
 ) -> float:
-    """Return the dots per inch of a picture with these pixels, upright.
+    """Return the dots per inch of a picture; `pixels` are its width and height when upright.
 
-    The chosen `sizes` are believed if the picture has the shape of one, then what the picture names, if that makes a
-    page from 40 mm to A3; where both disagree, rather the one that is a usual resolution, since a scanner may send
-    another size than the chosen one. Otherwise the page is assumed to be as wide as the scanner, or as A4.
+    Candidates are the resolution that follows from a chosen size, if the picture has that shape, and then the one that
+    the picture names, if it makes a page from 40 mm to A3. The first usual resolution among them wins, since a scanner
+    may send another size than the chosen one. Without a candidate, the page is assumed to be as wide as the scanner, or
+    as A4.
     """
     named = _named_resolution(found)
     if named and found.info.get("comment") == _MADE_HERE:
@@ -187,7 +188,7 @@ def _usual(dpi: float, off: float) -> int | None:
 
 
 def _named_resolution(found: Image.Image) -> float | None:
-    """Return the dots per inch that a picture names, in its head or in EXIF; None if these say nothing."""
+    """Return the dots per inch that a picture names in its header or EXIF; None if neither names a credible value."""
     exif = found.getexif()
     across, down, unit = (exif.get(tag) for tag in _EXIF_DPI)
     factor = MM_PER_INCH / 10 if unit == 3 else 1
@@ -240,7 +241,7 @@ def skew(picture: Image.Image) -> float:
     rim = min(math.ceil(max(size) / 2 * math.tan(math.radians(STEEPEST))), (min(size) - 1) // 4)
 
     def clarity(degrees: float) -> int:
-        """Return how much rows differ from their neighbors after such a turn, away from the edges that turn in."""
+        """Return how much each row differs from the next after such a turn; the rim, with turned edges, is ignored."""
         inner = _turned(small, degrees).crop((rim, rim, size[0] - rim, size[1] - rim))
         rows = inner.resize((1, inner.height), Image.Resampling.BOX).tobytes()
         return sum((one - other) ** 2 for one, other in pairwise(rows))
@@ -261,8 +262,8 @@ def join_scans(request: dict[str, Any]) -> None:
     """Join the JPEG and PNG files `paths`, one page each, into the new PDF file `target`, of at most `limit` bytes.
 
     Upright JPEGs in gray or sRGB are copied as they are; other pictures are converted to such JPEGs. A page has the
-    chosen size, one of `sizes` in mm, or that which follows from the picture's resolution if that makes sense. With
-    `mono`, pages become black and white, which takes a tenth of the space.
+    chosen size (one of `sizes`, in mm), or the size that follows from the picture's resolution, as in
+    `believed_resolution`. With `mono`, pages become black and white, which takes a tenth of the space.
     Raises TaskError: image_damaged, image_too_large, too_many_pages, too_large, disk.
     """
     if not 0 < len(request["paths"]) <= MAX_JOINED:

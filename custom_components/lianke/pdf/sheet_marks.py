@@ -41,7 +41,7 @@ def lines(sheet: Sheet) -> bytes:
 
 
 def watermark_text(text: str) -> str:
-    """Return a watermark as it is drawn. Raises TaskError no_glyph, with the characters that the font lacks."""
+    """Return the text of a watermark as drawn. Raises TaskError: no_glyph, with the characters that the font lacks."""
     text = unicodedata.normalize("NFC", " ".join(text.split()))
     if letters := lacking(text):
         raise TaskError("no_glyph", letters)

@@ -15,7 +15,7 @@ _HEAD: Final = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
 # length, the content and the page.
 _FIRST: Final = 3
 OBJECTS_A_PAGE: Final = 4
-# Bytes at the end of a file in which its comment about true size is looked for.
+# Number of bytes at the end of a file that are searched for the comment about true size.
 _END_BYTES: Final = 256
 _TRUE_SIZE: Final = re.compile(rb"\n%true size (\d{1,6})x(\d{1,6})\n")
 
@@ -53,7 +53,7 @@ class PdfWriter:
         self._file = file
         self._objects = objects
         self._limit = limit
-        # The longest short side and the longest long side of the pages added here, in points.
+        # The longest short side and the longest long side, in points, of the pages added here.
         self._largest = (0.0, 0.0)
         self._at = file.seek(0, os.SEEK_END)
         if not self._at:
@@ -92,7 +92,7 @@ class PdfWriter:
     def finish(self, *, true_size: bool = False) -> None:
         """Write the catalog, the page tree and the table of objects.
 
-        With `true_size`, add for `true_size_of` that the pages are as large as the originals.
+        With `true_size`, also write a comment that tells `true_size_of` that the pages are as large as the originals.
         """
         last = _FIRST + len(self._objects)
         pages = range(_FIRST + OBJECTS_A_PAGE - 1, last, OBJECTS_A_PAGE)
@@ -125,9 +125,9 @@ class PdfWriter:
 
 
 def true_size_of(path: Path) -> tuple[int, int] | None:
-    """Return the short and long side in 0.1 mm of the pages of a PDF if these are as large as the originals.
+    """Return the short and the long side, in 0.1 mm, of a PDF's pages if they are as large as the originals, else None.
 
-    If the pages differ, these are the longest sides. None for any other file. Blocking; raises OSError.
+    If the pages differ in size, return the longest of the short sides and of the long sides. Blocking; raises OSError.
     """
     with path.open("rb") as file:
         file.seek(-min(_END_BYTES, file.seek(0, os.SEEK_END)), os.SEEK_END)

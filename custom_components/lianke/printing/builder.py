@@ -78,7 +78,7 @@ class LanSender(NamedTuple):
     device: str
 
 
-# Returns one document, or a list of a mail's documents, in which None stands for one that is left out.
+# Makes one document, or a list of a mail's documents with None for each document that is left out.
 type MakeDocument = Callable[[DocumentRequest], Awaitable[Document | list[Document | None]]]
 type PreparedJob = tuple[JobSpec, tuple[Delivery, ...]]
 
@@ -186,12 +186,12 @@ class JobBuilder:
     _user: str | None
     # The context whose user's rights decide which documents may be read.
     _reading: Context
-    # What the request's mail came to.
+    # Which parts of the request's mail are left out, and whether a person must approve the print.
     mail: MailReport = field(default_factory=MailReport)
-    # Names of the photos to clean in which no page was found.
+    # Names of the photos that should be cleaned, but in which no page was found.
     pageless: list[str] = field(default_factory=list)
-    # The number of each document in the request; those that are left out are counted, so that the keys of the others
-    # stay the same when a repeated request can print them.
+    # The number of each document in the request. Documents that are left out are counted, too: thus the keys of the
+    # other documents stay the same if a repeated request can print all of them.
     _numbers: list[int] = field(default_factory=list)
 
     async def async_documents(
@@ -301,7 +301,7 @@ class JobBuilder:
         return jobs
 
     async def async_check(self) -> None:
-        """Raise what making and submitting the request's jobs would raise now; nothing is printed."""
+        """Raise the errors that making and submitting the request's jobs would raise now, but print nothing."""
         for spec, deliveries in await self.async_jobs():
             await self._request.target.data.queue.async_check(spec, deliveries[0])
 

@@ -91,7 +91,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             jobs.append(job)
             if job.deliveries[0].token != made[1][0].token:
                 repeated.add(job.job_id)
-        # A job whose asker is forgotten may have lost its key (people/approval.py): such a call replaces nothing.
+        # Jobs whose asker was forgotten may have lost their keys (people/approval.py); then the call replaces nothing.
         used = {job.spec.replace_key for job in jobs} - {None}
         if (key := request.replace_key) is not None and used and not repeated:
             # An earlier call with this key may have had more documents, whose jobs are replaced, too.
@@ -127,7 +127,7 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
 async def async_report(
     hass: HomeAssistant, data: Mapping[str, Any], builder: JobBuilder
 ) -> JsonObjectType:
-    """Return what a response says about a mail and about photos to clean, at most MAX_SOURCES texts of each."""
+    """Return what a response reports: left-out parts of a mail, photos without a page; at most MAX_SOURCES of each."""
     report: JsonObjectType = {}
     if SourceKind.MAIL in data:
         left_out: list[JsonValueType] = [

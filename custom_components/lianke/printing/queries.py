@@ -114,13 +114,16 @@ async def async_describe_capabilities(target: Target, context: Context) -> JsonO
 
 
 def knows_options(target: Target, wanted: PrintOptions) -> bool:
-    """Whether a printer's driver says that it can do what is wanted; False if it says nothing. Raises OptionError."""
+    """Return whether a printer's driver says that it supports options; False if it says nothing about one of them.
+
+    Raises OptionError if the driver says that it does not support an option.
+    """
     known = target.data.storage.printers[target.printer_key]
     able = known.capabilities or Capabilities()
     try:
         resolve_options(wanted, able, known.papers, known.printer.species)
     except OptionError as err:
-        # Labels need a paper, for which nobody has asked.
+        # Ignore errors about other options: label printers require a paper, for which nobody has asked.
         if err.option in wanted:
             raise
     blocks = {"color": able.colors, "duplex": able.duplex, "paper": able.papers or known.papers}

@@ -185,7 +185,7 @@ def _media_id(value: object) -> str:
 
 
 def _mail_date(value: object) -> datetime | None:
-    """Accept a mail's date as an event or a template gives it; a mail without a date has none."""
+    """Accept a mail's date as an event or a template gives it; return None for a mail without a date."""
     if value in (None, "") or isinstance(value, datetime):
         return value or None  # type: ignore[return-value]
     if (date := dt_util.parse_datetime(cv.string(value))) is None:
@@ -194,7 +194,7 @@ def _mail_date(value: object) -> datetime | None:
 
 
 def _mail_part(value: object) -> str:
-    """Accept the key of a part, of which a template may make numbers: `1,0`."""
+    """Accept the key of a mail's part; a template may have turned a key such as `1,0` into a tuple of numbers."""
     return str(_NAME(",".join(map(str, value)) if isinstance(value, tuple) else value))
 
 

@@ -1,4 +1,4 @@
-"""What tools of assistants (LLMs) have in common: how they call an action, and what they tell of jobs."""
+"""The common parts of the tools for assistants (LLMs): calls of actions, and descriptions of jobs."""
 
 from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import unquote
@@ -110,17 +110,17 @@ class ToolCall(NamedTuple):
 
     @property
     def request_id(self) -> str:
-        """A name for what the tool's call prints: the same if the call is repeated."""
+        """The `request_id` of what a tool call prints: the same if the assistant repeats the call."""
         context_id = self.llm_context.context.id if self.llm_context.context else ""
         return f"{self.tool_input.tool_name} {context_id} {self.tool_input.id}"[:MAX_KEY]
 
     async def in_words(self, job: dict[str, Any] | None = None) -> str:
-        """Say what the printer is doing, or what has become of a job: what was last heard if nobody knows it now."""
+        """Return the state of the printer or of a job in words; if unknown now, what was last reported, and when."""
         coordinator, status = self.target.data.coordinator, self.target.view.status
         key, state, heard_at = "status", status, coordinator.heard_at
         is_known = coordinator.is_fresh
         if job is not None:
-            # What waits here, or has ended, is known without the service.
+            # The state of a job that waits here, or has ended, is known without the service.
             key, state, heard_at = (
                 "last_job",
                 job["state"],
@@ -160,7 +160,7 @@ class DeviceTool(Tool):
 
     def _read(self, tool_input: ToolInput) -> tuple[str, dict[str, Any]]:
         """Split a call's arguments into the device id and all others. Raises vol.Invalid."""
-        # A model may write a name with other capitals, and leave fields empty that it does not need.
+        # A model may write a name with different capitals, and send empty values for fields that it does not need.
         data = self.parameters(
             {
                 field: match_name(self._offered.get(field, {}), value)

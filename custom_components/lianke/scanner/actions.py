@@ -66,7 +66,7 @@ from .scan_view import async_describe_scan, file_path, may_use, picture_paths
 from .scanner_abilities import ScannerAbilities
 
 SERVICE_SCAN: Final = "scan"
-# Maximum number of tags that an action names.
+# Maximum number of tags in a call of an action.
 MAX_TAGS: Final = 20
 # Print options that the action `copy` accepts.
 _COPY_OPTIONS: Final = ("copies", "paper", "duplex", "scale", "tray", "media_type", "quality")
@@ -387,7 +387,7 @@ def describe_scanners(hass: HomeAssistant, user: User) -> list[JsonObjectType]:
 
 @callback
 def async_look_at_scanners(hass: HomeAssistant, user: User) -> None:
-    """Ask for the condition of each scanner that a user may control, as often as `ScannerHub.async_look` allows."""
+    """Ask the service for the condition of each scanner that a user may control, unless it was asked just before."""
     for entry in async_loaded_entries(hass):
         hub = async_get_scan_jobs(hass, entry).hub
         for scanner_id in hub.scanners:

@@ -1,4 +1,4 @@
-"""What a copy prints, and the check of a copy before its pages are scanned."""
+"""Build the print request of a copy, and check it before the pages are scanned."""
 
 import asyncio
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def copy_request(job: ScanJob, target: Target, documents: Sequence[MakeDocument]
 
 
 async def async_check_copy(hass: HomeAssistant, job: ScanJob) -> None:
-    """Raise what printing the copy would raise now if it had one page."""
+    """Raise the errors that printing the copy would raise now if the copy had one page."""
 
     async def stand_in(_request: DocumentRequest) -> Document:
         return _STAND_IN

@@ -1,4 +1,4 @@
-"""The way of a finished scan to a destination."""
+"""The delivery of a finished scan to a destination."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ class DeliveryState(StrEnum):
     OPEN = "open"
     DONE = "done"
     FAILED = "failed"
-    UNCERTAIN = "uncertain"  # It may have arrived or not, and nobody can say which.
+    UNCERTAIN = "uncertain"  # The scan may or may not have arrived.
 
 
 BROKEN: Final = frozenset({DeliveryState.FAILED, DeliveryState.UNCERTAIN})
@@ -32,11 +32,11 @@ class ScanDelivery(Record):
     asked_at: datetime
     state: DeliveryState = DeliveryState.OPEN
     tags: tuple[str, ...] = ()
-    sent: int = 0  # Number of files that are there.
-    # When we began to send the next file: since then it may have arrived. None if it certainly has not.
+    sent: int = 0  # Number of files that have arrived.
+    # When we began to send the next file, which may have arrived since; None if it certainly has not.
     tried_at: datetime | None = None
     task_id: str | None = None  # The destination's id for the file that it is processing.
-    # Why the last try failed, also while the delivery is open: a key of the translations.
+    # Why the last try failed, as a translation key; set even while the delivery is open.
     reason: str | None = None
     detail: str = ""
 
@@ -49,7 +49,7 @@ class ScanDelivery(Record):
 
 
 class DeliveryError(InputError):
-    """A try failed. `state` is what becomes of the delivery; OPEN means that it is tried again."""
+    """A try that failed. `state` is the new state of the delivery; OPEN means that we try again."""
 
     def __init__(
         self,

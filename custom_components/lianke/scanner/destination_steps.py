@@ -1,4 +1,4 @@
-"""The step of the options flow that sets up where scans go, and tests it."""
+"""The steps of the options flow that set up and test the destinations of scans."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +39,7 @@ _FIELDS: Mapping[str, Any] = {
     const.CONF_PAPERLESS_ANY_CERTIFICATE: BooleanSelector(),
 }
 TOKEN = const.CONF_PAPERLESS_TOKEN
-# Fields that are left out if Home Assistant's own integration has a server.
+# Fields that are left out if Home Assistant's own integration for Paperless-ngx has a server.
 _OF_SERVER = (
     const.CONF_PAPERLESS_URL,
     const.CONF_PAPERLESS_TOKEN,
@@ -64,7 +64,7 @@ class DestinationSteps(BoxOptionsFlow):
             wanted = {name: user_input.get(name) for name in fields}
             url, token = wanted.get(const.CONF_PAPERLESS_URL), wanted.get(TOKEN)
             if url and not token and url == known.get(const.CONF_PAPERLESS_URL):
-                # The form never shows the token, which stays; at another address it must be entered again.
+                # The form never shows the token: an empty field keeps it, unless the address has changed.
                 wanted[TOKEN] = token = known.get(TOKEN)
             self._wanted = known = wanted
             if bool(url) is bool(token):
@@ -84,7 +84,7 @@ class DestinationSteps(BoxOptionsFlow):
         )
 
     async def _async_buttons(self) -> list[SelectOptionDict]:
-        """Return what each scanner's button can do, as options of a selector."""
+        """Return the options of a selector: each scanner's button with each destination."""
         language, names = self.hass.config.language, f"component.{const.DOMAIN}.selector."
         texts = await async_get_translations(self.hass, language, "selector", [const.DOMAIN])
         return [
@@ -99,7 +99,7 @@ class DestinationSteps(BoxOptionsFlow):
     async def async_step_destinations_tested(
         self, user_input: UserInput = None
     ) -> ConfigFlowResult:
-        """Say whether the folder and Paperless-ngx can take scans; they may also be saved while they cannot."""
+        """Show whether the folder and Paperless-ngx can receive scans; the user may save them even if they cannot."""
         result = ""
         try:
             if folder := self._wanted.get(const.CONF_SCAN_FOLDER):

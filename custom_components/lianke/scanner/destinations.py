@@ -1,7 +1,7 @@
-"""Sends finished scans to their destinations: nothing twice, and nothing lost without a word.
+"""Send finished scans to their destinations: no file is sent twice, and none is lost silently.
 
-Each step is in the scan's row before it is taken. After a try that was cut off, the next one looks for the file at the
-destination; where that is impossible, the delivery ends as uncertain.
+Each step is stored with the scan before it is taken. After an interrupted try, the next try first looks for the file at
+the destination; if that is impossible, the delivery ends as uncertain.
 """
 
 import asyncio
@@ -44,21 +44,21 @@ from .scan_view import async_describe_scan
 
 _LOGGER = logging.getLogger(__name__)
 
-# Hours after which nothing more is tried, counted from when somebody asked for the delivery.
+# Hours from the request for a delivery until we stop trying.
 GIVE_UP: Final = timedelta(hours=24)
-# First and longest pause in seconds between two tries, each of which doubles the pause; the same while Paperless-ngx
-# processes a file.
+# First and longest pause, in seconds, between tries, and between questions while Paperless-ngx processes a file. Each
+# pause is twice as long as the one before.
 RETRY_PAUSES: Final = (30.0, 1800.0)
 FOLLOW_PAUSES: Final = (1.0, 600.0)
-# Seconds after a try that was cut off before a file that Paperless-ngx does not have is sent again, since the server
-# may still be taking it in.
+# Seconds after an interrupted try before we send the file again if Paperless-ngx does not have it: the server may still
+# be receiving the file.
 DOUBT_SECONDS: Final = 120.0
 # Seconds to wait for the end of the script that receives a scan; a slower script keeps running, but its response is
 # ignored.
 SEND_TO_SECONDS: Final = 60
-# Seconds to wait until a mail is sent; whether a slower one is sent is unknown.
+# Seconds to wait until a mail is sent; after that, it is unknown whether the mail was sent.
 SMTP_SECONDS: Final = 300
-# Maximum bytes of the files of a mail; few mail servers take more.
+# Maximum bytes of all files in a mail; few mail servers accept more.
 MAX_MAIL_BYTES: Final = 25 * 1024 * 1024
 
 SIGNAL_DELIVERED: Final[SignalType[ScanUpdate, ScanDelivery]] = SignalType(
@@ -88,7 +88,7 @@ def reason_missing(hass: HomeAssistant, entry: LiankeConfigEntry, to: Destinatio
 
 @callback
 def after_button(options: Mapping[str, Any], scanner_id: str) -> list[Destination]:
-    """Return where scans go that a scanner's button makes."""
+    """Return the destinations of scans that are started with a scanner's button."""
     chosen = options.get(CONF_SCAN_SEND_TO) or ()
     return [to for to in Destination if to in chosen or f"{scanner_id} {to}" in chosen]
 
@@ -144,18 +144,18 @@ async def async_run_script(
 
 
 class Deliveries:
-    """The deliveries of a box's scans: a task for each that is open."""
+    """The deliveries of a box's scans, with a task for each open delivery."""
 
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, jobs: ScanJobs) -> None:
         self._hass, self._entry, self._jobs = hass, entry, jobs
         self._tasks: dict[tuple[str, Destination], asyncio.Task[None]] = {}
         self._stop: CALLBACK_TYPE = lambda: None
-        # Held while a file is sent to Paperless-ngx, so that many scans do not overrun a small server.
+        # Held while a file is sent to Paperless-ngx, so that many scans do not overload a small server.
         self._turn = asyncio.Lock()
 
     @callback
     def async_start(self) -> None:
-        """Take up the open deliveries, and those of scans that finish from now on."""
+        """Begin the open deliveries, and those of scans that finish from now on."""
         self._stop = self._jobs.listen(self._on_change)
         for job in self._jobs.all:
             self._on_change(RecordChange(None, job))
@@ -168,7 +168,7 @@ class Deliveries:
             await asyncio.wait(tasks)
 
     async def async_send(self, job: ScanJob, new: Sequence[ScanDelivery]) -> ScanJob:
-        """Add deliveries to a finished scan, or try again those that have ended; return the scan as it is on disk.
+        """Add deliveries to a finished scan, or repeat those that have ended; return the scan as stored.
 
         Raises InputError: scan_no_files, scan_gone; HomeAssistantError: disk_full.
         """
@@ -212,9 +212,9 @@ class Deliveries:
             self._hass.async_create_background_task(tell(), "lianke: tell of a scan")
 
     async def _async_run(self, job_id: str, to: Destination) -> None:
-        """Try until the scan is there, cannot get there, or GIVE_UP has passed."""
+        """Try until the scan has arrived, cannot arrive, or GIVE_UP has passed."""
         pause, longest = RETRY_PAUSES
-        # Without a scan, it was discarded; the box may be unloaded, too.
+        # InputError: the scan was discarded, or the box is unloaded.
         with suppress(InputError):
             while to in (job := self._jobs.get(job_id)).open_deliveries:
                 try:
@@ -223,13 +223,13 @@ class Deliveries:
                     except DeliveryError as err:
                         end = Outcome(err.state, err.reason, err.detail)
                     except InputError as err:
-                        # The folder is gone or not allowed any more. A delivery keeps no name of a folder for the text.
+                        # The folder is gone or no longer allowed. Use a text without a folder name: we store none.
                         reason = "scan_not_copied" if err.placeholders else err.reason
                         end = Outcome(DeliveryState.FAILED, reason)
                     except HomeAssistantError:
                         raise
                     except Exception:
-                        # Whatever it was, nobody else would end the delivery.
+                        # Nothing else would end the delivery.
                         _LOGGER.exception("A scan could not be sent")
                         end = Outcome(DeliveryState.UNCERTAIN, "send_in_doubt")
                     one = self._jobs.get(job_id).delivery(to)
@@ -274,7 +274,7 @@ class Deliveries:
         return Outcome(DeliveryState.DONE)
 
     async def _async_to_paperless(self, job: ScanJob, one: ScanDelivery) -> Outcome:
-        """Send the files that are not there yet, each only once."""
+        """Send the files that have not arrived yet, each only once."""
         end = Outcome(DeliveryState.DONE)
         if (server := async_paperless(self._hass, self._entry.options)) is None:
             raise DeliveryError("send_no_paperless")
@@ -335,7 +335,7 @@ class Deliveries:
         return await self._async_note(job.job_id, one.to, task_id=task_id)
 
     async def _async_follow(self, server: Paperless, one: ScanDelivery) -> Outcome:
-        """Return the end of a file's task; "" is the task of a document that is there."""
+        """Return the outcome of a file's task; if the task's id is "", the document has already arrived."""
         pause, longest = FOLLOW_PAUSES
         while one.task_id:
             try:
@@ -376,7 +376,8 @@ class Deliveries:
         except TimeoutError:
             raise DeliveryError("send_in_doubt", state=DeliveryState.UNCERTAIN) from None
         except HomeAssistantError as err:
-            # The action says the same of a connection that broke, maybe after the mail was taken, and of a refusal.
+            # The action raises the same error if the server refuses the mail and if the connection breaks, perhaps
+            # after the server has accepted the mail.
             cause = err.__cause__
             had_begun = not type(cause).__name__.startswith("SMTPConnect")
             if had_begun and isinstance(cause, ConnectionError | TimeoutError):
@@ -395,7 +396,11 @@ def _is_late(one: ScanDelivery) -> bool:
 
 
 def _again(old: ScanDelivery | None, new: ScanDelivery) -> ScanDelivery:
-    """Return a delivery that is asked for once more. At Paperless-ngx, what may have arrived is looked for first."""
+    """Return the delivery to use when somebody asks for one again.
+
+    For Paperless-ngx, it keeps what is known of the files, since the next try must first look for those that may have
+    arrived.
+    """
     if old is None or (new.to is not Destination.PAPERLESS and old.state is not DeliveryState.OPEN):
         return new
     if old.state in (DeliveryState.OPEN, DeliveryState.DONE):

@@ -137,7 +137,8 @@ class ScannerHub:
         self._begun: defaultdict[str, deque[tuple[float, str | None]]] = defaultdict(
             lambda: deque(maxlen=MAX_STARTS + MAX_LAN_STARTS)
         )
-        # What was last said of each scanner's condition, and when; and the scanners whose status we understand.
+        # When each scanner's condition was last reported or asked for, and what was reported; and the scanners whose
+        # status we understand.
         self._said: dict[str, tuple[float, Conditions]] = {}
         self._telling: set[str] = set()
         self._listed = asyncio.Event()
@@ -310,12 +311,12 @@ class ScannerHub:
         self.notify()
 
     def conditions(self, scanner_id: str, seconds: float = CONDITION_SECONDS) -> Conditions:
-        """Return what was last said of a scanner's condition, if that was within `seconds`."""
+        """Return a scanner's conditions as last reported; none if that was more than `seconds` ago."""
         at, said = self._said.get(scanner_id, (float("-inf"), Conditions()))
         return said if self._hass.loop.time() - at < seconds else Conditions()
 
     def status(self, scanner_id: str) -> str:
-        """Return a state of the scanner's status sensor, as if no scan of the house were unfinished."""
+        """Return a state for the scanner's status sensor, without regard to unfinished scans in `ScanJobs`."""
         known, said = self.scanners.get(scanner_id), self.conditions(scanner_id)
         is_online = self._entry.runtime_data.coordinator.data.online is not False
         if not (is_online and known and known.present) or ScannerCondition.OFF in said:
@@ -325,7 +326,7 @@ class ScannerHub:
         return next((one.value for one in STATES if one in said), "idle")
 
     async def async_look(self, scanner_id: str) -> None:
-        """Ask for the condition of an idle scanner if nothing was said of it within CONDITION_SECONDS."""
+        """Ask for an idle scanner's condition, unless it was asked for or reported within CONDITION_SECONDS."""
         at, _ = self._said.get(scanner_id, (float("-inf"), None))
         is_due = self._hass.loop.time() - at >= CONDITION_SECONDS
         if is_due and scanner_id in self._telling and not self.is_in_use(scanner_id):
@@ -353,7 +354,7 @@ class ScannerHub:
         return seconds_until_free(self._begun[scanner_id], device, self._hass.loop.time())
 
     def check_rate(self, scanner_id: str, device: str | None = None) -> None:
-        """Raise InputError: scan_too_often if a device (None: the house) has just begun too many scans."""
+        """Raise InputError: scan_too_often if a device (None: Home Assistant) has just begun too many scans."""
         if (wait := self.seconds_until_free(scanner_id, device)) > 0:
             raise InputError("scan_too_often", detail=str(ceil(wait)))
 

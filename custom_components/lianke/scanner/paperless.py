@@ -1,8 +1,8 @@
 """The part of Paperless-ngx's API that scans need: post a file, follow its task, and find a file that was posted.
 
-Facts are from https://docs.paperless-ngx.com/api/ and the source of its versions 2 and 3, which describe a task in
-different ways; no version of the API is common to both. A file is found by a mark in its name, which its task and its
-document keep; checksums would not do, since the versions compute different ones.
+Facts are from https://docs.paperless-ngx.com/api/ and the source of Paperless-ngx 2 and 3, which describe tasks in
+different ways and have no API version in common. We find a file by a mark in its name, which its task and its document
+keep; checksums would not work, since the two versions compute different ones.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,7 +20,7 @@ from ..const import CONF_PAPERLESS_ANY_CERTIFICATE, CONF_PAPERLESS_TOKEN, CONF_P
 from ..documents.spool import CHUNK_BYTES
 from .delivery import DeliveryError, DeliveryState
 
-# Seconds for a question and for posting a file, of which `sock_read` may pass without a byte.
+# Seconds for a question, and for posting a file; at most `sock_read` seconds may pass without a byte.
 ASK_TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10, sock_read=30)
 POST_TIMEOUT: Final = aiohttp.ClientTimeout(total=900, sock_connect=10, sock_read=120)
 # Maximum bytes of an answer; version 2 lists all tasks at once.
@@ -40,7 +40,7 @@ _REASONS: Final = {
 
 
 class Outcome(NamedTuple):
-    """What became of a file; the reason of a DONE says why there is no new document."""
+    """What became of a file; with DONE, a reason explains why no new document was made."""
 
     state: DeliveryState
     reason: str | None = None
@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
 
 @callback
 def async_paperless(hass: HomeAssistant, options: Mapping[str, Any]) -> Paperless | None:
-    """Return the Paperless-ngx of Home Assistant's own integration, or else of a box's options; None without either."""
+    """Return the Paperless-ngx server of Home Assistant's own integration, or else of a box's options, or else None."""
     for entry in hass.config_entries.async_entries("paperless_ngx", False, False):
         data = entry.data
         return Paperless(hass, data[CONF_URL], data[CONF_API_KEY], data.get(CONF_VERIFY_SSL, True))
@@ -79,7 +79,7 @@ class Paperless:
         found = []
         for name in names:
             rows = _rows(await self._async_ask("tags/", name__iexact=name, page_size="1"))
-            # A server that did not know the filter would return any tag.
+            # A server that does not support the filter returns other tags.
             same = (row for row in rows if to_text(row.get("name")).casefold() == name.casefold())
             if (number := to_int(next(same, {}).get("id"))) is None:
                 raise DeliveryError("paperless_no_tag", name)
@@ -108,7 +108,7 @@ class Paperless:
         return answer
 
     async def async_outcome(self, task_id: str) -> Outcome | None:
-        """Return the end of a task; None while it waits or runs, or if the server does not know it."""
+        """Return the outcome of a task; None while the task waits or runs, or if the server does not know the task."""
         rows = _rows(await self._async_ask("tasks/", task_id=task_id))
         task = next((row for row in rows if row.get("task_id") == task_id), {})
         data = to_mapping(task.get("result_data"))
@@ -127,11 +127,11 @@ class Paperless:
         return Outcome(DeliveryState.DONE, "paperless_duplicate", known)
 
     async def async_find(self, mark: str) -> str | None:
-        """Return the id of the task of a file whose name has the mark; "" if only its document is known; else None.
+        """Return the task id of the file whose name has the mark; "" if only the file's document exists; else None.
 
-        None is sure: if the token may not see tasks or documents, raise.
+        None is certain: if the token may not see tasks or documents, this raises DeliveryError.
         """
-        # Version 3 filters by `name`; version 2 ignores that and returns all tasks.
+        # Version 3 filters by `name`; version 2 ignores the filter and returns all tasks.
         for task in _rows(await self._async_ask("tasks/", name=mark)):
             name = task.get("task_file_name") or to_mapping(task.get("input_data")).get("filename")
             if mark in to_text(name, MAX_REPLY_TEXT):
@@ -175,7 +175,7 @@ class Paperless:
         except ValueError:
             answer = None
         if status >= 500 or status == 429:
-            # A proxy that answers 502 or 504 may have passed the file on before.
+            # A proxy may have forwarded the file before it answers 502 or 504.
             raise DeliveryError(
                 "paperless_unreachable",
                 f"HTTP {status}",
@@ -199,7 +199,7 @@ def _first_text(answer: object) -> str:
 
 
 def _rows(answer: JsonValue) -> list[Mapping[str, object]]:
-    """Return the rows of a list, which is in pages or, in version 2, may be all of the answer."""
+    """Return the rows in an answer, which is a page of results or, in version 2, may be the list itself."""
     rows = answer if isinstance(answer, list) else to_mapping(answer).get("results")
     if not isinstance(rows, list):
         raise DeliveryError("paperless_other_server")
