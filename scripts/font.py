@@ -6,11 +6,11 @@ the same bytes. The font has
 - the 8,105 characters of 通用规范汉字表 in scripts/font_characters.txt, in the order of the table: the field kTGH of
   Unihan 15.1 (Unihan_OtherMappings.txt, SHA-256 8879f3a6eb008b2e90b6a48cae89a188ce9f635f4a3756527d917731e6d2f367)
 - the characters of GB 2312, and the common ones of Big5, for texts in traditional characters
-- of the ranges below, what one of the two fonts has.
+- the characters in the ranges below that at least one of the two fonts has.
 
-It has a glyph of its own for each character, so that a PDF with a few of them can be searched. Hinting, kerning and
-glyphs made of others are left out, so that it stays small. The license reserves the name Source, so that the font must
-not be called that; "Noto" is a trademark.
+Each character has its own glyph, so that text in a PDF can be searched. Hinting, kerning and composite glyphs are left
+out to keep the font small. The font has a name of its own, because the license reserves the name "Source", and "Noto"
+is a trademark.
 """
 
 import hashlib
@@ -48,9 +48,9 @@ RANGES = (
     (0xFF01, 0xFFE6),  # fullwidth forms
 )
 UNITS = 1000
-# In units: the line of Noto Sans SC.
+# In units, as in Noto Sans SC.
 ASCENT, DESCENT = 880, -120
-# Combining and invisible characters: no glyph of them stands for itself.
+# Categories of combining and invisible characters, which have no glyph that can stand alone.
 LEFT_OUT = ("C", "M")
 
 
@@ -68,7 +68,10 @@ def wanted() -> set[int]:
 
 
 def fetch(source: dict[str, str]) -> tuple[Path, str]:
-    """Return a source's font, in the cache, and the text of its license. Raises SystemExit if it is another font."""
+    """Return the path of a source's font in the cache, and the text of the license.
+
+    Raises SystemExit if the font has another checksum.
+    """
     folder = CACHE / "sources"
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{source['name'].removeprefix('@').replace('/', '-')}-{source['version']}"
@@ -94,7 +97,7 @@ def is_alphabetic(code: int) -> bool:
 
 
 def make() -> dict[str, bytes]:
-    """Return the files of FOLDER by name."""
+    """Return the content of the files of FOLDER by name."""
     (chinese_path, license_text), (western_path, western_license) = map(fetch, SOURCES)
     chinese, western = TTFont(chinese_path), TTFont(western_path)
     assert chinese["head"].unitsPerEm == western["head"].unitsPerEm == UNITS
@@ -130,7 +133,7 @@ def make() -> dict[str, bytes]:
     builder.setupGlyf(glyphs, calcGlyphBounds=False)
     builder.setupHorizontalMetrics(metrics)
     builder.setupHorizontalHeader(ascent=ASCENT, descent=DESCENT)
-    # What is above the empty line differs.
+    # The two licenses differ only above the first empty line.
     notice, _, terms = license_text.partition("\n\n")
     western_notice = western_license.partition("\n\n")[0]
     builder.setupNameTable(

@@ -1,7 +1,7 @@
-"""Converts the texts of integration and card to traditional Chinese; called by scripts/traditional.
+"""Converts the texts of the integration and the card to traditional Chinese; called by scripts/traditional.
 
-OpenCC knows characters and common words of Taiwan. TERMS has what it does not know, or what means something else on a
-printer: longer terms first, each replaced in the simplified text by what OpenCC is to leave alone.
+OpenCC knows the characters and common words of Taiwan. TERMS maps the terms that OpenCC does not know, or that have
+another meaning for printers. Before OpenCC converts a text, each term, longer terms first, is replaced by a mark.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ converter = OpenCC("s2twp")
 
 
 def convert(text: str) -> str:
-    """Return a text in traditional Chinese; what stands in braces is left alone."""
+    """Return a text in traditional Chinese; anything in braces stays unchanged."""
     parts = re.split(r"(\{[^{}]*\})", text)
     return "".join(part if number % 2 else _convert(part) for number, part in enumerate(parts))
 
@@ -44,14 +44,14 @@ def _convert(text: str) -> str:
 
 
 def converted(value: Any) -> Any:
-    """Return texts, in objects of objects, in traditional Chinese."""
+    """Return a text, or nested objects with all their texts, in traditional Chinese."""
     if isinstance(value, dict):
         return {key: converted(one) for key, one in value.items()}
     return convert(value)
 
 
 def texts() -> dict[Path, Any]:
-    """Return what each file is to hold. The card has one for all its parts: by a text in simplified Chinese."""
+    """Return the content of each file. The card has one file for all its parts, keyed by the simplified texts."""
     ours = json.loads((INTEGRATION / SIMPLIFIED).read_text("utf-8"))
     parts = [json.loads(path.read_text("utf-8")) for path in sorted(CARD.glob(f"*{SIMPLIFIED}"))]
     return {
@@ -61,7 +61,7 @@ def texts() -> dict[Path, Any]:
 
 
 def _leaves(value: Any) -> Iterator[str]:
-    """Give all texts in lists and objects."""
+    """Yield all texts in lists and objects."""
     if isinstance(value, str):
         yield value
     else:

@@ -1,6 +1,6 @@
 """Triggers: print jobs that end or wait, printers that need attention, are ready or low on ink, and finished scans.
 
-What nearly fired is reported to the automation's traces.
+If a trigger does not fire although a user might expect it, the reason is reported to the automation's traces.
 """
 
 from abc import abstractmethod
@@ -78,7 +78,7 @@ CONF_THRESHOLD: Final = "threshold"
 DEFAULT_BELOW: Final = 15
 OUTCOMES: Final = (JobState.FAILED, JobState.EXPIRED, JobState.UNCONFIRMED)
 REASONS: Final = HOLD_REASONS[1:]
-# Reasons for which nothing but a person's answer lets a job go on.
+# Reasons for which a job waits until a person answers.
 PERSON_REASONS: Final = (*PersonReason, QueueReason.COPIED)
 # Reasons for which jobs no longer wait. Versions 0.2.0 and 0.3.0 offered these reasons, so automations may name them.
 OLD_REASONS: Final = ("moving",)
@@ -94,7 +94,7 @@ _FOR_SEVERAL: Final[VolDictType] = {
 
 class Reporter(Protocol):
     def __call__(self, context: Context | None, reason: str, /, **data: Any) -> None:
-        """Tell the automation's traces why a change that it may have been waiting for did not fire."""
+        """Report to the automation's traces why the trigger did not fire for a change."""
 
 
 def _choice(values: Iterable[str], default: Iterable[str] | None = None) -> vol.All[Any]:
@@ -160,7 +160,7 @@ class JobTrigger(LiankeTrigger):
 
     @abstractmethod
     def _why_not(self, update: JobUpdate) -> str | None:
-        """Why not to fire for this update; None to fire."""
+        """Return the reason not to fire for this update, or None to fire."""
 
     @override
     async def _async_attach(
@@ -241,7 +241,7 @@ class JobNeedsPerson(JobHeld):
 
 
 class PrinterTrigger(LiankeTrigger):
-    """Base of the triggers that fire when a printer's sensor begins to match: each of them, the first, or all.
+    """Base of the triggers that fire when printers' sensors begin to match: each sensor, the first, or all sensors.
 
     The states unknown and unavailable are ignored: until a sensor is known again, its last known state counts. The
     first known state is the starting point and does not fire.
@@ -251,7 +251,7 @@ class PrinterTrigger(LiankeTrigger):
 
     @abstractmethod
     def _matches(self, state: State, report: NotTriggeredReasonReporter) -> bool:
-        """Whether this known state matches; `report` is for a reason that a user should learn if it does not."""
+        """Return whether a known state matches; if not, `report` the reason if users should see it in the traces."""
 
     def _data(self, state: State) -> dict[str, Any]:
         message = _state_text(self._hass, ATTR_STATUS, state.state)
@@ -266,7 +266,7 @@ class PrinterTrigger(LiankeTrigger):
         matched: dict[str, bool] = {}
         # The latest known state of each entity.
         known: dict[str, State] = {}
-        # By entity, or by the behavior if it is about all entities together.
+        # Timers by entity, or by the behavior if it concerns all entities together.
         timers: dict[str, CALLBACK_TYPE] = {}
 
         @callback
@@ -324,7 +324,7 @@ class PrinterTrigger(LiankeTrigger):
             if before:
                 why_not("matched_before", state=state.state)
                 return
-            # For the first, no other may match; for all, each other must.
+            # With BEHAVIOR_FIRST, no other entity may match; with BEHAVIOR_ALL, every other entity must match.
             others = [
                 other
                 for other, is_match in matched.items()
@@ -342,7 +342,7 @@ class PrinterTrigger(LiankeTrigger):
             @callback
             def on_time(_now: datetime) -> None:
                 del timers[key]
-                # Of several, the one that began may be over.
+                # The entity that started the timer may no longer match; then another does.
                 still = entity_id if matched.get(entity_id) else next(filter(matched.get, matched))
                 fire(known[still])
 
@@ -410,7 +410,7 @@ class PrinterReady(PrinterTrigger):
 
 
 def _with_threshold(options: dict[str, Any]) -> dict[str, Any]:
-    """Make a threshold of `below`, the limit of 0.3.0; the editor keeps it beside a threshold that is chosen later."""
+    """Convert `below`, the limit in version 0.3.0, to a threshold, unless there is one: the editor keeps both."""
     below = options.pop(CONF_BELOW)
     options.setdefault(CONF_THRESHOLD, {"type": "below", "value": {"number": below}})
     return options

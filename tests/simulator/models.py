@@ -120,7 +120,7 @@ class Printer:
     # Texts of the page on the glass and of the pages in the feeder; `feeder` is None for a scanner without a feeder.
     glass: str = "page on the glass"
     # Width and height in mm of the page on the glass, to which the scanner cuts its picture unless a size was chosen.
-    # None: it sends all of the glass.
+    # None: the scanner sends the whole glass.
     glass_mm: list[float] | None = None
     feeder: list[str] | None = None
     scan_duplex: bool = False

@@ -191,7 +191,6 @@ def _are_harmless(marks: list[_Mark], size: tuple[float, float]) -> bool:
 
 
 def _is_edge(mark: _Mark, size: tuple[float, float]) -> bool:
-    """Return whether a mark may be the edge of the paper."""
     return any(
         mark.sides[across] <= high
         and mark.sides[1 - across] >= long
@@ -202,7 +201,6 @@ def _is_edge(mark: _Mark, size: tuple[float, float]) -> bool:
 
 
 def _are_holes(one: _Mark, other: _Mark, size: tuple[float, float]) -> bool:
-    """Return whether two marks may be a pair of punch holes."""
     least, most = _HOLE_MM
     if not all(least <= max(mark.sides) <= most for mark in (one, other)):
         return False

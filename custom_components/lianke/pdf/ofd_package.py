@@ -62,7 +62,6 @@ def folder_of_part(path: str) -> str:
 
 
 def flag(element: Any, name: str, default: bool) -> bool:
-    """Return the value of a boolean attribute."""
     return str(element.get(name, default)).strip().lower() in ("true", "1")
 
 

@@ -424,7 +424,6 @@ class Drawer:
         return self._job.next_name("I"), self._job.pdf.make_indirect(picture), is_clear
 
     def _file(self, kind: str, name: str) -> str | None:
-        """Return the path of the file of a resource."""
         if (resource := self._resources.get((kind, name))) is None:
             return None
         location = child(resource.element, "MediaFile", "FontFile")

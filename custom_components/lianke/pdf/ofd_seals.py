@@ -17,7 +17,7 @@ _STRINGS: Final = (0x16, 0x0C, 0x13)
 
 
 class Stamp(NamedTuple):
-    """A seal's place on a page."""
+    """A seal on a page."""
 
     place: BoxMm
     # The part of `place` that is visible, from its top left corner; None for all of it.

@@ -61,16 +61,18 @@ SCAN_SECONDS: Final = 900.0
 # Seconds for which the service's answer must not change, once a scan has or may have ended, before no more pages are
 # expected.
 RESULT_SECONDS: Final = 60.0
-# Seconds for which an answer that names no state must not change before the scan counts as over; a page takes less.
+# Seconds for which an answer that names no state must not change before the scan counts as over; scanning a page takes
+# less.
 UNSTATED_SECONDS: Final = 180.0
-# Seconds before the first poll of a scan, for a client that must not wait for a page that is there at once.
+# Seconds before the first poll of a scan, so that a client gets a page soon if the page is ready early.
 FIRST_PAUSE: Final = 1.5
 # Seconds before the first poll while the account has few requests left; also the minimum between a scan's end and the
 # next poll, which may show that another page has come.
 CALM_PAUSE: Final = 5.0
-# Minimum requests that the account must have left for an early first poll: a scan's usual number of polls.
+# Minimum requests that the account must have left for an early first poll: the usual number of polls of a scan.
 QUICK_REQUESTS: Final = 6
-# How much longer each pause between two polls is than the one before: a scan that has taken a while takes a while more.
+# Factor by which each pause between two polls is longer than the one before: a scan that has taken long will probably
+# take long still.
 PAUSE_GROWTH: Final = 1.6
 # Maximum seconds between two polls of a scan; the vendor advises one poll in ten seconds (lianke-api, "Ground rules").
 LONGEST_PAUSE: Final = 12.0
@@ -115,7 +117,7 @@ async def async_scan_page(
     scan, nothing is scanned: the pages of that scan are fetched again. At the end of the block, files that the caller
     has not moved are deleted. We then ask the service to forget the scan, but only if all pages are complete, the scan
     certainly succeeded, it is clear which parts are pages, and the service reports no more pages. `on_accepted` is
-    called after `on_started`, and has no such effects.
+    called after `on_started`, and does not affect what happens to the scan.
 
     An exception raised by `on_started` cancels the scan, and so does canceling this call. However, an unload or a
     restart does not cancel an accepted scan if `on_started` or `task_id` is given: the caller must resume that scan.
@@ -146,7 +148,7 @@ async def async_scan_page(
                         # Our own text says the same, so leave out the service's message, which is always in Chinese.
                         raise ScanError("scan_busy_in_doubt") from None
                     raise ScanError("scan_in_doubt", err.detail) from None
-            # The start was a request, and the scanner's condition may have been asked for.
+            # Two requests: one for the start, and maybe one for the scanner's condition.
             pace = ScanPace(0 if is_noted else 2)
             purpose = Purpose.SCAN if device is None else Purpose.LAN_SCAN
             try:
@@ -224,9 +226,9 @@ class _Task:
         return ScanResult(files, failure), task.shape if is_sure else None
 
     async def _async_end(self) -> tuple[AnswerParts, str | None]:
-        """Poll until the scan has ended and the answer has its pages; return the last answer and None.
+        """Poll until the scan has ended and the answer has the scan's pages.
 
-        Instead of None, return the reason if it is unknown whether the scan has ended.
+        Returns the last answer, and the reason if it is unknown whether the scan has ended, otherwise None.
         """
         clock, request = self.hass.loop.time, self.request
         until = clock() + SCAN_SECONDS
@@ -262,7 +264,7 @@ class _Task:
                 # Wait long enough to see whether another page comes.
                 pause = max(pause, CALM_PAUSE)
             elif state is not None and state is not task.state:
-                # The scan goes on to its next step: its page may be there soon.
+                # The scan has reached its next step, so a page may be ready soon.
                 pause = max(pause / PAUSE_GROWTH / 2, FIRST_PAUSE)
             if not may_be_over and task.is_stated:
                 shape = None
@@ -400,7 +402,7 @@ class _Task:
         return file._replace(pages=count)
 
     async def _async_compare(self, parts: AnswerParts) -> None:
-        """Find out which pictures are no pages. If that takes too long, all of them count as pages."""
+        """Find out which pictures are not pages. If that takes too long, all of them count as pages."""
         if len(parts.task.parts) < 2 or not (numbers := sorted(parts.pages)):
             return
         places = [*dict.fromkeys(parts.task.places)]
@@ -415,7 +417,7 @@ class _Task:
 
 
 def _cause(task: ScanTask) -> ScannerCondition | None:
-    """Return what kept the scanner from scanning, as far as a failed task says that."""
+    """Return what kept the scanner from scanning; None if the failed task does not say."""
     return ScannerCondition.OFF if task.code in _OFF_CODES else cause_in(task.message)
 
 

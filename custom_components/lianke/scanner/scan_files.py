@@ -59,7 +59,7 @@ async def async_draw_page(
 
 
 async def async_is_blank(hass: HomeAssistant, job: ScanJob, file: ScannedFile) -> bool:
-    """Return whether a file is a page that is certainly blank, of a scan from which such pages are left out."""
+    """Return whether to leave out a file: it is certainly a blank page, and the scan leaves out blank pages."""
     if not job.request.skip_blank or file.pages > 1:
         return False
     path, is_pdf = str(file.path), file.extension == FileType.PDF
@@ -83,7 +83,7 @@ async def async_join_pages(
     size: str | None = None,
     seconds: float | None = None,
 ) -> None:
-    """Join pages, for which `size` was chosen, in a PDF of at most `limit` bytes at `target`. Raises PdfError."""
+    """Join pages into a PDF of at most `limit` bytes at `target`; `size` was chosen for the scan. Raises PdfError."""
     paths = [*map(str, pages)]
     request = {"paths": paths, "target": str(target), "limit": limit, "mono": mono}
     request["sizes"] = sizes_in_mm(size)

@@ -57,10 +57,10 @@ FINAL_SCAN_STATES: Final = frozenset({ScanState.COMPLETED, ScanState.FAILED, Sca
 
 
 class Stack(StrEnum):
-    """The stack of a scan whose two sides come from two stacks, until both are joined."""
+    """The current stack of a scan that gets fronts and backs from two stacks; None once both are joined."""
 
-    FRONTS = "fronts"  # The first stack is scanned, or waits to be turned over.
-    BACKS = "backs"  # The second stack is scanned, or does not fit the first.
+    FRONTS = "fronts"  # The first stack is being scanned, or waits to be turned over.
+    BACKS = "backs"  # The second stack is being scanned, or does not fit the first.
 
 
 class ScanFormat(StrEnum):
@@ -76,7 +76,7 @@ class ScanRequest(Record):
     size: str | None = None  # The scanner's name of a size, such as A4; None for the whole glass.
     format: ScanFormat = ScanFormat.JPEG  # Of the kept files; the scanner sends pictures.
     two_stacks: bool = False  # Whether a second stack has the backs of the sheets.
-    skip_blank: bool = False  # Whether blank pages of the feeder are left out.
+    skip_blank: bool = False  # Whether blank pages from the feeder are left out.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +99,7 @@ class ScanJob(Record):
     stack: Stack | None = None
     # Names in `pages` of blank pages that are left out; their files stay until the scan is finished.
     left_out: tuple[str, ...] = ()
-    # For each PDF in `pages` that has several pages, the number of its pages beyond the first.
+    # For each PDF in `pages` that has several pages, the number of pages after the first.
     more_pages: Mapping[str, int] = field(default_factory=dict)
     taken: int = 0  # Number of page files made so far, for the name of the next file.
     newest: int = 0  # Number of files at the end of `pages` that came from the last scan of the glass or feeder.
@@ -119,7 +119,7 @@ class ScanJob(Record):
     detail: str = ""
 
     def each_page(self, names: Iterable[str]) -> list[str]:
-        """Return the name of the file of each page in these files; a PDF may have several pages."""
+        """Return, for each page in these files, the name of its file; a PDF may have several pages."""
         return [name for name in names for _ in range(1 + self.more_pages.get(name, 0))]
 
     @property
@@ -146,12 +146,12 @@ class ScanJob(Record):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the scan is over, and no delivery is under way; one that waits for its next try is not."""
+        """Whether the scan is over and no delivery is under way; a delivery that waits for its next try is not."""
         return self.is_final and all(self.delivery(to).reason for to in self.open_deliveries)
 
     @property
     def open_deliveries(self) -> list[Destination]:
-        """The destinations to which the scan is on its way."""
+        """The destinations of open deliveries; empty until the scan is completed."""
         is_ready = self.state is ScanState.COMPLETED
         return [one.to for one in self.deliveries if is_ready and one.state is DeliveryState.OPEN]
 
@@ -173,7 +173,7 @@ class ScanJob(Record):
         return replace(self, **changes)
 
     def with_copies(self, **changes: Any) -> ScanJob:
-        """Return a changed copy, also of a scan that is over. Raises InputError: scan_gone if it was discarded."""
+        """Return a changed copy, even of a scan that is over. Raises InputError: scan_gone if it was discarded."""
         if self.state is ScanState.CANCELED:
             raise InputError("scan_gone")
         return replace(self, **changes)

@@ -330,13 +330,13 @@ class ScanJobs:
         await self._async_to_its_end(in_turn())
 
     def listen(self, listener: Listener[ScanJob]) -> CALLBACK_TYPE:
-        """Call `listener` with each change of a scan that is on disk; return a function that removes it."""
+        """Call `listener` with each change of a scan once it is on disk; return a function that removes `listener`."""
         return self._ledger.listen(self.table, listener, publishes=False)
 
     async def async_wait(self, job_id: str, seconds: float) -> ScanJob:
         """Wait at most `seconds` until a scan is over or waits for a person; return the scan.
 
-        A completed scan is over once each delivery has ended or is about to be tried again.
+        A completed scan counts as over once each delivery has ended or waits for its next try.
 
         A reload of the box does not interrupt the wait. Raises InputError: scan_gone.
         """
@@ -363,7 +363,7 @@ class ScanJobs:
         )
 
     async def async_update(self, job_id: str, change: Callable[[ScanJob], ScanJob]) -> ScanJob:
-        """Store what a function makes of a scan, and return it. Raises the same errors as `_async_decide`."""
+        """Change a scan with a function, and return the stored result. Raises the same errors as `_async_decide`."""
         return await self._async_decide(self._change(job_id, change))
 
     async def _async_decide[R](self, change: Callable[[View], R]) -> R:
@@ -432,7 +432,7 @@ class ScanJobs:
             if job.state is ScanState.FINISHING:
                 await self._async_finish(job)
         except Exception:
-            # The usual cause is a full disk. Whatever it was, nobody else would end the scan.
+            # The usual cause is a full disk. Whatever the cause, nothing else would end the scan.
             with suppress(LedgerClosedError, InputError):
                 self._lease.commit(self._change(job_id, ScanJob.failing), report=True)
                 _LOGGER.exception("A scan could not be finished")
@@ -486,7 +486,7 @@ class ScanJobs:
         pages = (*kept, *names)
         left_out += [one for one in job.left_out if one in kept]
         if len(left_out) == len(pages):
-            # A scan of nothing but blank pages is meant to be one.
+            # If all pages are blank, the person wants blank pages.
             left_out = []
         changes: dict[str, Any] = {
             "pages": pages,
@@ -612,7 +612,7 @@ class ScanJobs:
         Raises the same errors as `async_target` and `builder.async_print_single_job`.
         """
         if job.by_tool:
-            # Whoever continued the scan did not ask for it.
+            # The assistant that began the copy asked for the print, not the person who continued the scan.
             tool_context_id.set(job.asker.context_id)
         target = await async_copy_printer(self._hass, job)
         # If the pages could not be joined in a PDF, there may be more files than one request can have.
@@ -647,7 +647,7 @@ class ScanJobs:
             await self._async_decide(partial(note, made_id=printed.job_id))
 
     def status(self, scanner_id: str) -> str:
-        """Return a state of the scanner's status sensor."""
+        """Return the state of the scanner's status sensor."""
         status, job = self.hub.status(scanner_id), self.unfinished_job(scanner_id)
         if job is None or status == "offline":
             return status

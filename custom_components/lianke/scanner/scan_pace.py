@@ -1,4 +1,4 @@
-"""When requests to the service for one scan may be sent: quickly at first, but never too many in a minute."""
+"""Pace the requests to the service for one scan: quick at first, but never too many in a minute."""
 
 import asyncio
 from collections import deque
@@ -14,7 +14,7 @@ class ScanPace:
         self._sent = deque([self._clock()] * sent, MAX_SCAN_REQUESTS)
 
     async def async_turn(self, pause: float = 0) -> None:
-        """Wait `pause` seconds, or longer while as many requests as may be sent in a minute have been sent."""
+        """Wait `pause` seconds before a request, or longer if MAX_SCAN_REQUESTS were sent within the last minute."""
         at = self._clock() + pause
         if len(self._sent) == MAX_SCAN_REQUESTS:
             at = max(at, self._sent[0] + MINUTE)

@@ -1,15 +1,14 @@
 """The parts of the service's answer about a scan: pages, missing pages, and extras.
 
-An extra is a part that is no page because there is a page beside it. That is the case if
-- a field around the part is named for something else (`_BESIDE`), such as a thumbnail or a logo;
-- it is not a page's kind of file at all, in a place without pages;
-- it is a relative address that leads nowhere, in a place without pages: a path on the box, for example;
-- it shows the same as a larger picture in another place, or as a page of a PDF; so are all files in its place;
-- it shows the same as a picture in the same list that is more than twice as wide and high;
-- it shows the same as a page, in another format, and both are in the same place of two lists, or in one item;
-- it is tiny (`_is_tiny`).
-No size alone makes an extra of a page: a scanned card is far larger than `_is_tiny` allows. All of these leave the scan
-at the service.
+An extra is a part that comes in addition to pages and is not a page itself. A part is an extra if
+- the name of a field around it stands for something else (`_BESIDE`), such as a thumbnail or a logo;
+- it is a file of a type that pages never have, in a place without pages;
+- it is a relative address that cannot be fetched, in a place without pages: a path on the box, for example;
+- it looks like a larger picture in another place, or like a page of a PDF; then all files in its place are extras;
+- it looks like a picture in the same list that is more than twice as wide and high;
+- it looks like a page of another format, and both are at the same position of two lists, or in the same list item;
+- it is tiny (`_is_tiny`): even a scanned card is far larger.
+If an answer has extras, we do not ask the service to forget the scan.
 """
 
 from collections import Counter
@@ -33,9 +32,10 @@ from .scanner_condition import Conditions, ScannerCondition
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
 # Minimum bytes that are needed to identify a file's type; a shorter file may be the beginning of anything.
 _LEAST_PAGE: Final = 16
-# Pixels that the longer side of a page has at least, away from other pages: a card has 250 even at 75 dpi.
+# Minimum pixels of a page's longer side, in a place without larger pictures: a card has 250 even at 75 dpi.
 _TINY: Final = 200
-# Minimum factor from a page on A3, the largest, to the smallest one of the same scan (40 mm).
+# A picture that is this many times shorter than the longest page of a scan is not a page: A3, the longest, is less than
+# eleven times as long as the shortest page (40 mm).
 _TINIEST: Final = 11
 _INCOMPLETE: Final = "scan_incomplete"
 UNCHECKED: Final = "scan_unchecked"
@@ -49,7 +49,7 @@ _SCAN_REASONS: Final = {
     "url_not_public": _WRONG_ADDRESS,
     "url_not_https": _WRONG_ADDRESS,
 }
-# Fetching again does not help.
+# Reasons for which fetching a part again does not help.
 _LASTING: Final = _SCAN_REASONS.keys() - {_INCOMPLETE}
 # Names of fields whose content is not a page, or only the thumbnail of a page.
 _BESIDE: Final = re.compile(
@@ -64,7 +64,7 @@ class ScannedFile(NamedTuple):
     """A page, or a PDF of pages, in the spool."""
 
     path: Path
-    extension: str  # with its dot
+    extension: str  # including the dot
     size: int  # bytes
     digest: str
     pages: int = 1
@@ -76,13 +76,13 @@ class ScanError(LiankeError):
     is_passing = False
 
     def __init__(self, reason: str, detail: str = "") -> None:
-        # "Success" is no reason.
+        # A message such as "success" does not explain a failure.
         super().__init__("" if is_success(detail) else detail)
         self.reason = reason
 
     @property
     def said(self) -> Conditions:
-        """What the failure says of the scanner's condition."""
+        """The scanner's conditions that the failure reports."""
         return Conditions(one for one in ScannerCondition if self.reason == f"scan_{one}")
 
 
@@ -143,7 +143,7 @@ class AnswerParts:
         sizes: Sequence[Sequence[int] | None],
         alike: Sequence[tuple[int, int, bool]],
     ) -> None:
-        """Find the extras among pages by what the PDF process (`pdf/scan_extras.py`) has measured."""
+        """Find the extras among the pages from the measurements of the PDF process (`pdf/scan_extras.py`)."""
         places = self.task.places
         copied: set[str] = set()
         for small, large, has_ink in alike:
@@ -153,24 +153,24 @@ class AnswerParts:
             if sizes[small] == sizes[large]:
                 is_extra = has_ink and self._is_same_page(one, other)
             else:
-                # A small sheet may be as empty as a large one.
+                # Blank sheets of different sizes in one list may all be pages.
                 is_extra = has_ink or places[one] != places[other]
                 copied |= {places[other]} if has_ink and places[one] != places[other] else set()
             if is_extra:
                 self._measured[other] = True
-        # Without this, a copy whose page is missing would become a page.
+        # Otherwise, a copy of a page that is missing would count as a page.
         self._measured |= {one: True for one in numbers if places[one] in copied}
         longest: dict[str, int] = {}
         for number, size in zip(numbers, sizes, strict=True):
             longest[places[number]] = max(longest.get(places[number], 0), *size or (_TINY,))
-        # If a page is missing, a logo may be all that came.
+        # If a page is missing, a logo may be the only picture that came.
         most = max((*longest.values(), 4 * _TINY if self.waiting() else 0))
         for number, size in zip(numbers, sizes, strict=True):
             if size and _is_tiny(max(size), most, is_alone=longest[places[number]] < _TINY):
                 self._measured.setdefault(number, False)
 
     def is_plain(self, files: Sequence[ScannedFile]) -> bool:
-        """Whether these files are certainly all pages of the scan, each part one of them."""
+        """Whether these files are certainly all pages of the scan, and each part of the answer is one of the files."""
         count = sum(file.pages for file in files)
         return (
             self.task.is_plain
@@ -258,7 +258,7 @@ class AnswerParts:
 
     @property
     def _numbers(self) -> list[int]:
-        """The numbers of the full pages, without thumbnails, whose places do not show where other pages are."""
+        """The numbers of the full pages. Thumbnails are left out: their places do not show where other pages are."""
         return [
             one
             for one in self.pages
@@ -308,7 +308,7 @@ class AnswerParts:
         if type(task.parts[one]) is not type(task.parts[other]):
             return True
         place = task.places[other]
-        # The service may send the first page of a list once more outside of the list.
+        # The service may send the first page of a list again outside the list.
         is_one_item = all(a == b for a, b in zip(task.items[one], task.items[other], strict=False))
         is_same_row = self._row(one) == self._row(other)
         return (
@@ -347,9 +347,10 @@ def is_named_beside(place: str) -> bool:
 
 
 def _is_tiny(size: int, longest: int, *, is_alone: bool) -> bool:
-    """Whether the longer side of a picture is too short for a page of the scan; `longest` is that of its largest page.
+    """Whether a picture is too small for a page; `size` is its longer side, `longest` that of the scan's longest page.
 
-    All pages have the same resolution. In a place without pages, a logo may be larger than the smallest page.
+    All pages of a scan have the same resolution. In a place without pages (`is_alone`), even a picture larger than the
+    smallest possible page may be a logo.
     """
     return size * _TINIEST < longest or (is_alone and size < _TINY and size * 4 < longest)
 

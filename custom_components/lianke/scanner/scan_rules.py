@@ -32,7 +32,7 @@ def seconds_until_free(
     own = [at for at, by in begun if by == device]
     most = MAX_STARTS if device is None else MAX_LAN_STARTS_A_DEVICE
     if device and any(by not in (None, device) and at > now - MINUTE for at, by in begun):
-        # Another device scans as well, and has at least half of the scans.
+        # Another device scans, too: leave half of the scans to it.
         most = MAX_LAN_STARTS // 2
     counted = [(own, most)]
     if device is not None:
@@ -50,14 +50,14 @@ GLASS_SECONDS: Final = 3600.0
 
 # How often the service is asked
 
-# Maximum number of requests in any minute that serve one scan: a look at the scanner's condition, the start, polls, and
-# the request to forget the scan. A cancellation, which never waits, is the tenth.
+# Maximum number of requests for one scan in any minute: for the scanner's condition, to start, to poll, and to forget
+# the scan. A request to cancel the scan, which never waits, may be the tenth.
 MAX_SCAN_REQUESTS: Final = 9
-# Seconds for which a scanner's condition is reported before it is asked for again.
+# Seconds for which a scanner's reported condition is used before we ask for it again.
 CONDITION_SECONDS: Final = 10.0
-# Seconds to wait for a scanner's condition; a slower answer delays no scan.
+# Seconds to wait for an answer about a scanner's condition, so that a slow answer does not delay a scan.
 LOOK_SECONDS: Final = 1.0
-# Seconds for which the condition of a feeder or a cover counts as a reason to refuse a scan.
+# Seconds for which the reported condition of a feeder or cover is a reason to refuse a scan.
 CURRENT_SECONDS: Final = 2.0
 
 # When we ask the service to forget a scan

@@ -1,4 +1,4 @@
-"""Tools for assistants (LLMs): scan, copy, continue a scan, get its state."""
+"""Tools for assistants (LLMs): scan, copy, continue a scan, get the state of a scan."""
 
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, ClassVar, override
@@ -38,7 +38,7 @@ def exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> IdsByName:
 
 
 def is_scan_exposed(call: ToolCall, address: str) -> bool:
-    """Whether an assistant may print a media item: any item except a kept scan of a scanner not exposed to it."""
+    """Whether an assistant may print a media item: any, except kept scans of scanners not exposed to the assistant."""
     kept = f"{URI_SCHEME}{DOMAIN}/{KEPT_SCANS}"
     if not address.lower().startswith(kept):
         return True
@@ -57,7 +57,7 @@ async def _scan_result(
     llm_context: LLMContext,
     asked: Awaitable[ServiceResponse],
 ) -> ToolResult:
-    """Return what an assistant may know of a scan, which `asked` describes, and of a copy's prints."""
+    """Return what an assistant may know about the scan that `asked` returns, and about a copy's print jobs."""
     context = llm_context.context or Context()
     by_tool = tool_context_id.set(context.id)
     try:
@@ -72,14 +72,14 @@ async def _scan_result(
     told = {name: answer[name] for name in ("scan_id", "state", "scanner", "pages", "message")}
     told["media_content_ids"] = [file["media_content_id"] for file in answer["files"]]
     if jobs:
-        # A copy is completed once its print waits or is under way, which is no paper yet.
+        # A copy is completed once it is queued for printing. Nothing may be on paper yet, so report the print's state.
         unfinished = (one["state"] for one in jobs if one["state"] != JobState.COMPLETED)
         told |= {"state": next(unfinished, JobState.COMPLETED.value), "print_jobs": jobs}
     return ToolResult(data=told)
 
 
 def _offered(known: Sequence[Iterable[str] | None], every: Iterable[str]) -> list[str]:
-    """Return the values that any scanner has, ordered as `every`, which is returned if a scanner's are unknown."""
+    """Return the values that some scanner has, in the order of `every`; all of `every` if a scanner's are unknown."""
     names = {str(name) for some in known if some is not None for name in some}
     return [str(name) for name in every if None in known or name in names] or sorted(names)
 
@@ -104,7 +104,7 @@ class ScanTool(DeviceTool):
         abilities: Sequence[ScannerAbilities],
         printers: IdsByName | None = None,
     ) -> None:
-        """`abilities` are those of the scanners; with `printers`, one of them prints what is scanned."""
+        """`abilities` are those of the scanners. With `printers`, the tool has a field for the printer of a copy."""
         self._abilities, self._printers = abilities, printers or {}
         super().__init__(scanners)
         self._offered["printer"] = self._printers
@@ -169,7 +169,7 @@ class CopyTool(ScanTool):
 
 
 class ScanStatusTool(Tool):
-    """A tool for a scan that the same person has asked an assistant for."""
+    """A tool for scans that the same person requested through an assistant."""
 
     integration = DOMAIN
     name = f"{DOMAIN}__scan_status"

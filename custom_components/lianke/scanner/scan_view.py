@@ -77,9 +77,9 @@ def file_path(entry: LiankeConfigEntry, job: ScanJob, number: int) -> str:
 
 
 def _drawable(job: ScanJob) -> list[tuple[str, int]]:
-    """Return for each page of a scan the name of the file with the page, and the page's number in this file, from 0.
+    """Return, for each page of a scan, the name of the page's file, and the page's number in that file, from 0.
 
-    The pages that are left out of an unfinished scan come last.
+    Pages that are left out of an unfinished scan come last.
     """
     if not job.files:
         names = (*job.kept_pages, *job.left_out)
@@ -92,7 +92,8 @@ def _drawable(job: ScanJob) -> list[tuple[str, int]]:
 def picture_paths(entry: LiankeConfigEntry, job: ScanJob) -> list[str]:
     """Return the addresses of the pages' pictures, which the caller must sign. A changed page gets a new address.
 
-    After the scan's `page_count` pages follow those that are left out, until the scan is finished.
+    The first `page_count` addresses are for the scan's pages. Until the scan is finished, addresses of left-out pages
+    follow.
     """
     base = f"{_PICTURES}/{entry.entry_id}/{job.job_id}"
     return [

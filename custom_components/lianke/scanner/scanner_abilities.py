@@ -17,8 +17,8 @@ MAX_WORDS: Final = 500
 MAX_SIZES: Final = 40
 # Maximum number of nested levels read from the answer about a scanner's abilities.
 MAX_ABILITIES_DEPTH: Final = 6
-# Width and height in mm of paper sizes, by the names that scanners use, in lower case. There are two B4, B5 and B6;
-# printers in China and Japan mean the first.
+# Width and height in mm of paper sizes, by the names that scanners use, in lower case. B4, B5 and B6 may each mean two
+# sizes; printers in China and Japan mean the first.
 PAPER_MM: Final[Mapping[str, tuple[tuple[float, float], ...]]] = {
     "a3": ((297, 420),),
     "a4": ((210, 297),),
@@ -127,7 +127,7 @@ class ScannerAbilities:
 
 
 def sizes_in_mm(name: str | None) -> tuple[tuple[float, float], ...]:
-    """Return what a scanner may mean by the name of a size, the likeliest first; nothing if the name is unknown."""
+    """Return the sizes in mm that a scanner may mean by a name, the likeliest first; empty if the name is unknown."""
     return PAPER_MM.get((name or "").casefold(), ())
 
 

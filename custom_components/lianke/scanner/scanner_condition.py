@@ -1,4 +1,4 @@
-"""The condition of a scanner, in the words of the service: no document lists these words, and most stay unknown."""
+"""Read a scanner's condition from the words of the service. No document lists these words, so we know only some."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -7,7 +7,7 @@ from typing import Final
 
 from .scanner_abilities import fields_within
 
-# Characters of a text that are searched for words about a scanner's condition.
+# Number of characters of a text that are searched for words about a scanner's condition.
 _LOOKED_AT: Final = 200
 
 
@@ -23,10 +23,10 @@ class ScannerCondition(StrEnum):
 
 
 class Conditions(frozenset[ScannerCondition]):
-    """What was said of a scanner; empty if it can scan as far as anybody knows."""
+    """The reported conditions of a scanner; empty if nothing is known that keeps it from scanning."""
 
 
-# Conditions that the status of a scanner shows, the most important first.
+# Conditions that the status sensor of a scanner shows, the most important first.
 STATES: Final = (ScannerCondition.COVER_OPEN, ScannerCondition.JAM, ScannerCondition.BUSY)
 
 _ADF: Final = r"(?:\b(?:adf|feeder)\b|[进送输]稿器)"
@@ -53,10 +53,10 @@ _WORD_BREAKS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 
 
 def conditions_in(said: str | Mapping[str, object]) -> Conditions | None:
-    """Return what a message, or an answer about a scanner, says of the scanner; None if nothing of it is understood.
+    """Return the conditions that a message or an answer about a scanner reports; None if we understand none of it.
 
-    A field is read by its value if that is a text (`"status": "idle"`), and by its name if it is a flag
-    (`"coverOpen": true`).
+    In an answer, a text (`"status": "idle"`) is understood by its words, and a flag (`"coverOpen": true`) by the name
+    of its field.
     """
     found: set[ScannerCondition] = set()
     is_understood = False
@@ -72,6 +72,6 @@ def conditions_in(said: str | Mapping[str, object]) -> Conditions | None:
 
 
 def cause_in(message: str) -> ScannerCondition | None:
-    """Return the one condition that the message of a failed scan names; None if it names none, or several."""
+    """Return the only condition that the message of a failed scan names; None if it names none or several."""
     causes = [*(conditions_in(message) or ())]
     return causes[0] if len(causes) == 1 else None

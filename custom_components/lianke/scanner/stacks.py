@@ -1,7 +1,7 @@
-"""Both sides of sheets through a feeder that scans one side: the fronts, then the backs of the stack turned over.
+"""Scan both sides with a feeder that scans one side: first the fronts, then, with the stack turned over, the backs.
 
-The second stack begins with the back of the last sheet. Both are joined only if they have as many pages; until then the
-pages of the second stack, as they came, lie behind those of the first.
+The second stack begins with the back of the last sheet. Both stacks are joined only if they have the same number of
+pages; until then, the pages of the second stack follow those of the first, in the order of scanning.
 """
 
 from itertools import chain
@@ -17,14 +17,14 @@ def _stacks_of(job: ScanJob) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def documents_of(job: ScanJob) -> list[list[str]]:
-    """Return the pages of each document that the scan becomes: two if its stacks are not joined."""
+    """Return the pages of each document to make from the scan: two documents if the stacks are not joined."""
     parts = _stacks_of(job) if job.stack is Stack.BACKS else (job.pages,)
     kept = {*job.kept_pages}
     return [pages for part in parts if (pages := [name for name in part if name in kept])]
 
 
 def join_stacks(job: ScanJob) -> dict[str, Any]:
-    """Return the changes that make one document of both stacks, or that say why they do not fit."""
+    """Return the changes to a scan that join both stacks, or that say why the stacks do not fit."""
     fronts, backs = _stacks_of(job)
     if not job.more_pages.keys().isdisjoint(job.pages):
         return {"reason": "scan_stacks_fixed"}
@@ -35,9 +35,9 @@ def join_stacks(job: ScanJob) -> dict[str, Any]:
 
 
 def scan_more(job: ScanJob, answer: ScanAnswer) -> dict[str, Any]:
-    """Return the changes with which a scan goes on: with more pages, or with the last ones again.
+    """Return the changes to a scan that begin to scan more pages, or the last pages again.
 
-    After the first of two stacks comes the second. Where both do not fit, the second is scanned again.
+    Of two stacks, the second follows the first. If the stacks do not fit, the second is scanned again.
     """
     is_again = answer is ScanAnswer.AGAIN or job.stack is Stack.BACKS
     return {
@@ -50,6 +50,6 @@ def scan_more(job: ScanJob, answer: ScanAnswer) -> dict[str, Any]:
 
 
 def fronts_only(job: ScanJob) -> dict[str, Any]:
-    """Return the changes that leave the second stack out."""
+    """Return the changes to a scan that leave out the second stack and finish the scan."""
     state = {"state": ScanState.FINISHING, "reason": None, "detail": ""}
     return {"pages": _stacks_of(job)[0], "stack": None, "newest": 0, **state}

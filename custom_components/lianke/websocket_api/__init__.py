@@ -246,7 +246,7 @@ def _ws_scans(hass: HomeAssistant, connection: ActiveConnection, msg: CardMessag
     connection.subscriptions[msg["id"]] = async_dispatcher_connect(hass, SIGNAL_SCANS, send)
     connection.send_result(msg["id"])
     send()
-    # What a scanner said earlier may no longer be true.
+    # The conditions that the scanners reported earlier may have changed.
     async_look_at_scanners(hass, connection.user)
 
 

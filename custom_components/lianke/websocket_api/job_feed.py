@@ -228,7 +228,7 @@ class JobFeed:
         return self._printers
 
     async def _async_learn_names(self) -> None:
-        """Look up the names of who asks for approval and of approvers, but only for jobs that a message can show."""
+        """Look up the names of users who ask for approval, and of approvers, for jobs that a message can show."""
         asking = [
             (job.spec.asker.user_id, _approvers(one))
             for one in self._collected()
@@ -355,7 +355,7 @@ def _job(
         "picture": picture_url(job) if sees else None,
         # The user's name is only for people who may answer the request.
         "asked_by": asked_by if answers else None,
-        # The names of the chosen approvers are only for the user who asks them.
+        # The names of the chosen approvers are only for the user who asks for approval.
         "approvers": [names[one_id] for one_id in _approvers(one) if one_id in names]
         if job.asks_for == PersonReason.APPROVAL and job.spec.asker.user_id == user.id
         else [],

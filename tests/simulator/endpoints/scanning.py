@@ -27,7 +27,7 @@ PROBLEMS: Final = {
     "lid": (500, "上盖未关闭"),
     "unknown_code": (12345, "未知错误"),
 }
-# Problems because of which no page is scanned.
+# Problems that keep all pages from being scanned.
 STOPPING: Final = ("feeder_empty", "lid", "hangs", "unknown_code")
 
 
@@ -52,7 +52,7 @@ class Scan:
 def draw_page(
     text: str, options: dict[str, Any], dpi: int, found: Sequence[float] | None = None
 ) -> Image.Image:
-    """Draw a page as the scanner sees it, in the chosen size, or that which it has found by itself, at `dpi`.
+    """Draw a page as the scanner sees it at `dpi`, in the chosen size or else in the size `found` by the scanner.
 
     Every page has its text, a frame 10 mm from the edges of an A4 sheet, and a row of squares in black, red, green,
     blue and gray.
@@ -120,7 +120,7 @@ async def scanner_status(call: Call) -> Any:
     trouble = scanner.scan_trouble or ("feeder_empty" if scanner.feeder == [] else None)
     match call.cloud.variants.scanner_status:
         case "silent":
-            # Its words are about the connection alone.
+            # The scanner says nothing about its cover or feeder.
             return {"status": "scanning" if is_scanning else "idle", "msg": "正常"}
         case "code_500":
             raise ApiError(500, "设备无响应")
@@ -229,7 +229,7 @@ async def _run(cloud: Cloud, scan: Scan) -> None:
             break
     trouble = scanner.scan_trouble or variants.scan_problem
     if trouble in ("jam", "jam_at_end") and variants.scanner_status != "silent":
-        # The paper is still there when the next scan begins.
+        # The jammed paper is still there when the next scan begins.
         scanner.scan_trouble = "jam"
     problem = PROBLEMS.get(trouble)
     if not drawn and problem is None and is_fed:
