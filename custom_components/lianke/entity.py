@@ -25,7 +25,7 @@ from .scanner.scan_jobs import async_get_scan_jobs
 
 
 class EntityKind(IntFlag):
-    """Flags for an entity's supported features: they decide which actions, triggers and conditions fit it."""
+    """Flags in `supported_features`, which decide what actions, triggers and conditions are offered for an entity."""
 
     PRINTER = 1
     SCANNER = 2

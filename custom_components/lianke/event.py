@@ -36,7 +36,7 @@ async def async_setup_entry(
     async_add_scanners(entry, async_add_entities, lambda key: [ScanEvents(entry, key, SCAN_EVENTS)])
 
 
-# A completed scan has arrived at a destination, or cannot get there.
+# Events: a completed scan has arrived at a destination, or could not be sent there.
 SENT = "sent"
 NOT_SENT = "not_sent"
 

@@ -410,7 +410,7 @@ class PrinterReady(PrinterTrigger):
 
 
 def _with_threshold(options: dict[str, Any]) -> dict[str, Any]:
-    """Convert `below`, the limit in version 0.3.0, to a threshold, unless there is one: the editor keeps both."""
+    """Convert `below`, from version 0.3.0, to a threshold unless there is one: the editor keeps `below` beside it."""
     below = options.pop(CONF_BELOW)
     options.setdefault(CONF_THRESHOLD, {"type": "below", "value": {"number": below}})
     return options

@@ -167,7 +167,7 @@ class _Requests(FairQueue):
         return opens - now
 
     def left(self, purpose: Purpose) -> int:
-        """Return how many requests with this purpose may be sent at once."""
+        """Return how many requests with this purpose may be sent now."""
         since = time.monotonic() - MINUTE
         recent = [other for at, other in self._sent if at > since]
         return min(

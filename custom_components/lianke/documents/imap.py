@@ -35,7 +35,7 @@ _WORD: Final = re.compile(
 
 
 class ImapError(Exception):
-    """The server breaks off or is too slow (`mail_broken_off`), or sends too much (`mail_too_complex`)."""
+    """The server closes the connection or is too slow (`mail_broken_off`), or sends too much (`mail_too_complex`)."""
 
     def __init__(self, reason: str = "mail_broken_off") -> None:
         super().__init__(reason)
@@ -86,7 +86,7 @@ class ImapConnection:
         self._transport.close()
 
     async def fetch(self, message: str, items: str, *, by_uid: bool = True) -> dict[str, ImapValue]:
-        """Return items of the message that has this UID, or else this number in the folder; {} if no message has it."""
+        """Return items of the message with this UID (or, unless `by_uid`, with this number); {} if there is none."""
         found: dict[str, ImapValue] = {}
         uid = "UID " if by_uid else ""
         for answer in await self._command(f"{uid}FETCH {message} ({items})"):

@@ -42,7 +42,7 @@ MAIL_TURN_SECONDS: Final = 600
 # Seconds for reading a mail, plus one second for every MAIL_BYTES_A_SECOND bytes of the mail.
 MAIL_SECONDS: Final = 120
 MAIL_BYTES_A_SECOND: Final = 100 * 1024
-# Bytes of a mail's headers that are read.
+# Maximum bytes of a mail's headers; any further bytes are not read.
 MAX_MAIL_HEADERS: Final = 64 * 1024
 # Maximum number of mails with the wanted Message-ID that are compared with the event.
 MAX_SAME_MAILS: Final = 5

@@ -31,8 +31,8 @@ class MailReference:
     # Extensions of file names, such as "pdf"; empty means all types that can be printed.
     types: list[str] = field(default_factory=list)
     text: bool | str = False
-    # The server that must have verified the sender. A person must approve the print if that server has not judged the
-    # mail, or if no server does ("").
+    # The server that must have verified the sender; None if nobody need verify the sender. A person must approve the
+    # print if the server has not judged the mail, or if this is "" (no server verifies senders).
     verified_by: str | None = None
 
 
@@ -51,7 +51,7 @@ class MailReport:
 
     @property
     def error(self) -> InputError:
-        """The first reason why something is not printed."""
+        """The first of `refusals`, or if there are none, that nothing can be printed."""
         return next(iter(self.refusals), InputError("mail_nothing_to_print"))
 
     @contextmanager

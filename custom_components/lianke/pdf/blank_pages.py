@@ -23,7 +23,7 @@ _TONE_FILTER: Final = 5
 # Minimum difference (0 to 255) between the tone of the paper and that of something on it. Print that shows through from
 # the other side of usual paper differs by less, a pale stamp or a hard pencil by more.
 _LEAST_INK: Final = 20
-# Up to this fraction of a mark's difference, a difference within 1 mm of the mark counts as a JPEG's ripple.
+# Within 1 mm of a mark, a difference of at most this fraction of the mark's own difference counts as a JPEG's ripple.
 _RIPPLE: Final = 0.3
 # Minimum tone of paper, and maximum difference between its tones away from the edges of the page.
 _DARKEST_PAPER: Final = 120
@@ -31,7 +31,7 @@ _TONES: Final = 26
 # Maximum median of all differences from the paper's tone: if it is more, something such as a photo covers most of the
 # page.
 _NOISE: Final = 8
-# Maximum fraction of the page that specks, holes and shadows cover.
+# Maximum fraction of a blank page that specks, holes and other marks cover.
 _COVERED: Final = 0.03
 # Maximum width and height in mm of a speck; the smallest digit is higher.
 _SPECK_MM: Final = 1.5
@@ -107,7 +107,7 @@ def _ink(page: Image.Image) -> Image.Image | None:
     extremes: Any = tone.crop((rim, rim, small[0] - rim, small[1] - rim)).getextrema()
     if any(most - least > _TONES or most < _DARKEST_PAPER for least, most in extremes):
         return None
-    # In a wide shadow, the median tone is that of the shadow, not of the paper.
+    # In a wide shadow, the median tone is that of the shadow, so use no tone much darker than the whole page's median.
     darkest = tuple(max(0, middle - _TONES) for middle in ImageStat.Stat(tone).median)
     tone = ImageChops.lighter(tone, Image.new("RGB", small, darkest))
     paper = tone.resize(page.size, Image.Resampling.BILINEAR)

@@ -93,7 +93,7 @@ class FontFile:
         return self._cff.names[glyph] if self.is_cff and glyph < len(self._cff.names) else glyph
 
     def embedded(self, glyphs: set[int]) -> bytes:
-        """Return the font's program, in which all other glyphs are blank."""
+        """Return the font program after blanking all glyphs except these."""
         if self.is_cff:
             return self._cff.without_others(glyphs)
         tables: dict[str, Any] = {

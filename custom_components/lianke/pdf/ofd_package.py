@@ -9,7 +9,7 @@ from lxml import etree
 
 from .process import TaskError
 
-# Maximum number of parts in a file; an OFD of 2,000 pages has some 6,000.
+# Maximum number of parts in a file; an OFD file of 2,000 pages has about 6,000.
 MAX_OFD_PARTS: Final = 20_000
 # Maximum bytes of an XML part; the parsed tree takes up to twenty times as much memory.
 MAX_XML_BYTES: Final = 8 * 1024 * 1024
@@ -90,7 +90,7 @@ class Package:
                     self._named.setdefault(path.casefold().rpartition("/")[2], []).append(path)
 
     def find(self, location: str | None, *folders: str) -> str | None:
-        """Return the path of a part; look in these folders, then everywhere, where only one part may have the name."""
+        """Return the path of a part in one of these folders, or else of the only part with its name; otherwise None."""
         if not location or not location.strip():
             return None
         for folder in (*folders, ""):

@@ -124,7 +124,7 @@ def is_approver(options: Mapping[str, Any], user: User) -> bool:
 def is_of_asker(job: Job, who: Initiator) -> bool:
     """Whether the job was asked for by the person who made a call.
 
-    Unknown persons, such as those who talk to a loudspeaker, count as the same person if they came the same way.
+    Unknown people, such as those who talk to a loudspeaker, count as the same person if their calls came the same way.
     """
     is_known = who.user_id is not None
     return job.spec.asker.user_id == who.user_id and (is_known or job.spec.source is who.origin)

@@ -36,7 +36,6 @@ _STAND_IN: Final = Document(
 
 
 def copy_request(job: ScanJob, target: Target, documents: Sequence[MakeDocument]) -> PrintRequest:
-    """Return the request that prints these documents as the copy's pages."""
     cuts = (WHOLE_PICTURE | CARD_CUT,) * len(documents)
     return PrintRequest(
         target=target,

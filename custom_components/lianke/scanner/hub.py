@@ -133,7 +133,8 @@ class ScannerHub:
             )
         }
         self._places: defaultdict[str, FairQueue] = defaultdict(lambda: FairQueue(1))
-        # For each scanner, when its latest scans began (by the loop's clock), and for which device (None: the house).
+        # For each scanner, when its latest scans began (by the loop's clock), and for which device or Home Assistant
+        # (None).
         self._begun: defaultdict[str, deque[tuple[float, str | None]]] = defaultdict(
             lambda: deque(maxlen=MAX_STARTS + MAX_LAN_STARTS)
         )
@@ -346,11 +347,11 @@ class ScannerHub:
         return self._places[scanner_id].taken > 0
 
     def is_wanted_by_house(self, scanner_id: str) -> bool:
-        """Whether the house is scanning or waits to scan; the house has priority over devices of the home network."""
+        """Whether Home Assistant itself, which has priority over the home network's devices, scans or waits to scan."""
         return self._places[scanner_id].is_wanted_by(None)
 
     def seconds_until_free(self, scanner_id: str, device: str | None = None) -> float:
-        """Return the seconds until a device (None: the house) may begin another scan; 0 or less means now."""
+        """Return the seconds until a device (None: Home Assistant) may begin another scan; 0 or less means now."""
         return seconds_until_free(self._begun[scanner_id], device, self._hass.loop.time())
 
     def check_rate(self, scanner_id: str, device: str | None = None) -> None:
@@ -362,7 +363,7 @@ class ScannerHub:
     async def using(
         self, scanner_id: str, device: str | None = None, *, is_begun: bool = False
     ) -> AsyncIterator[QueuePlace]:
-        """Reserve the scanner for a device, or for the house (None), until the block ends; the house has priority.
+        """Reserve the scanner for a device, or for Home Assistant (None), which has priority, until the block ends.
 
         Wait up to SCANNER_TURN_SECONDS until the scanner is free; there is no limit if the service has already begun
         the scan (`is_begun`). Raises InputError: scanner_busy, scan_too_often.

@@ -71,8 +71,8 @@ FIRST_PAUSE: Final = 1.5
 CALM_PAUSE: Final = 5.0
 # Minimum requests that the account must have left for an early first poll: the usual number of polls of a scan.
 QUICK_REQUESTS: Final = 6
-# Factor by which each pause between two polls is longer than the one before: a scan that has taken long will probably
-# take long still.
+# Factor from each pause between two polls to the next pause: a scan that has already taken long will probably take
+# longer still.
 PAUSE_GROWTH: Final = 1.6
 # Maximum seconds between two polls of a scan; the vendor advises one poll in ten seconds (lianke-api, "Ground rules").
 LONGEST_PAUSE: Final = 12.0
@@ -111,13 +111,13 @@ async def async_scan_page(
     on_started: Callable[[str], Awaitable[None]] | None = None,
     on_accepted: Callable[[], None] | None = None,
 ) -> AsyncIterator[ScanResult]:
-    """Scan the page on the glass, or all pages in the feeder, for a device (None: the house); yield at least one file.
+    """Scan the page on the glass, or all pages in the feeder, for a device or Home Assistant (None); yield the result.
 
-    `on_started` is called with the task id once the service has accepted the scan. With the `task_id` of an accepted
-    scan, nothing is scanned: the pages of that scan are fetched again. At the end of the block, files that the caller
-    has not moved are deleted. We then ask the service to forget the scan, but only if all pages are complete, the scan
-    certainly succeeded, it is clear which parts are pages, and the service reports no more pages. `on_accepted` is
-    called after `on_started`, and does not affect what happens to the scan.
+    The result has at least one file. `on_started` is called with the task id once the service has accepted the scan.
+    With the `task_id` of an accepted scan, nothing is scanned: the pages of that scan are fetched again. At the end of
+    the block, files that the caller has not moved are deleted. We then ask the service to forget the scan, but only if
+    all pages are complete, the scan certainly succeeded, it is clear which parts are pages, and the service reports no
+    more pages. `on_accepted` is called after `on_started`, and does not affect what happens to the scan.
 
     An exception raised by `on_started` cancels the scan, and so does canceling this call. However, an unload or a
     restart does not cancel an accepted scan if `on_started` or `task_id` is given: the caller must resume that scan.

@@ -337,7 +337,7 @@ def _is_odd(files: Sequence[ScannedFile]) -> bool:
 
 
 def _paths(task: ScanTask) -> list[object]:
-    """Return an identification of each part of an answer: the length of data, or an address without its signature."""
+    """Return what identifies each part of an answer: the length of data, or an address without its signature."""
     return [len(one) if isinstance(one, bytes) else one.partition("?")[0] for one in task.parts]
 
 

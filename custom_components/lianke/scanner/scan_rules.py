@@ -23,7 +23,7 @@ SCANNER_TURN_SECONDS: Final = 20.0
 def seconds_until_free(
     begun: Sequence[tuple[float, str | None]], device: str | None, now: float
 ) -> float:
-    """Return the seconds until a device (None: the house) may begin another scan; 0 or less means now.
+    """Return the seconds until a device (None: Home Assistant) may begin another scan; 0 or less means now.
 
     `begun` has the scanner's latest scans, oldest first: when each began, in seconds by the clock of `now`, and for
     which device. The limit exists because scans that are begun and canceled again and again would use up the account's

@@ -23,7 +23,7 @@ class ScannerCondition(StrEnum):
 
 
 class Conditions(frozenset[ScannerCondition]):
-    """The reported conditions of a scanner; empty if nothing is known that keeps it from scanning."""
+    """The reported conditions of a scanner; empty if none was reported."""
 
 
 # Conditions that the status sensor of a scanner shows, the most important first.
