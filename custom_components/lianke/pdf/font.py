@@ -39,7 +39,7 @@ def text_width(text: str) -> float:
 
 
 class PdfFont:
-    """A font in a PDF. `code` and `encoded` note the glyphs in use, and `finish` writes the font with these glyphs."""
+    """A font in a PDF, with only the glyphs in use."""
 
     def __init__(self, pdf: Pdf, file: FontFile, name: str = "LiankeSansSC") -> None:
         self.file = file
@@ -72,7 +72,7 @@ class PdfFont:
         return b"<%b>" % b"".join(b"%04X" % code for code in codes)
 
     def finish(self) -> None:
-        """Add the glyphs that `code` and `encoded` were called with."""
+        """Write the font with the glyphs that `code` and `encoded` were called with."""
         if not self._glyphs:
             return
         pdf, codes = self._pdf, sorted(self._glyphs.items())

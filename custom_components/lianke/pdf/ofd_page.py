@@ -161,7 +161,8 @@ class Drawer:
         self._canvas = Canvas(job)
         # Fonts by the paths of their files.
         self._fonts: dict[str, PdfFont | None] = {}
-        # The name, the object and whether parts are transparent, by the paths of a picture and its mask, or by a seal.
+        # Each picture's name, object and whether parts are transparent, by the paths of the picture and its mask, or by
+        # a seal's data.
         self._pictures: dict[tuple[str, str] | bytes, tuple[str, Any, bool] | None] = {}
         # The glyphs of characters, by font.
         self._letters: dict[str, dict[str, Glyph]] = {}

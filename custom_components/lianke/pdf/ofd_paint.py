@@ -74,8 +74,6 @@ def _channel(text: str) -> float | None:
 
 
 class Painter:
-    """Makes gradients and patterns as objects of the PDF."""
-
     def __init__(
         self,
         pdf: Pdf,

@@ -317,7 +317,7 @@ class ScannerHub:
         return said if self._hass.loop.time() - at < seconds else Conditions()
 
     def status(self, scanner_id: str) -> str:
-        """Return a state for the scanner's status sensor, without regard to unfinished scans in `ScanJobs`."""
+        """Return a state for the scanner's status sensor, ignoring unfinished scans in `ScanJobs`."""
         known, said = self.scanners.get(scanner_id), self.conditions(scanner_id)
         is_online = self._entry.runtime_data.coordinator.data.online is not False
         if not (is_online and known and known.present) or ScannerCondition.OFF in said:

@@ -34,8 +34,8 @@ MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
 _LEAST_PAGE: Final = 16
 # Minimum pixels of a page's longer side, in a place without larger pictures: a card has 250 even at 75 dpi.
 _TINY: Final = 200
-# A picture that is this many times shorter than the longest page of a scan is not a page: A3, the longest, is less than
-# eleven times as long as the shortest page (40 mm).
+# A picture is not a page if the longest page of its scan is more than this many times as long: A3, the longest, is less
+# than eleven times as long as the shortest page (40 mm).
 _TINIEST: Final = 11
 _INCOMPLETE: Final = "scan_incomplete"
 UNCHECKED: Final = "scan_unchecked"
