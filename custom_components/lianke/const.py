@@ -77,7 +77,7 @@ MAX_POLL_INTERVAL: Final = 3600
 
 
 class Setting(NamedTuple):
-    """A whole number among the options of a box, with its default and bounds."""
+    """An integer option of a box, with its default and bounds."""
 
     key: str
     default: int

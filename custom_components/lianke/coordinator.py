@@ -183,7 +183,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
 
     @callback
     def _on_entry(self, _change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        """Apply changed options at once: notify the listeners, which review held jobs, and poll if needed."""
+        """Apply changed options at once: notify the listeners, so that they review held jobs; then poll if needed."""
         if entry is not self.config_entry or entry.options == self._options:
             return
         before, self._options = self._options, entry.options

@@ -13,7 +13,7 @@ from .pdf import pdf_error
 from .pdf_client import PdfError, async_get_pdf_worker
 from .spool import Spool
 
-# Seconds for the conversion of a file once the process runs; 200 pages of text take about two seconds.
+# Maximum seconds for the conversion of a file once the process runs; 200 pages of text take about two.
 OFD_SECONDS: Final = 45
 # Keys of the error texts for PdfError reasons about OFD files; for other reasons, `pdf_error` has the texts.
 _KEYS: Final = {

@@ -1,4 +1,4 @@
-"""Lay out documents on sheets of paper: the options, and the PDF of the sheets."""
+"""The layout of documents on sheets of paper: its options, and how the PDF of the sheets is made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace

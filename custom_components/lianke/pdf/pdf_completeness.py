@@ -218,8 +218,8 @@ def _is_packed_whole(picture: Any, filters: list[str]) -> bool:
     row = (head.width * head.bits_per_pixel + 7) // 8
     if row * head.height > MAX_UNPACKED_STREAMS:
         return False
-    # PDFium reports the size of the pixels as it renders them, with 8 bits even where the file has 2 or 4. This size
-    # proves little, so it is compared only if the data has no checksum.
+    # PDFium reports how many bytes the decoded pixels take, with 8 bits for each component even where the file has 2 or
+    # 4. That number proves little, so it is compared only if the data has no checksum.
     if "FlateDecode" not in filters and (
         pypdfium2.raw.FPDFImageObj_GetImageDataDecoded(picture, None, 0) < row * head.height
     ):

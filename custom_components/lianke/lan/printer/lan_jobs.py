@@ -173,7 +173,7 @@ _CLOSED: Final = 7
 
 
 class SentDocument(NamedTuple):
-    """A document that a device has sent. An equal record may be a repetition of the same print."""
+    """A document that a device has sent. If two records are equal, the second may be the same print, sent again."""
 
     sender: SenderIdentity
     title: str
