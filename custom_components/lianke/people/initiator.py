@@ -336,7 +336,7 @@ class _ContextHistory:
                 _polled.set(called)
 
     def _is_late(self, entity_id: str, called: _ActionCall) -> bool:
-        """Whether a template entity changed late because of a call: the call started the entity's own delay, which then ended.
+        """Whether a template entity changed late because of a call, which had started the entity's own delay.
 
         Later changes by the clock or by a poll are not the call's doing, even if they were scheduled within the call.
         """

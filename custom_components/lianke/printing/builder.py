@@ -143,7 +143,7 @@ async def async_job_builder(
         owner: Owner
         reading = request.context
         if sender is None:
-            # The person who set off the call must be allowed to control the printer: a phone can fire events whatever its user may do.
+            # Whoever set off the call needs the right to control the printer, too: phones fire events without it.
             asked = request.entity_id or status_entity(hass, target.entry, target.printer_key)
             who = await async_check_caller(hass, request.context, asked, POLICY_CONTROL)
             user, asker, owner = request.context.user_id, who.user_id, (who.user_id,)
