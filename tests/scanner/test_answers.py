@@ -277,9 +277,9 @@ async def test_answers_that_take_longer_than_a_scan_may(
     """As with pages in them over a slow line: the time that they take is none of the scan's."""
     ask = Scanners.task
 
-    async def slow(scanners: Scanners, task_id: str) -> ScanTask:
+    async def slow(scanners: Scanners, *asked: Any) -> ScanTask:
         clock.tick(1000)
-        return await ask(scanners, task_id)
+        return await ask(scanners, *asked)
 
     monkeypatch.setattr(Scanners, "task", slow)
     house.cloud.variants.update(scan_result="base64", scan_dpi=50)

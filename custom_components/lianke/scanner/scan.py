@@ -328,6 +328,9 @@ class _Task:
 
     async def _async_again(self, task: ScanTask) -> ScanTask:
         """Return a new answer of the service, or the earlier answer if the new one has fewer parts or does not come."""
+        # A new answer may help, but no page waits for the next minute's requests.
+        if self.entry.runtime_data.account.requests.left(self.purpose) < 1:
+            return task
         try:
             again = await self._async_ask()
         except LiankeError:

@@ -208,7 +208,8 @@ async def test_a_device_that_begins_and_cancels_for_90_seconds(
     finally:
         going.cancel()
         await asyncio.gather(going, return_exceptions=True)
-    assert pages >= 6
+    # A scan every 15 s or so: from the third in a minute on, the service is first asked after 5 s.
+    assert pages >= 5
     assert begun <= 2 * MAX_LAN_STARTS_A_DEVICE
 
 
