@@ -33,6 +33,7 @@ from ..const import (
 from ..documents.folders import find_or_create_folder
 from ..error_texts import async_error_message, async_error_text
 from ..input_error import MAX_QUOTED, InputError
+from ..jobs.job import type_and_place
 from ..ledger import RecordChange
 from ..people.notifications import async_tell_user
 from ..runtime import LiankeConfigEntry
@@ -228,9 +229,9 @@ class Deliveries:
                         end = Outcome(DeliveryState.FAILED, reason)
                     except HomeAssistantError:
                         raise
-                    except Exception:
-                        # Nothing else would end the delivery.
-                        _LOGGER.exception("A scan could not be sent")
+                    except Exception as err:  # noqa: BLE001  # nothing else would end the delivery
+                        # The error's text is not logged: it may quote titles and addresses.
+                        _LOGGER.error("A scan could not be sent: %s", type_and_place(err))  # noqa: TRY400
                         end = Outcome(DeliveryState.UNCERTAIN, "send_in_doubt")
                     one = self._jobs.get(job_id).delivery(to)
                     if end.state is DeliveryState.OPEN and _is_late(one):

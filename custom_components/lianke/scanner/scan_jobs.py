@@ -33,7 +33,7 @@ from ..documents.spool import disk_full_error, unlink_all
 from ..error_texts import async_error_message
 from ..input_error import MAX_QUOTED, InputError
 from ..jobs.box_jobs import async_shield
-from ..jobs.job import Asker
+from ..jobs.job import Asker, type_and_place
 from ..jobs.opening import async_remove_records
 from ..jobs.rules import REQUEST_ID_LIFE, max_document_bytes
 from ..ledger import CLOSE_TIME, Lease, Listener, RecordChange, Table, View
@@ -431,11 +431,11 @@ class ScanJobs:
                     )
             if job.state is ScanState.FINISHING:
                 await self._async_finish(job)
-        except Exception:
-            # The usual cause is a full disk. Whatever the cause, nothing else would end the scan.
+        except Exception as err:  # noqa: BLE001  # whatever the cause, nothing else would end the scan
+            # The usual cause is a full disk. The error's text is not logged: it may quote titles and addresses.
             with suppress(LedgerClosedError, InputError):
                 self._lease.commit(self._change(job_id, ScanJob.failing), report=True)
-                _LOGGER.exception("A scan could not be finished")
+                _LOGGER.error("A scan could not be finished: %s", type_and_place(err))  # noqa: TRY400
 
     async def _async_scan(self, job: ScanJob, *, is_resumed: bool) -> ScanJob:
 
