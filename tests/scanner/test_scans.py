@@ -263,6 +263,8 @@ async def test_what_is_smaller_than_the_paper_is_printed_at_its_size(
     """A receipt of no chosen size, which its picture tells; copied, printed later and again, it was blown up to A4."""
     laser.glass_mm = [80, 200]
     await do(house, laser, "copy")
+    # A device that still prints the copy does not scan.
+    await until(lambda: house.printed and laser.current is None)
     [file] = (await do(house, laser))["files"]
     media = file["media_content_id"]
     job = await house.print_one(media=media)

@@ -13,10 +13,8 @@ from tests.e2e.binding import announce_changes, bind
 from tests.e2e.cloud import SimulatorProcess
 from tests.e2e.hass import RealHomeAssistant
 
-from .stage import BROWSER_OPTIONS, PATIENCE, Stage, change_options
+from .stage import BROWSER_OPTIONS, PATIENCE, SPEED, Stage, change_options
 
-# Six times faster than real time, which is still slow enough for a person or a test to see each state.
-SPEED = 6.0
 CONFIGURATION = """\
 input_boolean:
   plug:

@@ -29,6 +29,8 @@ LABEL = "Gprinter GP-1324D"
 SMALL_LASER = "HP LaserJet 1020"
 INKJET = "EPSON L3250 Series (网络)"
 DASHBOARD = "lianke-card"
+# Six times faster than real time, which is still slow enough for a person or a test to see each state.
+SPEED = 6.0
 # Options with which Chromium runs as root and reaches no host but 127.0.0.1.
 BROWSER_OPTIONS = [
     "--no-sandbox",

@@ -12,7 +12,7 @@ import pytest
 
 from .film import Film, exercises
 from .marks import on_stage
-from .stage import PATIENCE, PICTURED, Screen, Stage
+from .stage import PATIENCE, PICTURED, SPEED, Screen, Stage
 
 pytestmark = on_stage()
 
@@ -40,6 +40,8 @@ async def test_from_drop_to_paper(
 ) -> None:
     drop_here, preview, print_it, completed = WORDS[language]
     before = len(await stage.printed())
+    # Ten seconds of real time: a busy machine must still show the sheet on its way.
+    await stage.cloud.change_printer(stage.cloud.device_id, 1, seconds_per_page=10 * SPEED)
     film = Film()
     path = pictures / ("film.webp" if language == "en" else f"film.{language}.webp")
     async with stage.screen(
@@ -74,6 +76,7 @@ async def test_from_drop_to_paper(
         await expect(row).to_contain_text(completed)
         await screen.shows(drop_here)
         await shoot(1400)
+    await stage.cloud.change_printer(stage.cloud.device_id, 1, seconds_per_page=3.0)
     (printed,) = (await stage.printed())[before:]
     await asyncio.to_thread(film.save, path, Path(printed["path"]))
     with Image.open(path) as made:
