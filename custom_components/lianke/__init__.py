@@ -33,8 +33,8 @@ from .jobs.job import Job
 from .jobs.opening import async_delete_ledger, async_get_ledger, async_remove_jobs
 from .jobs.queue import PrintQueue
 from .jobs.rules import REMOVAL_SECONDS
-from .people import notifications, page_statistics
-from .people.approval import PrintPolicy
+from .people import notifications, page_export
+from .people.approval_and_page_limit import PrintPolicy
 from .printing import fallback_printer, nozzle_care
 from .runtime import (
     LiankeConfigEntry,
@@ -142,7 +142,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
     async_open(hass, entry)
     async_follow_devices(hass, entry)
     # Do this before the jobs are read, because reading them counts the pages that a power cut left uncounted.
-    page_statistics.async_watch_statistics(hass, entry)
+    page_export.async_watch_statistics(hass, entry)
     with _retried("job_folder_unreadable"):
         await queue.async_load()
         await scanner.async_watch_scanners(hass, entry)

@@ -30,7 +30,7 @@ from .people.initiator import async_find_initiator
 from .people.rights import async_check_change
 from .printing.builtin_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData
-from .scanner.destinations import after_button, deliveries_to
+from .scanner.scan_delivery import after_button, deliveries_to
 from .scanner.scan_job import ScanFormat, ScanRequest
 from .scanner.scan_jobs import async_get_scan_jobs
 

@@ -11,9 +11,8 @@ from .entity import EntityKind, JobEntity, ScannerEntity, async_add_printers, as
 from .job_signals import event_data
 from .jobs.job import FINAL_JOB_STATES, WAITING, Job, JobState
 from .runtime import LiankeConfigEntry
-from .scanner.delivery import DeliveryState, ScanDelivery
-from .scanner.destinations import SIGNAL_DELIVERED
-from .scanner.scan_job import ScanState, ScanUpdate, scan_data
+from .scanner.scan_delivery import SIGNAL_DELIVERED
+from .scanner.scan_job import DeliveryState, ScanDelivery, ScanState, ScanUpdate, scan_data
 from .scanner.scan_jobs import SIGNAL_SCAN
 
 PARALLEL_UPDATES = 0

@@ -17,7 +17,7 @@ from homeassistant.util.file import WriteError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
-from custom_components.lianke.box.page_counts import month_of
+from custom_components.lianke.box.pages_per_user import month_of
 from custom_components.lianke.box.storage import (
     MAX_FORMER_ENTRIES,
     MAX_FORMER_PRINTERS,

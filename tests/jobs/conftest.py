@@ -36,7 +36,7 @@ from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, Job
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError, Row, RowKey
-from custom_components.lianke.people.approval import PrintPolicy
+from custom_components.lianke.people.approval_and_page_limit import PrintPolicy
 from custom_components.lianke.printing.cloud_preview import Preview, async_preview_by_cloud
 from custom_components.lianke.runtime import LiankeData
 from tests.clock import Clock, moved_by_hand, pauses, threads_work, until

@@ -27,10 +27,10 @@ from custom_components.lianke.ipp.model import (
 from custom_components.lianke.lan import origin
 from custom_components.lianke.lan.printer import (
     ipp_endpoint,
-    ipp_requests,
     job_options,
     lan_jobs,
     query_operations,
+    requests_and_documents,
     server,
 )
 from custom_components.lianke.lan.printer.lan_jobs import PendingJobs
@@ -153,7 +153,7 @@ async def test_a_document_beyond_the_limit(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lan.set_option(MAX_DOCUMENT_MB.key, 1)
-    monkeypatch.setattr(ipp_requests, "MAX_RASTER_BYTES", 3 * 1024**2)
+    monkeypatch.setattr(requests_and_documents, "MAX_RASTER_BYTES", 3 * 1024**2)
     padded = PDF + bytes(1024**2)
     raster = urf(a_page()) + bytes(3 * 1024**2)
     for document in (padded, raster, gzip.compress(padded)):
@@ -180,7 +180,7 @@ async def test_attributes_and_documents_that_never_end(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ipp_endpoint, "ATTRIBUTES_SECONDS", 0.2)
-    monkeypatch.setattr(ipp_requests, "DOCUMENT_SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(requests_and_documents, "DOCUMENT_SILENCE_SECONDS", 0.2)
     gate = asyncio.Event()
 
     async def endless(start: bytes) -> AsyncIterator[bytes]:
@@ -192,8 +192,8 @@ async def test_attributes_and_documents_that_never_end(
         assert answer.status == 408
     whole = lan.message(Operation.PRINT_JOB) + PDF[:100]
     assert await lan.stream(endless(whole)) == Status.TIMEOUT
-    monkeypatch.setattr(ipp_requests, "DOCUMENT_SILENCE_SECONDS", 60)
-    monkeypatch.setattr(ipp_requests, "RECEIVE_SECONDS", 0.2)
+    monkeypatch.setattr(requests_and_documents, "DOCUMENT_SILENCE_SECONDS", 60)
+    monkeypatch.setattr(requests_and_documents, "RECEIVE_SECONDS", 0.2)
     assert await lan.stream(endless(whole)) == Status.TIMEOUT
     gate.set()
     assert spooled(lan.hass) == []
@@ -236,7 +236,7 @@ async def test_two_hundred_connections(
     waiting = 0
     held = query_operations.async_get_lan_jobs
 
-    async def slow(asked: ipp_requests.IppRequest) -> ipp_requests.IppResponse:
+    async def slow(asked: requests_and_documents.IppRequest) -> requests_and_documents.IppResponse:
         nonlocal waiting
         waiting += 1
         await gate.wait()
@@ -514,7 +514,7 @@ async def test_names_of_devices_are_cut_and_cleaned(lan: LanPrinter) -> None:
     (job,) = jobs_of(lan)
     assert job.spec.sender is not None
     assert job.spec.sender.startswith("<b>Anna</b> xx")
-    assert len(job.spec.sender) == ipp_requests.MAX_SENDER_NAME
+    assert len(job.spec.sender) == requests_and_documents.MAX_SENDER_NAME
     assert job.spec.title == "a b"
     await came_out(lan.simulator)
 
@@ -554,10 +554,10 @@ async def test_many_names_of_attributes_cost_little(lan: LanPrinter) -> None:
 
         __hash__ = str.__hash__
 
-    def counting(asked: ipp_requests.IppRequest, _name: str) -> list[str]:
+    def counting(asked: requests_and_documents.IppRequest, _name: str) -> list[str]:
         return [Name(f"unknown-{number}") for number in range(1900)]
 
-    with patch.object(ipp_requests.IppRequest, "words", counting):
+    with patch.object(requests_and_documents.IppRequest, "words", counting):
         for operation in (Operation.GET_PRINTER_ATTRIBUTES, Operation.GET_JOBS):
             reply = await lan.ask(operation, requested_attributes=values.keyword("x"))
             assert reply.status == Status.OK

@@ -13,7 +13,7 @@ from custom_components.lianke.documents.document import file_digest
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.jobs import rules
 from custom_components.lianke.lan import origin
-from custom_components.lianke.lan.printer import ipp_requests, job_operations
+from custom_components.lianke.lan.printer import job_operations, requests_and_documents
 from tests.clock import until
 from tests.household import ask, came_out, device_of
 from tests.lan.conftest import Device, LanPrinter, jobs_of
@@ -58,7 +58,7 @@ async def test_what_a_device_sends_comes_out_in_the_order_in_which_it_arrived(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Although it waits for no answer before it sends the next, and some take longer to be looked at."""
-    receive, arrived = ipp_requests.async_receive, list[Path]()
+    receive, arrived = requests_and_documents.async_receive, list[Path]()
     digest = file_digest
 
     async def noted(*args: Any) -> Path:

@@ -14,7 +14,6 @@ from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import Attributes, Operation, Status
 from custom_components.lianke.jobs.job import Job, JobState
 from custom_components.lianke.lan.printer import job_operations, lan_jobs as repeats
-from custom_components.lianke.lan.printer.ipp_requests import DocumentStream
 from custom_components.lianke.lan.printer.lan_jobs import (
     MAX_ENDED_LAN_JOBS_A_DEVICE,
     RepeatedDocuments,
@@ -22,6 +21,7 @@ from custom_components.lianke.lan.printer.lan_jobs import (
     SentDocument,
     job_number,
 )
+from custom_components.lianke.lan.printer.requests_and_documents import DocumentStream
 from custom_components.lianke.lan.printer.server import async_get_server
 from custom_components.lianke.printing.builder import async_print_single_job
 from tests.clock import until

@@ -18,7 +18,7 @@ from custom_components.lianke.api.options import options_in, resolve_options
 from custom_components.lianke.devices import async_target_of_job
 from custom_components.lianke.documents.document import Document
 from custom_components.lianke.jobs.job import Delivery, JobSpec, JobState, Origin
-from custom_components.lianke.people.approval import PrintPolicy
+from custom_components.lianke.people.approval_and_page_limit import PrintPolicy
 from custom_components.lianke.people.notifications import ButtonAnswer, answer_action
 from tests.clock import until
 from tests.documents.samples import zipped

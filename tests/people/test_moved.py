@@ -10,7 +10,7 @@ from homeassistant.core import Context
 from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.lianke.box.page_counts import month_of
+from custom_components.lianke.box.pages_per_user import month_of
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.clock import until
 from tests.household import OTHER_LASER, House, refusal, show_state

@@ -15,9 +15,9 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 
-from custom_components.lianke.box.page_counts import month_of
-from custom_components.lianke.people import page_statistics
-from custom_components.lianke.people.page_statistics import as_csv
+from custom_components.lianke.box.pages_per_user import month_of
+from custom_components.lianke.people import page_export
+from custom_components.lianke.people.page_export import as_csv
 from tests.clock import until
 from tests.conftest import set_up
 from tests.household import LASER, House, show_state
@@ -212,7 +212,7 @@ async def test_statistics_are_off_at_first(recorder: None, house: House) -> None
     pages = house.data.storage.pages
     # 0.2.0 has counted what it did not show.
     pages.load({"totals": [[USER, "user", 3]]})
-    page_statistics.async_watch_statistics(house.hass, house.entry)
+    page_export.async_watch_statistics(house.hass, house.entry)
     assert not pages.shown
 
 
@@ -224,7 +224,7 @@ async def test_pages_of_each_user_add_up(
     await count(house, "0", user_id=USER, source="user")
     house.set_options({"page_statistics": True})
     clock = Mock()
-    monkeypatch.setattr(page_statistics, "dt_util", clock)
+    monkeypatch.setattr(page_export, "dt_util", clock)
     clock.utcnow.return_value = datetime(2026, 11, 26, 10, 59, 1, tzinfo=UTC)
     [(metadata, [row])] = await count(house, "1", user_id=USER, source="user")
     assert metadata["statistic_id"] == f"lianke:pages_{house.entry.entry_id.lower()}_user_{USER}"

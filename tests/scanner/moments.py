@@ -26,10 +26,14 @@ from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.opening import DATA_LEDGER, async_close_ledger
 from custom_components.lianke.ledger import Ledger
 from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError
-from custom_components.lianke.scanner.delivery import DeliveryError, DeliveryState
-from custom_components.lianke.scanner.destinations import Deliveries
 from custom_components.lianke.scanner.paperless import Paperless
-from custom_components.lianke.scanner.scan_job import ScanJob, ScanUpdate
+from custom_components.lianke.scanner.scan_delivery import Deliveries
+from custom_components.lianke.scanner.scan_job import (
+    DeliveryError,
+    DeliveryState,
+    ScanJob,
+    ScanUpdate,
+)
 from custom_components.lianke.scanner.scan_jobs import SIGNAL_SCAN, ScanJobs, async_get_scan_jobs
 from tests.household import House
 from tests.ledgers import rows

@@ -22,8 +22,8 @@ from custom_components.lianke.documents import folders
 from custom_components.lianke.printing.schemas import MAX_SOURCES
 from custom_components.lianke.scanner import (
     actions,
-    destinations,
     hub as scanner_hub,
+    scan_delivery,
     scan_files,
     scan_jobs,
     scan_rules,
@@ -187,7 +187,7 @@ async def test_a_script_that_takes_its_time(
     assert await async_setup_component(hass, "script", {"script": {"slow": {"sequence": steps}}})
     house.set_options({"scan_script": "script.slow"})
     answer = await do(house, laser)
-    monkeypatch.setattr(destinations, "SEND_TO_SECONDS", 0.05)
+    monkeypatch.setattr(scan_delivery, "SEND_TO_SECONDS", 0.05)
     await say(house, laser, "hand_on", scan_id=answer["scan_id"])
     assert hass.states.is_state("script.slow", "on")
     hass.bus.async_fire("go")

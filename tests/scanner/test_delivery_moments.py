@@ -6,7 +6,7 @@ from typing import Any
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from custom_components.lianke.scanner.delivery import DeliveryState
+from custom_components.lianke.scanner.scan_job import DeliveryState
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.clock import Clock, rest, until
 from tests.household import House

@@ -25,7 +25,7 @@ from ..api.coerce import to_list, to_mapping
 from ..api.models import Box, DriverState, Printer
 from ..api.stored import read_time
 from ..const import CONF_PAPERLESS_TOKEN, DOMAIN
-from .page_counts import PageCounts, month_of
+from .pages_per_user import PageCounts, month_of
 from .printer_identity import StoredPrinter, assign, new_key, seen
 from .unknown_parts import UnknownLog
 

@@ -15,7 +15,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from ..api.errors import BoxNotRespondingError, LiankeError
-from ..box.page_counts import month_of
+from ..box.pages_per_user import month_of
 from ..const import KEEP_FAILED_HOURS, KEEP_PRINTED_HOURS
 from ..coordinator import LiankeCoordinator
 from .box_jobs import BoxJobs, JobWorker, async_shield

@@ -39,7 +39,7 @@ from ..input_error import InputError
 from ..jobs.job import REJECTED, Job, JobState, PersonReason
 from ..pages.clean import escape_markdown
 from ..runtime import LiankeConfigEntry
-from .approval import async_answer
+from .approval_and_page_limit import async_answer
 from .rights import async_picture_path
 
 _LOGGER = logging.getLogger(__name__)

@@ -33,8 +33,8 @@ from ..devices import (
 from ..error_texts import translated
 from ..input_error import InputError
 from ..jobs.job import Asker, Job
-from ..people.approval import async_answer
-from ..people.page_statistics import async_export_pages
+from ..people.approval_and_page_limit import async_answer
+from ..people.page_export import async_export_pages
 from ..people.rights import (
     async_check_caller,
     async_check_job,

@@ -91,7 +91,8 @@ async def async_print(hass: HomeAssistant, call: ServiceCall) -> JsonObjectType:
             jobs.append(job)
             if job.deliveries[0].token != made[1][0].token:
                 repeated.add(job.job_id)
-        # Jobs whose asker was forgotten may have lost their keys (people/approval.py); then the call replaces nothing.
+        # Jobs whose asker was forgotten may have lost their keys (people/approval_and_page_limit.py); then the call
+        # replaces nothing.
         used = {job.spec.replace_key for job in jobs} - {None}
         if (key := request.replace_key) is not None and used and not repeated:
             # An earlier call with this key may have had more documents, whose jobs are replaced, too.

@@ -16,7 +16,6 @@ from homeassistant.helpers.event import async_track_time_interval
 from ..const import DOMAIN
 from ..devices import box_identifier
 from ..runtime import LiankeConfigEntry
-from .destinations import DELIVERIES, Deliveries, async_get_deliveries
 from .hub import (
     FEATURE,
     HUBS,
@@ -26,6 +25,7 @@ from .hub import (
     scanner_devices,
     scanner_identifier,
 )
+from .scan_delivery import DELIVERIES, Deliveries, async_get_deliveries
 from .scan_jobs import SCAN_JOBS, ScanJobs, async_get_scan_jobs
 from .scan_questions import async_follow_waiting
 from .scan_rules import FORGET_PAUSE

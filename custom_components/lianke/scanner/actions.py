@@ -36,13 +36,6 @@ from ..printing.schemas import (
     OneOf,
 )
 from ..runtime import LiankeConfigEntry, async_loaded_entries
-from .delivery import BROKEN, Destination
-from .destinations import (
-    async_get_deliveries,
-    async_run_script,
-    deliveries_to,
-    reason_missing,
-)
 from .hub import (
     async_get_hub,
     is_scanning_enabled,
@@ -50,9 +43,17 @@ from .hub import (
     scanner_devices,
     scanner_status_entity,
 )
+from .scan_delivery import (
+    async_get_deliveries,
+    async_run_script,
+    deliveries_to,
+    reason_missing,
+)
 from .scan_job import (
+    BROKEN,
     ID_CARD,
     NOT_PRINTED,
+    Destination,
     ScanAnswer,
     ScanFormat,
     ScanJob,

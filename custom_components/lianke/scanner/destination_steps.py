@@ -22,10 +22,10 @@ from ..error_texts import async_error_text
 from ..input_error import InputError
 from ..options_frame import BoxOptionsFlow, UserInput, choice, needs_box
 from ..pages.clean import escape_markdown
-from .delivery import Destination
-from .destinations import after_button
 from .hub import async_get_hub
 from .paperless import async_paperless
+from .scan_delivery import after_button
+from .scan_job import Destination
 
 _TEXT = TextSelector()
 _TEXTS = TextSelector(TextSelectorConfig(multiple=True))

@@ -18,7 +18,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from ..api.coerce import JsonValue, to_int, to_json, to_mapping, to_message, to_text
 from ..const import CONF_PAPERLESS_ANY_CERTIFICATE, CONF_PAPERLESS_TOKEN, CONF_PAPERLESS_URL
 from ..documents.spool import CHUNK_BYTES
-from .delivery import DeliveryError, DeliveryState
+from .scan_job import DeliveryError, DeliveryState
 
 # Seconds for a question, and for posting a file; at most `sock_read` seconds may pass without a byte.
 ASK_TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10, sock_read=30)

@@ -35,7 +35,7 @@ from ..devices import async_may, async_printer_device
 from ..input_error import InputError
 from ..jobs.job import Job, JobState, PersonReason
 from ..jobs.rules import waits_uncounted
-from ..people.approval import pages_left
+from ..people.approval_and_page_limit import pages_left
 from ..people.rights import (
     hide_from_others,
     hide_rejection,

@@ -21,7 +21,8 @@ from ...ipp.codec import MAX_ATTRIBUTES_BYTES, IncompleteError, decode, encode
 from ...ipp.model import IppError, IppMessage, Operation, Tag
 from ..origin import is_from_home
 from . import job_operations, query_operations
-from .ipp_requests import (
+from .lan_jobs import async_send_acknowledged
+from .requests_and_documents import (
     DocumentStream,
     IppRequest,
     IppResponse,
@@ -29,7 +30,6 @@ from .ipp_requests import (
     check_request,
     response_message,
 )
-from .lan_jobs import async_send_acknowledged
 from .server import ICON_NAME, ICON_PATH, async_find_printer, async_get_server
 
 _LOGGER = logging.getLogger(__name__)

@@ -32,7 +32,6 @@ from ...people.release_code import (
 from ...printing.builder import LanSender, PrintRequest, async_print_single_job
 from . import server
 from .ipp_job_states import JOB_CANCELED, state_of
-from .ipp_requests import IppRequest, IppResponse, async_receive, is_senders_fault
 from .job_options import JobOptions, read_job_options
 from .lan_jobs import (
     MAX_PENDING_LAN_JOBS,
@@ -51,6 +50,7 @@ from .query_operations import (
     lan_jobs,
     profile_of,
 )
+from .requests_and_documents import IppRequest, IppResponse, async_receive, is_senders_fault
 
 _NO_NAME: Final = "document"
 

@@ -16,10 +16,10 @@ from ...jobs.rules import max_document_bytes
 from ...printing.print_action import async_reason
 from . import printer_attributes
 from .ipp_job_states import JOB_CANCELED, state_of
-from .ipp_requests import IppRequest, IppResponse
 from .lan_jobs import PendingJob, is_own, job_number, sender_of
 from .printer_attributes import JOB_TEMPLATE, up_time
 from .profile import Profile, make_profile
+from .requests_and_documents import IppRequest, IppResponse
 from .server import ICON_NAME
 
 # The attributes that Get-Jobs returns for each job unless the client requests other attributes.

@@ -6,8 +6,8 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 import pytest
 
-from custom_components.lianke.box import page_counts
-from custom_components.lianke.box.page_counts import PageCounts
+from custom_components.lianke.box import pages_per_user
+from custom_components.lianke.box.pages_per_user import PageCounts
 from custom_components.lianke.box.storage import BoxStorage
 from tests.box.stores import LASER, reread
 
@@ -44,19 +44,19 @@ def test_pages_are_counted_by_all_that_is_known() -> None:
 
 def test_months_and_rows_are_bounded() -> None:
     counts = PageCounts()
-    for number in range(page_counts.MAX_ROWS + 20):
+    for number in range(pages_per_user.MAX_ROWS + 20):
         add(counts, user=f"user {number}")
         counts.add_shown(f"user {number}", "user", 1)
     rows = counts.rows()
-    assert len(rows) == page_counts.MAX_ROWS + 1
-    assert sum(row.pages for row in rows) == page_counts.MAX_ROWS + 20
+    assert len(rows) == pages_per_user.MAX_ROWS + 1
+    assert sum(row.pages for row in rows) == pages_per_user.MAX_ROWS + 20
     [rest] = [row for row in rows if not row.user_id]
     assert (rest.printer_key, rest.pages) == ("", 20)
     stored = counts.as_stored()
-    assert len(stored["shown"]) == page_counts.MAX_TOTALS + 1
-    for number in range(page_counts.MAX_MONTHS + 5):
+    assert len(stored["shown"]) == pages_per_user.MAX_TOTALS + 1
+    for number in range(pages_per_user.MAX_MONTHS + 5):
         add(counts, month=f"{2030 + number // 12}-{number % 12 + 1:02}", key=f"{number}")
-    assert len({row.month for row in counts.rows()}) == page_counts.MAX_MONTHS
+    assert len({row.month for row in counts.rows()}) == pages_per_user.MAX_MONTHS
     assert counts.rows()[0].month == "2030-06"
     # Names of printers that no month has any more are gone as well.
     assert "laser" not in counts.names

@@ -9,7 +9,7 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from .. import const
-from ..box.page_counts import PageCounts, month_of
+from ..box.pages_per_user import PageCounts, month_of
 from ..devices import Target, status_entity
 from ..input_error import InputError
 from ..jobs.job import NOBODY, Delivery, Job, JobSpec, Origin, PersonReason, job_error

@@ -17,10 +17,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from yarl import URL
 
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
-from custom_components.lianke.scanner.delivery import DeliveryState
-from custom_components.lianke.scanner.destinations import after_button
 from custom_components.lianke.scanner.hub import async_get_hub
 from custom_components.lianke.scanner.paperless import async_paperless
+from custom_components.lianke.scanner.scan_delivery import after_button
+from custom_components.lianke.scanner.scan_job import DeliveryState
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.clock import Clock, rest, until
 from tests.household import House

@@ -37,9 +37,18 @@ from ..jobs.job import type_and_place
 from ..ledger import RecordChange
 from ..people.notifications import async_tell_user
 from ..runtime import LiankeConfigEntry
-from .delivery import DeliveryError, DeliveryState, Destination, ScanDelivery
 from .paperless import Outcome, Paperless, async_paperless
-from .scan_job import ScanJob, ScanState, ScanUpdate, content_type, local_time
+from .scan_job import (
+    DeliveryError,
+    DeliveryState,
+    Destination,
+    ScanDelivery,
+    ScanJob,
+    ScanState,
+    ScanUpdate,
+    content_type,
+    local_time,
+)
 from .scan_jobs import ScanJobs
 from .scan_view import async_describe_scan
 

@@ -1,6 +1,6 @@
 """Printed pages per user: the export for administrators, and long-term statistics.
 
-`box/page_counts.py` counts the pages, since the counts outlive printers and jobs.
+`box/pages_per_user.py` counts the pages, since the counts outlive printers and jobs.
 """
 
 import csv
