@@ -37,6 +37,7 @@ NAMES = {
     "ApiKey",
     "Assistant",
     "Cloud",
+    "GitHub",
     "Home",
     "HP",
     "Lianke",

@@ -1,9 +1,6 @@
 """Diagnostics of a box and its printers, without secrets or personal data."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from ipaddress import ip_address
-import re
 from typing import Any
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
@@ -17,23 +14,11 @@ from .api.addresses import DEFAULT_SERVER
 from .devices import printer_key_of
 from .jobs.job import REJECTED
 from .printing.print_action import job_dict
+from .report.redaction import scrubbed, secrets_of, without_titles
 from .runtime import LiankeConfigEntry
 
 # Maximum number of jobs in a report; older jobs are left out.
 MAX_JOBS = 50
-# Patterns that are redacted in every text: web, email, MAC and IPv4 addresses, and file names.
-_SHAPES = re.compile(
-    r"https?://[^\s\"'<>]{1,2000}"
-    r"|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}"
-    r"|\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b"
-    r"|\b\d{1,3}(?:\.\d{1,3}){3}\b"
-    r"|(?:[^\s/\\\"'“”‘’《》:：,，()（）.]{0,200}\.){1,20}"
-    r"(?:pdf|docx?|xlsx?|pptx?|txt|csv|md|html?|jpe?g|png|bmp|gif|tiff?|webp|heic|ofd|prn|wps|et|dps)\b",
-    re.IGNORECASE,
-)
-_MAYBE_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,45}(?:%\w{1,16})?(?![\w:])")
-# Minimum characters of a title that is redacted, since a shorter title may be an ordinary word of the report.
-_MIN_TITLE = 3
 # Fields with secrets, and fields that reveal where people live or what they print.
 TO_REDACT = {
     const.CONF_APPROVAL_NOTIFY,
@@ -136,7 +121,7 @@ async def _with_unknown(
             "hardware": storage.box.hardware if storage.box else None,
             "software": storage.box.software if storage.box else None,
         },
-        "seen": _scrubbed(storage.unknown.as_stored(), _secrets(entry)),
+        "seen": scrubbed(storage.unknown.as_stored(), secrets_of(entry)),
     }
     return {**report, "unknown": section}
 
@@ -149,7 +134,7 @@ def _polling(entry: LiankeConfigEntry) -> dict[str, Any]:
         "fresh": coordinator.is_fresh,
         "last_update_success": coordinator.last_update_success,
         "interval_s": interval.total_seconds() if interval else None,
-        "last_error": _without_titles(entry, str(coordinator.last_error or "")) or None,
+        "last_error": without_titles(entry, str(coordinator.last_error or "")) or None,
     }
 
 
@@ -179,7 +164,7 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
             "detail": (
                 REDACTED
                 if job.reason == REJECTED and job.current_delivery.detail
-                else _without_titles(entry, job.current_delivery.detail)
+                else without_titles(entry, job.current_delivery.detail)
             ),
             "hold": job.spec.hold,
             "has_task": job.has_task,
@@ -189,51 +174,7 @@ def _jobs(entry: LiankeConfigEntry, key: str | None) -> list[dict[str, Any]]:
     ]
 
 
-def _without_titles(entry: LiankeConfigEntry, text: str) -> str:
-    """Return a text with the titles of documents redacted, since the service's messages may quote titles."""
-    titles = {
-        part
-        for job in entry.runtime_data.queue.jobs()
-        for title in (job.spec.title, job.current_delivery.document.name)
-        for part in (title, title.rpartition(".")[0])
-        if len(part) >= _MIN_TITLE
-    }
-    # Replace longer titles first, since a shorter title may be a part of a longer one.
-    for title in sorted(titles, key=len, reverse=True):
-        text = text.replace(title, REDACTED)
-    return text
-
-
 def _redacted(entry: LiankeConfigEntry, report: dict[str, Any]) -> dict[str, Any]:
     """Return a report with secrets redacted, by field name as well as by content."""
-    cleaned: dict[str, Any] = _scrubbed(async_redact_data(report, TO_REDACT), _secrets(entry))
+    cleaned: dict[str, Any] = scrubbed(async_redact_data(report, TO_REDACT), secrets_of(entry))
     return cleaned
-
-
-def _secrets(entry: LiankeConfigEntry) -> list[str]:
-    """Return the entry's secrets, which may occur in any text of a report."""
-    return [
-        str(entry.data[name])
-        for name in (CONF_API_KEY, CONF_DEVICE_ID, const.CONF_DEVICE_KEY, CONF_WEBHOOK_ID)
-    ]
-
-
-def _scrubbed(value: Any, secrets: list[str]) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _scrubbed(item, secrets) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_scrubbed(item, secrets) for item in value]
-    if isinstance(value, str) and value != REDACTED:
-        for secret in secrets:
-            value = value.replace(secret, REDACTED)
-        value = _MAYBE_IPV6.sub(_without_ipv6, _SHAPES.sub(REDACTED, value))
-    return value
-
-
-def _without_ipv6(found: re.Match[str]) -> str:
-    """Redact an IPv6 address; keep any other text that resembles an address, such as a time of day."""
-    try:
-        ip_address(found[0])
-    except ValueError:
-        return found[0]
-    return REDACTED

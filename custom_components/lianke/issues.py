@@ -33,6 +33,7 @@ PRINT_LIMIT = "paper_guard"
 PUSH_ADDRESS_CHANGED = "push_address_changed"
 SERVICE_EXPIRED = "service_expired"
 SERVICE_EXPIRING = "service_expiring"
+TEST_PAGE_PRINTED = "test_page"
 
 # Kinds of issues that depend on polled data alone. Each review clears those issues that no longer apply.
 _POLLED = (AWAITING_DRIVER, SERVICE_EXPIRED, SERVICE_EXPIRING)
@@ -46,6 +47,8 @@ ERROR_LIMIT_TIME = timedelta(minutes=31)
 ADDRESS_SECONDS = 300
 # States of a job that show that the service accepts the printer's jobs again.
 _GOING = IN_CLOUD | {JobState.COMPLETED}
+# States of a test page of which people can say how it came out.
+_TRIED = _GOING | {JobState.FAILED, JobState.UNCONFIRMED}
 REVIEW_INTERVAL = timedelta(hours=1)
 
 type IssueData = dict[str, str | int | float | None]
@@ -74,6 +77,25 @@ def async_report_dropped_jobs(
                 placeholders={"count": str(count)},
                 fixable=False,
             )
+
+
+@callback
+def async_ask_about_test_page(hass: HomeAssistant, entry: LiankeConfigEntry, page: Job) -> None:
+    """Raise an issue that asks how a test page came out, once the service has the page or has refused it."""
+    key = page.spec.printer_key
+
+    @callback
+    def ask(job: Job, _old: JobState | None = None) -> None:
+        if job.job_id != page.job_id or job.state not in _TRIED:
+            return
+        found = issue_id(TEST_PAGE_PRINTED, entry, key)
+        _create_issue(
+            hass, entry, found, TEST_PAGE_PRINTED, printer_key=key, data={"job_id": page.job_id}
+        )
+        stop()
+
+    stop = entry.runtime_data.queue.listen(ask, key, states=_TRIED)
+    ask(page)
 
 
 @callback
@@ -223,7 +245,7 @@ class _Watcher:
         for _domain, found in list(self._registry.issues):
             if found.startswith(polled) and found not in wanted:
                 self._clear(found)
-            for kind in (ERROR_LIMIT_REACHED, PRINT_LIMIT):
+            for kind in (ERROR_LIMIT_REACHED, PRINT_LIMIT, TEST_PAGE_PRINTED):
                 prefix = issue_id(kind, self._entry, "")
                 if found.startswith(prefix) and found.removeprefix(prefix) not in known:
                     self._clear(found)

@@ -17,6 +17,7 @@ from .api.errors import LiankeError, NothingToResetError
 from .api.models import Printer
 from .const import DOMAIN, MAX_JOBS_PER_HOUR, MAX_PAGES
 from .options_frame import EXPLAINED_EVERYWHERE, number_field
+from .report.guide import TestPageGuide
 from .runtime import LiankeConfigEntry, LiankeData, async_loaded_entries
 
 EXPLAINED_IN_REPAIRS = EXPLAINED_EVERYWHERE | {
@@ -45,11 +46,12 @@ async def async_create_fix_flow(
         # The box that reported the issue may be gone; any other box of the same account will do.
         loaded = async_loaded_entries(hass)
         entry = next((one for one in loaded if issues.push_issue_id(one) == issue_id), entry)
-    flows: dict[str, type[_FixFlow]] = {
+    flows: dict[str, type[_FixFlow | TestPageGuide]] = {
         issues.AWAITING_DRIVER: RequestDriverFlow,
         issues.BOX_NOT_BOUND: CheckAgainFlow,
         issues.ERROR_LIMIT_REACHED: ResetErrorLimitFlow,
         issues.PUSH_ADDRESS_CHANGED: ConfirmAddressFlow,
+        issues.TEST_PAGE_PRINTED: TestPageGuide,
         **dict.fromkeys(LIMITS, PrintLimitFlow),
     }
     if kind not in flows or entry is None or entry.state is not ConfigEntryState.LOADED:

@@ -168,7 +168,10 @@ def test_no_line_of_a_labels_test_page_is_cut(
     """The last lines were clipped at the lower edge of a flat label."""
     style = label(*size)
     (page,) = pypdfium2.PdfDocument(
-        draw(make_test_page(name, "Gprinter GP-1324D", ABLE, "label", style), tmp_path)
+        draw(
+            make_test_page(name, "Gprinter GP-1324D", ABLE, "label", style, two_sided=True),
+            tmp_path,
+        )
     )
     text = page.get_textpage()
     shown = text.get_text_range()

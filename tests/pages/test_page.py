@@ -104,9 +104,15 @@ PAGES: dict[str, Callable[[PageStyle], str]] = {
     "week": lambda style: agenda_page(week(), NOW.date(), 7, style, title="t"),
     "markdown": lambda style: markdown_page(MARKDOWN, style, title="t"),
     "table": lambda style: csv_page(TABLE, style, title="t"),
-    "test": lambda style: make_test_page("京瓷", "Kyocera MA2000w", ABLE, "A4", style),
+    "test": lambda style: make_test_page(
+        "京瓷", "Kyocera MA2000w", ABLE, "A4", style, two_sided=False
+    ),
+    "test_two_sided": lambda style: make_test_page(
+        "京瓷", "Kyocera MA2000w", ABLE, "A4", style, two_sided=True
+    ),
     "color": ink_care_page,
 }
+BUILT_IN = ("test", "test_two_sided", "color")
 
 
 def streams(pdf: bytes) -> Iterator[bytes]:
@@ -174,7 +180,7 @@ KINDS = [
 @pytest.mark.parametrize("on", PAPERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_pages_come_out_whole(kind: str, on: str, tmp_path: Path) -> None:
-    style = style_for(PAPERS[on], None if kind in ("test", "color") else "家里的清单")
+    style = style_for(PAPERS[on], None if kind in BUILT_IN else "家里的清单")
     pdf = draw(PAGES[kind](style), tmp_path)
     document = pypdfium2.PdfDocument(pdf)
     for page in document:
@@ -184,8 +190,8 @@ def test_pages_come_out_whole(kind: str, on: str, tmp_path: Path) -> None:
         assert outside(page, style) == []
     assert missing_glyphs(pdf) == 0
     assert len(re.findall(rb"/FontFile\d?", pdf)) == len(re.findall(rb"/CIDFontType", pdf))
-    if kind in ("test", "color"):
-        assert len(document) == 1
+    if kind in BUILT_IN:
+        assert len(document) == (2 if kind == "test_two_sided" and on != "receipt" else 1)
 
 
 def all_text(pdf: bytes) -> str:

@@ -199,12 +199,15 @@ async def async_test_page(
     *,
     capabilities: Capabilities | None,
     paper: Paper | None,
+    two_sided: bool = False,
 ) -> Document:
     name = paper.name if paper is not None else None
     return await async_write_page(
         hass,
         spool,
-        lambda style: test_page(printer_name, model, capabilities, name, style),
+        lambda style: test_page(
+            printer_name, model, capabilities, name, style, two_sided=two_sided
+        ),
         paper,
         title=await async_page_text(hass, "page_test"),
         at_most=BUILTIN_SHEETS,

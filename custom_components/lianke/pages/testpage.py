@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from html import escape
 
 from ..api.capabilities import Capabilities
+from .clean import qr_image
 from .page import (
     EMOJI_FONTS,
     FONTS,
@@ -15,6 +16,10 @@ from .page import (
     style_sheet,
 )
 
+# Opens Home Assistant's repairs, where the guide asks how the page came out.
+QUESTIONS_QR = "qr:https://my.home-assistant.io/redirect/repairs/"
+# Font sizes in points of the lines of small type.
+SMALL_SIZES = (6, 5, 4)
 SAMPLE = "永和九年 春风又绿江南岸 ABC abc 0123456789 ￥€"
 EMOJI_SAMPLE = "🖨️ ✅ 🛒 🎂 🌧️ ❤️"
 BAR_COLORS = ("#000", "#00a0e9", "#e4007f", "#fff100", "#e60012", "#009944", "#1d2088", "#808080")
@@ -42,10 +47,12 @@ def test_page(
     capabilities: Capabilities | None,
     paper_name: str | None,
     style: PageStyle,
+    *,
+    two_sided: bool,
 ) -> str:
-    """Compose the test page: name, model, abilities, samples of each font and of emoji, margins, and color bars.
+    """Compose the test page: name, model, abilities, fonts, small type, margins, a ruler, color bars and a QR code.
 
-    A label shows less, so that a single label is enough.
+    With `two_sided` it has a back, which says which edge is up. A label shows less, so that a single label is enough.
     """
     rows = [
         ("page_printer", printer_name),
@@ -66,11 +73,25 @@ def test_page(
     )
     fonts = "".join(_font_line(name) for name in (*FONTS, MONO_FONTS[0]))
     heading = escape(style.text("page_test"))
+    small = "".join(
+        f'<p class="small" style="font-size: {size}pt">{size} pt {escape(SAMPLE)}</p>'
+        for size in SMALL_SIZES
+    )
+    ruler = "" if style.narrow else f'<p class="ruler">{"<i></i>" * 10} 100 mm</p>'
+    questions = f"{qr_image(QUESTIONS_QR)}<span>{escape(style.text('page_questions'))}</span>"
     body = (
-        f'<div class="frame"></div><main><h1>{heading}</h1><dl>{table}</dl>{_bars()}'
-        f'<div class="ramp"></div>{fonts}{_font_line(EMOJI_FONTS[0], EMOJI_SAMPLE)}</main>'
+        f'<div class="frame"></div><main><h1>{heading}</h1><dl>{table}</dl>{ruler}{_bars()}'
+        f'<div class="ramp"></div><p class="questions">{questions}</p>{small}{fonts}'
+        f"{_font_line(EMOJI_FONTS[0], EMOJI_SAMPLE)}</main>"
     )
     css = CSS + (NARROW_CSS if style.narrow else "")
+    if two_sided and not style.narrow:
+        body += _side(style, 2)
+        # Whatever does not fit on the front is cut off, or else it would move the back to another sheet.
+        css += (
+            f"main {{ max-height: {style.height - 2 * style.margin_top:g}mm; overflow: hidden; }}"
+        )
+        css += TURN_CSS
     return page(style, body, title=style.text("page_test"), css=css)
 
 
@@ -110,12 +131,15 @@ def ink_care_page(style: PageStyle) -> str:
 
 def turn_test_page(style: PageStyle, side: int) -> str:
     """Compose a side of the sheet that shows how a printer's paper is turned over."""
+    return page(style, _side(style, side), title=style.text("page_turn"), css=TURN_CSS)
+
+
+def _side(style: PageStyle, side: int) -> str:
     hint = escape(style.text("page_turn_hint"))
-    body = (
+    return (
         f'<main class="turn"><svg viewBox="0 0 100 120"><path d="M50 118V20M18 50L50 8L82 50"/></svg>'
         f"<b>{side}</b><p>{hint}</p></main>"
     )
-    return page(style, body, title=style.text("page_turn"), css=TURN_CSS)
 
 
 def _bars() -> str:

@@ -5,10 +5,12 @@ from datetime import timedelta
 from homeassistant.core import Context, HomeAssistant
 
 from ..api.capabilities import Paper
+from ..api.options import PrintOptions
 from ..devices import Target
 from ..documents.document import Document
 from ..documents.page_documents import WritePage, async_test_page
 from ..documents.spool import Spool
+from ..issues import async_ask_about_test_page
 from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry
 from .builder import PrintRequest, async_print_single_job
@@ -26,21 +28,33 @@ async def async_print_test_page(
     *,
     entity_id: str | None = None,
 ) -> Job:
-    """Print a page that shows a printer's details and capabilities; return the job.
+    """Print a page that shows a printer's details and capabilities, in color and on both sides if it can.
 
-    Raises Unauthorized; ServiceValidationError if the printer is gone or accepts no jobs; HomeAssistantError if the job
-    cannot be stored.
+    Returns the job. Raises Unauthorized; ServiceValidationError if the printer is gone or accepts no jobs;
+    HomeAssistantError if the job cannot be stored.
     """
+    able, _ = await entry.runtime_data.coordinator.capabilities.get(printer_key)
+    options: PrintOptions = {"color": "color"} if able and 2 in (able.colors or ()) else {}
+    if able and 2 in (able.duplex or ()):
+        options["duplex"] = "long_edge"
 
     async def write(spool: Spool, paper: Paper | None) -> Document:
-        target = Target(device_id="", entry=entry, printer_key=printer_key)
-        view = target.view
-        capabilities, _ = await target.data.coordinator.capabilities.get(printer_key)
+        view = Target(device_id="", entry=entry, printer_key=printer_key).view
         return await async_test_page(
-            hass, spool, view.name, view.printer.model, capabilities=capabilities, paper=paper
+            hass,
+            spool,
+            view.name,
+            view.printer.model,
+            capabilities=able,
+            paper=paper,
+            two_sided="duplex" in options,
         )
 
-    return await async_print_page(hass, entry, printer_key, write, context, entity_id=entity_id)
+    job = await async_print_page(
+        hass, entry, printer_key, write, context, entity_id=entity_id, options=options
+    )
+    async_ask_about_test_page(hass, entry, job)
+    return job
 
 
 async def async_print_page(
@@ -52,6 +66,7 @@ async def async_print_page(
     *,
     entity_id: str | None = None,
     hold: bool = True,
+    options: PrintOptions | None = None,
 ) -> Job:
     """Print the page that `write` makes for the printer's paper; return the job.
 
@@ -64,7 +79,7 @@ async def async_print_page(
         target=Target(device_id="", entry=entry, printer_key=printer_key),
         context=context,
         documents=[lambda request: write(request.spool, request.options.paper)],
-        options={},
+        options=options or {},
         entity_id=entity_id,
         hold=hold,
         asks_people=hold,

@@ -1,0 +1,1 @@
+"""What users pass on about their boxes."""

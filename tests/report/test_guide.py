@@ -1,0 +1,115 @@
+"""The guide after a test page asks what the page can answer, and shows a report of it."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from custom_components.lianke.report.guide import GUIDE_SCAN_SECONDS
+from custom_components.lianke.report.report import MAX_LINK
+from tests.conftest import COMPONENT
+from tests.household import LABELS, LASER, key_of
+from tests.report.guides import Guide, lines
+from tests.simulator import Outcome
+
+FORM = COMPONENT.parents[1] / ".github" / "ISSUE_TEMPLATE"
+
+
+async def test_from_the_button_to_the_report(guide: Guide) -> None:
+    """A page in color and on both sides, the questions about it, a scan, the report, and the issue is gone."""
+    await guide.print_page()
+    (printed,) = guide.house.cloud.printed
+    assert printed.options["dmDuplex"] == "2"
+    result, report, link = await guide.walk()
+    assert guide.asked == {
+        "answers": ["came_out", "upright", "both_sides"],
+        "scanned": ["scan_came_out", "scan_upright", "scan_colors"],
+        "report": ["report"],
+    }
+    told = lines(report)
+    assert told["box"] == "LK300EW_D2 2.1.113"
+    assert told["printer"] == f"{LASER}, USB, laser, driver supported"
+    assert told["result"].startswith("completed, ")
+    assert "dmPaperSize=9" in told["options"]
+    assert told["callbacks"] == "address yes, arrived yes"
+    assert {"upload", "first word", "end"} <= {
+        part.rpartition(" ")[0] for part in told["seconds"].split(", ")
+    }
+    assert told["came_out"] == told["both_sides"] == told["scan_upright"] == "yes"
+    assert told["scan"].startswith("completed, pages 1, ")
+    # The form gets exactly what was shown.
+    query = parse_qs(urlsplit(link).query)
+    assert query["report"] == [report]
+    template = yaml.safe_load((FORM / query.pop("template")[0]).read_text("utf-8"))
+    ids = {part.get("id") for part in template["body"]}
+    assert query.keys() <= ids
+    required = {
+        part["id"] for part in template["body"] if part.get("validations", {}).get("required")
+    }
+    assert required <= query.keys()
+    assert len(link) <= MAX_LINK
+    done = await guide.post(f"/{result['flow_id']}", report=report)
+    assert done["type"] == "create_entry"
+    assert guide.issue is None
+
+
+async def test_a_page_that_did_not_come_out_without_a_scan(guide: Guide) -> None:
+    guide.house.cloud.plan(guide.house.box.printer(1), Outcome(code=503, msg="打印机无响应"))
+    await guide.print_page()
+    _, report, _ = await guide.walk(answer="no", scan=False)
+    told = lines(report)
+    assert told["result"].startswith("failed, ")
+    assert "503" in told["result"]
+    assert told["words"] == "打印机无响应"
+    assert told["came_out"] == "no"
+    assert "scan" not in told
+
+
+async def test_only_what_the_printer_can_do_is_asked(guide: Guide) -> None:
+    """A label printer prints one side; one that the home network sees is asked about phones."""
+    await guide.print_page(LABELS)
+    assert guide.issue
+    hass, entry = guide.house.hass, guide.house.entry
+    key = key_of(entry, LABELS)
+    hass.config_entries.async_update_entry(entry, options={"lan_printers": {key: "token"}})
+    result = await guide.open()
+    assert [one["name"] for one in result["data_schema"]] == ["came_out", "upright", "phone"]
+
+
+async def test_a_box_that_is_not_loaded(guide: Guide) -> None:
+    await guide.print_page()
+    result = await guide.open()
+    hass = guide.house.hass
+    assert await hass.config_entries.async_unload(guide.house.entry.entry_id)
+    result = await guide.answer(result)
+    assert (result["type"], result["reason"]) == ("abort", "not_loaded")
+
+
+async def test_a_scan_that_fails_is_reported(guide: Guide) -> None:
+    await guide.print_page()
+    guide.house.cloud.variants.scan_problem = "unknown_code"
+    _, report, _ = await guide.walk()
+    assert lines(report)["scan"].startswith("failed, ")
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_page_whose_end_nobody_knows(guide: Guide) -> None:
+    """The paper is out, but the service does not say so: the guide waits a moment, then goes on."""
+    guide.house.cloud.variants.callbacks = "never"
+    guide.house.cloud.variants.result_delay = 1e6
+    await guide.print_page(ends=False)
+    _, report, _ = await guide.walk(scan=False)
+    told = lines(report)
+    assert told["result"].split(", ")[0] in ("queued", "processing", "sending")
+    assert "end" not in told["seconds"]
+    assert told["came_out"] == "yes"
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_scan_that_hangs(guide: Guide) -> None:
+    guide.house.cloud.variants.scan_problem = "hangs"
+    await guide.print_page()
+    _, report, _ = await guide.walk()
+    state, pages, seconds = lines(report)["scan"].split(", ")
+    assert (state, pages) == ("scanning", "pages 0")
+    assert float(seconds.removesuffix(" s")) == pytest.approx(GUIDE_SCAN_SECONDS, abs=5)
