@@ -319,7 +319,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
         self._watch()
         data = self._view()
         if not is_first and self._pushed_state() != before:
-            self.pushes.rate_usefulness(announced=announced)
+            self.pushes.record_found_change(announced=announced)
         elif not is_first and announced and data == self.data:
             self.pushes.record_useless()
         self._set_interval(data)
@@ -330,7 +330,7 @@ class LiankeCoordinator(DataUpdateCoordinator[BoxData]):
                 self.config_entry.async_create_background_task(
                     self.hass, self._async_ask_to_report(), f"ask {self.name} to report"
                 )
-            self._conditions.request_next(data.faulty)
+            self._conditions.request_next_printer(data.faulty)
             for printer_key in asked:
                 self._conditions.request(printer_key)
         return data

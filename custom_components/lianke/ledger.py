@@ -645,7 +645,7 @@ def _open(
     """Open a ledger's file; return its rows, and the keys of the rows that a start can skip (none after damage)."""
     rows = file.open()
     wanted = kinds if file.damaged_folder is None else ()
-    return rows, {key for kind in wanted for key in file.skippable_at_start(kind, since)}
+    return rows, {key for kind in wanted for key in file.rows_skippable_at_start(kind, since)}
 
 
 def _read_all[T](kind: Kind[T], rows: Iterable[tuple[str, str]]) -> dict[str, T]:

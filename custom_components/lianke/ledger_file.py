@@ -195,7 +195,7 @@ class LedgerFile:
                 db.close()
         return found
 
-    def skippable_at_start(self, kind: Kind[Any], since: datetime) -> set[RowKey]:
+    def rows_skippable_at_start(self, kind: Kind[Any], since: datetime) -> set[RowKey]:
         """Return the keys of the rows of a kind that a start can skip; none if SQLite cannot tell."""
         if self._db is None or not kind.needed:
             return set()
@@ -233,7 +233,7 @@ class LedgerFile:
             aside.name,
         )
         (self.root / UNSALVAGED_NAME).touch()
-        sync(self.root)
+        sync_folder(self.root)
         # The folder's new name is flushed when the new folder is made beside it.
         self.root.rename(aside)
 
@@ -252,7 +252,7 @@ class LedgerFile:
         for folder in self.root.iterdir():
             # Flush the new names: after a power cut nothing looks for these files in the old folder any more.
             if folder.is_dir():
-                sync(folder)
+                sync_folder(folder)
         for old in sorted(self.root.parent.glob(f"{DAMAGED_LEDGER_PREFIX}*"))[
             :-MAX_DAMAGED_LEDGERS
         ]:
@@ -425,10 +425,10 @@ def make_folder(path: Path) -> None:
         return
     make_folder(path.parent)
     path.mkdir(mode=0o700, exist_ok=True)
-    sync(path.parent)
+    sync_folder(path.parent)
 
 
-def sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Flush the names in a folder to disk. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -40,7 +40,7 @@ def test_pieces_are_the_whole(text: str, shift: int) -> None:
     body = ("a" * shift + text * 80).encode()
     whole = json.loads(b'"' + body + b'"')
     read = long_text(body)
-    assert "".join(read.pieces()) == whole
+    assert "".join(read.text_pieces()) == whole
     assert whole.startswith(read.start())
 
 
@@ -56,5 +56,5 @@ def test_many_quotes_within_a_long_text_take_no_time(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("body", BROKEN.values(), ids=list(BROKEN))
 def test_what_is_no_text_is_one_error(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # as for anything that is no JSON
-        for _ in long_text(body).pieces():
+        for _ in long_text(body).text_pieces():
             pass

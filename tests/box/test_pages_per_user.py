@@ -33,8 +33,8 @@ def test_pages_are_counted_by_all_that_is_known() -> None:
     add(counts, month="2026-12", pages=1)
     assert counts.of_user("2026-11", "anna") == 9
     assert counts.of_user("2026-10", "anna") == 0
-    assert [row.pages for row in counts.rows("2026-12")] == [1]
-    assert [tuple(row) for row in counts.rows(last="2026-11")] == [
+    assert [row.pages for row in counts.rows_of_months("2026-12")] == [1]
+    assert [tuple(row) for row in counts.rows_of_months(last="2026-11")] == [
         ("2026-11", "label", "anna", "user", 4),
         ("2026-11", "laser", "", "automation", 7),
         ("2026-11", "laser", "anna", "user", 5),
@@ -47,7 +47,7 @@ def test_months_and_rows_are_bounded() -> None:
     for number in range(pages_per_user.MAX_ROWS + 20):
         add(counts, user=f"user {number}")
         counts.add_shown(f"user {number}", "user", 1)
-    rows = counts.rows()
+    rows = counts.rows_of_months()
     assert len(rows) == pages_per_user.MAX_ROWS + 1
     assert sum(row.pages for row in rows) == pages_per_user.MAX_ROWS + 20
     [rest] = [row for row in rows if not row.user_id]
@@ -56,8 +56,8 @@ def test_months_and_rows_are_bounded() -> None:
     assert len(stored["shown"]) == pages_per_user.MAX_TOTALS + 1
     for number in range(pages_per_user.MAX_MONTHS + 5):
         add(counts, month=f"{2030 + number // 12}-{number % 12 + 1:02}", key=f"{number}")
-    assert len({row.month for row in counts.rows()}) == pages_per_user.MAX_MONTHS
-    assert counts.rows()[0].month == "2030-06"
+    assert len({row.month for row in counts.rows_of_months()}) == pages_per_user.MAX_MONTHS
+    assert counts.rows_of_months()[0].month == "2030-06"
     # Names of printers that no month has any more are gone as well.
     assert "laser" not in counts.names
 
@@ -74,7 +74,7 @@ def test_months_and_rows_are_bounded() -> None:
 def test_what_cannot_be_read_is_skipped(stored: Any) -> None:
     counts = PageCounts()
     counts.load(stored)
-    assert counts.rows() == []
+    assert counts.rows_of_months() == []
 
 
 async def test_counts_survive_a_restart_and_the_printer(
@@ -94,7 +94,7 @@ async def test_counts_survive_a_restart_and_the_printer(
     # Somebody says only now that it came out.
     storage.count_pages(key, "late", 5, user_id="anna", source="user", name=LASER.name)
     again = await reread(hass, storage)
-    assert [(row.month, row.source, row.pages) for row in again.pages.rows()] == [
+    assert [(row.month, row.source, row.pages) for row in again.pages.rows_of_months()] == [
         ("2026-11", "user", 3),
         ("2026-12", "assistant", 2),
         ("2026-12", "user", 5),

@@ -94,9 +94,9 @@ async def test_a_push_that_is_a_little_late(
     async with moved_by_hand() as clock:
         assert isinstance(clock, Clock)
         pushes = PushTracker(hass, BoxStorage(hass, ENTRY_ID), account())
-        pushes.rate_usefulness(announced=True)
+        pushes.record_found_change(announced=True)
         assert pushes.proven
-        pushes.rate_usefulness(announced=False)
+        pushes.record_found_change(announced=False)
         assert not pushes.proven
         clock.tick(seconds)
         pushes.record()
@@ -113,10 +113,10 @@ async def test_forged_pushes_do_not_make_polling_rarer(
         assert pushes.consume()
         pushes.record_useless()
     pushes.record()
-    pushes.rate_usefulness(announced=pushes.consume())
+    pushes.record_found_change(announced=pushes.consume())
     assert not pushes.proven
     # Nor does one that comes a little after a change.
-    pushes.rate_usefulness(announced=False)
+    pushes.record_found_change(announced=False)
     pushes.record()
     assert not pushes.proven
     pushes.stop()
@@ -125,7 +125,7 @@ async def test_forged_pushes_do_not_make_polling_rarer(
 async def test_a_flood_of_pushes_ends_the_trust_in_them(
     pushes: PushTracker, freezer: FrozenDateTimeFactory
 ) -> None:
-    pushes.rate_usefulness(announced=True)
+    pushes.record_found_change(announced=True)
     assert pushes.proven
     for _ in range(MAX_USELESS):
         assert pushes.proven
@@ -133,5 +133,5 @@ async def test_a_flood_of_pushes_ends_the_trust_in_them(
     assert not pushes.proven
     # Long after the flood a useful one counts again.
     freezer.tick(USELESS_TIME + 1)
-    pushes.rate_usefulness(announced=True)
+    pushes.record_found_change(announced=True)
     assert pushes.proven

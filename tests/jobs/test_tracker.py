@@ -212,7 +212,7 @@ async def test_pages_are_told_with_the_end(open_shop: OpenShop, receiver: Receiv
         assert set(told) == {(3, 3), (None, 3)}
         # Those of two copies may be twice what the cloud names: of a month they are, of the printer nobody claims it.
         assert shop.storage.printers[shop.key()].pages_printed == 3 + 3
-        assert [row.pages for row in shop.storage.pages.rows()] == [3 + 6]
+        assert [row.pages for row in shop.storage.pages.rows_of_months()] == [3 + 6]
 
 
 @pytest.mark.parametrize("closes", [True, False])
@@ -244,7 +244,7 @@ async def test_an_end_does_not_wait_for_its_pages_for_long(
         assert shop.states(job)[-1] is JobState.COMPLETED
         if not closes:
             # The most that it can have been, of which nothing is claimed of the printer.
-            await until(lambda: [row.pages for row in shop.storage.pages.rows()] == [9])
+            await until(lambda: [row.pages for row in shop.storage.pages.rows_of_months()] == [9])
             assert shop.storage.printers[shop.key()].pages_printed == 0
 
 

@@ -465,7 +465,7 @@ async def test_refused_documents_count(lan: LanPrinter, device: Device) -> None:
 
 
 async def test_refused_documents_count_for_an_hour(freezer: FrozenDateTimeFactory) -> None:
-    refusals = server.RefusedDocuments()
+    refusals = server.RefusalCounts()
     refusals.note("token", "127.0.0.1")
     freezer.tick(3599)
     assert refusals.count("token", "127.0.0.1") == 1
@@ -474,7 +474,7 @@ async def test_refused_documents_count_for_an_hour(freezer: FrozenDateTimeFactor
 
 
 async def test_refused_documents_are_kept_of_few_devices() -> None:
-    refusals = server.RefusedDocuments()
+    refusals = server.RefusalCounts()
     for number in range(server.MAX_REFUSED_DEVICES + 1):
         refusals.note("token", str(number))
     assert refusals.count("token", "0") == 0

@@ -40,8 +40,8 @@ def test_a_job_waits_so_long(freezer: FrozenDateTimeFactory) -> None:
     assert ended is not None
     assert ended.ended == "aborted-by-system"
     for _ in range(MAX_ENDED_LAN_JOBS_A_DEVICE):
-        jobs.end(pending_job(jobs), "aborted-by-system")
-    jobs.end(receiving, "job-canceled-by-user")
+        jobs.end_without_document(pending_job(jobs), "aborted-by-system")
+    jobs.end_without_document(receiving, "job-canceled-by-user")
     assert jobs.get(receiving.number) is not None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from custom_components.lianke.api.capabilities import Paper
 from custom_components.lianke.input_error import InputError
-from custom_components.lianke.pages.clean import qr_image
+from custom_components.lianke.pages.clean import qr_img_element
 from custom_components.lianke.pages.compose import html_page, markdown_page, text_page
 from custom_components.lianke.pages.csv_table import csv_page
 from custom_components.lianke.pages.page import CONTENT_POLICY, PageStyle, paper_size
@@ -200,7 +200,7 @@ def read_svg(svg: str) -> str:
 )
 def test_qr_codes_that_cannot_be(address: str, key: str) -> None:
     with pytest.raises(InputError, match=f"^{key}$"):
-        qr_image(address)
+        qr_img_element(address)
 
 
 def test_whole_html_keeps_its_head_and_gets_ours_first() -> None:

@@ -247,7 +247,7 @@ async def test_pages_of_each_user_add_up(
 async def test_without_a_recorder_pages_are_counted_all_the_same(house: House) -> None:
     house.set_options({"page_statistics": True})
     assert not await count(house, "1", user_id=USER, source="user")
-    assert [row.pages for row in house.data.storage.pages.rows()] == [3]
+    assert [row.pages for row in house.data.storage.pages.rows_of_months()] == [3]
     await house.hass.config_entries.async_unload(house.entry.entry_id)
     assert await set_up(house.hass, house.entry)
-    assert [row.pages for row in house.data.storage.pages.rows()] == [3]
+    assert [row.pages for row in house.data.storage.pages.rows_of_months()] == [3]

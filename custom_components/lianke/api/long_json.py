@@ -32,7 +32,7 @@ class LongText:
     def __len__(self) -> int:
         return len(self._raw)  # bytes
 
-    def pieces(self) -> Iterator[str]:
+    def text_pieces(self) -> Iterator[str]:
         """Yield the text in pieces of about a megabyte. Raises ValueError if the bytes are not a JSON string."""
         start = 0
         while start < len(self._raw):
@@ -41,7 +41,7 @@ class LongText:
             start = end
 
     def start(self) -> str:
-        """Return the beginning of the text, about a thousand characters. Raises ValueError as `pieces` does."""
+        """Return the beginning of the text, about a thousand characters. Raises ValueError as `text_pieces` does."""
         return _read_text(bytes(self._raw[: self._end(LONG_TEXT_BYTES // 4)]))
 
     def _end(self, end: int) -> int:

@@ -130,7 +130,7 @@ def is_nothing(text: str) -> bool:
 
 def read_parts(text: str | LongText) -> Iterator[Part]:
     """Yield the addresses or files in a text, and b"" for each missing page. A text of words yields nothing."""
-    pieces = text.pieces() if isinstance(text, LongText) else iter((text,))
+    pieces = text.text_pieces() if isinstance(text, LongText) else iter((text,))
     try:
         whole = next(pieces, "")
         first = whole.lstrip()

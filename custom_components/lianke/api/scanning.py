@@ -373,7 +373,7 @@ class _Search:
             if isinstance(text, str):
                 return to_json(text.lstrip("\ufeff"))
             inner = bytearray()
-            for piece in text.pieces():
+            for piece in text.text_pieces():
                 inner += piece.encode("utf-8", "surrogatepass")
             return parse_long(inner.removeprefix(b"\xef\xbb\xbf"))
         except ValueError:

@@ -67,7 +67,7 @@ class ConditionReader:
         self._timer: asyncio.TimerHandle | None = None
         self.readings: dict[str, Reading] = {}
 
-    def request_next(self, faulty: Collection[str]) -> None:
+    def request_next_printer(self, faulty: Collection[str]) -> None:
         """Read the next printer in rotation if a reading is due, otherwise the next printer that has a fault.
 
         The end of a fault may be visible only in the printer's own report.

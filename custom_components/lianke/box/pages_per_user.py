@@ -84,7 +84,7 @@ class PageCounts:
         rows = self._months.get(month, Counter())
         return sum(pages for (_, who, _), pages in rows.items() if who == user_id)
 
-    def rows(self, first: str = "", last: str = "9999-99") -> list[PageRow]:
+    def rows_of_months(self, first: str = "", last: str = "9999-99") -> list[PageRow]:
         """Return the rows of the months from `first` to `last`, both included, oldest month first."""
         return [
             PageRow(month, *row, pages)
@@ -95,7 +95,7 @@ class PageCounts:
 
     def as_stored(self) -> dict[str, Any]:
         return {
-            "rows": [list(row) for row in self.rows()],
+            "rows": [list(row) for row in self.rows_of_months()],
             "shown": [[*who, pages] for who, pages in self.shown.items()],
             "names": self.names,
             "owner": self.owner,

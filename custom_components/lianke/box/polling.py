@@ -132,7 +132,7 @@ class PushTracker:
         """Undo a `consume` after the poll failed."""
         self._pending = self._pending or pending
 
-    def rate_usefulness(self, *, announced: bool) -> None:
+    def record_found_change(self, *, announced: bool) -> None:
         """Begin or end the trust after polling found a change; `announced` tells whether a push had announced it."""
         if announced and self._is_noise():
             return

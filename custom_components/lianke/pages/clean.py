@@ -30,7 +30,7 @@ def check_codes(count: int) -> None:
         raise InputError("too_many_codes", allowed=str(MAX_QR_CODES))
 
 
-def qr_image(address: str, alt: str = "") -> str:
+def qr_img_element(address: str, alt: str = "") -> str:
     """Return an img element that contains the drawing of a QR code.
 
     `address` is `qr:` and the content of the code, percent-encoded where the surrounding text needs it.
@@ -199,7 +199,7 @@ def clean_html(source: str) -> str:
         if not address.lower().startswith(SCHEME):
             return found[0]
         check_codes(next(codes))
-        return qr_image(address, attributes.get("alt", ""))
+        return qr_img_element(address, attributes.get("alt", ""))
 
     return _IMAGE.sub(image, cleaned)
 

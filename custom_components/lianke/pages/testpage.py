@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html import escape
 
 from ..api.capabilities import Capabilities
-from .clean import qr_image
+from .clean import qr_img_element
 from .page import (
     EMOJI_FONTS,
     FONTS,
@@ -78,7 +78,7 @@ def test_page(
         for size in SMALL_SIZES
     )
     ruler = "" if style.narrow else f'<p class="ruler">{"<i></i>" * 10} 100 mm</p>'
-    questions = f"{qr_image(QUESTIONS_QR)}<span>{escape(style.text('page_questions'))}</span>"
+    questions = f"{qr_img_element(QUESTIONS_QR)}<span>{escape(style.text('page_questions'))}</span>"
     body = (
         f'<div class="frame"></div><main><h1>{heading}</h1><dl>{table}</dl>{ruler}{_bars()}'
         f'<div class="ramp"></div><p class="questions">{questions}</p>{small}{fonts}'

@@ -153,7 +153,7 @@ def _marks(ink: Image.Image) -> list[_Mark]:
     # For each run of ink in a row, the number of another run of the same mark; one run of each mark has its own number.
     joined: list[int] = []
 
-    def first(run: int) -> int:
+    def root_of(run: int) -> int:
         while joined[run] != run:
             joined[run] = run = joined[joined[run]]
         return run
@@ -167,7 +167,7 @@ def _marks(ink: Image.Image) -> list[_Mark]:
             boxes.append((left, row, right, row + 1))
             here.append((left, right, number))
             for start, end, other in above:
-                if start <= right and left <= end and (one := first(other)) != number:
+                if start <= right and left <= end and (one := root_of(other)) != number:
                     (a, b, c, d), (e, f, g, h) = boxes[one], boxes[number]
                     boxes[number] = min(a, e), min(b, f), max(c, g), max(d, h)
                     joined[one] = number

@@ -76,7 +76,7 @@ class RasterReader:
 
     def rows(self, page: PagePicture) -> Iterator[bytes]:
         """Yield the pixels of a page, some rows at a time."""
-        size = page.width * page.pixel_bytes
+        size = page.width * page.bytes_per_pixel
         # The longest encoding of a row has an additional byte for each pixel.
         most = size + page.width + 2
         left = page.height
@@ -102,7 +102,7 @@ class RasterReader:
 
     def _row(self, at: int, page: PagePicture) -> bytes:
         """Decode the row that begins at position `at` of the window."""
-        data, step = self._window, page.pixel_bytes
+        data, step = self._window, page.bytes_per_pixel
         size = page.width * step
         row = bytearray()
         try:
@@ -154,7 +154,7 @@ def _urf_page(header: bytes) -> PagePicture:
 
 
 def _bounded_page(
-    width: int, height: int, across: int, along: int, pixel_bytes: int
+    width: int, height: int, across: int, along: int, bytes_per_pixel: int
 ) -> PagePicture:
     if not (0 < width <= MAX_SIDE_PIXELS and 0 < height <= MAX_SIDE_PIXELS):
         raise TaskError("unsupported")
@@ -163,7 +163,7 @@ def _bounded_page(
     ):
         raise TaskError("unsupported")
     return PagePicture(
-        width=width, height=height, across_dpi=across, along_dpi=along, is_color=pixel_bytes > 1
+        width=width, height=height, across_dpi=across, along_dpi=along, is_color=bytes_per_pixel > 1
     )
 
 

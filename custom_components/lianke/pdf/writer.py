@@ -33,7 +33,7 @@ class PagePicture:
     packing: bytes = b"FlateDecode"
 
     @property
-    def pixel_bytes(self) -> int:
+    def bytes_per_pixel(self) -> int:
         return 3 if self.is_color else 1
 
 

@@ -38,7 +38,7 @@ async def async_export_pages(hass: HomeAssistant, call: ServiceCall) -> JsonObje
     counted = [
         (entry.title, entry.runtime_data.storage.pages.names, row)
         for entry in entries
-        for row in entry.runtime_data.storage.pages.rows(first, last)
+        for row in entry.runtime_data.storage.pages.rows_of_months(first, last)
     ]
     users = {user.id: user.name or "" for user in await hass.auth.async_get_users()}
     rows: list[JsonObjectType] = [

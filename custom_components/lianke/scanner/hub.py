@@ -44,8 +44,8 @@ from .scan_rules import (
 from .scanner_abilities import ScannerAbilities
 from .scanner_condition import (
     STATES,
-    Conditions,
     ScannerCondition,
+    ScannerConditions,
     conditions_in,
 )
 
@@ -140,7 +140,7 @@ class ScannerHub:
         )
         # When each scanner's condition was last reported or asked for, and what was reported; and the scanners whose
         # status we understand.
-        self._said: dict[str, tuple[float, Conditions]] = {}
+        self._said: dict[str, tuple[float, ScannerConditions]] = {}
         self._telling: set[str] = set()
         self._listed = asyncio.Event()
         # Keep our own reference, for requests that continue after the entry is unloaded.
@@ -308,13 +308,13 @@ class ScannerHub:
         return (known and known.abilities) or ScannerAbilities()
 
     def note(self, scanner_id: str, said: Iterable[ScannerCondition]) -> None:
-        self._said[scanner_id] = self._hass.loop.time(), Conditions(said)
+        self._said[scanner_id] = self._hass.loop.time(), ScannerConditions(said)
         self.notify()
 
-    def conditions(self, scanner_id: str, seconds: float = CONDITION_SECONDS) -> Conditions:
+    def conditions(self, scanner_id: str, seconds: float = CONDITION_SECONDS) -> ScannerConditions:
         """Return a scanner's conditions as last reported; none if that was more than `seconds` ago."""
-        at, said = self._said.get(scanner_id, (float("-inf"), Conditions()))
-        return said if self._hass.loop.time() - at < seconds else Conditions()
+        at, said = self._said.get(scanner_id, (float("-inf"), ScannerConditions()))
+        return said if self._hass.loop.time() - at < seconds else ScannerConditions()
 
     def status(self, scanner_id: str) -> str:
         """Return a state for the scanner's status sensor, ignoring unfinished scans in `ScanJobs`."""
@@ -337,7 +337,7 @@ class ScannerHub:
 
     async def _async_ask(self, scanner_id: str) -> None:
         # If no answer comes, do not ask again at once.
-        self._said[scanner_id] = self._hass.loop.time(), Conditions()
+        self._said[scanner_id] = self._hass.loop.time(), ScannerConditions()
         said = conditions_in(await self.service.status(self.scanners[scanner_id].service_id))
         if said is not None and not self.is_in_use(scanner_id):
             self._telling.add(scanner_id)
@@ -382,7 +382,7 @@ class ScannerHub:
         finally:
             self.notify()
 
-    async def async_start(
+    async def async_start_scan(
         self, scanner_id: str, fields: Mapping[str, JsonValue], place: QueuePlace
     ) -> str:
         """Start a scan; return the scan's task id. Raises InputError: scanner_gone; LiankeError.

@@ -52,7 +52,7 @@ from .scan_parts import (
     look,
 )
 from .scan_rules import FORGET_PAUSE
-from .scanner_condition import Conditions, ScannerCondition, cause_in, conditions_in
+from .scanner_condition import ScannerCondition, ScannerConditions, cause_in, conditions_in
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -135,11 +135,11 @@ async def async_scan_page(
                 await hub.async_listed()
                 fields = hub.abilities(scanner_id).fields(request)
                 try:
-                    task_id = await hub.async_start(scanner_id, fields, place)
+                    task_id = await hub.async_start_scan(scanner_id, fields, place)
                 except LiankeError as err:
-                    said = conditions_in(err.detail) or Conditions()
+                    said = conditions_in(err.detail) or ScannerConditions()
                     if isinstance(err, BoxOfflineError | PrinterNotFoundError):
-                        said = Conditions({ScannerCondition.OFF})
+                        said = ScannerConditions({ScannerCondition.OFF})
                     if said:
                         hub.note(scanner_id, said)
                     if not may_have_arrived(err):

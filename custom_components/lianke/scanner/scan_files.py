@@ -225,12 +225,12 @@ async def async_migrate_scan_records(
     found, records = await hass.async_add_executor_job(_find_records, root, table)
     new = [job for job in found if job.job_id not in ledger.latest(table)]
 
-    def take_in(view: View) -> None:
+    def put_scans(view: View) -> None:
         for job in new:
             view.put(table, job.job_id, job)
 
     if new:
-        await asyncio.shield(ledger.commit(take_in))
+        await asyncio.shield(ledger.commit(put_scans))
     await hass.async_add_executor_job(_delete_records, records)
 
 

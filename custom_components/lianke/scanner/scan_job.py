@@ -225,7 +225,7 @@ class ScanJob(Record):
             raise InputError("scan_gone")
         return replace(self, **changes)
 
-    def with_copies(self, **changes: Any) -> ScanJob:
+    def changed_unless_discarded(self, **changes: Any) -> ScanJob:
         """Return a changed copy, even of a scan that is over. Raises InputError: scan_gone if it was discarded."""
         if self.state is ScanState.CANCELED:
             raise InputError("scan_gone")

@@ -586,7 +586,9 @@ class ScanJobs:
 
         async def note(names: tuple[str, ...], *, is_copied: bool) -> ScanJob:
             copies = {"folder": folder, "copied_to": names, "is_copied": is_copied}
-            return await self.async_update(job.job_id, lambda known: known.with_copies(**copies))
+            return await self.async_update(
+                job.job_id, lambda known: known.changed_unless_discarded(**copies)
+            )
 
         for _ in range(MAX_NAME_TRIES):
             try:

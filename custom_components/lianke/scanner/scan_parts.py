@@ -26,7 +26,7 @@ from ..const import ScanSource
 from ..documents.document import CONVERTED_IMAGES, IMAGES, FileType, sniff
 from ..input_error import InputError
 from .scan_job import ScanRequest
-from .scanner_condition import Conditions, ScannerCondition
+from .scanner_condition import ScannerCondition, ScannerConditions
 
 # Maximum bytes of all files of one scan together.
 MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
@@ -81,9 +81,9 @@ class ScanError(LiankeError):
         self.reason = reason
 
     @property
-    def said(self) -> Conditions:
+    def said(self) -> ScannerConditions:
         """The scanner's conditions that the failure reports."""
-        return Conditions(one for one in ScannerCondition if self.reason == f"scan_{one}")
+        return ScannerConditions(one for one in ScannerCondition if self.reason == f"scan_{one}")
 
 
 class IncompletePageError(InputError):

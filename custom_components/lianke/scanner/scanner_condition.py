@@ -22,7 +22,7 @@ class ScannerCondition(StrEnum):
     FEEDER_LOADED = "feeder_loaded"
 
 
-class Conditions(frozenset[ScannerCondition]):
+class ScannerConditions(frozenset[ScannerCondition]):
     """The reported conditions of a scanner; empty if none was reported."""
 
 
@@ -52,7 +52,7 @@ _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 _WORD_BREAKS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 
 
-def conditions_in(said: str | Mapping[str, object]) -> Conditions | None:
+def conditions_in(said: str | Mapping[str, object]) -> ScannerConditions | None:
     """Return the conditions that a message or an answer about a scanner reports; None if we understand none of it.
 
     In an answer, a text (`"status": "idle"`) is understood by its words, and a flag (`"coverOpen": true`) by the name
@@ -68,7 +68,7 @@ def conditions_in(said: str | Mapping[str, object]) -> Conditions | None:
         meant = {one for one, words in _PATTERNS.items() if words.search(text[:_LOOKED_AT])}
         is_understood = is_understood or bool(meant or _FINE.search(text[:_LOOKED_AT]))
         found |= meant if flag is not False else set()
-    return Conditions(found) if is_understood else None
+    return ScannerConditions(found) if is_understood else None
 
 
 def cause_in(message: str) -> ScannerCondition | None:

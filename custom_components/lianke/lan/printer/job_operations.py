@@ -114,7 +114,7 @@ async def async_send_document(request: IppRequest) -> IppResponse:
     if job.ended is not None:
         raise IppError(Status.NOT_POSSIBLE, "the job has ended")
     if not first:
-        request.pending.end(job, "aborted-by-system")
+        request.pending.end_without_document(job, "aborted-by-system")
         raise IppError(Status.BAD_REQUEST, "the document is empty")
     request.pending.put(replace(job, is_receiving=True))
     title = _title(request) if job.title == _NO_NAME else job.title
@@ -154,7 +154,7 @@ async def async_close_job(request: IppRequest) -> IppResponse:
     """End a job that got no document; a job with a document needs nothing more."""
     job = find_own_job(request)
     if isinstance(job, PendingJob) and job.ended is None and not job.is_receiving:
-        request.pending.end(job, "aborted-by-system")
+        request.pending.end_without_document(job, "aborted-by-system")
     return IppResponse()
 
 
@@ -255,7 +255,7 @@ def _new_job(request: IppRequest, options: JobOptions, code: str | None) -> Pend
 
 def _abort_unless_canceled(request: IppRequest, job: PendingJob) -> None:
     if not _was_canceled(request, job):
-        request.pending.end(job, "aborted-by-system")
+        request.pending.end_without_document(job, "aborted-by-system")
 
 
 def _was_canceled(request: IppRequest, job: PendingJob) -> bool:
@@ -394,7 +394,7 @@ async def async_cancel_my_jobs(request: IppRequest) -> IppResponse:
     jobs = [job for job in lan_jobs(request) if is_own(job, request.sender) and _can_cancel(job)]
     if "job-ids" in request.operation:
         listed = {
-            request.pending.number_of(value.content)
+            request.pending.resolve_number(value.content)
             for value in request.operation["job-ids"]
             if isinstance(value.content, int)
         }
@@ -421,6 +421,6 @@ def _can_cancel(job: AnyJob) -> bool:
 
 async def _async_cancel(request: IppRequest, job: AnyJob) -> None:
     if isinstance(job, PendingJob):
-        request.pending.end(job, "job-canceled-by-user")
+        request.pending.end_without_document(job, "job-canceled-by-user")
     else:
         await request.target.data.queue.async_cancel(job.job_id)

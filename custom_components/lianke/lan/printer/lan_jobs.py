@@ -118,15 +118,15 @@ class PendingJobs:
         if job.ended is not None and job.place is not None:
             job.place.give_back()
 
-    def end(self, job: PendingJob, reason: str) -> None:
+    def end_without_document(self, job: PendingJob, reason: str) -> None:
         """Note that a job will get no document; `reason` is a job-state-reason."""
         self.put(replace(job, ended=reason, ended_at=datetime.now(UTC), is_receiving=False))
 
     def follow(self, job: PendingJob, job_id: str) -> None:
         """End a job, and let its number refer to the earlier job with the id `job_id`, which has the same document."""
-        self.end(replace(job, same_as=job_id), "queued-in-device")
+        self.end_without_document(replace(job, same_as=job_id), "queued-in-device")
 
-    def number_of(self, number: int) -> int:
+    def resolve_number(self, number: int) -> int:
         """Return the number of the earlier job to which a number refers, or the number itself."""
         job = self._jobs.get(number)
         return number if job is None or job.same_as is None else job_number(job.same_as)
@@ -142,7 +142,7 @@ class PendingJobs:
         until = datetime.now(UTC) - timedelta(seconds=DOCUMENT_SECONDS)
         for job in list(self._jobs.values()):
             if job.ended is None and not job.is_receiving and job.created_at < until:
-                self.end(job, "aborted-by-system")
+                self.end_without_document(job, "aborted-by-system")
 
 
 def is_own(job: Job | PendingJob, sender: SenderIdentity) -> bool:

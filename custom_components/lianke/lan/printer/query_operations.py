@@ -117,7 +117,7 @@ def find_own_job(request: IppRequest) -> AnyJob:
     """Return the job that a request names. Raises IppError if no such job came from the client's address."""
     if (named := _job_number(request)) is None:
         raise IppError(Status.BAD_REQUEST, "job-id is missing")
-    number = request.pending.number_of(named)
+    number = request.pending.resolve_number(named)
     for job in lan_jobs(request):
         owner = sender_of(job)
         if job_number(job.job_id) == number and owner and owner.address == request.address:
@@ -141,7 +141,9 @@ async def async_describe_lan_job(
 ) -> IppGroup:
     """Return the `wanted` attributes of a job, all attributes if `wanted` is None."""
     number, since = job_number(job.job_id), request.server.started_at
-    if (named := _job_number(request)) is not None and request.pending.number_of(named) == number:
+    if (named := _job_number(request)) is not None and request.pending.resolve_number(
+        named
+    ) == number:
         # The device has sent the document twice, and knows the job by the number in its request.
         number = named
     state, reason = state_of(job)

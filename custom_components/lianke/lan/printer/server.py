@@ -73,7 +73,7 @@ class OfferedPrinter(NamedTuple):
         return f"{LAN_PRINTER_PATH}/{self.token}"
 
 
-class RefusedDocuments:
+class RefusalCounts:
     """Counts, for each printer and device, the documents that were refused in the last hour."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class LanServer:
         )
         self.requests = FairQueue(MAX_LAN_REQUESTS, MAX_LAN_REQUESTS_A_DEVICE)
         self.documents = FairQueue(MAX_RECEIVING, MAX_RECEIVING_A_DEVICE)
-        self.refusals = RefusedDocuments()
+        self.refusals = RefusalCounts()
         self.repeats = RepeatedDocuments()
         # Held while zeroconf looks for a free name in the home network.
         self.naming = asyncio.Lock()

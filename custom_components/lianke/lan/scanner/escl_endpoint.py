@@ -187,7 +187,7 @@ class DocumentView(_ScannerView):
                     except TimeoutError:
                         raise _busy() from None
                     if path is None:
-                        again = _busy() if scan.is_retried else web.HTTPInternalServerError
+                        again = _busy() if scan.should_client_retry else web.HTTPInternalServerError
                         raise _NO_MORE_PAGES.get(scan.state, again)
                     return await _async_send(request, scanner, scan, path)
 

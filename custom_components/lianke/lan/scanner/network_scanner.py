@@ -44,7 +44,7 @@ from ...scanner.scan_job import ScanRequest
 from ...scanner.scan_parts import ScanError, ScannedFile
 from ...scanner.scan_rules import CURRENT_SECONDS
 from ...scanner.scanner_abilities import PAPER_MM, ScannerAbilities
-from ...scanner.scanner_condition import Conditions, ScannerCondition
+from ...scanner.scanner_condition import ScannerCondition, ScannerConditions
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -222,16 +222,16 @@ class NetworkScan:
         self.begun.set()
 
     @property
-    def is_retried(self) -> bool:
+    def should_client_retry(self) -> bool:
         """Whether to tell the client to try again although the scan has failed, since no feeder state explains why."""
         is_recent = asyncio.get_running_loop().time() - self.ended < TOLD_SECONDS
         is_aborted = self.state is ScanJobState.ABORTED
         return is_recent and is_aborted and bool(self.said - _FED if self.is_fed else self.said)
 
     @property
-    def said(self) -> Conditions:
+    def said(self) -> ScannerConditions:
         """The scanner's conditions that the failure of the scan reports."""
-        return self.failure.said if isinstance(self.failure, ScanError) else Conditions()
+        return self.failure.said if isinstance(self.failure, ScanError) else ScannerConditions()
 
 
 class NetworkScanner:
