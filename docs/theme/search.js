@@ -1,6 +1,6 @@
 /*
  * Finds sections of the manual that have all of the words typed, in their heading or text. A word is whatever stands
- * between blanks, wherever it occurs, so that Chinese is found as well, which has none.
+ * between blanks and question marks, wherever it occurs, so that Chinese is found as well, which has none.
  */
 const form = document.getElementById("search");
 const input = form.querySelector("input");
@@ -25,6 +25,8 @@ const read = async () => {
   });
 };
 
+const isHistory = ({ section }) => section.location.startsWith("changelog.");
+
 const find = (words) =>
   sections
     .map((section) => {
@@ -35,7 +37,8 @@ const find = (words) =>
       return { section, score: all ? 1 + inTitle * 100 + Math.min(...times) : 0 };
     })
     .filter(({ score }) => score)
-    .sort((one, other) => other.score - one.score)
+    // What a version changed comes after the pages that say how it is now.
+    .sort((one, other) => isHistory(one) - isHistory(other) || other.score - one.score)
     .map(({ section }) => section);
 
 /* Text in which the words stand out. */
@@ -69,7 +72,7 @@ const row = ({ location, title, text, page }, words) => {
 
 const show = async () => {
   sections ??= await read();
-  const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = input.value.toLowerCase().split(/[\s?？！，。]+/).filter(Boolean);
   const found = words.length ? find(words) : [];
   const { none, one, many } = form.dataset;
   status.textContent = !words.length

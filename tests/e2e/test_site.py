@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files as package_files
 from pathlib import Path
+import re
 import subprocess
 from threading import Thread
 from typing import override
@@ -42,6 +43,34 @@ SEARCHES = {
         "身份证": {"photos", "card"},
         "AirPrint": {"lan-printer"},
         "缺纸": {"entities", "what-happens"},
+    },
+}
+# What buyers ask, and the section that answers: the first one found.
+QUESTIONS = {
+    "en": {
+        "Is it safe": "is-it-safe",
+        "Is it safe?": "is-it-safe",
+        "offline": "does-it-work-offline",
+        "which printers": "which-printers-are-supported",
+        "cost": "what-does-it-cost",
+        "twice": "can-it-print-twice",
+        "children": "can-children-print-and-can-i-stop-them",
+        "delete everything": "how-do-i-delete-everything",
+        "public address": "does-it-need-a-public-address",
+        "vendor see": "what-does-the-vendor-see",
+        "which box": "which-box-should-i-buy",
+    },
+    "zh-Hans": {
+        "安全吗": "安全吗",
+        "离线": "没有网络离线能用吗",
+        "支持哪些打印机": "支持哪些打印机",
+        "多少钱": "要多少钱",
+        "会重复打印": "会重复打印吗",
+        "孩子": "孩子能打印吗怎样限制孩子",
+        "删除全部": "怎样删除全部内容",
+        "公网地址": "需要公网地址吗",
+        "链科能看到什么": "链科能看到什么",
+        "哪一种云盒": "买哪一种云盒",
     },
 }
 AXE = package_files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
@@ -231,6 +260,17 @@ async def test_the_search_finds(browser: Browser, address: str, language: str) -
         links = await results.evaluate_all("all => all.map(one => one.pathname)")
         found = [Path(link).stem for link in links]
         assert wanted <= set(found[:8]), (words, found)
+    for words, anchor in QUESTIONS[language].items():
+        await box.fill(words)
+        first = f"questions.html#{anchor}"
+        await expect(results.first).to_have_attribute("href", re.compile(rf"{first}$"))
+    # Pages stand before what versions have changed.
+    for words in ("AirPrint", "Paperless"):
+        await box.fill(words)
+        await expect(results.first.locator("mark").first).to_have_text(words, ignore_case=True)
+        links = await results.evaluate_all("all => all.map(one => one.pathname)")
+        old = ["changelog" in link for link in links]
+        assert old == sorted(old), links
     await box.fill("qqqqqq")
     await expect(results).to_have_count(0)
     await box.fill(words)
