@@ -7,6 +7,9 @@ the integration does not know. The folder can be put below tests/api/recorded as
 and the sticker's link, or takes them from LIANKE_API_KEY and LIANKE_QR, and never writes them.
 
 Look through the files before you pass them on.
+
+With --report, it asks no box. It reads the report that the guide after a test page made, writes a fixture for
+tests/simulator/reported.py, and prints the report's rows of the table Works with.
 """
 
 import argparse
@@ -39,6 +42,7 @@ from custom_components.lianke.api.transport import (
     Transport,
 )
 from custom_components.lianke.api.unknown import Unknown
+from scripts import reports
 from scripts.redact import Redactor
 
 PAUSE = 1.0  # minimum seconds between two requests, unless the server is on this machine
@@ -238,12 +242,27 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("recorded"), help="default: recorded")
     parser.add_argument("--server", default=DEFAULT_SERVER, help="default: the vendor's")
     parser.add_argument("--pause", type=float, default=PAUSE, help="seconds between two questions")
+    parser.add_argument("--report", type=Path, help="read a report's text from here, or from -")
     parser.add_argument("--yes", action="store_true", help="do not ask before starting")
     return parser.parse_args()
 
 
+def read(source: Path, folder: Path) -> int:
+    """Write the fixture of the report in a file, and print its rows of the table *Works with*."""
+    text = sys.stdin.read() if str(source) == "-" else source.read_text("utf-8")
+    try:
+        path = reports.save(text, folder)
+    except ValueError as err:
+        print(f"✗ {err}", file=sys.stderr)
+        return 1
+    print(f"✓ {path}", *reports.rows(reports.read_report(text)), sep="\n")
+    return 0
+
+
 def main() -> int:
     chosen = arguments()
+    if chosen.report is not None:
+        return read(chosen.report, chosen.out)
     try:
         server = check_server(chosen.server)
         link = (
