@@ -5,13 +5,15 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from homeassistant.config_entries import ConfigSubentryData
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
+from homeassistant.core import CoreState
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.lianke.scanner.hub import ScannerHub
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
-from tests.clock import Clock, hurrying, until
+from tests.clock import Clock, hurrying, rest, until
 from tests.household import House
 from tests.scanner.scans import do, last
 from tests.simulator.models import Printer
@@ -141,3 +143,32 @@ async def test_without_a_mail_server_nothing_is_sent(
     await server.close()
     assert await mailed(house, laser, letter) == ("failed", "send_mail_failed")
     assert server.tries == 0
+
+
+async def test_a_mail_is_not_sent_while_its_recipient_is_unavailable(
+    house: House, laser: Printer, server: SmtpServer, letter: str
+) -> None:
+    """Home Assistant skips such a recipient silently."""
+    [entry] = house.hass.config_entries.async_entries("smtp")
+    assert await house.hass.config_entries.async_unload(entry.entry_id)
+    assert await mailed(house, laser, letter) == ("failed", "send_mail_unavailable")
+    assert await house.hass.config_entries.async_setup(entry.entry_id)
+    assert await mailed(house, laser, letter) == ("done", None)
+    assert len(server.mails) == 1
+
+
+async def test_a_mail_waits_for_the_start_of_home_assistant(
+    house: House, laser: Printer, server: SmtpServer, letter: str
+) -> None:
+    """Before that, the integration that sends it may not be set up."""
+    hass = house.hass
+    hass.set_state(CoreState.starting)
+    assert await hass.config_entries.async_reload(house.entry.entry_id)
+    asked = {"answer": "hand_on", "scan_id": letter, "send_to": "mail", "wait": False}
+    await do(house, laser, "continue_scan", **asked)
+    await rest(hass)
+    assert (len(last(house).open_deliveries), server.tries) == (1, 0)
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await until(lambda: not last(house).open_deliveries)
+    assert (last(house).deliveries[0].state, len(server.mails)) == ("done", 1)

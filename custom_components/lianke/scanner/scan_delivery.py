@@ -13,10 +13,12 @@ import logging
 from pathlib import Path
 from typing import Any, Final
 
+from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
@@ -159,19 +161,28 @@ class Deliveries:
     def __init__(self, hass: HomeAssistant, entry: LiankeConfigEntry, jobs: ScanJobs) -> None:
         self._hass, self._entry, self._jobs = hass, entry, jobs
         self._tasks: dict[tuple[str, Destination], asyncio.Task[None]] = {}
-        self._stop: CALLBACK_TYPE = lambda: None
+        self._stops: list[CALLBACK_TYPE] = []
         # Held while a file is sent to Paperless-ngx, so that many scans do not overload a small server.
         self._turn = asyncio.Lock()
 
     @callback
     def async_start(self) -> None:
-        """Begin the open deliveries, and those of scans that finish from now on."""
-        self._stop = self._jobs.listen(self._on_change)
-        for job in self._jobs.all:
-            self._on_change(RecordChange(None, job))
+        """Begin the open deliveries, and those of scans that finish from now on.
+
+        While Home Assistant starts, the integrations that deliver may not be set up yet.
+        """
+
+        @callback
+        def begin(_hass: HomeAssistant) -> None:
+            self._stops.append(self._jobs.listen(self._on_change))
+            for job in self._jobs.all:
+                self._on_change(RecordChange(None, job))
+
+        self._stops.append(async_at_started(self._hass, begin))
 
     async def async_close(self) -> None:
-        self._stop()
+        for stop in self._stops:
+            stop()
         for task in (tasks := [*self._tasks.values()]):
             task.cancel()
         if tasks:
@@ -362,6 +373,10 @@ class Deliveries:
         return Outcome(DeliveryState.DONE)
 
     async def _async_mail(self, job: ScanJob) -> None:
+        recipient = self._hass.states.get(self._entry.options[CONF_SCAN_MAIL])
+        if recipient is None or recipient.state == STATE_UNAVAILABLE:
+            # The action would skip it without an error.
+            raise DeliveryError("send_mail_unavailable")
         described = await async_describe_scan(self._hass, self._entry, job)
         files = [to_mapping(file) for file in to_list(described["files"])]
         if sum(to_int(file["bytes"]) or 0 for file in files) > MAX_MAIL_BYTES:
