@@ -129,6 +129,7 @@ def repository_files() -> list[str]:
     return [name for name in listed.split("\0") if name]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path(HASS).exists(), reason="no Home Assistant with a Marketplace")
 def test_the_marketplace_installs_it(tmp_path: Path) -> None:
     probe = subprocess.run(

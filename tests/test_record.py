@@ -186,6 +186,7 @@ def test_a_makers_name_stays_and_somebodys_own_does_not() -> None:
         assert "Zhang" not in redacted["vendor"]
 
 
+@pytest.mark.long
 async def test_the_command(simulator: Simulator, tmp_path: Path) -> None:
     """The script itself."""
     keys = {"LIANKE_API_KEY": simulator.api_key, "LIANKE_QR": simulator.qr_link}

@@ -600,6 +600,7 @@ async def test_the_first_or_all_of_several_printers(
     assert named(fired)[2:] == ["printer_ready all"]
 
 
+@pytest.mark.long
 async def test_why_a_printer_s_state_did_not_fire(
     reachable: str, automate: Automate, house: House
 ) -> None:

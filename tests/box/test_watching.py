@@ -98,6 +98,7 @@ async def test_it_ends_with_the_job(clock: Clock, begin: Begin, house: House, na
     assert house.data.account.stretch_interval(60) == 60
 
 
+@pytest.mark.long
 async def test_a_job_that_lies_there_for_hours_is_left_in_peace(
     clock: Clock, begin: Begin, house: House
 ) -> None:
@@ -165,6 +166,7 @@ async def test_a_box_that_goes_off_is_not_asked_for_its_printers(
     assert asked[INFO] <= 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("others", [3, 12, 40])
 async def test_many_boxes_of_one_key_stay_within_its_share(
     clock: Clock, begin: Begin, house: House, others: int

@@ -112,7 +112,10 @@ async def test_thousands_of_power_cuts_leave_what_the_next_start_takes_in(upgrad
     assert await upgrade.check_all(both(recording, bound=12, torn=4)) > 400
 
 
-@pytest.mark.parametrize("kind", ["full", "read_only", "fsync_fails", "write_fails"])
+LONG = [pytest.param(kind, marks=pytest.mark.long) for kind in ("full", "read_only", "write_fails")]
+
+
+@pytest.mark.parametrize("kind", ["fsync_fails", *LONG])
 async def test_a_disk_that_refuses_puts_it_off(upgrade: Upgrade, kind: FaultKind) -> None:
     """Whatever it had taken before: the next start goes on."""
     for at in (2, 7):

@@ -148,6 +148,7 @@ def read(texts: Iterable[str], encoding: str, home: str) -> tuple[int, list[str]
     return right, refused, wrong
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("language", "encoding", "count"),
     [

@@ -49,6 +49,7 @@ def in_cell(size: tuple[float, float], left: float, top: float, wide: float, hig
     return Place(left + (wide - width) / 2, top + (high - height) / 2, width, height)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SAMPLES)
 def test_sheets_show_what_the_pages_show(tmp_path: Path, name: str) -> None:
     """Alone with a watermark that cannot be seen, four on a sheet, and in two files, for the two sides of sheets."""
@@ -90,6 +91,7 @@ def test_sheets_show_what_the_pages_show(tmp_path: Path, name: str) -> None:
     assert {key: verdict for key, verdict in verdicts.items() if not verdict.is_same} == {}
 
 
+@pytest.mark.long
 def test_the_judge_sees_what_is_wrong(tmp_path: Path) -> None:
     """Each of these went wrong once: a black area, a value, a digit, 18 mm of the top, a layer, a seal."""
     box = "/MediaBox [0 0 595 842]"
@@ -118,6 +120,7 @@ def test_the_judge_sees_what_is_wrong(tmp_path: Path) -> None:
         assert not judge(wanted, other, 0, place).is_same, name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("states", ["", "Q Q "], ids=["plain", "states too many"])
 def test_nothing_is_seen_beside_a_page(tmp_path: Path, states: str) -> None:
     """What a page draws outside of its box, for a printer's trimmer, does not appear on a sheet with others."""

@@ -23,6 +23,8 @@ from tests.loop_hold import MAX_HOLD, measured_hold
 from tests.mail_stand_in import OddMailServer, odd_mail_server
 from tests.mailboxes import ANNA, PASSWORD
 
+pytestmark = pytest.mark.long
+
 HEAD = f"From: {ANNA}\r\nSubject: x\r\n\r\n".encode()
 PDF = b'* 1 FETCH (UID 9 BODYSTRUCTURE ("APPLICATION" "PDF" NIL NIL NIL "BASE64" 2000))\r\n'
 

@@ -92,6 +92,7 @@ def _parts() -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+@pytest.mark.long
 @needs.linux
 @pytest.mark.timeout(600)
 async def test_damaged_files_are_contained(tmp_path: Path, worker: PdfWorker) -> None:

@@ -113,6 +113,7 @@ async def test_hostile_files_end_within_the_limits(
     assert peak(worker) < MEMORY
 
 
+@pytest.mark.long
 async def test_five_hundred_pages_take_little_memory(tmp_path: Path, worker: PdfWorker) -> None:
     """25 MB together: more than is held at a time."""
     path = hostile_pdfs.pictures(tmp_path / "x.pdf", 500, 50_000)

@@ -666,6 +666,7 @@ def large(size: tuple[int, int], **how: Any) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.long
 async def test_a_progressive_jpeg_of_forty_megapixels_is_decoded_to_its_end(fetch: Fetch) -> None:
     """It was printed as it was, cut off or not: the decoder keeps all of it in memory."""
     data = large((5000, 8000), progressive=True, subsampling=0)

@@ -46,6 +46,7 @@ class Counted(deque[float]):
         self.most = max(self.most, sum(one > at - 60 for one in self))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("hurried")
 async def test_fifty_boxes_are_added_as_fast_as_forms_go(

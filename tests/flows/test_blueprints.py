@@ -67,6 +67,8 @@ from tests.household import House, ask, data_of, device_of, make_media, show_sta
 from tests.scanner.scans import device
 from tests.simulator import Box, Fault, Outcome, Simulator, make_pdf
 
+pytestmark = pytest.mark.long
+
 LANGUAGES = ("en", "zh-Hans")
 TRANSLATIONS = Path(__file__).parents[2] / "custom_components" / DOMAIN / "translations"
 SHIPPED = Path(__file__).parents[2] / "custom_components" / DOMAIN / "blueprints" / "automation"
@@ -1623,7 +1625,6 @@ def is_on(hass: HomeAssistant) -> bool:
     return hass.states.is_state("switch.plug", "on")
 
 
-@pytest.mark.long
 async def test_invoices_of_the_month(clock: Clock, tmp_path: Path, house: House) -> None:
     """21 invoices on a day of the month, in two calls; none on the other days."""
     folder = make_media(house.hass, tmp_path / "media") / "invoices"

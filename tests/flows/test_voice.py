@@ -179,6 +179,7 @@ async def person(house: House, name: str) -> User:
     return await house.hass.auth.async_create_user(name, group_ids=[GROUP_ID_USER])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", QUIET)
 async def test_what_people_say_is_understood_and_nothing_else(house: House, language: str) -> None:
     await listen(house, language)
@@ -193,6 +194,7 @@ async def test_what_people_say_is_understood_and_nothing_else(house: House, lang
     assert house.sent == 0
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
     ("language", "again", "twice", "mine", "told"),
@@ -311,6 +313,7 @@ AWAY = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", AWAY)
 async def test_while_the_cloud_is_away_nothing_is_claimed(house: House, language: str) -> None:
     await listen(house, language)

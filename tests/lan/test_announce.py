@@ -67,6 +67,7 @@ def offer(hass: HomeAssistant, entry: MockConfigEntry, *names: str) -> None:
     hass.config_entries.async_update_entry(entry, options={CONF_LAN_PRINTERS: tokens})
 
 
+@pytest.mark.long
 async def test_what_airprint_asks_for(
     hass: HomeAssistant, network: Network, setup: MockConfigEntry
 ) -> None:

@@ -23,6 +23,8 @@ from tests.simulator.models import PrintedJob
 from . import LANGUAGES, ROOT, Example, read, section
 from .conftest import LASER, LETTER, MENU, House
 
+pytestmark = pytest.mark.long
+
 RUN: set[tuple[str, int]] = set()
 # Pages whose examples are run by test_automation_pages.py and scanner/test_handing_on.py.
 OTHERS = {"assistants", "blueprints", "conditions", "mail", "paperless", "triggers"}

@@ -92,6 +92,7 @@ MADE = {
 }
 
 
+@pytest.mark.long
 async def test_sheets(house: House) -> None:
     for name, text in rows(SHEETS):
         file = house.at_home(f"/media/{'front.jpg' if 'clean' in name else 'menu.pdf'}")
@@ -111,6 +112,7 @@ SHOWN = {
 }
 
 
+@pytest.mark.long
 async def test_pages(house: House) -> None:
     for name, text in rows(PAGES):
         if name == "print_empty":

@@ -63,6 +63,7 @@ def test_what_covers_most_of_a_page_is_not_taken_for_paper(tmp_path: Path) -> No
         assert not blank(tmp_path, jpeg(page.convert("RGB"), 100))
 
 
+@pytest.mark.long
 def test_one_hole_or_marks_elsewhere_are_no_punch_holes(tmp_path: Path) -> None:
     """Also a dotted line, whose dots are no larger than specks."""
 

@@ -60,6 +60,7 @@ def test_bytes_of_a_part(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_bytes_of_all_parts(tmp_path: Path) -> None:
     size = ofd_package.MAX_PART_BYTES
     count = ofd_package.MAX_ALL_PARTS_BYTES // size + 1

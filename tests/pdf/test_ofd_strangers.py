@@ -53,6 +53,7 @@ def _covered(one: Letter, letters: list[Letter]) -> bool:
     )
 
 
+@pytest.mark.long
 @there
 @needs.poppler
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem[:6])

@@ -89,6 +89,7 @@ LEAFLETS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LEAFLETS)
 def test_corners(tmp_path: Path, name: str) -> None:
     """Of paper in any colour, and all of it: what is printed up to the edges belongs to it."""

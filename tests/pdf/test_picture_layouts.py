@@ -321,6 +321,7 @@ def test_a_photo_is_laid_out_as_it_was_held(tmp_path: Path) -> None:
     assert parts["red"].top > parts["blue"].top + 30
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("how", "pixels"),
     [

@@ -156,6 +156,7 @@ def test_pages_of_a_pdf(tmp_path: Path) -> None:
         made(tmp_path, pdf, is_pdf=True, page=3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("degrees", [-0.6, 4.5])
 def test_it_is_straightened(tmp_path: Path, degrees: float) -> None:
     askew = page(100).rotate(degrees, Image.Resampling.BICUBIC, fillcolor="white")
@@ -223,6 +224,7 @@ def size_of(document: pypdfium2.PdfDocument) -> tuple[float, ...]:
         return tuple(side / 72 * 25.4 for side in document[0].get_size())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SHEETS)
 @pytest.mark.parametrize("said", ["nothing", "the truth", "by EXIF", "72", "96"])
 def test_sizes_are_true(tmp_path: Path, name: str, said: str) -> None:

@@ -58,6 +58,7 @@ def is_the_page(page: Image.Image) -> bool:
     return min(paper) > 245 and max(ink) < 60 and stamp[0] > 170 and max(stamp[1:]) < 80
 
 
+@pytest.mark.long
 async def test_photos_become_pages_of_one_document(house: House) -> None:
     job = await house.print_one(file=[house.path("one.jpg"), house.path("two.jpg")], clean=True)
     [printed] = house.printed
@@ -72,6 +73,7 @@ async def test_photos_become_pages_of_one_document(house: House) -> None:
     assert house.spooled() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("language", "words"),
     [("en", "No page was found in noise.jpg"), ("zh-Hans", "在 noise.jpg 中没有找到纸张")],
@@ -91,6 +93,7 @@ async def test_a_photo_without_a_page_is_told(house: House, language: str, words
     assert answer["warnings"] == []
 
 
+@pytest.mark.long
 async def test_two_on_a_sheet(house: House) -> None:
     """As receipts are put together; a preview shows the same, and keeps the photos."""
     files = [house.path("one.jpg"), house.path("two.jpg")]
@@ -120,6 +123,7 @@ async def test_the_corners_are_given(house: House) -> None:
     assert is_the_page(second)
 
 
+@pytest.mark.long
 async def test_all_frames_of_a_picture(house: House) -> None:
     """None of a scan's or fax's pages is lost; without a page in it, a picture is kept as a whole."""
     frames = [Image.new("L", (300, 200), shade) for shade in (250, 240, 230)]
@@ -140,17 +144,20 @@ async def reason(house: House, name: str) -> str | None:
     return key
 
 
+@pytest.mark.long
 async def test_too_many_photos(house: House) -> None:
     frames = [Image.new("1", (8, 8))] * 51
     frames[0].save(house.media / "film.tiff", save_all=True, append_images=frames[1:])
     assert await reason(house, "film.tiff") == "sheet_too_many_pages"
 
 
+@pytest.mark.long
 async def test_what_takes_too_long(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheets_module, "PHOTO_SECONDS", 0)
     assert await reason(house, "one.jpg") == "pdf_takes_long"
 
 
+@pytest.mark.long
 async def test_files_that_are_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = (house.media / "one.jpg").read_bytes()
     (house.media / "torn.jpg").write_bytes(whole[: len(whole) // 2])
@@ -161,6 +168,7 @@ async def test_files_that_are_none(house: House, monkeypatch: pytest.MonkeyPatch
     assert await reason(house, "one.jpg") == "picture_check_unavailable"
 
 
+@pytest.mark.long
 async def test_the_card_asks_for_the_corners(
     house: House, hass_ws_client: WebSocketGenerator
 ) -> None:

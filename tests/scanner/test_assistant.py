@@ -74,6 +74,7 @@ async def boss(house: House, name: str = "Boss") -> User:
     return await house.hass.auth.async_create_user(name, group_ids=[GROUP_ID_ADMIN])
 
 
+@pytest.mark.long
 async def test_all_settings(house: House, laser: Printer, ask: Ask) -> None:
     laser.feeder = ["one", "two"]
     told = await ask(

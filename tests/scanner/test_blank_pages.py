@@ -52,6 +52,7 @@ async def test_they_stay_unless_it_is_wanted(house: House, laser: Printer) -> No
     assert (answer["pages"], answer["left_out"]) == (5, 0)
 
 
+@pytest.mark.long
 async def test_a_page_is_brought_back_in_its_place_also_after_a_restart(
     house: House, laser: Printer, hass_admin_user: Any
 ) -> None:
@@ -94,6 +95,7 @@ async def test_a_page_is_brought_back_in_its_place_also_after_a_restart(
     await until(lambda: len(left(house)[1]) == 2)
 
 
+@pytest.mark.long
 async def test_a_scan_of_nothing_but_blank_pages_keeps_them(house: House, laser: Printer) -> None:
     laser.feeder = [BLANK, BLANK]
     answer = await do(house, laser, source="feeder", skip_blank=True, several_pages=True)

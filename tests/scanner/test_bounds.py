@@ -41,6 +41,7 @@ from tests.simulator.models import Printer
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
 
 
+@pytest.mark.long
 async def test_kept_scans_are_bounded(
     house: House, laser: Printer, hub: ScannerHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +90,7 @@ async def test_kept_scans_are_bounded(
     assert [one.job_id for one in records(house)] == [newest]
 
 
+@pytest.mark.long
 async def test_kept_scans_grow_old_while_the_feature_is_off(house: House, laser: Printer) -> None:
     """Whoever has tried it once has no pages on the disk for good, nor those of a scan that was not finished."""
     young, old = [(await do(house, laser))["scan_id"] for _ in range(2)]
@@ -102,6 +104,7 @@ async def test_kept_scans_grow_old_while_the_feature_is_off(house: House, laser:
     await until(lambda: [path.name for path in root.iterdir()] == [young])
 
 
+@pytest.mark.long
 async def test_a_stack_of_more_pages_than_are_looked_at(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +158,7 @@ async def test_a_list_that_does_not_come(
     assert (await do(house, laser))["state"] == "completed"
 
 
+@pytest.mark.long
 async def test_nobody_comes(house: House, laser: Printer) -> None:
     await do(house, laser, several_pages=True)
     # Nor after a page that did not come.
@@ -209,6 +213,7 @@ async def test_pages_that_cannot_be_joined(
         assert [file["name"] for file in answer["files"]] == names
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_why_a_copy_was_not_printed_is_said_in_one_language(
     hass: HomeAssistant, house: House, laser: Printer, language: str
@@ -238,6 +243,7 @@ async def test_why_a_copy_was_not_printed_is_said_in_one_language(
     assert not house.queue.jobs()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("an_hour", "state"), [(MAX_SOURCES + 1, "completed"), (5, "failed")])
 async def test_a_copy_of_more_files_than_one_print_takes(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, an_hour: int, state: str

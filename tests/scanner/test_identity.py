@@ -131,6 +131,7 @@ async def test_nothing_is_printed_on_a_scanner_which_is_called_one(house: House)
     await tear_down(house.hass)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("language", "word"), [("en", "scanner"), ("zh-Hans", "扫描仪")])
 async def test_a_scanner_is_told_from_the_printer_that_it_is_called_as(
     house: House, language: str, word: str

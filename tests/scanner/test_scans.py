@@ -294,6 +294,7 @@ async def test_a_whole_glass_is_fitted_on_the_paper(house: House, laser: Printer
     assert "jpScale" not in printed.options
 
 
+@pytest.mark.long
 async def test_an_id_card_has_its_size(house: House, laser: Printer) -> None:
     laser.glass = "front"
     answer = await do(house, laser, "copy", sheet="id_card")

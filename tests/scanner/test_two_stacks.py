@@ -92,6 +92,7 @@ def test_the_second_stack_follows_the_first() -> None:
     assert documents_of(replace(scanned(2, 1), left_out=("2",))) == [["1", "3"]]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("hurried", "hub")
 async def test_ten_pages_by_two_stacks_with_a_restart_at_each_step(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch

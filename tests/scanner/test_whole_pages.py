@@ -98,6 +98,7 @@ def hand_out(monkeypatch: pytest.MonkeyPatch, *pages: bytes) -> None:
     monkeypatch.setattr(simulated, "encode", lambda *_: [*pages])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_whole", [True, False])
 async def test_a_page_of_forty_megapixels_is_kept_if_it_is_whole(
     house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch, *, is_whole: bool

@@ -215,6 +215,7 @@ async def test_ten_answers_of_any_endpoint(
     assert cost.stall < MAX_HOLD
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("endpoint", [LIST, SCAN])
 @pytest.mark.parametrize("filled", sorted(FILLED))
@@ -227,6 +228,7 @@ async def test_ten_answers_of_any_filling(
     assert cost.stall < MAX_HOLD
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("endpoint", [LIST, SCAN])
 async def test_ten_packed_answers(session: ClientSession, small: UploadFile, endpoint: str) -> None:
     for size in (MAX_ANSWER_BYTES, 2 * MAX_SCAN_ANSWER_BYTES):
@@ -308,6 +310,7 @@ async def test_a_large_page_is_read(session: ClientSession, written: str) -> Non
     assert cost.stall < MAX_HOLD
 
 
+@pytest.mark.long
 async def test_polls_of_a_bad_cloud(house: House) -> None:
     """Ten polls that are answered with eight megabytes of empty rows cost nothing that stays."""
     fault = Fault(kind="http", body=ROWS(MAX_ANSWER_BYTES).decode(), status=200)

@@ -97,6 +97,7 @@ async def drained(client: MockHAClientWebSocket) -> AsyncIterator[list[dict[str,
     await asyncio.gather(task, return_exceptions=True)
 
 
+@pytest.mark.long
 async def test_fifty_cards_beside_thousands_of_records(
     hass_ws_client: WebSocketGenerator, house: House
 ) -> None:

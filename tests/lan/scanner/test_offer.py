@@ -54,6 +54,7 @@ async def test_lan_scanners(lan: LanScanner) -> None:
     assert entry.options["lan_scanners"][lan.scanner_id] == TOKEN
 
 
+@pytest.mark.long
 async def test_what_airscan_asks_for(network: Network, lan: LanScanner) -> None:
     """Of the scanner, and of the printer beside it that it can scan; both go with what they are switched on by."""
     browser = await network.watch(IPP, USCAN)

@@ -362,6 +362,7 @@ async def test_a_scan_that_fails(lan: LanScanner, problem: str) -> None:
     await freed(lan)
 
 
+@pytest.mark.long
 async def test_a_page_that_is_cut_off(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client got a page with a grey half, and what the service had of it was deleted."""
     monkeypatch.setattr(scanning, "RETRY_PAUSE", 0.001)
