@@ -17,7 +17,7 @@ from custom_components.lianke.const import DOMAIN
 from tests.clock import Clock, rest, until
 from tests.documents.entities import ITEMS, Shopping, add
 from tests.flows.automations import use
-from tests.household import House
+from tests.household import House, show_state
 from tests.simulator import Fault, Simulator
 
 LIST = "todo.shopping"
@@ -268,7 +268,7 @@ async def test_a_speaker_cancels_only_what_is_theirs(
 ) -> None:
     await listen(house, language)
     anna, ben = await person(house, "Anna"), await person(house, "Ben")
-    house.box.printer(1).paper = 0
+    show_state(house.box.printer(1), "outOfPaper")
     await house.poll()
     for user, title in ((anna, "Menu"), (anna, "Letter"), (ben, "His"), (None, "Automatic")):
         await print_as(house, user, title)
