@@ -89,7 +89,7 @@ def test_a_run_says_what_failed_and_what_was_left_out(tmp_path: Path, workers: s
     (tmp_path / "test_it.py").write_text(OUTCOMES, "utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", "utf-8")
     assert " ".join(SHORT) in (ROOT / "scripts" / "test").read_text("utf-8")
-    arguments = ["-p", "xdist", "-n", workers, "-p", "tests.report", "--rootdir", str(tmp_path)]
+    arguments = ["-p", "xdist", "-n", workers, "-p", "tests.run_report", "--rootdir", str(tmp_path)]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments, *SHORT, str(tmp_path)],
         cwd=ROOT,
