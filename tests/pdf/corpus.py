@@ -48,8 +48,8 @@ def _written(made: Image.Image, box: Box, seed: int, colour: str = "#222222") ->
         words = " ".join(
             "".join(chance.choices("aeiourstnlmdg", k=chance.randint(2, 9))) for _ in range(40)
         )
-        while words and pen.textlength(words, font) > right - left:
-            words = words[:-1]
+        while (length := pen.textlength(words, font)) > right - left:
+            words = words[: int(len(words) * (right - left) / length)]
         pen.text((left, y), words, colour, font)
 
 
@@ -162,18 +162,22 @@ WHOLE = ("wood", "dark wood", "cloth", "light", "as white", "checks", "beside an
 EMPTY = Sheet(Image.new("RGB", (8, 8), "white"))
 
 
-def cases(every: int = 1) -> Iterator[Case]:
-    """Yield every so many of the corpus's photos, one after the other, since all of them take a lot of memory."""
+def cases(every: int = 1, taken: int = 0) -> Iterator[Case]:
+    """Yield every so many of the corpus's photos, one after the other, since all of them take a lot of memory.
+
+    Each time that they are `taken`, the cameras, lamps, hands and pages are others.
+    """
     number = count()
+    chance = taken * 1000
     lamps = [*LAMPS]
     for row, kind in enumerate(KINDS):
         for column, on in enumerate(WHOLE):
             if next(number) % every:
                 continue
-            seed, lamp = row * 20 + column, lamps[(row + column) % 3]
-            one = sheet(kind, column)
+            seed, lamp = chance + row * 20 + column, lamps[(row + column + taken) % 3]
+            one = sheet(kind, column + taken)
             beside = sheet("magazine").picture if on == "beside another" else None
-            taken = photograph(
+            photo = photograph(
                 one.picture,
                 seed,
                 SIDE,
@@ -181,13 +185,14 @@ def cases(every: int = 1) -> Iterator[Case]:
                 beside=beside,
                 light=LAMPS[lamp],
             )
-            yield Case(f"{kind} on {on}, {lamp} light", one, taken, is_whole=True)
+            yield Case(f"{kind} on {on}, {lamp} light", one, photo, is_whole=True)
         if next(number) % every:
             continue
         moved: Point = ((-0.2, 0), (0.2, 0.02), (0, 0.2), (0.15, 0.18))[row % 4]
-        one = sheet(kind, row)
-        taken = photograph(one.picture, row + 300, SIDE, on=WHOLE[row % 4], moved=moved)
-        yield Case(f"{kind} cut by the frame", one, taken, is_whole=False)
+        one = sheet(kind, row + taken)
+        on = WHOLE[(row + taken) % 4]
+        photo = photograph(one.picture, chance + row + 300, SIDE, on=on, moved=moved)
+        yield Case(f"{kind} cut by the frame", one, photo, is_whole=False)
     for at, (kind, other, on) in enumerate(
         (
             ("english", "table", "wood"),
@@ -201,20 +206,20 @@ def cases(every: int = 1) -> Iterator[Case]:
         if next(number) % every:
             continue
         both = _two(sheet(kind).picture, sheet(other).picture)
-        taken = photograph(both, 400 + at, SIDE, on=on)
-        yield Case(f"{kind} and {other}, two pages", EMPTY, taken, is_whole=None)
+        photo = photograph(both, chance + 400 + at, SIDE, on=on)
+        yield Case(f"{kind} and {other}, two pages", EMPTY, photo, is_whole=None)
     nothing = Image.new("RGBA", (300, 400))
     for at, on in enumerate(("checks", "checks", "checks", "checks", "wood", "cloth", "light")):
         if next(number) % every:
             continue
-        taken = photograph(nothing, 500 + at, SIDE, on=on)
-        yield Case(f"only {on}", EMPTY, taken, is_whole=None)
+        photo = photograph(nothing, chance + 500 + at, SIDE, on=on)
+        yield Case(f"only {on}", EMPTY, photo, is_whole=None)
     for at in range(8):
         if next(number) % every:
             continue
         size = (1600, 1200) if at % 4 == 2 else (1200, 1600)
         name, drawn = ("portrait", portrait) if at % 2 else ("landscape", landscape)
-        yield Case(name, EMPTY, _as_photo(drawn(size, at // 2)), is_whole=None)
+        yield Case(name, EMPTY, _as_photo(drawn(size, chance + at // 2)), is_whole=None)
 
 
 _LAB = ImageCms.buildTransform(

@@ -1,27 +1,22 @@
 """Turn a photo of a page into a clean page: find its corners, remove the perspective, make the paper white.
 
-Lines are found by a Hough transform in which each edge votes only for lines of its own direction (F. O'Gorman and
-M. B. Clowes, "Finding picture edges through collinearity of feature points", 1976). Four lines are chosen that form a
-quadrilateral with many edges along its sides, and the page's proportion follows from its corners (Z. Zhang and
-L.-W. He, "Whiteboard scanning and image enhancement", Digital Signal Processing 17, 2007). The perspective is removed
-by mapping a square to a quadrilateral (P. Heckbert, "Fundamentals of texture mapping and image warping", 1989).
-Shadows are removed by dividing by the brightness of the bare paper around the ink.
+The page's proportion follows from its corners (Z. Zhang and L.-W. He, "Whiteboard scanning and image enhancement",
+Digital Signal Processing 17, 2007). Shadows are removed by dividing by the brightness of the bare paper around the ink.
 """
 
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from itertools import accumulate, combinations, pairwise
+from itertools import accumulate, pairwise
 import math
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageMath, ImageStat
+from PIL import Image, ImageChops, ImageFilter, ImageMath
 
+from .page_corners import FIND_SIDE, INKED, Corners, find, mapping
 from .pdf_files import new_file
 from .pictures import BAND_ROWS, PAGE_QUALITY, as_jpeg, read_picture
 from .plan import MM_PER_INCH
 
-# x and y of four points: top left, top right, bottom right, bottom left of the page as one reads it.
-type Corners = Sequence[Sequence[float]]
 type _Frame = tuple[float, float, float, float]
 _WHOLE_PICTURE: Final[Corners] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 # Maximum pixels along the longer side of a page: 300 dpi on A4.
@@ -35,7 +30,7 @@ def find_corners(request: dict[str, Any]) -> dict[str, Any]:
     if no page is found), and `width` and `height`, whose ratio is that of the upright picture.
     Raises TaskError: image_damaged, image_too_large.
     """
-    picture, _ = read_picture(request["path"], request["page"], _FIND_SIDE * 2)
+    picture, _ = read_picture(request["path"], request["page"], FIND_SIDE * 2)
     corners = find(picture)
     return {
         "found": corners is not None,
@@ -60,301 +55,6 @@ def clean_page(request: dict[str, Any]) -> dict[str, Any]:
     with new_file(request["target"], request["limit"]) as file:
         file.write(data)
     return {"found": corners is not None}
-
-
-# Finding the page
-
-# Pixels along the longer side of the picture that is searched: letters almost vanish, and the search takes a fraction
-# of a second.
-_FIND_SIDE: Final = 400
-# Dark details narrower than this many pixels are letters and lines of tables, not edges of a page.
-_INK: Final = 7
-# The least difference, of 255, between ink and paper, and the least fraction of a printed area's pixels that are ink.
-_INK_STEP: Final = 40
-_INKED: Final = 0.003
-# Maximum fraction of the pixels that count as edges (those that differ most from their neighbors), and the least
-# difference, of 255, at an edge.
-_EDGES: Final = 0.10
-_LEAST_STEP: Final = 4
-# Number of line directions; number of neighboring directions, on each side of its own, for which an edge votes, too;
-# pixels between parallel lines.
-_TURNS: Final = 90
-_SPREAD: Final = 2
-_STEP: Final = 3.0
-# Maximum number of lines that are considered, those with most edges. Two lines count as one if the sine of the angle
-# between them is below _APART[0] and their distance in pixels is below _APART[1].
-_LINES_TRIED: Final = 28
-_APART: Final = (math.sin(math.radians(7)), 10.0)
-# Maximum distance in pixels between an edge and the line it belongs to, and the cosine of the maximum angle between
-# their directions.
-_NEAR: Final = 2.5
-_ALIKE: Final = math.cos(math.radians(16))
-# The cosine of the largest angle by which a side may lean, and the sine of the smallest angle of a corner, in a photo
-# taken at an angle.
-_UPRIGHT: Final = math.cos(math.radians(46))
-_SQUARE: Final = math.sin(math.radians(50))
-# As fractions of the picture: the least area of a page, and how far outside the picture a corner may lie.
-_LEAST_AREA: Final = 0.12
-_BEYOND: Final = 0.06
-# The least fraction of a side's length along which edges are visible: as the average of all sides, and for each side.
-# Hands may cover the rest; lines that meet by chance have fewer visible edges.
-_LEAST_SEEN: Final = 0.78
-_LEAST_SEEN_EACH: Final = 0.45
-# The sine of an angle: two opposite sides that deviate by less from the edges of the picture belong to something drawn,
-# not to a page, since nobody holds a camera that straight.
-_DRAWN: Final = math.sin(math.radians(0.3))
-# Maximum difference, of 255, by which a colored page may be darker than its surroundings. A band inside and a band
-# outside its outline are compared; _RIM is their width as a fraction of the distance from the page's center.
-_DARKER: Final = 40
-_RIM: Final = 0.1
-# The visible fraction that is assumed for a side where the picture's own edge cuts off the page.
-_CUT_OFF: Final = 0.35
-# Corners are moved toward the center by this fraction of their distance, so that no strip of the table is left.
-_INSET: Final = 0.004
-
-# x and y from the center of the picture, and the direction (across, down) in which the picture becomes brighter.
-type _Edge = tuple[float, float, float, float]
-type _Corner = tuple[float, float]
-
-
-class _Line(NamedTuple):
-    # The line's normal, which points right or down, and its distance from the picture's center along the normal.
-    across: float
-    down: float
-    distance: float
-    # The number of edges up to each pixel along the line, with the foot of the normal in the middle. Empty for a line
-    # that is the picture's own edge.
-    seen: Sequence[int] = ()
-
-    def is_near(self, other: _Line) -> bool:
-        return (
-            abs(self.across * other.down - self.down * other.across) < _APART[0]
-            and abs(self.distance - other.distance) < _APART[1]
-        )
-
-    def owns(self, edge: _Edge, near: float) -> bool:
-        """Return whether the edge is on the line, within `near` pixels, and has about the same direction."""
-        x, y, right, below = edge
-        return (
-            abs(x * self.across + y * self.down - self.distance) <= near
-            and abs(right * self.across + below * self.down) >= _ALIKE
-        )
-
-    def crossing(self, other: _Line, size: tuple[int, int]) -> _Corner | None:
-        """Return where two lines cross; None if that is at too small an angle, or far outside the picture."""
-        across = self.across * other.down - self.down * other.across
-        if abs(across) < _SQUARE:
-            return None
-        x = (self.distance * other.down - other.distance * self.down) / across
-        y = (other.distance * self.across - self.distance * other.across) / across
-        most = 0.5 + _BEYOND
-        return (x, y) if abs(x) <= size[0] * most and abs(y) <= size[1] * most else None
-
-    def seen_between(self, begin: _Corner, end: _Corner) -> float:
-        """Return the fraction of the distance between two points on the line that has edges, from 0 to 1."""
-        middle = len(self.seen) // 2
-        first, last = sorted(
-            round(y * self.across - x * self.down) + middle for x, y in (begin, end)
-        )
-        return (self.seen[last] - self.seen[first]) / max(8, last - first)
-
-
-def find(picture: Image.Image) -> Corners | None:
-    """Return the page's corners as fractions of the picture's width and height; None if they are uncertain."""
-    factor = _FIND_SIDE / max(picture.size)
-    size = (max(16, round(picture.width * factor)), max(16, round(picture.height * factor)))
-    white, paper = _darkest_channel(picture, size)
-    edges = _edges(paper.filter(ImageFilter.GaussianBlur(1.0)), size)
-    lines = [_fitted(line, edges, size) for line in _hough(edges, size)]
-    frame = [
-        _Line(*normal, extent / 2 * sign)
-        for normal, extent in zip(((1.0, 0.0), (0.0, 1.0)), size, strict=True)
-        for sign in (-1, 1)
-    ]
-    _, corners = max(_quads(lines + frame, size), key=lambda found: found[0], default=(0, None))
-    if (
-        corners is None
-        or _is_part(white, paper, corners)
-        or _has_level_sides(corners, size)
-        or _is_dark(picture, corners, size)
-    ):
-        return None
-    center = [sum(corner[axis] for corner in corners) / 4 for axis in (0, 1)]
-    return [
-        [
-            min(1.0, max(0.0, (at + (middle - at) * _INSET) / extent + 0.5))
-            for at, middle, extent in zip(corner, center, size, strict=True)
-        ]
-        for corner in corners
-    ]
-
-
-def _darkest_channel(
-    picture: Image.Image, size: tuple[int, int]
-) -> tuple[Image.Image, Image.Image]:
-    """Return the darkest channel of the picture reduced to `size`: with the ink, and with the ink removed.
-
-    In this channel, wood and skin are darker than they look, so that paper stands out.
-    """
-    small = picture.convert("RGB").resize(size, Image.Resampling.BOX)
-    white = reduce(ImageChops.darker, small.split())
-    return white, white.filter(ImageFilter.MaxFilter(_INK)).filter(ImageFilter.MinFilter(_INK))
-
-
-def _is_part(white: Image.Image, paper: Image.Image, corners: list[_Corner]) -> bool:
-    """Return whether the corners enclose something printed on a page: the paper around it is whiter and has ink."""
-    outside = Image.new("L", white.size, 255)
-    places = [(x + white.width / 2, y + white.height / 2) for x, y in corners]
-    ImageDraw.Draw(outside).polygon(places, 0)
-    around = ImageStat.Stat(paper, outside).mean[0]
-    ink = ImageChops.subtract(paper, white).point([0] * _INK_STEP + [255] * (256 - _INK_STEP))
-    return (
-        around > ImageStat.Stat(paper, ImageChops.invert(outside)).mean[0]
-        and ImageStat.Stat(ink, outside).mean[0] > 255 * _INKED
-    )
-
-
-def _has_level_sides(corners: list[_Corner], size: tuple[int, int]) -> bool:
-    """Return whether two opposite sides are parallel to the picture's sides, as in a frame, window or drawing."""
-    sides = [*pairwise([*corners, corners[0]])]
-    for along, extent in enumerate(size[::-1]):
-        across = 1 - along
-        pair = sides[along::2]
-        if all(
-            abs(end[across] - begin[across]) < _DRAWN * math.dist(begin, end)
-            # A side on the picture's own edge does not count, since the picture may cut off a page there.
-            and max(abs(end[across]), abs(begin[across])) < extent / 2 - 1
-            for begin, end in pair
-        ):
-            return True
-    return False
-
-
-def _is_dark(picture: Image.Image, corners: list[_Corner], size: tuple[int, int]) -> bool:
-    """Return whether the corners enclose something much darker than its surroundings, unlike paper on a table."""
-    gray = picture.convert("L").resize(size, Image.Resampling.BOX)
-    middle = [sum(corner[axis] for corner in corners) / 4 for axis in (0, 1)]
-
-    def rim(inner: float, outer: float) -> float | None:
-        mask = Image.new("L", size)
-        pen = ImageDraw.Draw(mask)
-        for factor, fill in ((outer, 255), (inner, 0)):
-            pen.polygon(
-                [
-                    tuple(
-                        center + (at - center) * factor + extent / 2
-                        for at, center, extent in zip(corner, middle, size, strict=True)
-                    )
-                    for corner in corners
-                ],
-                fill,
-            )
-        seen = ImageStat.Stat(gray, mask)
-        return seen.median[0] if seen.count[0] else None
-
-    inside, around = rim(1 - _RIM, 1 - _RIM / 4), rim(1 + _RIM / 4, 1 + _RIM)
-    return inside is not None and around is not None and around - inside > _DARKER
-
-
-def _edges(paper: Image.Image, size: tuple[int, int]) -> list[_Edge]:
-    width, height = size
-    data = paper.tobytes()
-    steps: list[tuple[int, int, int, int]] = []
-    for row in range(2 * width, (height - 2) * width, width):
-        for at in range(row + 2, row + width - 2):
-            across, down = data[at + 1] - data[at - 1], data[at + width] - data[at - width]
-            if (strength := across * across + down * down) >= _LEAST_STEP**2:
-                steps.append((strength, at, across, down))
-    steps.sort(reverse=True)
-    edges: list[_Edge] = []
-    for strength, at, across, down in steps[: int(width * height * _EDGES)]:
-        y, x = divmod(at, width)
-        length = math.sqrt(strength)
-        edges.append((x + 0.5 - width / 2, y + 0.5 - height / 2, across / length, down / length))
-    return edges
-
-
-def _hough(edges: list[_Edge], size: tuple[int, int]) -> list[_Line]:
-    reach = math.hypot(*size) / 2
-    columns = int(reach * 2 / _STEP) + 2
-    votes = [0] * (_TURNS * columns)
-    angles = [turn * math.pi / _TURNS for turn in range(_TURNS)]
-    normals = [(math.cos(angle), math.sin(angle)) for angle in angles]
-    for x, y, across, down in edges:
-        turn = round(math.atan2(down, across) * _TURNS / math.pi)
-        for one in range(turn - _SPREAD, turn + _SPREAD + 1):
-            cosine, sine = normals[one % _TURNS]
-            votes[one % _TURNS * columns + int((x * cosine + y * sine + reach) / _STEP)] += 1
-    lines: list[_Line] = []
-    order = sorted((cell for cell in range(len(votes)) if votes[cell]), key=votes.__getitem__)
-    while order and len(lines) < _LINES_TRIED:
-        turn, column = divmod(order.pop(), columns)
-        across, down = normals[turn]
-        sign = 1 if across > abs(down) or down >= abs(across) else -1
-        line = _Line(across * sign, down * sign, ((column + 0.5) * _STEP - reach) * sign)
-        if not any(line.is_near(other) for other in lines):
-            lines.append(line)
-    return lines
-
-
-def _fitted(line: _Line, edges: list[_Edge], size: tuple[int, int]) -> _Line:
-    """Fit a line to the edges near it, and record where along the line these edges are."""
-    around = [edge for edge in edges if line.owns(edge, _NEAR * 4)]
-    for factor in (2.0, 1.5, 1.0, 1.0, 1.0):
-        mine = [edge for edge in around if line.owns(edge, _NEAR * factor)]
-        if len(mine) < 2:
-            break
-        mean_x, mean_y = (sum(edge[axis] for edge in mine) / len(mine) for axis in (0, 1))
-        spread_x = sum((x - mean_x) ** 2 for x, *_ in mine)
-        spread_y = sum((y - mean_y) ** 2 for _, y, *_ in mine)
-        both = sum((x - mean_x) * (y - mean_y) for x, y, *_ in mine)
-        along = math.atan2(2 * both, spread_x - spread_y) / 2
-        sign = math.copysign(1, math.cos(along) * line.down - math.sin(along) * line.across)
-        across, down = -math.sin(along) * sign, math.cos(along) * sign
-        line = _Line(across, down, mean_x * across + mean_y * down)
-    half = int(math.hypot(*size))
-    marks = bytearray(half * 2)
-    for edge in around:
-        if line.owns(edge, _NEAR):
-            place = round(edge[1] * line.across - edge[0] * line.down) + half
-            # A slanted line does not have an edge at each pixel, so each edge also marks its neighbors.
-            marks[place - 1 : place + 2] = b"\1\1\1"
-    return line._replace(seen=[0, *accumulate(marks)])
-
-
-def _quads(lines: list[_Line], size: tuple[int, int]) -> Iterator[tuple[float, list[_Corner]]]:
-    """Yield the likelihood and the corners of each quadrilateral that may be a page."""
-    levels = [line for line in lines if line.down >= _UPRIGHT]
-    levels.sort(key=lambda line: line.distance / line.down)
-    uprights = [line for line in lines if line.across >= _UPRIGHT]
-    uprights.sort(key=lambda line: line.distance / line.across)
-    # For each level line, where the upright lines cross it.
-    crossed = [[level.crossing(upright, size) for upright in uprights] for level in levels]
-    for (top, above), (bottom, below) in combinations(zip(levels, crossed, strict=True), 2):
-        both = [
-            (upright, one, other)
-            for upright, one, other in zip(uprights, above, below, strict=True)
-            if one and other
-        ]
-        for (left, top_left, bottom_left), (right, top_right, bottom_right) in combinations(
-            both, 2
-        ):
-            corners = [top_left, top_right, bottom_right, bottom_left]
-            if likely := _likely((top, right, bottom, left), corners, size):
-                yield likely, corners
-
-
-def _likely(sides: Sequence[_Line], corners: list[_Corner], size: tuple[int, int]) -> float:
-    """Return how likely it is that the sides are those of a page; 0 if that is impossible."""
-    ways = list(pairwise([*corners, corners[0]]))
-    area = sum(x * below - y * right for (x, y), (right, below) in ways) / 2 / (size[0] * size[1])
-    if area < _LEAST_AREA:
-        return 0.0
-    seen = [side.seen_between(*way) for side, way in zip(sides, ways, strict=True) if side.seen]
-    if len(seen) < 3 or min(seen) < _LEAST_SEEN_EACH or sum(seen) / len(seen) < _LEAST_SEEN:
-        return 0.0
-    total = sum(seen) + (4 - len(seen)) * _CUT_OFF
-    return float(math.sqrt(area) * (total / 4) ** 2)
 
 
 # The shape of the page
@@ -388,7 +88,7 @@ def flat(
     made = picture.transform(
         size,
         Image.Transform.PERSPECTIVE,
-        _mapping(points, size),
+        mapping(points, size),
         Image.Resampling.BICUBIC,
         fillcolor="white",
     )
@@ -440,27 +140,6 @@ def _cross(one: Sequence[float], two: Sequence[float], three: Sequence[float]) -
     """Return twice the signed area of a triangle; never 0 but a tiny number, so that callers can divide by it."""
     area = (two[0] - one[0]) * (three[1] - one[1]) - (three[0] - one[0]) * (two[1] - one[1])
     return area or 1e-9
-
-
-def _mapping(points: Corners, size: tuple[int, int]) -> tuple[float, ...]:
-    """Return the coefficients by which Pillow maps the page's pixels to the picture (Heckbert, 1989, section 2.2.3)."""
-    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points
-    sum_x, sum_y = x0 - x1 + x2 - x3, y0 - y1 + y2 - y3
-    right_x, right_y, left_x, left_y = x1 - x2, y1 - y2, x3 - x2, y3 - y2
-    area = right_x * left_y - left_x * right_y or 1e-9
-    g = (sum_x * left_y - left_x * sum_y) / area
-    h = (right_x * sum_y - sum_x * right_y) / area
-    width, height = size
-    return (
-        (x1 - x0 + g * x1) / width,
-        (x3 - x0 + h * x3) / height,
-        x0,
-        (y1 - y0 + g * y1) / width,
-        (y3 - y0 + h * y3) / height,
-        y0,
-        g / width,
-        h / height,
-    )
 
 
 # The paper of the page
@@ -550,7 +229,7 @@ def _divided(part: Image.Image, light: Image.Image) -> Image.Image:
 def _darkest(page: Image.Image) -> float:
     """Return the brightness of the darkest ink, from 0 to 1; colored ink does not count."""
     counts = reduce(ImageChops.lighter, page.split()).histogram()
-    few = page.width * page.height * _INKED
+    few = page.width * page.height * INKED
     return next(value for value, count in enumerate(accumulate(counts)) if count >= few) / 255
 
 

@@ -1,0 +1,523 @@
+"""Find the four corners of a page in a photo, or say that there is none.
+
+Lines are found by a Hough transform in which each edge votes only for lines of its own direction (F. O'Gorman and
+M. B. Clowes, "Finding picture edges through collinearity of feature points", 1976). Four of them are a page if each
+side looks like paper's: an edge all along it, one even color inside and others outside, and its end at the corners.
+The perspective is removed by mapping a square to a quadrilateral (P. Heckbert, "Fundamentals of texture mapping and
+image warping", 1989).
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from itertools import accumulate, combinations, pairwise
+import math
+from typing import Final, NamedTuple
+
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
+
+# x and y of four points: top left, top right, bottom right, bottom left of the page as one reads it.
+type Corners = Sequence[Sequence[float]]
+
+# Pixels along the longer side of the picture that is searched: letters almost vanish, and the search takes about a
+# second.
+FIND_SIDE: Final = 400
+# Dark details narrower than this many pixels are letters and lines of tables, not edges of a page.
+_INK: Final = 5
+# The least difference, of 255, between ink and paper, and the least fraction of a printed area's pixels that are ink.
+_INK_STEP: Final = 40
+INKED: Final = 0.003
+# Maximum fraction of the pixels that count as edges (those that differ most from their neighbors), and the least
+# difference, of 255, at an edge.
+_EDGES: Final = 0.08
+_LEAST_STEP: Final = 4
+# The differences of a pixel's neighbors across and down (I. Sobel), by _SOBEL so that strong ones fit into a byte.
+_SLOPES: Final = ((-1, 0, 1, -2, 0, 2, -1, 0, 1), (-1, -2, -1, 0, 0, 0, 1, 2, 1))
+_SOBEL: Final = 5
+# Number of line directions; number of neighboring directions, on each side of its own, for which an edge votes, too;
+# pixels between parallel lines.
+_TURNS: Final = 120
+_SPREAD: Final = 2
+_STEP: Final = 3.0
+# Maximum number of lines that are considered, those with most edges. Two lines count as one if the sine of the angle
+# between them and their distance in pixels are below these: as they are voted for, and once they are fitted.
+_LINES_TRIED: Final = 56
+_APART: Final = (math.sin(math.radians(3.5)), 4.0)
+_FITTED_APART: Final = (0.02, 2.0)
+# Maximum distance in pixels between an edge and the line it belongs to, and the cosine of the maximum angle between
+# their directions.
+_NEAR: Final = 2.5
+_ALIKE: Final = math.cos(math.radians(20))
+# The cosine of the largest angle by which a side may lean, and the sine of the smallest angle of a corner, in a photo
+# taken at an angle.
+_UPRIGHT: Final = math.cos(math.radians(46))
+_SQUARE: Final = math.sin(math.radians(50))
+# As fractions of the picture: the least area of a page, and how far outside the picture a corner may lie.
+_LEAST_AREA: Final = 0.07
+_BEYOND: Final = 0.02
+# The least fraction of a side's length along which edges are visible: as the average of all sides, and for each side.
+# Hands and the white checks of a cloth hide the rest.
+_LEAST_SEEN: Final = 0.65
+_LEAST_SEEN_EACH: Final = 0.45
+# The sine of an angle: two opposite sides that deviate by less from the edges of the picture belong to something drawn,
+# not to a page, since nobody holds a camera that straight.
+_DRAWN: Final = math.sin(math.radians(0.3))
+# Number of points along a side, and beyond each of its ends, at which the color inside is compared with that outside,
+# and where, in pixels from the side.
+_POINTS: Final = 32
+_PAST: Final = 4
+_BESIDE: Final = (3, 4, 5)
+# The colors differ, inside or from inside to outside, if by as many of 255, and by as large a part of the side's usual
+# difference.
+_JUMP: Final = (16.0, 0.25)
+_OUTER: Final = (3.0, 0.3)
+# Number of changes inside that do not count, since a thumb, a shadow, or a head in color begins or ends there, and
+# number of further ones with which a side is none of a page.
+_THUMBS: Final = 4
+_UNEVEN: Final = 8
+# By how much a side counts less if nothing tells it from its surroundings, and if it goes on beyond the corners.
+_PLAIN: Final = 0.7
+_GOES_ON: Final = 0.6
+# The greatest difference of colors, of 255, of one table.
+_SAME_TABLE: Final = 30.0
+# The least likelihood of a page, and of a second one in comparison: where two may be meant, neither is taken.
+_LEAST: Final = 0.72
+_SECOND: Final = 0.85
+# A page has at least this fraction of the picture; a second one this fraction of the first.
+_LEAST_PAGE: Final = 0.12
+_LEAST_SECOND: Final = 0.35
+# Two pages that were taken for one are parted by a strip of the table. What the corners enclose is drawn with _PARTED
+# pixels a side; the strip is narrower than _GAP of them, and differs by _PARTING of 255 in all but _HIDDEN of the _ROWS
+# parts of its length. The page is drawn without its rim, as _WITHIN of its size.
+_PARTED: Final = 240
+_GAP: Final = 13
+_PARTING: Final = 10
+_ROWS: Final = 24
+_HIDDEN: Final = 3
+_WITHIN: Final = 0.95
+# The least ratio of the darkest channel to the brightest in paper under a lamp, and its least brightness in comparison
+# with all that is outside; the width of a ring of it, as a fraction of the distance from the center.
+_PAPER: Final = 0.6
+_WHITE: Final = 0.85
+_RING: Final = (1.02, 1.08)
+# Corners are moved toward the center by this fraction of their distance, so that no strip of the table is left.
+_INSET: Final = 0.004
+
+# x and y from the center of the picture, and the direction (across, down) in which the picture becomes brighter.
+type _Edge = tuple[float, float, float, float]
+type _Corner = tuple[float, float]
+type _Color = list[float]
+
+
+class _Side(NamedTuple):
+    # How much it looks like that of paper, from 0 to 1, and the usual colors inside and outside.
+    rating: float
+    inside: _Color
+    outside: _Color
+
+    def is_gap(self, others: Sequence[_Side]) -> bool:
+        """Return whether inside lies what is outside the others, as between a page and the next."""
+        paper, table = (
+            [sum(one) / len(others) for one in zip(*colors, strict=True)]
+            for colors in ([side.inside for side in others], [side.outside for side in others])
+        )
+        far = math.dist(self.inside, table)
+        return (
+            far < _SAME_TABLE
+            and far * 2 < math.dist(self.inside, paper)
+            and math.sumprod(_minus(self.inside, self.outside), _minus(paper, table)) < 0
+        )
+
+
+def _minus(one: _Color, other: _Color) -> _Color:
+    return [part - less for part, less in zip(one, other, strict=True)]
+
+
+def _median(colors: list[_Color]) -> _Color:
+    return [sorted(one)[len(one) // 2] for one in zip(*colors, strict=True)]
+
+
+class _Line(NamedTuple):
+    # The line's normal, which points right or down, and its distance from the picture's center along the normal.
+    across: float
+    down: float
+    distance: float
+    # The number of edges up to each pixel along the line, with the foot of the normal in the middle.
+    seen: Sequence[int] = ()
+
+    def is_near(self, other: _Line, apart: tuple[float, float]) -> bool:
+        return (
+            abs(self.across * other.down - self.down * other.across) < apart[0]
+            and abs(self.distance - other.distance) < apart[1]
+        )
+
+    def owned(self, edges: list[_Edge], near: float) -> list[_Edge]:
+        """Return the edges that are on the line, within `near` pixels, and have about the same direction."""
+        across, down, distance, _ = self
+        return [
+            edge
+            for edge in edges
+            if abs(edge[0] * across + edge[1] * down - distance) <= near
+            and abs(edge[2] * across + edge[3] * down) >= _ALIKE
+        ]
+
+    def crossing(self, other: _Line, size: tuple[int, int]) -> _Corner | None:
+        """Return where two lines cross; None if that is at too small an angle, or outside the picture."""
+        across = self.across * other.down - self.down * other.across
+        if abs(across) < _SQUARE:
+            return None
+        x = (self.distance * other.down - other.distance * self.down) / across
+        y = (other.distance * self.across - self.distance * other.across) / across
+        most = 0.5 + _BEYOND
+        return (x, y) if abs(x) <= size[0] * most and abs(y) <= size[1] * most else None
+
+    def seen_between(self, begin: _Corner, end: _Corner) -> float:
+        """Return the fraction of the distance between two points on the line that has edges, from 0 to 1."""
+        middle = len(self.seen) // 2
+        first, last = sorted(
+            round(y * self.across - x * self.down) + middle for x, y in (begin, end)
+        )
+        return (self.seen[last] - self.seen[first]) / max(8, last - first)
+
+
+class _Page(NamedTuple):
+    likely: float
+    area: float
+    corners: list[_Corner]
+
+    def holds(self, other: _Page) -> bool:
+        """Return whether the other's center is inside."""
+        x, y = (sum(corner[axis] for corner in other.corners) / 4 for axis in (0, 1))
+        return all(
+            (right - left) * (y - top) > (below - top) * (x - left)
+            for (left, top), (right, below) in pairwise([*self.corners, self.corners[0]])
+        )
+
+
+def find(picture: Image.Image) -> Corners | None:
+    """Return the page's corners as fractions of the picture's width and height; None if they are uncertain."""
+    factor = FIND_SIDE / max(picture.size)
+    size = (max(16, round(picture.width * factor)), max(16, round(picture.height * factor)))
+    small = picture.convert("RGB").resize(size, Image.Resampling.BOX)
+    plain = small.filter(ImageFilter.MaxFilter(_INK)).filter(ImageFilter.MinFilter(_INK))
+    soft = plain.filter(ImageFilter.GaussianBlur(1.0))
+    edges = _edges(soft)
+    lines: list[_Line] = []
+    for voted in _hough(edges, size):
+        line = _fitted(voted, edges, size)
+        if not any(line.is_near(other, _FITTED_APART) for other in lines):
+            lines.append(line)
+    pages = [*_pages(lines, _Sides(soft))]
+    best = max(pages, key=lambda page: page.likely**2 * page.area, default=None)
+    if (
+        best is None
+        or best.area < _LEAST_PAGE
+        or _has_level_sides(best.corners, size)
+        or any(_is_another(page, best) for page in pages)
+        or _is_parted(small, best.corners)
+        or _is_part(small, plain, best.corners)
+    ):
+        return None
+    return [
+        [min(1.0, max(0.0, at / extent)) for at, extent in zip(corner, size, strict=True)]
+        for corner in _enlarged(best.corners, 1 - _INSET, size)
+    ]
+
+
+def _is_another(page: _Page, best: _Page) -> bool:
+    """Return whether another page lies beside the best."""
+    return (
+        page.likely > best.likely * _SECOND
+        and page.area > best.area * _LEAST_SECOND
+        and not best.holds(page)
+        and not page.holds(best)
+    )
+
+
+def _is_parted(small: Image.Image, corners: list[_Corner]) -> bool:
+    """Return whether a narrow strip from edge to edge parts what the corners enclose, as between two pages."""
+    points = _enlarged(corners, _WITHIN, small.size)
+    side = (_PARTED, _PARTED)
+    page = small.transform(side, Image.Transform.PERSPECTIVE, mapping(points, side))
+    for turned in (page, page.transpose(Image.Transpose.TRANSPOSE)):
+        # Averages along the strip, which noise and letters leave even.
+        rows = turned.resize((_PARTED, _ROWS), Image.Resampling.BOX)
+        for bright in (rows, ImageChops.invert(rows)):
+            seen: list[bytes] = []
+            for y in range(_ROWS):
+                row = bright.crop((0, y, _PARTED, y + 1))
+                closed = row.filter(ImageFilter.MaxFilter(_GAP)).filter(ImageFilter.MinFilter(_GAP))
+                strips = ImageChops.subtract(closed, row).split()
+                seen.append(reduce(ImageChops.lighter, strips).tobytes())
+            inner = [*zip(*seen, strict=True)][_PARTED // 8 : -_PARTED // 8]
+            # Rules and lines of text end before the edges of their page.
+            if any(
+                min(along[0], along[-1]) >= _PARTING
+                and sum(one >= _PARTING for one in along) >= _ROWS - _HIDDEN
+                for along in inner
+            ):
+                return True
+    return False
+
+
+def _is_part(small: Image.Image, plain: Image.Image, corners: list[_Corner]) -> bool:
+    """Return whether the corners enclose something printed on a page: around it is whiter paper, with ink."""
+    white, paper = (reduce(ImageChops.darker, one.split()) for one in (small, plain))
+    inside = _area(small.size, corners, 1)
+    outside = ImageChops.invert(inside)
+    ring = ImageChops.subtract(*(_area(small.size, corners, far) for far in _RING[::-1]))
+    if not ImageStat.Stat(ring, ring).count[0]:
+        return False
+    around = ImageStat.Stat(plain, ring).median
+    ink = ImageChops.subtract(paper, white).point([0] * _INK_STEP + [255] * (256 - _INK_STEP))
+    return (
+        min(around) > ImageStat.Stat(paper, inside).mean[0]
+        and min(around) > max(around) * _PAPER
+        and min(around) > ImageStat.Stat(paper, outside).extrema[0][1] * _WHITE
+        and ImageStat.Stat(ink, outside).mean[0] > 255 * INKED
+    )
+
+
+def _enlarged(corners: list[_Corner], factor: float, size: tuple[int, int]) -> list[_Corner]:
+    """Return the places of the corners, once they are enlarged around their center by a factor."""
+    across, down = (sum(corner[axis] for corner in corners) / 4 for axis in (0, 1))
+    return [
+        (across + (x - across) * factor + size[0] / 2, down + (y - down) * factor + size[1] / 2)
+        for x, y in corners
+    ]
+
+
+def _area(size: tuple[int, int], corners: list[_Corner], factor: float) -> Image.Image:
+    mask = Image.new("L", size)
+    ImageDraw.Draw(mask).polygon(_enlarged(corners, factor, size), 255)
+    return mask
+
+
+def _has_level_sides(corners: list[_Corner], size: tuple[int, int]) -> bool:
+    """Return whether two opposite sides are parallel to the picture's sides, as in a frame, window or drawing."""
+    sides = [*pairwise([*corners, corners[0]])]
+    return any(
+        all(
+            abs(end[1 - along] - begin[1 - along]) < _DRAWN * math.dist(begin, end)
+            for begin, end in sides[along::2]
+        )
+        for along in (0, 1)
+    )
+
+
+class _Sides:
+    """How much the sides of quadrilaterals look like those of paper."""
+
+    def __init__(self, soft: Image.Image) -> None:
+        self.size = soft.size
+        self._data = soft.tobytes()
+        # Many quadrilaterals share a side.
+        self._seen: dict[tuple[_Corner, _Corner], float] = {}
+        self._rated: dict[tuple[_Corner, _Corner], _Side] = {}
+
+    def seen(self, line: _Line, begin: _Corner, end: _Corner) -> float:
+        if (begin, end) not in self._seen:
+            self._seen[begin, end] = line.seen_between(begin, end)
+        return self._seen[begin, end]
+
+    def rated(self, begin: _Corner, end: _Corner) -> _Side:
+        """Return a side of which enough is seen; inside is to the right of its way."""
+        if (begin, end) not in self._rated:
+            self._rated[begin, end] = self._looked_at(begin, end)
+        return self._rated[begin, end]
+
+    def _color(self, x: float, y: float, across: float, down: float) -> _Color | None:
+        """Return the color beside a point; None outside the picture."""
+        (width, height), data = self.size, self._data
+        sums = [0.0, 0.0, 0.0]
+        for far in _BESIDE:
+            column, line = int(x + across * far + width / 2), int(y + down * far + height / 2)
+            if not (0 <= column < width and 0 <= line < height):
+                return None
+            at = (line * width + column) * 3
+            sums = [one + data[at + band] for band, one in enumerate(sums)]
+        return [one / len(_BESIDE) for one in sums]
+
+    def _looked_at(self, begin: _Corner, end: _Corner) -> _Side:
+        length = math.dist(begin, end)
+        across, down = (end[1] - begin[1]) / length, (begin[0] - end[0]) / length
+        inner: list[_Color] = []
+        outer: list[_Color] = []
+        ends: tuple[list[_Color], list[_Color]] = ([], [])
+        # The point next to a corner, on either side of it, is left out.
+        for number in (
+            *range(-_PAST - 1, -1),
+            *range(_POINTS),
+            *range(_POINTS + 1, _POINTS + _PAST + 1),
+        ):
+            part = (number + 0.5) / _POINTS
+            x, y = (one + (other - one) * part for one, other in zip(begin, end, strict=True))
+            inside = self._color(x, y, -across, -down)
+            outside = self._color(x, y, across, down)
+            if not inside or not outside:
+                continue
+            if 0 <= number < _POINTS:
+                inner.append(inside)
+                outer.append(outside)
+            else:
+                ends[number > 0].append(_minus(inside, outside))
+        if len(inner) <= _POINTS // 2:
+            return _Side(0.0, [], [])
+        steps = [_minus(one, other) for one, other in zip(inner, outer, strict=True)]
+        usual = _median(steps)
+        size = math.hypot(*usual) or 1e-9
+
+        def share(found: list[_Color], least: float) -> float:
+            return (
+                sum(math.sumprod(step, usual) > least * size for step in found) / len(found)
+                if found
+                else 0
+            )
+
+        least = max(_JUMP[0], size * _JUMP[1])
+        changes = sum(math.dist(one, other) > least for one, other in pairwise(inner)) - _THUMBS
+        rating = (
+            (1 - min(1, max(0, changes) / _UNEVEN))
+            * (1 - _PLAIN + _PLAIN * share(steps, max(_OUTER[0], size * _OUTER[1])))
+            * (1 - _GOES_ON * sum(share(one, size / 2) for one in ends) / 2)
+        )
+        return _Side(rating, _median(inner), _median(outer))
+
+
+def _pages(lines: list[_Line], sides: _Sides) -> Iterator[_Page]:
+    """Yield the quadrilaterals that may be a page."""
+    size = sides.size
+    levels = [line for line in lines if line.down >= _UPRIGHT]
+    levels.sort(key=lambda line: line.distance / line.down)
+    uprights = [line for line in lines if line.across >= _UPRIGHT]
+    uprights.sort(key=lambda line: line.distance / line.across)
+    # For each level line, where the upright lines cross it.
+    crossed = [[level.crossing(upright, size) for upright in uprights] for level in levels]
+    for (top, above), (bottom, below) in combinations(zip(levels, crossed, strict=True), 2):
+        both = [
+            (upright, one, other)
+            for upright, one, other in zip(uprights, above, below, strict=True)
+            if one and other
+        ]
+        for (left, top_left, bottom_left), (right, top_right, bottom_right) in combinations(
+            both, 2
+        ):
+            corners = [top_left, top_right, bottom_right, bottom_left]
+            ways = [*pairwise([*corners, top_left])]
+            area = sum(x * down - y * across for (x, y), (across, down) in ways) / 2
+            if (area := area / (size[0] * size[1])) < _LEAST_AREA:
+                continue
+            seen = [
+                sides.seen(line, *way)
+                for line, way in zip((top, right, bottom, left), ways, strict=True)
+            ]
+            if min(seen) < _LEAST_SEEN_EACH or sum(seen) < 4 * _LEAST_SEEN:
+                continue
+            likely = math.prod(seen)
+            rated: list[_Side] = []
+            for way in ways:
+                rated.append(sides.rated(*way))
+                likely *= rated[-1].rating
+                if likely < _LEAST**4:
+                    break
+            else:
+                if not any(
+                    one.is_gap([*rated[:at], *rated[at + 1 :]]) for at, one in enumerate(rated)
+                ):
+                    yield _Page(likely**0.25, area, corners)
+
+
+def _edges(soft: Image.Image) -> list[_Edge]:
+    """Return the pixels at which one of the channels differs most, each the strongest across its edge."""
+    width, height = soft.size
+    data = soft.tobytes()
+    slopes = (
+        soft.filter(ImageFilter.Kernel((3, 3), one, _SOBEL, 128)).tobytes() for one in _SLOPES
+    )
+    strong = [(across - 128) ** 2 + (down - 128) ** 2 for across, down in zip(*slopes, strict=True)]
+    best = [*map(max, strong[::3], strong[1::3], strong[2::3], strict=True)]
+    steps: list[tuple[int, int, int, int]] = []
+    for row in range(2 * width, (height - 2) * width, width):
+        for at in range(row + 2, row + width - 2):
+            if (strength := best[at]) < (_LEAST_STEP * 4 / _SOBEL) ** 2:
+                continue
+            channel = at * 3 + strong[at * 3 : at * 3 + 3].index(strength)
+            across = data[channel + 3] - data[channel - 3]
+            down = data[channel + width * 3] - data[channel - width * 3]
+            beside = 1 if abs(across) > abs(down) else width
+            if (across or down) and best[at - beside] <= strength > best[at + beside]:
+                steps.append((across * across + down * down, at, across, down))
+    steps.sort(reverse=True)
+    edges: list[_Edge] = []
+    for strength, at, across, down in steps[: int(width * height * _EDGES)]:
+        y, x = divmod(at, width)
+        length = math.sqrt(strength)
+        edges.append((x + 0.5 - width / 2, y + 0.5 - height / 2, across / length, down / length))
+    return edges
+
+
+def _hough(edges: list[_Edge], size: tuple[int, int]) -> list[_Line]:
+    reach = math.hypot(*size) / 2
+    columns = int(reach * 2 / _STEP) + 2
+    votes = [0] * (_TURNS * columns)
+    angles = [turn * math.pi / _TURNS for turn in range(_TURNS)]
+    normals = [(math.cos(angle), math.sin(angle)) for angle in angles]
+    for x, y, across, down in edges:
+        turn = round(math.atan2(down, across) * _TURNS / math.pi)
+        for one in range(turn - _SPREAD, turn + _SPREAD + 1):
+            cosine, sine = normals[one % _TURNS]
+            votes[one % _TURNS * columns + int((x * cosine + y * sine + reach) / _STEP)] += 1
+    lines: list[_Line] = []
+    order = sorted((cell for cell in range(len(votes)) if votes[cell]), key=votes.__getitem__)
+    while order and len(lines) < _LINES_TRIED:
+        turn, column = divmod(order.pop(), columns)
+        across, down = normals[turn]
+        sign = 1 if across > abs(down) or down >= abs(across) else -1
+        line = _Line(across * sign, down * sign, ((column + 0.5) * _STEP - reach) * sign)
+        if not any(line.is_near(other, _APART) for other in lines):
+            lines.append(line)
+    return lines
+
+
+def _fitted(line: _Line, edges: list[_Edge], size: tuple[int, int]) -> _Line:
+    """Fit a line to the edges near it, and record where along the line these edges are."""
+    around = line.owned(edges, _NEAR * 4)
+    for factor in (2.0, 1.5, 1.0, 1.0, 1.0):
+        mine = line.owned(around, _NEAR * factor)
+        if len(mine) < 2:
+            break
+        mean_x, mean_y = (sum(edge[axis] for edge in mine) / len(mine) for axis in (0, 1))
+        spread_x = sum((x - mean_x) ** 2 for x, *_ in mine)
+        spread_y = sum((y - mean_y) ** 2 for _, y, *_ in mine)
+        both = sum((x - mean_x) * (y - mean_y) for x, y, *_ in mine)
+        along = math.atan2(2 * both, spread_x - spread_y) / 2
+        sign = math.copysign(1, math.cos(along) * line.down - math.sin(along) * line.across)
+        across, down = -math.sin(along) * sign, math.cos(along) * sign
+        line = _Line(across, down, mean_x * across + mean_y * down)
+    half = int(math.hypot(*size))
+    marks = bytearray(half * 2)
+    for edge in line.owned(around, _NEAR):
+        place = round(edge[1] * line.across - edge[0] * line.down) + half
+        # A slanted line does not have an edge at each pixel, so each edge also marks its neighbors.
+        marks[place - 1 : place + 2] = b"\1\1\1"
+    return line._replace(seen=[0, *accumulate(marks)])
+
+
+def mapping(points: Corners, size: tuple[int, int]) -> tuple[float, ...]:
+    """Return the coefficients by which Pillow maps the page's pixels to the picture (Heckbert, 1989, section 2.2.3)."""
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points
+    sum_x, sum_y = x0 - x1 + x2 - x3, y0 - y1 + y2 - y3
+    right_x, right_y, left_x, left_y = x1 - x2, y1 - y2, x3 - x2, y3 - y2
+    area = right_x * left_y - left_x * right_y or 1e-9
+    g = (sum_x * left_y - left_x * sum_y) / area
+    h = (right_x * sum_y - sum_x * right_y) / area
+    width, height = size
+    return (
+        (x1 - x0 + g * x1) / width,
+        (x3 - x0 + h * x3) / height,
+        x0,
+        (y1 - y0 + g * y1) / width,
+        (y3 - y0 + h * y3) / height,
+        y0,
+        g / width,
+        h / height,
+    )
