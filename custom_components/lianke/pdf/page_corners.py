@@ -92,7 +92,7 @@ _PARTED: Final = 240
 _GAP: Final = 13
 _PARTING: Final = 10
 _ROWS: Final = 24
-_HIDDEN: Final = 3
+_HIDDEN: Final = 1
 _WITHIN: Final = 0.95
 # The least ratio of the darkest channel to the brightest in paper under a lamp, and its least brightness in comparison
 # with all that is outside; the width of a ring of it, as a fraction of the distance from the center.
