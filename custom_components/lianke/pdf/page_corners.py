@@ -264,7 +264,8 @@ def _is_part(small: Image.Image, plain: Image.Image, corners: list[_Corner]) -> 
     white, paper = (reduce(ImageChops.darker, one.split()) for one in (small, plain))
     inside = _area(small.size, corners, 1)
     outside = ImageChops.invert(inside)
-    ring = ImageChops.subtract(*(_area(small.size, corners, far) for far in _RING[::-1]))
+    outer, inner = (_area(small.size, corners, far) for far in _RING[::-1])
+    ring = ImageChops.subtract(outer, inner)
     if not ImageStat.Stat(ring, ring).count[0]:
         return False
     around = ImageStat.Stat(plain, ring).median
