@@ -86,11 +86,13 @@ _SECOND: Final = 0.85
 _LEAST_PAGE: Final = 0.12
 _LEAST_SECOND: Final = 0.35
 # Two pages that were taken for one are parted by a strip of the table. What the corners enclose is drawn with _PARTED
-# pixels a side; the strip is narrower than _GAP of them, and differs by _PARTING of 255 in all but _HIDDEN of the _ROWS
-# parts of its length. The page is drawn without its rim, as _WITHIN of its size.
+# pixels a side; the strip is no wider than the sum of _SHIFTS, and differs by _PARTING of 255, and by _EVEN of the most
+# that it does, in all but _HIDDEN of the _ROWS parts of its length. The page is drawn without its rim, as _WITHIN of
+# its size.
 _PARTED: Final = 240
-_GAP: Final = 13
+_SHIFTS: Final = (1, 2, 4, 5)
 _PARTING: Final = 10
+_EVEN: Final = 0.25
 _ROWS: Final = 24
 _HIDDEN: Final = 1
 _WITHIN: Final = 0.95
@@ -242,20 +244,21 @@ def _is_parted(small: Image.Image, corners: list[_Corner]) -> bool:
         # Averages along the strip, which noise and letters leave even.
         rows = turned.resize((_PARTED, _ROWS), Image.Resampling.BOX)
         for bright in (rows, ImageChops.invert(rows)):
-            seen: list[bytes] = []
-            for y in range(_ROWS):
-                row = bright.crop((0, y, _PARTED, y + 1))
-                closed = row.filter(ImageFilter.MaxFilter(_GAP)).filter(ImageFilter.MinFilter(_GAP))
-                strips = ImageChops.subtract(closed, row).split()
-                seen.append(reduce(ImageChops.lighter, strips).tobytes())
-            inner = [*zip(*seen, strict=True)][_PARTED // 8 : -_PARTED // 8]
-            # Rules and lines of text end before the edges of their page.
-            if any(
-                min(along[0], along[-1]) >= _PARTING
-                and sum(one >= _PARTING for one in along) >= _ROWS - _HIDDEN
-                for along in inner
-            ):
-                return True
+            closed = bright
+            for pick, way in ((ImageChops.lighter, 1), (ImageChops.darker, -1)):
+                for shift in _SHIFTS:
+                    closed = pick(closed, ImageChops.offset(closed, shift * way, 0))
+            strips = reduce(ImageChops.lighter, ImageChops.subtract(closed, bright).split())
+            data = strips.tobytes()
+            for x in range(_PARTED // 8, _PARTED * 7 // 8):
+                along = data[x::_PARTED]
+                # Lines of text end before the edges of their page, even if a thumb lies there at either end.
+                least = max(_PARTING, max(along) * _EVEN)
+                if (
+                    min(along[0], along[-1]) >= least
+                    and sum(one >= least for one in along) >= _ROWS - _HIDDEN
+                ):
+                    return True
     return False
 
 
