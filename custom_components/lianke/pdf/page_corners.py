@@ -77,10 +77,12 @@ _UNEVEN: Final = 8
 # By how much a side counts less if nothing tells it from its surroundings, and if it goes on beyond the corners.
 _PLAIN: Final = 0.7
 _GOES_ON: Final = 0.6
-# The greatest difference of colors, of 255, of one table.
+# The greatest difference of colors, of 255, of one table, and of the ratios of its darkest to its brightest channel,
+# which shadows leave as they are.
 _SAME_TABLE: Final = 30.0
+_SAME_TINT: Final = 0.15
 # The least likelihood of a page, and of a second one in comparison: where two may be meant, neither is taken.
-_LEAST: Final = 0.72
+_LEAST: Final = 0.75
 _SECOND: Final = 0.85
 # A page has at least this fraction of the picture; a second one this fraction of the first.
 _LEAST_PAGE: Final = 0.12
@@ -101,6 +103,14 @@ _WITHIN: Final = 0.95
 _PAPER: Final = 0.6
 _WHITE: Final = 0.85
 _RING: Final = (1.02, 1.08)
+# A border of bare paper is printed around a picture if, beyond at least _BORDERS of its sides, there is a line that is
+# parallel (by the sine of the angle), less far away than this fraction of the side, and seen along this fraction of it.
+# A fourth of the ring around the picture may be darker than _PLAIN_RING times its median, as checked cloth is.
+_BORDERS: Final = 2
+_PARALLEL: Final = 0.06
+_BORDER: Final = 0.14
+_BORDER_SEEN: Final = 0.25
+_PLAIN_RING: Final = 0.8
 # Corners are moved toward the center by this fraction of their distance, so that no strip of the table is left.
 _INSET: Final = 0.004
 
@@ -216,7 +226,7 @@ def find(picture: Image.Image) -> Corners | None:
         or _has_level_sides(best.corners, size)
         or any(_is_another(page, best) for page in pages)
         or _is_parted(small, best.corners)
-        or _is_part(small, plain, best.corners)
+        or _is_part(small, plain, best.corners, lines)
     ):
         return None
     return [
@@ -262,8 +272,10 @@ def _is_parted(small: Image.Image, corners: list[_Corner]) -> bool:
     return False
 
 
-def _is_part(small: Image.Image, plain: Image.Image, corners: list[_Corner]) -> bool:
-    """Return whether the corners enclose something printed on a page: around it is whiter paper, with ink."""
+def _is_part(
+    small: Image.Image, plain: Image.Image, corners: list[_Corner], lines: list[_Line]
+) -> bool:
+    """Return whether the corners enclose something printed: around it is whiter paper, with ink or sides of its own."""
     white, paper = (reduce(ImageChops.darker, one.split()) for one in (small, plain))
     inside = _area(small.size, corners, 1)
     outside = ImageChops.invert(inside)
@@ -272,12 +284,31 @@ def _is_part(small: Image.Image, plain: Image.Image, corners: list[_Corner]) -> 
     if not ImageStat.Stat(ring, ring).count[0]:
         return False
     around = ImageStat.Stat(plain, ring).median
+    if min(around) <= ImageStat.Stat(paper, inside).mean[0] or min(around) <= max(around) * _PAPER:
+        return False
     ink = ImageChops.subtract(paper, white).point([0] * _INK_STEP + [255] * (256 - _INK_STEP))
+    if min(around) > ImageStat.Stat(paper, outside).extrema[0][1] * _WHITE:
+        if ImageStat.Stat(ink, outside).mean[0] > 255 * INKED:
+            return True
+    dark = sum(paper.histogram(ring)[: int(min(around) * _PLAIN_RING)])
     return (
-        min(around) > ImageStat.Stat(paper, inside).mean[0]
-        and min(around) > max(around) * _PAPER
-        and min(around) > ImageStat.Stat(paper, outside).extrema[0][1] * _WHITE
-        and ImageStat.Stat(ink, outside).mean[0] > 255 * INKED
+        dark * 4 < ImageStat.Stat(ring, ring).count[0]
+        and sum(_has_border(*way, lines) for way in pairwise([*corners, corners[0]])) >= _BORDERS
+    )
+
+
+def _has_border(begin: _Corner, end: _Corner, lines: list[_Line]) -> bool:
+    """Return whether a parallel line lies a little outside of a side."""
+    length = math.dist(begin, end)
+    right, below = (end[0] - begin[0]) / length, (end[1] - begin[1]) / length
+    return any(
+        abs(line.across * right + line.down * below) < _PARALLEL
+        and _NEAR * 2
+        < (line.distance - line.across * begin[0] - line.down * begin[1])
+        * math.copysign(1, line.across * below - line.down * right)
+        < length * _BORDER
+        and line.seen_between(begin, end) > _BORDER_SEEN
+        for line in lines
     )
 
 
@@ -382,7 +413,7 @@ class _Sides:
         rating = (
             (1 - min(1, max(0, changes) / _UNEVEN))
             * (1 - _PLAIN + _PLAIN * share(steps, max(_OUTER[0], size * _OUTER[1])))
-            * (1 - _GOES_ON * sum(share(one, size / 2) for one in ends) / 2)
+            * (1 - _GOES_ON * sum(share(one, size / 3) for one in ends) / 2)
         )
         return _Side(rating, _median(inner), _median(outer))
 
@@ -424,7 +455,8 @@ def _pages(lines: list[_Line], sides: _Sides) -> Iterator[_Page]:
                 if likely < _LEAST**4:
                     break
             else:
-                if not any(
+                tints = [min(side.outside) / max(*side.outside, 1) for side in rated]
+                if max(tints) - min(tints) < _SAME_TINT and not any(
                     one.is_gap([*rated[:at], *rated[at + 1 :]]) for at, one in enumerate(rated)
                 ):
                     yield _Page(likely**0.25, area, corners)
