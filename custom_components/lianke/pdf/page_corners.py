@@ -287,9 +287,9 @@ def _is_part(
     if min(around) <= ImageStat.Stat(paper, inside).mean[0] or min(around) <= max(around) * _PAPER:
         return False
     ink = ImageChops.subtract(paper, white).point([0] * _INK_STEP + [255] * (256 - _INK_STEP))
-    if min(around) > ImageStat.Stat(paper, outside).extrema[0][1] * _WHITE:
-        if ImageStat.Stat(ink, outside).mean[0] > 255 * INKED:
-            return True
+    is_whitest = min(around) > ImageStat.Stat(paper, outside).extrema[0][1] * _WHITE
+    if is_whitest and ImageStat.Stat(ink, outside).mean[0] > 255 * INKED:
+        return True
     dark = sum(paper.histogram(ring)[: int(min(around) * _PLAIN_RING)])
     return (
         dark * 4 < ImageStat.Stat(ring, ring).count[0]
