@@ -164,8 +164,8 @@ async def test_a_mail_waits_for_the_start_of_home_assistant(
     hass = house.hass
     hass.set_state(CoreState.starting)
     assert await hass.config_entries.async_reload(house.entry.entry_id)
-    asked = {"answer": "hand_on", "scan_id": letter, "send_to": "mail", "wait": False}
-    await do(house, laser, "continue_scan", **asked)
+    asked: dict[str, Any] = {"answer": "hand_on", "scan_id": letter, "send_to": "mail"}
+    await do(house, laser, "continue_scan", **asked, wait=False)
     await rest(hass)
     assert (len(last(house).open_deliveries), server.tries) == (1, 0)
     hass.set_state(CoreState.running)
