@@ -155,7 +155,9 @@ def impatient(folder: Path) -> None:
 
 def unnamed(folder: Path, keeper: str) -> None:
     """Do the same as another keeper, without flushing the names in folders."""
-    setattr(ledger_file, "sync", lambda _folder: None)  # noqa: B010  # mypy: a function is not assignable
+    # So that mypy notices if it is called something else, and nothing is replaced.
+    assert callable(ledger_file.sync_folder)
+    setattr(ledger_file, "sync_folder", lambda _folder: None)  # noqa: B010  # mypy: a function is not assignable
     globals()[keeper](folder)
 
 
