@@ -23,32 +23,6 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encodi
 MANY = b"1\r\n \r\n" * 40_000
 
 
-async def test_an_early_answer_that_comes_while_the_end_waits(
-    session: ClientSession, tmp_path: Path
-) -> None:
-    """The answer and the hook's return fall into the same turn of the event loop."""
-    document = upload_file(tmp_path / "x", size=100_000)
-    is_waiting, has_begun = asyncio.Event(), asyncio.Event()
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        length = await length_of(server)
-        await reader.readexactly(length - 100)
-        await is_waiting.wait()
-        writer.write(CHUNKED + MANY)
-        has_begun.set()
-        await asyncio.sleep(0.02)
-        writer.transport.abort()
-
-    async def before_end() -> None:
-        is_waiting.set()
-        await has_begun.wait()
-
-    async with raw_server(script) as server, asyncio.timeout(30):
-        with pytest.raises(LiankeConnectionError) as caught:
-            await client_of(server, session).submit(LASER, document, FIELDS, before_end=before_end)
-    assert caught.value.may_have_arrived is False
-
-
 @pytest.mark.parametrize("patience", [0, 0.02])
 async def test_an_early_answer_in_pieces_that_breaks_off(
     session: ClientSession, tmp_path: Path, patience: float, monkeypatch: pytest.MonkeyPatch

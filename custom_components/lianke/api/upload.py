@@ -167,14 +167,12 @@ class JobForm(Payload):
                 raise
             self.waiting = False
             self.on_step()
-            # One turn of the event loop: what arrived while the hook ran is read only after the hook's own wake-up.
-            await asyncio.sleep(0)
         protocol = getattr(writer, "protocol", None)
         if isinstance(protocol, ResponseHandler) and (
             protocol.should_close or not protocol.is_connected()
         ):
-            # The service answered or hung up while the hook ran, and the protocol knows this by now. Do not send the
-            # end, so that the answer belongs to an incomplete form.
+            # The service answered or hung up while the hook ran. The protocol knows this by now, because the hook
+            # returned through the event loop. Do not send the end, so that the answer belongs to an incomplete form.
             self.abandoned = True
         if self.abandoned:
             await self._wait_for_cancellation()
