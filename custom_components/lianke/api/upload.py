@@ -171,8 +171,8 @@ class JobForm(Payload):
         if isinstance(protocol, ResponseHandler) and (
             protocol.should_close or not protocol.is_connected()
         ):
-            # The service answered or hung up while the hook ran. The protocol knows this by now, because the hook
-            # returned through the event loop. Do not send the end, so that the answer belongs to an incomplete form.
+            # The service answered or hung up while the hook ran, and the protocol has read it: an answer that is still
+            # under way cannot be known. Do not send the end, so that the answer belongs to an incomplete form.
             self.abandoned = True
         if self.abandoned:
             await self._wait_for_cancellation()
