@@ -215,7 +215,11 @@ async def rest(hass: HomeAssistant) -> None:
 
 
 async def elapse(hass: HomeAssistant, clock: Clock, seconds: float, step: float = 5) -> None:
-    """Move the clock in steps; after each step, wait until everything that has become due is done."""
+    """Move the clock in steps; before and after each step, wait until everything that is due is done.
+
+    Without the first wait, a request that has just begun would time out in the first step.
+    """
+    await rest(hass)
     passed = 0.0
     while passed < seconds:
         clock.tick(step)
