@@ -1,7 +1,7 @@
 """Updates from the released versions, and their code put back, in a whole Home Assistant each time.
 
-The old code comes from this repository's history and runs as it was, in front of the simulator of today; then today's
-takes its place, as an update does, with whatever the old one has left on disk.
+The old code comes from this repository's history and runs as it was, in front of the simulator of today; then the zip
+of a release of today's code takes its place, as an update does, with whatever the old one has left on disk.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from typing import Any
 from aiohttp import ClientSession
 import pytest
 
+from scripts.demo import unpack_release
 from tests.simulator import make_pdf
 
 from .binding import (
@@ -364,7 +365,8 @@ async def test_an_update_and_the_way_back(tmp_path: Path, version: str, *, kill:
     Killed, Home Assistant also loses the new version of the entry, as it does where the power fails within a second.
     """
     old = await asyncio.to_thread(unpack, RELEASED[version], tmp_path / "old")
-    today = ROOT / "custom_components"
+    await asyncio.to_thread(unpack_release, None, tmp_path / "today")
+    today = tmp_path / "today" / "home" / "custom_components"
     home = RealHomeAssistant(tmp_path / "config")
 
     async def stop() -> None:
