@@ -1113,9 +1113,16 @@ async def test_a_phone_asks_what_comes_next(
     assert tags == [tags[0]] * 3
     assert told[1].data["message"] == "clear_notification"
     assert told[2].data["message"].startswith(f"{LASER}: pages scanned: 2.")
+    # A page that did not come is no page, and the phone says why.
+    house.cloud.variants.update(scan_problem="lid")
+    await press(buttons[0], anna)
+    await until(lambda: len(told) == 5)
+    why, _, rest_of_it = told[4].data["message"].partition(f" {LASER}: pages scanned: 2.")
+    assert why == "The cover of the scanner is open. Close it, then scan again."
+    assert rest_of_it == " Put the next page in its place, or finish."
     await say(house, laser, "finish")
-    await until(lambda: len(told) == 4)
-    assert told[3].data["message"] == "clear_notification"
+    await until(lambda: len(told) == 6)
+    assert told[5].data["message"] == "clear_notification"
     await press(buttons[0], anna)
     assert refused[-1].data["message"] == "No scan waits for an answer at this scanner."
     for phone in phones:

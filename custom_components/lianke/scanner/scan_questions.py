@@ -77,8 +77,9 @@ async def _async_ask(hass: HomeAssistant, update: ScanUpdate) -> None:
         facts = {"scanner": job.title, "count": str(job.page_count)}
         key = "scan_turn_stack" if job.stack is Stack.FRONTS else "scan_waits"
         message = await async_error_text(hass, key, facts)
-        if job.stack is Stack.BACKS and job.reason:
-            message = await async_error_text(hass, job.reason, {"detail": job.detail})
+        if job.reason:
+            why = await async_error_text(hass, job.reason, {"detail": job.detail})
+            message = why if job.stack else f"{why} {message}"
         data["actions"] = [
             {
                 "action": f"LIANKE_SCAN_{answer.name}_{job.job_id}",
