@@ -1,7 +1,7 @@
 """A mail server on a real port that takes mails, or breaks off as a test says (RFC 5321)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -24,6 +24,8 @@ class SmtpServer:
     # What goes wrong with each of the next mails.
     faults: list[Fault] = field(default_factory=list)
     tries: int = 0
+    # Called at each step: a place where the sender may die.
+    on_step: Callable[[], None] = lambda: None
     mails: list[EmailMessage] = field(default_factory=list)
     _server: asyncio.Server = field(init=False)
 
@@ -36,6 +38,7 @@ class SmtpServer:
         try:
             say("220 mail.example ESMTP")
             while line := await reader.readline():
+                self.on_step()
                 command = line.decode().strip().upper()
                 if command.startswith("EHLO"):
                     say("250-mail.example\r\n250 8BITMIME")
@@ -54,7 +57,9 @@ class SmtpServer:
                     if fault == "content":
                         say("554 5.6.0 no such mails here")
                         continue
+                    self.on_step()
                     self.mails.append(message_from_bytes(content, policy=policy.default))
+                    self.on_step()
                     if fault == "lost":
                         break
                     if fault == "silent":
@@ -76,7 +81,9 @@ class SmtpServer:
 
     async def _content(self, reader: asyncio.StreamReader) -> bytes:
         lines = []
-        while (line := await reader.readline()) not in (b".\r\n", b""):
+        while (line := await reader.readline()) != b".\r\n":
+            if not line:
+                raise ConnectionError("only a part of the mail came")
             lines.append(line.removeprefix(b"."))
         return b"".join(lines)
 

@@ -7,7 +7,7 @@ learn: events and answers. A report leaves the process at once.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 import json
 import logging
@@ -66,6 +66,8 @@ class Order:
     watched: str
     log: str
     skew: float = 0.0
+    # Further integrations, set up after ours, with their configuration; empty if that is an entry.
+    others: dict[str, Any] = field(default_factory=dict)
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -195,8 +197,9 @@ class Child:
         for entity_id, stored in restore_state.async_get(hass).last_states.items():
             self._fired[entity_id] = _key_of(stored.state)
         hass.bus.async_listen(EVENT_STATE_CHANGED, self._on_state)
-        for domain in ("http", "websocket_api", "labs", DOMAIN):
-            if not await async_setup_component(hass, domain, {}):
+        config = {domain: one for domain, one in order.others.items() if one}
+        for domain in ("http", "websocket_api", "labs", DOMAIN, *order.others):
+            if not await async_setup_component(hass, domain, config):
                 raise RuntimeError(f"{domain} could not be set up")
         await hass.async_start()
 
@@ -222,7 +225,9 @@ class Child:
     def _on_state(self, happened: Event[EventStateChangedData]) -> None:
         new = happened.data["new_state"]
         entity_id = happened.data["entity_id"]
-        if new is None or not entity_id.startswith("event.") or "job_id" not in new.attributes:
+        if new is None or not entity_id.startswith("event."):
+            return
+        if not {"job_id", "destination"} & new.attributes.keys():
             return
         key = _key_of(new)
         if self._fired.get(entity_id) == key:
@@ -231,7 +236,8 @@ class Child:
         fired = dt_util.parse_datetime(new.state)
         # After a start, an event entity shows its last event again, which is not to be reported twice.
         if fired is not None and fired.timestamp() > self._clock.time() - FIRED_JUST_NOW:
-            self._report(kind="event", entity=entity_id, **_of_event(dict(new.attributes)))
+            kind = "event" if "job_id" in new.attributes else "delivered"
+            self._report(kind=kind, entity=entity_id, **_of_event(dict(new.attributes)))
 
     async def _do(self, message: dict[str, Any]) -> None:
         answer: dict[str, Any]
@@ -328,7 +334,7 @@ def _key_of(state: State) -> str:
 
 
 def _of_event(attributes: dict[str, Any]) -> dict[str, Any]:
-    names = ("event_type", "job_id", "reason", "code", "pages", "partly_printed")
+    names = ("event_type", "job_id", "scan_id", "reason", "code", "pages", "partly_printed")
     return {name: attributes.get(name) for name in names}
 
 

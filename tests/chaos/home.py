@@ -78,6 +78,10 @@ class Home:
     devices: dict[tuple[str, str], str] = field(default_factory=dict)
     skew: float = 0.0
     lives: int = 0
+    # Further integrations with their configuration, from the next start on.
+    others: dict[str, Any] = field(default_factory=dict)
+    # Scans, each with an event that told the end of a delivery.
+    delivered: list[tuple[str, str]] = field(default_factory=list)
     pid: int | None = None
     # After this many steps of its messages the process is killed.
     steps_to_live: int | None = None
@@ -188,6 +192,7 @@ class Home:
                     skew=self.skew,
                     watched=watched,
                     log=log,
+                    others=self.others,
                 )
             )
             ended = asyncio.ensure_future(self._ended.wait())
@@ -296,6 +301,9 @@ class Home:
                         answer.set_exception(CallError(message["error"], message["key"]))
             case "stopped":
                 self._hold()
+            case "delivered":
+                self.delivered.append((message["scan_id"], message["event_type"]))
+                self.on_step()
             case "event":
                 self._note("event", message, message["event_type"])
                 self.on_step()
