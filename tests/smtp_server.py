@@ -14,6 +14,7 @@ type Fault = Literal[
     "content",  # the mail is refused once it is there
     "cut",  # the connection breaks in the middle of the mail
     "lost",  # the mail is taken, but the connection breaks before that is said
+    "gone",  # as "lost", and there is no server after that
     "silent",  # the mail is taken, but that is never said
 ]
 
@@ -60,7 +61,9 @@ class SmtpServer:
                     self.on_step()
                     self.mails.append(message_from_bytes(content, policy=policy.default))
                     self.on_step()
-                    if fault == "lost":
+                    if fault == "gone":
+                        self._server.close()
+                    if fault in ("lost", "gone"):
                         break
                     if fault == "silent":
                         await reader.read()
@@ -75,7 +78,7 @@ class SmtpServer:
         except ConnectionError:
             pass
         finally:
-            if fault in ("cut", "lost"):
+            if fault in ("cut", "lost", "gone"):
                 writer.transport.abort()
             writer.close()
 

@@ -91,13 +91,17 @@ async def test_a_scan_is_attached_to_a_mail(
     assert file.get_payload(decode=True) == kept.read_bytes()
 
 
-@pytest.mark.parametrize("fault", ["recipient", "content"])
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("recipient", "5.1.1 no such user"), ("content", "5.6.0 no such mails here")],
+)
 async def test_a_refused_mail_is_not_sent(
-    house: House, laser: Printer, server: SmtpServer, letter: str, fault: Fault
+    house: House, laser: Printer, server: SmtpServer, letter: str, fault: Fault, said: str
 ) -> None:
+    """Home Assistant's own error says that it was the connection, and in English."""
     server.faults = [fault] * 2
     assert await mailed(house, laser, letter) == ("failed", "send_mail_failed")
-    assert last(house).deliveries[0].detail
+    assert last(house).deliveries[0].detail == said
     assert server.mails == []
     assert await mailed(house, laser, letter) == ("done", None)
     assert len(server.mails) == 1
@@ -121,6 +125,15 @@ async def test_a_mail_that_breaks_off_may_have_arrived(
     assert (server.tries, len(server.mails)) == (2, taken)
 
 
+async def test_a_mail_may_have_arrived_before_its_server_was_gone(
+    house: House, laser: Printer, server: SmtpServer, letter: str
+) -> None:
+    """Home Assistant's error tells of its second try alone, which did not even connect."""
+    server.faults = ["gone"]
+    assert await mailed(house, laser, letter) == ("uncertain", "send_in_doubt")
+    assert (server.tries, len(server.mails)) == (1, 1)
+
+
 async def test_a_mail_server_that_never_answers_is_not_waited_for_without_end(
     house: House, laser: Printer, server: SmtpServer, letter: str, clock: Clock
 ) -> None:
@@ -141,7 +154,7 @@ async def test_without_a_mail_server_nothing_is_sent(
     house: House, laser: Printer, server: SmtpServer, letter: str
 ) -> None:
     await server.close()
-    assert await mailed(house, laser, letter) == ("failed", "send_mail_failed")
+    assert await mailed(house, laser, letter) == ("failed", "send_mail_unreachable")
     assert server.tries == 0
 
 

@@ -23,7 +23,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 
-from ..api.coerce import to_int, to_list, to_mapping, to_text
+from ..api.coerce import to_int, to_list, to_mapping, to_message, to_text
 from ..const import (
     CONF_PAPERLESS_TAGS,
     CONF_SCAN_FOLDER,
@@ -397,18 +397,35 @@ class Deliveries:
         }
         try:
             async with asyncio.timeout(SMTP_SECONDS):
+                await self._async_reach_mail_server(data["entity_id"])
                 await self._hass.services.async_call("smtp", "send_message", data, blocking=True)
         except TimeoutError:
             raise DeliveryError("send_in_doubt", state=DeliveryState.UNCERTAIN) from None
         except HomeAssistantError as err:
-            # The action raises the same error if the server refuses the mail and if the connection breaks, perhaps
-            # after the server has accepted the mail.
+            # The action's error is the same whether the server refuses the mail or the connection breaks, perhaps after
+            # the server has accepted the mail; its cause tells, and has what the server said.
             cause = err.__cause__
-            had_begun = not type(cause).__name__.startswith("SMTPConnect")
-            if had_begun and isinstance(cause, ConnectionError | TimeoutError):
+            refusal = next(iter(getattr(cause, "recipients", ())), cause)
+            if isinstance(cause, ConnectionError | TimeoutError) and not hasattr(cause, "code"):
                 raise DeliveryError("send_in_doubt", state=DeliveryState.UNCERTAIN) from None
-            detail = await async_error_message(self._hass, err)
-            raise DeliveryError("send_mail_failed", detail[:MAX_QUOTED]) from None
+            said = to_message(getattr(refusal, "message", "")) or await async_error_message(
+                self._hass, err
+            )
+            raise DeliveryError("send_mail_failed", said[:MAX_QUOTED]) from None
+
+    async def _async_reach_mail_server(self, recipient: str) -> None:
+        """Connect once before a mail is sent: if that fails, the mail was certainly not sent.
+
+        The action tries twice, and its error tells only of the second try: the first may have sent the mail.
+        """
+        known = er.async_get(self._hass).async_get(recipient)
+        by = known and self._hass.config_entries.async_get_entry(known.config_entry_id or "")
+        if by:
+            try:
+                _, writer = await asyncio.open_connection(by.data["server"], by.data["port"])
+            except OSError:
+                raise DeliveryError("send_mail_unreachable") from None
+            writer.close()
 
 
 @callback
