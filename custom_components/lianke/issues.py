@@ -81,21 +81,26 @@ def async_report_dropped_jobs(
 
 @callback
 def async_ask_about_test_page(hass: HomeAssistant, entry: LiankeConfigEntry, page: Job) -> None:
-    """Raise an issue that asks how a test page came out, once the service has the page or has refused it."""
-    key = page.spec.printer_key
+    """Ask until there is a report, even after a restart, how a test page came out.
 
-    @callback
-    def ask(job: Job, _old: JobState | None = None) -> None:
-        if job.job_id != page.job_id or job.state not in _TRIED:
-            return
-        found = issue_id(TEST_PAGE_PRINTED, entry, key)
-        _create_issue(
-            hass, entry, found, TEST_PAGE_PRINTED, printer_key=key, data={"job_id": page.job_id}
-        )
-        stop()
+    The issue is raised once the service has the page or has refused it.
+    """
+    entry.runtime_data.storage.save_question(page.spec.printer_key, page.job_id)
+    _ask_about_page(hass, entry, page)
 
-    stop = entry.runtime_data.queue.listen(ask, key, states=_TRIED)
-    ask(page)
+
+@callback
+def _ask_about_page(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: Job, _old: JobState | None = None
+) -> None:
+    key = job.spec.printer_key
+    known = entry.runtime_data.storage.printers.get(key)
+    if known is None or known.asked_page != job.job_id or job.state not in _TRIED:
+        return
+    found = issue_id(TEST_PAGE_PRINTED, entry, key)
+    _create_issue(
+        hass, entry, found, TEST_PAGE_PRINTED, printer_key=key, data={"job_id": job.job_id}
+    )
 
 
 @callback
@@ -180,6 +185,7 @@ class _Watcher:
         self._data = entry.runtime_data
         self._registry = ir.async_get(hass)
         self._create_issue = partial(_create_issue, hass, entry)
+        self._ask_about_page = partial(_ask_about_page, hass, entry)
         # By printer: when the service paused it.
         self._paused: dict[str, datetime] = {}
         # By printer: the function that unsubscribes from its jobs.
@@ -195,6 +201,7 @@ class _Watcher:
             data.coordinator.async_add_listener(self._review),
             data.coordinator.pushes.listen(self._check_address),
             data.queue.listen(self._on_job, states={JobState.HELD, JobState.FAILED}),
+            data.queue.listen(self._ask_about_page, states=_TRIED),
             data.account.listen(self._check_address),
             async_track_time_interval(self._hass, self._review, REVIEW_INTERVAL),
             self._stop,
@@ -209,7 +216,8 @@ class _Watcher:
             if (issue := self._registry.async_get_issue(DOMAIN, paused)) and issue.active:
                 self._pause(key, issue.created)
         self._clear_left_account()
-        for job in data.queue.open_jobs():
+        for job in data.queue.jobs():
+            self._ask_about_page(job)
             if job.state is JobState.HELD:
                 self._on_job(job, None)
         self._review()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from homeassistant.core import Context
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -34,7 +35,13 @@ class Guide:
         )
 
     async def print_page(self, name: str = LASER, *, ends: bool = True) -> None:
-        """Set the box up if it is not, press the button, and wait for the issue and, unless not `ends`, the end."""
+        """Press the button, and wait for the issue and, unless not `ends`, the end."""
+        await self.press(name)
+        await until(lambda: self.issue is not None)
+        await until(lambda: not ends or all(job.is_final for job in self.house.queue.jobs()))
+
+    async def press(self, name: str = LASER, *, user_id: str | None = None) -> None:
+        """Set the box up if it is not, and press the button as a user or, without one, as an automation."""
         hass, entry = self.house.hass, self.house.entry
         if not getattr(entry, "runtime_data", None):
             assert await self.set_up()
@@ -44,9 +51,13 @@ class Guide:
             "button", DOMAIN, f"{entry.unique_id}_{key}_test_page"
         )
         assert button
-        await hass.services.async_call("button", "press", {"entity_id": button}, blocking=True)
-        await until(lambda: self.issue is not None)
-        await until(lambda: not ends or all(job.is_final for job in self.house.queue.jobs()))
+        await hass.services.async_call(
+            "button",
+            "press",
+            {"entity_id": button},
+            blocking=True,
+            context=Context(user_id=user_id),
+        )
 
     async def post(self, path: str = "", **fields: Any) -> dict[str, Any]:
         response = await (await self.client()).post(f"{PATH}{path}", json=fields)

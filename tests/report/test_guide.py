@@ -2,11 +2,15 @@
 
 from urllib.parse import parse_qs, urlsplit
 
+from homeassistant.helpers import issue_registry as ir
 import pytest
+from pytest_homeassistant_custom_component.common import MockUser
 import yaml
 
+from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.report.guide import GUIDE_SCAN_SECONDS
 from custom_components.lianke.report.report import MAX_LINK
+from tests.clock import until
 from tests.conftest import COMPONENT
 from tests.household import LABELS, LASER, key_of
 from tests.report.guides import Guide, lines
@@ -74,6 +78,39 @@ async def test_only_what_the_printer_can_do_is_asked(guide: Guide) -> None:
     hass.config_entries.async_update_entry(entry, options={"lan_printers": {key: "token"}})
     result = await guide.open()
     assert [one["name"] for one in result["data_schema"]] == ["came_out", "upright", "phone"]
+
+
+async def test_a_printer_is_asked_about_once(guide: Guide, hass_admin_user: MockUser) -> None:
+    """After the report, an automation's page asks no more, even after a restart; somebody's own page does."""
+    await guide.print_page()
+    result, report, _ = await guide.walk(scan=False)
+    await guide.post(f"/{result['flow_id']}", report=report)
+    assert await guide.house.hass.config_entries.async_reload(guide.house.entry.entry_id)
+    await guide.press()
+    await until(lambda: len(guide.house.cloud.printed) == 2)
+    await until(lambda: all(job.is_final for job in guide.house.queue.jobs()))
+    assert guide.issue is None
+    await guide.press(user_id=hass_admin_user.id)
+    await until(lambda: guide.issue is not None)
+
+
+async def test_a_question_outlives_restarts(guide: Guide) -> None:
+    """One before the printer is switched on and the page is accepted, and one with the issue open."""
+    house, printer = guide.house, guide.house.box.printer(1)
+    assert await guide.set_up()
+    printer.on = False
+    await house.poll()
+    await guide.press()
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+    assert guide.issue is None
+    printer.on = True
+    await house.poll()
+    await until(lambda: guide.issue is not None)
+    assert guide.issue
+    # Home Assistant keeps the issue over a restart only if it is ignored.
+    ir.async_delete_issue(house.hass, DOMAIN, guide.issue.issue_id)
+    assert await house.hass.config_entries.async_reload(house.entry.entry_id)
+    assert guide.issue
 
 
 async def test_a_box_that_is_not_loaded(guide: Guide) -> None:

@@ -45,6 +45,10 @@ class StoredPrinter(Stored):
     last_print_at: datetime | None = None
     # When the user asked the vendor to support the printer.
     driver_requested_at: datetime | None = None
+    # The job id of the test page about which the guide asks.
+    asked_page: str | None = None
+    # Whether somebody has made a report of the printer.
+    is_reported: bool = False
     # Whether the user removed the printer, and it has not been seen for certain since then.
     removed: bool = False
 

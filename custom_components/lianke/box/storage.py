@@ -361,6 +361,11 @@ class BoxStorage:
         self.update(key, driver_requested_at=dt_util.utcnow())
         self._save(SAVE_SOON)
 
+    def save_question(self, key: str, page: str | None) -> None:
+        """Store which test page the guide asks about; None once somebody has made a report of the printer."""
+        self.update(key, asked_page=page, **({"is_reported": True} if page is None else {}))
+        self._save(SAVE_SOON)
+
     def count_pages(
         self,
         key: str,

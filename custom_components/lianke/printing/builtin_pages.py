@@ -53,7 +53,10 @@ async def async_print_test_page(
     job = await async_print_page(
         hass, entry, printer_key, write, context, entity_id=entity_id, options=options
     )
-    async_ask_about_test_page(hass, entry, job)
+    known = entry.runtime_data.storage.printers.get(printer_key)
+    # Pages of set-up forms and automations ask once for each printer; whoever presses the button is asked again.
+    if context.user_id or not (known and known.is_reported):
+        async_ask_about_test_page(hass, entry, job)
     return job
 
 

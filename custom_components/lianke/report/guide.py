@@ -77,10 +77,11 @@ class TestPageGuide(RepairsFlow):
 
     async def async_step_report(self, user_input: UserInput = None) -> RepairsFlowResult:
         """Show all that the report contains, with the link to its form."""
-        if user_input:
-            return self.async_create_entry(data={})
         if not self._is_loaded:
             return self.async_abort(reason="not_loaded")
+        if user_input:
+            self._entry.runtime_data.storage.save_question(self._key, None)
+            return self.async_create_entry(data={})
         report, link = await async_make_report(
             self.hass, self._entry, self._key, self._job, self._answers, self._scan
         )
