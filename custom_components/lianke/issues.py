@@ -90,6 +90,15 @@ def async_ask_about_test_page(hass: HomeAssistant, entry: LiankeConfigEntry, pag
 
 
 @callback
+def async_asked_page(hass: HomeAssistant, entry: LiankeConfigEntry, printer_key: str) -> str | None:
+    """Return the job id of the test page that an issue asks about; None if there is no issue, or if it is ignored."""
+    found = issue_id(TEST_PAGE_PRINTED, entry, printer_key)
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, found)
+    is_shown = issue is not None and issue.active and not issue.dismissed_version
+    return str((issue.data or {}).get("job_id")) if issue and is_shown else None
+
+
+@callback
 def _ask_about_page(
     hass: HomeAssistant, entry: LiankeConfigEntry, job: Job, _old: JobState | None = None
 ) -> None:

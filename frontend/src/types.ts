@@ -119,6 +119,8 @@ export interface Job {
   picture?: string | null;
   by_hand?: ManualDuplex | null;
   can_move?: boolean;
+  /* Whether a repair asks this user how the job, a test page, came out. */
+  can_report?: boolean;
   can_print_again?: boolean;
   /* Whether the job's document consists of sheets that are already laid out. */
   laid_out?: boolean;

@@ -612,6 +612,24 @@ test("what can be done about a finished job is folded away, and unfolded by one 
   await vi.waitFor(() => expect(asked.map(({ service }) => service)).toEqual(["retry_job"]));
 });
 
+test.each([
+  ["en", "Report how it came out", "Report how Homework came out"],
+  ["zh-Hans", "反馈打印效果", "反馈 Homework 的打印效果"],
+])("a test page about which a repair asks shows the way to it, in %s", async (language, words, label) => {
+  const finished = [makeJob({ can_report: true })];
+  const context = makeContext(makeHass({}, language));
+  const jobs = await show<Part>("lianke-jobs", { context, finished, mayControl: true, keeps: false });
+  const actions = await partOf(jobs, "lianke-job-actions");
+  const link = find(actions, "a");
+  expect([link.getAttribute("href"), link.textContent?.trim()]).toEqual(["/config/repairs", words]);
+  expect(link.getAttribute("aria-label")).toBe(label);
+  // Nothing else is said about the page until somebody has reported it.
+  expect(find(actions, "p")).toBeNull();
+  Object.assign(jobs, { finished: [makeJob()] });
+  await jobs.updateComplete;
+  expect(find(jobs, "lianke-job-actions")).toBeNull();
+});
+
 test("what went wrong last is told in full, also when something newer has ended; of older jobs it is unfolded", async () => {
   const failed = makeJob({ state: "failed", detail: "No paper.", can_retry: true });
   const newer = makeJob({ job_id: "newer" });

@@ -9,17 +9,21 @@ from typing import Any
 from unittest.mock import patch
 
 from homeassistant.auth.permissions.const import POLICY_READ
-from homeassistant.helpers import device_registry as dr
+from homeassistant.core import Context
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_at_time
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import MockHAClientWebSocket, WebSocketGenerator
 
+from custom_components.lianke.const import DOMAIN
+from custom_components.lianke.issues import TEST_PAGE_PRINTED, issue_id
 from custom_components.lianke.jobs import box_jobs
 from custom_components.lianke.jobs.job import Asker, Job, JobState
 from custom_components.lianke.jobs.opening import DATA_LEDGER
 from custom_components.lianke.ledger import View
+from custom_components.lianke.printing.builtin_pages import async_print_test_page
 from custom_components.lianke.websocket_api import job_feed
 from custom_components.lianke.websocket_api.job_feed import (
     MAX_FINISHED_OF_PRINTER,
@@ -28,7 +32,7 @@ from custom_components.lianke.websocket_api.job_feed import (
     MAX_OPEN_OF_PRINTER,
     MAX_SUBSCRIPTIONS,
 )
-from tests.household import House
+from tests.household import LASER, House, key_of
 from tests.jobs.make import make_job
 from tests.ledgers import keep
 from tests.loop_hold import measured_hold
@@ -154,6 +158,32 @@ async def test_one_message_a_user_and_change(
         assert {view["printers"][laser]["name"] for view in seen} == {"Study"}
         assert [len(view["printers"]) for view in seen[3:]] == [1, 1]
         assert len(seen[0]["printers"]) > 1
+
+
+async def test_a_test_page_can_be_reported_while_its_repair_is_shown(
+    hass_ws_client: WebSocketGenerator, house: House
+) -> None:
+    """Only administrators are told, since repairs are theirs."""
+    laser = house.device()
+    policy = {"entity_ids": {status_entity(house.hass, house.entry, laser): {POLICY_READ: True}}}
+    administrator = await hass_ws_client()
+    page = await async_print_test_page(
+        house.hass, house.entry, key_of(house.entry, LASER), Context()
+    )
+
+    def says(can_report: bool) -> Callable[[dict[str, Any]], bool]:
+        return lambda view: [job["can_report"] for job in view["jobs"]] == [can_report]
+
+    await subscribe(administrator)
+    await until(administrator, says(True))
+    issue = issue_id(TEST_PAGE_PRINTED, house.entry, page.spec.printer_key)
+    ir.async_ignore_issue(house.hass, DOMAIN, issue, True)
+    await until(administrator, says(False))
+    ir.async_ignore_issue(house.hass, DOMAIN, issue, False)
+    await until(administrator, says(True))
+    async with client_of(house.hass, hass_ws_client, policy) as reader:
+        await subscribe(reader)
+        await until(reader, says(False))
 
 
 async def test_approvers_are_told_who_asks(

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-3FZFG2CT.js";
+import"./lianke-card-chunk-VLWV7XU3.js";

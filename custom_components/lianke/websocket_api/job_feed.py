@@ -25,6 +25,7 @@ from homeassistant.exceptions import Unauthorized
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.issue_registry import EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED
 from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.singleton import singleton
 from homeassistant.util.json import JsonObjectType, JsonValueType
@@ -33,6 +34,7 @@ from ..box.printer_status import PrinterSnapshot, PrinterStatus, faults_of
 from ..const import BEYOND_REFUSED, CONF_APPROVERS, CONF_MONTHLY_BEYOND, DOMAIN, KEEP_PRINTED_HOURS
 from ..devices import async_may, async_printer_device
 from ..input_error import InputError
+from ..issues import async_asked_page
 from ..jobs.job import Job, JobState, PersonReason
 from ..jobs.rules import waits_uncounted
 from ..people.approval_and_page_limit import pages_left
@@ -80,6 +82,8 @@ class _PrinterJobs:
     key_rejected: bool
     # Id and device id of the scanner that belongs to the printer; None if there is none.
     scanner: tuple[str, str] | None
+    # Id of the test page about which a repair asks, unless somebody ignores the repair.
+    asked_page: str | None
     description: JsonObjectType
     open_jobs: tuple[Job, ...]
     finished: tuple[Job, ...]
@@ -150,6 +154,7 @@ class JobFeed:
             async_dispatcher_connect(self._hass, SIGNAL_REFUSED, self._refused),
             async_dispatcher_connect(self._hass, SIGNAL_SCANS, self._changed),
             self._hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._device_changed),
+            self._hass.bus.async_listen(EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED, self._changed),
         ]
         for entry in async_loaded_entries(self._hass):
             self._listen(entry)
@@ -199,7 +204,7 @@ class JobFeed:
             self._changed()
 
     @callback
-    def _changed(self) -> None:
+    def _changed(self, _event: object = None) -> None:
         self._printers = None
         if self._subscriptions:
             self._refresher.async_schedule_call()
@@ -352,6 +357,8 @@ def _job(
         "reason_key": reason_key(job),
         "may_answer": answers,
         "uncounted": waits_uncounted(job),
+        # Repairs are for administrators.
+        "can_report": user.is_admin and job.job_id == one.asked_page,
         "picture": picture_url(job) if sees else None,
         # The user's name is only for people who may answer the request.
         "asked_by": asked_by if answers else None,
@@ -393,6 +400,7 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
             printer_key=key,
             key_rejected=data.coordinator.key_rejected,
             scanner=scanners.get(key),
+            asked_page=async_asked_page(hass, entry, key),
             description={
                 **_describe(entry, printer),
                 "name": device.name_by_user or device.name or printer.name,

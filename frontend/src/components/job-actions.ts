@@ -1,6 +1,6 @@
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
-import { mdiCheck, mdiReload, mdiSwapHorizontal, mdiTuneVariant } from "@mdi/js";
+import { mdiCheck, mdiClipboardCheckOutline, mdiReload, mdiSwapHorizontal, mdiTuneVariant } from "@mdi/js";
 import { UserError, isLost, type CommandError } from "../context";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
@@ -15,6 +15,8 @@ import "./ask";
 import { Part } from "./part";
 
 const texts = partTexts(en, zh);
+/* The page on which Home Assistant lists repairs, one of which is the guide after a test page. */
+const REPAIRS = "/config/repairs";
 
 /* The actions for a job, except canceling it; fires `asking` when a question opens or closes. */
 @define("lianke-job-actions")
@@ -61,8 +63,15 @@ export class LiankeJobActions extends Part {
     const resting = this._tasks.isWorking("job");
     const error = this._tasks.errorOf("job");
     return html`<div class="column">
-      ${again || unconfirmed || moves ? nothing : this._notKept()}
+      ${again || unconfirmed || moves || job.can_report ? nothing : this._notKept()}
       <div class="actions">
+        ${
+          job.can_report
+            ? html`<a class="button" href=${REPAIRS} aria-label=${this._text("report_job")}>
+                <ha-svg-icon .path=${mdiClipboardCheckOutline}></ha-svg-icon>${this._text("report")}
+              </a>`
+            : nothing
+        }
         ${unconfirmed ? this._button("out", mdiCheck, "came_out", this._confirm) : nothing}
         ${
           again

@@ -225,6 +225,7 @@ export class LiankeJobs extends Part {
   }
 
   private _offers(job: Job): boolean {
+    if (job.can_report) return true;
     if (!this.mayControl) return false;
     // Moving needs a second printer. While the dialog for moving is open, the action stays, so that the dialog can say
     // why the job can no longer be moved.
@@ -238,10 +239,10 @@ export class LiankeJobs extends Part {
     return couldBeKept && isOver;
   }
 
-  /* Whether a job is a short row until the user unfolds it. The row of an unconfirmed job is never short, since it asks
-     for an answer. */
+  /* Whether a job is a short row until the user unfolds it. Rows that ask for an answer are never short: those of
+     unconfirmed jobs and of test pages. */
   private _folds(job: Job): boolean {
-    if (OPEN.includes(job.state) || job.state === "unconfirmed") return false;
+    if (OPEN.includes(job.state) || job.state === "unconfirmed" || job.can_report) return false;
     return this._offers(job) || this._told(job).length > 0;
   }
 

@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-KMLFTVHM.js";import"./lianke-card-chunk-KQ7EB7PV.js";import"./lianke-card-chunk-ROQZSBJV.js";import"./lianke-card-chunk-3FZFG2CT.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
