@@ -1,7 +1,6 @@
 """What people say to Assist about printers, as the blueprint Voice understands it."""
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_USER
@@ -121,14 +120,6 @@ def sentences(language: str) -> list[tuple[str, str]]:
         for line in lines.strip().splitlines()
         for sentence in line.split("|")
     ]
-
-
-@pytest.fixture
-def hass_config_dir(tmp_path: Path) -> str:
-    """Keep the copy of the blueprint apart from those of other tests."""
-    folder = tmp_path / "config"
-    folder.mkdir()
-    return str(folder)
 
 
 @pytest.fixture

@@ -173,17 +173,8 @@ async def test_by_every_way(house: House, anna: User) -> None:
     for count, (name, (way, source, _)) in enumerate(WAYS.items(), 1):
         await way(house.hass, Context(user_id=anna.id))
         job = await job_of(house, count)
-        assert (
-            name,
-            job.spec.asker.user_id,
-            job.current_delivery.hold_reason,
-            job.spec.origin,
-        ) == (
-            name,
-            anna.id,
-            "approval",
-            source,
-        )
+        spec, reason = job.spec, job.current_delivery.hold_reason
+        assert (spec.asker.user_id, reason, spec.origin) == (anna.id, "approval", source), name
     assert not house.sent
 
 
@@ -193,17 +184,8 @@ async def test_what_nobody_began(house: House, anna: User) -> None:
     for count, (name, (way, _, source)) in enumerate(WAYS.items(), 1):
         await way(house.hass, Context())
         job = await job_of(house, count)
-        assert (
-            name,
-            job.spec.asker.user_id,
-            job.current_delivery.hold_reason,
-            job.spec.origin,
-        ) == (
-            name,
-            None,
-            "approval",
-            source,
-        )
+        spec, reason = job.spec, job.current_delivery.hold_reason
+        assert (spec.asker.user_id, reason, spec.origin) == (None, "approval", source), name
     assert not house.sent
     cloud = await house.hass.auth.async_create_system_user("Cloud", group_ids=[GROUP_ID_ADMIN])
     await direct(house.hass, Context(user_id=cloud.id))

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from tests.e2e.card.stage import DASHBOARD, LASER, Stage, change_options
+from tests.e2e.binding import bind, printer_device
+from tests.e2e.card.stage import DASHBOARD, LASER, SMALL_LASER, Stage, change_options
 from tests.simulator import make_pdf
 
 PNG = bytes.fromhex(
@@ -45,6 +46,18 @@ async def send(stage: Stage, name: str, pages: int = 1, printer: str = LASER) ->
     path.write_bytes(make_pdf(pages, name))
     data = {"device_id": stage.devices[printer], "file": str(path), "title": name}
     await stage.home.call("lianke", "print", data)
+
+
+async def bind_other_box(stage: Stage) -> tuple[str, str, str]:
+    """Bind the account's second box; return the ids of the box, its entry and the device of its small laser."""
+    boxes = await stage.cloud.boxes()
+    first = next(box for box in boxes if box["device_id"] == stage.cloud.device_id)
+    other = next(box for box in boxes if box["account"] == first["account"] and box is not first)
+    entry = await bind(
+        stage.home, server=stage.cloud.url, account=stage.entry_id, qr_text=other["qr_link"]
+    )
+    printer = await printer_device(stage.home, other["device_id"], SMALL_LASER)
+    return other["device_id"], entry["entry_id"], printer["id"]
 
 
 @asynccontextmanager

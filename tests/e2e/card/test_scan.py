@@ -76,6 +76,15 @@ def button(screen: Screen, key: str) -> Locator:
     return screen.card.locator(f"lianke-scan-buttons [data-key={key}]").last
 
 
+async def open_by_keyboard(screen: Screen, action: str) -> None:
+    """Open the form of a scan or a copy with Tab and Enter, from the beginning of the page."""
+    await expect(button(screen, "scan")).to_be_visible()
+    await start(screen)
+    await tab_to(screen, named(f"{action}: {LASER}"))
+    await press(screen, "Enter")
+    await expect(button(screen, "begin")).to_be_visible()
+
+
 async def page_comes(screen: Screen, text: str) -> None:
     """Wait until the dialog says something, and the picture of a page is there."""
     await expect(screen.card.get_by_text(text)).to_be_visible()
@@ -190,11 +199,7 @@ async def test_both_sides_of_ten_sheets_by_two_stacks_on_a_phone(
 async def test_scan_and_copy_by_the_keyboard_alone(stage: Stage) -> None:
     before = len(await stage.printed())
     async with stage.screen() as screen:
-        await expect(button(screen, "scan")).to_be_visible()
-        await start(screen)
-        await tab_to(screen, named(f"Scan: {LASER}"))
-        await press(screen, "Enter")
-        await expect(button(screen, "begin")).to_be_visible()
+        await open_by_keyboard(screen, "Scan")
         # What is refused is said where it was pressed, and can be tried again.
         await stage.cloud.post("variants", {"scan_problem": "lid"})
         await begin(screen)
@@ -341,11 +346,7 @@ async def test_presets_and_a_document_to_paperless_by_the_keyboard(
     stage: Stage, paperless: Paperless, pictures: Path
 ) -> None:
     async with stage.screen() as screen:
-        await expect(button(screen, "scan")).to_be_visible()
-        await start(screen)
-        await tab_to(screen, named(f"Scan: {LASER}"))
-        await press(screen, "Enter")
-        await expect(button(screen, "begin")).to_be_visible()
+        await open_by_keyboard(screen, "Scan")
         await tab_to(screen, named("Color"))
         await screen.page.keyboard.type("Gray")
         await tab_to(screen, named("Presets"))
@@ -614,11 +615,7 @@ async def test_what_the_scanner_says_and_a_copy_refused_before_the_lamp_by_the_k
             await screen.page.screenshot(path=pictures / f"trust-en-{name}.png")
             assert await screen.axe() == []
 
-        await expect(button(screen, "scan")).to_be_visible()
-        await start(screen)
-        await tab_to(screen, named(f"Copy: {LASER}"))
-        await press(screen, "Enter")
-        await expect(button(screen, "begin")).to_be_visible()
+        await open_by_keyboard(screen, "Copy")
         begun = await scans_begun(stage)
         await tab_to(screen, named("Copies"))
         await screen.page.keyboard.type("500")

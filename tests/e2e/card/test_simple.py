@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 from playwright.async_api import FilePayload, expect
 import pytest_asyncio
 
-from tests.e2e.binding import bind, printer_device
-from tests.e2e.card.acts import MAP, cards
+from tests.e2e.card.acts import MAP, bind_other_box, cards
 from tests.simulator import make_pdf
 
 from .marks import on_stage
@@ -18,15 +17,9 @@ pytestmark = on_stage("card at work")
 @pytest_asyncio.fixture(loop_scope="session")
 async def untouched(stage: Stage) -> AsyncIterator[tuple[str, str]]:
     """Provide a box and a printer, by entry and device, of which the card knows nothing from other tests."""
-    boxes = await stage.cloud.boxes()
-    first = next(box for box in boxes if box["device_id"] == stage.cloud.device_id)
-    other = next(box for box in boxes if box["account"] == first["account"] and box is not first)
-    entry = await bind(
-        stage.home, server=stage.cloud.url, account=stage.entry_id, qr_text=other["qr_link"]
-    )
-    printer = await printer_device(stage.home, other["device_id"], SMALL_LASER)
-    yield entry["entry_id"], printer["id"]
-    await stage.home.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
+    _, entry_id, printer_id = await bind_other_box(stage)
+    yield entry_id, printer_id
+    await stage.home.delete(f"/api/config/config_entries/entry/{entry_id}")
 
 
 async def test_child_prints_homework_and_fetches_it(

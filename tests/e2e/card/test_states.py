@@ -7,14 +7,13 @@ from typing import Any
 from aiohttp import ClientSession
 from playwright.async_api import expect
 
-from tests.e2e.binding import bind, printer_device
-from tests.e2e.card.acts import send
+from tests.e2e.card.acts import bind_other_box, send
 from tests.e2e.lan import offer, send as send_over_lan
 from tests.ledgers import rewrite, rows
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import LABEL, LASER, SMALL_LASER, Stage, change_options, press
+from .stage import LABEL, LASER, Stage, change_options, press
 
 pytestmark = on_stage("card at work")
 
@@ -97,27 +96,21 @@ async def test_out_of_paper_says_what_to_do(stage: Stage) -> None:
 
 
 async def test_box_offline(stage: Stage) -> None:
-    boxes = await stage.cloud.boxes()
-    first = next(box for box in boxes if box["device_id"] == stage.cloud.device_id)
-    other = next(box for box in boxes if box["account"] == first["account"] and box is not first)
-    entry = await bind(
-        stage.home, server=stage.cloud.url, account=stage.entry_id, qr_text=other["qr_link"]
-    )
-    printer = await printer_device(stage.home, other["device_id"], SMALL_LASER)
-    card = {"type": "custom:lianke-card", "devices": [printer["id"]]}
+    box_id, entry_id, printer_id = await bind_other_box(stage)
+    card = {"type": "custom:lianke-card", "devices": [printer_id]}
     async with stage.screen(card, {**card, "layout": "compact"}) as screen:
         await screen.shows("Idle")
-        await stage.cloud.change_box(other["device_id"], online=False)
+        await stage.cloud.change_box(box_id, online=False)
         await screen.shows("Box offline")
         await screen.shows("Check the print box's power and network.")
         way = screen.card.get_by_role("link", name="Show the device")
-        await expect(way).to_have_attribute("href", f"/config/devices/device/{printer['id']}")
+        await expect(way).to_have_attribute("href", f"/config/devices/device/{printer_id}")
         compact = screen.page.locator("lianke-card").nth(1)
         await expect(compact).to_contain_text("Box offline")
-        await stage.cloud.change_box(other["device_id"], online=True)
+        await stage.cloud.change_box(box_id, online=True)
         await screen.shows("Idle")
         # The entry goes, the card stays and says so, once Home Assistant's list of devices is without it.
-        await stage.home.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
+        await stage.home.delete(f"/api/config/config_entries/entry/{entry_id}")
         await screen.shows("Printer not found")
 
 
