@@ -7,12 +7,14 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from homeassistant.core import Context
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import entity_registry as er, llm
 from PIL import Image, ImageChops
 import pypdfium2
 import pytest
 
+from custom_components.lianke.account.request_limits import MINUTE
+from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.const import DOMAIN, ScanSource
 from custom_components.lianke.devices import async_printer_device
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
@@ -142,6 +144,26 @@ def media_folder(house: House, tmp_path: Path, name: str = "media") -> Path:
     folder.mkdir(parents=True)
     house.hass.config.media_dirs = {"local": str(tmp_path / "media")}
     return folder
+
+
+def requests_about_scans(monkeypatch: pytest.MonkeyPatch, hass: HomeAssistant) -> list[float]:
+    """Record when the service is asked about scans and scanners, by the event loop's clock."""
+    times: list[float] = []
+
+    def noting(ask: Callable[..., Any]) -> Callable[..., Any]:
+        async def ask_and_note(*args: Any) -> Any:
+            times.append(hass.loop.time())
+            return await ask(*args)
+
+        return ask_and_note
+
+    for name in ("status", "start", "task", "cancel"):
+        monkeypatch.setattr(Scanners, name, noting(getattr(Scanners, name)))
+    return times
+
+
+def most_a_minute(times: list[float]) -> int:
+    return max(sum(at <= other < at + MINUTE for other in times) for at in times)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,16 @@
 """How often the service is asked about a scan: early at first, and never often, however long the scan takes."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from custom_components.lianke.account.request_limits import MAX_SCAN_POLLS_A_MINUTE, MINUTE
-from custom_components.lianke.api.scanning import Scanners
 from custom_components.lianke.api.transport import Purpose
 from custom_components.lianke.scanner import scan
 from custom_components.lianke.scanner.scan_rules import FORGET_PAUSE, MAX_SCAN_REQUESTS
 from tests.clock import Clock, elapse
 from tests.household import House
-from tests.scanner.scans import FED, GLASS, came
+from tests.scanner.scans import FED, GLASS, came, most_a_minute, requests_about_scans
 from tests.simulator.models import Printer
 
 pytestmark = pytest.mark.usefixtures("hub")
@@ -22,23 +20,7 @@ MOST = MAX_SCAN_REQUESTS + 1
 
 @pytest.fixture
 def asked(house: House, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Record when the service is asked about scans and scanners, by the event loop's clock."""
-    times: list[float] = []
-
-    def noting(ask: Callable[..., Any]) -> Callable[..., Any]:
-        async def ask_and_note(*args: Any) -> Any:
-            times.append(house.hass.loop.time())
-            return await ask(*args)
-
-        return ask_and_note
-
-    for name in ("status", "start", "task", "cancel"):
-        monkeypatch.setattr(Scanners, name, noting(getattr(Scanners, name)))
-    return times
-
-
-def most_a_minute(times: list[float]) -> int:
-    return max(sum(at <= other < at + MINUTE for other in times) for at in times)
+    return requests_about_scans(monkeypatch, house.hass)
 
 
 @pytest.mark.usefixtures("hurried")

@@ -1,17 +1,20 @@
-"""A page that is there at once is in a client's hand at once; measured in real time, over real connections."""
+"""A page that is there at once is in a client's hand at once, and a scan that takes long asks the service seldom."""
 
 from pathlib import Path
 
 import pytest
 
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
+from custom_components.lianke.lan.scanner import network_scanner
 from custom_components.lianke.scanner import scan as scanning, scan_pace
-from custom_components.lianke.scanner.scan_rules import MAX_SCAN_REQUESTS
-from tests.clock import real_time
-from tests.lan.scanner.conftest import LanScanner, dpi, freed, picture_of, settings
+from custom_components.lianke.scanner.scan_rules import FORGET_PAUSE, MAX_SCAN_REQUESTS
+from tests.clock import Clock, elapse, hurrying, real_time, until
+from tests.lan.scanner.conftest import FEEDER, LanScanner, dpi, freed, picture_of, settings
+from tests.scanner.scans import most_a_minute, requests_about_scans
 
 # Seconds in which the first poll comes, and in which a page must be in the client's hand.
 FIRST_PAUSE, AT_ONCE = 1.5, 2.0
+CALM_PAUSE = scanning.CALM_PAUSE
 # What holds up a scan otherwise, such as a disk, may hold up any single one.
 TRIES = 7
 
@@ -53,3 +56,41 @@ async def test_a_page_that_is_there_at_once(
     assert min(late) <= 0
     # What was loaded while the scanner worked draws the page.
     assert len(processes) == 1
+
+
+@pytest.mark.parametrize("sheets", [0, 4])
+@pytest.mark.parametrize("is_canceled", [True, False])
+async def test_a_long_scan_asks_seldom(
+    clock: Clock,
+    lan: LanScanner,
+    monkeypatch: pytest.MonkeyPatch,
+    sheets: int,
+    is_canceled: bool,
+) -> None:
+    """Glass or feeder, from the request to scan until the service has forgotten the scan."""
+    monkeypatch.setattr(scanning, "FIRST_PAUSE", FIRST_PAUSE)
+    monkeypatch.setattr(scanning, "CALM_PAUSE", CALM_PAUSE)
+    monkeypatch.setattr(scan_pace, "MAX_SCAN_REQUESTS", MAX_SCAN_REQUESTS)
+    # While the client sends a request, the clock may go on by minutes.
+    monkeypatch.setattr(network_scanner, "ABANDONED_SECONDS", 3600)
+    cloud, pages = lan.simulator.cloud, 0
+    cloud.variants.update(
+        scan_shows="as_they_come", scan_seconds=10_000.0, scan_dpi=50, scanner_status="words"
+    )
+    lan.printer.feeder = [str(number) for number in range(sheets)]
+    await lan.hub.async_refresh()
+    asked = requests_about_scans(monkeypatch, lan.hass)
+    async with hurrying(clock, lan.hass):
+        place = await lan.order(dpi(75), *([FEEDER] if sheets else []))
+        if is_canceled:
+            await until(lambda: len(asked) == MAX_SCAN_REQUESTS)
+            await lan.delete(place)
+            await until(lambda: len(asked) > MAX_SCAN_REQUESTS)
+        else:
+            while (status := (await lan.next(place))[0]) in (200, 503):
+                pages += status == 200
+            assert pages == (sheets or 1)
+            await elapse(lan.hass, clock, 2 * FORGET_PAUSE)
+    assert len(asked) >= MAX_SCAN_REQUESTS
+    assert most_a_minute(asked) <= MAX_SCAN_REQUESTS + is_canceled
+    await freed(lan)
