@@ -79,7 +79,7 @@ REPAIRS: Final = {
     "too_many_pages": ("Save the limit", "保存上限"),
 }
 # Repairs that ask in several steps.
-GUIDES: Final = {"test_page": {"answers", "scanner", "scanned", "report"}}
+GUIDES: Final = {"test_page": {"answers", "scanner", "scanned", "report", "share"}}
 
 
 def card_texts(language: str) -> dict[str, dict[str, Any]]:

@@ -14,16 +14,20 @@ from tests.e2e.hass import RealHomeAssistant
 PATIENCE = 90_000
 
 
-SIZE = {"width": 620, "height": 960}
+SIZE = (620, 960)
 
 
 @asynccontextmanager
-async def browsing(chromium: str, home: RealHomeAssistant, language: str) -> AsyncIterator[Page]:
+async def browsing(
+    chromium: str, home: RealHomeAssistant, language: str, *, size: tuple[int, int] = SIZE
+) -> AsyncIterator[Page]:
     """Give a page that is logged in."""
     stored = {"hassTokens": home.browser_tokens(), "selectedLanguage": json.dumps(language)}
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
-        context = await browser.new_context(viewport=SIZE, device_scale_factor=1.5)  # type: ignore[arg-type]
+        context = await browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, device_scale_factor=1.5
+        )
         await context.add_init_script(
             f"for (const [key, value] of Object.entries({json.dumps(stored)})) "
             "if (!localStorage.getItem(key)) localStorage.setItem(key, value);"

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from textwrap import dedent
 from typing import Any
 
 from homeassistant.core import Context
@@ -72,8 +73,8 @@ class Guide:
         return await self.post(handler=DOMAIN, issue_id=self.issue.issue_id)
 
     async def answer(self, result: dict[str, Any], answer: str = "yes") -> dict[str, Any]:
-        """Give the same answer to each question of a form."""
-        fields = {one["name"]: answer for one in result["data_schema"]}
+        """Give the same answer to each question of a form, or none."""
+        fields = {one["name"]: answer for one in result["data_schema"] if answer}
         return await self.post(f"/{result['flow_id']}", **fields)
 
     async def walk(
@@ -82,15 +83,20 @@ class Guide:
         """Go through the guide to its last form; return the form, the report and the link."""
         result = await self.answer(await self.open(), answer)
         if result["type"] == "menu":
-            chosen = "scan" if scan else "report"
-            result = await self.post(f"/{result['flow_id']}", next_step_id=chosen)
-        if result["type"] == "progress":
-            result = await self._past_progress(result)
+            result = await self.choose(result, "scan" if scan else "report")
         if result["step_id"] == "scanned":
             result = await self.answer(result, answer)
         assert result["step_id"] == "report", result
         (report,) = (one["default"] for one in result["data_schema"])
-        return result, report, result["description_placeholders"]["link"]
+        result = await self.post(f"/{result['flow_id']}", report=report)
+        shown = result["description_placeholders"]
+        assert dedent(shown["report"]) == report
+        return result, report, shown["link"]
+
+    async def choose(self, result: dict[str, Any], step: str) -> dict[str, Any]:
+        """Choose whether to scan the page, and wait for the scan."""
+        result = await self.post(f"/{result['flow_id']}", next_step_id=step)
+        return await self._past_progress(result) if result["type"] == "progress" else result
 
     async def _past_progress(self, result: dict[str, Any]) -> dict[str, Any]:
         """Ask as the frontend does when Home Assistant says that a step has made progress."""

@@ -1,19 +1,23 @@
 """The guide after a test page asks what the page can answer, and shows a report of it."""
 
+from http import HTTPStatus
+from textwrap import dedent
 from urllib.parse import parse_qs, urlsplit
 
 from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import yaml
 
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.report.guide import GUIDE_SCAN_SECONDS
-from custom_components.lianke.report.report import MAX_LINK
+from custom_components.lianke.report.report import LABELS as TEXTS, MAX_LINK
 from tests.clock import until
 from tests.conftest import COMPONENT
-from tests.household import LABELS, LASER, key_of
+from tests.household import INKJET, LABELS, LASER, key_of
 from tests.report.guides import Guide, lines
+from tests.security.rendering import PAYLOADS, active
 from tests.simulator import Outcome
 
 FORM = COMPONENT.parents[1] / ".github" / "ISSUE_TEMPLATE"
@@ -26,9 +30,10 @@ async def test_from_the_button_to_the_report(guide: Guide) -> None:
     assert printed.options["dmDuplex"] == "2"
     result, report, link = await guide.walk()
     assert guide.asked == {
-        "answers": ["came_out", "upright", "both_sides"],
-        "scanned": ["scan_came_out", "scan_upright", "scan_colors"],
+        "answers": ["came_out", "upright", "both_sides", "push_set_up"],
+        "scanned": ["scan_came_out", "scan_upright"],
         "report": ["report"],
+        "share": [],
     }
     told = lines(report)
     assert told["box"] == "LK300EW_D2 2.1.113"
@@ -41,6 +46,7 @@ async def test_from_the_button_to_the_report(guide: Guide) -> None:
     }
     assert told["came_out"] == told["both_sides"] == told["scan_upright"] == "yes"
     assert told["scan"].startswith("completed, pages 1, ")
+    assert (told["scanners"], told["push"]) == ("2", "arrived no, of no box 0")
     # The form gets exactly what was shown.
     query = parse_qs(urlsplit(link).query)
     assert query["report"] == [report]
@@ -52,7 +58,7 @@ async def test_from_the_button_to_the_report(guide: Guide) -> None:
     }
     assert required <= query.keys()
     assert len(link) <= MAX_LINK
-    done = await guide.post(f"/{result['flow_id']}", report=report)
+    done = await guide.post(f"/{result['flow_id']}")
     assert done["type"] == "create_entry"
     assert guide.issue is None
 
@@ -77,14 +83,59 @@ async def test_only_what_the_printer_can_do_is_asked(guide: Guide) -> None:
     key = key_of(entry, LABELS)
     hass.config_entries.async_update_entry(entry, options={"lan_printers": {key: "token"}})
     result = await guide.open()
-    assert [one["name"] for one in result["data_schema"]] == ["came_out", "upright", "phone"]
+    asked = ["came_out", "upright", "phone", "push_set_up"]
+    assert [one["name"] for one in result["data_schema"]] == asked
+    # Whether push is set up is known once a message has come.
+    account = guide.house.box.account
+    assert account
+    account.push_url = guide.house.data.account.address
+    await guide.house.cloud.messenger.push(account, guide.house.box.device_id, "printer_off")
+    result = await guide.open()
+    assert [one["name"] for one in result["data_schema"]] == asked[:-1]
+
+
+async def test_nothing_is_answered_by_itself(guide: Guide) -> None:
+    """Otherwise whoever goes on without looking would say yes to everything."""
+    await guide.print_page(INKJET)
+    result = await guide.open()
+    assert not [one for one in result["data_schema"] if one.get("default") or one["required"]]
+    _, report, _ = await guide.walk(answer="")
+    told = lines(report)
+    assert [told[key] for key in ("came_out", "upright", "colors", "scan_colors")] == [
+        "untried"
+    ] * 4
+
+
+async def test_the_scan_is_shown(guide: Guide, hass_client_no_auth: ClientSessionGenerator) -> None:
+    await guide.print_page()
+    result = await guide.choose(await guide.answer(await guide.open()), "scan")
+    response = await (await hass_client_no_auth()).get(
+        result["description_placeholders"]["picture"]
+    )
+    assert (response.status, response.content_type) == (HTTPStatus.OK, "image/jpeg")
+
+
+async def test_what_somebody_deletes_is_not_in_the_link(guide: Guide) -> None:
+    await guide.print_page()
+    result = await guide.answer(await guide.open())
+    result = await guide.choose(result, "report")
+    (report,) = (one["default"] for one in result["data_schema"])
+    kept = [line for line in report.splitlines() if not line.startswith(("Unknown", "Box"))]
+    result = await guide.post(f"/{result['flow_id']}", report="\r\n".join([*kept, "文" * 9000]))
+    shown = result["description_placeholders"]
+    query = parse_qs(urlsplit(shown["link"]).query)
+    assert "box" not in query
+    (sent,) = query["report"]
+    assert sent.splitlines() == [*kept, f"{TEXTS['left_out']}: 1"]
+    assert dedent(shown["report"]) == sent
+    assert len(shown["link"]) <= MAX_LINK
 
 
 async def test_a_printer_is_asked_about_once(guide: Guide, hass_admin_user: MockUser) -> None:
     """After the report, an automation's page asks no more, even after a restart; somebody's own page does."""
     await guide.print_page()
-    result, report, _ = await guide.walk(scan=False)
-    await guide.post(f"/{result['flow_id']}", report=report)
+    result, _, _ = await guide.walk(scan=False)
+    await guide.post(f"/{result['flow_id']}")
     assert await guide.house.hass.config_entries.async_reload(guide.house.entry.entry_id)
     await guide.press()
     await until(lambda: len(guide.house.cloud.printed) == 2)
@@ -150,3 +201,14 @@ async def test_a_scan_that_hangs(guide: Guide) -> None:
     state, pages, seconds = lines(report)["scan"].split(", ")
     assert (state, pages) == ("scanning", "pages 0")
     assert float(seconds.removesuffix(" s")) == pytest.approx(GUIDE_SCAN_SECONDS, abs=5)
+
+
+async def test_a_report_is_shown_as_it_is(guide: Guide) -> None:
+    """It may quote the service, whose words must neither load pictures nor make links."""
+    await guide.print_page()
+    for payload in PAYLOADS.values():
+        result = await guide.choose(await guide.answer(await guide.open()), "report")
+        text = f"Words: {payload}\n{payload}"
+        result = await guide.post(f"/{result['flow_id']}", report=text)
+        markdown = f"Copy the text.\n\n{result['description_placeholders']['report']}"
+        assert active(markdown) == {"code_block"}, payload

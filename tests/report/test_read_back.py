@@ -69,7 +69,7 @@ async def test_a_hidden_variant_is_told(hidden: dict[str, Any], guide: Guide) ->
     guide.house.cloud.variants.update(**hidden)
     await guide.print_page()
     result, report, _ = await guide.walk()
-    await guide.post(f"/{result['flow_id']}", report=report)
+    await guide.post(f"/{result['flow_id']}")
     # As it stands in an issue, below other fields.
     fixture = fixture_of(read_report(f"### Box · 云盒\n\nLK300EW_D2\n\n### Report\n\n{report}\n"))
     told = {name: value for name, value in fixture["variants"].items() if name in hidden}
@@ -82,7 +82,7 @@ async def test_a_failure_is_told(guide: Guide) -> None:
     guide.house.cloud.plan(guide.house.box.printer(1), end)
     await guide.print_page()
     result, report, _ = await guide.walk(answer="no")
-    await guide.post(f"/{result['flow_id']}", report=report)
+    await guide.post(f"/{result['flow_id']}")
     fixture = fixture_of(read_report(report))
     assert fixture["end"] == {"code": 502, "msg": "文件转换失败"}
     assert "failed, " in await again(guide, fixture)

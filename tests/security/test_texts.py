@@ -25,8 +25,8 @@ from tests.simulator import Simulator
 
 # Where a placeholder of a rendered text comes from: ours, or from outside and escaped there.
 OURS = {"console_url", "count", "date", "limit", "address", "copied", "kept", "nobody"}
-# A link escapes itself: it is percent-encoded.
-OURS |= {"out", "sides", "arrows", "link"}
+# A link escapes itself: it is percent-encoded. A report is an indented block of code.
+OURS |= {"out", "sides", "arrows", "link", "picture", "report"}
 ESCAPED = {
     "addresses",
     "box",

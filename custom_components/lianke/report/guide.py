@@ -2,9 +2,12 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
+from textwrap import indent
 from time import monotonic
 from typing import Final
 
+from homeassistant.components.http.auth import async_sign_path
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context
@@ -23,12 +26,15 @@ from ..runtime import LiankeConfigEntry
 from ..scanner.hub import async_get_hub
 from ..scanner.scan_job import ScanFormat, ScanRequest
 from ..scanner.scan_jobs import async_get_scan_jobs
-from .report import ScanTold, async_make_report
+from ..scanner.scan_view import picture_paths
+from .report import MAX_LINK, ScanTold, async_make_link, async_make_report
 
 # Seconds that the guide waits for the page's end after the answers: the paper is out before the service says so.
 PAGE_END_SECONDS: Final = 20
 # Seconds that the guide waits for its scan, which goes on after that.
 GUIDE_SCAN_SECONDS: Final = 180
+# How long the guide's picture of the scan can be seen.
+PICTURE_TIME: Final = timedelta(hours=1)
 
 
 class TestPageGuide(RepairsFlow):
@@ -39,6 +45,8 @@ class TestPageGuide(RepairsFlow):
         self._answers: dict[str, str] = {}
         self._scan: ScanTold | None = None
         self._scanning: asyncio.Task[ScanTold] | None = None
+        self._picture = ""
+        self._report = ""
 
     async def async_step_init(self, user_input: UserInput = None) -> RepairsFlowResult:
         return await self.async_step_answers()
@@ -48,7 +56,7 @@ class TestPageGuide(RepairsFlow):
             return self.async_abort(reason="not_loaded")
         if user_input is None:
             return self._ask("answers", self._questions)
-        self._answers = user_input
+        self._keep_answers(self._questions, user_input)
         with suppress(InputError):
             await self._entry.runtime_data.queue.async_wait(self._job_id, PAGE_END_SECONDS)
         return await self.async_step_scanner()
@@ -66,40 +74,67 @@ class TestPageGuide(RepairsFlow):
                 step_id="scan", progress_action="scan", progress_task=self._scanning
             )
         self._scan = self._scanning.result()
-        next_step = "scanned" if self._scan.job else "report"
-        return self.async_show_progress_done(next_step_id=next_step)
+        paths = picture_paths(self._entry, self._scan.job) if self._scan.job else []
+        if not paths:
+            return self.async_show_progress_done(next_step_id="report")
+        self._picture = async_sign_path(self.hass, paths[0], PICTURE_TIME)
+        return self.async_show_progress_done(next_step_id="scanned")
 
     async def async_step_scanned(self, user_input: UserInput = None) -> RepairsFlowResult:
+        # A page in black cannot show whether colors are scanned.
+        colors = ("scan_colors",) if "colors" in self._answers else ()
+        questions = ("scan_came_out", "scan_upright", *colors)
         if user_input is None:
-            return self._ask("scanned", ("scan_came_out", "scan_upright", "scan_colors"))
-        self._answers |= user_input
+            return self._ask("scanned", questions, picture=self._picture)
+        self._keep_answers(questions, user_input)
         return await self.async_step_report()
 
     async def async_step_report(self, user_input: UserInput = None) -> RepairsFlowResult:
-        """Show all that the report contains, with the link to its form."""
+        """Show all that the report contains. Whoever passes it on may change it."""
         if not self._is_loaded:
             return self.async_abort(reason="not_loaded")
-        if user_input:
-            self._entry.runtime_data.storage.save_question(self._key, None)
-            return self.async_create_entry(data={})
-        report, link = await async_make_report(
+        if user_input is not None:
+            # A link contains less than that in any case.
+            self._report = user_input["report"][:MAX_LINK]
+            return await self.async_step_share()
+        report = await async_make_report(
             self.hass, self._entry, self._key, self._job, self._answers, self._scan
         )
-        field = TextSelector(TextSelectorConfig(multiline=True, read_only=True))
+        # Phones do not select the text of a field that is only to be read.
+        field = TextSelector(TextSelectorConfig(multiline=True))
         return self.async_show_form(
             step_id="report",
             data_schema=vol.Schema({vol.Required("report", default=report): field}),
-            description_placeholders={"link": link},
+            last_step=False,
         )
 
-    def _ask(self, step: str, questions: tuple[str, ...]) -> RepairsFlowResult:
-        field = choice(("yes", "no", "untried"), key="report_answer", listed=True)
+    async def async_step_share(self, user_input: UserInput = None) -> RepairsFlowResult:
+        if not self._is_loaded:
+            return self.async_abort(reason="not_loaded")
+        if user_input is not None:
+            self._entry.runtime_data.storage.save_question(self._key, None)
+            return self.async_create_entry(data={})
+        text, link = await async_make_link(self.hass, self._report.splitlines())
+        return self.async_show_form(
+            step_id="share",
+            data_schema=vol.Schema({}),
+            # Markdown shows indented lines as they are.
+            description_placeholders={"link": link, "report": indent(text, "    ")},
+        )
+
+    def _ask(self, step: str, questions: tuple[str, ...], **placeholders: str) -> RepairsFlowResult:
+        """Ask questions. None of them has a default, since it would be taken for an answer."""
+        field = choice(("yes", "no"), key="report_answer", listed=True)
         name = self._entry.runtime_data.storage.printers[self._key].name
         return self.async_show_form(
             step_id=step,
-            data_schema=vol.Schema({vol.Required(question): field for question in questions}),
-            description_placeholders={"printer": escape_markdown(name)},
+            data_schema=vol.Schema({vol.Optional(question): field for question in questions}),
+            description_placeholders={"printer": escape_markdown(name), **placeholders},
+            last_step=False,
         )
+
+    def _keep_answers(self, questions: tuple[str, ...], answers: dict[str, str]) -> None:
+        self._answers |= dict.fromkeys(questions, "untried") | answers
 
     @property
     def _questions(self) -> tuple[str, ...]:
@@ -109,7 +144,14 @@ class TestPageGuide(RepairsFlow):
         is_colored = able is None or able.colors is None or 2 in able.colors
         is_two_sided = job is not None and job.current_delivery.options.duplex in (2, 3)
         is_shared = self._key in self._entry.options.get(CONF_LAN_PRINTERS, {})
-        more = {"both_sides": is_two_sided, "colors": is_colored, "phone": is_shared}
+        # Whether messages arrive is known, but not whether the service was asked to send any.
+        is_silent = data.account.address is not None and data.storage.last_push_at is None
+        more = {
+            "both_sides": is_two_sided,
+            "colors": is_colored,
+            "phone": is_shared,
+            "push_set_up": is_silent,
+        }
         return ("came_out", "upright", *(name for name, is_asked in more.items() if is_asked))
 
     @property

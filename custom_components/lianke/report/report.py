@@ -3,7 +3,7 @@
 A report has no ids, addresses, titles or names. The service's words may quote any of these, so they are redacted.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 import json
 from pathlib import Path
 import re
@@ -19,8 +19,10 @@ from homeassistant.loader import async_get_integration
 from ..api.capabilities import Capabilities
 from ..api.unknown import name_or_pattern
 from ..box.printer_identity import StoredPrinter
+from ..const import DOMAIN
 from ..jobs.job import Job
 from ..runtime import LiankeConfigEntry
+from ..scanner.hub import async_get_hub, is_scanning_enabled
 from ..scanner.scan_job import ScanJob
 from .redaction import scrubbed, secrets_of, without_titles
 
@@ -55,8 +57,8 @@ async def async_make_report(
     job: Job | None,
     answers: Mapping[str, str],
     scan: ScanTold | None = None,
-) -> tuple[str, str]:
-    """Return a report and the link to a form that contains it, shortened so that the link is not too long."""
+) -> str:
+    """Return a report, shortened so that a link can contain it."""
     integration = await async_get_integration(hass, entry.domain)
     data = entry.runtime_data
     known, box = data.storage.printers[printer_key], data.storage.box
@@ -70,7 +72,8 @@ async def async_make_report(
         "abilities": _abilities(known.capabilities, len(known.papers)),
         **(_printed(entry, job, names) if job else {}),
         "callbacks": f"address {_yes(data.account.address)}, arrived {_yes(proven)}",
-        "push": f"arrived {_yes(data.storage.last_push_at)}",
+        "push": f"arrived {_yes(data.storage.last_push_at)}, of no box {data.account.unclear_messages}",
+        "scanners": _scanners(hass, entry),
         **(_scanned(entry, scan, names) if scan else {}),
         **answers,
     }
@@ -78,15 +81,24 @@ async def async_make_report(
         {key: " ".join(text.split())[:MAX_VALUE] for key, text in facts.items()}, secrets_of(entry)
     )
     seen = scrubbed(data.storage.unknown.as_stored(), secrets_of(entry))
-    told = [(key, cleaned[key]) for key in LABELS if cleaned.get(key)]
-    told += [
-        ("unknown", f"{one['kind']} {one['where']} {one['name']} {json.dumps(one['shape'])}")
+    lines = [f"{LABELS[key]}: {cleaned[key]}" for key in LABELS if cleaned.get(key)]
+    lines += [
+        f"{LABELS['unknown']}: {one['kind']} {one['where']} {one['name']} {json.dumps(one['shape'])}"
         for one in seen
     ]
-    fields = {key: cleaned[key][:MAX_SERVICE_WORDS] for key in ("box", "printer", "versions")}
-    for kept in range(len(told), -1, -1):
-        cut = [("left_out", str(len(told) - kept))] if kept < len(told) else []
-        report = "\n".join(f"{LABELS[key]}: {text}" for key, text in told[:kept] + cut)
+    return (await async_make_link(hass, lines))[0]
+
+
+async def async_make_link(hass: HomeAssistant, lines: Sequence[str]) -> tuple[str, str]:
+    """Return a report, shortened if need be, and the link to a form that contains it."""
+    integration = await async_get_integration(hass, DOMAIN)
+    told = dict(line.partition(": ")[::2] for line in lines)
+    fields = {
+        key: told.get(LABELS[key], "")[:MAX_SERVICE_WORDS] for key in ("box", "printer", "versions")
+    }
+    for kept in range(len(lines), -1, -1):
+        cut = [f"{LABELS['left_out']}: {len(lines) - kept}"] if kept < len(lines) else []
+        report = "\n".join([*lines[:kept], *cut])
         query = urlencode({"template": "works.yml", **fields, "report": report})
         link = f"{integration.issue_tracker}/new?{query}"
         if len(link) <= MAX_LINK:
@@ -153,6 +165,14 @@ def _printed(entry: LiankeConfigEntry, job: Job, names: Collection[str]) -> dict
         # The last push may have come before the job.
         "seconds": _joined(*(f"{name} {past:.1f}" for name, past in seconds.items() if past >= 0)),
     }
+
+
+def _scanners(hass: HomeAssistant, entry: LiankeConfigEntry) -> str:
+    """Return how many scanners the service lists, or why there is no list."""
+    hub = async_get_hub(hass, entry)
+    if not is_scanning_enabled(hass):
+        return "switched off"
+    return hub.list_error or str(sum(known.present for known in hub.scanners.values()))
 
 
 def _scanned(entry: LiankeConfigEntry, scan: ScanTold, names: Collection[str]) -> dict[str, str]:

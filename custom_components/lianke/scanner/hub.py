@@ -143,6 +143,8 @@ class ScannerHub:
         self._said: dict[str, tuple[float, ScannerConditions]] = {}
         self._telling: set[str] = set()
         self._listed = asyncio.Event()
+        # Why there was no list of scanners the last time, for reports.
+        self.list_error = ""
         # Keep our own reference, for requests that continue after the entry is unloaded.
         self.service = entry.runtime_data.client.scanners
         self._ledger = entry.runtime_data.queue.ledger
@@ -226,7 +228,9 @@ class ScannerHub:
         try:
             if self._entry.runtime_data.coordinator.data.online is not False:
                 await self._async_list()
+                self.list_error = ""
         except LiankeError as err:
+            self.list_error = err.reason if err.code is None else f"{err.reason} {err.code}"
             _LOGGER.debug("The scanners are not known: %s", err)
         finally:
             if not self.is_listed:
