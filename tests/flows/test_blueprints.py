@@ -57,7 +57,7 @@ from custom_components.lianke.const import DOMAIN, MAX_PAGES
 from custom_components.lianke.flows.blueprints import BLUEPRINTS
 from custom_components.lianke.pages.clean import escape_markdown
 from custom_components.lianke.scanner.hub import FEATURE, async_get_hub
-from tests.clock import Clock, elapse, rest, until
+from tests.clock import Clock, elapse, hurrying, rest, until
 from tests.conftest import make_entry, set_up
 from tests.documents.entities import ITEMS, Door, Family, Shopping, add
 from tests.documents.samples import picture
@@ -924,7 +924,9 @@ async def test_telegram_to_paper(house: House, bot: Telegram, media: Path) -> No
     }
 
 
-async def test_telegram_to_paper_that_waits(house: House, bot: Telegram, media: Path) -> None:
+async def test_telegram_to_paper_that_waits(
+    clock: Clock, house: House, bot: Telegram, media: Path
+) -> None:
     house.hass.config.language = "zh-Hans"
     house.set_options({"approval_sources": ["nobody"]})
     await telegram_to_paper(house, media)
@@ -936,6 +938,14 @@ async def test_telegram_to_paper_that_waits(house: House, bot: Telegram, media: 
         "您不能在这里打印。",
     ]
     assert not house.printed
+    # The paper runs out once it is sent.
+    house.set_options({"approval_sources": []})
+    house.box.printer(1).paper = 0
+    bot.send(ANNA, **bot.photo(picture("PNG")))
+    await until(lambda: house.sent)
+    async with hurrying(clock, house.hass):
+        await until(lambda: len(bot.answers) == 3)
+    assert bot.answers[2]["text"] == "“照片”已交给打印机。打印机状态：缺纸。"
 
 
 class Reader(AITaskEntity):

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from tests import needs
-from tests.clock import rest, until
+from tests.clock import Clock, hurrying, rest, until
 from tests.documents.samples import picture
 from tests.flows.automations import use
 from tests.household import House, show_state
@@ -137,6 +137,21 @@ async def test_a_mail_waits_for_paper_and_stays_canceled(house: House, mailbox: 
     await rest(house.hass)
     assert len(house.queue.jobs()) == 1
     assert len(post.told) == 1
+
+
+async def test_paper_that_runs_out_once_all_is_sent(
+    clock: Clock, house: House, mailbox: Mailbox
+) -> None:
+    house.box.printer(1).paper = 2
+    post, _ = await start(house, mailbox)
+    await deliver(house, mailbox, letter(INVOICE, PHOTO))
+    await until(lambda: house.sent == 2)
+    async with hurrying(clock, house.hass):
+        await until(lambda: post.answered)
+    waits = (
+        "Please print: 2 pages are printed. 1 on the way to the printer. The printer: Out of paper."
+    )
+    assert post.answers() == [(ANNA, waits)]
 
 
 async def test_the_text_and_nothing(house: House, mailbox: Mailbox) -> None:
