@@ -18,7 +18,7 @@ import pytest
 from tests.manual import sections
 from tests.simulator import make_pdf
 
-from .binding import bind_first, printer_device
+from .binding import bind_first, entity_of, printer_device
 from .card.stage import user_tokens
 from .cloud import SimulatorProcess
 from .hass import RealHomeAssistant
@@ -122,18 +122,41 @@ async def test_a_client_prints_and_is_told_the_truth(tmp_path: Path, newest: Non
                 fields = {**menu_pdf, **able_to, "pages": "2-3"}
                 [able] = told(await session.call_tool("lianke__which_printer", able_to))["printers"]
                 assert (able["printer"], able["can"]) == (PRINTER, True)
-                job = told(await session.call_tool("lianke__print_document", fields))
-                async with asyncio.timeout(120):
-                    while True:
-                        status = told(await session.call_tool("lianke__printer_status", {}))
-                        own = status["own_newest_job"]
-                        assert own["job_id"] == job["job_id"]
-                        if own["state"] == "completed":
-                            break
-                        await asyncio.sleep(0.2)
-                # It is said to be printed once it lies in the tray.
-                assert len(await cloud.get("printed")) == len(taken) + 1
+
+                async def ask() -> tuple[dict[str, Any], int]:
+                    """Ask what has become of the newest job; return what is said, and how many lie in the tray then."""
+                    status = told(await session.call_tool("lianke__printer_status", {}))
+                    return status["own_newest_job"], len(await cloud.get("printed"))
+
+                async def what_became(state: str, lie_there: int) -> dict[str, Any]:
+                    """Print, and ask until something has become of it; what is said is what lies in the tray."""
+                    job = told(await session.call_tool("lianke__print_document", fields))
+                    own, lie = await ask()
+                    async with asyncio.timeout(120):
+                        while own["state"] not in ("completed", "failed", "held"):
+                            await asyncio.sleep(0.2)
+                            own, lie = await ask()
+                    assert (own["job_id"], own["state"], lie) == (job["job_id"], state, lie_there)
+                    return own
+
+                own = await what_became("completed", len(taken) + 1)
                 assert (own["in_words"], own["pages"]) == ("已完成", 2)
+                planned = {"outcomes": [{"code": 502, "state": "SUCCESS", "prints": "none"}]}
+                await cloud.post(f"boxes/{cloud.device_id}/printers/1/outcomes", planned)
+                assert "无法" in (await what_became("failed", len(taken) + 1))["in_words"]
+                printer = await printer_device(home, cloud.device_id, PRINTER)
+                status = await entity_of(home, printer, "sensor", "status")
+                await cloud.change_printer(cloud.device_id, 1, paper=0)
+                await home.call("homeassistant", "update_entity", {"entity_id": status})
+                await home.wait_for_state(status, lambda shown: shown["state"] == "out_of_paper")
+                own = await what_became("held", len(taken) + 1)
+                assert own["in_words"] == "正在等待打印机：缺纸。"
+                await cloud.change_printer(cloud.device_id, 1, paper=100)
+                await home.call("homeassistant", "update_entity", {"entity_id": status})
+                async with asyncio.timeout(120):
+                    while (await ask())[0]["state"] != "completed":
+                        await asyncio.sleep(0.2)
+                assert len(await cloud.get("printed")) == len(taken) + 2
                 # It is not kept, so it can only be printed anew.
                 answer = await session.call_tool("lianke__print_again", {})
                 assert "保留" in refusal(answer)
@@ -157,7 +180,7 @@ async def test_a_client_prints_and_is_told_the_truth(tmp_path: Path, newest: Non
                 (documents / name).read_bytes()
                 for name in ("front-door.jpg", "letter.pdf", "menu.pdf")
             )
-            assert printed == [MENU, camera, letter, RECIPE, pages]
+            assert printed == [MENU, camera, letter, RECIPE, pages, pages]
             assert not home.problems("lianke")
 
 
