@@ -1,14 +1,14 @@
 """Find the four corners of a page in a photo, or say that there is none.
 
 Lines are found by a Hough transform in which each edge votes only for lines of its own direction (F. O'Gorman and
-M. B. Clowes, "Finding picture edges through collinearity of feature points", 1976). Four of them are a page if each
-side looks like paper's: an edge all along it, one even color inside and others outside, and its end at the corners.
-The perspective is removed by mapping a square to a quadrilateral (P. Heckbert, "Fundamentals of texture mapping and
-image warping", 1989).
+M. B. Clowes, "Finding picture edges through collinearity of feature points", 1976). Four lines are a page if each side
+looks like the edge of paper: there are edge pixels all along it, the color inside is even and differs from the color
+outside, and the edge ends at the corners. The perspective is removed by mapping a square to a quadrilateral
+(P. Heckbert, "Fundamentals of texture mapping and image warping", 1989).
 """
 
 from collections.abc import Iterator, Sequence
-from functools import reduce
+from functools import cache, reduce
 from itertools import accumulate, combinations, pairwise
 import math
 from typing import Final, NamedTuple
@@ -18,100 +18,119 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 # x and y of four points: top left, top right, bottom right, bottom left of the page as one reads it.
 type Corners = Sequence[Sequence[float]]
 
-# Pixels along the longer side of the picture that is searched: letters almost vanish, and the search takes about a
-# second.
+# Colors and differences of colors are from 0 to 255. Angles are given by their sine or cosine, which is what is
+# compared.
+
+# Pixels along the longer side of the picture in which we search: small enough that letters almost vanish, and that the
+# search takes about a second.
 FIND_SIDE: Final = 400
 # Dark details narrower than this many pixels are letters and lines of tables, not edges of a page.
 _INK: Final = 5
-# The least difference, of 255, between ink and paper, and the least fraction of a printed area's pixels that are ink.
-_INK_STEP: Final = 40
-INKED: Final = 0.003
-# Maximum fraction of the pixels that count as edges (those that differ most from their neighbors), and the least
-# difference, of 255, at an edge.
+# Maximum fraction of the pixels that count as edges: those that differ most from their neighbors.
 _EDGES: Final = 0.08
+# Minimum difference of colors at an edge.
 _LEAST_STEP: Final = 4
-# The differences of a pixel's neighbors across and down (I. Sobel), by _SOBEL so that strong ones fit into a byte.
+# I. Sobel's kernels for the differences across and down, and the divisor that makes strong differences fit into a byte.
 _SLOPES: Final = ((-1, 0, 1, -2, 0, 2, -1, 0, 1), (-1, -2, -1, 0, 0, 0, 1, 2, 1))
 _SOBEL: Final = 5
-# Number of line directions; number of neighboring directions, on each side of its own, for which an edge votes, too;
-# pixels between parallel lines.
+
+# Number of directions that a line can have in the Hough transform, and pixels between its parallel lines.
 _TURNS: Final = 120
-_SPREAD: Final = 2
 _STEP: Final = 3.0
-# Maximum number of lines that are considered, those with most edges. Two lines count as one if the sine of the angle
-# between them and their distance in pixels are below these: as they are voted for, and once they are fitted.
+# An edge votes for its own direction and for this many directions on each side of it.
+_SPREAD: Final = 2
+# Maximum number of lines that are considered: those with most votes.
 _LINES_TRIED: Final = 56
+# Two lines count as one if both the angle between them (as a sine) and their distance (in pixels) are below these: when
+# they are chosen by their votes, and again after they were fitted to the edges.
 _APART: Final = (math.sin(math.radians(3.5)), 4.0)
 _FITTED_APART: Final = (0.02, 2.0)
-# Maximum distance in pixels between an edge and the line it belongs to, and the cosine of the maximum angle between
-# their directions.
+# An edge belongs to a line if it is no farther away than this many pixels, and the cosine of the angle between their
+# directions is at least this.
 _NEAR: Final = 2.5
 _ALIKE: Final = math.cos(math.radians(20))
-# The cosine of the largest angle by which a side may lean, and the sine of the smallest angle of a corner, in a photo
-# taken at an angle.
+
+# In a photo taken at an angle, a side may lean by at most 46 degrees, and a corner has at least 50.
 _UPRIGHT: Final = math.cos(math.radians(46))
 _SQUARE: Final = math.sin(math.radians(50))
-# As fractions of the picture: the least area of a page, and how far outside the picture a corner may lie.
-_LEAST_AREA: Final = 0.07
+# How far outside the picture a corner may be, as a fraction of the picture's width and height.
 _BEYOND: Final = 0.02
-# The least fraction of a side's length along which edges are visible: as the average of all sides, and for each side.
-# Hands and the white checks of a cloth hide the rest.
-_LEAST_SEEN: Final = 0.65
+# Minimum fraction of the picture that a page covers: for a candidate, and for the result.
+_LEAST_AREA: Final = 0.07
+_LEAST_PAGE: Final = 0.12
+# Minimum fraction of a side along which there are edges: for each side, and as the average of all four. Hands, or the
+# white checks of a tablecloth, may hide the rest.
 _LEAST_SEEN_EACH: Final = 0.45
-# The sine of an angle: two opposite sides that deviate by less from the edges of the picture belong to something drawn,
-# not to a page, since nobody holds a camera that straight.
+_LEAST_SEEN: Final = 0.65
+# If two opposite sides deviate from the picture's own sides by less than this angle (as a sine), they are part of a
+# drawing or screenshot: nobody holds a camera that straight.
 _DRAWN: Final = math.sin(math.radians(0.3))
-# Number of points along a side, and beyond each of its ends, at which the color inside is compared with that outside,
-# and where, in pixels from the side.
+
+# Number of points along a side at which the colors inside and outside are compared, and of points beyond each end.
 _POINTS: Final = 32
 _PAST: Final = 4
+# Distances from the side, in pixels, whose average is the color inside or outside.
 _BESIDE: Final = (3, 4, 5)
-# The colors differ, inside or from inside to outside, if by as many of 255, and by as large a part of the side's usual
-# difference.
+# Minimum difference that counts as a change from one point to the next inside: in color, and as a fraction of the usual
+# difference between inside and outside.
 _JUMP: Final = (16.0, 0.25)
+# The same for a difference between inside and outside.
 _OUTER: Final = (3.0, 0.3)
-# Number of changes inside that do not count, since a thumb, a shadow, or a head in color begins or ends there, and
-# number of further ones with which a side is none of a page.
+# Number of changes inside that are ignored, since a thumb, a shadow or a colored heading begins or ends there; and of
+# further changes after which a side cannot be that of a page.
 _THUMBS: Final = 4
 _UNEVEN: Final = 8
-# By how much a side counts less if nothing tells it from its surroundings, and if it goes on beyond the corners.
+# Fractions by which a side's rating is lowered if inside and outside do not differ anywhere, and if they still differ
+# beyond both corners.
 _PLAIN: Final = 0.7
 _GOES_ON: Final = 0.6
-# The greatest difference of colors, of 255, of one table, and of the ratios of its darkest to its brightest channel,
-# which shadows leave as they are.
+# Maximum difference between two colors of the same table.
 _SAME_TABLE: Final = 30.0
+# Maximum difference of the tint of the table along the four sides. The tint is the ratio of the darkest channel to the
+# brightest, which a shadow does not change.
 _SAME_TINT: Final = 0.15
-# The least likelihood of a page, and of a second one in comparison: where two may be meant, neither is taken.
+
+# Minimum likelihood of a page.
 _LEAST: Final = 0.75
+# If another candidate is at least this likely and this large in comparison with the best, neither is taken: either may
+# be meant.
 _SECOND: Final = 0.85
-# A page has at least this fraction of the picture; a second one this fraction of the first.
-_LEAST_PAGE: Final = 0.12
 _LEAST_SECOND: Final = 0.35
-# Two pages that were taken for one are parted by a strip of the table. What the corners enclose is drawn with _PARTED
-# pixels a side; the strip is no wider than the sum of _SHIFTS, and differs by _PARTING of 255, and by _EVEN of the most
-# that it does, in all but _HIDDEN of the _ROWS parts of its length. The page is drawn without its rim, as _WITHIN of
-# its size.
+
+# Two pages that were taken for one: there is a narrow strip of table between them. Pixels along each side of the square
+# into which the page is drawn, and the fraction of the page that is drawn, since its rim may show some of the table.
 _PARTED: Final = 240
+_WITHIN: Final = 0.95
+# Shifts in pixels that together close a gap as wide as their sum, the widest strip.
 _SHIFTS: Final = (1, 2, 4, 5)
-_PARTING: Final = 10
-_EVEN: Final = 0.25
+# Number of parts into which the strip is divided along its length, and how many of them something may hide.
 _ROWS: Final = 24
 _HIDDEN: Final = 1
-_WITHIN: Final = 0.95
-# The least ratio of the darkest channel to the brightest in paper under a lamp, and its least brightness in comparison
-# with all that is outside; the width of a ring of it, as a fraction of the distance from the center.
+# Minimum difference between the strip and what is beside it, in color, and as a fraction of the greatest difference.
+_PARTING: Final = 10
+_EVEN: Final = 0.25
+
+# Something printed that was taken for the page: there is paper around it. The ring in which we look for that paper, as
+# factors of the distance of the corners from the center.
+_RING: Final = (1.02, 1.08)
+# Minimum ratio of the darkest channel to the brightest in paper under a lamp, and minimum brightness of the ring in
+# comparison with the brightest part of all that is outside.
 _PAPER: Final = 0.6
 _WHITE: Final = 0.85
-_RING: Final = (1.02, 1.08)
-# A border of bare paper is printed around a picture if, beyond at least _BORDERS of its sides, there is a line that is
-# parallel (by the sine of the angle), less far away than this fraction of the side, and seen along this fraction of it.
-# A fourth of the ring around the picture may be darker than _PLAIN_RING times its median, as checked cloth is.
+# Minimum difference between paper and ink, and minimum fraction of ink in a printed area.
+_INK_STEP: Final = 40
+INKED: Final = 0.003
+# A quarter of the ring may be darker than this fraction of its median. More is checked cloth.
+_PLAIN_RING: Final = 0.8
+# A border of bare paper is printed around a picture if at least this many of the picture's sides have, outside of them,
+# a line that is parallel (maximum sine of the angle), near (maximum distance as a fraction of the side), and visible
+# (minimum fraction of the side along which there are edges).
 _BORDERS: Final = 2
 _PARALLEL: Final = 0.06
 _BORDER: Final = 0.14
 _BORDER_SEEN: Final = 0.25
-_PLAIN_RING: Final = 0.8
-# Corners are moved toward the center by this fraction of their distance, so that no strip of the table is left.
+
+# The corners are moved toward the center by this fraction of their distance, so that no rim of table remains.
 _INSET: Final = 0.004
 
 # x and y from the center of the picture, and the direction (across, down) in which the picture becomes brighter.
@@ -121,13 +140,14 @@ type _Color = list[float]
 
 
 class _Side(NamedTuple):
-    # How much it looks like that of paper, from 0 to 1, and the usual colors inside and outside.
+    # How much it looks like the edge of paper, from 0 to 1.
     rating: float
+    # The median colors.
     inside: _Color
     outside: _Color
 
     def is_gap(self, others: Sequence[_Side]) -> bool:
-        """Return whether inside lies what is outside the others, as between a page and the next."""
+        """Whether the side is that of a second page: inside it is the table that is outside the other sides."""
         paper, table = (
             [sum(one) / len(others) for one in zip(*colors, strict=True)]
             for colors in ([side.inside for side in others], [side.outside for side in others])
@@ -149,11 +169,12 @@ def _median(colors: list[_Color]) -> _Color:
 
 
 class _Line(NamedTuple):
-    # The line's normal, which points right or down, and its distance from the picture's center along the normal.
+    # A vector of length 1 at right angles to the line, which points right or down.
     across: float
     down: float
+    # From the picture's center, in the direction of that vector.
     distance: float
-    # The number of edges up to each pixel along the line, with the foot of the normal in the middle.
+    # For each pixel along the line, the number of edges up to there. The middle is the pixel nearest to the center.
     seen: Sequence[int] = ()
 
     def is_near(self, other: _Line, apart: tuple[float, float]) -> bool:
@@ -162,8 +183,8 @@ class _Line(NamedTuple):
             and abs(self.distance - other.distance) < apart[1]
         )
 
-    def owned(self, edges: list[_Edge], near: float) -> list[_Edge]:
-        """Return the edges that are on the line, within `near` pixels, and have about the same direction."""
+    def edges_of(self, edges: list[_Edge], near: float) -> list[_Edge]:
+        """Return the edges that are at most `near` pixels from the line and have about its direction."""
         across, down, distance, _ = self
         return [
             edge
@@ -173,7 +194,7 @@ class _Line(NamedTuple):
         ]
 
     def crossing(self, other: _Line, size: tuple[int, int]) -> _Corner | None:
-        """Return where two lines cross; None if that is at too small an angle, or outside the picture."""
+        """Return where two lines cross; None if the angle is too small, or the point too far outside the picture."""
         across = self.across * other.down - self.down * other.across
         if abs(across) < _SQUARE:
             return None
@@ -183,7 +204,7 @@ class _Line(NamedTuple):
         return (x, y) if abs(x) <= size[0] * most and abs(y) <= size[1] * most else None
 
     def seen_between(self, begin: _Corner, end: _Corner) -> float:
-        """Return the fraction of the distance between two points on the line that has edges, from 0 to 1."""
+        """Return along which fraction of the line between two points there are edges."""
         middle = len(self.seen) // 2
         first, last = sorted(
             round(y * self.across - x * self.down) + middle for x, y in (begin, end)
@@ -196,8 +217,8 @@ class _Page(NamedTuple):
     area: float
     corners: list[_Corner]
 
-    def holds(self, other: _Page) -> bool:
-        """Return whether the other's center is inside."""
+    def contains_center_of(self, other: _Page) -> bool:
+        """Whether the other's center is inside."""
         x, y = (sum(corner[axis] for corner in other.corners) / 4 for axis in (0, 1))
         return all(
             (right - left) * (y - top) > (below - top) * (x - left)
@@ -236,22 +257,22 @@ def find(picture: Image.Image) -> Corners | None:
 
 
 def _is_another(page: _Page, best: _Page) -> bool:
-    """Return whether another page lies beside the best."""
+    """Whether a page lies beside the best one and may be the one that is meant."""
     return (
         page.likely > best.likely * _SECOND
         and page.area > best.area * _LEAST_SECOND
-        and not best.holds(page)
-        and not page.holds(best)
+        and not best.contains_center_of(page)
+        and not page.contains_center_of(best)
     )
 
 
 def _is_parted(small: Image.Image, corners: list[_Corner]) -> bool:
-    """Return whether a narrow strip from edge to edge parts what the corners enclose, as between two pages."""
+    """Whether a narrow strip of table from edge to edge divides the page, so that it is really two pages."""
     points = _enlarged(corners, _WITHIN, small.size)
     side = (_PARTED, _PARTED)
     page = small.transform(side, Image.Transform.PERSPECTIVE, mapping(points, side))
     for turned in (page, page.transpose(Image.Transpose.TRANSPOSE)):
-        # Averages along the strip, which noise and letters leave even.
+        # Averages of the parts along the strip, in which noise and letters almost vanish.
         rows = turned.resize((_PARTED, _ROWS), Image.Resampling.BOX)
         for bright in (rows, ImageChops.invert(rows)):
             closed = bright
@@ -262,7 +283,7 @@ def _is_parted(small: Image.Image, corners: list[_Corner]) -> bool:
             data = strips.tobytes()
             for x in range(_PARTED // 8, _PARTED * 7 // 8):
                 along = data[x::_PARTED]
-                # Lines of text end before the edges of their page, even if a thumb lies there at either end.
+                # A line of text does not reach the page's edges. So both ends must differ: neither may be hidden.
                 least = max(_PARTING, max(along) * _EVEN)
                 if (
                     min(along[0], along[-1]) >= least
@@ -275,7 +296,10 @@ def _is_parted(small: Image.Image, corners: list[_Corner]) -> bool:
 def _is_part(
     small: Image.Image, plain: Image.Image, corners: list[_Corner], lines: list[_Line]
 ) -> bool:
-    """Return whether the corners enclose something printed: around it is whiter paper, with ink or sides of its own."""
+    """Whether the corners enclose only something printed on the page: a ring of whiter paper is around it.
+
+    The paper has ink on it somewhere, or edges of its own.
+    """
     white, paper = (reduce(ImageChops.darker, one.split()) for one in (small, plain))
     inside = _area(small.size, corners, 1)
     outside = ImageChops.invert(inside)
@@ -298,7 +322,7 @@ def _is_part(
 
 
 def _has_border(begin: _Corner, end: _Corner, lines: list[_Line]) -> bool:
-    """Return whether a parallel line lies a little outside of a side."""
+    """Whether there is a parallel line a little outside of a side."""
     length = math.dist(begin, end)
     right, below = (end[0] - begin[0]) / length, (end[1] - begin[1]) / length
     return any(
@@ -313,7 +337,7 @@ def _has_border(begin: _Corner, end: _Corner, lines: list[_Line]) -> bool:
 
 
 def _enlarged(corners: list[_Corner], factor: float, size: tuple[int, int]) -> list[_Corner]:
-    """Return the places of the corners, once they are enlarged around their center by a factor."""
+    """Return the corners moved away from their center by a factor, in pixels from the picture's top left."""
     across, down = (sum(corner[axis] for corner in corners) / 4 for axis in (0, 1))
     return [
         (across + (x - across) * factor + size[0] / 2, down + (y - down) * factor + size[1] / 2)
@@ -328,7 +352,7 @@ def _area(size: tuple[int, int], corners: list[_Corner], factor: float) -> Image
 
 
 def _has_level_sides(corners: list[_Corner], size: tuple[int, int]) -> bool:
-    """Return whether two opposite sides are parallel to the picture's sides, as in a frame, window or drawing."""
+    """Whether two opposite sides are parallel to the picture's, as in a frame, screenshot or drawing."""
     sides = [*pairwise([*corners, corners[0]])]
     return any(
         all(
@@ -340,25 +364,13 @@ def _has_level_sides(corners: list[_Corner], size: tuple[int, int]) -> bool:
 
 
 class _Sides:
-    """How much the sides of quadrilaterals look like those of paper."""
+    """Rates sides by how much they look like the edge of paper."""
 
     def __init__(self, soft: Image.Image) -> None:
         self.size = soft.size
         self._data = soft.tobytes()
         # Many quadrilaterals share a side.
-        self._seen: dict[tuple[_Corner, _Corner], float] = {}
-        self._rated: dict[tuple[_Corner, _Corner], _Side] = {}
-
-    def seen(self, line: _Line, begin: _Corner, end: _Corner) -> float:
-        if (begin, end) not in self._seen:
-            self._seen[begin, end] = line.seen_between(begin, end)
-        return self._seen[begin, end]
-
-    def rated(self, begin: _Corner, end: _Corner) -> _Side:
-        """Return a side of which enough is seen; inside is to the right of its way."""
-        if (begin, end) not in self._rated:
-            self._rated[begin, end] = self._looked_at(begin, end)
-        return self._rated[begin, end]
+        self.rated = cache(self._rated)
 
     def _color(self, x: float, y: float, across: float, down: float) -> _Color | None:
         """Return the color beside a point; None outside the picture."""
@@ -372,23 +384,20 @@ class _Sides:
             sums = [one + data[at + band] for band, one in enumerate(sums)]
         return [one / len(_BESIDE) for one in sums]
 
-    def _looked_at(self, begin: _Corner, end: _Corner) -> _Side:
+    def _rated(self, begin: _Corner, end: _Corner) -> _Side:
+        """Return a side; its inside is to the right of the way from `begin` to `end`."""
         length = math.dist(begin, end)
         across, down = (end[1] - begin[1]) / length, (begin[0] - end[0]) / length
         inner: list[_Color] = []
         outer: list[_Color] = []
         ends: tuple[list[_Color], list[_Color]] = ([], [])
-        # The point next to a corner, on either side of it, is left out.
-        for number in (
-            *range(-_PAST - 1, -1),
-            *range(_POINTS),
-            *range(_POINTS + 1, _POINTS + _PAST + 1),
-        ):
+        for number in range(-_PAST - 1, _POINTS + _PAST + 1):
             part = (number + 0.5) / _POINTS
             x, y = (one + (other - one) * part for one, other in zip(begin, end, strict=True))
             inside = self._color(x, y, -across, -down)
             outside = self._color(x, y, across, down)
-            if not inside or not outside:
+            # The first point beyond a corner is too near to it.
+            if not inside or not outside or number in (-1, _POINTS):
                 continue
             if 0 <= number < _POINTS:
                 inner.append(inside)
@@ -419,7 +428,7 @@ class _Sides:
 
 
 def _pages(lines: list[_Line], sides: _Sides) -> Iterator[_Page]:
-    """Yield the quadrilaterals that may be a page."""
+    """Yield each quadrilateral of four lines that may be a page."""
     size = sides.size
     levels = [line for line in lines if line.down >= _UPRIGHT]
     levels.sort(key=lambda line: line.distance / line.down)
@@ -442,7 +451,7 @@ def _pages(lines: list[_Line], sides: _Sides) -> Iterator[_Page]:
             if (area := area / (size[0] * size[1])) < _LEAST_AREA:
                 continue
             seen = [
-                sides.seen(line, *way)
+                line.seen_between(*way)
                 for line, way in zip((top, right, bottom, left), ways, strict=True)
             ]
             if min(seen) < _LEAST_SEEN_EACH or sum(seen) < 4 * _LEAST_SEEN:
@@ -463,7 +472,7 @@ def _pages(lines: list[_Line], sides: _Sides) -> Iterator[_Page]:
 
 
 def _edges(soft: Image.Image) -> list[_Edge]:
-    """Return the pixels at which one of the channels differs most, each the strongest across its edge."""
+    """Return the pixels at which a channel changes most, one for each place along an edge, the strongest first."""
     width, height = soft.size
     data = soft.tobytes()
     slopes = (
@@ -516,9 +525,9 @@ def _hough(edges: list[_Edge], size: tuple[int, int]) -> list[_Line]:
 
 def _fitted(line: _Line, edges: list[_Edge], size: tuple[int, int]) -> _Line:
     """Fit a line to the edges near it, and record where along the line these edges are."""
-    around = line.owned(edges, _NEAR * 4)
+    around = line.edges_of(edges, _NEAR * 4)
     for factor in (2.0, 1.5, 1.0, 1.0, 1.0):
-        mine = line.owned(around, _NEAR * factor)
+        mine = line.edges_of(around, _NEAR * factor)
         if len(mine) < 2:
             break
         mean_x, mean_y = (sum(edge[axis] for edge in mine) / len(mine) for axis in (0, 1))
@@ -531,7 +540,7 @@ def _fitted(line: _Line, edges: list[_Edge], size: tuple[int, int]) -> _Line:
         line = _Line(across, down, mean_x * across + mean_y * down)
     half = int(math.hypot(*size))
     marks = bytearray(half * 2)
-    for edge in line.owned(around, _NEAR):
+    for edge in line.edges_of(around, _NEAR):
         place = round(edge[1] * line.across - edge[0] * line.down) + half
         # A slanted line does not have an edge at each pixel, so each edge also marks its neighbors.
         marks[place - 1 : place + 2] = b"\1\1\1"
@@ -539,7 +548,7 @@ def _fitted(line: _Line, edges: list[_Edge], size: tuple[int, int]) -> _Line:
 
 
 def mapping(points: Corners, size: tuple[int, int]) -> tuple[float, ...]:
-    """Return the coefficients by which Pillow maps the page's pixels to the picture (Heckbert, 1989, section 2.2.3)."""
+    """Return Pillow's coefficients for mapping a page of this size to points of a picture (Heckbert, section 2.2.3)."""
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points
     sum_x, sum_y = x0 - x1 + x2 - x3, y0 - y1 + y2 - y3
     right_x, right_y, left_x, left_y = x1 - x2, y1 - y2, x3 - x2, y3 - y2
