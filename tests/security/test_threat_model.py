@@ -19,7 +19,7 @@ def doors() -> tuple[list[list[str]], list[list[str]]]:
     text = (ROOT / ".github" / "SECURITY.md").read_text("utf-8")
     english, chinese = (
         re.search(rf"^## {title}\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
-        for title in ("Each door", "每一道门")
+        for title in ("Each way in", "每一道门")
     )
     assert english
     assert chinese
