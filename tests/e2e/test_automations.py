@@ -7,10 +7,7 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from playwright.async_api import expect
 import pytest
-
-from tests.e2e.browsing import PATIENCE, browsing
 
 from .binding import DOMAIN, bind, entity_of, printer_device
 from .cloud import UNSEEN, SimulatorProcess
@@ -53,12 +50,6 @@ ACTIONS = {
         "move_job",
         "retry_job",
     ),
-}
-# What the editor calls the options, and shows of their values.
-SHOWN = {
-    "job_needs_person": ("Reason", "Waiting to be released"),
-    "printer_needs_attention": ("Fault", "Trigger when", "For at least"),
-    "ink_low": ("Threshold", "Trigger when", "For at least"),
 }
 
 
@@ -122,10 +113,10 @@ async def test_automations_of_the_newest_home_assistant(
             await home.call("homeassistant", "update_entity", {"entity_id": status})
             await home.wait_for_state(status, lambda shown: shown["state"] == state)
 
-        async def offered(kind: str, printer: str = LASER) -> set[str]:
-            """Return what of ours a printer's page offers."""
+        async def offered(kind: str, printer: str = LASER, device: str | None = None) -> set[str]:
+            """Return what of ours a printer's page offers, or that of another device."""
             names = await home.command(
-                f"get_{kind}_for_target", target={"device_id": [printers[printer]]}
+                f"get_{kind}_for_target", target={"device_id": [device or printers[printer]]}
             )
             return {name.removeprefix(f"{DOMAIN}.") for name in names if name.startswith(DOMAIN)}
 
@@ -136,6 +127,15 @@ async def test_automations_of_the_newest_home_assistant(
         assert await offered("conditions") == {*CONDITIONS}
         assert await offered("conditions", INKJET) == {*CONDITIONS} | OF_INK["conditions"]
         assert await offered("services") == {*ACTIONS}
+        # Nothing is offered for what is no printer: the box, and the backups, which have events.
+        others = [
+            device["id"]
+            for device in await home.devices()
+            if not any("_" in key for domain, key in device["identifiers"] if domain == DOMAIN)
+        ]
+        assert len(others) > 1
+        for kind in ("triggers", "conditions", "services"):
+            assert not {name for one in others for name in await offered(kind, device=one)}
 
         await automate(home, printers)
         async with home.subscribe("subscribe_events", event_type="fired") as events:
@@ -250,59 +250,6 @@ async def test_automations_of_the_newest_home_assistant(
             await show("idle")
             await fired(events, "printer_ready")
         assert not home.problems(DOMAIN)
-
-
-@pytest.mark.browser
-async def test_the_editor_shows_and_changes_the_options(
-    tmp_path: Path, chromium: str, socket_enabled: None
-) -> None:
-    expect.set_options(timeout=PATIENCE)
-    async with (
-        SimulatorProcess(tmp_path / "printed", speed=20, module=UNSEEN) as cloud,
-        RealHomeAssistant(tmp_path / "config") as home,
-    ):
-        await bind(home, server=cloud.url, api_key=cloud.api_key, qr_text=cloud.qr_link)
-        devices = {
-            name: await printer_device(home, cloud.device_id, name) for name in (LASER, INKJET)
-        }
-        await automate(home, {name: str(device["id"]) for name, device in devices.items()})
-        async with browsing(chromium, home, "en") as page:
-            await page.set_viewport_size({"width": 1400, "height": 1400})
-            for name, shown in SHOWN.items():
-                await page.goto(f"{home.url}/config/automation/edit/{name}")
-                row = page.locator("ha-automation-trigger-row").first
-                # The row names its target once the descriptions of all triggers are there. The editor decides at the
-                # press whether it knows a trigger, so who presses earlier sees YAML until the next press.
-                await expect(row.locator("ha-automation-row-targets")).to_be_attached()
-                await row.click()
-                fields = page.locator("ha-automation-sidebar")
-                for text in shown:
-                    await expect(fields.get_by_text(text, exact=True).first).to_be_visible()
-                assert "No visual editor support" not in await fields.inner_text()
-            # The last one is changed: its threshold, its printers' part in it, and for how long.
-            await fields.get_by_role("spinbutton").first.fill("20")
-            await fields.get_by_text("All", exact=True).click()
-            await fields.get_by_role("spinbutton", name="mm").fill("5")
-            await page.get_by_role("button", name="Save").first.click()
-
-            async def saved() -> dict[str, Any]:
-                config = await home.command("automation/config", entity_id="automation.ink_low")
-                return dict(config["config"]["triggers"][0]["options"])
-
-            options = await home.poll(saved, lambda found: found["behavior"] == "all")
-            assert options is not None
-            assert options["threshold"]["value"]["number"] == 20
-            assert options["for"]["minutes"] == 5
-
-            # Somebody asks why nothing happened.
-            async with home.subscribe("subscribe_events", event_type="fired") as events:
-                data = {"device_id": str(devices[LASER]["id"]), "text": "x"}
-                await home.call(DOMAIN, "print", data)
-                await fired(events, "job_printed")
-            await page.goto(f"{home.url}/config/automation/trace/job_failed")
-            trace = page.locator("ha-automation-trace")
-            await expect(trace).to_contain_text("did not trigger the automation")
-            await expect(trace).to_contain_text("outcome_not_chosen")
 
 
 READD = """
