@@ -35,6 +35,9 @@ VARIANTS = (
     ("unknown", r'/scanner_status status "number', "scanner_status", "numbers"),
     ("unknown", r"^state GET /scanning/job task_state [A-Z]+ ", "scan_states", "unknown"),
     ("unknown", r"^state GET /scanning/job task_state ", "scan_states", "odd"),
+    ("scanners", r"^0$", "scanners", "empty"),
+    ("scanners", r"\b403$", "scanners", "code_403"),
+    ("scanners", r"\b497$", "scanners", "code_497"),
     ("scan", r"scan_feeder_empty", "scan_problem", "feeder_empty"),
     ("scan", r"scan_jam", "scan_problem", "jam"),
     ("scan", r"scan_cover_open", "scan_problem", "lid"),
@@ -42,6 +45,19 @@ VARIANTS = (
     ("unknown", r'^answer GET /scanning/job \S+ "text of', "scan_result", "bare"),
 )
 SCANNED = "GET /scanning/job task_result/data "
+# Shapes of the simulator's push messages by what a line about a message says; the first that fits counts.
+PUSHED = "message webhook "
+PUSHES = (
+    (r'"body": \[', "list"),
+    (r'"data": \{"device_id"', "nested"),
+    (r'"deviceId"', "camel"),
+    (r'"deviceid"', "lower"),
+    (r'"sn"', "sn"),
+    (r'"device_id": "id of a box of ours"', "flat"),
+    (r'"device_id"', "unknown_box"),
+    (r'"event"', "event_only"),
+    (r"", "garbage"),
+)
 
 
 def read_report(text: str) -> dict[str, Any]:
@@ -89,6 +105,7 @@ def fixture_of(report: dict[str, Any]) -> dict[str, Any]:
             "reports_condition": "condition yes" in report.get("row", ""),
         },
         "variants": variants,
+        "push": _push(report),
         "end": {"code": int(code[1]), "msg": report.get("words", "")} if code else None,
     }
 
@@ -101,6 +118,15 @@ def _missing_blocks(report: dict[str, Any]) -> list[str]:
     ]
     has_defaults = "dmOrientation" in report.get("options", "") or "Orientation" in blocks
     return blocks if has_defaults or "options" not in report else [*blocks, "DevMode"]
+
+
+def _push(report: dict[str, Any]) -> dict[str, str] | None:
+    """Return in which form the service pushes messages; None if no message has come."""
+    line = next((one for one in report["unknown"] if one.startswith(PUSHED)), None)
+    if line is None:
+        return None
+    shape = next(name for pattern, name in PUSHES if re.search(pattern, line))
+    return {"shape": shape, "encoding": "form" if "form-urlencoded" in line else "json"}
 
 
 def _scan_result(report: dict[str, Any]) -> str | None:

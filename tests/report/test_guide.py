@@ -46,7 +46,7 @@ async def test_from_the_button_to_the_report(guide: Guide) -> None:
     }
     assert told["came_out"] == told["both_sides"] == told["scan_upright"] == "yes"
     assert told["scan"].startswith("completed, pages 1, ")
-    assert (told["scanners"], told["push"]) == ("2", "arrived no, of no box 0")
+    assert (told["scanners"], told["push"]) == ("2", "arrived no, unclear no")
     # The form gets exactly what was shown.
     query = parse_qs(urlsplit(link).query)
     assert query["report"] == [report]

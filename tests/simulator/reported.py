@@ -7,11 +7,14 @@ from .models import Box, Outcome
 
 
 def behave_like(cloud: Cloud, box: Box, fixture: dict[str, Any]) -> None:
-    """Take over the fixture's box, its printer as the box's first one, its variants, and the end of the next page."""
+    """Take over the fixture's box, variants, pushes, printer (as the box's first one), and the next page's end."""
     box.hardware, box.software = fixture["box"]["hardware"], fixture["box"]["software"]
     printer = box.printers[0]
     printer.name = printer.driver_name = fixture["printer"]["model"]
     printer.support_status = fixture["printer"]["reports_condition"]
     cloud.variants.update(**fixture["variants"])
+    if (push := fixture["push"]) is not None:
+        assert box.account
+        box.account.push_shape, box.account.push_encoding = push["shape"], push["encoding"]
     if (end := fixture["end"]) is not None:
         cloud.plan(printer, Outcome(code=end["code"], msg=end["msg"] or None))

@@ -56,7 +56,7 @@ class TestPageGuide(RepairsFlow):
             return self.async_abort(reason="not_loaded")
         if user_input is None:
             return self._ask("answers", self._questions)
-        self._keep_answers(self._questions, user_input)
+        self._answers |= user_input
         with suppress(InputError):
             await self._entry.runtime_data.queue.async_wait(self._job_id, PAGE_END_SECONDS)
         return await self.async_step_scanner()
@@ -81,12 +81,12 @@ class TestPageGuide(RepairsFlow):
         return self.async_show_progress_done(next_step_id="scanned")
 
     async def async_step_scanned(self, user_input: UserInput = None) -> RepairsFlowResult:
-        # A page in black cannot show whether colors are scanned.
-        colors = ("scan_colors",) if "colors" in self._answers else ()
-        questions = ("scan_came_out", "scan_upright", *colors)
         if user_input is None:
+            # A page in black cannot show whether colors are scanned.
+            colors = ("scan_colors",) if "colors" in self._answers else ()
+            questions = ("scan_came_out", "scan_upright", *colors)
             return self._ask("scanned", questions, picture=self._picture)
-        self._keep_answers(questions, user_input)
+        self._answers |= user_input
         return await self.async_step_report()
 
     async def async_step_report(self, user_input: UserInput = None) -> RepairsFlowResult:
@@ -124,6 +124,7 @@ class TestPageGuide(RepairsFlow):
 
     def _ask(self, step: str, questions: tuple[str, ...], **placeholders: str) -> RepairsFlowResult:
         """Ask questions. None of them has a default, since it would be taken for an answer."""
+        self._answers |= dict.fromkeys(questions, "untried")
         field = choice(("yes", "no"), key="report_answer", listed=True)
         name = self._entry.runtime_data.storage.printers[self._key].name
         return self.async_show_form(
@@ -132,9 +133,6 @@ class TestPageGuide(RepairsFlow):
             description_placeholders={"printer": escape_markdown(name), **placeholders},
             last_step=False,
         )
-
-    def _keep_answers(self, questions: tuple[str, ...], answers: dict[str, str]) -> None:
-        self._answers |= dict.fromkeys(questions, "untried") | answers
 
     @property
     def _questions(self) -> tuple[str, ...]:

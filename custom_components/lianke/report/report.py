@@ -72,7 +72,8 @@ async def async_make_report(
         "abilities": _abilities(known.capabilities, len(known.papers)),
         **(_printed(entry, job, names) if job else {}),
         "callbacks": f"address {_yes(data.account.address)}, arrived {_yes(proven)}",
-        "push": f"arrived {_yes(data.storage.last_push_at)}, of no box {data.account.unclear_messages}",
+        "push": f"arrived {_yes(data.storage.last_push_at)}, "
+        f"unclear {_yes(data.account.unclear_messages)}",
         "scanners": _scanners(hass, entry),
         **(_scanned(entry, scan, names) if scan else {}),
         **answers,
