@@ -633,7 +633,8 @@ describe("a scan", () => {
     };
     expect(await line("sending")).toEqual(["status", "Paperless-ngx: being sent …", false]);
     expect(await line("processing")).toEqual(["status", "Paperless-ngx has it, and is processing it …", false]);
-    expect((await line("waiting", "paperless_unreachable"))[1]).toBe("Paperless-ngx: not sent yet.");
+    const waiting = await line("waiting", "paperless_unreachable");
+    expect(waiting).toEqual(["status", "Paperless-ngx: waiting for another try.", true]);
     expect(await line("done")).toEqual(["status", "Paperless-ngx: it is there.", false]);
     const failed = await line("failed", "paperless_refused", "no such type");
     expect(failed).toEqual(["alert", "Paperless-ngx: not sent.", true]);

@@ -1,19 +1,22 @@
-"""The blueprint that hands a scan on into a folder, and the manual's script that takes a finished one."""
+"""The blueprint that hands a scan on into a folder, the manual's script that takes one, and sending again."""
 
+from datetime import timedelta
 from pathlib import Path
 import shutil
 from typing import Any
 
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
-from tests.clock import until
+from tests.clock import Clock, hurrying, until
 from tests.flows.automations import notices, press, trigger, use
 from tests.household import House
 from tests.manual import LANGUAGES, examples
-from tests.scanner.scans import device, do, pages_of, records, say, show, under_way
+from tests.paperless_server import TOKEN, Paperless
+from tests.scanner.scans import device, do, last, pages_of, records, say, show, under_way
 from tests.simulator.models import Printer
 
 
@@ -127,3 +130,27 @@ async def test_a_script_that_fails_has_not_taken_it(
     assert (sent["state"], sent["reason"]) == ("failed", "scan_not_handed_on")
     assert "notify.nobody" in sent["message"]
     assert "The disk refuses" not in caplog.text
+
+
+@pytest.mark.usefixtures("hub", "socket_enabled")
+async def test_whoever_sends_it_again_does_not_wait_for_the_next_try(
+    house: House, laser: Printer, clock: Clock
+) -> None:
+    """After some time, the next try by itself is minutes away, later half an hour."""
+    paperless = Paperless()
+    async with paperless.running():
+        house.set_options({"paperless_url": paperless.address, "paperless_token": TOKEN})
+    async with hurrying(clock, house.hass):
+        began = dt_util.utcnow()
+        sent = (await do(house, laser, send_to="paperless"))["sent_to"]
+        assert [one["state"] for one in sent] == ["waiting"]
+        await until(lambda: dt_util.utcnow() - began > timedelta(minutes=8))
+    began = dt_util.utcnow()
+    again: dict[str, Any] = {"answer": "hand_on", "send_to": "paperless", "wait": False}
+    async with paperless.running(int(paperless.address.rpartition(":")[2])):
+        await do(house, laser, "continue_scan", scan_id=last(house).job_id, **again)
+        await until(lambda: paperless.posts)
+        assert dt_util.utcnow() - began < timedelta(minutes=1)
+        async with hurrying(clock, house.hass):
+            await until(lambda: not last(house).open_deliveries)
+    assert (last(house).deliveries[0].state, len(paperless.documents)) == ("done", 1)

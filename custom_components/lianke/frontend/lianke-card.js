@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-VLWV7XU3.js";
+import"./lianke-card-chunk-VWBXVCTH.js";

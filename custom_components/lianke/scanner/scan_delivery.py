@@ -162,6 +162,8 @@ class Deliveries:
         self._hass, self._entry, self._jobs = hass, entry, jobs
         self._tasks: dict[tuple[str, Destination], asyncio.Task[None]] = {}
         self._stops: list[CALLBACK_TYPE] = []
+        # Set, and replaced, when somebody sends a scan: then failed tries are repeated at once.
+        self._wake = asyncio.Event()
         # Held while a file is sent to Paperless-ngx, so that many scans do not overload a small server.
         self._turn = asyncio.Lock()
 
@@ -201,7 +203,10 @@ class Deliveries:
             of |= {one.to: _again(of.get(one.to), one) for one in new}
             return replace(known, deliveries=tuple(of.values()))
 
-        return await self._jobs.async_update(job.job_id, add)
+        sent = await self._jobs.async_update(job.job_id, add)
+        self._wake.set()
+        self._wake = asyncio.Event()
+        return sent
 
     @callback
     def _on_change(self, step: RecordChange[ScanJob]) -> None:
@@ -234,7 +239,8 @@ class Deliveries:
 
     async def _async_run(self, job_id: str, to: Destination) -> None:
         """Try until the scan has arrived, cannot arrive, or GIVE_UP has passed."""
-        pause, longest = RETRY_PAUSES
+        first, longest = RETRY_PAUSES
+        pause = first
         # InputError: the scan was discarded, or the box is unloaded.
         with suppress(InputError):
             while to in (job := self._jobs.get(job_id)).open_deliveries:
@@ -262,8 +268,11 @@ class Deliveries:
                 except HomeAssistantError:
                     _LOGGER.warning("The disk refuses how far a scan is on its way")
                 if to in self._jobs.get(job_id).open_deliveries:
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, longest)
+                    try:
+                        await asyncio.wait_for(self._wake.wait(), pause)
+                        pause = first
+                    except TimeoutError:
+                        pause = min(pause * 2, longest)
 
     async def _async_note(self, job_id: str, to: Destination, **changes: Any) -> ScanDelivery:
         """Store changes of a delivery. Raises InputError: scan_gone, box_unloaded; HomeAssistantError: disk_full."""

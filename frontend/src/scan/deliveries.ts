@@ -20,17 +20,18 @@ const ICONS = {
   mail: mdiEmailOutline,
   script: mdiShareVariant,
 };
+const CAN_AGAIN = ["failed", "uncertain", "waiting"];
 const isBroken = ({ state }: Delivery) => state === "failed" || state === "uncertain";
 
 /* The buttons that send a completed scan: to the script, and to each destination that the scan has not reached and is
-   not on its way to. `told` is shown after the call to the script; each other delivery has a line of its own. */
+   not just on its way to. `told` is shown after the call to the script; each other delivery has a line of its own. */
 export const waysToSend = (text: Text, { hand_on, send_to }: Scanner, { state, deliveries }: Scan) => {
   if (state !== "completed") return [];
   const answer = "hand_on";
   const told = text("handed_on", { name: hand_on });
   const ways = send_to
     .map((to) => ({ to, tried: deliveries.find((one) => one.to === to) }))
-    .filter(({ to, tried }) => to !== "script" && (!tried || isBroken(tried)))
+    .filter(({ to, tried }) => to !== "script" && (!tried || CAN_AGAIN.includes(tried.state)))
     .map(({ to, tried }) => ({
       key: to as string,
       label: text(tried ? "send_again" : `to_${to}`, { name: text(`to_${to}`) }),
@@ -47,9 +48,8 @@ export const deliveryLines = (t: Localizer, text: Text, scanner: Scanner, scan: 
   scan.deliveries.map((one) => {
     const name = (one.to === "script" && scanner.hand_on) || text(`to_${one.to}`);
     const why = one.reason ? t.backend(`exceptions.${one.reason}.message`, { detail: one.detail }) : "";
-    const said = `${text(`delivery_${one.state}`, { name })} ${why}`.trim();
+    const said = [text(`delivery_${one.state}`, { name }), why].join(t.isChinese ? "" : " ").trim();
     if (isBroken(one)) return html`<p class="error" role="alert" data-to=${one.to}>${said}</p>`;
-    return html`<p class="done" role="status" data-to=${one.to}>
-      <ha-svg-icon .path=${one.state === "done" ? mdiCheck : mdiClockOutline}></ha-svg-icon>${said}
-    </p>`;
+    const [look, icon] = one.state === "done" ? ["done", mdiCheck] : ["done open", mdiClockOutline];
+    return html`<p class=${look} role="status" data-to=${one.to}><ha-svg-icon .path=${icon}></ha-svg-icon>${said}</p>`;
   });

@@ -165,6 +165,9 @@ export class LiankeScan extends DialogPart {
       .done ha-svg-icon {
         color: var(--success-color, #43a047);
       }
+      .open ha-svg-icon {
+        color: var(--secondary-text-color);
+      }
     `,
   ];
 

@@ -9,97 +9,21 @@ import re
 from typing import Any
 
 from PIL import Image
-from playwright.async_api import Download, Locator, expect
+from playwright.async_api import Download, expect
 import pypdfium2
 import pytest
 import pytest_asyncio
-import pytest_socket
 
-from tests.e2e.card.keyboard import named, press, start, tab_to
-from tests.e2e.hass import HassError
-from tests.paperless_server import TOKEN, Paperless
+from tests.e2e.card.keyboard import named, press, tab_to
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .stage import LASER, Screen, Stage, change_options
+from .scanning import Finger, begin, button, lay, open_by_keyboard, page_comes
+from .stage import LASER, Screen, Stage
 
-pytestmark = on_stage("card at work")
+pytestmark = [*on_stage("card at work"), pytest.mark.usefixtures("scanners")]
 
 MOST_TAPS = 6
-
-
-async def why_no_options(stage: Stage) -> str | None:
-    """Return why some printer's options cannot be asked for, None if all can."""
-    try:
-        for device_id in stage.devices.values():
-            await stage.home.command("lianke/printer/options", device_id=device_id)
-    except HassError as err:
-        return str(err)
-    return None
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="module", autouse=True)
-async def scanners(shared_stage: Stage) -> AsyncIterator[None]:
-    """Switch the preview feature on for these tests; each time it is, every scanner is asked what it can do."""
-    stage = shared_stage
-    # A fixture of the module starts before a test's own, which opens sockets for it, and ends after it.
-    pytest_socket.enable_socket()
-    feature: dict[str, Any] = {"domain": "lianke", "preview_feature": "scanning"}
-    await stage.home.command("labs/update", enabled=True, **feature)
-    await stage.until(stage.view, lambda view: view["printers"][stage.devices[LASER]]["scanner"])
-    await change_options(stage.home, stage.entry_id, "settings", scan_script="script.to_archive")
-    yield
-    pytest_socket.enable_socket()
-    await stage.home.command("labs/update", enabled=False, **feature)
-    # Many requests in a minute leave none for looking up printers, which the tests after these do.
-    await stage.until(partial(why_no_options, stage), lambda reason: reason is None, 90)
-
-
-class Finger:
-    """Taps, and counts them."""
-
-    def __init__(self) -> None:
-        """Begin without a tap."""
-        self.taps = 0
-
-    async def tap(self, what: Locator) -> None:
-        """Tap on something once it can be."""
-        await expect(what).not_to_have_attribute("aria-disabled", "true")
-        # Whoever waits for a page has the hand away.
-        await what.page.keyboard.press("Shift")
-        await what.tap()
-        self.taps += 1
-
-
-def button(screen: Screen, key: str) -> Locator:
-    """Return what is pressed in the card, by its key."""
-    return screen.card.locator(f"lianke-scan-buttons [data-key={key}]").last
-
-
-async def open_by_keyboard(screen: Screen, action: str) -> None:
-    """Open the form of a scan or a copy with Tab and Enter, from the beginning of the page."""
-    await expect(button(screen, "scan")).to_be_visible()
-    await start(screen)
-    await tab_to(screen, named(f"{action}: {LASER}"))
-    await press(screen, "Enter")
-    await expect(button(screen, "begin")).to_be_visible()
-
-
-async def page_comes(screen: Screen, text: str) -> None:
-    """Wait until the dialog says something, and the picture of a page is there."""
-    await expect(screen.card.get_by_text(text)).to_be_visible()
-    picture = screen.card.locator("lianke-scan .stage img:not(.stale)")
-    # In one look: the picture before may still be there, complete, and have no size as the next one takes its place.
-    async with asyncio.timeout(30):
-        while not await picture.evaluate("(one) => one.complete && one.naturalWidth > 400"):
-            await asyncio.sleep(0.05)
-    # News of the scan has moved the buttons.
-    await screen.still(screen.card.locator("lianke-scan .actions"))
-
-
-async def lay(stage: Stage, text: str) -> None:
-    """Put a page on the glass of the laser printer."""
-    await stage.cloud.change_printer(stage.cloud.device_id, 1, glass=text)
 
 
 async def kept(download: Download) -> list[str]:
@@ -292,96 +216,6 @@ async def test_pages_are_changed_and_handed_on(stage: Stage) -> None:
         await expect(screen.card.get_by_text("To the archive: done.")).to_be_visible()
         after = (await stage.home.state("script.to_archive") or {})["attributes"]["last_triggered"]
         assert after != before
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def paperless(stage: Stage) -> AsyncIterator[Paperless]:
-    """Run a Paperless-ngx, and set it up in the options."""
-    async with Paperless(version=3, refuses_duplicates=False).running() as server:
-        await where_scans_go(stage, paperless_url=server.address, paperless_token=TOKEN)
-        yield server
-        await where_scans_go(stage)
-
-
-async def where_scans_go(stage: Stage, **options: str) -> None:
-    flow = await stage.home.start_options(stage.entry_id)
-    flow = await stage.home.submit_options(flow, {"next_step_id": "scan_destinations"})
-    flow = await stage.home.submit_options(flow, options)
-    if flow["type"] == "menu":
-        flow = await stage.home.submit_options(flow, {"next_step_id": "destinations_saved"})
-    assert flow["type"] == "create_entry", flow
-
-
-async def test_a_receipt_goes_to_paperless_in_four_taps_on_a_phone(
-    stage: Stage, paperless: Paperless, pictures: Path
-) -> None:
-    paperless.faults = ["413"]
-    async with stage.screen(width=390, height=844, touch=True, language="zh-Hans") as screen:
-        finger = Finger()
-        await lay(stage, "receipt")
-        await finger.tap(button(screen, "scan"))
-        await finger.tap(button(screen, "begin"))
-        await page_comes(screen, "已扫描 1 页")
-        await finger.tap(button(screen, "finish"))
-        await page_comes(screen, "共 1 页，保存在这台 Home Assistant 上")
-        await finger.tap(button(screen, "paperless"))
-        assert finger.taps == 4
-        # The proxy before it takes no file as large as this: that is said, and can be tried again.
-        alert = screen.card.locator("lianke-scan").get_by_role("alert")
-        await expect(alert).to_contain_text("Paperless-ngx：没有发送。 扫描件超过了")
-        await expect(button(screen, "paperless")).to_have_text("Paperless-ngx：重试")
-        assert await screen.axe() == []
-        await screen.page.screenshot(path=pictures / "scan-not-sent.png")
-        assert paperless.tasks == []
-        await screen.press(button(screen, "paperless"))
-        await expect(screen.card.get_by_text("Paperless-ngx：已送达。")).to_be_visible()
-        await expect(alert).to_have_count(0)
-        await expect(button(screen, "paperless")).to_have_count(0)
-        assert await screen.axe() == []
-        await screen.page.screenshot(path=pictures / "scan-sent.png")
-    assert len(paperless.documents) == 1
-
-
-async def test_presets_and_a_document_to_paperless_by_the_keyboard(
-    stage: Stage, paperless: Paperless, pictures: Path
-) -> None:
-    async with stage.screen() as screen:
-        await open_by_keyboard(screen, "Scan")
-        await tab_to(screen, named("Color"))
-        await screen.page.keyboard.type("Gray")
-        await tab_to(screen, named("Presets"))
-        await press(screen, "Enter")
-        for name in ("Receipts", "Letters"):
-            await tab_to(screen, named("Name, such as Receipts"))
-            await screen.page.keyboard.type(name)
-            await press(screen, "Enter")
-        await tab_to(screen, named("Delete the preset Letters"))
-        await press(screen, "Enter")
-        preset = screen.card.locator("lianke-scan-presets [data-key=preset]")
-        await expect(preset).to_have_count(1)
-        await screen.page.set_viewport_size({"width": 320, "height": 720})
-        assert await screen.axe_in_every_look() == []
-        await screen.page.screenshot(path=pictures / "scan-presets.png")
-        await screen.page.set_viewport_size({"width": 1280, "height": 900})
-        await tab_to(screen, lambda one: one["key"] == "preset")
-        await press(screen, "Enter")
-        await page_comes(screen, "1 page so far")
-        await tab_to(screen, named("Finish"))
-        await press(screen, "Enter")
-        await page_comes(screen, "1 page, kept")
-        await tab_to(screen, named("Paperless-ngx"))
-        await press(screen, "Enter")
-        await expect(screen.card.get_by_text("Paperless-ngx: it is there.")).to_be_visible()
-        assert await screen.axe() == []
-    [document] = paperless.documents
-    with pypdfium2.PdfDocument(document.content) as pdf:
-        assert len(pdf) == 1
-
-
-async def begin(screen: Screen) -> None:
-    """Press what begins the scan or the copy."""
-    await tab_to(screen, lambda one: one["key"] == "begin")
-    await press(screen, "Enter")
 
 
 async def test_everything_fits_a_narrow_screen_in_light_and_dark(

@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-JNSHD6LR.js";import"./lianke-card-chunk-GCP6MGGJ.js";import"./lianke-card-chunk-E5R3ZWXK.js";import"./lianke-card-chunk-VLWV7XU3.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
