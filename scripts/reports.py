@@ -1,4 +1,4 @@
-"""Reads the report of the guide after a test page, and tells how a simulated box would behave like the reported one.
+"""Turns the report of the guide into a fixture, with which a simulated box behaves like the reported one.
 
     scripts/record --report FILE [--out FOLDER]
 
@@ -12,8 +12,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 LABELS = ROOT / "custom_components" / "lianke" / "report" / "labels.json"
-# Longest fixture's name.
+# Maximum characters of a fixture's name.
 MAX_FIXTURE_NAME = 80
+# How the service names the capabilities that a report describes.
 BLOCKS = {
     "papers": "Papers",
     "trays": "Bins",
@@ -22,7 +23,8 @@ BLOCKS = {
     "duplex": "Duplex",
     "orientations": "Orientation",
 }
-# Variants of the simulator by what a line of a report says; the first that fits of each variant counts.
+# Each row: the key of a report's line, a pattern that it contains, and the variant of the simulator that follows, with
+# its value. If several rows fit for one variant, the first counts.
 VARIANTS = (
     ("row", r"hash_id missing", "hash_id", "missing"),
     ("row", r"hash_id number", "hash_id", "number"),
@@ -81,7 +83,7 @@ def read_report(text: str) -> dict[str, Any]:
 
 
 def fixture_of(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the box, the printer, the variants and the end of the page with which a simulator makes such a report."""
+    """Return what the simulator must be set to so that its report is the same."""
     hardware, _, software = report["box"].partition(" ")
     model, by, species, driver = report["printer"].rsplit(", ", 3)
     variants: dict[str, Any] = {}
@@ -130,7 +132,7 @@ def _push(report: dict[str, Any]) -> dict[str, str] | None:
 
 
 def _scan_result(report: dict[str, Any]) -> str | None:
-    """Return in which form the service handed the pages of a scan out, by the shape of its answer."""
+    """Return the form in which the service answered with a scan's pages; None if it is the usual one or unknown."""
     shapes = [one.partition(SCANNED)[2] for one in report["unknown"] if SCANNED in one]
     if not shapes:
         return "never" if "scan_not_understood" in report["scan"] else None
@@ -156,6 +158,7 @@ def _scan_result(report: dict[str, Any]) -> str | None:
     return "numbered" if name[-1].isdigit() else "sides" if name in ("front", "back") else "address"
 
 
+# The names of the questions of the guide, in English and Chinese.
 TRIED = {
     "came_out": ("test page", "测试页"),
     "both_sides": ("both sides", "双面"),
@@ -170,7 +173,7 @@ def rows(report: dict[str, Any]) -> tuple[str, str]:
     model, by, *_ = report["printer"].rsplit(", ", 3)
     version = report["versions"].partition(",")[0]
     made = []
-    for place, (no, none, usb) in enumerate(
+    for place, (no, none, network) in enumerate(
         (("not: ", "nothing", "network"), ("不行：", "无", "网络"))
     ):
         tried = [
@@ -181,7 +184,7 @@ def rows(report: dict[str, Any]) -> tuple[str, str]:
         cells = (
             report["box"],
             model,
-            usb if by == "network" else by,
+            network if by == "network" else by,
             ", ".join(tried) or none,
             version,
         )

@@ -30,7 +30,7 @@ from .people.initiator import async_find_initiator
 from .people.rights import async_check_change
 from .printing.builtin_pages import async_print_test_page
 from .runtime import LiankeConfigEntry, LiankeData
-from .scanner.scan_delivery import after_button, deliveries_to
+from .scanner.scan_delivery import button_destinations, deliveries_to
 from .scanner.scan_job import ScanFormat, ScanRequest
 from .scanner.scan_jobs import async_get_scan_jobs
 
@@ -242,7 +242,7 @@ class ScanButton(ScannerEntity, _Button):
         with translating():
             context = await self._async_check()
             request = ScanRequest(format=ScanFormat.PDF)
-            wanted = after_button(self.entry.options, self.scanner_id)
+            wanted = button_destinations(self.entry.options, self.scanner_id)
             await async_get_scan_jobs(self.hass, self.entry).async_start(
                 self.scanner_id,
                 request,

@@ -19,7 +19,7 @@ from yarl import URL
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.scanner.hub import async_get_hub
 from custom_components.lianke.scanner.paperless import async_paperless
-from custom_components.lianke.scanner.scan_delivery import after_button
+from custom_components.lianke.scanner.scan_delivery import button_destinations
 from custom_components.lianke.scanner.scan_job import DeliveryState
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.clock import Clock, rest, until
@@ -372,7 +372,7 @@ async def test_what_was_chosen_for_all_buttons_is_that_of_each(
     ]
     labels = {one["value"]: one["label"] for one in field.config["options"]}
     assert labels[f"{laser.id} paperless"] == f"{laser.name}: Paperless-ngx"
-    assert after_button(house.entry.options, str(laser.id)) == ["folder", "script"]
+    assert button_destinations(house.entry.options, str(laser.id)) == ["folder", "script"]
 
 
 async def test_the_token_is_nowhere(

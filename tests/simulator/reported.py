@@ -1,4 +1,4 @@
-"""Makes a simulated box behave like a reported one, by a fixture of `scripts/record --report`."""
+"""Makes a simulated box behave like a box that a user reported, of which `scripts/record --report` made a fixture."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from .models import Box, Outcome
 
 
 def behave_like(cloud: Cloud, box: Box, fixture: dict[str, Any]) -> None:
-    """Take over the fixture's box, variants, pushes, printer (as the box's first one), and the next page's end."""
+    """Apply a fixture: its box, pushes, variants, its printer (as the first of `box`), and how the next job ends."""
     box.hardware, box.software = fixture["box"]["hardware"], fixture["box"]["software"]
     printer = box.printers[0]
     printer.name = printer.driver_name = fixture["printer"]["model"]

@@ -27,13 +27,13 @@ from ..scanner.hub import async_get_hub
 from ..scanner.scan_job import ScanFormat, ScanRequest
 from ..scanner.scan_jobs import async_get_scan_jobs
 from ..scanner.scan_view import picture_paths
-from .report import MAX_LINK, ScanTold, async_make_link, async_make_report
+from .report import MAX_LINK, GuideScan, async_make_link, async_make_report
 
-# Seconds that the guide waits for the page's end after the answers: the paper is out before the service says so.
+# Seconds to wait for the job's end after the answers: the service reports the end later than the paper comes out.
 PAGE_END_SECONDS: Final = 20
-# Seconds that the guide waits for its scan, which goes on after that.
+# Seconds to wait for the guide's scan. A slower scan continues without the guide.
 GUIDE_SCAN_SECONDS: Final = 180
-# How long the guide's picture of the scan can be seen.
+# How long the address of the guide's picture of the scan is valid.
 PICTURE_TIME: Final = timedelta(hours=1)
 
 
@@ -43,8 +43,8 @@ class TestPageGuide(RepairsFlow):
         self._key = str(facts["printer_key"])
         self._job_id = str(facts["job_id"])
         self._answers: dict[str, str] = {}
-        self._scan: ScanTold | None = None
-        self._scanning: asyncio.Task[ScanTold] | None = None
+        self._scan: GuideScan | None = None
+        self._scanning: asyncio.Task[GuideScan] | None = None
         self._picture = ""
         self._report = ""
 
@@ -90,17 +90,17 @@ class TestPageGuide(RepairsFlow):
         return await self.async_step_report()
 
     async def async_step_report(self, user_input: UserInput = None) -> RepairsFlowResult:
-        """Show all that the report contains. Whoever passes it on may change it."""
+        """Show all that the report contains. The user may change it before passing it on."""
         if not self._is_loaded:
             return self.async_abort(reason="not_loaded")
         if user_input is not None:
-            # A link contains less than that in any case.
+            # No link can contain more than that.
             self._report = user_input["report"][:MAX_LINK]
             return await self.async_step_share()
         report = await async_make_report(
             self.hass, self._entry, self._key, self._job, self._answers, self._scan
         )
-        # Phones do not select the text of a field that is only to be read.
+        # Not read-only: phones do not select the text of a read-only field.
         field = TextSelector(TextSelectorConfig(multiline=True))
         return self.async_show_form(
             step_id="report",
@@ -136,7 +136,6 @@ class TestPageGuide(RepairsFlow):
 
     @property
     def _questions(self) -> tuple[str, ...]:
-        """The questions that the page can answer."""
         data, job = self._entry.runtime_data, self._job
         able = data.storage.printers[self._key].capabilities
         is_colored = able is None or able.colors is None or 2 in able.colors
@@ -169,7 +168,7 @@ class TestPageGuide(RepairsFlow):
         found = async_get_hub(self.hass, self._entry).scanners
         return [scanner_id for scanner_id, known in found.items() if known.present]
 
-    async def _async_scan(self) -> ScanTold:
+    async def _async_scan(self) -> GuideScan:
         began = monotonic()
         try:
             jobs = async_get_scan_jobs(self.hass, self._entry)
@@ -178,5 +177,5 @@ class TestPageGuide(RepairsFlow):
             )
             job = await jobs.async_wait(job.job_id, GUIDE_SCAN_SECONDS)
         except (InputError, LiankeError, HomeAssistantError, IndexError) as err:
-            return ScanTold(None, 0, getattr(err, "reason", type(err).__name__))
-        return ScanTold(job, monotonic() - began)
+            return GuideScan(None, 0, getattr(err, "reason", type(err).__name__))
+        return GuideScan(job, monotonic() - began)

@@ -1,4 +1,4 @@
-"""Removes from texts for others what is secret, or tells who somebody is, where they live or what they print."""
+"""Redacts texts that users pass on: secrets, and what shows who they are, where they live or what they print."""
 
 from collections.abc import Mapping
 from ipaddress import ip_address

@@ -1,6 +1,6 @@
-"""The report that the guide makes: lines that its author can read, and that `scripts/record` turns into a fixture.
+"""The guide's report: lines of text that a user can read, and that `scripts/record` turns into a fixture.
 
-A report has no ids, addresses, titles or names. The service's words may quote any of these, so they are redacted.
+A report has no ids, addresses, titles or names. Messages of the service may quote any of these, so they are redacted.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -26,15 +26,17 @@ from ..scanner.hub import async_get_hub, is_scanning_enabled
 from ..scanner.scan_job import ScanJob
 from .redaction import scrubbed, secrets_of, without_titles
 
-# Characters of a link that opens a report's form. Browsers and GitHub accept about 8,000.
+# Maximum characters of the link that opens the form. Browsers and GitHub accept about 8,000.
 MAX_LINK: Final = 6000
-# Characters of the service's words, and of a form's field; a Chinese character takes nine in a link.
+# Maximum characters of a message of the service, and of each short field of the form. A Chinese character becomes nine
+# characters of the link.
 MAX_SERVICE_WORDS: Final = 120
-# Characters of any other value.
+# Maximum characters of any other value in the report.
 MAX_VALUE: Final = 240
+# The printer's capabilities that the report describes.
 BLOCKS: Final = ("papers", "trays", "media_types", "colors", "duplex", "orientations")
-# What each line is called, in both languages, since readers of reports may speak either. `scripts/record` goes by the
-# English name.
+# The label of each line, in English and Chinese, since readers may speak either. `scripts/record` finds a line by the
+# English part.
 LABELS: Final[Mapping[str, str]] = json.loads(
     Path(__file__).with_name("labels.json").read_text("utf-8")
 )
@@ -42,9 +44,8 @@ LABELS: Final[Mapping[str, str]] = json.loads(
 _IDS = re.compile(r"(?<![\w-])(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{8,}")
 
 
-class ScanTold(NamedTuple):
-    """A scan of the guide and how many seconds it took, or why it could not begin."""
-
+class GuideScan(NamedTuple):
+    # None if the scan could not begin, for the reason in `refused`.
     job: ScanJob | None
     seconds: float
     refused: str = ""
@@ -56,9 +57,9 @@ async def async_make_report(
     printer_key: str,
     job: Job | None,
     answers: Mapping[str, str],
-    scan: ScanTold | None = None,
+    scan: GuideScan | None = None,
 ) -> str:
-    """Return a report, shortened so that a link can contain it."""
+    """Return a report without its last lines if a link could not contain all of it."""
     integration = await async_get_integration(hass, entry.domain)
     data = entry.runtime_data
     known, box = data.storage.printers[printer_key], data.storage.box
@@ -132,7 +133,7 @@ def _row(known: StoredPrinter) -> str:
 
 
 def _abilities(able: Capabilities | None, sizes: int) -> str:
-    """Describe each block of the capabilities by its values or their number, or as missing."""
+    """Describe each of BLOCKS by its values, by their number, or as missing."""
     told: dict[str, object] = {}
     for name in BLOCKS:
         if (block := getattr(able, name, None)) is None:
@@ -144,7 +145,6 @@ def _abilities(able: Capabilities | None, sizes: int) -> str:
 
 
 def _printed(entry: LiankeConfigEntry, job: Job, names: Collection[str]) -> dict[str, str]:
-    """Describe a job by its options, result, the service's words and its times."""
     now = job.current_delivery
     moments = {
         "upload": now.handed_over_at,
@@ -163,7 +163,7 @@ def _printed(entry: LiankeConfigEntry, job: Job, names: Collection[str]) -> dict
         "options": " ".join(f"{name}={value}" for name, value in now.options.form_fields().items()),
         "result": _joined(job.state, now.reason, now.code, partly, f"pages {job.pages_printed}"),
         "words": _words(entry, names, now.detail),
-        # The last push may have come before the job.
+        # A negative time is that of a push message from before the job.
         "seconds": _joined(*(f"{name} {past:.1f}" for name, past in seconds.items() if past >= 0)),
     }
 
@@ -176,7 +176,7 @@ def _scanners(hass: HomeAssistant, entry: LiankeConfigEntry) -> str:
     return hub.list_error or str(sum(known.present for known in hub.scanners.values()))
 
 
-def _scanned(entry: LiankeConfigEntry, scan: ScanTold, names: Collection[str]) -> dict[str, str]:
+def _scanned(entry: LiankeConfigEntry, scan: GuideScan, names: Collection[str]) -> dict[str, str]:
     if (job := scan.job) is None:
         return {"scan": _joined("refused", scan.refused)}
     told = _joined(job.state, job.reason, f"pages {job.page_count}", f"{scan.seconds:.1f} s")
@@ -184,7 +184,7 @@ def _scanned(entry: LiankeConfigEntry, scan: ScanTold, names: Collection[str]) -
 
 
 def _words(entry: LiankeConfigEntry, names: Collection[str], text: str) -> str:
-    """Return the service's words without the names, titles and ids that they may quote."""
+    """Return a message of the service without the names, titles and ids that it may quote."""
     text = without_titles(entry, text)
     for name in sorted(names, key=len, reverse=True):
         text = text.replace(name, REDACTED)
@@ -193,7 +193,7 @@ def _words(entry: LiankeConfigEntry, names: Collection[str], text: str) -> str:
 
 
 def _names(hass: HomeAssistant, entry: LiankeConfigEntry) -> set[str]:
-    """Return the names and ids that the service may quote. Nobody has told it the names of users or rooms."""
+    """Return the names and ids that the service knows and may quote; it does not know those of users and rooms."""
     storage = entry.runtime_data.storage
     devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
     names = {name for device in devices for name in (device.name, device.name_by_user)}

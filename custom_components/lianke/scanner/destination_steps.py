@@ -24,7 +24,7 @@ from ..options_frame import BoxOptionsFlow, UserInput, choice, needs_box
 from ..pages.clean import escape_markdown
 from .hub import async_get_hub
 from .paperless import async_paperless
-from .scan_delivery import after_button
+from .scan_delivery import button_destinations
 from .scan_job import Destination
 
 _TEXT = TextSelector()
@@ -75,7 +75,7 @@ class DestinationSteps(BoxOptionsFlow):
         shown[const.CONF_SCAN_SEND_TO] = [
             f"{scanner_id} {to}"
             for scanner_id in async_get_hub(self.hass, self.config_entry).scanners
-            for to in after_button(known, scanner_id)
+            for to in button_destinations(known, scanner_id)
         ]
         return self.async_show_form(
             step_id="scan_destinations",

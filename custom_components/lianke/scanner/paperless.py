@@ -20,7 +20,7 @@ from ..const import CONF_PAPERLESS_ANY_CERTIFICATE, CONF_PAPERLESS_TOKEN, CONF_P
 from ..documents.spool import CHUNK_BYTES
 from .scan_job import DeliveryError, DeliveryState
 
-# Seconds for a question, and for posting a file; at most `sock_read` seconds may pass without a byte.
+# Seconds for a request, and for posting a file; at most `sock_read` seconds may pass without a byte.
 ASK_TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10, sock_read=30)
 POST_TIMEOUT: Final = aiohttp.ClientTimeout(total=900, sock_connect=10, sock_read=120)
 # Maximum bytes of an answer; version 2 lists all tasks at once.
@@ -108,7 +108,7 @@ class Paperless:
         return answer
 
     async def async_outcome(self, task_id: str) -> Outcome | None:
-        """Return the outcome of a task; None while the task waits or runs, or if the server does not know the task."""
+        """Return the outcome of a task; None if the task is not finished, or not known to the server."""
         rows = _rows(await self._async_ask("tasks/", task_id=task_id))
         task = next((row for row in rows if row.get("task_id") == task_id), {})
         data = to_mapping(task.get("result_data"))
@@ -129,7 +129,8 @@ class Paperless:
     async def async_find(self, mark: str) -> str | None:
         """Return the task id of the file whose name has the mark; "" if only the file's document exists; else None.
 
-        None is certain: if the token may not see tasks or documents, this raises DeliveryError.
+        None means that the server does not have the file. If the token may not see tasks or documents, this raises
+        DeliveryError.
         """
         # Version 3 filters by `name`; version 2 ignores the filter and returns all tasks.
         for task in _rows(await self._async_ask("tasks/", name=mark)):

@@ -58,12 +58,12 @@ _LOGGER = logging.getLogger(__name__)
 
 # Hours from the request for a delivery until we stop trying.
 GIVE_UP: Final = timedelta(hours=24)
-# First and longest pause, in seconds, between tries, and between questions while Paperless-ngx processes a file. Each
-# pause is twice as long as the one before.
+# First and longest pause, in seconds, between tries. Each pause is twice as long as the one before.
 RETRY_PAUSES: Final = (30.0, 1800.0)
+# The same between requests for the state of a file that Paperless-ngx processes.
 FOLLOW_PAUSES: Final = (1.0, 600.0)
-# Seconds after an interrupted try before we send the file again if Paperless-ngx does not have it: the server may still
-# be receiving the file.
+# Seconds after an interrupted try during which the server may still be receiving the file. A file that Paperless-ngx
+# does not have after that is sent again.
 DOUBT_SECONDS: Final = 120.0
 # Seconds to wait for the end of the script that receives a scan; a slower script keeps running, but its response is
 # ignored.
@@ -99,8 +99,8 @@ def reason_missing(hass: HomeAssistant, entry: LiankeConfigEntry, to: Destinatio
 
 
 @callback
-def after_button(options: Mapping[str, Any], scanner_id: str) -> list[Destination]:
-    """Return the destinations of scans that are started with a scanner's button."""
+def button_destinations(options: Mapping[str, Any], scanner_id: str) -> list[Destination]:
+    """Return where to send a scan that is started with the scanner's button."""
     chosen = options.get(CONF_SCAN_SEND_TO) or ()
     return [to for to in Destination if to in chosen or f"{scanner_id} {to}" in chosen]
 
@@ -169,9 +169,9 @@ class Deliveries:
 
     @callback
     def async_start(self) -> None:
-        """Begin the open deliveries, and those of scans that finish from now on.
+        """Begin all open and later deliveries once Home Assistant has started.
 
-        While Home Assistant starts, the integrations that deliver may not be set up yet.
+        Before that, the integrations that deliver may not be set up yet.
         """
 
         @callback
@@ -266,7 +266,7 @@ class Deliveries:
                             end = Outcome(DeliveryState.FAILED, "paperless_given_up")
                     await self._async_note(job_id, to, **end._asdict())
                 except HomeAssistantError:
-                    _LOGGER.warning("The disk refuses how far a scan is on its way")
+                    _LOGGER.warning("The state of a scan's delivery could not be stored")
                 if to in self._jobs.get(job_id).open_deliveries:
                     try:
                         await asyncio.wait_for(self._wake.wait(), pause)
@@ -365,7 +365,7 @@ class Deliveries:
         return await self._async_note(job.job_id, one.to, task_id=task_id)
 
     async def _async_follow(self, server: Paperless, one: ScanDelivery) -> Outcome:
-        """Return the outcome of a file's task; if the task's id is "", the document has already arrived."""
+        """Wait for the outcome of a file's task. If the task's id is "", the document has already arrived."""
         pause, longest = FOLLOW_PAUSES
         while one.task_id:
             try:
