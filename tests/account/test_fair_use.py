@@ -194,11 +194,11 @@ async def test_a_printer_that_is_looked_up_counts_once(house: House) -> None:
     """What it can do and its papers are two requests; the fifth printer was refused at once."""
     entry: Any = house.entry
     account = data_of(entry).account
-    before = account._all_users.left
+    before = account._all_users.available
     await house.ask("get_capabilities", device_id=house.device(LASER))
     assert house.cloud.count("GET /print/printer_params") == 1
     assert house.cloud.count("GET /print/paper_dimension_list") == 1
-    assert before - account._all_users.left < 1.01
+    assert before - account._all_users.available < 1.01
 
 
 async def test_a_caller_that_goes_away_takes_its_requests_along(house: House) -> None:

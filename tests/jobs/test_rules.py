@@ -903,7 +903,7 @@ def test_pages_of_what_is_laid_out_for_its_paper(
     extension: str, paper_id: int, pages: int | None
 ) -> None:
     old = make_delivery(extension=extension)
-    new = rules.with_options(old, ResolvedOptions(paper_id=paper_id))
+    new = rules.delivery_with_options(old, ResolvedOptions(paper_id=paper_id))
     assert (new.pages, new.options.paper_id, new.document.path) == (
         pages,
         paper_id,

@@ -281,10 +281,10 @@ async def test_the_newest_one_is_found(lan: LanPrinter) -> None:
         assert (known.find([repeated], sent, job.created_at) is repeated) is is_it
         # Whatever was before it.
         assert known.find([older, repeated], sent, job.created_at) is (repeated if is_it else None)
-    known.on_client_told(job.job_id)
+    known.note_client_knows(job.job_id)
     for number in range(repeats.MAX_KNOWN_TO_CLIENTS):
         assert known.find([job], sent, now) is None
-        known.on_client_told(str(number))
+        known.note_client_knows(str(number))
     # So many jobs later, nobody remembers that its device knows it.
     assert known.find([job], sent, now) is job
     await came_out(lan.simulator)

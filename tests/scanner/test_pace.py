@@ -57,7 +57,7 @@ async def test_scan_after_scan_on_the_glass(
         assert len(scan_.pages) == 1
     polls = house.cloud.counts["GET /scanning/job"]
     assert polls <= MAX_SCAN_POLLS_A_MINUTE * (1 + (house.hass.loop.time() - began) // MINUTE)
-    assert house.entry.runtime_data.account.requests.left(Purpose.SCAN) >= 0
+    assert house.entry.runtime_data.account.requests.available(Purpose.SCAN) >= 0
 
 
 async def test_the_first_look(

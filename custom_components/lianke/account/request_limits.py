@@ -132,14 +132,14 @@ class _TokenBucket:
         self._at = time.monotonic()
 
     @property
-    def left(self) -> float:
+    def available(self) -> float:
         now = time.monotonic()
         self._left = min(self._size, self._left + (now - self._at) * self._size / MINUTE)
         self._at = now
         return self._left
 
     def take(self) -> None:
-        self._left = self.left - 1
+        self._left = self.available - 1
 
 
 class _Requests(FairQueue):
@@ -166,7 +166,7 @@ class _Requests(FairQueue):
                 opens = max(opens, times[-limit] + MINUTE)
         return opens - now
 
-    def left(self, purpose: Purpose) -> int:
+    def available(self, purpose: Purpose) -> int:
         """Return how many requests with this purpose may be sent now."""
         since = time.monotonic() - MINUTE
         recent = [other for at, other in self._sent if at > since]
@@ -300,7 +300,7 @@ class Account:
         """
         bucket = self._users[user] = self._users.get(user) or _TokenBucket(USER_BURST)
         self._users.move_to_end(user)
-        if bucket.left < 1 or self._all_users.left < 1:
+        if bucket.available < 1 or self._all_users.available < 1:
             raise TooManyRequestsError
         bucket.take()
         self._all_users.take()

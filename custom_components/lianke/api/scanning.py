@@ -89,7 +89,7 @@ class FoundParts:
     items: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
     # Whether the answer may contain more files than `parts`, because our limits were reached.
     has_more: bool = False
-    # Whether a field next to a file is empty or contains the same file; this field may be for the sheet's other side.
+    # Whether a field next to a file, which may be for the other side of the sheet, is empty or has the same file.
     has_half: bool = False
     # Whether a field named for one side of a sheet has a file, while a field named for the other side has none.
     lacks_side: bool = False

@@ -64,7 +64,7 @@ class StoredPrinter(Stored):
         return self.present and self.printer.reports_condition
 
 
-def seen(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrinter:
+def after_poll(known: StoredPrinter, row: Printer | None, now: datetime) -> StoredPrinter:
     """Return a printer as of a new poll; `row` is None if the poll does not list the printer."""
     if row is None:
         # An absent printer keeps its last row.

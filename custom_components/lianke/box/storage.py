@@ -26,7 +26,7 @@ from ..api.models import Box, DriverState, Printer
 from ..api.stored import read_time
 from ..const import CONF_PAPERLESS_TOKEN, DOMAIN
 from .pages_per_user import PageCounts, month_of
-from .printer_identity import StoredPrinter, assign, new_key, seen
+from .printer_identity import StoredPrinter, after_poll, assign, new_key
 from .unknown_parts import UnknownLog
 
 STORAGE_VERSION = 1
@@ -301,7 +301,7 @@ class BoxStorage:
                 self._save(SAVE_SOON)
                 found[key] = row
         for key, known in self.printers.items():
-            new = seen(known, found.get(key), now)
+            new = after_poll(known, found.get(key), now)
             others = (one.name for one in self.printers.values())
             if new.name != known.name and new.name in others:
                 new = replace(new, name=self._free_name(new.printer))

@@ -226,7 +226,7 @@ def make_page_document(
 
 def clean_title(title: str) -> str:
     """Return the title on one line, without control characters, cut to MAX_TITLE characters."""
-    # Cut first, which keeps the loop short: a title may fill a whole service call.
+    # Cut first, which keeps the loop short: a title may be as long as a whole service call.
     start = to_encodable(title[: MAX_TITLE * 20])
     kept = "".join(c for c in start if c.isprintable() or c.isspace())
     return " ".join(kept.split())[:MAX_TITLE].rstrip()

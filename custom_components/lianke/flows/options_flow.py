@@ -371,7 +371,7 @@ def defaults_schema(
         field: str, values: Mapping[str, int], ids: frozenset[int] | None
     ) -> SelectSelector:
         names = [name for name, number in values.items() if ids is None or number in ids]
-        return _words(field, _with(stored.get(field), names))
+        return _words(field, _with_stored(stored.get(field), names))
 
     # The field has no upper limit, so that a size outside the range gets our own error, which names the possible sizes.
     size = number_field(0.1, None, step=0.1, unit="mm")
@@ -380,7 +380,7 @@ def defaults_schema(
         "paper_width": size,
         "paper_height": size,
         "color": possible("color", COLORS, able.colors),
-        "duplex": _words("duplex", _with(stored.get("duplex"), duplex_names(able.duplex))),
+        "duplex": _words("duplex", _with_stored(stored.get("duplex"), duplex_names(able.duplex))),
         "orientation": possible("orientation", ORIENTATIONS, able.orientations),
         "tray": _driver_names(able.trays or ()),
         "media_type": _driver_names(able.media_types or ()),
@@ -397,8 +397,8 @@ def defaults_schema(
     )
 
 
-def _with(stored: str | None, names: list[str]) -> list[str]:
-    """Return the names and the stored name; if the printer does not offer it, submitting the form shows the error."""
+def _with_stored(stored: str | None, names: list[str]) -> list[str]:
+    """Return `names` and the stored name: if the printer no longer offers it, submitting the form says so."""
     return names if stored is None or stored in names else [*names, stored]
 
 

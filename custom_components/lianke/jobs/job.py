@@ -634,9 +634,9 @@ def failed(reason: str) -> dict[str, Any]:
 def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) -> Job:
     """Return the job `new` as it continues after its first delivery was printed.
 
-    The second delivery waits for a person until `until` at the latest. A cancellation or an expiry that came too late
-    for the front sides still stops the back sides: the job then ends with its first delivery. A job whose document
-    another job prints again ends in the same way; `again` is that other job, or None if it is no longer known.
+    The second delivery waits for a person until `until` at the latest. But if the job was canceled or expired when the
+    front sides could no longer be stopped, it ends here. It also ends here if it was printed again as the job `again`,
+    which is None if that job is no longer known.
     """
     first = old.current_delivery
     is_retried = old.retried_as is not None and not (again and again.was_never_sent)

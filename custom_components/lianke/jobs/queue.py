@@ -206,8 +206,8 @@ class PrintQueue(JobWorker):
                     )
                     is_accepted = job.job_id == new_id
             finally:
-                # The upload may begin now, but does not end before the document is on disk. If the job was refused, the
-                # review goes on with the jobs that the refused job would have replaced.
+                # The upload may begin now, but does not end before the document is on disk. If the disk refused the
+                # job, the jobs that it would have replaced are reviewed again.
                 self._scheduler.review_soon()
                 if not is_accepted:
                     await self._hass.async_add_executor_job(unlink_all, paths)

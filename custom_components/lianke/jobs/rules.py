@@ -555,7 +555,7 @@ def check_movable(job: Job) -> Job:
     return job
 
 
-def with_options(old: Delivery, options: ResolvedOptions) -> Delivery:
+def delivery_with_options(old: Delivery, options: ResolvedOptions) -> Delivery:
     document = old.document
     if options.paper_id != old.options.paper_id and document.extension in CONVERTED:
         # The page count of a converted document depends on the paper.

@@ -52,7 +52,7 @@ class PdfFont:
         self._added: dict[tuple[int, str], int] = {}
 
     def code(self, glyph: int, text: str) -> int:
-        """Return the code of a glyph that stands for a text; a TrueType glyph has a code for each of its texts."""
+        """Return a code that shows a glyph and is copied as `text`; a TrueType glyph gets a code for each text."""
         code = self.file.code(glyph)
         known = self._texts.setdefault(code, text)
         self._glyphs[code] = glyph

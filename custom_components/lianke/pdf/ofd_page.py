@@ -105,7 +105,7 @@ class Conversion:
         return self._fonts[-1]
 
     @cached_property
-    def substitute(self) -> PdfFont | None:
+    def substitute_font(self) -> PdfFont | None:
         return self.font(Path(self._font).read_bytes())
 
     def finish(self) -> None:
@@ -501,7 +501,7 @@ class Drawer:
             is_bold = is_bold or flag(described, "Bold", False)
             is_slanted = is_slanted or flag(described, "Italic", False)
         known = self._letters.setdefault("" if font is None else font.name, {})
-        line = Line(font, self._job.substitute, size, known, self._gaps)
+        line = Line(font, self._job.substitute_font, size, known, self._gaps)
         line.stretch = number(element.get("HScale"), 1.0) or 1.0
         line.slant = SLANT if is_slanted else 0.0
         line.turn = number(element.get("CharDirection"), 0.0)

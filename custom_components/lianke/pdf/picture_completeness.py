@@ -135,13 +135,13 @@ class _Jpeg:
         return self.frame in _PLAIN
 
     @property
-    def is_kept(self) -> bool:
+    def decodes_in_memory(self) -> bool:
         """Whether the decoder keeps the whole picture in memory, because several scans have data of the same pixel."""
         return not self.is_plain or len(self.scans[0]) < len(self.parts)
 
     @property
-    def kept(self) -> int:
-        """Bytes of memory that the decoder additionally needs if `is_kept`."""
+    def decoding_bytes(self) -> int:
+        """Bytes of memory that the decoder additionally needs if `decodes_in_memory`."""
         return self._units * sum(part[0] * part[1] for part in self.parts.values()) * _BLOCK_BYTES
 
     @property
@@ -289,7 +289,7 @@ def _digest_of_decoded(jpeg: _Jpeg, picture: Image.Image, room: int) -> bytes | 
     picture.draft("L" if jpeg.in_gray(picture) else None, size)
     needed = picture.width * picture.height * (1 if picture.mode == "L" else 4)
     # The decoder would not report a lack of memory.
-    if needed + (jpeg.kept if jpeg.is_kept else 0) > room:
+    if needed + (jpeg.decoding_bytes if jpeg.decodes_in_memory else 0) > room:
         return None
     picture.load()
     seen = hashlib.sha256()

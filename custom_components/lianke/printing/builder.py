@@ -50,7 +50,7 @@ from ..fair_queue import FairQueue, NoPlaceError, Owner, lan_owner
 from ..input_error import InputError
 from ..jobs.job import Asker, Delivery, Job, JobSpec, PersonReason
 from ..jobs.queue import PrintQueue
-from ..jobs.rules import asks_for_more, max_document_bytes, with_options
+from ..jobs.rules import asks_for_more, delivery_with_options, max_document_bytes
 from ..people.initiator import Initiator
 from ..people.release_code import async_hash_code
 from ..people.rights import async_check_caller
@@ -463,7 +463,7 @@ async def async_print_again(
         laid_out=job.spec.laid_out,
         approved=job.spec.approved and changes is None,
         release_code=job.spec.release_code,
-        # If the job has no user, whoever prints it again does not know its code, not even an automation.
+        # Whoever prints another person's job, or a job without a person, does not know its release code.
         foreign_code=_is_foreign_code(job.spec, context.user_id),
     )
     deliveries: tuple[Delivery, ...]
@@ -472,7 +472,9 @@ async def async_print_again(
         deliveries = manual_duplex.rest_of(job, from_sheet=first, backs_only=bool(backs_only))
     else:
         old = job.deliveries[0]
-        deliveries = (with_options(old, old.options if changes is None else changes.options),)
+        deliveries = (
+            delivery_with_options(old, old.options if changes is None else changes.options),
+        )
     return await queue.async_retry(job, spec, deliveries, to=to, unchanged=changes is None)
 
 
@@ -491,7 +493,7 @@ async def async_move_to(
     """
     # Somebody may have approved or released the job since the caller looked it up.
     job = queue.find(job.job_id) or job
-    new = with_options(job.deliveries[0], changes.options)
+    new = delivery_with_options(job.deliveries[0], changes.options)
     spec = replace(
         job.spec,
         printer_key=changes.printer_key,

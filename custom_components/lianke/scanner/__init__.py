@@ -81,7 +81,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
     @callback
     def on_state() -> None:
         # Cards and the home network show the scanners of loaded entries only, so notify them of each change of state.
-        hub.notify_known()
+        hub.notify_list_changed()
         if entry.state is ConfigEntryState.LOADED:
             look()
 

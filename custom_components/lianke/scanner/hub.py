@@ -170,7 +170,7 @@ class ScannerHub:
             raise disk_full_error(err) from None
 
     @callback
-    def report_to_forget(self, task_id: str, ended: str | None) -> None:
+    def set_to_forget(self, task_id: str, ended: str | None) -> None:
         """Write `ended` as a scan's TO_FORGET record; None deletes the record, since nothing is left to forget."""
 
         def change(view: View) -> None:
@@ -207,7 +207,7 @@ class ScannerHub:
         async_dispatcher_send(self._hass, SIGNAL_SCANS)
 
     @callback
-    def notify_known(self) -> None:
+    def notify_list_changed(self) -> None:
         """Notify all users of the list of scanners that the list, or our knowledge of a scanner, may have changed."""
         async_dispatcher_send(self._hass, SIGNAL_SCANNERS)
         self.notify()
@@ -215,13 +215,13 @@ class ScannerHub:
     @callback
     def clear(self) -> None:
         self.scanners = {}
-        self.notify_known()
+        self.notify_list_changed()
 
     @callback
     def forget_scanner(self, scanner_id: str) -> None:
         """Drop a scanner from the list after the user has removed its device."""
         self.scanners.pop(scanner_id, None)
-        self.notify_known()
+        self.notify_list_changed()
 
     async def async_refresh(self) -> None:
         """Fetch the list of scanners, and abilities that are still unknown; if the box is offline, fetch nothing."""
@@ -235,7 +235,7 @@ class ScannerHub:
         finally:
             if not self.is_listed:
                 self._listed.set()
-                self.notify_known()
+                self.notify_list_changed()
 
     async def _async_list(self) -> None:
         client = self._entry.runtime_data.client
@@ -255,7 +255,7 @@ class ScannerHub:
         )
         before, self.scanners = self.scanners, known
         if known != before:
-            self.notify_known()
+            self.notify_list_changed()
         for key in listed:
             if known[key].abilities is None and key in self.scanners:
                 await self._async_learn(key)
@@ -298,7 +298,7 @@ class ScannerHub:
         # The preview feature may have been switched off meanwhile.
         if (known := self.scanners.get(scanner_id)) is not None:
             self.scanners[scanner_id] = replace(known, abilities=abilities)
-            self.notify_known()
+            self.notify_list_changed()
 
     def get(self, scanner_id: str) -> KnownScanner:
         """Return a scanner. Raises InputError: scanner_gone if it is unknown, or missing in the service's last list."""
@@ -416,7 +416,7 @@ class ScannerHub:
         if is_taken_up and self._is_going:
             return
         if isinstance(task, str):
-            self.report_to_forget(task, "")
+            self.set_to_forget(task, "")
         if self._hass.is_stopping:
             return
         place.keep()
@@ -424,9 +424,9 @@ class ScannerHub:
         async def cancel() -> None:
             try:
                 task_id = task if isinstance(task, str) else await task
-                self.report_to_forget(task_id, "")
+                self.set_to_forget(task_id, "")
                 await self.service.cancel(task_id)
-                self.report_to_forget(task_id, None)
+                self.set_to_forget(task_id, None)
             except LiankeError as err:
                 _LOGGER.debug("A scan stays at the service: %s", err)
             finally:
@@ -444,7 +444,7 @@ class ScannerHub:
         forget the scan.
         """
         if not self._is_going:
-            self.report_to_forget(task_id, None)
+            self.set_to_forget(task_id, None)
 
     @callback
     def forget_at_service(
@@ -460,7 +460,7 @@ class ScannerHub:
         If `ended` is "", the shape does not matter. If an unload or a restart comes first, the next start asks the
         service. It is unknown whether the service really forgets the scan.
         """
-        self.report_to_forget(task_id, ended)
+        self.set_to_forget(task_id, ended)
         if self._is_going:
             return
 
@@ -480,7 +480,7 @@ class ScannerHub:
                     if err.is_passing:
                         continue
                 break
-            self.report_to_forget(task_id, None)
+            self.set_to_forget(task_id, None)
 
         self._entry.async_create_background_task(
             self._hass, forget(pace or ScanPace()), "lianke: forget a scan"

@@ -58,8 +58,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # Maximum seconds for a whole scan; a feeder may hold fifty sheets.
 SCAN_SECONDS: Final = 900.0
-# Seconds for which the service's answer must not change, once a scan has or may have ended, before no more pages are
-# expected.
+# Seconds to wait for further pages once a scan has ended or may have ended; each change of the answer starts them anew.
 RESULT_SECONDS: Final = 60.0
 # Seconds for which an answer that names no state must not change before the scan counts as over; scanning a page takes
 # less.
@@ -161,14 +160,14 @@ async def async_scan_page(
                 scanned, shape = await task.async_follow()
                 is_fed = request.source is ScanSource.FEEDER
                 emptied = {ScannerCondition.FEEDER_EMPTY} if is_fed else ()
-                hub.note(scanner_id, scanned.failure.said if scanned.failure else emptied)
+                hub.note(scanner_id, scanned.failure.conditions if scanned.failure else emptied)
             except (asyncio.CancelledError, HomeAssistantError, InputError) as err:
                 # If the disk is full, do not cancel a scan that is resumed later, which will fetch the pages.
                 if isinstance(err, asyncio.CancelledError) or not (is_noted and is_taken_up):
                     hub.cancel(task_id, place, is_taken_up=is_taken_up)
                 raise
             except ScanError as err:
-                hub.note(scanner_id, err.said)
+                hub.note(scanner_id, err.conditions)
                 if not is_taken_up and err.reason == "scan_timed_out":
                     hub.cancel(task_id, place)
                 elif not is_taken_up:
@@ -237,7 +236,7 @@ class _Task:
         task: ScanTask | None = None
         is_counted = False
         shape: str | None = None
-        left = self.entry.runtime_data.account.requests.left(self.purpose)
+        left = self.entry.runtime_data.account.requests.available(self.purpose)
         pause, failed = FIRST_PAUSE if left >= QUICK_REQUESTS else CALM_PAUSE, 0
         while clock() < until:
             await self.pace.async_turn(pause)
@@ -329,7 +328,7 @@ class _Task:
     async def _async_again(self, task: ScanTask) -> ScanTask:
         """Return a new answer of the service, or the earlier answer if the new one has fewer parts or does not come."""
         # A new answer may help, but no page waits for the next minute's requests.
-        if self.entry.runtime_data.account.requests.left(self.purpose) < 1:
+        if self.entry.runtime_data.account.requests.available(self.purpose) < 1:
             return task
         try:
             again = await self._async_ask()

@@ -81,7 +81,7 @@ class ScanError(LiankeError):
         self.reason = reason
 
     @property
-    def said(self) -> ScannerConditions:
+    def conditions(self) -> ScannerConditions:
         """The scanner's conditions that the failure reports."""
         return ScannerConditions(one for one in ScannerCondition if self.reason == f"scan_{one}")
 

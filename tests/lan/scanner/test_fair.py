@@ -139,9 +139,9 @@ async def test_a_device_leaves_looks_at_the_service_to_the_house(
     requests = lan.entry.runtime_data.account.requests
     lan.simulator.cloud.variants.scan_problem = "hangs"
     place = await lan.order(dpi(75))
-    await until(lambda: requests.left(Purpose.LAN_SCAN) == 0)
+    await until(lambda: requests.available(Purpose.LAN_SCAN) == 0)
     left = MAX_SCAN_POLLS_A_MINUTE - MAX_LAN_SCAN_POLLS_A_MINUTE
-    assert requests.left(Purpose.SCAN) == left
+    assert requests.available(Purpose.SCAN) == left
     await lan.delete(place)
     lan.simulator.cloud.variants.scan_problem = "none"
     await scan_in_house(lan)

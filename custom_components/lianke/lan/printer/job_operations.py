@@ -173,12 +173,12 @@ def _checked(request: IppRequest) -> tuple[JobOptions, bytes | None]:
     if options.unsupported and request.flag("ipp-attribute-fidelity"):
         names = ", ".join(options.unsupported)
         raise IppError(Status.ATTRIBUTES_NOT_SUPPORTED, names, options.unsupported)
-    if options.is_lying:
-        _lay(request, options, "landscape")
+    if options.is_landscape:
+        _set_orientation(request, options, "landscape")
     return options, code
 
 
-def _lay(request: IppRequest, options: JobOptions, orientation: str) -> None:
+def _set_orientation(request: IppRequest, options: JobOptions, orientation: str) -> None:
     """Set the orientation, unless the driver is known not to support it."""
     target = request.target
     known = target.data.storage.printers.get(target.printer_key)
@@ -226,7 +226,7 @@ async def _async_response(
     """
     unsupported = options.unsupported if options else None
     groups = (await async_describe_lan_job(request, job, RESPONSE_ATTRIBUTES),) if job else ()
-    told = partial(request.server.repeats.on_client_told, job.job_id) if job else None
+    told = partial(request.server.repeats.note_client_knows, job.job_id) if job else None
     return IppResponse(
         status=Status.OK_SUBSTITUTED if unsupported else Status.OK,
         groups=groups,
@@ -282,7 +282,7 @@ async def _async_document(request: IppRequest, title: str, options: JobOptions) 
     target = request.target
     if request.text("document-format") in (APPLE_RASTER, PWG_RASTER):
         # The device has drawn these pages in the orientation it wants: the printer's defaults must not turn them.
-        _lay(request, options, "landscape" if options.is_lying else "portrait")
+        _set_orientation(request, options, "landscape" if options.is_landscape else "portrait")
     refused = request.server.refusals.count(request.offered.token, request.device)
     target.data.queue.check_limits(target.printer_key, lan_owner(request.device), refused=refused)
     name, limit_bytes = _document_name(request, title), max_document_bytes(target.entry.options)

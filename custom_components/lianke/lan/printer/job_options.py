@@ -54,7 +54,7 @@ type _AttributeReader = Callable[[Content, Profile], FoundOptions]
 class JobOptions:
     options: dict[str, Any] = field(default_factory=dict)
     # The job's paper is turned to landscape, so its pages are landscape whatever orientation the job requests.
-    is_lying: bool = False
+    is_landscape: bool = False
     # Attributes that cannot be honored as requested.
     unsupported: dict[str, tuple[IppValue, ...]] = field(default_factory=dict)
 
@@ -79,8 +79,8 @@ def read_job_options(attributes: Attributes, profile: Profile) -> JobOptions:
             continue
         job.options |= {option: value for option, value in found.items() if value is not None}
         if name in _PAPERS and "orientation" in found:
-            job.is_lying = True
-    if job.is_lying:
+            job.is_landscape = True
+    if job.is_landscape:
         job.options["orientation"] = "landscape"
     return job
 
@@ -171,10 +171,10 @@ def _size(content: Content, profile: Profile) -> FoundOptions:
 
 def _paper(found: FoundMedia) -> Mapping[str, Any]:
     media = found.paper
-    lying = {"orientation": "landscape"} if found.is_turned else {}
+    landscape = {"orientation": "landscape"} if found.is_turned else {}
     if media.paper_id == CUSTOM_ID:
-        return {"paper_width": media.width / 100, "paper_height": media.height / 100, **lying}
-    return {"paper": media.paper_id, **lying}
+        return {"paper_width": media.width / 100, "paper_height": media.height / 100, **landscape}
+    return {"paper": media.paper_id, **landscape}
 
 
 def _pages(values: tuple[IppValue, ...]) -> FoundOptions:

@@ -198,7 +198,7 @@ class RepeatedDocuments:
         """
         return self._turns.setdefault((printer_key, what), asyncio.Lock())
 
-    def on_client_told(self, job_id: str) -> None:
+    def note_client_knows(self, job_id: str) -> None:
         self._client_knows[job_id] = None
 
     def find(self, jobs: Iterable[Job], sent: SentDocument, now: datetime) -> Job | None:

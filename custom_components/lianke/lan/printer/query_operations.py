@@ -122,14 +122,13 @@ def find_own_job(request: IppRequest) -> AnyJob:
         owner = sender_of(job)
         if job_number(job.job_id) == number and owner and owner.address == request.address:
             if isinstance(job, Job):
-                request.server.repeats.on_client_told(job.job_id)
+                request.server.repeats.note_client_knows(job.job_id)
             return job
     raise IppError(Status.NOT_FOUND, "there is no such job")
 
 
 def _job_number(request: IppRequest) -> int | None:
-    """Return the job number in a request, None if the request names no job."""
-    number = request.count("job-id") or request.number
+    number = request.positive_integer("job-id") or request.number
     if number is None:
         _, _, last = request.text("job-uri").rpartition("/jobs/")
         number = int(last) if last.isdecimal() and len(last) <= 10 else None
@@ -231,7 +230,7 @@ async def async_get_lan_jobs(request: IppRequest) -> IppResponse:
     ]
     if is_over:
         jobs.reverse()
-    most = min(request.count("limit") or MAX_LISTED_JOBS, MAX_LISTED_JOBS)
+    most = min(request.positive_integer("limit") or MAX_LISTED_JOBS, MAX_LISTED_JOBS)
     wanted = (
         _wanted_of_job(request) if "requested-attributes" in request.operation else LIST_ATTRIBUTES
     )

@@ -156,8 +156,7 @@ class IppRequest:
         content = self.first(name)
         return content if isinstance(content, bool) else None
 
-    def count(self, name: str) -> int | None:
-        """Return a positive integer, None for any other value."""
+    def positive_integer(self, name: str) -> int | None:
         content = self.first(name)
         # A boolean is an `int` in Python, too.
         return content if type(content) is int and content > 0 else None

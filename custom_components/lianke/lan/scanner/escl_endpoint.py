@@ -81,7 +81,9 @@ class _ScannerView(HomeAssistantView):
         except NoPlaceError:
             raise _busy() from None
 
-    def found(self, scanner: NetworkScanner, uuid: str, client: RequestingDevice) -> NetworkScan:
+    def find_scan(
+        self, scanner: NetworkScanner, uuid: str, client: RequestingDevice
+    ) -> NetworkScan:
         """Return the client's scan with this id. Raises HTTPException if the client has no such scan."""
         for scan in scanner.scans(client.address):
             if scan.uuid == uuid:
@@ -166,7 +168,7 @@ class JobView(_ScannerView):
     async def delete(self, request: web.Request, token: str, uuid: str) -> web.Response:
         """Cancel a scan; a scan that has ended stays as it is."""
         async with self.scanner(request, token) as (scanner, client):
-            scanner.cancel(self.found(scanner, uuid, client))
+            scanner.cancel(self.find_scan(scanner, uuid, client))
             return web.Response()
 
 
@@ -179,7 +181,7 @@ class DocumentView(_ScannerView):
     async def get(self, request: web.Request, token: str, uuid: str) -> web.StreamResponse:
         """Send the next document as soon as it is ready; answer with a 404 after the last document."""
         async with self.scanner(request, token) as (scanner, client):
-            scan = self.found(scanner, uuid, client)
+            scan = self.find_scan(scanner, uuid, client)
             with scanner.attending(scan):
                 async with scan.turn:
                     try:

@@ -226,12 +226,18 @@ class NetworkScan:
         """Whether to tell the client to try again although the scan has failed, since no feeder state explains why."""
         is_recent = asyncio.get_running_loop().time() - self.ended < TOLD_SECONDS
         is_aborted = self.state is ScanJobState.ABORTED
-        return is_recent and is_aborted and bool(self.said - _FED if self.is_fed else self.said)
+        return (
+            is_recent
+            and is_aborted
+            and bool(self.conditions - _FED if self.is_fed else self.conditions)
+        )
 
     @property
-    def said(self) -> ScannerConditions:
+    def conditions(self) -> ScannerConditions:
         """The scanner's conditions that the failure of the scan reports."""
-        return self.failure.said if isinstance(self.failure, ScanError) else ScannerConditions()
+        return (
+            self.failure.conditions if isinstance(self.failure, ScanError) else ScannerConditions()
+        )
 
 
 class NetworkScanner:
@@ -279,7 +285,7 @@ class NetworkScanner:
             uuid=scan.uuid,
             age=int(self._hass.loop.time() - scan.began),
             state=scan.state,
-            cause="ResourcesAreNotReady" if scan.said else None,
+            cause="ResourcesAreNotReady" if scan.conditions else None,
             taken=scan.taken,
             waiting=len(scan.pages),
         )
