@@ -71,7 +71,7 @@ export const jobReason = (t: Localizer, { state, reason, reason_key: key = reaso
 /* Reasons whose texts already tell people to look at the paper. */
 const PAPER_TOLD = ["box_not_responding", "no_answer", "no_outcome", "no_result", "print_failed", "expired_too_late"];
 
-/* Whether the reason's text already says what `partlyPrinted` would say: nobody knows how many pages came out. */
+/* Whether nobody knows how many pages came out, and the reason's text already says so, as `partlyPrinted` would. */
 export const tellsPaper = ({ reason, pages_printed: printed }: Job): boolean =>
   !printed && PAPER_TOLD.includes(reason ?? "");
 

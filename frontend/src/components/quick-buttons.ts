@@ -17,7 +17,7 @@ import type { CallResult, Printer, QuickButton, Refusal } from "../types";
 import { Part } from "./part";
 
 const PRINT = "lianke.print";
-/* Maximum number of presses kept until a refusal arrives, and of refusals kept until the press is answered. */
+/* Maximum number of presses that wait for a refusal, and of refusals that wait for the answer to their press. */
 const KEPT = 20;
 const texts = partTexts(en, zh);
 

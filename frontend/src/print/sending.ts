@@ -21,7 +21,7 @@ export interface PreviewAnswer {
   uncounted?: boolean;
 }
 
-/* Thrown to a caller whose upload a later caller has taken over, or whose text has changed in the meantime. */
+/* Thrown if a later call has taken over the upload of this call, or if the text has changed in the meantime. */
 export class TakenOver extends Error {}
 
 interface Upload {

@@ -21,8 +21,8 @@ export interface Scan {
   state: "scanning" | "waiting" | "finishing" | "completed" | "failed" | "canceled";
   source: "glass" | "feeder";
   pages: number;
-  /* newest: number of pages of the last try, which Scan again repeats; replaces: number of earlier pages that the pages
-     arriving now replace. */
+  /* newest: number of pages that were scanned last, which Scan again scans once more; replaces: number of earlier pages
+     whose place the arriving pages take. */
   newest: number;
   replaces: number;
   reason: string | null;
