@@ -97,10 +97,10 @@ class _UnreadRecord[T]:
     def read(self) -> T | None:
         """Return the record; None if this version cannot read it."""
         if self.text is not None:
-            self.settle(_read_one(self._kind, self.text))
+            self.set_value(_read_one(self._kind, self.text))
         return self._value
 
-    def settle(self, value: T | None) -> None:
+    def set_value(self, value: T | None) -> None:
         """Store the record that was read; None means that this version cannot read it."""
         if self.text is not None:
             self.text, self._value = None, value
@@ -349,7 +349,7 @@ class Ledger:
         texts = [(key, one.text) for key, one in unread.items() if one.text is not None]
         found = await self._hass.async_add_executor_job(_read_all, table.kind, texts)
         for key, one in unread.items():
-            one.settle(found.get(key))
+            one.set_value(found.get(key))
         self.committed(table).values()
         self.latest(table).values()
 

@@ -43,8 +43,8 @@ type Fit = Callable[[StoredPrinter], int]
 _DRIVERLESS: Final = frozenset({DriverState.AWAITING, DriverState.UNSUPPORTED})
 
 
-def fitting(known: StoredPrinter) -> int:
-    """Return 1 for a printer that can print, 0 for a printer without a driver."""
+def has_driver(known: StoredPrinter) -> int:
+    """Return 1 or 0, which is the simplest Fit."""
     return int(known.printer.driver not in _DRIVERLESS)
 
 
@@ -117,7 +117,9 @@ class BoxOptionsFlow(OptionsFlow):
     def __init__(self) -> None:
         self._target = WHOLE_BOX
 
-    def _printers(self, chosen: Container[str] = (), fit: Fit = fitting) -> list[SelectOptionDict]:
+    def _printers(
+        self, chosen: Container[str] = (), fit: Fit = has_driver
+    ) -> list[SelectOptionDict]:
         """Return the printers that fit, and also the printers in `chosen`, for which the user has set the option."""
         return offers(self.config_entry.runtime_data.storage.printers.values(), fit, chosen)
 

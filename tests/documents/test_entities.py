@@ -14,7 +14,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.lianke.documents.document import Document, SourceKind
-from custom_components.lianke.documents.page_documents import days_of
+from custom_components.lianke.documents.page_documents import dates_of_period
 from custom_components.lianke.documents.spool import Spool
 from custom_components.lianke.input_error import InputError
 from tests.documents.conftest import fetched
@@ -171,7 +171,7 @@ async def test_a_calendar(
     ],
 )
 def test_days_of_a_calendar(agenda: str, today: date, first: date, days: int) -> None:
-    assert days_of(agenda, today) == (first, days)
+    assert dates_of_period(agenda, today) == (first, days)
 
 
 async def test_an_empty_calendar_prints_only_when_told(hass: HomeAssistant, spool: Spool) -> None:

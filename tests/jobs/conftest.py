@@ -39,7 +39,7 @@ from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError,
 from custom_components.lianke.people.approval_and_page_limit import PrintPolicy
 from custom_components.lianke.printing.cloud_preview import Preview, async_preview_by_cloud
 from custom_components.lianke.runtime import LiankeData
-from tests.clock import Clock, moved_by_hand, pauses, threads_work, until
+from tests.clock import Clock, pauses, threads_work, until
 from tests.ledgers import rows
 from tests.records import flat
 from tests.simulator import Simulator
@@ -382,12 +382,6 @@ def answered(answer: str | Exception) -> Iterator[None]:
 
     with patch.object(LiankeClient, "submit", submit):
         yield
-
-
-@pytest.fixture
-async def clock() -> AsyncIterator[Clock]:
-    async with moved_by_hand() as clock:
-        yield clock
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 import pytest
 
-from custom_components.lianke.pdf.photo_to_page import clean_page, find_corners, flat
+from custom_components.lianke.pdf.photo_to_page import clean_page, find_corners, without_perspective
 from custom_components.lianke.pdf.process import TaskError
 from tests.needs import chromium, poppler, tesseract
 
@@ -205,7 +205,7 @@ def test_shapes(paper: tuple[int, int], wanted: float) -> None:
         with Image.open(BytesIO(photo.data)) as taken:
             size = (450, 600)
             upright = taken if taken.size == size else taken.transpose(Image.Transpose.ROTATE_270)
-            made, dpi = flat(upright, photo.corners)
+            made, dpi = without_perspective(upright, photo.corners)
         assert made.height / made.width == pytest.approx(wanted, rel=0.05), seed
         width, height = (extent / dpi * 25.4 for extent in made.size)
         assert min(width, height) < 217

@@ -21,11 +21,11 @@ from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.clock import LONGEST, Clock, real_time
 from tests.conftest import make_entry, set_up
-from tests.jobs.conftest import Receiver, Shop, clock, open_shop, receiver, sim
+from tests.jobs.conftest import Receiver, Shop, open_shop, receiver, sim
 from tests.proof.papers import unlike_any
 from tests.simulator import Simulator
 
-__all__ = ["clock", "open_shop", "receiver", "sim"]
+__all__ = ["open_shop", "receiver", "sim"]
 
 # Seconds after which nothing that happened counts any more, for doubt, strangers, the print limits or the day's list.
 TOMORROW = 25 * 3600.0

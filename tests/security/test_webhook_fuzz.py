@@ -22,7 +22,6 @@ from tests.conftest import LOGGER
 from tests.proof.conftest import (
     House,
     _quiet_asyncio,
-    clock,
     house,
     open_house,
     open_shop,
@@ -35,7 +34,6 @@ from tests.simulator import Fault
 # Fixtures of a house with a clock that the test moves.
 __all__ = [
     "_quiet_asyncio",
-    "clock",
     "house",
     "open_house",
     "open_shop",

@@ -225,7 +225,7 @@ async def async_color_page(hass: HomeAssistant, spool: Spool, paper: Paper | Non
 SNAPSHOT_DOMAINS = frozenset({"camera", "image"})
 PRINTABLE_DOMAINS = SNAPSHOT_DOMAINS | {"todo", "calendar"}
 NEEDS_ACTION = "needs_action"
-# Periods of a calendar that can be printed; `days_of` returns their dates.
+# Periods of a calendar that can be printed; `dates_of_period` returns their dates.
 AGENDAS = ("today", "tomorrow", "week", "next_week", "this_month", "next_month")
 
 
@@ -271,7 +271,7 @@ async def async_entity_document(
         _refuse_empty(entries, entity_id, options)
         build = partial(todo_page, entries, title=title)
     else:
-        first, days = days_of(options.agenda, dt_util.now().date())
+        first, days = dates_of_period(options.agenda, dt_util.now().date())
         events = await _async_events(hass, entity_id, context, first, days)
         _refuse_empty(events, entity_id, options)
         build = partial(agenda_page, events, first, days, title=title)
@@ -281,7 +281,7 @@ async def async_entity_document(
     )
 
 
-def days_of(agenda: str, today: date) -> tuple[date, int]:
+def dates_of_period(agenda: str, today: date) -> tuple[date, int]:
     """Return the first day of a period, and the period's number of days, which is at most 31.
 
     `week` is the seven days from today on, `next_week` begins next Monday, and `this_month` begins today.

@@ -43,7 +43,7 @@ MAX_SPOOL_BYTES = 500 * 1024 * 1024
 # Age after which a file must have been left behind by an interrupted call: KEPT_FOR is far shorter, and so is any call.
 ORPHAN_AGE = timedelta(hours=3)
 SWEEP_INTERVAL = timedelta(minutes=30)
-# The files of the current `Spool.scope`, which it will delete, and the task that entered the scope.
+# The files that will be deleted at the end of the current `Spool.scope`, and the task that entered the scope.
 _own_files: ContextVar[tuple[set[Path], asyncio.Task[Any] | None]] = ContextVar("own_files")
 
 

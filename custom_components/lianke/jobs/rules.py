@@ -590,8 +590,8 @@ def check_retry(job: Job, again: Job | None) -> None:
 # Maximum number of records per box; beyond it, the oldest finished jobs that are not needed any more are deleted.
 MAX_RECORDS = 200
 # Maximum number of records of jobs that were canceled before they were sent (MAX_WITHDRAWN), and of all finished jobs
-# (MAX_FINISHED_RECORDS). Records in excess are deleted even if they are needed, unless their jobs may have an unknown
-# task or count for the print limits.
+# (MAX_FINISHED_RECORDS). Beyond it, the oldest are deleted even if they are needed, except those of jobs that may have
+# an unknown task or that count for the print limits.
 MAX_WITHDRAWN = 100
 MAX_FINISHED_RECORDS = 1000
 # Maximum age of a record; older records are deleted unless they are needed.

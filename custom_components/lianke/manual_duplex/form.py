@@ -17,7 +17,7 @@ from ..documents.document import Document
 from ..documents.page_documents import WritePage, async_page_text, async_write_page
 from ..documents.spool import Spool
 from ..error_texts import async_error_message, async_error_text
-from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, choice, fitting, needs_box
+from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, choice, has_driver, needs_box
 from ..pages.testpage import turn_test_page
 from . import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
 
@@ -183,4 +183,4 @@ def _sheets(known: StoredPrinter) -> int:
     if known.printer.species in ONE_SIDED:
         return 0
     able = known.capabilities and known.capabilities.duplex
-    return fitting(known) and (1 if (able or frozenset()) - {DUPLEX["off"]} else 2)
+    return has_driver(known) and (1 if (able or frozenset()) - {DUPLEX["off"]} else 2)

@@ -126,8 +126,7 @@ class PageStyle:
         return self.width < RECEIPT_WIDTH
 
     @property
-    def short(self) -> bool:
-        """Whether the paper is a label."""
+    def is_label(self) -> bool:
         return self.height < LABEL_HEIGHT
 
     @property
@@ -230,7 +229,7 @@ def base_css(style: PageStyle, *, chinese: bool) -> str:
         "beside": min(qr, inner * 0.6),
         "alone": min(qr, inner * 0.97),
     }
-    return Template(_PAGE_CSS + (_LABEL_CSS if style.short else _QR_CSS)).substitute(
+    return Template(_PAGE_CSS + (_LABEL_CSS if style.is_label else _QR_CSS)).substitute(
         {name: f"{length:g}" for name, length in lengths.items()},
         fonts=font_stack(FONTS if chinese else (*LATIN_FAMILIES, *CHINESE_FAMILIES), "sans-serif"),
         mono=font_stack(MONO_FONTS, "monospace"),

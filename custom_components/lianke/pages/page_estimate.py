@@ -154,8 +154,8 @@ def _row_lines(rows: list[list[str]], room: float, *, breaks_words: bool) -> lis
     """Return an upper bound for the number of lines of each row of a table that is `room` em wide.
 
     A browser makes each column as wide as its longest word, and divides the remaining width in proportion to the
-    columns' longest texts. If these texts together are n times as wide as the remaining width, no text has more than
-    2 n lines. No text has more lines than words, either.
+    columns' longest texts. If the sum of these texts is n times the remaining width, no text has more than 2 n lines.
+    No text has more lines than words, either.
     """
     columns = max(map(len, rows), default=0)
     texts, words = [0.0] * columns, [0.0] * columns

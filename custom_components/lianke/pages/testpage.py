@@ -60,7 +60,7 @@ def test_page(
         ("page_time", style.date_time(style.now)),
         ("page_paper", f"{paper_name or '?'} · {style.width:g} × {style.height:g} mm"),
     ]
-    if style.short:
+    if style.is_label:
         return _short_page(rows, style)
     rows += [
         ("page_margins", f"{style.margin_side:g} / {style.margin_top:g} mm"),

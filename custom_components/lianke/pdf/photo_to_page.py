@@ -49,7 +49,7 @@ def clean_page(request: dict[str, Any]) -> dict[str, Any]:
     """
     picture, _ = read_picture(request["path"], request["page"], PAGE_PIXELS)
     corners = request["corners"] or find(picture)
-    made, dpi = flat(picture, corners or _WHOLE_PICTURE, is_page=corners is not None)
+    made, dpi = without_perspective(picture, corners or _WHOLE_PICTURE, is_page=corners is not None)
     del picture
     data = as_jpeg(made if corners is None else whitened(made), PAGE_QUALITY, dpi)
     with new_file(request["target"], request["limit"]) as file:
@@ -69,10 +69,10 @@ _FOCAL_LENGTHS: Final = (0.5, 2.5)
 _USUAL_FOCAL_LENGTH: Final = 0.73
 
 
-def flat(
+def without_perspective(
     picture: Image.Image, corners: Corners, *, is_page: bool = True
 ) -> tuple[Image.Image, int]:
-    """Return the page between the corners, without perspective, and its dots per inch.
+    """Return the page between the corners, and its dots per inch.
 
     If `is_page` and the proportion is close to that of A4 or Letter, the page gets exactly the size of A4 or Letter;
     otherwise it keeps its proportion.

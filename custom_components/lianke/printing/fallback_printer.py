@@ -23,7 +23,7 @@ from ..options_frame import (
     BoxOptionsFlow,
     UserInput,
     choice,
-    fitting,
+    has_driver,
     needs_box,
     number_field,
     offers,
@@ -216,7 +216,7 @@ def _offered(hass: HomeAssistant, chosen: str | None) -> list[SelectOptionDict]:
             label=f"{offer['label']} ({entry.title})" if len(entries) > 1 else offer["label"],
         )
         for entry in entries
-        for offer in offers(entry.runtime_data.storage.printers.values(), fitting, ())
+        for offer in offers(entry.runtime_data.storage.printers.values(), has_driver, ())
     ]
     if chosen is not None and all(offer["value"] != chosen for offer in found):
         found.append(SelectOptionDict(value=chosen, label=chosen.partition("/")[2]))

@@ -19,7 +19,14 @@ from ..box.printer_identity import StoredPrinter
 from ..const import CONF_NOZZLE_CARE
 from ..documents.page_documents import async_color_page
 from ..jobs.job import JobState
-from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, fitting, needs_box, number_field
+from ..options_frame import (
+    CONF_TARGET,
+    BoxOptionsFlow,
+    UserInput,
+    has_driver,
+    needs_box,
+    number_field,
+)
 from ..runtime import LiankeConfigEntry
 from .builtin_pages import async_print_page
 
@@ -85,7 +92,7 @@ def _on_the_wall(moment: datetime) -> datetime:
 
 def _ink_jets(known: StoredPrinter) -> int:
     """Return the rank of a printer in the form: ink-jet printers come before unknown types; 0 leaves a printer out."""
-    return fitting(known) and _NOZZLES.get(known.printer.species, 0)
+    return has_driver(known) and _NOZZLES.get(known.printer.species, 0)
 
 
 class NozzleCareSteps(BoxOptionsFlow):

@@ -310,7 +310,7 @@ class _Task:
                         await self.pace.async_turn(pause)
                         pause *= 2
                         again = await self._async_again(parts.task)
-                        if not parts.goes_on_with(again):
+                        if not parts.continue_with(again):
                             answers.append(parts := AnswerParts(again, self.request))
                     for number in parts.waiting():
                         try:

@@ -119,7 +119,7 @@ class AnswerParts:
         # False once a newer answer has had other addresses: the order of the parts may differ between the two answers.
         self.is_one_answer = True
 
-    def goes_on_with(self, again: ScanTask) -> bool:
+    def continue_with(self, again: ScanTask) -> bool:
         """Continue with a newer answer, and return True.
 
         Return False if the parts of the newer answer may be in another order; the caller must then fetch all pages
@@ -158,7 +158,7 @@ class AnswerParts:
                 copied |= {places[other]} if has_ink and places[one] != places[other] else set()
             if is_extra:
                 self._measured[other] = True
-        # Otherwise, a copy of a page that is missing would count as a page.
+        # All parts there are copies: without this, the copy of a page that is missing would count as that page.
         self._measured |= {one: True for one in numbers if places[one] in copied}
         longest: dict[str, int] = {}
         for number, size in zip(numbers, sizes, strict=True):

@@ -37,7 +37,7 @@ def join_stacks(job: ScanJob) -> dict[str, Any]:
 def scan_more(job: ScanJob, answer: ScanAnswer) -> dict[str, Any]:
     """Return the changes to a scan that begin to scan more pages, or the last pages again.
 
-    Of two stacks, the second follows the first. If the stacks do not fit, the second is scanned again.
+    After the first of two stacks comes the second. If both are scanned, they do not fit: the second is scanned again.
     """
     is_again = answer is ScanAnswer.AGAIN or job.stack is Stack.BACKS
     return {
