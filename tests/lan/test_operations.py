@@ -27,8 +27,9 @@ from custom_components.lianke.ipp.model import (
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import HOLD_REASONS
 from custom_components.lianke.lan.printer.ipp_job_states import state_of
+from custom_components.lianke.lan.printer.server import async_get_server
 from custom_components.lianke.printing.print_action import job_dict
-from tests.clock import Clock
+from tests.clock import Clock, until
 from tests.documents.rasters import (
     GRAY,
     RGB,
@@ -182,6 +183,52 @@ async def test_a_job_made_first_gets_its_document_later(lan: LanPrinter) -> None
         assert reply.status == Status.OK
     await lan.ended(number)
     await came_out(lan.simulator)
+
+
+async def test_documents_that_come_in_the_wrong_order(lan: LanPrinter) -> None:
+    """Each is printed once, for its own job and in the order of arrival, or it is refused."""
+    assert (await lan.send(12345)).status == Status.NOT_FOUND
+    first, second, third = [await lan.create({"copies": values.integer(n)}) for n in (2, 3, 4)]
+    assert (await lan.send(second, PDF + b"\n")).status == Status.OK
+    # A first document that is said not to be the last: the next one is refused, and only ends the job if it is empty.
+    named = {"job_id": values.integer(first)}
+    more = values.boolean(False)
+    one = await lan.ask(Operation.SEND_DOCUMENT, document=PDF, last_document=more, **named)
+    assert one.status == Status.OK
+    for document, status in (
+        (PDF + b"\n\n", Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED),
+        (b"", Status.OK),
+    ):
+        two = await lan.ask(Operation.SEND_DOCUMENT, document=document, last_document=LAST, **named)
+        assert two.status == status
+    # After its job was closed.
+    assert (await lan.ask(Operation.CLOSE_JOB, job_id=values.integer(third))).status == Status.OK
+    assert (await lan.send(third)).status == Status.NOT_POSSIBLE
+    printed = await came_out(lan.simulator, 2)
+    assert [one.options["dmCopies"] for one in printed] == ["3", "2"]
+    assert [one.path.read_bytes() for one in printed] == [PDF + b"\n", PDF]
+
+
+async def test_a_document_while_the_first_arrives(lan: LanPrinter) -> None:
+    """It is refused, and does not take the place of the first."""
+    number = await lan.create()
+    going = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        named = {"job_id": values.integer(number), "last_document": LAST}
+        yield lan.message(Operation.SEND_DOCUMENT, **named) + PDF[:99]
+        await going.wait()
+        yield PDF[99:]
+
+    sending = asyncio.create_task(lan.stream(slow()))
+    pending = async_get_server(lan.hass).pending[lan.token]
+    await until(lambda: [job.is_receiving for job in pending.all] == [True])
+    refused = await lan.send(number, PDF + b"\n")
+    assert refused.status == Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED
+    going.set()
+    assert await sending == Status.OK
+    (printed,) = await came_out(lan.simulator)
+    assert printed.path.read_bytes() == PDF
 
 
 async def test_a_job_without_a_document_ends(lan: LanPrinter) -> None:
