@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-VWBXVCTH.js";
+import"./lianke-card-chunk-MPQWGVIQ.js";

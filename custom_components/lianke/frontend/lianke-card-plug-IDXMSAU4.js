@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-PGUNISXT.js";import"./lianke-card-chunk-7243QERW.js";import"./lianke-card-chunk-FWHRYYBV.js";import"./lianke-card-chunk-VWBXVCTH.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
