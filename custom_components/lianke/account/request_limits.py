@@ -90,7 +90,7 @@ MAX_USERS = 64
 SERVICE_PAUSE_START = 60
 # Maximum seconds without requests after the service answered "too frequent".
 SERVICE_PAUSE_LIMIT = 300
-# Seconds after the end of a pause. A pause that begins even later is short again.
+# Seconds after the end of a pause, after which the next pause is as short as the first.
 PAUSE_FORGOTTEN = 600
 # Polling requests per second for one ApiKey.
 POLL_RATE = 30 / 60

@@ -399,7 +399,7 @@ def _is_readable(text: str) -> bool:
 def _eastern(data: bytes, encoding: _Encoding, rarer: int) -> tuple[float, bool]:
     """Return the logarithm of the data's likelihood in a double-byte encoding, and whether the encoding is possible.
 
-    In a text of at most `rarer` double-byte characters, second-level characters count as common.
+    If the text has at most `rarer` double-byte characters, the rare ones (of the second level) count as common.
     """
     rest = encoding.characters.sub(b"", data)
     stray = sum(byte > 0x7F for byte in rest)

@@ -203,7 +203,7 @@ class _Measure(HTMLParser):
 
     def pages(self) -> int:
         self._flush()
-        self._turn(self._height)
+        self._finish_pages(self._height)
         return max(self._pages, 1)
 
     @override
@@ -313,8 +313,8 @@ class _Measure(HTMLParser):
             self._pieces += [self._kept + pieces[0], *pieces[1:]]
             self._kept = 0.0
 
-    def _turn(self, height: float) -> None:
-        """Add the pages, of this height, that the pieces so far take; the next piece begins a new page."""
+    def _finish_pages(self, height: float) -> None:
+        """Count the pages of this height that the pieces so far fill; the next piece begins a new page."""
         self._pieces.append(self._kept)
         if any(self._pieces):
             # Browsers do not repeat a table head that is higher than a quarter of a page.
@@ -325,7 +325,7 @@ class _Measure(HTMLParser):
         is_sideways, scale = style[1] is not None, float(style[2] or 1)
         em = self._size() * scale
         if is_sideways:
-            self._turn(self._height)
+            self._finish_pages(self._height)
         # A cell has padding at both sides and a border.
         columns = max(map(len, self._rows), default=0)
         room = self._room(self._height if is_sideways else self._column) / scale
@@ -337,4 +337,4 @@ class _Measure(HTMLParser):
         self._put([0.0, *heights])
         self._table, self._line = None, _LINE
         if is_sideways:
-            self._turn(self._width)
+            self._finish_pages(self._width)

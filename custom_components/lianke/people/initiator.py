@@ -281,7 +281,7 @@ class _ContextHistory:
         known = self._known.get(context.id) or self._known.get(context.parent_id or "")
         if known is not None:
             return known._replace(spoken=True) if spoken and context.user_id is not None else known
-        # An id that Home Assistant did not make (no ULID) belongs to no sentence.
+        # An id that is no ULID has no time, so it is not that of a spoken sentence.
         at = _time_of(context.id)
         said = at is not None and at <= self._spoken_until
         if context.user_id is not None:
