@@ -191,15 +191,16 @@ async def test_documents_that_come_in_the_wrong_order(lan: LanPrinter) -> None:
     first, second, third = [await lan.create({"copies": values.integer(n)}) for n in (2, 3, 4)]
     assert (await lan.send(second, PDF + b"\n")).status == Status.OK
     # A first document that is said not to be the last: the next one is refused, and only ends the job if it is empty.
-    named = {"job_id": values.integer(first)}
-    more = values.boolean(False)
-    one = await lan.ask(Operation.SEND_DOCUMENT, document=PDF, last_document=more, **named)
+    job_id, more = values.integer(first), values.boolean(False)
+    one = await lan.ask(Operation.SEND_DOCUMENT, document=PDF, job_id=job_id, last_document=more)
     assert one.status == Status.OK
     for document, status in (
         (PDF + b"\n\n", Status.MULTIPLE_DOCUMENTS_NOT_SUPPORTED),
         (b"", Status.OK),
     ):
-        two = await lan.ask(Operation.SEND_DOCUMENT, document=document, last_document=LAST, **named)
+        two = await lan.ask(
+            Operation.SEND_DOCUMENT, document=document, job_id=job_id, last_document=LAST
+        )
         assert two.status == status
     # After its job was closed.
     assert (await lan.ask(Operation.CLOSE_JOB, job_id=values.integer(third))).status == Status.OK
@@ -215,8 +216,8 @@ async def test_a_document_while_the_first_arrives(lan: LanPrinter) -> None:
     going = asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
-        named = {"job_id": values.integer(number), "last_document": LAST}
-        yield lan.message(Operation.SEND_DOCUMENT, **named) + PDF[:99]
+        job_id = values.integer(number)
+        yield lan.message(Operation.SEND_DOCUMENT, job_id=job_id, last_document=LAST) + PDF[:99]
         await going.wait()
         yield PDF[99:]
 
