@@ -14,8 +14,8 @@ from custom_components.lianke.documents.pdf_client import PdfError, async_get_pd
 from custom_components.lianke.pdf import scan_pages
 from custom_components.lianke.pdf.process import TaskError
 from custom_components.lianke.pdf.scan_extras import convert_scan
-from custom_components.lianke.pdf.scan_pages import join_scans, scan_page, skew
-from custom_components.lianke.pdf.writer import true_size_of
+from custom_components.lianke.pdf.scan_pages import join_scans, mark_scan, scan_page, skew
+from custom_components.lianke.pdf.writer import is_true_size, true_size_of
 from custom_components.lianke.scanner.scanner_abilities import sizes_in_mm
 from tests.scanned import ALIKE, difference, jpeg, page, part
 from tests.simulator import make_pdf
@@ -134,6 +134,42 @@ def test_a_tiff_is_as_large_as_it_says(
     said = true_size_of(target)
     assert said is not None
     assert [side / 10 for side in said] == pytest.approx(mm, rel=0.01)
+
+
+def test_a_tiff_of_several_pages_has_the_chosen_size(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    one = blank((105, 148), 200)
+    one.save(source, "TIFF", save_all=True, append_images=[one])
+    sizes = sizes_in_mm("A6")
+    convert_scan({"path": str(source), "target": str(target), "limit": LIMIT, "sizes": sizes})
+    with pypdfium2.PdfDocument(target) as pdf:
+        assert size_of(pdf) == pytest.approx((105, 148), rel=0.01)
+
+
+@pytest.mark.parametrize(("named", "chosen"), [(300, None), (72, "A6"), (None, "A6")])
+def test_a_kept_picture_names_its_resolution(
+    tmp_path: Path, named: int | None, chosen: str | None
+) -> None:
+    """For any program, and for us from then on; the picture stays as it is."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(data := jpeg(blank((105, 148), 300), named))
+    assert not is_true_size(source)
+    mark_scan({"path": str(source), "target": str(target), "sizes": sizes_in_mm(chosen)})
+    assert is_true_size(target)
+    assert target.read_bytes().endswith(data[20:])
+    with Image.open(target) as found, Image.open(source) as before:
+        assert found.info["dpi"] == pytest.approx((300, 300), rel=0.01)
+        assert found.tobytes() == before.tobytes()
+    assert size_of(joined(tmp_path, [target.read_bytes()])) == pytest.approx((105, 148), rel=0.01)
+
+
+def test_a_picture_without_that_header_is_not_marked(tmp_path: Path) -> None:
+    """Its colors may be others: a JPEG in CMYK has no JFIF header."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    blank((105, 148), 100).convert("CMYK").save(source, "JPEG")
+    with pytest.raises(TaskError, match="image_damaged"):
+        mark_scan({"path": str(source), "target": str(target)})
+    assert not target.exists()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])
@@ -273,7 +309,9 @@ def jpeg_again(folder: Path) -> bytes:
         # The picture shows another size than the chosen one.
         ((216, 297), 300, 300, "A5", (216, 297)),
         ((80, 200), 200, 200, "A4", (80, 200)),
-        ((80, 200), 200, None, "A4", (213.4, 533.4)),
+        # It names no size: at the width of the glass it would be longer than ledger, so it is at 100 dpi.
+        ((80, 200), 200, None, "A4", (160, 400)),
+        ((100, 200), 200, None, "A4", (200, 400)),
         # The borders: shorter than 40 mm, longer than the long side of ledger.
         ((40, 54), 300, 300, None, (40, 54)),
         ((39, 54), 300, 300, None, (210, 290.8)),

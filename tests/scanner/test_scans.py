@@ -257,15 +257,16 @@ async def test_a_copy_is_scanned_once_and_printed_once(
     assert laser.scanned == [laser.glass]
 
 
+@pytest.mark.parametrize("kept_as", ["pdf", "jpeg"])
 async def test_what_is_smaller_than_the_paper_is_printed_at_its_size(
-    house: House, laser: Printer
+    house: House, laser: Printer, kept_as: str
 ) -> None:
     """A receipt of no chosen size, which its picture tells; copied, printed later and again, it was blown up to A4."""
     laser.glass_mm = [80, 200]
     await do(house, laser, "copy")
     # A device that still prints the copy does not scan.
     await until(lambda: house.printed and laser.current is None)
-    [file] = (await do(house, laser))["files"]
+    [file] = (await do(house, laser, format=kept_as))["files"]
     media = file["media_content_id"]
     job = await house.print_one(media=media)
     house.cloud.plan(laser, Outcome(code=502, msg="x"))
@@ -283,6 +284,10 @@ async def test_what_is_smaller_than_the_paper_is_printed_at_its_size(
     assert scales == ["none", "none", "none", "fit", None, None]
     assert job["state"] == "completed"
     for one in printed:
+        if kept_as == "jpeg" and one.options.get("jpScale") == "fit":
+            # It becomes a PDF only to keep its size.
+            assert one.path.suffix == ".jpg"
+            continue
         with pypdfium2.PdfDocument(one.path) as pdf:
             mm = [side / 72 * 25.4 for side in pdf[0].get_size()]
         assert mm == pytest.approx((80, 200), rel=0.01)

@@ -56,6 +56,7 @@ TASKS: Final = {
     "is_blank": ("blank_pages", "is_blank_page"),
     "join_scans": ("scan_pages", "join_scans"),
     "lay_out": ("layout", "lay_out"),
+    "mark_scan": ("scan_pages", "mark_scan"),
     "ofd": ("ofd", "convert_ofd"),
     "raster": ("raster", "convert"),
     "scan_page": ("scan_pages", "scan_page"),

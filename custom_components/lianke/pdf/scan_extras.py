@@ -121,8 +121,8 @@ def _is_same(one: Image.Image, other: Image.Image, cells: int) -> bool:
 def convert_scan(request: dict[str, Any]) -> dict[str, Any]:
     """Convert the picture `path` to the new file `target`, of at most `limit` bytes: a JPEG, or a PDF of several pages.
 
-    The answer has the number of `pages`. Raises TaskError: image_damaged, image_too_large, too_many_pages, too_large,
-    disk.
+    `sizes` are the same as for `scan_page`. The answer has the number of `pages`. Raises TaskError: image_damaged,
+    image_too_large, too_many_pages, too_large, disk.
     """
     path, limit = request["path"], request["limit"]
     with reading(), Image.open(path, formats=("BMP", "TIFF", "WEBP")) as opened_:
@@ -137,7 +137,7 @@ def convert_scan(request: dict[str, Any]) -> dict[str, Any]:
                 has_color = found.mode not in ("1", "L", "LA", "I;16", "I;16B", "I;16L")
                 named = "dpi" in found.info
                 full = found.width
-                believed = believed_resolution(found, found.size, None, None)
+                believed = believed_resolution(found, found.size, request.get("sizes"), None)
             picture, size = read_picture(path, number)
             if not has_color:
                 picture = picture.convert("L")

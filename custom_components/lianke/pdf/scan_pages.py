@@ -8,6 +8,8 @@ from io import BytesIO
 from itertools import pairwise
 import math
 from pathlib import Path
+import shutil
+import struct
 from typing import Any, Final
 
 from PIL import Image
@@ -26,7 +28,7 @@ from .pictures import (
 )
 from .plan import MM_PER_INCH, Size
 from .process import MAX_SCAN_PIXELS, TaskError
-from .writer import PagePicture, PdfWriter, packed
+from .writer import SCAN_COMMENT, SCAN_MARK, PagePicture, PdfWriter, packed
 
 # Maximum number of pages that are joined into one PDF.
 MAX_JOINED: Final = 500
@@ -45,8 +47,8 @@ _WIDEST: Final = 1.1
 _SAME_SHAPE: Final = 0.02
 # Dots per inch that programs name for pictures of unknown resolution; no scanner uses these resolutions.
 _NO_DPI: Final = (72, 96)
-# JPEG comment in pictures that are made here: their resolution is always believed, even for a part of a page.
-_MADE_HERE: Final = b"true size"
+# The beginning of a JPEG with a JFIF header, up to the unit of its resolution.
+_JFIF: Final = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01"
 _USUAL_DPI: Final = (75, 100, 150, 200, 240, 300, 400, 600, 1200)
 _NEARLY: Final = 0.05
 _EXACTLY: Final = 0.015
@@ -85,7 +87,7 @@ def scan_page(request: dict[str, Any]) -> None:
         made = made.point(lambda value: 255 if value >= _BLACK_BELOW else 0)
     both_dpi = (made_dpi, made_dpi)
     with new_file(request["target"], request["limit"]) as file:
-        made.save(file, "JPEG", quality=SCAN_QUALITY, dpi=both_dpi, comment=_MADE_HERE)
+        made.save(file, "JPEG", quality=SCAN_QUALITY, dpi=both_dpi, comment=SCAN_COMMENT)
 
 
 def read_page(request: dict[str, Any], mode: str) -> tuple[Image.Image, float]:
@@ -154,10 +156,10 @@ def believed_resolution(
     Candidates are the resolution that follows from a chosen size, if the picture has that shape, and then the one that
     the picture names, if it makes a page from 40 mm to A3. The first usual resolution among them wins, since a scanner
     may send another size than the chosen one. Without a candidate, the page is assumed to be as wide as the scanner, or
-    as A4.
+    as A4; a strip that would then be longer than A3 has the lowest usual resolution at which it is not.
     """
     named = _named_resolution(found)
-    if named and found.info.get("comment") == _MADE_HERE:
+    if named and found.info.get("comment") == SCAN_COMMENT:
         return named
     short, long = sorted(pixels)
     believed: list[float] = []
@@ -178,6 +180,10 @@ def believed_resolution(
     if believed:
         return next((dpi for dpi in believed if _usual(dpi, _EXACTLY)), believed[0])
     width = pixels[0] / ((scanner_mm or WIDTH_MM) / MM_PER_INCH)
+    least = long / _SIDES_MM[1][1] * MM_PER_INCH
+    if width < least:
+        # A strip that wide would be longer than any page.
+        return next((dpi for dpi in _USUAL_DPI if dpi >= least), least)
     # The glass is slightly wider than the paper that a scanner is made for, so take a usual resolution that is near.
     return _usual(width, _NEARLY) or width
 
@@ -256,6 +262,24 @@ def _turned(picture: Image.Image, degrees: float) -> Image.Image:
     if not degrees:
         return picture
     return picture.rotate(-degrees, Image.Resampling.BICUBIC, fillcolor="white")
+
+
+def mark_scan(request: dict[str, Any]) -> None:
+    """Copy the JPEG `path` to the new file `target`, so that it names the resolution that follows from `sizes`.
+
+    The picture itself stays as it is. Raises TaskError: image_damaged, also for a JPEG without JFIF header; disk.
+    """
+    with reading(), Image.open(request["path"], formats=("JPEG",)) as found:
+        dpi = max(1, round(believed_resolution(found, found.size, request.get("sizes"), None)))
+    with Path(request["path"]).open("rb") as source:
+        head = source.read(11)
+        if head[:4] != _JFIF[:4] or head[6:] != _JFIF[6:11]:
+            # With this header, a picture in other colors would be shown in wrong ones.
+            raise TaskError("image_damaged")
+        source.seek(4 + int.from_bytes(head[4:6]))
+        with new_file(request["target"]) as file:
+            file.write(_JFIF + struct.pack(">BHHH", 1, dpi, dpi, 0) + SCAN_MARK)
+            shutil.copyfileobj(source, file)
 
 
 def join_scans(request: dict[str, Any]) -> None:

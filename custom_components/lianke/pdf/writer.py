@@ -16,7 +16,11 @@ _HEAD: Final = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
 _FIRST: Final = 3
 OBJECTS_A_PAGE: Final = 4
 # Number of bytes at the end of a file that are searched for the comment about true size.
-_END_BYTES: Final = 256
+_MARK_BYTES: Final = 256
+# JPEG comment in pictures of scans that are made or marked here: their resolution is always believed, even for a part
+# of a page.
+SCAN_COMMENT: Final = b"true size"
+SCAN_MARK: Final = b"\xff\xfe" + (len(SCAN_COMMENT) + 2).to_bytes(2) + SCAN_COMMENT
 _TRUE_SIZE: Final = re.compile(rb"\n%true size (\d{1,6})x(\d{1,6})\n")
 
 
@@ -130,6 +134,12 @@ def true_size_of(path: Path) -> tuple[int, int] | None:
     If the pages differ in size, return the longest of the short sides and of the long sides. Blocking; raises OSError.
     """
     with path.open("rb") as file:
-        file.seek(-min(_END_BYTES, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        file.seek(-min(_MARK_BYTES, file.seek(0, os.SEEK_END)), os.SEEK_END)
         said = _TRUE_SIZE.search(file.read())
     return None if said is None else (int(said[1]), int(said[2]))
+
+
+def is_true_size(path: Path) -> bool:
+    """Return whether a file is a JPEG that names the size of its original. Blocking; raises OSError."""
+    with path.open("rb") as file:
+        return SCAN_MARK in file.read(_MARK_BYTES)

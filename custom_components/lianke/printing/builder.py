@@ -54,7 +54,7 @@ from ..jobs.rules import asks_for_more, delivery_with_options, max_document_byte
 from ..people.initiator import Initiator
 from ..people.release_code import async_hash_code
 from ..people.rights import async_check_caller
-from .true_size import async_scale_of_scan
+from .true_size import async_true_size
 
 # Options that are already applied in the sheets; another printer must not apply them again.
 APPLIED_IN_SHEETS: Final = ("pages", "excel_fit", "auto_rotate")
@@ -199,9 +199,9 @@ class JobBuilder:
     ) -> tuple[list[Document], list[tuple[Document, ResolvedOptions]]]:
         """Return the request's documents, and the documents to print, each of the latter with its options.
 
-        Both are the same unless the request has sheet options: in that case, the documents to print are sheets, made
-        from each document or from all documents together. Raises InputError for wrong options, sources or sheets;
-        Unauthorized; HomeAssistantError: disk_full.
+        Both are the same, except for pictures of scans, unless the request has sheet options: in that case, the
+        documents to print are sheets, made from each document or from all documents together. Raises InputError for
+        wrong options, sources or sheets; Unauthorized; HomeAssistantError: disk_full.
         """
         request, sheets = self._request, self._request.sheets
         options = await async_resolve_options(
@@ -231,9 +231,8 @@ class JobBuilder:
                     document = replace(document, pages=None, counted_for=None)
             documents.append(document)
         if sheets is None or not documents:
-            requested = request.options
             return documents, [
-                (one, await async_scale_of_scan(self._hass, one.path, requested, options))
+                await async_true_size(self._hass, document_request, one, request.options)
                 for one in documents
             ]
         groups = [documents] if sheets.joins_documents else [[document] for document in documents]

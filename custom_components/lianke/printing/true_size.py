@@ -9,10 +9,43 @@ from typing import Any, Final
 from homeassistant.core import HomeAssistant
 
 from ..api.options import SCALES, ResolvedOptions
-from ..pdf.writer import true_size_of
+from ..documents.conversion import document_file_name
+from ..documents.document import CONTENT_TYPES, Document, FileType
+from ..documents.pdf_client import PdfError, async_get_pdf_worker
+from ..documents.sources import DocumentRequest
+from ..pdf.writer import is_true_size, true_size_of
 
 # Tolerance in 0.1 mm by which a page may be larger than the paper and still fit, since its pixels are rounded.
 _TOLERANCE: Final = 20
+
+
+async def async_true_size(
+    hass: HomeAssistant, request: DocumentRequest, document: Document, requested: Mapping[str, Any]
+) -> tuple[Document, ResolvedOptions]:
+    """Return a document, and the options that print a scan as `async_scale_of_scan` says; a JPEG becomes a PDF.
+
+    Raises HomeAssistantError: disk_full.
+    """
+    run = hass.async_add_executor_job
+    if (
+        document.extension == FileType.JPEG
+        and "scale" not in requested
+        and await run(is_true_size, document.path)
+    ):
+        path = await request.spool.async_new_path(FileType.PDF)
+        join: dict[str, Any] = {"paths": [str(document.path)], "target": str(path), "mono": False}
+        join["limit"] = request.limit_bytes
+        with suppress(PdfError):
+            await async_get_pdf_worker(hass).async_run("join_scans", join, user=request.user)
+            document = replace(
+                document,
+                path=path,
+                name=document_file_name(document.name, FileType.PDF),
+                content_type=CONTENT_TYPES[FileType.PDF],
+                extension=FileType.PDF,
+                size=(await run(path.stat)).st_size,
+            )
+    return document, await async_scale_of_scan(hass, document.path, requested, request.options)
 
 
 async def async_scale_of_scan(

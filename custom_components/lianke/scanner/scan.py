@@ -52,6 +52,7 @@ from .scan_parts import (
     look,
 )
 from .scan_rules import FORGET_PAUSE
+from .scanner_abilities import sizes_in_mm
 from .scanner_condition import ScannerCondition, ScannerConditions, cause_in, conditions_in
 
 _LOGGER = logging.getLogger(__name__)
@@ -385,10 +386,11 @@ class _Task:
             count = await async_check_complete(self.hass, path, kind, user=user)
             if kind in TO_CONVERT:
                 target = await self.spool.async_new_path(".page")
-                paths: dict[str, Any] = {"path": str(path), "target": str(target)}
-                limit = {"limit": max_document_bytes(self.entry.options)}
+                convert: dict[str, Any] = {"path": str(path), "target": str(target)}
+                convert["limit"] = max_document_bytes(self.entry.options)
+                convert["sizes"] = sizes_in_mm(self.request.size)
                 made = await async_get_pdf_worker(self.hass).async_run(
-                    "convert_scan", paths | limit, user=user, seconds=JOIN_SECONDS
+                    "convert_scan", convert, user=user, seconds=JOIN_SECONDS
                 )
                 await run(unlink_all, [path])
                 file, count = await run(look, target), made["pages"]

@@ -122,17 +122,28 @@ async def async_make_files(
         else:
             return (name,)
 
-    def name_all() -> tuple[str, ...]:
-        names = []
-        for number, page in enumerate(pages, start=1):
-            ending = f" {number}" if len(pages) > 1 else ""
-            names.append(document_file_name(stem, FileType(page.suffix), ending))
-            if names[-1] != page.name:
-                with translate_disk_errors():
-                    shutil.copyfile(page, folder / names[-1])
-        return tuple(names)
+    names: list[str] = []
+    for number, page in enumerate(pages, start=1):
+        ending = f" {number}" if len(pages) > 1 else ""
+        names.append(document_file_name(stem, FileType(page.suffix), ending))
+        if names[-1] != page.name:
+            await _async_copy(hass, page, folder / names[-1], size, user)
+    return tuple(names)
 
-    return await hass.async_add_executor_job(name_all)
+
+async def _async_copy(
+    hass: HomeAssistant, page: Path, target: Path, size: str | None, user: str | None
+) -> None:
+    """Copy a page; a JPEG then names its true size, if it can. Raises HomeAssistantError: disk_full."""
+    run = hass.async_add_executor_job
+    # A crash may have left an incomplete file with this name.
+    await run(unlink_all, [target])
+    request = {"path": str(page), "target": str(target), "sizes": sizes_in_mm(size)}
+    try:
+        await async_get_pdf_worker(hass).async_run("mark_scan", request, user=user)
+    except PdfError:
+        with translate_disk_errors():
+            await run(shutil.copyfile, page, target)
 
 
 def as_document(hass: HomeAssistant, path: Path) -> MakeDocument:
