@@ -11,6 +11,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.lianke.scanner import scan_delivery
 from custom_components.lianke.scanner.hub import ScannerHub
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
 from tests.clock import Clock, hurrying, rest, until
@@ -156,6 +157,19 @@ async def test_without_a_mail_server_nothing_is_sent(
     await server.close()
     assert await mailed(house, laser, letter) == ("failed", "send_mail_unreachable")
     assert server.tries == 0
+
+
+async def test_a_mail_server_that_lets_the_connection_wait_gets_no_mail(
+    house: House, laser: Printer, letter: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a firewall that drops packets; it is not left in doubt whether the mail was sent."""
+
+    async def connect(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(scan_delivery, "SMTP_SECONDS", 0.05)
+    monkeypatch.setattr(asyncio, "open_connection", connect)
+    assert await mailed(house, laser, letter) == ("failed", "send_mail_unreachable")
 
 
 async def test_a_mail_is_not_sent_while_its_recipient_is_unavailable(

@@ -404,9 +404,9 @@ class Deliveries:
                 for file in files
             ],
         }
+        await self._async_reach_mail_server(data["entity_id"])
         try:
             async with asyncio.timeout(SMTP_SECONDS):
-                await self._async_reach_mail_server(data["entity_id"])
                 await self._hass.services.async_call("smtp", "send_message", data, blocking=True)
         except TimeoutError:
             raise DeliveryError("send_in_doubt", state=DeliveryState.UNCERTAIN) from None
@@ -423,15 +423,16 @@ class Deliveries:
             raise DeliveryError("send_mail_failed", said[:MAX_QUOTED]) from None
 
     async def _async_reach_mail_server(self, recipient: str) -> None:
-        """Connect once before a mail is sent: if that fails, the mail was certainly not sent.
+        """Raise DeliveryError if the mail server accepts no connection: the mail was then certainly not sent.
 
-        The action tries twice, and its error tells only of the second try: the first may have sent the mail.
+        Afterwards this would be uncertain: the action tries twice, and its error tells of the second try only.
         """
         known = er.async_get(self._hass).async_get(recipient)
         by = known and self._hass.config_entries.async_get_entry(known.config_entry_id or "")
         if by:
             try:
-                _, writer = await asyncio.open_connection(by.data["server"], by.data["port"])
+                async with asyncio.timeout(SMTP_SECONDS):
+                    _, writer = await asyncio.open_connection(by.data["server"], by.data["port"])
             except OSError:
                 raise DeliveryError("send_mail_unreachable") from None
             writer.close()

@@ -43,18 +43,22 @@ async def where_scans_go(stage: Stage, **options: str) -> None:
     assert flow["type"] == "create_entry", flow
 
 
+async def scan_one_page(stage: Stage, screen: Screen, finger: Finger, paper: str) -> None:
+    await lay(stage, paper)
+    await finger.tap(button(screen, "scan"))
+    await finger.tap(button(screen, "begin"))
+    await page_comes(screen, "已扫描 1 页")
+    await finger.tap(button(screen, "finish"))
+    await page_comes(screen, "共 1 页，保存在这台 Home Assistant 上")
+
+
 async def test_a_receipt_goes_to_paperless_in_four_taps_on_a_phone(
     stage: Stage, paperless: Paperless, pictures: Path
 ) -> None:
     paperless.faults = ["413"]
     async with stage.screen(width=390, height=844, touch=True, language="zh-Hans") as screen:
         finger = Finger()
-        await lay(stage, "receipt")
-        await finger.tap(button(screen, "scan"))
-        await finger.tap(button(screen, "begin"))
-        await page_comes(screen, "已扫描 1 页")
-        await finger.tap(button(screen, "finish"))
-        await page_comes(screen, "共 1 页，保存在这台 Home Assistant 上")
+        await scan_one_page(stage, screen, finger, "receipt")
         await finger.tap(button(screen, "paperless"))
         assert finger.taps == 4
         # The proxy before it takes no file as large as this: that is said, and can be tried again.
@@ -171,12 +175,7 @@ async def test_destinations_that_fail_on_a_phone_in_chinese(
             await screen.page.screenshot(path=pictures / f"failing-zh-{name}.png")
 
         finger = Finger()
-        await lay(stage, "contract")
-        await finger.tap(button(screen, "scan"))
-        await finger.tap(button(screen, "begin"))
-        await page_comes(screen, "已扫描 1 页")
-        await finger.tap(button(screen, "finish"))
-        await page_comes(screen, "共 1 页，保存在这台 Home Assistant 上")
+        await scan_one_page(stage, screen, finger, "contract")
         # Paperless-ngx is down: that is no error of the scan's, which is kept and goes there by itself.
         await finger.tap(button(screen, "paperless"))
         await expect(line(screen, "paperless")).to_contain_text(
