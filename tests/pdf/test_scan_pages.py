@@ -146,27 +146,47 @@ def test_a_tiff_of_several_pages_has_the_chosen_size(tmp_path: Path) -> None:
         assert size_of(pdf) == pytest.approx((105, 148), rel=0.01)
 
 
+def pixels(data: bytes) -> bytes:
+    """Return what a marked picture must contain unchanged: all from the first data that any mark is put before."""
+    return data[data.index(b"IDAT" if data.startswith(b"\x89PNG") else b"\xff\xdb") :]
+
+
+@pytest.mark.parametrize("kind", ["JFIF", "EXIF", "gray", "PNG"])
 @pytest.mark.parametrize(("named", "chosen"), [(300, None), (72, "A6"), (None, "A6")])
 def test_a_kept_picture_names_its_resolution(
-    tmp_path: Path, named: int | None, chosen: str | None
+    tmp_path: Path, kind: str, named: int | None, chosen: str | None
 ) -> None:
     """For any program, and for us from then on; the picture stays as it is."""
     source, target = tmp_path / "source", tmp_path / "target"
-    source.write_bytes(data := jpeg(blank((105, 148), 300), named))
+    one = blank((105, 148), 300)
+    data = jpeg(one, named)
+    if kind == "PNG":
+        one.save(source, "PNG", **{} if named is None else {"dpi": (named, named)})
+        data = source.read_bytes()
+    elif kind != "JFIF":
+        exif = Image.Exif()
+        if named is not None:
+            exif[282] = exif[283] = named
+            exif[296] = 2
+        one.convert("L" if kind == "gray" else "RGB").save(source, "JPEG", exif=exif)
+        data = source.read_bytes()
+        data = data[:2] + data[20:]
+    source.write_bytes(data)
     assert not is_true_size(source)
     mark_scan({"path": str(source), "target": str(target), "sizes": sizes_in_mm(chosen)})
     assert is_true_size(target)
-    assert target.read_bytes().endswith(data[20:])
+    assert pixels(target.read_bytes()) == pixels(data)
     with Image.open(target) as found, Image.open(source) as before:
         assert found.info["dpi"] == pytest.approx((300, 300), rel=0.01)
         assert found.tobytes() == before.tobytes()
     assert size_of(joined(tmp_path, [target.read_bytes()])) == pytest.approx((105, 148), rel=0.01)
 
 
-def test_a_picture_without_that_header_is_not_marked(tmp_path: Path) -> None:
-    """Its colors may be others: a JPEG in CMYK has no JFIF header."""
+@pytest.mark.parametrize("mode", ["CMYK", "RGB"])
+def test_a_picture_in_other_colors_is_not_marked(tmp_path: Path, mode: str) -> None:
+    """Neither a JPEG in CMYK nor one whose components are red, green and blue has a JFIF header."""
     source, target = tmp_path / "source", tmp_path / "target"
-    blank((105, 148), 100).convert("CMYK").save(source, "JPEG")
+    blank((105, 148), 100).convert(mode).save(source, "JPEG", keep_rgb=True)
     with pytest.raises(TaskError, match="image_damaged"):
         mark_scan({"path": str(source), "target": str(target)})
     assert not target.exists()

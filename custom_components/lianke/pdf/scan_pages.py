@@ -3,14 +3,15 @@
 A page is decoded once and redrawn band by band, so that at most two pictures of its size are in memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from itertools import pairwise
 import math
 from pathlib import Path
 import shutil
 import struct
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
+import zlib
 
 from PIL import Image
 
@@ -49,6 +50,8 @@ _SAME_SHAPE: Final = 0.02
 _NO_DPI: Final = (72, 96)
 # The beginning of a JPEG with a JFIF header, up to the unit of its resolution.
 _JFIF: Final = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01"
+# Bytes of a PNG's signature and of its first chunk, IHDR.
+_PNG_HEAD: Final = 33
 _USUAL_DPI: Final = (75, 100, 150, 200, 240, 300, 400, 600, 1200)
 _NEARLY: Final = 0.05
 _EXACTLY: Final = 0.015
@@ -265,21 +268,43 @@ def _turned(picture: Image.Image, degrees: float) -> Image.Image:
 
 
 def mark_scan(request: dict[str, Any]) -> None:
-    """Copy the JPEG `path` to the new file `target`, so that it names the resolution that follows from `sizes`.
+    """Copy the JPEG or PNG `path` to the new file `target`, so that it names the resolution that follows from `sizes`.
 
-    The picture itself stays as it is. Raises TaskError: image_damaged, also for a JPEG without JFIF header; disk.
+    The picture itself stays as it is. Raises TaskError: image_damaged, also for a JPEG without JFIF header whose colors
+    such a header would change; disk.
     """
-    with reading(), Image.open(request["path"], formats=("JPEG",)) as found:
+    with reading(), Image.open(request["path"], formats=("JPEG", "PNG")) as found:
         dpi = max(1, round(believed_resolution(found, found.size, request.get("sizes"), None)))
+        is_png = found.format == "PNG"
+        # Without the header, the numbers of the components and Adobe's marker tell the colors. JFIF has these numbers.
+        numbers = [layer[0] for layer in getattr(found, "layer", ())]
+        may_be_jfif = found.mode == "L" or (numbers == [1, 2, 3] and "adobe" not in found.info)
     with Path(request["path"]).open("rb") as source:
-        head = source.read(11)
-        if head[:4] != _JFIF[:4] or head[6:] != _JFIF[6:11]:
-            # With this header, a picture in other colors would be shown in wrong ones.
-            raise TaskError("image_damaged")
-        source.seek(4 + int.from_bytes(head[4:6]))
+        if is_png:
+            parts = [*_marked_png(source, dpi)]
+        else:
+            head = source.read(11)
+            is_jfif = head[:4] == _JFIF[:4] and head[6:] == _JFIF[6:11]
+            if not is_jfif and not may_be_jfif:
+                raise TaskError("image_damaged")
+            source.seek(4 + int.from_bytes(head[4:6]) if is_jfif else 2)
+            parts = [_JFIF, struct.pack(">BHHH", 1, dpi, dpi, 0), SCAN_MARK]
         with new_file(request["target"]) as file:
-            file.write(_JFIF + struct.pack(">BHHH", 1, dpi, dpi, 0) + SCAN_MARK)
+            file.writelines(parts)
             shutil.copyfileobj(source, file)
+
+
+def _marked_png(source: BinaryIO, dpi: int) -> Iterator[bytes]:
+    """Read a PNG up to its pixels; yield that part with another resolution, and with SCAN_COMMENT."""
+    yield source.read(_PNG_HEAD)
+    dots = round(dpi / MM_PER_INCH * 1000)
+    for chunk in (struct.pack(">4sIIB", b"pHYs", dots, dots, 1), b"tEXtComment\0" + SCAN_COMMENT):
+        yield struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    while (head := source.read(8)) and head[4:] != b"IDAT":
+        chunk = head + source.read(int.from_bytes(head[:4]) + 4)
+        if head[4:] != b"pHYs":
+            yield chunk
+    yield head
 
 
 def join_scans(request: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ _FIRST: Final = 3
 OBJECTS_A_PAGE: Final = 4
 # Number of bytes at the end of a file that are searched for the comment about true size.
 _MARK_BYTES: Final = 256
-# JPEG comment in pictures of scans that are made or marked here: their resolution is always believed, even for a part
+# Comment in pictures of scans that are made or marked here: their resolution is always believed, even for a part
 # of a page.
 SCAN_COMMENT: Final = b"true size"
 SCAN_MARK: Final = b"\xff\xfe" + (len(SCAN_COMMENT) + 2).to_bytes(2) + SCAN_COMMENT
@@ -140,6 +140,6 @@ def true_size_of(path: Path) -> tuple[int, int] | None:
 
 
 def is_true_size(path: Path) -> bool:
-    """Return whether a file is a JPEG that names the size of its original. Blocking; raises OSError."""
+    """Return whether a file is a JPEG or PNG that names the size of its original. Blocking; raises OSError."""
     with path.open("rb") as file:
-        return SCAN_MARK in file.read(_MARK_BYTES)
+        return SCAN_COMMENT in file.read(_MARK_BYTES)

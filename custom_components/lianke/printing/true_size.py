@@ -22,13 +22,13 @@ _TOLERANCE: Final = 20
 async def async_true_size(
     hass: HomeAssistant, request: DocumentRequest, document: Document, requested: Mapping[str, Any]
 ) -> tuple[Document, ResolvedOptions]:
-    """Return a document, and the options that print a scan as `async_scale_of_scan` says; a JPEG becomes a PDF.
+    """Return a document, and the options that print a scan as `async_scale_of_scan` says; a picture becomes a PDF.
 
     Raises HomeAssistantError: disk_full.
     """
     run = hass.async_add_executor_job
     if (
-        document.extension == FileType.JPEG
+        document.extension in (FileType.JPEG, FileType.PNG)
         and "scale" not in requested
         and await run(is_true_size, document.path)
     ):

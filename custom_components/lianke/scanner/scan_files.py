@@ -134,7 +134,7 @@ async def async_make_files(
 async def _async_copy(
     hass: HomeAssistant, page: Path, target: Path, size: str | None, user: str | None
 ) -> None:
-    """Copy a page; a JPEG then names its true size, if it can. Raises HomeAssistantError: disk_full."""
+    """Copy a page; a picture then names its true size, if it can. Raises HomeAssistantError: disk_full."""
     run = hass.async_add_executor_job
     # A crash may have left an incomplete file with this name.
     await run(unlink_all, [target])
