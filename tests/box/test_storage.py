@@ -1,11 +1,15 @@
 """What is remembered, and when it is written down."""
 
+import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
+import time
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
@@ -113,6 +117,31 @@ async def test_a_poll_without_news_writes_nothing(
     async_fire_time_changed(hass)
     await hass.async_block_till_done()
     assert KEY in hass_storage
+
+
+async def test_a_write_that_has_begun_is_over_before_the_next_start(
+    hass: HomeAssistant,
+    storage: BoxStorage,
+    hass_storage: dict[str, Any],
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """A box that was reloaded at that moment read the old file: a removed printer came back as another one."""
+    begun, write = asyncio.Event(), Store._async_write_data
+
+    async def slow(self: Store[Any], data: dict[str, Any]) -> None:
+        if "data_func" in data:
+            data["data"] = data.pop("data_func")()
+        begun.set()
+        await hass.async_add_executor_job(time.sleep, 0.1)
+        await write(self, data)
+
+    with patch.object(Store, "_async_write_data", slow):
+        storage.match([LASER])
+        freezer.tick(61)
+        async_fire_time_changed(hass)
+        await begun.wait()
+        await storage.async_close()
+        assert KEY in hass_storage
 
 
 async def test_a_new_printer_is_written_soon(

@@ -137,6 +137,8 @@ class BoxStorage:
         self._store = box_store(hass, entry_id)
         # When the next write is due, in seconds of the loop's clock; infinite if no write is planned.
         self._due = inf
+        # Whether anything has changed since the start: a planned write may have begun, and not be over yet.
+        self._has_changed = False
         self._closed = False
         self._counted = LimitedSizeDict[str, None](size_limit=MAX_COUNTED_JOBS)
         # Removed printers, which may come back.
@@ -228,9 +230,11 @@ class BoxStorage:
             await self._store.async_save(self._as_stored())
 
     async def async_close(self) -> None:
-        """Write pending changes, and ignore later changes, which the next instance finds again."""
-        while self._due < inf:
-            await self.async_flush()
+        """Write all changes, and ignore later changes, which the next instance finds again."""
+        while self._has_changed:
+            # This also waits for a planned write that has begun. Otherwise, the next instance would read the old file.
+            self._has_changed = False
+            await self._store.async_save(self._as_stored())
         self._closed = True
 
     async def async_keep(self, options: Mapping[str, Any]) -> None:
@@ -440,6 +444,7 @@ class BoxStorage:
     def _save(self, delay: float) -> None:
         if self._closed:
             return
+        self._has_changed = True
         due = self._store.hass.loop.time() + delay
         if self._due <= due:
             # The planned write will include this change. Scheduling another write would only delay it.
