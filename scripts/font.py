@@ -97,7 +97,7 @@ def is_alphabetic(code: int) -> bool:
 
 
 def make() -> dict[str, bytes]:
-    """Return the content of the files of FOLDER by name."""
+    """Make the files that belong in FOLDER; return their contents by file name."""
     (chinese_path, license_text), (western_path, western_license) = map(fetch, SOURCES)
     chinese, western = TTFont(chinese_path), TTFont(western_path)
     assert chinese["head"].unitsPerEm == western["head"].unitsPerEm == UNITS

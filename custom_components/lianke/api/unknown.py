@@ -188,8 +188,8 @@ def _read(known: Any) -> _Known:
 
 
 # The known fields in the `data` of each answer and in a job's callback. The fields of a scanner's status and
-# capabilities, and the field with a scan's pages, are left out: we are not certain of them, so each of their shapes is
-# worth reporting, even if the code understood it.
+# capabilities, and the field with a scan's pages, are left out: we are not certain what they contain, so they are
+# always worth reporting, even if the code understood them.
 _KNOWN: Mapping[str, _Known] = {
     where: _read(known)
     for where, known in json.loads(

@@ -150,7 +150,8 @@ def status_of(
         # While a printer has a job of ours, its own report is read more often than the list, and is newer here.
         return PrinterStatus.PRINTING
     if row in (PrinterStatus.STOPPED, PrinterStatus.PRINTING, PrinterStatus.IDLE):
-        # A printer does not report that it is stopped; for the other states the row is usually newer.
+        # The printer's own report never says that the printer is stopped. For the other two states, the row of the
+        # printer list is usually newer than the report.
         return row
     if row in _REPORTED and getattr(reading.condition, row) is None:
         # The printer's report does not say whether the fault in the row exists.

@@ -53,7 +53,7 @@ class Unpacker:
             data = self._stream.unconsumed_tail or self._stream.unused_data
 
     def finish(self) -> bytes:
-        """Return the last few bytes. Raises DamagedDataError if the data is cut off."""
+        """Return the rest of the decompressed data. Raises DamagedDataError if the data is cut off."""
         if self._stream is None:
             return b""
         try:

@@ -112,7 +112,7 @@ class Source:
     raw: bool = False
     # The encoding for printer commands given as text.
     raw_encoding: str = "utf-8"
-    # The name of a file given as base64.
+    # The name of the file, if its content is given as base64.
     filename: str | None = None
     # The password of a PDF.
     password: str | None = None

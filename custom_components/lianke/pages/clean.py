@@ -1,6 +1,6 @@
 """Sanitize HTML and CSS as browsers read them, draw `qr:` images as QR codes, and escape text for Markdown.
 
-All functions but `escape_markdown` block: run them in the executor.
+The functions are blocking, except `escape_markdown`: run them in the executor.
 """
 
 from base64 import b64encode

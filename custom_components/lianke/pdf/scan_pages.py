@@ -157,9 +157,10 @@ def believed_resolution(
     """Return the dots per inch of a picture; `pixels` are its width and height when upright.
 
     Candidates are the resolution that follows from a chosen size, if the picture has that shape, and then the one that
-    the picture names, if it makes a page from 40 mm to A3. The first usual resolution among them wins, since a scanner
-    may send another size than the chosen one. Without a candidate, the page is assumed to be as wide as the scanner, or
-    as A4; a strip that would then be longer than A3 has the lowest usual resolution at which it is not.
+    the picture names, if it makes a page from 40 mm to A3. The first candidate that is a usual resolution wins; if
+    none is, the first wins. (An unusual one may mean that the scanner sent another size than the chosen one.) Without a
+    candidate, the page is assumed to be as wide as the scanner, or as A4; a strip that would then be longer than A3 has
+    the lowest usual resolution at which it is not.
     """
     named = _named_resolution(found)
     if named and found.info.get("comment") == SCAN_COMMENT:

@@ -232,7 +232,8 @@ class _Task:
         """
         clock, request = self.hass.loop.time, self.request
         until = clock() + SCAN_SECONDS
-        # The time (by the loop's clock) since which the answer has not changed, once the scan has or may have ended.
+        # When the answer last changed, by the loop's clock. Used only if the scan has ended or may have ended, or if
+        # the answer states no known state.
         still_since = 0.0
         task: ScanTask | None = None
         is_counted = False

@@ -81,7 +81,7 @@ export class LiankeHeader extends Part {
       slot {
         display: flex;
         position: relative;
-        /* The buttons make the head no higher, and end where those of rows do. */
+        /* The buttons do not make the head higher, and they end where the buttons of rows end. */
         margin: -2px 0;
         margin-inline-end: -8px;
       }
