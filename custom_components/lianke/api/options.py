@@ -100,7 +100,7 @@ def options_in(*layers: Mapping[str, Any]) -> PrintOptions:
     return cast("PrintOptions", found)
 
 
-def option_name(values: Mapping[str, object], wanted: object) -> str | None:
+def name_of_value(values: Mapping[str, object], wanted: object) -> str | None:
     return next((name for name, value in values.items() if value == wanted), None)
 
 
@@ -145,7 +145,7 @@ class ResolvedOptions(Stored):
         """The name of the duplex mode; None if the printer decides."""
         if self.by_hand is not None:
             return f"manual_{self.by_hand}"
-        return option_name(DUPLEX, self.duplex)
+        return name_of_value(DUPLEX, self.duplex)
 
     def prints_as(self, other: ResolvedOptions) -> bool:
         """Tell whether both options print the same. `paper` is not compared, because one of them may lack it."""
@@ -480,7 +480,7 @@ def _describe(paper_id: int, capabilities: Capabilities, papers: tuple[Paper, ..
     for paper in papers:
         if paper.paper_id == paper_id:
             return paper
-    name = option_name(capabilities.papers or {}, paper_id)
+    name = name_of_value(capabilities.papers or {}, paper_id)
     if (standard := standard_paper(paper_id)) is not None:
         return standard if name is None else replace(standard, name=name)
     size = _default_size(capabilities) if paper_id == capabilities.defaults.paper_id else None

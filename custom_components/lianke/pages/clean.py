@@ -25,7 +25,7 @@ SCHEME = "qr:"
 MAX_QR_CODES = 50
 
 
-def check_codes(count: int) -> None:
+def check_code_count(count: int) -> None:
     if count > MAX_QR_CODES:
         raise InputError("too_many_codes", allowed=str(MAX_QR_CODES))
 
@@ -198,7 +198,7 @@ def clean_html(source: str) -> str:
         address = attributes.get("src", "")
         if not address.lower().startswith(SCHEME):
             return found[0]
-        check_codes(next(codes))
+        check_code_count(next(codes))
         return qr_img_element(address, attributes.get("alt", ""))
 
     return _IMAGE.sub(image, cleaned)

@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 from ..input_error import InputError
-from .clean import SCHEME, check_codes, qr_img_element
+from .clean import SCHEME, check_code_count, qr_img_element
 from .page import MAX_MADE_BYTES, PageStyle, break_long_words, page_too_large, table_style
 
 # Maximum size of a Markdown text, since the parser needs 500 times as much memory.
@@ -132,7 +132,7 @@ def _image(
     alt = renderer.renderInlineAsText(token.children or [], options, env)
     if address.lower().startswith(SCHEME):
         env[QR_COUNT] = env.get(QR_COUNT, 0) + 1
-        check_codes(env[QR_COUNT])
+        check_code_count(env[QR_COUNT])
         return qr_img_element(address, alt)
     if address.startswith("data:image/"):
         return f'<img alt="{escape(alt)}" src="{escape(address)}">'

@@ -28,7 +28,7 @@ from ..api.options import (
     ORIENTATIONS,
     PrintOptions,
     ResolvedOptions,
-    option_name,
+    name_of_value,
     options_in,
     resolve_options,
 )
@@ -346,8 +346,8 @@ def _requested_anew(
     elif sheets.layout in ONE_SIDED_LAYOUTS:
         kept.setdefault("duplex", "off")
     if sheets.layout is not None:
-        kept["orientation"] = option_name(ORIENTATIONS, options.orientation)
-        kept["align"] = option_name(ALIGNMENTS, options.align)
+        kept["orientation"] = name_of_value(ORIENTATIONS, options.orientation)
+        kept["align"] = name_of_value(ALIGNMENTS, options.align)
         kept["scale"] = options.scale
     return kept
 

@@ -26,7 +26,7 @@ from ..api.options import (
     QUALITIES,
     PrintOptions,
     duplex_names,
-    option_name,
+    name_of_value,
     resolve_options,
 )
 from ..api.tasks import DayTask
@@ -226,10 +226,10 @@ def _defaults(able: Capabilities, papers: tuple[Paper, ...]) -> JsonObjectType:
     return {
         "paper": _name({**names, **known}, default.paper_id),
         "copies": default.copies,
-        "color": option_name(COLORS, default.color),
-        "duplex": option_name(DUPLEX, default.duplex),
-        "orientation": option_name(ORIENTATIONS, default.orientation),
-        "quality": option_name(QUALITIES, default.quality),
+        "color": name_of_value(COLORS, default.color),
+        "duplex": name_of_value(DUPLEX, default.duplex),
+        "orientation": name_of_value(ORIENTATIONS, default.orientation),
+        "quality": name_of_value(QUALITIES, default.quality),
         "tray": _name(able.trays, default.tray),
         "media_type": _name(able.media_types, default.media_type),
     }
@@ -237,4 +237,4 @@ def _defaults(able: Capabilities, papers: tuple[Paper, ...]) -> JsonObjectType:
 
 def _name(block: Mapping[str, int] | None, number: int | None) -> str | None:
     """Return the name for a number in a block, or the number itself as text if the block has no name for it."""
-    return None if number is None else (option_name(block or {}, number) or str(number)).strip()
+    return None if number is None else (name_of_value(block or {}, number) or str(number)).strip()

@@ -20,7 +20,7 @@ from ..api.options import (
     PrintOptions,
     ResolvedOptions,
     known_papers,
-    option_name,
+    name_of_value,
     options_in,
 )
 from ..devices import Target
@@ -172,7 +172,7 @@ def _as_named(source: Target, job: Job) -> PrintOptions:
         number = to_int(asked.get(option))
         if number is not None and number >= FIRST_DRIVER_NUMBER and asked[option] not in block:
             # A number without a name becomes "#300", which no other printer offers.
-            asked[option] = option_name(block, number) or f"#{number}"
+            asked[option] = name_of_value(block, number) or f"#{number}"
     return options_in(asked)
 
 
@@ -332,9 +332,9 @@ def _names(options: ResolvedOptions) -> dict[str, JsonValueType]:
     names: dict[str, JsonValueType] = {
         "paper": None if options.paper is None else _size_of(options.paper),
         "copies": options.copies,
-        "color": option_name(COLORS, options.color),
-        "duplex": option_name(DUPLEX, options.duplex),
-        "orientation": option_name(ORIENTATIONS, options.orientation),
+        "color": name_of_value(COLORS, options.color),
+        "duplex": name_of_value(DUPLEX, options.duplex),
+        "orientation": name_of_value(ORIENTATIONS, options.orientation),
     }
     return {name: value for name, value in names.items() if value is not None}
 

@@ -233,7 +233,7 @@ class _Task:
         clock, request = self.hass.loop.time, self.request
         until = clock() + SCAN_SECONDS
         # When the answer last changed, by the loop's clock. Used only if the scan has ended or may have ended, or if
-        # the answer states no known state.
+        # the answer names no state.
         still_since = 0.0
         task: ScanTask | None = None
         is_counted = False

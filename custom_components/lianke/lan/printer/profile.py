@@ -21,7 +21,7 @@ from ...api.options import (
     PrintOptions,
     ResolvedOptions,
     known_papers,
-    option_name,
+    name_of_value,
     options_in,
     resolve_options,
 )
@@ -228,7 +228,7 @@ def _word_for(label: str) -> str | None:
 
 
 def keyword_of(words: Mapping[str, int | None], wanted: int | None, usual: str) -> str:
-    return (None if wanted is None else option_name(words, wanted)) or usual
+    return (None if wanted is None else name_of_value(words, wanted)) or usual
 
 
 # Resolutions of raster documents that we announce, in dots per inch.
@@ -322,7 +322,7 @@ def make_profile(
         default_tray=keyword_of(trays, defaults.tray, "auto"),
         default_media_type=keyword_of(media_types, defaults.media_type, "stationery"),
         sides=sides,
-        default_sides=option_name(sides, defaults.duplex_name) or ONE_SIDED_KEYWORD,
+        default_sides=name_of_value(sides, defaults.duplex_name) or ONE_SIDED_KEYWORD,
         color=color,
         color_modes=modes,
         default_color=asked if asked in modes else modes[0],
