@@ -131,7 +131,7 @@ class Site:
         if target in (here := pages(self.language)):
             return f"[{words}]({here[target].replace('.html', '.md')}{hashed}{unquote(name)})"
         if target in (there := pages(self.twin)):
-            # The generator would look for a Markdown link among this language's files and fail.
+            # Not a Markdown link: the generator would look for its target among this language's files, and fail.
             return f'<a href="{self._twin(there[target])}{hashed}{name}">{words}</a>'
         if not (ROOT / target).exists():
             raise SystemExit(f"{source}: {link} leads nowhere")

@@ -123,7 +123,7 @@ def _backslashes(raw: bytes | bytearray | memoryview, start: int, end: int) -> i
 
 
 def _filled(answer: JsonValue, texts: dict[str, LongText]) -> object:
-    """Return the answer with the long texts in place of their marks. A mark that is a field's name stays."""
+    """Return the answer with the long texts in place of their marks: only in values, not in field names."""
     top: list[Any] = [answer]
     ahead: list[Any] = [top]
     while ahead:

@@ -613,7 +613,10 @@ class PrintQueue(JobWorker):
         )
 
     def _held_here(self, view: View, job: Job) -> Job:
-        """Return a job of this box from the view of another box's change. Raises InputError, LedgerClosedError."""
+        """Return this box's job as it is now in `view`, the ledger as a change of another box sees it.
+
+        Raises InputError, LedgerClosedError.
+        """
         self._jobs.lease.raise_if_over()
         if (current := view.get(self._jobs.table, job.job_id)) is None:
             raise InputError("job_not_found", job_id=job.job_id[:64])

@@ -160,7 +160,8 @@ _TINT: Final = 0.06
 _AROUND: Final = 25
 _DARK: Final = 0.35
 # The light is measured only if at least a fraction (_LITTLE) of the places is solid paper: on average, such a place is
-# at least _SOLID times as bright as its brightest part. Thin white letters on a dark page are darker on average.
+# at least _SOLID times as bright as its brightest part. This excludes thin white letters on a
+# dark page: the places that contain them are darker on average.
 _SOLID: Final = 0.85
 _LITTLE: Final = 0.04
 # Used instead of _DARK if less than a fraction (_MUCH) of the places is solid paper.

@@ -233,7 +233,7 @@ class JobFeed:
         return self._printers
 
     async def _async_learn_names(self) -> None:
-        """Look up the names of users who ask for approval, and of approvers, for jobs that a message can show."""
+        """Look up the names of the people who asked for approval of the open jobs, and of those who may approve."""
         asking = [
             (job.spec.asker.user_id, _approvers(one))
             for one in self._collected()
