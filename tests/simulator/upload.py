@@ -26,7 +26,7 @@ class Form:
     """Text fields of a request and, for multipart, the files of `jobFile`."""
 
     fields: dict[str, str] = field(default_factory=dict)
-    # A JSON body as it was sent; `fields` has the numbers in it as texts.
+    # A JSON body as it was sent, with its numbers as numbers; in `fields`, they are texts.
     json: dict[str, Any] | None = None
     files: list[Document] = field(default_factory=list)
 

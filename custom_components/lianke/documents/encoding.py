@@ -324,8 +324,9 @@ def _weigh(data: bytes, language: str) -> tuple[str | None, bool]:
     )
     if best is None:
         return None, False
-    # If Home Assistant's language is Eastern or Western, its encodings have already been ruled out, so a few letters
-    # prove nothing. Bytes that all come in pairs may be double-byte characters, so even more of them are needed.
+    # If Home Assistant's language is Eastern or Western, the encodings of that language have already been ruled out,
+    # so a few letters prove nothing. Bytes that all come in pairs may be double-byte characters, so even more of
+    # them are needed.
     beyond = sum(byte > 0x7F for byte in sample)
     least = LONG_BYTES if _PAIR_GB.sub(b"", sample).isascii() else FEW_LETTERS
     return best.encoding, beyond >= least or not (eastern or western)

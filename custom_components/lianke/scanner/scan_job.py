@@ -127,7 +127,7 @@ class ScanRequest(Record):
     source: ScanSource = ScanSource.GLASS
     duplex: bool = False
     size: str | None = None  # The scanner's name of a size, such as A4; None for the whole glass.
-    format: ScanFormat = ScanFormat.JPEG  # Of the kept files; the scanner sends pictures.
+    format: ScanFormat = ScanFormat.JPEG  # Of the files kept; the scanner sends pictures.
     two_stacks: bool = False  # Whether a second stack has the backs of the sheets.
     skip_blank: bool = False  # Whether blank pages from the feeder are left out.
 

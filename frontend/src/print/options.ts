@@ -208,7 +208,7 @@ export const photoType = (t: Localizer, options: PrinterOptions, kind: Kind, cho
   return PHOTO_TYPES.flatMap((words) => types.find(({ name }) => words.test(name)) ?? [])[0]?.id;
 };
 
-/* Whether a print with these options comes out on paper of the kind's own size. */
+/* Whether a print with these options comes out on the paper that belongs to its kind. */
 export const isOnOwnPaper = (options: PrinterOptions, kind: Kind, chosen: Chosen): boolean => {
   const paper = sentWith(options, "paper", chosen);
   return !!paper && !!ownPaper([paper], kind);
