@@ -29,7 +29,7 @@ from .pictures import (
 )
 from .plan import MM_PER_INCH, Size
 from .process import MAX_SCAN_PIXELS, TaskError
-from .writer import SCAN_COMMENT, SCAN_MARK, PagePicture, PdfWriter, packed
+from .writer import PNG_MARK, SCAN_COMMENT, SCAN_MARK, PagePicture, PdfWriter, packed
 
 # Maximum number of pages that are joined into one PDF.
 MAX_JOINED: Final = 500
@@ -277,7 +277,8 @@ def mark_scan(request: dict[str, Any]) -> None:
     with reading(), Image.open(request["path"], formats=("JPEG", "PNG")) as found:
         dpi = max(1, round(believed_resolution(found, found.size, request.get("sizes"), None)))
         is_png = found.format == "PNG"
-        # Without the header, the numbers of the components and Adobe's marker tell the colors. JFIF has these numbers.
+        # Without a JFIF header, the components' numbers and Adobe's marker say what the colors are. 1, 2 and 3 without
+        # that marker mean the colors of JFIF.
         numbers = [layer[0] for layer in getattr(found, "layer", ())]
         may_be_jfif = found.mode == "L" or (numbers == [1, 2, 3] and "adobe" not in found.info)
     with Path(request["path"]).open("rb") as source:
@@ -296,10 +297,10 @@ def mark_scan(request: dict[str, Any]) -> None:
 
 
 def _marked_png(source: BinaryIO, dpi: int) -> Iterator[bytes]:
-    """Read a PNG up to its pixels; yield that part with another resolution, and with SCAN_COMMENT."""
+    """Read a PNG up to its pixels; yield that part with this resolution, and with PNG_MARK."""
     yield source.read(_PNG_HEAD)
     dots = round(dpi / MM_PER_INCH * 1000)
-    for chunk in (struct.pack(">4sIIB", b"pHYs", dots, dots, 1), b"tEXtComment\0" + SCAN_COMMENT):
+    for chunk in (struct.pack(">4sIIB", b"pHYs", dots, dots, 1), PNG_MARK):
         yield struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
     while (head := source.read(8)) and head[4:] != b"IDAT":
         chunk = head + source.read(int.from_bytes(head[:4]) + 4)

@@ -21,6 +21,7 @@ _MARK_BYTES: Final = 256
 # of a page.
 SCAN_COMMENT: Final = b"true size"
 SCAN_MARK: Final = b"\xff\xfe" + (len(SCAN_COMMENT) + 2).to_bytes(2) + SCAN_COMMENT
+PNG_MARK: Final = b"tEXtComment\0" + SCAN_COMMENT
 _TRUE_SIZE: Final = re.compile(rb"\n%true size (\d{1,6})x(\d{1,6})\n")
 
 
@@ -142,4 +143,5 @@ def true_size_of(path: Path) -> tuple[int, int] | None:
 def is_true_size(path: Path) -> bool:
     """Return whether a file is a JPEG or PNG that names the size of its original. Blocking; raises OSError."""
     with path.open("rb") as file:
-        return SCAN_COMMENT in file.read(_MARK_BYTES)
+        head = file.read(_MARK_BYTES)
+    return SCAN_MARK in head or PNG_MARK in head
