@@ -83,6 +83,10 @@ class Clock:
         self._time += seconds
 
 
+# The clock of the running test, if it has one.
+_moved: list[Clock] = []
+
+
 @asynccontextmanager
 async def moved_by_hand() -> AsyncGenerator[Clock]:
     with freeze_time(START) as frozen:
@@ -95,8 +99,21 @@ async def moved_by_hand() -> AsyncGenerator[Clock]:
             """Wait for TURN seconds at most, so that the clock moves by no more than that."""
             return list(select(TURN if timeout is None else min(timeout, TURN)))
 
-        with patch.object(loop, "time", clock.loop_time), patch.object(selector, "select", look):
-            yield clock
+        _moved.append(clock)
+        try:
+            with (
+                patch.object(loop, "time", clock.loop_time),
+                patch.object(selector, "select", look),
+            ):
+                yield clock
+        finally:
+            _moved.remove(clock)
+
+
+def pass_a_second() -> None:
+    """Make all that was seen until now older than what comes, where a clock stands still between the two."""
+    for clock in _moved:
+        clock.tick(1)
 
 
 def threads_work(*pools: ThreadPoolExecutor) -> bool:

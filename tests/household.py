@@ -28,7 +28,7 @@ from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.coordinator import LiankeCoordinator
 from custom_components.lianke.jobs.queue import PrintQueue
 from custom_components.lianke.runtime import LiankeData
-from tests.clock import rest, until
+from tests.clock import pass_a_second, rest, until
 from tests.simulator import Box, PrintedJob, Simulator, make_pdf
 from tests.simulator.cloud import Cloud
 from tests.simulator.models import Printer
@@ -90,7 +90,11 @@ def follow(hass: HomeAssistant, entity_id: str) -> list[State]:
 
 
 def show_state(printer: Printer, raw_state: str) -> None:
-    """Set a printer's `printer_state`, and make its own condition report agree."""
+    """Set a printer's `printer_state`, and make its own condition report agree.
+
+    A report that was read at the same moment would otherwise count as just as new as the row with the new state.
+    """
+    pass_a_second()
     printer.raw_state = raw_state
     printer.paper = 0 if raw_state == "outOfPaper" else None
     printer.paper_jam = raw_state == "paperJam"
