@@ -10,8 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return the TLS contexts of a server named documents.example and of a client that trusts it."""
+def _sign() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "documents.example")])
     now = datetime.now(UTC)
@@ -28,10 +27,20 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
         )
         .sign(key, hashes.SHA256())
     )
+    return key, made
+
+
+# Signed at import, before any test moves a clock: cryptography remembers the class of the first date that it is given,
+# and after one from a frozen clock it refuses all real dates. TLS checks the dates against the real time anyway.
+_KEY, _CERTIFICATE = _sign()
+
+
+def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the TLS contexts of a server named documents.example and of a client that trusts it."""
     public, private = folder / "cert.pem", folder / "key.pem"
-    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    public.write_bytes(_CERTIFICATE.public_bytes(serialization.Encoding.PEM))
     private.write_bytes(
-        key.private_bytes(
+        _KEY.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),

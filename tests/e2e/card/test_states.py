@@ -272,6 +272,12 @@ async def test_more_of_the_history(stage: Stage) -> None:
 async def test_change_of_an_unrelated_entity_renders_nothing(stage: Stage) -> None:
     async with stage.screen() as screen:
         await screen.shows("Idle")
+        # The card is drawn again for each part of its texts that arrives; those of the actions are the last.
+        await screen.page.wait_for_function(
+            "(card) => card.hass.localize('component.lianke.services.print.name')",
+            arg=await screen.card.element_handle(),
+        )
+        await screen.card.evaluate("(card) => card.updateComplete")
         await screen.card.evaluate(
             """(card) => {
               const proto = customElements.get("lianke-card").prototype;
