@@ -105,13 +105,16 @@ async def test_preview_fills_the_screen_and_follows_the_options(stage: Stage) ->
         await screen.page.keyboard.press("ArrowRight")
         await expect(full).to_contain_text("3 of 3")
         picture = full.locator("img").nth(2)
-        fitted = await picture.bounding_box()
+
+        async def width() -> float:
+            box = await picture.bounding_box()
+            assert box is not None
+            return box["width"]
+
+        fitted = await width()
         await full.get_by_role("button", name="Zoom in").click()
         await full.get_by_role("button", name="Zoom in").click()
-        enlarged = await picture.bounding_box()
-        assert fitted is not None
-        assert enlarged is not None
-        assert enlarged["width"] > 1.5 * fitted["width"]
+        await stage.until(width, lambda now: now > 1.5 * fitted)
         assert await screen.axe() == []
         await screen.page.keyboard.press("Escape")
         await expect(full).to_be_hidden()

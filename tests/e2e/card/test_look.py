@@ -292,7 +292,9 @@ async def test_measures_are_those_of_home_assistant(stage: Stage) -> None:
         stage.full(history=2), compact, tile, width=320, height=800, touch=True
     ) as screen:
         await expect(screen.row("short")).to_contain_text("Completed")
-        assert await height(screen.page.locator("lianke-card").nth(1)) == 56
+        small = screen.page.locator("lianke-card").nth(1)
+        await expect(small).to_contain_text("Idle")
+        assert await height(small) == 56
         assert await height(screen.row("short")) == 40
         await screen.drop(
             ("one.pdf", "application/pdf", make_pdf(1)), ("two.pdf", "application/pdf", make_pdf(1))

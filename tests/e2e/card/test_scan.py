@@ -256,7 +256,7 @@ async def test_keeping_what_was_scanned_keeps_it_and_discarding_discards_it_in_c
         dialog = screen.card.locator("lianke-scan")
         question = dialog.get_by_role("group", name="丢弃已扫描的内容？")
         await dialog.get_by_role("button", name="取消扫描").tap()
-        assert await question.get_by_role("button").all_inner_texts() == ["丢弃", "保留"]
+        await expect(question.get_by_role("button")).to_have_text(["丢弃", "保留"])
         await question.get_by_role("button", name="保留").tap()
         await expect(question).to_have_count(0)
         await page_comes(screen, "已扫描 1 页")
