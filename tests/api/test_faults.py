@@ -49,8 +49,8 @@ async def test_time_out(
         monkeypatch.setattr(client_module, name, 0.15)
     monkeypatch.setattr(transport, "QUICK_SECONDS", 0.15)
     monkeypatch.setattr(transport, "UPLOAD_ANSWER_SECONDS", 0.15)
-    sim.cloud.fail(endpoint, Fault(kind="timeout", seconds=2), times=None)
-    async with asyncio.timeout(1.5):
+    sim.cloud.fail(endpoint, Fault(kind="timeout", seconds=20), times=None)
+    async with asyncio.timeout(15):
         error = await outcome(CALLS[endpoint], client, small)
     assert type(error) is LiankeTimeoutError
     assert error.may_have_arrived is True

@@ -95,7 +95,7 @@ async def test_before_end_comes_when_only_the_end_is_missing(
     seen: list[int] = []
 
     async def before_end() -> None:
-        await asyncio.wait_for(all_but_the_end.wait(), 5)
+        await asyncio.wait_for(all_but_the_end.wait(), 30)
         seen.append(len(received))
 
     async with raw_server(script) as server:

@@ -190,7 +190,7 @@ async def test_a_report_waits_for_the_disk_and_says_so(
             with pytest.raises(LedgerRefusedError):
                 await ledger.commit(put(HERE, "b", "held", pad=BIG))
             assert not told
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not ledger.is_settled:
                 await asyncio.sleep(0.01)
         assert [*states(ledger)] == ["a"]
@@ -206,7 +206,7 @@ async def test_after_a_refusal_something_is_written_over_what_may_come_true(
         before = ledger._file._count
         with full_disk(ledger), pytest.raises(LedgerRefusedError):
             await ledger.commit(put(HERE, "a", "held", pad=BIG))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not ledger.is_settled:
                 await asyncio.sleep(0.01)
         assert ledger._file._count > before
@@ -417,7 +417,7 @@ async def test_closing_waits_for_a_disk_that_refuses_only_so_long(
     ledger = await made_of(hass, root)
     with full_disk(ledger):
         report = ledger.commit(put(HERE, "a", "held", pad=BIG), report=True)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await ledger.async_close()
             with pytest.raises(LedgerRefusedError):
                 await report

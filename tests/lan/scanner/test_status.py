@@ -81,10 +81,10 @@ async def test_a_service_that_is_slow(lan: LanScanner, monkeypatch: pytest.Monke
     monkeypatch.setattr(network_scanner, "CLIENT_START_SECONDS", 0.2)
     lan.simulator.cloud.variants.scanner_status = "words"
     await lan.hub.async_refresh()
-    lan.simulator.cloud.fail("GET /scanning/scanner_status", Fault(kind="delay", seconds=8))
-    lan.simulator.cloud.fail("POST /scanning/job", Fault(kind="delay", seconds=3))
+    lan.simulator.cloud.fail("GET /scanning/scanner_status", Fault(kind="delay", seconds=20))
+    lan.simulator.cloud.fail("POST /scanning/job", Fault(kind="delay", seconds=8))
     began = real_time()
     place = await lan.order(dpi(75))
-    assert real_time() - began < 3
+    assert real_time() - began < 8
     assert (await lan.next(place))[0] == 200
     await until(lambda: states(lan) == ["SUCCESS"])
