@@ -190,6 +190,7 @@ async def test_attributes_and_documents_that_never_end(
     headers = {"Content-Type": "application/ipp"}
     async with lan.session.post(lan.url, data=endless(b"\2\0"), headers=headers) as answer:
         assert answer.status == 408
+    monkeypatch.setattr(ipp_endpoint, "ATTRIBUTES_SECONDS", 60)
     whole = lan.message(Operation.PRINT_JOB) + PDF[:100]
     assert await lan.stream(endless(whole)) == Status.TIMEOUT
     monkeypatch.setattr(requests_and_documents, "DOCUMENT_SILENCE_SECONDS", 60)

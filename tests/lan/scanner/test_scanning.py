@@ -315,7 +315,6 @@ async def test_a_slow_line(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> 
 async def test_a_client_that_falls_asleep(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a page comes, without a word: the scanner is free again for others, and not as late as for a slow line."""
     monkeypatch.setattr(escl_endpoint, "CLIENT_SILENCE_SECONDS", 1)
-    monkeypatch.setattr(network_scanner, "ABANDONED_SECONDS", 0.2)
 
     async def with_little_room(request: web.Request, *what: Any) -> None:
         assert request.transport is not None
@@ -328,6 +327,7 @@ async def test_a_client_that_falls_asleep(lan: LanScanner, monkeypatch: pytest.M
     place = await lan.order(dpi(300))
     reader, writer = await ask_slowly(lan, place)
     assert b" 200 " in await reader.readline()
+    monkeypatch.setattr(network_scanner, "ABANDONED_SECONDS", 0.2)
     await freed(lan)
     assert (await lan.next(place))[0] == 410
     writer.close()
