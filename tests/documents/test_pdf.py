@@ -210,10 +210,10 @@ async def test_a_process_that_does_not_start_is_no_fault_of_the_file(
     assert worker.process_id is None
     # It starts a little later than a task may take.
     slow.write_text(
-        f"import time, runpy; time.sleep(3); runpy.run_path({str(pdf_client.SCRIPT)!r}, run_name='__main__')"
+        f"import time, runpy; time.sleep(6); runpy.run_path({str(pdf_client.SCRIPT)!r}, run_name='__main__')"
     )
     monkeypatch.setattr(pdf_client, "START_SECONDS", 30)
-    monkeypatch.setattr(pdf_client, "TASK_SECONDS", 2.9)
+    monkeypatch.setattr(pdf_client, "TASK_SECONDS", 5.9)
     with patch.object(pdf_client, "SCRIPT", slow):
         assert (await fetch(make_pdf(1))).pages == 1
 

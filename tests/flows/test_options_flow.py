@@ -435,7 +435,7 @@ async def test_push_of_an_unknown_form(
     account = simulator.box.account
     assert account is not None
     account.push_url = boxes[0].runtime_data.account.address
-    with patch("custom_components.lianke.flows.options_flow.PUSH_SECONDS", 0.3):
+    with patch("custom_components.lianke.flows.options_flow.PUSH_SECONDS", 2):
         result = await answer(hass, await go(hass, boxes[0], "push"), {})
         await simulator.cloud.messenger.push(account, "another-box", "printer_unplugged")
         result = await settled(hass, result["flow_id"])
