@@ -237,6 +237,7 @@ async def test_an_end_does_not_wait_for_its_pages_for_long(
             assert await shop.call_back(job.current_delivery.token, task_id, "SUCCESS", 200)
             with patch.object(shop.queue._jobs, "change", wraps=shop.queue._jobs.change) as change:
                 shop.clock.tick(1)
+                await until(lambda: change.call_count)
                 await asyncio.sleep(0.2)
             assert change.call_count == 1
         assert shop.queue.get(job.job_id).state is JobState.COMPLETED

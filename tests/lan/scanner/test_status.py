@@ -58,7 +58,7 @@ async def test_a_service_that_tells_nothing_is_asked_once(lan: LanScanner, statu
 
 async def test_how_long_a_failure_is_told(lan: LanScanner, monkeypatch: pytest.MonkeyPatch) -> None:
     """SANE, which comes again, shows that the scanner is busy; whoever comes later is told of an error."""
-    monkeypatch.setattr(network_scanner, "TOLD_SECONDS", 1)
+    monkeypatch.setattr(network_scanner, "TOLD_SECONDS", 5)
     lan.simulator.cloud.variants.scan_problem = "lid"
     place = await lan.order(dpi(75))
     assert (await lan.next(place))[0] == 503
@@ -66,7 +66,7 @@ async def test_how_long_a_failure_is_told(lan: LanScanner, monkeypatch: pytest.M
     assert "ResourcesAreNotReady" in (await lan.get("ScannerStatus"))[1]
     # What was said a moment ago may hold still.
     assert (await lan.post(settings(dpi(75))))[0] == 503
-    await asyncio.sleep(1)
+    await asyncio.sleep(5)
     assert (await lan.next(place))[0] == 500
     lan.simulator.cloud.variants.scan_problem = "none"
     place = await lan.order_in_turn(dpi(75))
