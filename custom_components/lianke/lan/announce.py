@@ -55,7 +55,7 @@ _COLOR_SPACES: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Announcement:
-    """The data that announces a printer or scanner, which is announced again only if this data changes."""
+    """The data with which a printer or scanner is announced. Only a change of this data causes a new announcement."""
 
     kind: str
     name: str
@@ -66,7 +66,7 @@ class Announcement:
     subtypes: tuple[str, ...] = ()
 
     def services(self, name: str | None = None) -> list[AsyncServiceInfo]:
-        """Build the main service; or, if `name` is the name that zeroconf gave to it, the services of its subtypes."""
+        """Build the main service; or, with the `name` that zeroconf gave this service, the services of its subtypes."""
         instance = name or f"{self.name}.{self.kind}"
         kinds = [self.kind] if name is None else [f"{sub}{self.kind}" for sub in self.subtypes]
         services = []
@@ -80,7 +80,7 @@ class Announcement:
                 parsed_addresses=list(self.addresses),
             )
             if kind != self.kind:
-                # Zeroconf's registry tells services apart by this key alone, and one instance has several types here.
+                # Zeroconf's registry tells services apart by this key alone, and all types share one instance name.
                 service.key = f"{kind}{service.key}"
             services.append(service)
         return services

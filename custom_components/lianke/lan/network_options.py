@@ -19,7 +19,7 @@ from ..pages.clean import escape_markdown
 from ..scanner.hub import async_get_hub
 from .announce import async_web_server_address
 
-# Number of random bytes in the token at the end of a printer's or scanner's address, which nobody must guess.
+# Number of random bytes in the token at the end of a printer's or scanner's address, so that nobody can guess it.
 ADDRESS_TOKEN_BYTES: Final = 18
 _USUAL_URL: Final = "http://homeassistant.local:8123"
 

@@ -114,7 +114,7 @@ class DeviceTable:
     async def async_device_of(self, hass: HomeAssistant, address: str) -> str:
         """Return the hardware address of an IP address, or the IP address itself if the system knows none.
 
-        Behind a router, or on a system other than Linux, each IP address therefore counts as a device.
+        Behind a router, or on a system other than Linux, each IP address therefore counts as a separate device.
         """
         if hass.loop.time() - self._asked_at > NEIGHBOURS_FRESH_SECONDS:
             self._known = await hass.async_add_executor_job(neighbours)

@@ -241,7 +241,7 @@ def _title(request: IppRequest) -> str:
 
 
 def _new_job(request: IppRequest, options: JobOptions, code: str | None) -> PendingJob:
-    # The IPP number that follows from the job id must differ from those of all other jobs of the printer.
+    # The IPP number derived from the job id must differ from the numbers of all other jobs of the printer.
     numbers = {job_number(job.job_id) for job in lan_jobs(request)}
     return PendingJob(
         job_id=request.pending.new_id(numbers.__contains__),
@@ -259,7 +259,7 @@ def _abort_unless_canceled(request: IppRequest, job: PendingJob) -> None:
 
 
 def _was_canceled(request: IppRequest, job: PendingJob) -> bool:
-    # A missing job has ended: no job is forgotten while its document arrives.
+    # If the job is missing, it ended and was then forgotten: a job that receives its document is never forgotten.
     now = request.pending.get(job.number)
     return now is None or now.ended is not None
 

@@ -132,7 +132,7 @@ class PendingJobs:
         return number if job is None or job.same_as is None else job_number(job.same_as)
 
     def drop(self, job: PendingJob) -> None:
-        """Forget a job that is in the print queue now."""
+        """Forget a pending job once the print queue has its print job."""
         self._jobs.pop(job.number, None)
         if job.place is not None:
             job.place.give_back()
@@ -191,10 +191,10 @@ class RepeatedDocuments:
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, printer_key: str, what: str) -> asyncio.Lock:
-        """Return a printer's lock for equal documents (`what` is their digest) or for those of a device.
+        """Return a printer's lock for the documents with the digest `what`, or for the documents of the device `what`.
 
-        A request takes the device's lock before that of its document, and holds the latter until the device has
-        received the answer, or the answer is lost.
+        A request takes the device's lock first, then the digest's lock, which it holds until the device has received
+        the answer or the answer is lost.
         """
         return self._turns.setdefault((printer_key, what), asyncio.Lock())
 

@@ -347,7 +347,7 @@ def _kinds(printer_type: PrinterType, media: Iterable[Media], *, color: bool) ->
 
 
 def _defaults(entry: LiankeConfigEntry, known: StoredPrinter) -> ResolvedOptions:
-    """Return the options of a print that sets none itself. They have no paper if the user must choose the paper."""
+    """Return the options of a print that requests no options; without a paper if the user must choose the paper."""
     options = options_in(
         entry.options.get(CONF_PRINTER_OPTIONS, {}).get(known.key, {}),
         entry.options.get(CONF_DEFAULT_OPTIONS, {}),

@@ -143,7 +143,7 @@ async def async_describe_lan_job(
     if (named := _job_number(request)) is not None and request.pending.resolve_number(
         named
     ) == number:
-        # The device has sent the document twice, and knows our one job by the number that its request names.
+        # The device has sent the document twice. We have one job for both, so use the number that the device knows.
         number = named
     state, reason = state_of(job)
     message: str | None = ""

@@ -75,7 +75,7 @@ class DocumentStream:
 
 
 async def async_receive(request: IppRequest, name: str, limit_bytes: int) -> Path:
-    """Write the document to a new file in the spool, which is deleted once the request is answered.
+    """Write the document to a new spool file; the file is deleted once the request is answered.
 
     Raises IppError if the document takes too long, or if its compressed data is damaged; InputError: file_too_large;
     HomeAssistantError: disk_full.
@@ -121,7 +121,7 @@ class IppRequest:
     secure: bool
     number: int | None  # The job number in the request's path.
     document: DocumentStream  # The data after the attributes.
-    # Closed at the end of the request; for a job, only once the answer has arrived or is known to be lost.
+    # Closed at the end of the request; if the answer has `on_arrival`, only once it has arrived or is certainly lost.
     until_answered: AsyncExitStack
 
     @property

@@ -52,8 +52,8 @@ MAX_RECEIVING: Final = 8
 MAX_RECEIVING_A_DEVICE: Final = 3
 # Maximum number of Create-Job requests that wait for a place among the MAX_PENDING_LAN_JOBS of a printer.
 MAX_WAITING_LAN_JOBS: Final = 60
-# Maximum number of such Create-Job requests per device: the device can still send the documents of its pending jobs
-# within MAX_LAN_REQUESTS_A_DEVICE.
+# Maximum number of such Create-Job requests per device: fewer than MAX_LAN_REQUESTS_A_DEVICE, so that the device can
+# still send the documents of its pending jobs.
 MAX_WAITING_LAN_JOBS_A_DEVICE: Final = 15
 # Seconds that a document or a new job waits for its place; most places become free within a moment.
 PLACE_SECONDS: Final = 20.0
@@ -119,7 +119,7 @@ def async_get_server(hass: HomeAssistant) -> LanServer:
 
 
 def offered_printers(entry: LiankeConfigEntry) -> list[OfferedPrinter]:
-    """List a box's printers that are switched on in its options and not removed; none while the box is not loaded."""
+    """List a box's printers that are switched on in its options and not removed; none unless the box is loaded."""
     tokens: dict[str, Any] = entry.options.get(CONF_LAN_PRINTERS, {})
     if entry.state is not ConfigEntryState.LOADED:
         return []

@@ -106,12 +106,12 @@ class DescriptionView(_ScannerView):
             else:
                 known = scanner.scans(client.address)
                 for scan in known:
-                    # A request for the status keeps only a running scan alive, not finished pages that nobody fetches.
+                    # A status request keeps a scan alive only while pages still come: pages that nobody fetches expire.
                     if not (scan.is_scanned or scan.is_left):
                         scanner.touch(scan)
                 state, feeder = await scanner.async_status()
                 if feeder is FeederState.OPEN and hdrs.USER_AGENT not in request.headers:
-                    # Only SANE's backends send no User-Agent.
+                    # A request without a User-Agent comes from SANE: all other clients send this header.
                     feeder = FeederState.OPEN_FOR_SANE
                 document = status_xml([*map(scanner.info, known)], state, feeder)
             return web.Response(body=document, content_type=XML_TYPE, charset="utf-8")
@@ -155,7 +155,7 @@ class JobsView(_ScannerView):
             except NoPlaceError:
                 raise _busy(scanner.seconds_until_free(client.device)) from None
             if not scan.is_told:
-                # The service may have scanned or not, so the client must not repeat its request automatically.
+                # The service may or may not have scanned, so the client must not repeat its request automatically.
                 raise web.HTTPInternalServerError
             place = f"{request.scheme}://{request.host}{scanner.info(scan).path}"
             return web.Response(status=201, headers={hdrs.LOCATION: place})
@@ -175,7 +175,7 @@ class JobView(_ScannerView):
 class DocumentView(_ScannerView):
     url = f"{LAN_SCANNER_PATH}/{{token}}/ScanJobs/{{uuid}}/NextDocument"
     name = "api:lianke:escl:document"
-    # Not a 404: a restart may have ended the scan, and nobody knows whether its client has all pages.
+    # A 404 would mean that the client has all pages, which nobody knows: a restart may have ended the scan.
     unknown = web.HTTPGone
 
     async def get(self, request: web.Request, token: str, uuid: str) -> web.StreamResponse:
@@ -195,7 +195,7 @@ class DocumentView(_ScannerView):
 
 
 def _busy(wait: float = 0) -> web.HTTPServiceUnavailable:
-    """Return the answer for a client that should try again; `wait` is positive if it has begun too many scans."""
+    """Return the answer for a client that should try again; `wait` (seconds) is positive after too many scans."""
     text = f"Too many scans in a minute. Wait {ceil(wait)} s." if wait > 0 else None
     headers = {hdrs.RETRY_AFTER: str(max(ceil(wait), _RETRY_AFTER))}
     return web.HTTPServiceUnavailable(headers=headers, text=text)
@@ -214,10 +214,10 @@ async def _async_read(request: web.Request) -> bytes:
 async def _async_send(
     request: web.Request, scanner: NetworkScanner, scan: NetworkScan, path: Path
 ) -> web.Response:
-    """Send the next document. If the connection breaks, the client may request it again until its deadline."""
+    """Send the next document. If the connection breaks, the client may request the document again in time."""
     hass: HomeAssistant = request.app[KEY_HASS]
     if request.transport is not None and (line := request.transport.get_extra_info("socket")):
-        # Without this option, we would not notice that a laptop has fallen asleep, since it then closes no connection.
+        # A laptop that falls asleep does not close its connections; this option lets us notice that it is gone.
         # Setting the option fails if the socket is already closed, and on systems other than Linux.
         with suppress(OSError, AttributeError):
             line.setsockopt(

@@ -52,7 +52,7 @@ _LOGGER = logging.getLogger(__name__)
 CLIENT_TURN_SECONDS: Final = 10
 # Seconds that a request for a page waits for the page; after that, our answer asks the client to try again.
 PAGE_HOLD_SECONDS: Final = 50
-# Seconds that a request to scan waits for the service to accept or refuse the scan; then we answer as if accepted.
+# Seconds that a request to scan waits until the service accepts or refuses the scan; after that, we report it as begun.
 CLIENT_START_SECONDS: Final = 15
 # Seconds after a failed scan in which a client that asks for a page is told to try again: SANE then tries for half a
 # minute and shows "Device busy"; otherwise, SANE would show a connection error.
@@ -79,7 +79,7 @@ _USABLE_COLORS: Final = {
 _FED: Final = frozenset(
     {ScannerCondition.JAM, ScannerCondition.COVER_OPEN, ScannerCondition.FEEDER_EMPTY}
 )
-# The state that clients see, by the status of the scanner's entity; any other status means that it is stopped.
+# The state that clients see, by the status of the scanner's entity; for any other status, they see STOPPED.
 _STATES: Final = {
     "idle": ScannerState.IDLE,
     "scanning": ScannerState.PROCESSING,
@@ -210,7 +210,8 @@ class NetworkScan:
         # Number of requests that wait for a document or receive one.
         self.held = 0
         # Whether a client at the same address wants another scan while no request waits for a document of this scan.
-        # The client of this scan may have been killed, so status requests of the next client must not keep it alive.
+        # The client of this scan may have been killed, so the new client's status requests must not keep this scan
+        # alive.
         self.is_left = False
         self.changed = asyncio.Event()
         # Ends the scan if its client sends no request for ABANDONED_SECONDS.
@@ -223,7 +224,10 @@ class NetworkScan:
 
     @property
     def should_client_retry(self) -> bool:
-        """Whether to tell the client to try again although the scan has failed, since no feeder state explains why."""
+        """Whether the client should try again: the scan failed recently, because of a condition of the scanner.
+
+        For a scan from the feeder, conditions of the feeder do not count: the feeder's state shows them to the client.
+        """
         is_recent = asyncio.get_running_loop().time() - self.ended < TOLD_SECONDS
         is_aborted = self.state is ScanJobState.ABORTED
         return (
@@ -263,7 +267,7 @@ class NetworkScanner:
         return self.hub.abilities(self.offered.scanner_id)
 
     async def async_status(self) -> tuple[ScannerState, FeederState | None]:
-        """Return the state of the scanner and that of its feeder, or None if the feeder's state is unknown."""
+        """Return the state of the scanner, and the state of its feeder (None if unknown)."""
         scanner_id = self.offered.scanner_id
         await self.hub.async_look(scanner_id)
         said = self.hub.conditions(scanner_id)
@@ -293,7 +297,8 @@ class NetworkScanner:
     async def async_begin(self, settings: ScanSettings, address: str, device: str) -> NetworkScan:
         """Start a scan once it is the device's turn.
 
-        Return the scan once the service has accepted it, or may have accepted it.
+        Return the scan once the service has accepted it, or after CLIENT_START_SECONDS. If the scan has ended without
+        being accepted, its `is_told` is false.
 
         Raises EsclConflictError for what the scanner lacks or cannot do now, NoPlaceError if the scanner is off or not
         free in time.
@@ -327,7 +332,7 @@ class NetworkScanner:
             _check(self.hub, self.offered.scanner_id, request)
             if isinstance(scan.failure, BadParameterError):
                 raise EsclConflictError(scan.failure.reason)
-            # The service may have begun a scan that an unload (no failure) or a full disk then cut off.
+            # After an unload (no failure) or with a full disk, the service may have scanned: do not ask for a new try.
             is_passing = isinstance(scan.failure, InputError)
             if isinstance(scan.failure, LiankeError):
                 is_passing = scan.failure.is_passing
@@ -391,7 +396,7 @@ class NetworkScanner:
             ("check", {"type": FileType.JPEG}),
             ("scan_page", {"is_pdf": False, "color": ScanColor.COLOR}),
         ):
-            # With an empty path, the task fails once it has loaded its libraries.
+            # The empty path makes the task fail, but only after it has loaded its libraries.
             with suppress(PdfError):
                 await worker.async_run(task, {"path": "", **how}, user=user)
 
