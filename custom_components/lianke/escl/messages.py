@@ -157,7 +157,7 @@ class ScanJobInfo:
 
 
 def _texts(data: bytes) -> dict[str, str]:
-    """Return the text of each element by its name without prefix; the first of equal names counts. Raises EsclError."""
+    """Return texts by element name without prefix; the first element with a name counts. Raises EsclError."""
     texts: dict[str, str] = {}
     names: list[str] = []
     text: list[str] = []
