@@ -80,7 +80,8 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
 
     @callback
     def on_state() -> None:
-        # Cards and the home network show the scanners of loaded entries only, so notify them of each change of state.
+        # Cards and the home network show scanners of loaded entries only, so notify them when the state of the entry
+        # changes.
         hub.notify_list_changed()
         if entry.state is ConfigEntryState.LOADED:
             look()

@@ -404,8 +404,8 @@ def _sorted(names: Iterable[str] | None) -> list[JsonValueType] | None:
 
 def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonObjectType:
     pictures = picture_paths(entry, job)
-    # `detail` is in Home Assistant's language, so send the whole message in that language: the card would show the text
-    # for the reason in the user's language.
+    # `detail` is in Home Assistant's language, so send the whole message in that language. Otherwise, the card would
+    # put `detail` into a text in the user's language.
     whole = job.reason == NOT_PRINTED and cached_error_text(
         hass, job.reason, {"detail": job.detail}
     )

@@ -23,7 +23,7 @@ A4_MM: Final = (210.0, 297.0)
 CARD_CUT: Final = {"right": CARD_MM[0] / A4_MM[0], "bottom": CARD_MM[1] / A4_MM[1]}
 # Seconds to wait until the box of a copy's printer is set up.
 BOX_SECONDS: Final = 20
-# A picture that stands for the page that is not scanned yet.
+# A picture that stands in for the page, which is not scanned yet.
 _STAND_IN: Final = Document(
     path=Path(__file__).parents[1] / "brand" / "icon.png",
     name="page.png",

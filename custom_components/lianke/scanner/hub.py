@@ -133,17 +133,17 @@ class ScannerHub:
             )
         }
         self._places: defaultdict[str, FairQueue] = defaultdict(lambda: FairQueue(1))
-        # For each scanner, when its latest scans began (by the loop's clock), and for which device or Home Assistant
-        # (None).
+        # For each scanner, when its latest scans began (loop's clock), and which device began them (None: Home
+        # Assistant).
         self._begun: defaultdict[str, deque[tuple[float, str | None]]] = defaultdict(
             lambda: deque(maxlen=MAX_STARTS + MAX_LAN_STARTS)
         )
-        # When each scanner's condition was last reported or asked for, and what was reported; and the scanners whose
-        # status we understand.
+        # For each scanner, when its condition was last reported or asked for, and which conditions were reported.
         self._said: dict[str, tuple[float, ScannerConditions]] = {}
+        # The scanners whose status we understand.
         self._telling: set[str] = set()
         self._listed = asyncio.Event()
-        # Why there was no list of scanners the last time, for reports.
+        # Why the last fetch of the list of scanners failed; for reports.
         self.list_error = ""
         # Keep our own reference, for requests that continue after the entry is unloaded.
         self.service = entry.runtime_data.client.scanners
@@ -208,7 +208,7 @@ class ScannerHub:
 
     @callback
     def notify_list_changed(self) -> None:
-        """Notify all users of the list of scanners that the list, or our knowledge of a scanner, may have changed."""
+        """Notify all listeners: the list of scanners, or what is known about a scanner, may have changed."""
         async_dispatcher_send(self._hass, SIGNAL_SCANNERS)
         self.notify()
 
@@ -316,7 +316,7 @@ class ScannerHub:
         self.notify()
 
     def conditions(self, scanner_id: str, seconds: float = CONDITION_SECONDS) -> ScannerConditions:
-        """Return a scanner's conditions as last reported; none if that was more than `seconds` ago."""
+        """Return a scanner's last reported conditions; empty if the report is `seconds` old or older."""
         at, said = self._said.get(scanner_id, (float("-inf"), ScannerConditions()))
         return said if self._hass.loop.time() - at < seconds else ScannerConditions()
 
@@ -409,9 +409,9 @@ class ScannerHub:
     ) -> None:
         """Ask the service to cancel a scan.
 
-        During an unload, do nothing if the next setup resumes the scan (`is_taken_up`). The place is kept until the
-        service has answered, because the service refuses other scans until then. If the service does not answer, the
-        next start asks it again. It is unknown whether the service really cancels the scan.
+        During an unload, do nothing if the next setup resumes the scan (`is_taken_up`). The scanner stays in use
+        until the service has answered, because the service refuses other scans until then. If the service does not
+        answer, the next start asks again. It is unknown whether the service really cancels the scan.
         """
         if is_taken_up and self._is_going:
             return
@@ -455,7 +455,7 @@ class ScannerHub:
         pace: ScanPace | None = None,
         purpose: Purpose = Purpose.SCAN,
     ) -> None:
-        """Ask the service after `pause` seconds to forget a scan, if its answer still has the shape `ended`.
+        """After `pause` seconds, ask the service to forget a scan if the answer about it still has the shape `ended`.
 
         If `ended` is "", the shape does not matter. If an unload or a restart comes first, the next start asks the
         service. It is unknown whether the service really forgets the scan.

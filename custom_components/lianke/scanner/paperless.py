@@ -69,7 +69,7 @@ class Paperless:
         self._session = async_get_clientsession(hass, verify_ssl)
 
     async def async_check(self, tags: Collection[str]) -> None:
-        """Check that this is Paperless-ngx, and lets us see documents, tasks and these tags."""
+        """Check that the server is Paperless-ngx, and that we may see its documents, tasks and these tags."""
         if "count" not in to_mapping(await self._async_ask("documents/", page_size="1")):
             raise DeliveryError("paperless_other_server")
         await self._async_ask("tasks/", task_id="0")
@@ -200,7 +200,7 @@ def _first_text(answer: object) -> str:
 
 
 def _rows(answer: JsonValue) -> list[Mapping[str, object]]:
-    """Return the rows in an answer, which is a page of results or, in version 2, may be the list itself."""
+    """Return the rows of an answer. The answer is a page of results; in version 2, it may also be a plain list."""
     rows = answer if isinstance(answer, list) else to_mapping(answer).get("results")
     if not isinstance(rows, list):
         raise DeliveryError("paperless_other_server")

@@ -163,7 +163,7 @@ async def async_scan_page(
                 emptied = {ScannerCondition.FEEDER_EMPTY} if is_fed else ()
                 hub.note(scanner_id, scanned.failure.conditions if scanned.failure else emptied)
             except (asyncio.CancelledError, HomeAssistantError, InputError) as err:
-                # If the disk is full, do not cancel a scan that is resumed later, which will fetch the pages.
+                # If the disk is full, do not cancel a scan that will be resumed: its pages are fetched then.
                 if isinstance(err, asyncio.CancelledError) or not (is_noted and is_taken_up):
                     hub.cancel(task_id, place, is_taken_up=is_taken_up)
                 raise
@@ -228,7 +228,7 @@ class _Task:
     async def _async_end(self) -> tuple[AnswerParts, str | None]:
         """Poll until the scan has ended and the answer has the scan's pages.
 
-        Returns the last answer, and the reason if it is unknown whether the scan has ended, otherwise None.
+        Returns the last answer. If it is unknown whether the scan has ended, also returns the reason; else None.
         """
         clock, request = self.hass.loop.time, self.request
         until = clock() + SCAN_SECONDS
@@ -253,7 +253,8 @@ class _Task:
                     continue
                 raise ScanError("scan_lost", err.detail) from None
             failed = 0
-            # An answer that contains pages may take minutes. These must not count for SCAN_SECONDS or RESULT_SECONDS.
+            # An answer that contains pages may take minutes to arrive. This time must not count toward SCAN_SECONDS or
+            # RESULT_SECONDS.
             took = clock() - asked
             until += took
             still_since += took
@@ -277,7 +278,8 @@ class _Task:
             if shape != before:
                 still_since = clock()
             # The pages from a feeder may come one by one, even after the scan has ended. The glass has only one page,
-            # and somebody waits for it, so do not wait for more: `ScannerHub.forget` checks later whether more came.
+            # for which somebody is waiting, so do not wait for more pages: `ScannerHub.forget_at_service` checks later
+            # whether more pages have come.
             is_page_there = len(task.parts) >= task.expected and not all(
                 map(is_named_beside, task.places)
             )
@@ -329,7 +331,7 @@ class _Task:
 
     async def _async_again(self, task: ScanTask) -> ScanTask:
         """Return a new answer of the service, or the earlier answer if the new one has fewer parts or does not come."""
-        # A new answer may help, but no page waits for the next minute's requests.
+        # A new answer may help, but is not worth a wait until the account may send requests again.
         if self.entry.runtime_data.account.requests.available(self.purpose) < 1:
             return task
         try:

@@ -60,7 +60,7 @@ _LOGGER = logging.getLogger(__name__)
 GIVE_UP: Final = timedelta(hours=24)
 # First and longest pause, in seconds, between tries. Each pause is twice as long as the one before.
 RETRY_PAUSES: Final = (30.0, 1800.0)
-# The same between requests for the state of a file that Paperless-ngx processes.
+# First and longest pause, in seconds, between requests for the state of a file that Paperless-ngx processes.
 FOLLOW_PAUSES: Final = (1.0, 600.0)
 # Seconds after an interrupted try during which the server may still be receiving the file. A file that Paperless-ngx
 # does not have after that is sent again.
@@ -162,7 +162,7 @@ class Deliveries:
         self._hass, self._entry, self._jobs = hass, entry, jobs
         self._tasks: dict[tuple[str, Destination], asyncio.Task[None]] = {}
         self._stops: list[CALLBACK_TYPE] = []
-        # Set, and replaced, when somebody sends a scan: then failed tries are repeated at once.
+        # Set and replaced when somebody sends a scan, so that failed tries are repeated at once.
         self._wake = asyncio.Event()
         # Held while a file is sent to Paperless-ngx, so that many scans do not overload a small server.
         self._turn = asyncio.Lock()
@@ -250,7 +250,8 @@ class Deliveries:
                     except DeliveryError as err:
                         end = Outcome(err.state, err.reason, err.detail)
                     except InputError as err:
-                        # The folder is gone or no longer allowed. Use a text without a folder name: we store none.
+                        # The folder is gone or no longer allowed. Use a text without the folder's name, since we do not
+                        # store that name.
                         reason = "scan_not_copied" if err.placeholders else err.reason
                         end = Outcome(DeliveryState.FAILED, reason)
                     except HomeAssistantError:
@@ -384,7 +385,7 @@ class Deliveries:
     async def _async_mail(self, job: ScanJob) -> None:
         recipient = self._hass.states.get(self._entry.options[CONF_SCAN_MAIL])
         if recipient is None or recipient.state == STATE_UNAVAILABLE:
-            # The action would skip it without an error.
+            # The action would skip this recipient without an error.
             raise DeliveryError("send_mail_unavailable")
         described = await async_describe_scan(self._hass, self._entry, job)
         files = [to_mapping(file) for file in to_list(described["files"])]
@@ -412,7 +413,8 @@ class Deliveries:
             raise DeliveryError("send_in_doubt", state=DeliveryState.UNCERTAIN) from None
         except HomeAssistantError as err:
             # The action's error is the same whether the server refuses the mail or the connection breaks, perhaps after
-            # the server has accepted the mail; its cause tells, and has what the server said.
+            # the server has accepted the mail. The cause of the error tells these cases apart, and contains the
+            # server's reply.
             cause = err.__cause__
             refusal = next(iter(getattr(cause, "recipients", ())), cause)
             if isinstance(cause, ConnectionError | TimeoutError) and not hasattr(cause, "code"):
@@ -423,9 +425,9 @@ class Deliveries:
             raise DeliveryError("send_mail_failed", said[:MAX_QUOTED]) from None
 
     async def _async_reach_mail_server(self, recipient: str) -> None:
-        """Raise DeliveryError if the mail server accepts no connection: the mail was then certainly not sent.
+        """Raise DeliveryError if the mail server accepts no connection; the mail has then certainly not been sent.
 
-        Afterwards this would be uncertain: the action tries twice, and its error tells of the second try only.
+        After the action, this would be uncertain: the action tries twice, and its error reports only the second try.
         """
         known = er.async_get(self._hass).async_get(recipient)
         by = known and self._hass.config_entries.async_get_entry(known.config_entry_id or "")
@@ -448,10 +450,10 @@ def _is_late(one: ScanDelivery) -> bool:
 
 
 def _again(old: ScanDelivery | None, new: ScanDelivery) -> ScanDelivery:
-    """Return the delivery to use when somebody asks for one again.
+    """Return the delivery to use when somebody sends a scan to the same destination again.
 
-    For Paperless-ngx, it keeps what is known of the files, since the next try must first look for those that may have
-    arrived.
+    For Paperless-ngx, the delivery keeps what is known about the files, since the next try must first look for files
+    that may have arrived.
     """
     if old is None or (new.to is not Destination.PAPERLESS and old.state is not DeliveryState.OPEN):
         return new

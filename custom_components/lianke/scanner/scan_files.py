@@ -83,7 +83,7 @@ async def async_join_pages(
     size: str | None = None,
     seconds: float | None = None,
 ) -> None:
-    """Join pages into a PDF of at most `limit` bytes at `target`; `size` was chosen for the scan. Raises PdfError."""
+    """Join pages into a PDF of at most `limit` bytes at `target`; `size` is the scan's paper size. Raises PdfError."""
     paths = [*map(str, pages)]
     request = {"paths": paths, "target": str(target), "limit": limit, "mono": mono}
     request["sizes"] = sizes_in_mm(size)
@@ -134,7 +134,7 @@ async def async_make_files(
 async def _async_copy(
     hass: HomeAssistant, page: Path, target: Path, size: str | None, user: str | None
 ) -> None:
-    """Copy a page; a picture then names its true size, if it can. Raises HomeAssistantError: disk_full."""
+    """Copy a page, and if possible store a picture's true size in the copy. Raises HomeAssistantError: disk_full."""
     run = hass.async_add_executor_job
     # A crash may have left an incomplete file with this name.
     await run(unlink_all, [target])
@@ -192,7 +192,7 @@ def remove_all(folders: Iterable[Path]) -> None:
 def remove_orphans(root: Path, known: Collection[str], aside: Path | None) -> None:
     """Delete the folders of scans that have no row in the ledger.
 
-    If the ledger was damaged, move the folders to `aside` instead, where the damaged ledger has been moved.
+    If the ledger was damaged, move the folders to `aside` instead, which already holds that ledger.
     """
     orphans = [
         folder

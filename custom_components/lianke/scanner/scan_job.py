@@ -91,7 +91,7 @@ class ScanDelivery(Record):
     state: DeliveryState = DeliveryState.OPEN
     tags: tuple[str, ...] = ()
     sent: int = 0  # Number of files that have arrived.
-    # When we began to send the next file, which may have arrived since; None if it certainly has not.
+    # When we began to send the next file, which may have arrived since; None if the file has certainly not arrived.
     tried_at: datetime | None = None
     task_id: str | None = None  # The destination's id for the file that it is processing.
     # Why the last try failed, as a translation key; set even while the delivery is open.
@@ -126,8 +126,8 @@ class ScanRequest(Record):
     color: ScanColor = ScanColor.COLOR
     source: ScanSource = ScanSource.GLASS
     duplex: bool = False
-    size: str | None = None  # The scanner's name of a size, such as A4; None for the whole glass.
-    format: ScanFormat = ScanFormat.JPEG  # Of the files kept; the scanner sends pictures.
+    size: str | None = None  # The scanner's name for a size, such as A4; None for the whole glass.
+    format: ScanFormat = ScanFormat.JPEG  # Of the kept files; the scanner itself sends pictures.
     two_stacks: bool = False  # Whether a second stack has the backs of the sheets.
     skip_blank: bool = False  # Whether blank pages from the feeder are left out.
 

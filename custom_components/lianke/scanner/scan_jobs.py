@@ -159,7 +159,7 @@ class ScanJobs:
                     await asyncio.wait(self._tasks.values())
                 self._lease.end()
                 async with self._disk:
-                    # With the lock, no deletion is running any more that could delete files of the next setup.
+                    # Hold this lock, so that no deletion is still running that could delete files of the next setup.
                     await self._ledger.commit(lambda _view: None)
         self._lease.end()
         self._stop_listening()

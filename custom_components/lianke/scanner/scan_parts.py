@@ -34,13 +34,13 @@ MAX_SCAN_BYTES: Final = 500 * 1024 * 1024
 _LEAST_PAGE: Final = 16
 # Minimum pixels of a page's longer side, in a place without larger pictures: a card has 250 even at 75 dpi.
 _TINY: Final = 200
-# A picture is not a page if the longest page of its scan is more than this many times as long: A3, the longest, is less
-# than eleven times as long as the shortest page (40 mm).
+# Maximum factor from a page's length to the length of the longest page in the same scan; a smaller picture is no page.
+# A3, the longest page, is less than eleven times as long as the shortest page (40 mm).
 _TINIEST: Final = 11
 _INCOMPLETE: Final = "scan_incomplete"
 UNCHECKED: Final = "scan_unchecked"
 _WRONG_ADDRESS: Final = "scan_wrong_address"
-# Maps the reason why a part is not a page to the reason of the failed scan; other reasons become scan_fetch_failed.
+# The reason of a failed scan, by the reason why a part of it is not a page; all other reasons become scan_fetch_failed.
 _SCAN_REASONS: Final = {
     _INCOMPLETE: _INCOMPLETE,
     UNCHECKED: UNCHECKED,
@@ -158,7 +158,7 @@ class AnswerParts:
                 copied |= {places[other]} if has_ink and places[one] != places[other] else set()
             if is_extra:
                 self._measured[other] = True
-        # All parts there are copies: without this, the copy of a page that is missing would count as that page.
+        # All parts in such a place are copies. Otherwise, if a page is missing, its copy would count as the page.
         self._measured |= {one: True for one in numbers if places[one] in copied}
         longest: dict[str, int] = {}
         for number, size in zip(numbers, sizes, strict=True):

@@ -38,7 +38,7 @@ def exposed_scanners(hass: HomeAssistant, llm_context: LLMContext) -> IdsByName:
 
 
 def is_scan_exposed(call: ToolCall, address: str) -> bool:
-    """Whether an assistant may print a media item: any, except kept scans of scanners not exposed to the assistant."""
+    """Whether an assistant may print a media item. Only kept scans of scanners that are not exposed are refused."""
     kept = f"{URI_SCHEME}{DOMAIN}/{KEPT_SCANS}"
     if not address.lower().startswith(kept):
         return True

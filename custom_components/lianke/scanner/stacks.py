@@ -37,7 +37,8 @@ def join_stacks(job: ScanJob) -> dict[str, Any]:
 def scan_more(job: ScanJob, answer: ScanAnswer) -> dict[str, Any]:
     """Return the changes to a scan that begin to scan more pages, or the last pages again.
 
-    After the first of two stacks comes the second. If both are scanned, they do not fit: the second is scanned again.
+    After the first of two stacks, the second is scanned. If both have been scanned but do not fit together, the second
+    is scanned again.
     """
     is_again = answer is ScanAnswer.AGAIN or job.stack is Stack.BACKS
     return {
