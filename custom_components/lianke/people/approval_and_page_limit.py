@@ -62,7 +62,7 @@ class PrintPolicy(People):
         before, asker = spec.moved_from or spec.retry_of, spec.asker.user_id
         goes_on = any(job.job_id == before and job.spec.asker.user_id == asker for job in jobs)
         spec = replace(spec, approved=spec.approved and goes_on)
-        # Questions that are still open go along when the job is moved.
+        # A job that is moved keeps the questions that are still open.
         reasons = [*(spec.waits_for or ())]
         # Somebody may already have released an uncounted job that now moves here unchanged.
         uncounted = first.has_unknown_length and not unchanged and not spec.approved
@@ -106,7 +106,7 @@ class PrintPolicy(People):
     def _is_to_be_approved(self, spec: JobSpec, first: Delivery, jobs: Collection[Job]) -> bool:
         """Whether the options demand an approval, or the user's pages for the month are used up.
 
-        Raises InputError (too_many_pages_this_month) if the pages are used up and the options refuse the job for that.
+        Raises InputError (too_many_pages_this_month) if the pages are used up and the options say to refuse the job.
         """
         options, user_id, most = self._entry.options, spec.asker.user_id, first.most_pages
         left = None
@@ -190,7 +190,7 @@ async def async_answer(
     queue = target.data.queue
     if not job.asks_for or reason not in (None, job.waits_for[0]):
         raise job_error("job_not_waiting", job)
-    # The checks below take a moment, in which the question may change; the answer counts only for this reason.
+    # The question may change while the checks below run; the answer counts only for the present question.
     reason = job.waits_for[0]
     who = await async_find_initiator(hass, context)
     if who.forgotten:

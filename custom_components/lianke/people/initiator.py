@@ -179,7 +179,7 @@ class Initiator(NamedTuple):
     # None if no person is known.
     user_id: str | None
     origin: Origin
-    # An automation or a device made the call itself, not that person.
+    # True if an automation or a device made the call; False if that person did.
     automated: bool
     # The call is made by an automation that ran by its own trigger, as the administrator who wrote it wants.
     independent: bool
@@ -246,7 +246,7 @@ class _ContextHistory:
         self._known: dict[str, _KnownContext] = {}
         # The key in `_shares` for each context: a user id, "never", "forgotten" or "".
         self._whose: dict[str, str] = {}
-        # The share that was last added to comes last.
+        # The share to which a context was added most recently comes last.
         self._shares: dict[str, _ContextsOfOne] = {}
         # The time of the newest forgotten id. At first, this is the beginning of the history: everything before it is
         # unknown.
@@ -274,14 +274,14 @@ class _ContextHistory:
         # True within a conversation, but not in what an automation does because of the conversation.
         spoken = current_session.get() is not None
         if context.user_id is not None and (request := current_request.get()) is not None:
-            # Code that inherits such a request, such as a poll, may run in another user's context.
+            # Code that inherits the request, such as a poll, may run in another user's context.
             user: User | None = request.get(KEY_HASS_USER)
             is_own = user is not None and user.id == context.user_id
             spoken = spoken or (is_own and request.path.startswith(ASSISTANT_PATHS))
         known = self._known.get(context.id) or self._known.get(context.parent_id or "")
         if known is not None:
             return known._replace(spoken=True) if spoken and context.user_id is not None else known
-        # An id that is no ULID has no time, so it is not that of a spoken sentence.
+        # Only a ULID contains a time. An id of another kind never belongs to a spoken sentence.
         at = _time_of(context.id)
         said = at is not None and at <= self._spoken_until
         if context.user_id is not None:
@@ -347,7 +347,7 @@ class _ContextHistory:
         rendered, config = getattr(entity, "_rendered", {}), getattr(entity, "_config", {})
         for name in DELAY_FIELDS:
             found = getattr(entity, f"_{name}", None) or rendered.get(name) or config.get(name)
-            # A delay is a number, a text or a mapping. None, which means no delay, is invalid, like any other value.
+            # A delay is a number, a text or a mapping. Every other value is invalid, even None, which means no delay.
             with suppress(vol.Invalid):
                 if called.began_before(cv.positive_time_period(found).total_seconds()):
                     return True

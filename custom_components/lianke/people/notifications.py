@@ -228,7 +228,7 @@ def async_watch_approvals(hass: HomeAssistant, entry: LiankeConfigEntry) -> None
             hass.async_create_background_task(tell(), "notify of an approval")
 
         if hass.state in (CoreState.not_running, CoreState.starting):
-            # The notify actions of phones are not registered yet.
+            # Before Home Assistant has started, the notify actions of phones may be missing.
             async_at_started(hass, begin)
         else:
             begin(hass)
@@ -278,7 +278,7 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
         reached.add(target)
         await async_send(hass, target, message, title=title, data=data, link=link)
         if _is_over(hass, entry, job):
-            # The question may have reached this target after all questions were taken back.
+            # All questions may have been taken back before this one arrived, so take it back separately.
             await _async_clear(hass, target, job)
 
 

@@ -128,7 +128,7 @@ async def _async_add(
 
 
 async def _async_name(hass: HomeAssistant, user_id: str, source: str) -> str:
-    """Return a user's name, with the source unless the user printed in person; for no user, the source alone."""
+    """Return a user's name, followed by the source unless the user printed in person; for no user, only the source."""
     user = await hass.auth.async_get_user(user_id) if user_id else None
     texts = await async_get_translations(hass, hass.config.language, "selector", [const.DOMAIN])
     by = texts.get(f"component.{const.DOMAIN}.selector.origin.options.{source}", source)
