@@ -29,6 +29,7 @@ from custom_components.lianke.api.options import (
     COLORS,
     DUPLEX,
     EXCEL_FITS,
+    OPTION_NAMES,
     ORIENTATIONS,
     QUALITIES,
     PrintOptions,
@@ -214,30 +215,31 @@ def test_secrets_never_come_through(before: str, secret: str, after: str) -> Non
 
 
 names = st.sampled_from(["A4", "a4 ", "信封 DL", "Letter", "nonsense", "9", "0", "custom", ""])
-option_sets = st.builds(
-    options_in,
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "paper": names | st.integers(-3, 400),
-            "paper_width": st.floats(),
-            "paper_height": st.floats(),
-            "copies": st.integers(-2, 1200),
-            "color": st.sampled_from([*COLORS]),
-            "duplex": st.sampled_from([*DUPLEX]),
-            "orientation": st.sampled_from([*ORIENTATIONS]),
-            "tray": st.sampled_from(["纸盒 1", "7", "nowhere"]) | st.integers(-1, 300),
-            "media_type": texts | st.integers(-1, 300),
-            "quality": st.sampled_from([*QUALITIES]),
-            "scale": st.sampled_from(["fit", "80%", "none"]) | texts,
-            "align": st.sampled_from([*ALIGNMENTS]) | texts,
-            "auto_rotate": st.booleans(),
-            "pages": st.text("0123456789,-， odevn", max_size=12),
-            "reverse_order": st.booleans(),
-            "excel_fit": st.sampled_from([*EXCEL_FITS]),
-        },
-    ),
-)
+OPTIONS: dict[str, st.SearchStrategy[object]] = {
+    "paper": names | st.integers(-3, 400),
+    "paper_width": st.floats(),
+    "paper_height": st.floats(),
+    "copies": st.integers(-2, 1200),
+    "color": st.sampled_from([*COLORS]),
+    "duplex": st.sampled_from([*DUPLEX]),
+    "orientation": st.sampled_from([*ORIENTATIONS]),
+    "tray": st.sampled_from(["纸盒 1", "7", "nowhere"]) | st.integers(-1, 300),
+    "media_type": texts | st.integers(-1, 300),
+    "quality": st.sampled_from([*QUALITIES]),
+    "scale": st.sampled_from(["fit", "80%", "none"]) | texts,
+    "align": st.sampled_from([*ALIGNMENTS]) | texts,
+    "auto_rotate": st.booleans(),
+    "pages": st.text("0123456789,-， odevn", max_size=12),
+    "reverse_order": st.booleans(),
+    "excel_fit": st.sampled_from([*EXCEL_FITS]),
+}
+option_sets = st.builds(options_in, st.fixed_dictionaries({}, optional=OPTIONS))
+
+
+def test_every_option_is_tried() -> None:
+    assert OPTIONS.keys() == {*OPTION_NAMES}
+
+
 ids = st.none() | st.frozensets(st.integers(1, 3), min_size=1)
 maps = st.none() | st.dictionaries(
     st.sampled_from(["A4", "信封 DL", "纸盒 1", "x"]), st.integers(0, 300), min_size=1

@@ -45,6 +45,7 @@ from custom_components.lianke.flows.options_flow import settings_schema
 from custom_components.lianke.image import LAST_SCAN, PREVIEW
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.notify import NOTIFY
+from custom_components.lianke.pages.page import TEXT_SIZES
 from custom_components.lianke.printing.schemas import FAIL, HOLD, PRINT_SCHEMA, TARGET_FIELDS
 from custom_components.lianke.sensor import (
     BOX_SENSORS,
@@ -269,7 +270,17 @@ VALUES = {
     "agenda": AGENDAS,
     "if_not_ready": (HOLD, FAIL),
     "raw_encoding": RAW_ENCODINGS,
+    "columns": ("1", "2"),
+    "text_size": TEXT_SIZES,
 }
+
+
+def test_values_are_compared_for_every_field_with_choices() -> None:
+    """A new field needs its line in VALUES, or nobody notices that the manual lacks a value."""
+    for name, field in fields_of(load_services()["print"]).items():
+        choices = field["selector"].get("select")
+        if choices is not None and not choices.get("custom_value"):
+            assert name in VALUES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

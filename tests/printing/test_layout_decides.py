@@ -8,8 +8,11 @@ from PIL import Image
 import pytest
 
 from custom_components.lianke.api.capabilities import DriverDefaults
+from custom_components.lianke.api.options import OPTION_NAMES
 from custom_components.lianke.const import CONF_DEFAULT_OPTIONS, CONF_PRINTER_OPTIONS
+from custom_components.lianke.documents.sheets import LAYOUT_OPTIONS
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.printing.builder import APPLIED_IN_SHEETS
 from tests.clock import until
 from tests.household import LASER, OTHER_LASER, House, key_of
 from tests.simulator import Outcome, PrintedJob, make_pdf
@@ -34,6 +37,11 @@ LAYOUTS: Final[dict[str, dict[str, Any]]] = {
 }
 PICTURES: Final = ("id_card", "4r", "1_inch", "paper", "clean")
 ON_SHEETS: Final = [name for name in LAYOUTS if name not in ("plain", "clean", "merge")]
+# Options that the printer or the service applies to sheets as to any other document.
+APPLIED_TO_SHEETS: Final = {
+    *("paper", "paper_width", "paper_height", "copies", "color", "duplex"),
+    *("tray", "media_type", "quality", "reverse_order"),
+}
 # What comes out of a printer that nobody has set anything for: side, way, scale and place.
 DECIDED: Final[dict[str, dict[str, str | None]]] = {
     "2_up": {"dmOrientation": "2", "jpScale": "fit", "jpAutoAlign": "z5"},
@@ -191,3 +199,13 @@ async def test_both_sides_by_hand_as_a_default(layout: str, house: House) -> Non
     [job] = answer["jobs"]
     delivered = house.queue.get(job["job_id"]).deliveries
     assert len(delivered) == (2 if layout == "booklet" else 1)
+
+
+def test_every_option_is_applied_once() -> None:
+    """Either to the pages, while they are laid out, or to the sheets.
+
+    What is applied to the pages, a side printed by hand must not have again (`_printed` in manual_duplex).
+    """
+    to_pages = LAYOUT_OPTIONS | {*APPLIED_IN_SHEETS}
+    assert not to_pages & APPLIED_TO_SHEETS
+    assert to_pages | APPLIED_TO_SHEETS == {*OPTION_NAMES}

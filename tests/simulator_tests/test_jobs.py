@@ -1,11 +1,14 @@
 """Jobs: what they need, and the way they go."""
 
 import asyncio
+from dataclasses import fields
 from typing import Any
 
 import aiohttp
 import pytest
 
+from custom_components.lianke.api.capabilities import CUSTOM_ID
+from custom_components.lianke.api.options import ResolvedOptions
 from tests.clock import moved_by_hand, threads_work
 from tests.simulator import Simulator, make_pdf
 from tests.simulator_tests.client import Api
@@ -59,6 +62,15 @@ async def test_one_job_a_printer_at_a_time(sim: Simulator, api: Api) -> None:
 )
 async def test_bad_parameters(api: Api, fields: dict[str, Any]) -> None:
     assert await api.refused(make_pdf(1), **fields) == 400
+
+
+async def test_every_option_that_the_integration_sends_is_checked(api: Api) -> None:
+    """A new option needs its values in `_check_options`: the service refuses others, and so must the simulator."""
+    names = [one.name for one in fields(ResolvedOptions)]
+    every: Any = {**dict.fromkeys(names, 1), "paper_id": CUSTOM_ID}
+    size = {"dmPaperSize": CUSTOM_ID, "dmPaperWidth": 500, "dmPaperLength": 500}
+    for name in ResolvedOptions(**every).form_fields():
+        assert await api.refused(make_pdf(1), **{**size, name: "nonsense"}) == 400, name
 
 
 async def test_a_job_needs_a_document(api: Api) -> None:
