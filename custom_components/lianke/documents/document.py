@@ -291,7 +291,7 @@ def _ole_kind(path: Path, name: str, suffix: str) -> str | None:
 
 
 class _ZipReader(BufferedReader):
-    """Limits the size of a ZIP directory: zipfile reads the whole directory, which takes a dozen times its size."""
+    """Limits the size of a ZIP directory: zipfile loads all of it, into a dozen times as many bytes of memory."""
 
     @override
     def read(self, size: int | None = -1, /) -> bytes:

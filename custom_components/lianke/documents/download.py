@@ -94,10 +94,10 @@ async def async_download(
     """Download an address into the new file `target`; return the file name that `_name` chooses.
 
     The address and every redirect must be public and use https; http is accepted only for the origin given as
-    `unencrypted`. Exempt are addresses in Home Assistant's `allowlist_external_urls`, and those of the origin `trusted`
-    until a redirect leads to another origin. If `trusted` is Home Assistant's own origin, `sign` signs each
-    address on it. With `made_up`, host names may resolve to fake IP addresses that a proxy in the house hands out. A
-    download may have at most `limit_bytes` (after decompression), MAX_REDIRECTS redirects, and the time in TIMEOUT.
+    `unencrypted`. Neither rule applies to addresses in Home Assistant's `allowlist_external_urls`, or to those of the
+    origin `trusted` until a redirect leads to another origin. If `trusted` is Home Assistant's own origin, `sign` signs
+    each address on it. With `made_up`, host names may resolve to fake IP addresses that a proxy in the house hands out.
+    A download may have at most `limit_bytes` (after decompression), MAX_REDIRECTS redirects, and the time in TIMEOUT.
 
     Raises InputError: url_invalid, url_not_https, url_not_public, url_too_many_redirects, url_unreachable, url_refused,
     url_cut_off, file_too_large; HomeAssistantError: disk_full. After an error, `target` may exist.

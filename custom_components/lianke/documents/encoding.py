@@ -229,8 +229,8 @@ _ODD_HANGUL: Final = 0.06
 _WESTERN: Final = frozenset(
     "àâäáåãæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÅÃÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ¿¡«»„“”‘’‚–—…€£§°·²³\xa0½¼´"
 )
-# Signs that never occur within a word: if their bytes do, these are letters in a Central European encoding. × and ÷ are
-# not in _WESTERN, since their UTF-8 bytes are common characters in GBK.
+# Signs that never occur within a word. Where the byte of a sign stands within a word, the byte is a letter in a Central
+# European encoding. × and ÷ are not in _WESTERN, since their UTF-8 bytes are common characters in GBK.
 _SIGNS: Final = frozenset("¿¡€£¥§°²³½¼¾±×÷®©™•µ")
 _CP1252: Final = _WESTERN | _SIGNS
 _WORDS: Final = re.compile(r"[^\W\d_]+")
@@ -352,7 +352,7 @@ def _weigh_despite_controls(data: bytes, language: str) -> tuple[str | None, boo
 
 def _without_controls(data: bytes) -> bytes:
     """Return data with a few control characters replaced by spaces; data with many, or in ISO-2022, is unchanged."""
-    # ISO-2022 writes letters as ASCII bytes between escape sequences; without the latter, these bytes would be printed.
+    # ISO-2022 writes letters as ASCII bytes between escape sequences. Without these, the ASCII would be printed.
     shown, count = _CONTROLS.subn(b" ", data)
     return shown if _ISO_2022 not in data and count <= 1 + len(data) * FEW_CONTROLS else data
 

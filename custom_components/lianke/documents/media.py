@@ -165,7 +165,7 @@ async def async_fetch_media(
 
 
 def _forget_wrong_login(hass: HomeAssistant, host: str | None) -> None:
-    """Undo the failed login that Home Assistant has counted for its own address: after several, it would ban itself."""
+    """Uncount a failed login from Home Assistant's own address: after several, Home Assistant would ban itself."""
     failed = hass.http.app.get(KEY_FAILED_LOGIN_ATTEMPTS)
     if failed is None:
         return

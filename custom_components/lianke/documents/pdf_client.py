@@ -215,7 +215,7 @@ class PdfWorker:
         return process
 
     async def _async_on_idle(self, _now: datetime) -> None:
-        # If a task is running, do nothing: it sets a new timer when it ends.
+        # If a task is running, do nothing: the task sets a new timer when it ends.
         with contextlib.suppress(NoPlaceError):
             async with self._turns.place(None, max_wait=0):
                 await self.async_close()

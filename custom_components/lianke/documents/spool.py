@@ -40,7 +40,7 @@ MAX_SPOOL_DOCUMENTS = 50
 # Maximum total bytes of all kept documents and their pictures. If there are more, the oldest documents of the user who
 # keeps the most bytes are deleted.
 MAX_SPOOL_BYTES = 500 * 1024 * 1024
-# Age after which a file must have been left behind by an interrupted call: KEPT_FOR is far shorter, and so is any call.
+# Age after which a file counts as left behind by an interrupted call; calls and kept documents last far shorter.
 ORPHAN_AGE = timedelta(hours=3)
 SWEEP_INTERVAL = timedelta(minutes=30)
 # The files that will be deleted at the end of the current `Spool.scope`, and the task that entered the scope.
