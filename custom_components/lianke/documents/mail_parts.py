@@ -19,8 +19,8 @@ from .imap import ImapValue
 
 # Maximum bytes of a file name in a mail; longer names are cut.
 MAX_MAIL_NAME: Final = 2000
-# Minimum bytes, as sent, of a picture inside a formatted text that counts as a document. Smaller pictures are logos and
-# signatures.
+# Minimum bytes, as sent, with which a picture inside a formatted text counts as a document. Smaller pictures are logos
+# and signatures.
 MIN_EMBEDDED_PICTURE: Final = 64 * 1024
 BODY_TYPES: Final = frozenset({"text/plain", "text/html"})
 _RAW: Final = CONTENT_TYPES[FileType.RAW]

@@ -51,12 +51,12 @@ class MailReport:
 
     @property
     def error(self) -> InputError:
-        """The first of `refusals`, or if there are none, that nothing can be printed."""
+        """The first of `refusals`; if there are none, an error which says that nothing can be printed."""
         return next(iter(self.refusals), InputError("mail_nothing_to_print"))
 
     @contextmanager
     def leaving_out(self, name: str) -> Iterator[None]:
-        """Turn an InputError in this block into the reason why this attachment is left out."""
+        """Turn an InputError in this block into the reason why the part called `name` is not printed."""
         try:
             yield
         except InputError as err:
