@@ -48,9 +48,9 @@ def _check_size(state: StateCore) -> None:
             raise page_too_large()
 
 
-# The text after `qr:` is the exact content of the code. CommonMark would interpret backslashes, which Wi-Fi names and
-# passwords may contain, and would allow no blanks. A Wi-Fi code ends at its ";;", whatever brackets its password has;
-# any other code ends at the first unmatched closing bracket.
+# The text after `qr:` is the content of the code; only backslashes before brackets are dropped. CommonMark would
+# interpret all backslashes, which Wi-Fi names and passwords may contain, and would allow no blanks. A Wi-Fi code ends
+# at its ";;", whatever brackets its password has; any other code ends at the first unmatched closing bracket.
 _QR_CODE = re.compile(
     r"""!\[([^\]\n]{0,200})\]\(\s*(?:
         <(?P<framed>qr:[^<>\n]{1,3000})>
@@ -63,7 +63,7 @@ _ESCAPED_BRACKET = re.compile(r"\\([()<>])")
 
 
 def _qr_code(state: StateInline, silent: bool) -> bool:
-    """Parse an image with a `qr:` address, whose text stays as it is; return False if there is no such image here."""
+    """Parse an image with a `qr:` address that _QR_CODE matches; return False if there is no such image here."""
     found = _QR_CODE.match(state.src, state.pos, state.posMax)
     if found is None or (found["plain"] or "").endswith(('"', "'")):
         return False  # an image with a title is left to CommonMark
