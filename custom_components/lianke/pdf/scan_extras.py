@@ -37,7 +37,7 @@ type _Size = tuple[int, int]
 
 
 def compare(request: dict[str, Any]) -> dict[str, Any]:
-    """Compare the pictures and PDFs `paths`; `places` has equal numbers for files from the same place in the answer.
+    """Compare the pictures and PDFs `paths`; `places` has, for each file, the number of its place in the scan's answer.
 
     Returns `sizes`, the pixels of each picture (None for a PDF), and `alike`, with an item for each pair of files with
     the same content: their numbers, and whether the content is more than blank. The first file of a pair is a picture

@@ -17,8 +17,8 @@ _FIRST: Final = 3
 OBJECTS_A_PAGE: Final = 4
 # Number of bytes at the end of a file that are searched for the comment about true size.
 _MARK_BYTES: Final = 256
-# Comment in pictures of scans that are made or marked here: their resolution is always believed, even for a part
-# of a page.
+# Comment in the pictures of scans that are made or marked here. The resolution of a picture with this comment is always
+# believed, even if the picture shows only part of a page.
 SCAN_COMMENT: Final = b"true size"
 SCAN_MARK: Final = b"\xff\xfe" + (len(SCAN_COMMENT) + 2).to_bytes(2) + SCAN_COMMENT
 PNG_MARK: Final = b"tEXtComment\0" + SCAN_COMMENT
