@@ -159,8 +159,8 @@ def believed_resolution(
     Candidates are the resolution that follows from a chosen size, if the picture has that shape, and then the one that
     the picture names, if it makes a page from 40 mm to A3. The first candidate that is a usual resolution wins; if
     none is, the first wins. (An unusual one may mean that the scanner sent another size than the chosen one.) Without a
-    candidate, the page is assumed to be as wide as the scanner, or as A4; a strip that would then be longer than A3 has
-    the lowest usual resolution at which it is not.
+    candidate, the page is assumed to be as wide as the scanner, or as A4; if a strip would then be longer than A3, the
+    lowest usual resolution at which it is no longer than A3 is assumed.
     """
     named = _named_resolution(found)
     if named and found.info.get("comment") == SCAN_COMMENT:
