@@ -149,3 +149,24 @@ async def test_a_user_who_may_not_use_the_stand_in(
     await wait(house, clock, MINUTES + 1)
     assert house.queue.get(theirs).state is JobState.HELD
     assert house.queue.get(ours).reason == "moved"
+
+
+async def test_a_plan_that_was_off_for_a_while(clock: Clock, house: House) -> None:
+    """How long a fault lasts is not counted from one that was over while nobody looked."""
+    laser = house.box.printer(1)
+    plans = house.entry.options
+    show_state(laser, "outOfPaper")
+    await look(house, clock)
+    await wait(house, clock, 1)
+    house.set_options({})
+    show_state(laser, "idle")
+    await look(house, clock)
+    await wait(house, clock, 2 * MINUTES)
+    show_state(laser, "outOfPaper")
+    await look(house, clock)
+    job_id = await submit(house)
+    house.set_options(plans)
+    await wait(house, clock, MINUTES - 1)
+    assert house.queue.get(job_id).state is JobState.HELD
+    await wait(house, clock, 2)
+    assert house.queue.get(job_id).reason == "moved"

@@ -83,6 +83,10 @@ class FaultWatch:
             plans: Mapping[str, Mapping[str, Any]] = self._entry.options.get(
                 CONF_FALLBACK_PRINTERS, {}
             )
+            # Nobody watches a printer without a plan, so its fault may be over by the time it has a plan again.
+            self._faulty_since = {
+                key: since for key, since in self._faulty_since.items() if key in plans
+            }
             for key, plan in plans.items():
                 if self._is_due(key, timedelta(minutes=plan.get(FALLBACK_MINUTES, 0))):
                     await self._async_take_over(key, plan.get(FALLBACK_PRINTER, ""))
