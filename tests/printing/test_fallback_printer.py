@@ -2,9 +2,11 @@
 
 import asyncio
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.auth.permissions.const import CAT_ENTITIES
 from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 
@@ -170,3 +172,22 @@ async def test_a_plan_that_was_off_for_a_while(clock: Clock, house: House) -> No
     assert house.queue.get(job_id).state is JobState.HELD
     await wait(house, clock, 2)
     assert house.queue.get(job_id).reason == "moved"
+
+
+async def test_a_box_that_is_unloaded_during_a_move(
+    clock: Clock, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    stand_in(house, OTHER_LASER, INKJET)
+    show_state(house.box.printer(1), "outOfPaper")
+    await look(house, clock)
+    job_id = await submit(house)
+    queue = house.queue
+
+    async def unload(*_: object) -> None:
+        await house.hass.config_entries.async_unload(house.entry.entry_id)
+        raise HomeAssistantError("The box was unloaded")
+
+    with patch("custom_components.lianke.printing.fallback_printer.async_move", unload):
+        await wait(house, clock, MINUTES + 1)
+    assert queue.get(job_id).state is JobState.HELD
+    assert "Traceback" not in caplog.text

@@ -76,7 +76,7 @@ class FaultWatch:
         self._checking = False
 
     async def async_check(self, _now: datetime) -> None:
-        if self._checking or self._entry.state is not ConfigEntryState.LOADED:
+        if self._checking:
             return
         self._checking = True
         try:
@@ -94,7 +94,12 @@ class FaultWatch:
             self._checking = False
 
     def _is_due(self, key: str, patience: timedelta) -> bool:
-        """Whether a printer's fault has lasted for `patience`; False while the service does not answer."""
+        """Whether a printer's fault has lasted for `patience`; False while the service does not answer.
+
+        False also once the box is unloaded, which may happen while the jobs of another printer are being moved.
+        """
+        if self._entry.state is not ConfigEntryState.LOADED:
+            return False
         coordinator = self._entry.runtime_data.coordinator
         if not coordinator.is_fresh:
             return False
