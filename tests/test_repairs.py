@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryDisabler
@@ -16,6 +17,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.lianke.api.client import LiankeClient
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.pages.clean import escape_markdown
 from tests.clock import until
@@ -544,3 +546,26 @@ async def test_dialog_of_a_box_that_is_not_loaded(
     result = await submit(hass_client, result)
     assert result["type"] == "create_entry"
     assert house.cloud.count("POST /driver/uninstall_driver_event") == 0
+
+
+@pytest.mark.parametrize("kind", ["awaiting_driver", "error_limit_reached"])
+async def test_a_box_that_is_unloaded_during_a_request(
+    hass_client: ClientSessionGenerator, house: House, kind: str
+) -> None:
+    """What the service has accepted is not told as a failure."""
+    if kind == "error_limit_reached":
+        await pause(house)
+    method, fields, end = {
+        "awaiting_driver": ("request_driver", {"phone": PHONE}, "abort"),
+        "error_limit_reached": ("reset_error_limit", {}, "create_entry"),
+    }[kind]
+    result = await open_fix(hass_client, issues(house.hass)[kind])
+    request = getattr(LiankeClient, method)
+
+    async def unload(*args: Any) -> None:
+        await request(*args)
+        await house.hass.config_entries.async_unload(house.entry.entry_id)
+
+    with patch.object(LiankeClient, method, unload):
+        result = await submit(hass_client, result, **fields)
+    assert result["type"] == end

@@ -67,7 +67,13 @@ class _FixFlow(RepairsFlow, ABC):
         self.facts = facts
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether the box is loaded; it may be unloaded while a request is under way."""
+        return self.entry.state is ConfigEntryState.LOADED
+
+    @property
     def box(self) -> LiankeData:
+        """The data of the box; only while the box is loaded."""
         return self.entry.runtime_data
 
     @property
@@ -99,7 +105,7 @@ class _FixFlow(RepairsFlow, ABC):
     ) -> RepairsFlowResult:
         errors: dict[str, str] = {}
         details = {"detail": "", "code": ""}
-        if self.entry.state is not ConfigEntryState.LOADED:
+        if not self.is_loaded:
             return self.async_abort(reason="not_loaded")
         if user_input is not None:
             try:
@@ -130,7 +136,8 @@ class ResetErrorLimitFlow(_FixFlow):
         # There is nothing to reset if somebody has already ended the pause, or if its half hour is over.
         with suppress(NothingToResetError):
             await self.box.client.reset_error_limit(printer.address)
-        self.box.queue.clear_backoff(self.printer_key)
+        if self.is_loaded:
+            self.box.queue.clear_backoff(self.printer_key)
         return None
 
 
@@ -149,7 +156,8 @@ class RequestDriverFlow(_FixFlow):
         if (printer := self.printer) is None or printer.row_id is None:
             return "printer_not_found"
         await self.box.client.request_driver(printer.row_id, phone)
-        self.box.storage.record_driver_request(self.printer_key)
+        if self.is_loaded:
+            self.box.storage.record_driver_request(self.printer_key)
         return None
 
     @callback
