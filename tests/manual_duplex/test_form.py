@@ -1,5 +1,6 @@
 """Setting up both sides by hand: a test sheet, what a person sees of it, and what follows."""
 
+import asyncio
 from typing import Any
 
 from homeassistant.config_entries import ConfigFlowResult
@@ -10,6 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.lianke.manual_duplex import CONF_MANUAL_DUPLEX
+from tests.clock import until
 from tests.conftest import LANGUAGES, texts
 from tests.flows.options import answer, choices, go, shown, target
 from tests.household import LABELS, LASER, OTHER_LASER, came_out, key_of, show_state
@@ -137,3 +139,19 @@ async def test_printers_with_a_duplex_unit_come_last(
     # What has been set up is what somebody may want to change.
     await answer(hass, await at_printer(hass, setup, LASER, "manual_duplex_answers"), SMALL_LASER)
     assert choices(await go(hass, setup, "manual_duplex"), "target")[0] == LASER
+
+
+async def test_a_sheet_that_is_asked_for_twice(
+    hass: HomeAssistant, reachable: str, setup: MockConfigEntry, simulator: Simulator
+) -> None:
+    """A form that is submitted again before the first answer has come prints one sheet."""
+    form = await at_printer(hass, setup, LASER, "manual_duplex_test")
+    results = await asyncio.gather(answer(hass, form, {}), answer(hass, form, {}))
+    assert {result["step_id"] for result in results} == {"manual_duplex_first"}
+    await until(lambda: all(job.is_final for job in setup.runtime_data.queue.jobs()))
+    await came_out(simulator)
+    answers = [answer(hass, results[0], {"comes_out": "face_down"}) for _ in range(2)]
+    results = await asyncio.gather(*answers)
+    assert {result["step_id"] for result in results} == {"manual_duplex_second"}
+    await until(lambda: all(job.is_final for job in setup.runtime_data.queue.jobs()))
+    await came_out(simulator, 2)

@@ -1,5 +1,6 @@
 """Steps of the options flow that set how a printer's paper is turned over for manual duplex."""
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -17,6 +18,7 @@ from ..documents.document import Document
 from ..documents.page_documents import WritePage, async_page_text, async_write_page
 from ..documents.spool import Spool
 from ..error_texts import async_error_message, async_error_text
+from ..jobs.box_jobs import async_shield
 from ..options_frame import CONF_TARGET, BoxOptionsFlow, UserInput, choice, has_driver, needs_box
 from ..pages.testpage import turn_test_page
 from . import CONF_MANUAL_DUPLEX, FACE_DOWN, FACE_UP, FACES, Setup
@@ -48,6 +50,8 @@ class ManualDuplexSteps(BoxOptionsFlow):
     def __init__(self) -> None:
         super().__init__()
         self._comes_out = FACE_DOWN
+        # Sides of the test sheet that are being printed or were printed, with an error message or None.
+        self._printed: dict[int, asyncio.Task[str | None]] = {}
 
     @needs_box
     async def async_step_manual_duplex(self, user_input: UserInput = None) -> ConfigFlowResult:
@@ -133,8 +137,25 @@ class ManualDuplexSteps(BoxOptionsFlow):
         raise NotImplementedError
 
     async def _async_refusal(self, side: int) -> str | None:
-        """Print a side of the test sheet; return None, or an error message if the page cannot be printed."""
+        """Print a side of the test sheet; return None, or an error message if the page cannot be printed.
 
+        If a form is submitted again before its first answer has come, the side is printed only once.
+        """
+        if (printing := self._printed.get(side)) is None:
+            printing = self._printed[side] = self.hass.async_create_task(
+                self._async_print_side(side), "print a side of the test sheet"
+            )
+        try:
+            refused = await async_shield(printing)
+        except BaseException:
+            self._printed.pop(side, None)
+            raise
+        if refused is not None:
+            # The user may try again.
+            self._printed.pop(side, None)
+        return refused
+
+    async def _async_print_side(self, side: int) -> str | None:
         async def write(spool: Spool, paper: Paper | None) -> Document:
             title = f"{await async_page_text(self.hass, 'page_turn')} {side}"
             return await async_write_page(
