@@ -155,6 +155,8 @@ class BoxOptionsFlow(OptionsFlow):
         return self._save({option: of_all})
 
     def _target_name(self) -> str:
-        printers = self.config_entry.runtime_data.storage.printers
-        printer = printers.get(self._target)
-        return printer.name if printer else self.config_entry.title
+        entry = self.config_entry
+        # The box may have been unloaded while a step waited.
+        is_loaded = entry.state is ConfigEntryState.LOADED
+        printer = entry.runtime_data.storage.printers.get(self._target) if is_loaded else None
+        return printer.name if printer else entry.title

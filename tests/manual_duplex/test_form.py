@@ -2,10 +2,12 @@
 
 import asyncio
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -155,3 +157,20 @@ async def test_a_sheet_that_is_asked_for_twice(
     assert {result["step_id"] for result in results} == {"manual_duplex_second"}
     await until(lambda: all(job.is_final for job in setup.runtime_data.queue.jobs()))
     await came_out(simulator, 2)
+
+
+async def test_a_box_that_is_unloaded_before_the_sheet(
+    hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
+) -> None:
+    form = await at_printer(hass, setup, LASER, "manual_duplex_test")
+
+    async def unload(*_: object, **__: object) -> None:
+        await hass.config_entries.async_unload(setup.entry_id)
+        raise ServiceValidationError("The box was unloaded")
+
+    with patch("custom_components.lianke.flows.options_flow.async_print_page", unload):
+        result = await answer(hass, form, {})
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "manual_duplex_test")
+    result = await answer(hass, result, {})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "not_loaded")
+    assert not simulator.printed
