@@ -32,7 +32,8 @@ from custom_components.lianke.websocket_api.job_feed import (
     MAX_OPEN_OF_PRINTER,
     MAX_SUBSCRIPTIONS,
 )
-from tests.household import LASER, House, key_of
+from tests.conftest import make_entry, set_up
+from tests.household import LASER, House, key_of, twin_of
 from tests.jobs.make import make_job
 from tests.ledgers import keep
 from tests.loop_hold import measured_hold
@@ -372,3 +373,26 @@ async def test_an_expired_service_is_shown_on_the_cards(
         client, lambda view: any(one["service_expired"] for one in view["printers"].values())
     )
     assert all(one["service_expired"] for one in view["printers"].values())
+
+
+async def test_a_box_that_is_unloaded_before_the_first_message(
+    hass_ws_client: WebSocketGenerator,
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A card of two boxes is told of the one that is left, and of no error."""
+    client = await hass_ws_client()
+    printers = (await first_view(client))["printers"]
+    other = make_entry(house.simulator, twin_of(house.simulator), title="Other box")
+    assert await set_up(house.hass, other)
+
+    async def unload() -> None:
+        await house.hass.config_entries.async_unload(other.entry_id)
+
+    monkeypatch.setattr(house.queue, "async_read_unread", unload)
+    client = await hass_ws_client()
+    view = await first_view(client)
+    assert view["printers"].keys() == printers.keys()
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    assert "Traceback" not in caplog.text

@@ -141,8 +141,9 @@ class JobFeed:
         return partial(self._remove, subscription)
 
     async def async_send(self, subscription: Subscription) -> None:
-        for entry in async_loaded_entries(self._hass):
-            await entry.runtime_data.queue.async_read_unread()
+        # Other boxes may be unloaded while the jobs of one are read.
+        for queue in [one.runtime_data.queue for one in async_loaded_entries(self._hass)]:
+            await queue.async_read_unread()
         await self._async_learn_names()
         if subscription in self._subscriptions:
             subscription.send(self._content(subscription))
