@@ -452,6 +452,25 @@ async def test_push_address_comes_back(
     assert "push_address_changed" not in issues(house.hass)
 
 
+async def test_a_new_push_address_that_goes_again(
+    pushed: str, freezer: FrozenDateTimeFactory, house: House
+) -> None:
+    """Nobody is asked to enter an address that is not there; once it is there again, it is told."""
+    account = house.data.account
+    account.set_address(NEW)
+    await later(house.hass, freezer, 100)
+    account.set_address(None)
+    await later(house.hass, freezer, 400)
+    assert "push_address_changed" not in issues(house.hass)
+    for _ in range(2):
+        account.set_address(NEW)
+        await later(house.hass, freezer, 400)
+        assert "push_address_changed" in issues(house.hass)
+        account.set_address(pushed)
+        await later(house.hass, freezer, 1)
+        assert "push_address_changed" not in issues(house.hass)
+
+
 @pytest.mark.parametrize("waited", [100, 400])
 async def test_push_arrives_at_the_new_address(
     pushed: str, freezer: FrozenDateTimeFactory, waited: int, house: House

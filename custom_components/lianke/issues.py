@@ -351,6 +351,8 @@ class _Watcher:
                 async_accept_address(self._hass, self._entry)
             return
         if now is None:
+            # Without an address, there is nothing that anybody could enter in the console.
+            self._cancel_timer(PUSH_ADDRESS_CHANGED)
             return
         # `_moved` keeps the old address, because the stored address is deleted when a poll finds a change that no push
         # has announced.
@@ -358,14 +360,14 @@ class _Watcher:
         if was is None or was == now:
             self._moved = None
             self._cancel_timer(PUSH_ADDRESS_CHANGED)
-        elif since is None:
-            moved = self._moved = was, dt_util.utcnow()
-            report = partial(self._report_address, *moved)
-            self._start_timer(PUSH_ADDRESS_CHANGED, ADDRESS_SECONDS, report)
         elif self._pushed_since(since):
             self._moved = None
             self._cancel_timer(PUSH_ADDRESS_CHANGED)
             async_accept_address(self._hass, self._entry)
+        elif PUSH_ADDRESS_CHANGED not in self._timers:
+            moved = self._moved = was, since or dt_util.utcnow()
+            report = partial(self._report_address, *moved)
+            self._start_timer(PUSH_ADDRESS_CHANGED, ADDRESS_SECONDS, report)
 
     def _pushed_since(self, moment: datetime | None) -> bool:
         last = self._data.storage.last_push_at
@@ -374,6 +376,7 @@ class _Watcher:
     @callback
     def _report_address(self, was: str, since: datetime, _now: datetime) -> None:
         self._moved = None
+        self._cancel_timer(PUSH_ADDRESS_CHANGED)
         self._create_issue(
             push_issue_id(self._entry),
             PUSH_ADDRESS_CHANGED,
