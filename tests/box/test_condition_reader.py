@@ -2,7 +2,10 @@
 
 import pytest
 
+from custom_components.lianke.api.client import LiankeClient
+from custom_components.lianke.api.models import PrinterAddress, PrinterCondition
 from custom_components.lianke.box import condition_reader
+from custom_components.lianke.box.printer_status import PrinterStatus
 from tests.clock import Clock, elapse, rest
 from tests.household import House
 from tests.polling import STATUS, key_of, requests
@@ -84,3 +87,36 @@ async def test_a_condition_that_cannot_be_read(
     await rest(house.hass)
     assert (house.coordinator.data.printers[key].condition is not None) is kept
     assert house.coordinator.is_fresh
+
+
+@pytest.mark.parametrize("what", ["box", "printer"])
+async def test_a_condition_that_arrives_after_the_power_was_cut(
+    settled: None, house: House, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """What was true before the power was cut is not shown as true once it is back."""
+    key, printer = key_of(house.data, "Kyocera"), house.box.printer(1)
+    read = LiankeClient.printer_condition
+
+    def switch(*, on: bool) -> None:
+        if what == "box":
+            house.box.online = on
+        else:
+            printer.on = on
+
+    async def late(client: LiankeClient, address: PrinterAddress) -> PrinterCondition:
+        condition = await read(client, address)
+        switch(on=False)
+        await house.coordinator.async_refresh()
+        return condition
+
+    house.coordinator._conditions.forget_all()
+    printer.paper = 0
+    with monkeypatch.context() as patched:
+        patched.setattr(LiankeClient, "printer_condition", late)
+        house.coordinator._conditions.request(key)
+        await rest(house.hass)
+    printer.paper = 100
+    switch(on=True)
+    monkeypatch.setattr(condition_reader, "READ_PAUSE", 60.0)
+    await house.coordinator.async_refresh()
+    assert house.coordinator.data.printers[key].status is PrinterStatus.IDLE

@@ -65,6 +65,8 @@ class ConditionReader:
         # doubles the time to the next read.
         self._refusals: Counter[str] = Counter()
         self._timer: asyncio.TimerHandle | None = None
+        # Whether the box was off since the last request began.
+        self._was_off = False
         self.readings: dict[str, Reading] = {}
 
     def request_next_printer(self, faulty: Collection[str]) -> None:
@@ -126,6 +128,7 @@ class ConditionReader:
 
     def forget_all(self) -> None:
         """Drop all readings and requests, because the box is off."""
+        self._was_off = True
         self.readings.clear()
         self._pending.clear()
 
@@ -174,7 +177,7 @@ class ConditionReader:
 
     async def _async_read(self, known: StoredPrinter) -> None:
         # The answer takes seconds, so rows that arrive in the meantime are newer than the reading.
-        started = time.monotonic()
+        started, self._was_off = time.monotonic(), False
         busy = self._hass.data.setdefault(BUSY_UNTIL, {})
         busy[self._entry.entry_id] = started + STATUS_SECONDS
         if known.key in self._watched:
@@ -193,7 +196,10 @@ class ConditionReader:
             busy.pop(self._entry.entry_id, None)
             return
         else:
-            self.readings[known.key] = Reading(condition=condition, at=started)
             self._refusals.pop(known.key, None)
+            now = self._storage.printers.get(known.key)
+            if now is not None and now.present and not self._was_off:
+                # After the printer or the box was switched off, the condition may be another one.
+                self.readings[known.key] = Reading(condition=condition, at=started)
         busy.pop(self._entry.entry_id, None)
         self._on_update()
