@@ -159,6 +159,21 @@ async def test_a_sheet_that_is_asked_for_twice(
     await came_out(simulator, 2)
 
 
+async def test_a_browser_that_leaves_and_asks_again(
+    hass: HomeAssistant, reachable: str, setup: MockConfigEntry, simulator: Simulator
+) -> None:
+    """The first sheet is on its way."""
+    form = await at_printer(hass, setup, LASER, "manual_duplex_test")
+    first = asyncio.create_task(answer(hass, form, {}))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert (await answer(hass, form, {}))["step_id"] == "manual_duplex_first"
+    await until(lambda: all(job.is_final for job in setup.runtime_data.queue.jobs()))
+    await came_out(simulator)
+
+
 async def test_a_box_that_is_unloaded_before_the_sheet(
     hass: HomeAssistant, setup: MockConfigEntry, simulator: Simulator
 ) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 import voluptuous as vol
 
@@ -141,19 +142,19 @@ class ManualDuplexSteps(BoxOptionsFlow):
 
         If a form is submitted again before its first answer has come, the side is printed only once.
         """
-        if (printing := self._printed.get(side)) is None:
-            printing = self._printed[side] = self.hass.async_create_task(
+
+        @callback
+        def ended(printing: asyncio.Task[str | None]) -> None:
+            if printing.cancelled() or printing.exception() or printing.result() is not None:
+                # The user may try again.
+                del self._printed[side]
+
+        if side not in self._printed:
+            self._printed[side] = self.hass.async_create_task(
                 self._async_print_side(side), "print a side of the test sheet"
             )
-        try:
-            refused = await async_shield(printing)
-        except BaseException:
-            self._printed.pop(side, None)
-            raise
-        if refused is not None:
-            # The user may try again.
-            self._printed.pop(side, None)
-        return refused
+            self._printed[side].add_done_callback(ended)
+        return await async_shield(self._printed[side])
 
     async def _async_print_side(self, side: int) -> str | None:
         async def write(spool: Spool, paper: Paper | None) -> Document:
