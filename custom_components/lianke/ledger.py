@@ -279,7 +279,11 @@ class Ledger:
         self._is_over = False
 
     async def async_open(self, *kinds: Kind[Any]) -> None:
-        """Open the file; records of `kinds` that a start can skip are read later. Raises LedgerBusyError, OSError."""
+        """Open the file. Raises LedgerBusyError, OSError.
+
+        After damage, only what `Kind.salvage` returns is kept of records of `kinds`. Without damage, those that a start
+        can skip are read later.
+        """
         rows, self._not_needed = await self._hass.async_add_executor_job(
             _open, self._file, kinds, dt_util.utcnow() - RECENT
         )
@@ -304,7 +308,7 @@ class Ledger:
         return {box for _, box in gone}
 
     async def async_load[T](self, table: Table[T]) -> None:
-        """Read a table; call this before any change to it. After damage, keep only what `Kind.salvage` returns."""
+        """Read a table; call this before any change to it."""
         name = table.name
         async with self._loading:
             if name in self._latest:
@@ -326,18 +330,6 @@ class Ledger:
             }
             self._committed[name] = Records(known)
             self._latest[name] = self._committed[name].copy()
-        if self.damaged_folder is None:
-            return
-        salvaged = {key: table.kind.salvage(value) for key, value in found.items()}
-
-        def salvage(view: View) -> None:
-            for key, value in salvaged.items():
-                if value is None:
-                    view.delete(table, key)
-                else:
-                    view.put(table, key, value)
-
-        await self.commit(salvage)
 
     async def async_read_unread(self, table: Table[Any]) -> None:
         """Read, in the executor, the records that were skipped at the start.
@@ -640,10 +632,10 @@ def _merged(reports: list[_QueuedChange]) -> list[_QueuedChange]:
 
 
 def _open(
-    file: LedgerFile, kinds: Iterable[Kind[Any]], since: datetime
+    file: LedgerFile, kinds: Collection[Kind[Any]], since: datetime
 ) -> tuple[list[tuple[RowKey, str]], set[RowKey]]:
     """Open a ledger's file; return its rows, and the keys of the rows that a start can skip (none after damage)."""
-    rows = file.open()
+    rows = file.open(*kinds)
     wanted = kinds if file.damaged_folder is None else ()
     return rows, {key for kind in wanted for key in file.rows_skippable_at_start(kind, since)}
 

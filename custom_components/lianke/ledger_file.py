@@ -10,7 +10,7 @@ All calls here block; a lock keeps writes, checkpoints and closing apart. Two fa
   file that is ahead of the database proves damage.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -137,10 +137,11 @@ class LedgerFile:
         # instead of being deleted.
         self.damaged_folder: Path | None = None
 
-    def open(self) -> list[tuple[RowKey, str]]:
+    def open(self, *kinds: Kind[Any]) -> list[tuple[RowKey, str]]:
         """Open or create the file and return its rows, oldest first. Raises LedgerBusyError, OSError.
 
-        A damaged file is set aside with its whole folder, and the rows that can be read are copied into a new file.
+        A damaged file is set aside with its whole folder, and the rows that can be read are copied into a new file: of
+        rows of `kinds`, what `Kind.salvage` returns. This includes the rows of boxes that nobody loads in this run.
         """
         make_folder(self.root)
         try:
@@ -154,7 +155,7 @@ class LedgerFile:
                     self._set_aside(err)
                 found = self._open_new()
             for marker in self._unsalvaged():
-                found += self._take_over(marker.parent, dict(found))
+                found += self._take_over(marker.parent, dict(found), kinds)
                 marker.unlink()
             counter = self.root / COUNTER_NAME
             self._counter = os.open(counter, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -237,10 +238,17 @@ class LedgerFile:
         # The folder's new name is flushed when the new folder is made beside it.
         self.root.rename(aside)
 
-    def _take_over(self, aside: Path, known: Mapping[RowKey, str]) -> list[tuple[RowKey, str]]:
+    def _take_over(
+        self, aside: Path, known: Mapping[RowKey, str], kinds: Iterable[Kind[Any]]
+    ) -> list[tuple[RowKey, str]]:
         """Copy and return the readable rows of a ledger that was set aside, and move the files of these rows back."""
         self.damaged_folder = aside
-        found = [(key, text) for key, text in _readable(aside / DATABASE_NAME) if key not in known]
+        by_name = {kind.name: kind for kind in kinds}
+        found = [
+            (key, kept)
+            for key, text in _readable(aside / DATABASE_NAME)
+            if key not in known and (kept := _salvaged(by_name.get(key.kind), text)) is not None
+        ]
         self.write({key: Row(text, is_staged=False) for key, text in found})
         ids = {key.record_id for key in (*known, *dict(found))}
         for path in aside.glob("*/*"):
@@ -399,6 +407,17 @@ def _readable(path: Path) -> list[tuple[RowKey, str]]:
                 # The row's page or one of its texts cannot be read; later rows may be readable.
                 seq, blind = seq + 1, blind + 1
     return [*found.items()]
+
+
+def _salvaged(kind: Kind[Any] | None, text: str) -> str | None:
+    """Return what to keep of a record after damage. A record that this version cannot read is kept as it is."""
+    if kind is None:
+        return text
+    try:
+        value = kind.salvage(kind.read(text))
+    except ValueError:
+        return text
+    return None if value is None else kind.write(value)
 
 
 def _digest(key: RowKey, text: str, *, is_staged: bool) -> str:

@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.lianke import ledger as module
-from custom_components.lianke.ledger import Change, Lease, Ledger, RecordChange, View
+from custom_components.lianke.ledger import Change, Lease, Ledger, RecordChange, Table, View
 from custom_components.lianke.ledger_file import (
     COUNTER_NAME,
     DAMAGED_LEDGER_PREFIX,
@@ -595,6 +595,40 @@ async def test_a_damaged_ledger_is_set_aside_and_what_can_be_read_asks_first(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert await is_set_aside(hass, root, damage, caplog) == left
+
+
+async def test_a_box_that_is_not_loaded_after_damage_asks_first_too(
+    hass: HomeAssistant, root: Path
+) -> None:
+    """It is switched off, or the power goes before it is set up: later, its jobs would have gone out unasked."""
+    async with opened(hass, root) as ledger:
+        await ledger.commit(put(HERE, "a", "held"))
+        await ledger.commit(put(THERE, "b", "held"))
+    go_back(root)
+    ledger = Ledger(hass, root)
+    await ledger.async_open(THING)
+    await ledger.async_load(HERE)
+    await ledger.async_close()
+    async with opened(hass, root) as again:
+        assert again.damaged_folder is None
+        assert states(again)["a"] == "asks first"
+        assert {one.state for one in again.latest(THERE).values()} == {"asks first"}
+
+
+async def test_a_record_that_this_version_cannot_read_survives_damage(
+    hass: HomeAssistant, root: Path
+) -> None:
+    def unreadable(text: str) -> Thing:
+        raise ValueError(text)
+
+    await made(hass, root)
+    go_back(root)
+    older = Kind[Thing]("thing", THING.write, unreadable, THING.salvage)
+    ledger = await made_of(hass, root, older)
+    assert ledger.unreadable(Table(older, "here")) == {"a", "b"}
+    await ledger.async_close()
+    async with opened(hass, root) as again:
+        assert [*states(again)] == ["a", "b"]
 
 
 @pytest.mark.parametrize("damage", [lose_tables, lose_file, be_no_database])

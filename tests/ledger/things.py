@@ -62,7 +62,7 @@ def to(name: str, state: str, *, only: str) -> Callable[[View], Thing]:
 
 async def made_of(hass: HomeAssistant, root: Path, kind: Kind[Thing] = THING) -> Ledger:
     ledger = Ledger(hass, root)
-    await ledger.async_open()
+    await ledger.async_open(kind)
     for box in ("here", "there"):
         await ledger.async_load(Table(kind, box))
     return ledger
