@@ -84,18 +84,15 @@ _UNEVEN: Final = 8
 # beyond both corners.
 _PLAIN: Final = 0.7
 _GOES_ON: Final = 0.6
-# Maximum difference between two colors of the same table.
-_SAME_TABLE: Final = 30.0
+# Number of changes outside, above those inside, that prove a side as well as a difference everywhere: paper hides the
+# checks of a tablecloth, whose white ones may be as bright as the paper.
+_PATTERN: Final = 8
 # Maximum difference of the tint of the table along the four sides. The tint is the ratio of the darkest channel to the
 # brightest, which a shadow does not change.
 _SAME_TINT: Final = 0.15
 
 # Minimum likelihood of a page.
 _LEAST: Final = 0.75
-# If another candidate is at least this likely and this large in comparison with the best, neither is taken: either may
-# be meant.
-_SECOND: Final = 0.85
-_LEAST_SECOND: Final = 0.35
 
 # Two pages that were taken for one: there is a narrow strip of table between them. Pixels along each side of the square
 # into which the page is drawn, and the fraction of the page that is drawn, since its rim may show some of the table.
@@ -142,22 +139,8 @@ type _Color = list[float]
 class _Side(NamedTuple):
     # How much it looks like the edge of paper, from 0 to 1.
     rating: float
-    # The median colors.
-    inside: _Color
+    # The median color.
     outside: _Color
-
-    def is_gap(self, others: Sequence[_Side]) -> bool:
-        """Whether the side is that of a second page: inside it is the table that is outside the other sides."""
-        paper, table = (
-            [sum(one) / len(others) for one in zip(*colors, strict=True)]
-            for colors in ([side.inside for side in others], [side.outside for side in others])
-        )
-        far = math.dist(self.inside, table)
-        return (
-            far < _SAME_TABLE
-            and far * 2 < math.dist(self.inside, paper)
-            and math.sumprod(_minus(self.inside, self.outside), _minus(paper, table)) < 0
-        )
 
 
 def _minus(one: _Color, other: _Color) -> _Color:
@@ -217,14 +200,6 @@ class _Page(NamedTuple):
     area: float
     corners: list[_Corner]
 
-    def contains_center_of(self, other: _Page) -> bool:
-        """Whether the other's center is inside."""
-        x, y = (sum(corner[axis] for corner in other.corners) / 4 for axis in (0, 1))
-        return all(
-            (right - left) * (y - top) > (below - top) * (x - left)
-            for (left, top), (right, below) in pairwise([*self.corners, self.corners[0]])
-        )
-
 
 def find(picture: Image.Image) -> Corners | None:
     """Return the page's corners as fractions of the picture's width and height; None if they are uncertain."""
@@ -239,13 +214,13 @@ def find(picture: Image.Image) -> Corners | None:
         line = _fitted(voted, edges, size)
         if not any(line.is_near(other, _FITTED_APART) for other in lines):
             lines.append(line)
-    pages = [*_pages(lines, _Sides(soft))]
-    best = max(pages, key=lambda page: page.likely**2 * page.area, default=None)
+    best = max(
+        _pages(lines, _Sides(soft)), key=lambda page: page.likely**2 * page.area, default=None
+    )
     if (
         best is None
         or best.area < _LEAST_PAGE
         or _has_level_sides(best.corners, size)
-        or any(_is_another(page, best) for page in pages)
         or _is_parted(small, best.corners)
         or _is_part(small, plain, best.corners, lines)
     ):
@@ -254,16 +229,6 @@ def find(picture: Image.Image) -> Corners | None:
         [min(1.0, max(0.0, at / extent)) for at, extent in zip(corner, size, strict=True)]
         for corner in _enlarged(best.corners, 1 - _INSET, size)
     ]
-
-
-def _is_another(page: _Page, best: _Page) -> bool:
-    """Whether a page lies beside the best one and may be the one that is meant."""
-    return (
-        page.likely > best.likely * _SECOND
-        and page.area > best.area * _LEAST_SECOND
-        and not best.contains_center_of(page)
-        and not page.contains_center_of(best)
-    )
 
 
 def _is_parted(small: Image.Image, corners: list[_Corner]) -> bool:
@@ -405,7 +370,7 @@ class _Sides:
             else:
                 ends[number > 0].append(_minus(inside, outside))
         if len(inner) <= _POINTS // 2:
-            return _Side(0.0, [], [])
+            return _Side(0.0, [])
         steps = [_minus(one, other) for one, other in zip(inner, outer, strict=True)]
         usual = _median(steps)
         size = math.hypot(*usual) or 1e-9
@@ -418,13 +383,17 @@ class _Sides:
             )
 
         least = max(_JUMP[0], size * _JUMP[1])
-        changes = sum(math.dist(one, other) > least for one, other in pairwise(inner)) - _THUMBS
+        changes, hidden = (
+            sum(math.dist(one, other) > least for one, other in pairwise(colors))
+            for colors in (inner, outer)
+        )
+        pattern = min(1, max(0, hidden - changes) / _PATTERN)
         rating = (
-            (1 - min(1, max(0, changes) / _UNEVEN))
-            * (1 - _PLAIN + _PLAIN * share(steps, max(_OUTER[0], size * _OUTER[1])))
+            (1 - min(1, max(0, changes - _THUMBS) / _UNEVEN))
+            * (1 - _PLAIN + _PLAIN * max(pattern, share(steps, max(_OUTER[0], size * _OUTER[1]))))
             * (1 - _GOES_ON * sum(share(one, size / 3) for one in ends) / 2)
         )
-        return _Side(rating, _median(inner), _median(outer))
+        return _Side(rating, _median(outer))
 
 
 def _pages(lines: list[_Line], sides: _Sides) -> Iterator[_Page]:
@@ -465,9 +434,7 @@ def _pages(lines: list[_Line], sides: _Sides) -> Iterator[_Page]:
                     break
             else:
                 tints = [min(side.outside) / max(*side.outside, 1) for side in rated]
-                if max(tints) - min(tints) < _SAME_TINT and not any(
-                    one.is_gap([*rated[:at], *rated[at + 1 :]]) for at, one in enumerate(rated)
-                ):
+                if max(tints) - min(tints) < _SAME_TINT:
                     yield _Page(likely**0.25, area, corners)
 
 
