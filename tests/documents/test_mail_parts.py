@@ -154,8 +154,10 @@ async def test_base64_is_read_leniently() -> None:
 
     assert await content(b"aGV\r\n", b"sb!G8") == b"hello"
     assert await content() == b""
-    with pytest.raises(InputError, match="mail_part_damaged"):
-        await content(b"aGVsb")
+    # The second one fails before its last piece: its padding stands for more characters than base64 allows.
+    for damaged in ((b"aGVsb",), (b"aGVsb===", b"aGVs")):
+        with pytest.raises(InputError, match="mail_part_damaged"):
+            await content(*damaged)
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ async def decoded(pieces: AsyncIterator[bytes], part: MailPart) -> AsyncIterator
         if part.encoding == "base64":
             rest += piece.translate(None, _NOT_BASE64)
             whole = len(rest) // 4 * 4
-            yield a2b_base64(rest[:whole])
+            yield _from_base64(rest[:whole], part)
         elif part.encoding == "quoted-printable":
             rest += piece
             # Cut after a line or, in a line that is too long, not within an escaped character.
@@ -213,9 +213,14 @@ async def decoded(pieces: AsyncIterator[bytes], part: MailPart) -> AsyncIterator
             continue
         rest = rest[whole:]
     if part.encoding == "base64":
-        try:
-            yield a2b_base64(rest + b"=" * (-len(rest) % 4))
-        except Base64Error:
-            raise InputError("mail_part_damaged", name=part.label) from None
+        yield _from_base64(rest + b"=" * (-len(rest) % 4), part)
     else:
         yield a2b_qp(rest)
+
+
+def _from_base64(data: bytes, part: MailPart) -> bytes:
+    """Decode base64. Raises InputError: mail_part_damaged."""
+    try:
+        return a2b_base64(data)
+    except Base64Error:
+        raise InputError("mail_part_damaged", name=part.label) from None
