@@ -152,8 +152,8 @@ async def test_a_sheet_that_is_asked_for_twice(
     assert {result["step_id"] for result in results} == {"manual_duplex_first"}
     await until(lambda: all(job.is_final for job in setup.runtime_data.queue.jobs()))
     await came_out(simulator)
-    answers = [answer(hass, results[0], {"comes_out": "face_down"}) for _ in range(2)]
-    results = await asyncio.gather(*answers)
+    form, told = results[0], {"comes_out": "face_down"}
+    results = await asyncio.gather(answer(hass, form, told), answer(hass, form, told))
     assert {result["step_id"] for result in results} == {"manual_duplex_second"}
     await until(lambda: all(job.is_final for job in setup.runtime_data.queue.jobs()))
     await came_out(simulator, 2)

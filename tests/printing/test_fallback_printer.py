@@ -167,7 +167,7 @@ async def test_a_plan_that_was_off_for_a_while(clock: Clock, house: House) -> No
     show_state(laser, "outOfPaper")
     await look(house, clock)
     job_id = await submit(house)
-    house.set_options(plans)
+    house.set_options({**plans})
     await wait(house, clock, MINUTES - 1)
     assert house.queue.get(job_id).state is JobState.HELD
     await wait(house, clock, 2)
