@@ -79,6 +79,18 @@ async def test_a_reload_is_waited_over(house: House) -> None:
     assert len(house.printed) == 1
 
 
+async def test_the_removal_of_a_box_is_not_waited_over(house: House) -> None:
+    house.box.printer(1).paper = 1
+    call = house.hass.async_create_task(
+        house.ask("print", device_id=house.device(), file=house.menu, wait=True)
+    )
+    await until(lambda: house.sent)
+    await house.hass.config_entries.async_remove(house.entry.entry_id)
+    [job] = (await call)["jobs"]
+    assert job["state"] not in ("completed", "held")
+    assert job["timed_out"]
+
+
 @pytest.mark.parametrize(
     ("title", "shown"),
     [

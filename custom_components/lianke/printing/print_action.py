@@ -201,11 +201,13 @@ def _find_printed(request: PrintRequest) -> list[Job] | None:
 async def _async_wait(hass: HomeAssistant, target: Target, job: Job, seconds: float) -> Job:
     """Wait at most `seconds` until a job is final or held; return the job as it is after that.
 
-    A reload of the box, which moves the job to a new queue, does not end the wait.
+    A reload of the box, which moves the job to a new queue, does not end the wait; the removal of the box does.
     """
     until = hass.loop.time() + seconds
     last: PrintQueue | None = None
     while not job.is_settled and (left := until - hass.loop.time()) > 0 and not hass.is_stopping:
+        if hass.config_entries.async_get_entry(target.entry.entry_id) is None:
+            break
         if target.entry.state is ConfigEntryState.LOADED and target.data.queue is not last:
             last = target.data.queue
             job = await last.async_wait(job.job_id, left)
