@@ -1,11 +1,10 @@
 """A pytest plugin for scripts/test: stores the output of failed tests in .test-report and counts skipped ones.
 
-The file `failed` lists failed tests, `left_out` the reasons for skipping, `seconds` how long the tests of each file
-took, the longest first. Each failed test has a file of its own with traceback, log and output, which would bury the
-names on a terminal.
+The file `failed` lists failed tests, `left_out` the reasons for skipping. Each failed test has a file of its own with
+traceback, log and output, which would bury the names on a terminal.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 import re
 from typing import Final
@@ -22,7 +21,6 @@ class Report:
         self._folder = folder
         self._failed: dict[str, str] = {}
         self._left_out: Counter[str] = Counter()
-        self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Handle a module that cannot be imported, or that is skipped as a whole."""
@@ -30,7 +28,6 @@ class Report:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Handle the result of a test's setup, call or teardown."""
-        self._seconds[report.nodeid.partition("::")[0]] += report.duration
         self._take(report)
 
     def _take(self, report: pytest.CollectReport | pytest.TestReport) -> None:
@@ -46,7 +43,7 @@ class Report:
             self._left_out[reason.removeprefix("Skipped: ")] += 1
 
     def pytest_sessionfinish(self) -> None:
-        """Write the lists. scripts/test prints the first two at its end."""
+        """Write both lists, which scripts/test prints at its end."""
         with (self._folder / "failed").open("a", encoding="utf-8") as file:
             file.writelines(f"{test}\n" for test in sorted(self._failed))
         with (self._folder / "left_out").open("a", encoding="utf-8") as file:
@@ -54,9 +51,6 @@ class Report:
                 f"{count} test{'s' * (count > 1)} ({reason})\n"
                 for reason, count in self._left_out.most_common()
             )
-        with (self._folder / "seconds").open("a", encoding="utf-8") as file:
-            longest = sorted(self._seconds.items(), key=lambda one: one[1], reverse=True)
-            file.writelines(f"{seconds:.1f} {name}\n" for name, seconds in longest)
 
 
 def pytest_configure(config: pytest.Config) -> None:

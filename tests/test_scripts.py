@@ -115,10 +115,6 @@ def test_a_run_says_what_failed_and_what_was_left_out(tmp_path: Path, workers: s
     assert (folder / "left_out").read_text("utf-8").splitlines() == [
         "2 tests (no Chromium)", "1 test (no CUPS)",
     ]  # fmt: skip
-    (line,) = (folder / "seconds").read_text("utf-8").splitlines()
-    seconds, name = line.split()
-    assert 0 <= float(seconds) < 100
-    assert name == "test_it.py"
     logs = {path.name: path.read_text("utf-8") for path in folder.glob("*.log")}
     assert set(logs) == {"test_it.py-test_fails.log", "test_it.py-test_errs.log"}
     assert "assert 1 == 2" in logs["test_it.py-test_fails.log"]
