@@ -48,7 +48,7 @@ SUCCESS_WORDS: Final = frozenset(
 
 # `(?!/9j/)`: a JPEG in base64 begins like a path.
 _ADDRESS_START: Final = (
-    r"https?://|(?!/9j/)(?:\.{1,2}/|//?)(?=[^\s?,;|\"'<>]{2,300}(?:[?\s,;|]|\Z))[\w~%-][\w~%-]*[./]"
+    r"https?://|(?!/9j/)(?:\.{1,2}/|//?)(?=[^\s?,;|\"'<>]{2,300}+(?:[?\s,;|]|\Z))[\w~%-][\w~%-]*[./]"
 )
 _NEXT_ADDRESS: Final = re.compile(rf"(?i){_ADDRESS_START}")
 _ADDRESS: Final = re.compile(rf"(?i)(?:{_ADDRESS_START})[^\s\"'<>]+")
