@@ -47,9 +47,7 @@ SUCCESS_WORDS: Final = frozenset(
 ) | {"完成", "成功", "已完成", "结束", "扫描完成"}
 
 # `(?!/9j/)`: a JPEG in base64 begins like a path.
-_ADDRESS_START: Final = (
-    r"https?://|(?!/9j/)(?:\.{1,2}/|//?)(?=[^\s?,;|\"'<>]{2,300}+(?:[?\s,;|]|\Z))[\w~%-][\w~%-]*[./]"
-)
+_ADDRESS_START: Final = r"https?://|(?!/9j/)(?:\.{1,2}/|//?)(?=[^\s?,;|\"'<>]{2,300}+(?:[?\s,;|]|\Z))[\w~%-][\w~%-]*[./]"
 _NEXT_ADDRESS: Final = re.compile(rf"(?i){_ADDRESS_START}")
 _ADDRESS: Final = re.compile(rf"(?i)(?:{_ADDRESS_START})[^\s\"'<>]+")
 _ABSOLUTE: Final = re.compile(r"(?i)https?://")
