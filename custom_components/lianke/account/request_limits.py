@@ -24,11 +24,11 @@ _LOGGER = logging.getLogger(__name__)
 MAX_UNDER_WAY = 4
 # Maximum uploads among the requests under way. An upload may take minutes; one place stays free for quick requests.
 MAX_UPLOADS = 3
-# Maximum lookups of all users together that are under way.
+# Maximum lookups under way, of all users together.
 MAX_LOOKUPS = 2
-# Maximum lookups of one user that are under way.
+# Maximum lookups under way, of one user.
 MAX_LOOKUPS_A_USER = 1
-# Maximum lookups with an upload that are under way.
+# Maximum lookups with an upload under way, of all users together.
 MAX_LOOKUP_UPLOADS = 1
 # Seconds that a lookup waits for its turn. After that it is refused with `too_many_requests`.
 LOOKUP_WAIT = 10
@@ -49,7 +49,7 @@ RESERVED_FOR_POLLS = 10
 MAX_LOOKUPS_A_MINUTE = 24
 # Maximum polls of scans in a minute: scanning page after page must leave room for polling printers.
 MAX_SCAN_POLLS_A_MINUTE = 12
-# Maximum polls in a minute of scans that devices of the home network started; one scan needs as many in its first
+# Maximum polls in a minute of scans that devices of the home network started: as many as one scan sends in its first
 # minute. Thus, a device that cancels scan after scan leaves the remaining polls to Home Assistant's users.
 MAX_LAN_SCAN_POLLS_A_MINUTE = 8
 
@@ -90,7 +90,7 @@ MAX_USERS = 64
 SERVICE_PAUSE_START = 60
 # Maximum seconds without requests after the service answered "too frequent".
 SERVICE_PAUSE_LIMIT = 300
-# Seconds after the end of a pause, after which the next pause is as short as the first.
+# Seconds after the end of a pause. A pause that begins later than this is as short as the first.
 PAUSE_FORGOTTEN = 600
 # Polling requests per second for one ApiKey.
 POLL_RATE = 30 / 60
@@ -113,7 +113,7 @@ class _Pause:
         self.until = float("-inf")
 
     def begin(self) -> None:
-        """Begin a pause. Does nothing during a pause, because the complaint is then about the same requests."""
+        """Begin a pause. Does nothing during a pause: a complaint is then about requests sent before the pause."""
         now = time.monotonic()
         if now < self.until:
             return
@@ -211,7 +211,7 @@ KEY_PAUSE_LIMIT = 3600
 
 @dataclass(slots=True)
 class _Refused:
-    # None after the function was called.
+    # Wakes the box; None once it has been called.
     wake: CALLBACK_TYPE | None
     # Seconds from the refusal until the box may be woken.
     pause: float
