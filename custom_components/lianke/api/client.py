@@ -73,7 +73,7 @@ class LiankeClient:
         ssl: SSLContext | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """Connect to a server by its base address, which includes the path `/api`. The caller closes the session.
+        """`server` is the base address, including the path `/api`. The caller closes the session.
 
         `ssl` is the context for connections that carry a single request; `observer` is called with each unknown part of
         an answer.

@@ -86,7 +86,7 @@ class LiankeRefusedError(LiankeError):
 
     reason = "refused"
     is_passing = False
-    # True if the answer came before the end of an upload was sent.
+    # True if the answer came before we had sent the end of the upload.
     before_end = False
 
     @property
@@ -191,7 +191,7 @@ class _NoAnswerToUploadsError(LiankeRefusedError):
     @property
     @override
     def surely_refused(self) -> bool:
-        """True only if the answer has a message and came before the end of an upload was sent."""
+        """True only if the answer has a message and came before we had sent the end of the upload."""
         return self.before_end and bool(self.detail)
 
 

@@ -141,7 +141,7 @@ class Box(Stored):
         return cls.from_service(data)
 
 
-# The usual inks and toners, each with a pattern of the names that markers have for it.
+# The usual inks and toners, each with a pattern that matches its names in `markers`.
 _INKS = {
     "black": re.compile(r"black|黑色?|k"),
     "photo_black": re.compile(r"photo ?black|照片黑色?|pk|pbk"),

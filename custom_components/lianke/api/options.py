@@ -154,8 +154,8 @@ class ResolvedOptions(Stored):
     def form_fields(self) -> dict[str, str]:
         """Return the form fields of `POST /print/job`.
 
-        The fields always ask the service to refuse a job that the box cannot print, and never to limit the number of
-        errors.
+        The fields always ask the service to refuse a job that the box cannot print. They set no limit on failures in a
+        row, so the service's own limit applies.
         """
         custom = self.paper_id == CUSTOM_ID
         values: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""Scanning through the service. The vendor's own clients are the only example that we have.
+"""Scanning through the service. No document explains how; the vendor's own clients are our only example.
 
 Requests imitate those clients. Answers are interpreted by their content, because we do not know their fields.
 """
@@ -89,7 +89,7 @@ class FoundParts:
     items: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
     # Whether the answer may contain more files than `parts`, because our limits were reached.
     has_more: bool = False
-    # Whether a field next to a file, which may be for the other side of the sheet, is empty or has the same file.
+    # Whether a file may be only one side of a sheet: a field next to it is empty, or another field has the same file.
     has_half: bool = False
     # Whether a field named for one side of a sheet has a file, while a field named for the other side has none.
     lacks_side: bool = False
@@ -259,8 +259,8 @@ class _Search:
         self.expected = 0
         self.is_cut = False
         self._left = MAX_ANSWER_ROWS
-        # Bytes of JSON inside texts that may still be parsed. JSON that is nested deeper counts on each level, because
-        # each level takes its own memory.
+        # Bytes of JSON inside texts that may still be parsed. If such JSON has a text that is JSON again, that text is
+        # counted once more, because each level takes its own memory.
         self._inner_left = MAX_SCAN_ANSWER_BYTES
         self._numbers = count()
         self._known: dict[Part, str] = {}
@@ -282,8 +282,8 @@ class _Search:
             if not isinstance(inner, dict | list | str | LongText):
                 return self._take([*islice(read_parts(value), MAX_SCAN_FILES + 1)], place, items)
             if isinstance(inner, str | LongText):
-                # This recursion needs no limit: with each level of JSON in a text, twice as many backslashes precede a
-                # quote.
+                # This recursion needs no limit: each level of JSON in a text doubles the backslashes before a quote, so
+                # a text can have only a few levels.
                 return self.look(inner, place, items, depth)
             value = inner
         if not isinstance(value, dict | list):
@@ -382,7 +382,7 @@ class _Search:
 
 
 def side_of_sheet(place: str) -> str | None:
-    """Return the side of a sheet ("front", "背面", …) that a place is for; None if its name contains no side."""
+    """Return the side of a sheet ("front", "背面", …) that a place's name stands for; None for any other name."""
     words = _words(place.rpartition(".")[2])
     sides = [one for one in words if one in _SIDE_WORDS]
     return sides[0] if len(sides) == 1 and _PAGE_WORDS.issuperset({*words} - {*sides}) else None

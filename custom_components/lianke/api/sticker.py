@@ -152,7 +152,7 @@ def read_photo(path: Path) -> Credentials:
     """Return the credentials in a photo of the sticker, whatever else the photo shows. May block for several seconds.
 
     Raises InputError with photo_unreadable (not a picture, or too big), no_qr_code_found or qr_reader_missing (no zbar
-    library). Raises UnreadableCredentialsError if no code in the photo is that of a Lianke sticker.
+    library). Raises UnreadableCredentialsError if no code in the photo contains an id and a key.
     """
     decode = _reader()
     best, best_rank, seen = "", 0, False

@@ -136,7 +136,7 @@ def _names(cls: Hashable) -> tuple[str, ...]:
 
 @cache
 def _readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], object]]:
-    """Return, for each field, the function that reads its values, and the value that need not be read."""
+    """Return, for each field, the function that reads its values, and the value of `_read_as_it_is`."""
     return {
         item.name: (
             read := item.metadata.get(READ) or _reader(item.type),
@@ -179,7 +179,7 @@ def _reader(kind: Any) -> Callable[[object], object]:
 
 @cache
 def _strict_readers(cls: Hashable) -> dict[str, tuple[Callable[[object], object], object]]:
-    """Return the same as `_readers` for a record; the second item is MISSING if the field is required."""
+    """Return what `_readers` returns, with strict functions; the second item is MISSING if the field is required."""
     return {
         item.name: (
             read := item.metadata.get(READ) or _strict_reader(item.type),

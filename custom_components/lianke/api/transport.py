@@ -192,7 +192,7 @@ class Transport:
         ssl: SSLContext | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """Connect to a server by its base address, which includes the path `/api`.
+        """`server` is the base address, including the path `/api`.
 
         The service's messages are returned without the key and the `secrets`. `ssl` is the context for connections that
         carry a single request, None for aiohttp's default; `observer` is called with each unknown part of an answer.
@@ -438,7 +438,7 @@ class Transport:
         raise self._refusal(where, code, message, error_codes)
 
     async def _interpret_early(self, where: str, status: int, raw: bytearray) -> NoReturn:
-        """Raise the error for an answer that came before the end of the form, so that the form was not accepted."""
+        """Raise the error for an answer that came before the end of the form: the service has not accepted the form."""
         try:
             await self._interpret(where, status, raw, None)
         except errors.LiankeError as err:
@@ -567,6 +567,6 @@ async def _read(
             response.close()
             raise errors.LiankeResponseError("too long", code=response.status)
         if len(body) - breathed >= BREATH_BYTES:
-            # A highly compressed answer yields many chunks without a wait, during which no other task would run.
+            # The chunks of a highly compressed answer come without any wait, so no other task would run meanwhile.
             await asyncio.sleep(0)
             breathed = len(body)

@@ -61,7 +61,7 @@ def safe_name(name: str) -> str:
 
 
 class JobForm(Payload):
-    """A form whose closing boundary is sent last and separately: until that arrives, the request is incomplete."""
+    """A form whose closing boundary is sent last and separately; without the boundary, the request is incomplete."""
 
     # Tells aiohttp that the payload needs no closing: `Transport.upload` closes the file, even if nothing was sent.
     _autoclose = True
@@ -171,8 +171,8 @@ class JobForm(Payload):
         if isinstance(protocol, ResponseHandler) and (
             protocol.should_close or not protocol.is_connected()
         ):
-            # The service answered or hung up while the hook ran, and the protocol has read it: an answer that is still
-            # under way cannot be known. Do not send the end, so that the answer belongs to an incomplete form.
+            # While the hook ran, the protocol read an answer or lost the connection. (An answer that is still under way
+            # cannot be known.) Do not send the end, so that the answer belongs to an incomplete form.
             self.abandoned = True
         if self.abandoned:
             await self._wait_for_cancellation()
