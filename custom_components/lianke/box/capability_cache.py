@@ -1,4 +1,4 @@
-"""What the printers of a box can do: stored, and requested from the service anew when it is old."""
+"""Keeps the capabilities of a box's printers, and requests them from the service again when they are old."""
 
 import asyncio
 from collections import defaultdict

@@ -65,7 +65,7 @@ class ConditionReader:
         # doubles the time to the next read.
         self._refusals: Counter[str] = Counter()
         self._timer: asyncio.TimerHandle | None = None
-        # Whether the box was off since the last request began.
+        # Whether the box has been off at any time since the last request began.
         self._was_off = False
         self.readings: dict[str, Reading] = {}
 
@@ -199,7 +199,7 @@ class ConditionReader:
             self._refusals.pop(known.key, None)
             now = self._storage.printers.get(known.key)
             if now is not None and now.present and not self._was_off:
-                # After the printer or the box was switched off, the condition may be another one.
+                # Drop a reading that began before the printer or the box was switched off: it may be out of date.
                 self.readings[known.key] = Reading(condition=condition, at=started)
         busy.pop(self._entry.entry_id, None)
         self._on_update()

@@ -63,7 +63,7 @@ async def async_poll(
 # Minimum seconds between two refreshes. The service publishes no rate (lianke-api, "Ground rules"), so refreshes are no
 # more frequent than is useful.
 REFRESH_SPACING = 5
-# Seconds after polling has found a change in which a push still counts as the announcement of that change.
+# Seconds by which a push may come after the poll that found a change, and still count as announcing that change.
 LATE_PUSH = 60
 # Seconds from a push until listeners are notified: the refresh begins first, and a burst of pushes is reported once.
 NOTIFY_PAUSE = 0.5

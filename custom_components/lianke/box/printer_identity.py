@@ -181,7 +181,7 @@ def assign(
 
 
 def _unique[T](printers: Iterable[tuple[T, Printer]], evidence: _Key) -> dict[object, T]:
-    """Return the printers' items by the printers' evidence; evidence that several printers share is left out."""
+    """Return the items by the evidence of their printers; evidence that several printers share is left out."""
     marked: dict[object, list[T]] = {}
     for item, printer in printers:
         if (mark := evidence(printer)) is not None:

@@ -105,8 +105,8 @@ _LOGGER = logging.getLogger(__name__)
 SAVE_SOON = 1
 # Seconds until a less urgent change, which the next poll would find again, is written to disk.
 SAVE_LATER = 60
-# Maximum jobs that are remembered as counted. At each start, all jobs on record would be counted again, so this is more
-# than the number of job records that are kept.
+# Maximum jobs that are remembered as counted. Each start counts all jobs on record except the remembered ones, so this
+# is more than the number of job records that are kept.
 MAX_COUNTED_JOBS = 2000
 # Maximum printers of one box that are stored: USB ports are few, and larger networks have print servers.
 MAX_PRINTERS = 64
@@ -137,7 +137,7 @@ class BoxStorage:
         self._store = box_store(hass, entry_id)
         # When the next write is due, in seconds of the loop's clock; infinite if no write is planned.
         self._due = inf
-        # Whether anything has changed since the start: a planned write may have begun, and not be over yet.
+        # Whether anything has changed since the start. Stays true after a planned write has begun, unlike `_due`.
         self._has_changed = False
         self._closed = False
         self._counted = LimitedSizeDict[str, None](size_limit=MAX_COUNTED_JOBS)
@@ -220,7 +220,7 @@ class BoxStorage:
             del self._former[key]
 
     def _forget_moment(self) -> None:
-        """Drop the data that only holds while the box is set up."""
+        """Drop the data that must not outlive the config entry."""
         self.box = None
         self.foreign_seen_at = self.last_push_at = None
         self.callback_address = self.push_address = None
