@@ -59,7 +59,8 @@ JOB_KIND: Final = Kind[Job](
     "job",
     Job.as_json,
     lambda text: Job.from_record(loads(text)),
-    # Nobody knows what happened to a waiting job after this row was written, so a person must let the job go on.
+    # After damage, nobody knows what happened to a job since its row was written, so a person must let a waiting job
+    # go on.
     lambda job: replace(job, copied=True) if job.waits_here else job,
     needed=_NEEDED,
     topic="record ->> '$.spec.printer_key'",
@@ -515,7 +516,7 @@ class BoxJobs:
             await self.async_written()
 
     async def async_close(self) -> None:
-        """Write the queued changes, then make no more changes: from now on the box's next instance makes them."""
+        """Write the queued changes, and make no further changes: those are left to the box's next instance."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIME):
                 await self.async_written_or_refused()
@@ -523,7 +524,7 @@ class BoxJobs:
         self._stop_listening()
 
     def replace(self, job: Job, *keys: str | None) -> None:
-        """Cancel the held jobs on the same printer that are older than `job` and have one of these replace keys."""
+        """Cancel the held jobs that are older than `job`, on the same printer, and have one of these replace keys."""
         for old in replaceable(self.unsettled, job.spec.printer_key, *keys):
             if old.job_id != job.job_id and old.created_at <= job.created_at:
                 self.change(old, state=JobState.CANCELED, reason="replaced")

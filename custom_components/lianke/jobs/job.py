@@ -126,8 +126,8 @@ class JobSpec(Record):
     sender: str | None = None
     sender_address: str | None = None
     sender_device: str | None = None
-    # A stranger may have written the title: it comes from a device, as the title of the job that this job prints again,
-    # or from a server, as the title of the document.
+    # A stranger may have written the title: it is that of a document from a server, or that of a job that a device sent
+    # and that this job prints again.
     foreign_title: bool = False
     # The document is already laid out on sheets, for exactly these options.
     laid_out: bool = False
@@ -634,9 +634,9 @@ def failed(reason: str) -> dict[str, Any]:
 def begin_next(old: Job, new: Job, until: datetime, again: Job | None = None) -> Job:
     """Return the job `new` as it continues after its first delivery was printed.
 
-    The second delivery waits for a person until `until` at the latest. But if the job was canceled or expired when the
-    front sides could no longer be stopped, it ends here. It also ends here if it was printed again as the job `again`,
-    which is None if that job is no longer known.
+    The second delivery waits for a person until `until` at the latest. But the job ends here if it was canceled or
+    expired when the front sides could no longer be stopped, if its document is gone, or if it was printed again. The
+    job that prints it again is `again`, None if unknown; if that job was never sent, this job goes on.
     """
     first = old.current_delivery
     is_retried = old.retried_as is not None and not (again and again.was_never_sent)

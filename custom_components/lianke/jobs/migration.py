@@ -48,8 +48,8 @@ _LOGGER = logging.getLogger(__name__)
 RECORD_NAME: Final = "job.json"
 OTHER_TASKS_NAME: Final = "other_tasks.json"
 # What 0.1.0 wrote while a preview was running. It has no details, so any task of the next two days may be the
-# preview's. For this, the upload is given the size COMING_BYTES, since the answer to an upload of that size may take
-# two days.
+# preview's. To express that, the upload gets the size COMING_BYTES: the answer to an upload of that size may take two
+# days.
 COMING: Final = "coming"
 COMING_BYTES: Final = int(LIST_REACH.total_seconds() * ANSWER_BYTES_A_SECOND)
 # Prefix of the name of a folder that was being made or deleted when Home Assistant stopped.

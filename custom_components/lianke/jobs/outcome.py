@@ -90,7 +90,7 @@ def changes_from_upload_error(
 def changes_from_state(
     job: Job, delivery: Delivery, task_state: TaskState, result: TaskResult | None
 ) -> dict[str, Any] | None:
-    """Return the changes of a job and its delivery that follow from their task's state and result; None if none do.
+    """Return the changes of a job and its delivery that their task's state and result cause; None if there are none.
 
     A job is printed if its task's state is SUCCESS *and* the result code is 200. SUCCESS alone is a state of the
     cloud's queue and proves nothing until a result comes (lianke-api, "Job states").

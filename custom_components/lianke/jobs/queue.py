@@ -254,7 +254,7 @@ class PrintQueue(JobWorker):
         unchanged: bool,
         also_change: Change[None] | None,
     ) -> Job:
-        """Return the accepted job, on disk except for large documents, or the earlier job with the same request id."""
+        """Return the accepted job (on disk, except large documents), or the earlier job with the same request id."""
         now, jobs, first = dt_util.utcnow(), [*self._jobs.latest.values()], deliveries[0]
         if spec.request_id and moved is None:
             earlier = find_duplicate(jobs, spec, first, now)
@@ -323,7 +323,7 @@ class PrintQueue(JobWorker):
         moved: Job | None = None,
         unchanged: bool = False,
     ) -> tuple[PrinterSnapshot, JobSpec, str | None]:
-        """Check a new job; return its printer, its spec with the answers it needs, and why the printer is not ready."""
+        """Check a new job; return its printer, its spec with its reasons to wait, and why the printer is not ready."""
         view = self.check_printer(spec.printer_key)
         self.check_limits(view.key, spec.owner, first=first, replaced=replaced)
         if view.key in self.limited:
@@ -382,7 +382,7 @@ class PrintQueue(JobWorker):
             self._jobs.replace(job, job.spec.replace_key)
 
     async def async_replace(self, job: Job, *keys: str | None) -> None:
-        """Cancel the held jobs on the same printer that are older than `job` and have one of these replace keys."""
+        """Cancel the held jobs that are older than `job`, on the same printer, and have one of these replace keys."""
         self._jobs.replace(job, *keys)
         await self._jobs.async_written_or_refused()
 

@@ -155,7 +155,7 @@ _NOT_PRINTED = frozenset({JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 def find_duplicate(
     jobs: Iterable[Job], spec: JobSpec, first: Delivery, now: datetime
 ) -> Job | None:
-    """Return the newest job with the same request id that was or may still be printed; None if there is no such job.
+    """Return the newest job that has the same request id and was, or may still be, printed; None if there is none.
 
     Raises InputError if that job's printer, document or options differ.
     """
@@ -215,7 +215,7 @@ def replaced_by(jobs: Iterable[Job], spec: JobSpec, moved: Job | None) -> list[J
 
 
 def is_replaced(job: Job, others: Iterable[Job]) -> bool:
-    """Whether a job that must wait again after its upload is replaced by one of `others`, submitted in the meantime."""
+    """Whether one of `others`, submitted in the meantime, replaces a job that must wait again after its upload."""
     key = None if job.has_stack else job.spec.replace_key
     return key is not None and any(
         (other.spec.replace_key, other.spec.printer_key) == (key, job.spec.printer_key)
@@ -527,7 +527,7 @@ def changes_on_cancellation(job: Job) -> dict[str, Any]:
 
 
 def changes_on_resume(job: Job) -> dict[str, Any]:
-    """Return the changes that let a job salvaged from a damaged ledger go on. Raises InputError for any other job."""
+    """Return the changes by which a job from a damaged ledger goes on. Raises InputError for any other job."""
     if not job.copied or job.state is not JobState.HELD:
         raise job_error("job_not_retryable", job)
     return {"copied": False, "hold_reason": None}

@@ -63,8 +63,8 @@ class JobScheduler(JobWorker):
         self._task: asyncio.Task[None] | None = None
         # When the next cleanup is due, by the monotonic clock.
         self._cleanup_at = 0.0
-        # By job id, when to ask the cloud again to cancel the job, by the monotonic clock; None if it is not asked
-        # again.
+        # For each job id, the time (monotonic clock) at which to ask the cloud again to cancel the job; None if the
+        # cloud is not asked again.
         self._cancel_retry_at: dict[str, float | None] = {}
         self._stop_timer: CALLBACK_TYPE = lambda: None
         # When the timer is due; None while it does not run.

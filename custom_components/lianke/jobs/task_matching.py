@@ -34,7 +34,7 @@ CLOCK_SLACK = timedelta(seconds=2)
 MAX_UNCERTAINTY = timedelta(minutes=1)
 # The list gives times in whole seconds.
 ROUNDING = timedelta(seconds=1)
-# How long a cloud that hangs may still make the task of an upload after we gave the upload up.
+# Time after we gave up an upload during which a cloud that hangs may still make the upload's task.
 LATE = timedelta(minutes=5)
 # How long a new task may be missing from the list.
 LIST_LAG = timedelta(minutes=2)
@@ -147,9 +147,9 @@ def search_after(upload: Delivery) -> timedelta:
 def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
     """Return the task of each upload for which only one task is possible; None if not all tasks can be assigned.
 
-    `possible` has, for each task, the uploads to which it may belong; the tasks left in it afterwards are undecided. If
-    a task can belong to only one upload, that upload gets this task and no other. A task without a possible upload is
-    foreign.
+    `possible` has, for each task, the uploads to which it may belong. Assigned tasks are removed from `possible`; the
+    others remain there, undecided. If a task can belong to only one upload, that upload gets this task and no other. A
+    task without a possible upload is foreign.
     """
     found: dict[str, str] = {}
     while possible:
@@ -169,7 +169,7 @@ def _assign(possible: dict[str, set[str]]) -> dict[str, str] | None:
 def _pair(
     uploads: Mapping[str, Delivery], tasks: Sequence[DayTask], fits: _Fits
 ) -> dict[str, DayTask] | None:
-    """Return a task for each upload, in order of time; None if one does not fit: all must then stay in doubt."""
+    """Return a task for each upload, in order of time; None if a task does not fit: then all stay in doubt."""
     if len(uploads) != len(tasks):
         return None
     by_time = sorted(uploads, key=lambda key: handed_over(uploads[key]))

@@ -53,7 +53,7 @@ FIRST_TASK_POLL = timedelta(seconds=5)
 POLLS_BETWEEN_LISTS = 3
 # Callbacks without a token cause at most one poll of a task within this time.
 HINT_SPACING = timedelta(seconds=60)
-# After this many failed polls of its task, a job ends as the list shows, without the details that the list lacks.
+# Failed polls of a job's task after which the job ends as the list shows, without the details that the list lacks.
 DETAIL_POLLS = 2
 # A task in state SUCCESS without a result counts as failed after this time.
 RESULT_WAIT = timedelta(minutes=2)
@@ -359,7 +359,7 @@ class TaskTracker(JobWorker):
                 self._jobs.change(job, delivery, state=JobState.UNCONFIRMED, reason=reason)
 
     def _match(self, tasks: tuple[DayTask, ...], asked_at: float) -> None:
-        """Assign tasks to deliveries in doubt where the list proves them, and record foreign tasks.
+        """Assign a task to each delivery in doubt whose task the list proves, and record foreign tasks.
 
         `asked_at`: when the list was requested, by the monotonic clock.
         """
