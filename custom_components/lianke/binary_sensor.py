@@ -28,7 +28,7 @@ PROBLEM = BinarySensorEntityDescription(
     device_class=BinarySensorDeviceClass.PROBLEM,
 )
 
-# For each entity key, the field of a printer's report that tells the fault.
+# For each entity key, the name of the fault's field in a printer's report.
 _FAULTS = {
     "cover": "cover_open",
     "paper_jam": "paper_jam",

@@ -355,5 +355,8 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         return [entry for entry in entries if entry.data[CONF_API_KEY] == api_key]
 
     def _webhook_id(self, api_key: str, keep: str | None = None) -> str:
-        """Return the webhook id of an entry with this key; if no entry has it, `keep`, the earlier id or a new id."""
+        """Return the webhook id of an entry with this key.
+
+        If no entry has the key, return `keep`, or else the id that the key had before, or else a new id.
+        """
         return async_account_of_key(self.hass, api_key, keep).webhook_id

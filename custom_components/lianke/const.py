@@ -46,7 +46,8 @@ CONF_APPROVAL_SOURCES: Final = "approval_sources"
 CONF_APPROVAL_PRINTERS: Final = "approval_printers"
 # Notify entities and actions that reach the approvers.
 CONF_APPROVAL_NOTIFY: Final = "approval_notify"
-# Printers and users whose jobs wait until somebody releases them at the printer; hashed codes by which users release.
+# Printers and users whose jobs wait until somebody releases them at the printer, and the hashed codes with which users
+# release their jobs.
 CONF_RELEASE_PRINTERS: Final = "release_printers"
 CONF_RELEASE_USERS: Final = "release_users"
 CONF_RELEASE_CODES: Final = "release_codes"

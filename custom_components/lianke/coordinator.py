@@ -73,9 +73,9 @@ def printer_identifier(entry: ConfigEntry, key: str) -> tuple[str, str]:
     return DOMAIN, f"{entry.data[CONF_DEVICE_ID]}_{key}"
 
 
-# Minimum seconds between two requests that make a box with old firmware report. The box itself has to do this, so the
-# interval is as long as between two requests for a printer's condition. The service knows without a report what changes
-# from minute to minute: the jobs, and whether the box is online.
+# Minimum seconds between two requests that make a box with old firmware report. A report is work for the box itself, so
+# the interval is as long as between two requests for a printer's condition. What changes from minute to minute (the
+# jobs, and whether the box is online) is known to the service without a report.
 REPORT_INTERVAL = 300
 # Seconds until the next request for a report after the service refused one.
 REFUSED_PAUSE = 86400

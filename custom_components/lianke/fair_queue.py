@@ -142,8 +142,8 @@ class FairQueue:
     ) -> AsyncIterator[QueuePlace]:
         """Wait for a place, and hold it in the `async with` block. Raises NoPlaceError.
 
-        `extra_limits`: by key, how many places whose callers name the key may be held at the same time. A smaller
-        `rank` goes first. `max_wait`: seconds; 0 means not to wait, None to wait for ever.
+        `extra_limits`: for each key, how many places that were asked for with this key may be held at the same time. A
+        smaller `rank` goes first. `max_wait`: seconds; 0 means not to wait, None to wait for ever.
         """
         turn = asyncio.get_running_loop().create_future()
         mine = QueuePlace(self, owner, {**self._limits(owner), **(extra_limits or {})}, rank, turn)

@@ -47,7 +47,7 @@ ERROR_LIMIT_TIME = timedelta(minutes=31)
 ADDRESS_SECONDS = 300
 # States of a job that show that the service accepts the printer's jobs again.
 _GOING = IN_CLOUD | {JobState.COMPLETED}
-# States of a test page of which people can say how it came out.
+# States of a test page in which people can say how the page came out.
 _TRIED = _GOING | {JobState.FAILED, JobState.UNCONFIRMED}
 REVIEW_INTERVAL = timedelta(hours=1)
 
@@ -81,7 +81,7 @@ def async_report_dropped_jobs(
 
 @callback
 def async_ask_about_test_page(hass: HomeAssistant, entry: LiankeConfigEntry, page: Job) -> None:
-    """Ask until there is a report, even after a restart, how a test page came out.
+    """Ask how a test page came out, and go on asking, even after a restart, until there is a report.
 
     The issue is raised once the service has the page or has refused it.
     """

@@ -44,9 +44,9 @@ def event_data(job: Job) -> dict[str, Any]:
 def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
     """Signal once when a job of the entry ends, and once for each new reason to hold it, until the entry is unloaded.
 
-    The reasons for which jobs are held at this call were signaled before the entry was loaded. Automations begin to
-    listen when Home Assistant has nearly started. A job's earlier end is signaled only at that moment, and so is the
-    new reason of a job that is still held then.
+    The reasons for which jobs are held at this call were signaled before the entry was loaded, and are not signaled
+    again. Automations begin to listen when Home Assistant has nearly started. Therefore, if a job ends before that
+    moment, its end is signaled at that moment. A new reason is then signaled, too, if the job is still held.
     """
     queue = entry.runtime_data.queue
     reasons: dict[str, frozenset[str]] = {

@@ -1,4 +1,4 @@
-"""The ledger's file: one SQLite database. Damage, lost changes and an older copy in its place do not go unnoticed.
+"""The ledger's file: one SQLite database. Damage, lost changes and an older copy in its place are noticed.
 
 All calls here block; a lock keeps writes, checkpoints and closing apart. Two facts about SQLite come from experiments:
 
@@ -37,7 +37,7 @@ DAMAGED_LEDGER_PREFIX: Final = "damaged-"
 MAX_DAMAGED_LEDGERS: Final = 3
 # Name of the file that marks a damaged ledger's folder until the rows that can be read are in the new ledger.
 UNSALVAGED_NAME: Final = "unread"
-# Maximum number of sequence numbers in a row that cannot be read; after these, the remaining rows are given up.
+# Maximum consecutive sequence numbers whose rows cannot be read; after these, the remaining rows are given up.
 MAX_UNREADABLE_ROWS: Final = 2000
 # Maximum length of a record in characters; a longer record is refused.
 MAX_RECORD_LENGTH: Final = 256 * 1024

@@ -162,7 +162,7 @@ class PrintTextTool(_PrintTool):
 
 class PrintDocumentTool(_PrintTool):
     # Marked as destructive, so that clients may ask the user first: Home Assistant fetches the address before anybody
-    # approves the job, and by the address a model can tell a stranger's server what the model knows.
+    # approves the job, and a model can put what it knows into the address, and so tell it to a stranger's server.
     annotations = ToolAnnotations(destructive=True, open_world=True)
     name = f"{DOMAIN}__print_document"
     title = "Print a web page, file or picture"

@@ -44,7 +44,7 @@ _DRIVERLESS: Final = frozenset({DriverState.AWAITING, DriverState.UNSUPPORTED})
 
 
 def has_driver(known: StoredPrinter) -> int:
-    """Return 1 or 0, which is the simplest Fit."""
+    """Return 0 for a printer without a driver, otherwise 1; the simplest Fit."""
     return int(known.printer.driver not in _DRIVERLESS)
 
 

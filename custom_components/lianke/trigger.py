@@ -410,7 +410,10 @@ class PrinterReady(PrinterTrigger):
 
 
 def _with_threshold(options: dict[str, Any]) -> dict[str, Any]:
-    """Convert `below`, from version 0.3.0, to a threshold unless there is one: the editor keeps `below` beside it."""
+    """Convert the option `below` of version 0.3.0 to a threshold.
+
+    If there is a threshold already, ignore `below`: the editor keeps it beside the threshold.
+    """
     below = options.pop(CONF_BELOW)
     options.setdefault(CONF_THRESHOLD, {"type": "below", "value": {"number": below}})
     return options

@@ -1,8 +1,8 @@
 """Webhook for job callbacks and push messages of the service.
 
 Anyone who learns the address can send anything. Therefore, a callback changes a job only if it contains the job's own
-token or task id, and never returns a job to an earlier state. A push only triggers a refresh. All senders get the same
-answers.
+token, and never returns that job to an earlier state. A callback with only the id of a job's task triggers a poll of
+the task, and a push triggers a refresh. All senders get the same answers.
 """
 
 import asyncio
