@@ -140,8 +140,8 @@ class LedgerFile:
     def open(self, *kinds: Kind[Any]) -> list[tuple[RowKey, str]]:
         """Open or create the file and return its rows, oldest first. Raises LedgerBusyError, OSError.
 
-        A damaged file is set aside with its whole folder, and the rows that can be read are copied into a new file: of
-        rows of `kinds`, what `Kind.salvage` returns. This includes the rows of boxes that nobody loads in this run.
+        A damaged file is set aside with its whole folder, and the rows that can be read are copied into a new file.
+        Records of `kinds` are replaced by what `Kind.salvage` returns, even those of boxes that this run does not load.
         """
         make_folder(self.root)
         try:
