@@ -85,7 +85,8 @@ _UNEVEN: Final = 8
 _PLAIN: Final = 0.7
 _GOES_ON: Final = 0.6
 # If the color changes this many times more often outside a side than inside it, that proves the side as well as a
-# difference in color along all of it: paper hides the checks of a tablecloth, and white checks may be as bright as paper.
+# difference in color along all of it: paper hides the checks of a tablecloth, and white checks may be as bright as
+# paper.
 _PATTERN: Final = 8
 # Maximum difference of the tint of the table along the four sides. The tint is the ratio of the darkest channel to the
 # brightest, which a shadow does not change.
