@@ -3,12 +3,12 @@ import { state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import { cardsOnPage } from "./cards";
 import { CARD, SIMPLE, assertConfig, isPrinterEntity, stubConfig, withDefaults } from "./config";
-import { CardContext, UserError } from "./context";
+import { CardContext } from "./context";
 import { define } from "./define";
 import { FeedController } from "./feed";
 import { pressing } from "./pressing";
-import { loadPart } from "./load-part";
-import { Localizer, lacksTexts, languageOf, loadTexts, loadTraditional, pageStrings } from "./localize";
+import { loadNeeded, loadPart } from "./load-part";
+import { Localizer, lacksTexts, languageOf, loadTexts, loadTraditional } from "./localize";
 import { placeOf } from "./places";
 import type { Batch } from "./print/batch";
 import { base } from "./styles";
@@ -260,9 +260,7 @@ export class LiankeCard extends LitElement {
   private readonly _addFiles = async (event: CustomEvent<AddFiles>) => {
     const { device, add, resolve, reject } = event.detail;
     try {
-      const { Batch } = await import("./print/print").catch(() => {
-        throw new UserError(pageStrings().reload);
-      });
+      const { Batch } = await loadNeeded(import("./print/print"));
       const batch = this._batches.get(device) ?? new Batch(this._context as CardContext, device);
       this._batches.set(device, batch);
       add(batch);

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-MPQWGVIQ.js";
+import"./lianke-card-chunk-WHP7EJDJ.js";

@@ -4,7 +4,8 @@ import { mdiCheck, mdiClipboardCheckOutline, mdiReload, mdiSwapHorizontal, mdiTu
 import { UserError, isLost, type CommandError } from "../context";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
-import { pageStrings, partTexts } from "../localize";
+import { loadNeeded } from "../load-part";
+import { partTexts } from "../localize";
 import { afterDoubleTap } from "../print-once";
 import { base, buttons } from "../styles";
 import { TaskController } from "../tasks";
@@ -174,9 +175,7 @@ export class LiankeJobActions extends Part {
   /* Opens the dialog for another printer or other options. */
   private readonly _open = () =>
     void this._tasks.run("job", async () => {
-      await import("../print/reprint").catch(() => {
-        throw new UserError(pageStrings().reload);
-      });
+      await loadNeeded(import("../print/reprint"));
       this._show(true);
     });
 

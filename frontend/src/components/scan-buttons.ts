@@ -1,9 +1,9 @@
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { mdiContentCopy, mdiFolderOpenOutline, mdiScanner, mdiTextBoxEditOutline } from "@mdi/js";
-import { UserError } from "../context";
 import { define } from "../define";
-import { pageStrings, partTexts } from "../localize";
+import { loadNeeded } from "../load-part";
+import { partTexts } from "../localize";
 import type { MediaChoice } from "../print/item";
 import type { LiankeMediaBrowser } from "../print/media-browser";
 import type { Mode } from "../scan/scan";
@@ -123,9 +123,7 @@ export class LiankeScanButtons extends Part {
 
   private _browse(): void {
     void this._tasks.run("open", async () => {
-      await import("../print/print").catch(() => {
-        throw new UserError(pageStrings().reload);
-      });
+      await loadNeeded(import("../print/print"));
       await this.renderRoot.querySelector<LiankeMediaBrowser>("lianke-media-browser")?.open();
     });
   }
@@ -141,9 +139,7 @@ export class LiankeScanButtons extends Part {
 
   private _open(mode: Mode): void {
     void this._tasks.run("open", async () => {
-      await import("../scan/scan").catch(() => {
-        throw new UserError(pageStrings().reload);
-      });
+      await loadNeeded(import("../scan/scan"));
       this._mode = mode;
     });
   }

@@ -3,6 +3,7 @@ import { property } from "lit/decorators.js";
 import { BatchWatcher } from "../batch-watcher";
 import { define } from "../define";
 import { FocusKeeper } from "../focus-keeper";
+import { loadNeeded } from "../load-part";
 import { base, buttons } from "../styles";
 import type { Batch } from "./batch";
 import type { LiankeCorners } from "./corners";
@@ -206,7 +207,7 @@ export class LiankeSheets extends SteadyPart {
 
   private readonly _crop = (item: PrintItem) =>
     this._open(async () => {
-      await import("./crop");
+      await loadNeeded(import("./crop"));
       const crop = this.renderRoot.querySelector<LiankeCrop>("lianke-crop");
       await crop?.open(item, await this._address(item), this.batch.combined?.cuts.get(item) ?? null);
     });
@@ -214,7 +215,7 @@ export class LiankeSheets extends SteadyPart {
   private readonly _corners = (item: PrintItem) =>
     this._open(async () => {
       const { batch } = this;
-      await import("./corners");
+      await loadNeeded(import("./corners"));
       const detected = await batch.sending.corners(item);
       const dialog = this.renderRoot.querySelector<LiankeCorners>("lianke-corners");
       await dialog?.open(item, await this._address(item), detected, batch.combined?.corners.get(item));

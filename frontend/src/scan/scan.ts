@@ -25,6 +25,7 @@ import { define } from "../define";
 import { FeedController } from "../feed";
 import { pressEnded } from "../pressing";
 import { FocusKeeper } from "../focus-keeper";
+import { loadNeeded } from "../load-part";
 import { partTexts } from "../localize";
 import { afterDoubleTap, printOnce } from "../print-once";
 import { allPrinters } from "../places";
@@ -672,7 +673,7 @@ export class LiankeScan extends DialogPart {
 
   private _crop(): void {
     void this._tasks.run("page", async () => {
-      await import("../print/crop");
+      await loadNeeded(import("../print/crop"));
       const crop = this.renderRoot.querySelector<LiankeCrop>("lianke-crop");
       const page = pageOf(this._scan?.pictures[this._page]);
       const shown = { name: this._text("page", { n: this._page + 1 }), page, scan_id: this._followed };

@@ -1,1 +1,0 @@
-import{K as e,ba as r}from"./lianke-card-chunk-MPQWGVIQ.js";var s=class extends r{async scheduleUpdate(){await e(),super.scheduleUpdate()}};export{s as a};

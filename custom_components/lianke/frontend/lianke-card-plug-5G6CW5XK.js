@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-L6RCVHRJ.js";import"./lianke-card-chunk-L4BATCG5.js";import"./lianke-card-chunk-PNWJ7VA4.js";import"./lianke-card-chunk-MPQWGVIQ.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
