@@ -81,13 +81,13 @@ def test_a_ledger_is_what_it_was_told_to_be_after_any_power_cut(
 
 
 @pytest.mark.long
-# It takes minutes of a processor, which a busy machine gives it late.
-@pytest.mark.timeout(2400)
+# It takes a minute of a processor, which a busy machine gives it late.
+@pytest.mark.timeout(1200)
 def test_a_ledger_is_what_it_was_told_to_be_after_thousands_of_power_cuts(
     folder: Path, recorder: Recorder, scratch: Path
 ) -> None:
     recording = run(folder, recorder, "life", "2")
-    assert check_all(both(recording, bound=8, torn=5), scratch, is_kept) > 20_000
+    assert check_all(both(recording, bound=3, torn=3), scratch, is_kept) > 5000
 
 
 # Refused by the disk
@@ -138,7 +138,7 @@ def test_what_was_refused_is_left_out_once_anything_was_taken_always(
     folder: Path, tmp_path: Path, scratch: Path, fault: Fault
 ) -> None:
     recording = refused(folder, tmp_path, fault, "12")
-    assert check_all(both(recording, bound=8, torn=8), scratch, is_kept) > 1000
+    assert check_all(both(recording, bound=2, torn=2), scratch, is_kept) > 300
 
 
 @pytest.mark.parametrize("kind", ["read_only", "full", "fsync_fails"])
@@ -197,15 +197,6 @@ def test_what_is_salvaged_survives_any_power_cut(
 ) -> None:
     recording = salvage(folder, tmp_path)
     assert check_all(both(recording, bound=8, torn=2), scratch, is_salvaged) > 200
-
-
-@pytest.mark.long
-@pytest.mark.timeout(900)
-def test_what_is_salvaged_survives_thousands_of_power_cuts(
-    folder: Path, tmp_path: Path, scratch: Path
-) -> None:
-    recording = salvage(folder, tmp_path)
-    assert check_all(both(recording, bound=128, torn=32), scratch, is_salvaged) > 2000
 
 
 # What the judges are worth

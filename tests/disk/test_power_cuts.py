@@ -95,10 +95,10 @@ def test_a_ledger_survives(folder: Path, recorder: Recorder, scratch: Path) -> N
 def test_a_ledger_survives_everything(
     folder: Path, recorder: Recorder, scratch: Path, mode: Metadata
 ) -> None:
-    recording = recorder.run(WRITERS, "ledger", str(folder), "60")
+    recording = recorder.run(WRITERS, "ledger", str(folder), "20")
     assert recording.status == 0, recording.output
-    states = chain(kills(recording), power_cuts(recording, metadata=mode, bound=64, torn=32))
-    assert check_all(states, scratch, has_rows) > 5000
+    states = chain(kills(recording), power_cuts(recording, metadata=mode, bound=16, torn=8))
+    assert check_all(states, scratch, has_rows) > 1000
 
 
 @pytest.mark.parametrize(
@@ -227,8 +227,8 @@ def test_a_ledger_that_was_refused_keeps_what_it_promised(
 def test_a_ledger_that_was_refused_keeps_what_it_promised_always(
     folder: Path, tmp_path: Path, scratch: Path, fault: Fault
 ) -> None:
-    recording = refused(folder, tmp_path, fault, last=40)
-    assert check_all(both(recording, bound=16, torn=16), scratch, has_rows) > 3000
+    recording = refused(folder, tmp_path, fault, last=20)
+    assert check_all(both(recording, bound=8, torn=4), scratch, has_rows) > 500
 
 
 def test_a_refused_commit_can_come_true(folder: Path, tmp_path: Path, scratch: Path) -> None:

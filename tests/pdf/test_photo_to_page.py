@@ -308,7 +308,7 @@ def test_a_page_up_to_the_edges_in_one_colour_keeps_it(tmp_path: Path) -> None:
     ("every", "taken"),
     [
         *(
-            pytest.param(1, taken, marks=[pytest.mark.long, pytest.mark.timeout(1800)])
+            pytest.param(3, taken, marks=[pytest.mark.long, pytest.mark.timeout(1800)])
             for taken in (0, FRESH)
         ),
         pytest.param(17, 0, marks=pytest.mark.short),
@@ -339,10 +339,11 @@ def test_the_corpus(tmp_path: Path, every: int, taken: int) -> None:
         white = paper_white(made, case.sheet)
         assert white is None or white > 230, case.name
     assert sorted(errors)[len(errors) // 2] <= 15, told
-    if every == 1:
-        assert photos >= 90
+    if every < 17:
+        assert photos >= 90 // every
         assert right >= whole * RIGHT, told
-        assert wrong <= photos * WRONG, told
+        # One photo of few is more than the share that is allowed.
+        assert wrong <= math.ceil(photos * WRONG), told
 
 
 @chromium
