@@ -80,12 +80,23 @@ async def test_what_the_user_sees(
         await _look_at_all(house, endpoint, some(endpoint), subtests, caplog)
 
 
+def _kind(cell: Cell) -> tuple[object, ...]:
+    """Return what cells have in common of which one has to do; refusals of an upload differ in what follows."""
+    fault = cell.fault
+    code = fault and cell.meaning == "unsent" and (fault.code or fault.status)
+    return fault and fault.kind, code, cell.meaning, cell.done
+
+
+# What each code means is shown by tests/api/test_faults.py and, for an upload, by "upload" below.
+ONE_OF_EACH = tuple({_kind(cell): cell for cell in reversed(CELLS)}.values())
+
+
 def told_apart(endpoint: str) -> tuple[Cell, ...]:
-    """Return the faults that differ at an endpoint: nobody can tell whether a GET was carried out."""
+    """Return the kinds of faults that differ at an endpoint: nobody can tell whether a GET was carried out."""
     if not endpoint.startswith("GET "):
-        return CELLS
-    names = {one.name for one in CELLS}
-    return tuple(one for one in CELLS if f"{one.name}, done" not in names)
+        return ONE_OF_EACH
+    names = {one.name for one in ONE_OF_EACH}
+    return tuple(one for one in ONE_OF_EACH if f"{one.name}, done" not in names)
 
 
 @pytest.mark.long
@@ -352,20 +363,10 @@ JUDGES: dict[str, Judge] = {
 }
 
 
-def _kind(cell: Cell) -> tuple[object, ...]:
-    """Return what cells have in common of which one has to do; refusals of an upload differ in what follows."""
-    fault = cell.fault
-    code = fault and cell.meaning == "unsent" and (fault.code or fault.status)
-    return fault and fault.kind, code, cell.meaning, cell.done
-
-
-# What each answer to an upload means is shown by "upload"; here, what follows from that.
-ONE_OF_EACH = tuple({_kind(cell): cell for cell in reversed(CELLS)}.values())
-# A move asks the cloud for nothing of its own, and each takes many polls: every fourth fault has to do.
+# A move asks the cloud for nothing of its own, and each takes many polls: every third kind has to do.
 SOME = {
-    "upload of what waited for a person": ONE_OF_EACH,
-    "upload among strangers": ONE_OF_EACH,
-    "move": CELLS[::4],
+    "upload": CELLS,
+    "move": ONE_OF_EACH[::3],
     **dict.fromkeys(("follow one", "poll box", "poll printers"), told_apart("GET ")),
 }
 
@@ -383,7 +384,7 @@ async def test_what_becomes_of_the_paper(house: House, subtests: pytest.Subtests
 async def test_what_becomes_of_the_paper_everywhere(
     house: House, name: str, subtests: pytest.Subtests
 ) -> None:
-    await _go_through(house, SOME.get(name, CELLS), subtests, JUDGES[name])
+    await _go_through(house, SOME.get(name, ONE_OF_EACH), subtests, JUDGES[name])
 
 
 async def _called_back(house: House, cell: Cell) -> None:
