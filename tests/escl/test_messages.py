@@ -26,7 +26,7 @@ from custom_components.lianke.escl.messages import (
 from tests.escl.requests import NAMESPACES, SANE, spoiled
 
 # A million in the long form: LIANKE_FUZZ=1000000.
-FUZZED = int(os.environ.get("LIANKE_FUZZ", "20000"))
+FUZZED = int(os.environ.get("LIANKE_FUZZ", "5000"))
 
 
 A4 = Area(2480, 3508)

@@ -19,7 +19,7 @@ from custom_components.lianke.ipp.model import (
 from tests.ipp.requests import ENCODED, MESSAGE, attribute, spoiled
 
 # A million in the long form: LIANKE_FUZZ=1000000.
-FUZZED = int(os.environ.get("LIANKE_FUZZ", "20000"))
+FUZZED = int(os.environ.get("LIANKE_FUZZ", "5000"))
 
 
 def message(*attributes: bytes) -> bytes:

@@ -320,8 +320,9 @@ async def test_an_unknown_member_costs_none_of_the_others(
     assert printed.options["dmMediaType"] == "260"
 
 
-@pytest.mark.parametrize("by", ["size", "name"])
-@pytest.mark.parametrize("asked", [{}, {"orientation-requested": values.enum(3)}])
+@pytest.mark.parametrize(
+    ("by", "asked"), [("size", {"orientation-requested": values.enum(3)}), ("name", {})]
+)
 async def test_a_lying_size_is_a_paper_that_is_turned(
     offer: Offer, simulator: Simulator, by: str, asked: Attributes
 ) -> None:
@@ -397,14 +398,12 @@ async def test_what_clients_ask_for_is_there(offer: Offer) -> None:
     assert set(NOT_ANSWERED) <= {name for client in CLIENTS.values() for name in client.names}
 
 
-@pytest.mark.parametrize(
-    ("host", "named"), [("ha.local", "ha.local:80"), ("[fd00::5]:8123", "[fd00::5]:8123")]
-)
-async def test_its_address_names_the_port(lan: LanPrinter, host: str, named: str) -> None:
-    lan.headers["Host"] = host
-    reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
-    address = reply.one("printer-uri-supported", Tag.PRINTER)
-    assert address == f"ipp://{named}{LAN_PRINTER_PATH}/{lan.token}"
+async def test_its_address_names_the_port(lan: LanPrinter) -> None:
+    for host, named in (("ha.local", "ha.local:80"), ("[fd00::5]:8123", "[fd00::5]:8123")):
+        lan.headers["Host"] = host
+        reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
+        address = reply.one("printer-uri-supported", Tag.PRINTER)
+        assert address == f"ipp://{named}{LAN_PRINTER_PATH}/{lan.token}"
 
 
 async def test_when_something_changed(clock: Clock, lan: LanPrinter) -> None:
@@ -517,31 +516,23 @@ async def test_a_label_printer_offers_its_labels(offer: Offer, simulator: Simula
     assert printed.options["dmPaperSize"] == "302"
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {"media": values.keyword("om_small-photo_100x150mm")},
-        {"media": values.keyword("om_100x150mm_100x150mm")},
-        {"media": values.keyword("na_index-4x6_4x6in")},
-        media_col(10000, 15000),
-        media_col(10160, 15240),
-    ],
-)
-async def test_a_photo_lies_on_the_paper_for_photos(
-    offer: Offer, simulator: Simulator, asked: Attributes
-) -> None:
+async def test_a_photo_lies_on_the_paper_for_photos(offer: Offer, simulator: Simulator) -> None:
     """Paper of 10 by 15 cm is sold as paper of 4 by 6 inches as well: it is not printed on A4."""
     lan = await offer(INKJET)
-    reply = await lan.ask(Operation.PRINT_JOB, asked, make_pdf(1))
-    assert reply.status == Status.OK
-    (printed,) = await came_out(simulator)
-    papers = simulator.box.network_printer().papers
-    (name,) = [
-        name
-        for name, one in papers.items()
-        if one["paper_id"] == int(printed.options["dmPaperSize"])
-    ]
-    assert papers[name]["physical_width"] == 1016
+    for number, asked in enumerate(
+        (
+            {"media": values.keyword("om_small-photo_100x150mm")},
+            {"media": values.keyword("om_100x150mm_100x150mm")},
+            {"media": values.keyword("na_index-4x6_4x6in")},
+            media_col(10000, 15000),
+            media_col(10160, 15240),
+        )
+    ):
+        reply = await lan.ask(Operation.PRINT_JOB, asked, make_pdf(1, str(number)))
+        assert reply.status == Status.OK
+    papers = {str(one["paper_id"]): one for one in simulator.box.network_printer().papers.values()}
+    for printed in await came_out(simulator, 5):
+        assert papers[printed.options["dmPaperSize"]]["physical_width"] == 1016
 
 
 async def test_a_colour_printer_says_so(offer: Offer) -> None:

@@ -57,8 +57,7 @@ class Gate:
         monkeypatch.setattr(job_operations, "async_print_single_job", held)
 
 
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize(("after", "reset"), [(False, True), (True, False)])
 async def test_the_line_breaks_before_the_answer(
     lan: LanPrinter, monkeypatch: pytest.MonkeyPatch, *, after: bool, reset: bool
 ) -> None:

@@ -58,8 +58,7 @@ async def test_a_page_that_is_there_at_once(
     assert len(processes) == 1
 
 
-@pytest.mark.parametrize("sheets", [0, 4])
-@pytest.mark.parametrize("is_canceled", [True, False])
+@pytest.mark.parametrize(("sheets", "is_canceled"), [(0, True), (4, False)])
 async def test_a_long_scan_asks_seldom(
     clock: Clock,
     lan: LanScanner,

@@ -106,8 +106,7 @@ async def test_it_is_listed(sane: Sane) -> None:
         assert option in said, said
 
 
-@pytest.mark.parametrize("dpi", [75, 150, 300])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("mode", "dpi"), [("Color", 300), ("Gray", 75)])
 async def test_the_glass(sane: Sane, mode: str, dpi: int) -> None:
     found = await sane.scan("page.pnm", "--mode", mode, "--resolution", str(dpi))
     assert found.width == pytest.approx(210 / 25.4 * dpi, rel=0.01)
@@ -322,9 +321,9 @@ async def elsewhere(lan: LanScanner) -> AsyncGenerator[str]:
     await server.close()
 
 
-@pytest.mark.parametrize("dpi", [75, 150, 300])
-async def test_lineart(sane: Sane, elsewhere: str, dpi: int) -> None:
+async def test_lineart(sane: Sane, elsewhere: str) -> None:
     """By SANE's other backend, which asks for black and white."""
+    dpi = 150
     (sane.folder / "dll.conf").write_text("escl\n")
     # Without this file it crashes.
     (sane.folder / "escl.conf").touch()

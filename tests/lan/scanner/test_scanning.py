@@ -140,21 +140,16 @@ async def test_a_box_that_gives_a_pdf(lan: LanScanner) -> None:
     assert (await lan.next(place))[0] == 404
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
+async def test_an_order_that_makes_no_sense(lan: LanScanner) -> None:
+    """More of them are in tests/escl."""
+    for body, status in (
         (b"", 400),
-        (b"no xml", 400),
-        (b'<!DOCTYPE a [<!ENTITY b "c">]><ScanSettings>&b;</ScanSettings>', 400),
         (settings() + b" " * MAX_SETTINGS_BYTES, 400),
         (settings("<InputSource>Camera</InputSource>"), 409),
-        (settings("<DocumentFormat>image/tiff</DocumentFormat>"), 409),
         (settings("<XOffset>5000</XOffset><Width>10</Width><Height>10</Height>"), 409),
         (settings("<Width>0</Width><Height>10</Height>"), 409),
-    ],
-)
-async def test_an_order_that_makes_no_sense(lan: LanScanner, body: bytes, status: int) -> None:
-    assert await lan.post(body) == (status, "")
+    ):
+        assert await lan.post(body) == (status, "")
     assert lan.simulator.cloud.scans == {}
 
 
@@ -453,12 +448,9 @@ async def test_a_scan_that_never_ends(lan: LanScanner, monkeypatch: pytest.Monke
     assert states(lan) == ["REVOKED"]
 
 
-@pytest.mark.parametrize(
-    "header", ["Origin", "X-Forwarded-For", "Via", "CF-Connecting-IP", "Tailscale-User-Login"]
-)
-async def test_nobody_from_outside(lan: LanScanner, header: str) -> None:
+async def test_nobody_from_outside(lan: LanScanner) -> None:
     """Neither by a proxy, nor by a web page, nor by a name of the internet."""
-    headers = {header: "203.0.113.9"}
+    names = ("Origin", "X-Forwarded-For", "Via", "CF-Connecting-IP", "Tailscale-User-Login")
     for method, what in (
         ("GET", "ScannerCapabilities"),
         ("GET", "ScannerStatus"),
@@ -467,10 +459,10 @@ async def test_nobody_from_outside(lan: LanScanner, header: str) -> None:
         ("DELETE", "ScanJobs/x"),
         ("GET", "ScanJobs/x/NextDocument"),
     ):
-        for sent in (headers, {"Host": "scan.example.com"}):
+        for sent in (*({name: "203.0.113.9"} for name in names), {"Host": "scan.example.com"}):
             answer = await lan.session.request(method, f"{lan.url}/{what}", headers=sent)
             # Home Assistant itself refuses a proxy that it does not know.
-            assert answer.status in ((400, 404) if header == "X-Forwarded-For" else (404,))
+            assert answer.status in ((400, 404) if "X-Forwarded-For" in sent else (404,))
     wrong = lan.url.replace("token", "TOKEN")
     assert (await lan.session.get(f"{wrong}/ScannerStatus")).status == 404
     assert lan.simulator.cloud.scans == {}
