@@ -10,6 +10,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke.const import (
     CONF_APPROVAL_PRINTERS,
@@ -61,50 +62,37 @@ OPTIONS: tuple[tuple[dict[str, Any], str], ...] = (
 )
 
 
-async def by_action(house: House, data: dict[str, Any], _client: Any) -> str | None:
-    return await refusal(house.ask("copy", **data), HomeAssistantError)
-
-
-async def by_script(house: House, data: dict[str, Any], _client: Any) -> str | None:
-    """By an automation or a script, which gets no response."""
-    made = {"copy": {"sequence": [{"action": "lianke.copy", "data": data}]}}
-    assert await async_setup_component(house.hass, "script", {"script": made})
-    run = house.hass.services.async_call("script", "copy", blocking=True)
-    return await refusal(run, HomeAssistantError)
-
-
-async def by_card(house: House, data: dict[str, Any], hass_ws_client: Any) -> str | None:
-    assert await async_setup_component(house.hass, "websocket_api", {})
-    await house.hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
-    socket = await hass_ws_client(house.hass)
-    await socket.send_json_auto_id(
-        {"type": "lianke/action", "service": "copy", "service_data": data}
-    )
-    answer = await socket.receive_json()
-    assert not answer["success"]
-    return str(answer["error"].get("translation_key"))
-
-
-DOORS = (by_action, by_script, by_card)
-
-
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize(("data", "key"), OPTIONS)
 async def test_what_cannot_be_copied_is_not_scanned(
-    house: House,
-    laser: Printer,
-    hass_ws_client: Any,
-    door: Callable[[House, dict[str, Any], Any], Awaitable[str | None]],
-    data: dict[str, Any],
-    key: str,
+    house: House, laser: Printer, hass_ws_client: WebSocketGenerator
 ) -> None:
-    asked = {"device_id": device(house, laser), "printer": printer(house)} | data
-    if data.get("printer") == "":
+    """Neither for an action, nor for a script, which gets no response, nor for the card."""
+    hass, calls = house.hass, []
+    for data, key in OPTIONS:
+        asked = {"device_id": device(house, laser), "printer": printer(house)} | data
         # As a template yields it: the scanner's own printer, which is known.
-        asked |= {"copies": 0}
-        key = "too_many_copies"
-    told = await door(house, asked, hass_ws_client)
-    assert told == key or (not key and told)
+        is_empty = data.get("printer") == ""
+        calls.append((asked | {"copies": 0}, "too_many_copies") if is_empty else (asked, key))
+    scripts = {
+        f"copy_{number}": {"sequence": [{"action": "lianke.copy", "data": asked}]}
+        for number, (asked, _) in enumerate(calls)
+    }
+    assert await async_setup_component(hass, "script", {"script": scripts})
+    assert await async_setup_component(hass, "websocket_api", {})
+    await hass.auth.async_create_user("Boss", group_ids=[GROUP_ID_ADMIN])
+    socket = await hass_ws_client(hass)
+    for number, (asked, key) in enumerate(calls):
+        run = hass.services.async_call("script", f"copy_{number}", blocking=True)
+        await socket.send_json_auto_id(
+            {"type": "lianke/action", "service": "copy", "service_data": asked}
+        )
+        answer = await socket.receive_json()
+        assert not answer["success"]
+        for told in (
+            await refusal(house.ask("copy", **asked), HomeAssistantError),
+            await refusal(run, HomeAssistantError),
+            answer["error"].get("translation_key"),
+        ):
+            assert told == key or (not key and told), asked
     assert laser.scanned == []
     assert not house.cloud.scans
     assert house.cloud.count("POST /scanning/job") == 0

@@ -49,19 +49,9 @@ async def refused(house: House, laser: Printer) -> str | None:
 ALL_RESULTS: dict[str, tuple[dict[str, Any], str | None]] = {
     **{
         way: ({"scan_result": way}, None)
-        for way in (
-            "address",
-            "addresses",
-            "objects",
-            "lines",
-            "json_text",
-            "base64",
-            "base64_lines",
-            "data_url",
-            "both",
-            "bare",
-        )
+        for way in ("addresses", "json_text", "base64_lines", "both")
     },
+    "bare": ({"scan_result": "bare"}, None),
     "late": ({"scan_late": 30.0}, None),
     "a PNG": ({"scan_type": "png"}, None),
     "a PDF": ({"scan_type": "pdf"}, None),
@@ -77,12 +67,8 @@ ALL_RESULTS: dict[str, tuple[dict[str, Any], str | None]] = {
 }
 
 
-# One page has another form than several only in these.
-ALONE = ("address", "base64", "bare")
-
-
 @pytest.mark.parametrize(
-    ("way", "request_"), [*((way, FED) for way in ALL_RESULTS), *((way, ANYWHERE) for way in ALONE)]
+    ("way", "request_"), [*((way, FED) for way in ALL_RESULTS), ("bare", ANYWHERE)]
 )
 async def test_every_result(house: House, laser: Printer, way: str, request_: ScanRequest) -> None:
     variants, reason = ALL_RESULTS[way]

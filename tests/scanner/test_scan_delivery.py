@@ -43,12 +43,16 @@ from tests.simulator.models import Printer
 pytestmark = pytest.mark.usefixtures("hurried", "hub")
 
 
-@pytest.fixture(params=[2, 3])
+# Where the versions differ: in what they say of a task.
+BOTH_VERSIONS = pytest.mark.parametrize("paperless", [2, 3], indirect=True)
+
+
+@pytest.fixture
 async def paperless(
     request: pytest.FixtureRequest, house: House, socket_enabled: None
 ) -> AsyncGenerator[Paperless]:
-    """Run a Paperless-ngx of each version, which is set up in the options."""
-    async with Paperless(version=request.param).running() as server:
+    """Run a Paperless-ngx, which is set up in the options."""
+    async with Paperless(version=getattr(request, "param", 3)).running() as server:
         house.set_options({"paperless_url": server.address, "paperless_token": TOKEN})
         yield server
 
@@ -66,6 +70,7 @@ async def ended(house: House) -> tuple[str, str | None]:
     return one.state.value, one.reason
 
 
+@BOTH_VERSIONS
 async def test_a_scan_becomes_a_document(
     house: House, laser: Printer, paperless: Paperless, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -115,6 +120,7 @@ async def test_refusals_are_told_and_can_be_tried_again(
     assert len(paperless.documents) == 1
 
 
+@BOTH_VERSIONS
 @pytest.mark.whole
 @pytest.mark.parametrize("fault", ["502", "502 after", "cut", "lost"])
 async def test_what_may_have_arrived_is_looked_for(
@@ -134,6 +140,7 @@ async def send_on(house: House, laser: Printer, to: str = "paperless") -> None:
     await do(house, laser, "continue_scan", answer="hand_on", scan_id=scan_id, send_to=to)
 
 
+@BOTH_VERSIONS
 async def test_the_same_file_is_told_to_be_there(
     house: House, laser: Printer, paperless: Paperless
 ) -> None:
@@ -159,6 +166,7 @@ async def test_the_same_file_is_told_to_be_there(
     assert answer["sent_to"] == []
 
 
+@BOTH_VERSIONS
 async def test_a_task_is_followed_to_its_end(
     house: House, laser: Printer, paperless: Paperless
 ) -> None:
@@ -176,6 +184,7 @@ async def test_a_task_is_followed_to_its_end(
     assert (len(paperless.documents), paperless.posts) == (1, 2)
 
 
+@BOTH_VERSIONS
 async def test_what_cannot_be_looked_for_is_not_sent_again(
     house: House, laser: Printer, paperless: Paperless
 ) -> None:
@@ -465,6 +474,7 @@ async def test_a_mail_that_meets_an_error_nobody_expects_is_not_on_its_way_for_e
     assert await ended(house) == ("uncertain", "send_in_doubt")
 
 
+@BOTH_VERSIONS
 async def test_the_options_are_tested(house: House, laser: Printer, paperless: Paperless) -> None:
     flow = house.hass.config_entries.options
     entry_id = house.entry.entry_id
