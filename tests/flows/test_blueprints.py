@@ -554,32 +554,43 @@ async def scanner(house: House) -> str:
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
-    ("language", "sentence", "count"),
+    ("language", "sentences"),
     [
-        ("en", "Scan this and print it twice", 2),
-        ("en", "Please scan the page and print it out three times.", 3),
-        ("en", "Copy this", 1),
-        ("en", "Scan it and print 4 copies", 4),
-        ("en", "Make two copies of this", 2),
-        ("en", "scan this and print it", 1),
-        ("zh-Hans", "扫描并打印两份", 2),
-        ("zh-Hans", "请帮我扫描一下这一页，然后打印3份", 3),
-        ("zh-Hans", "把这个扫描一下再打印出来", 1),
-        ("zh-Hans", "复印这张", 1),
-        ("zh-Hans", "把这张复印两份", 2),
-        ("zh-Hans", "扫描后打印十份。", 10),
+        (
+            "en",
+            {
+                "Scan this and print it twice": 2,
+                "Please scan the page and print it out three times.": 3,
+                "Copy this": 1,
+                "Scan it and print 4 copies": 4,
+                "Make two copies of this": 2,
+                "scan this and print it": 1,
+            },
+        ),
+        (
+            "zh-Hans",
+            {
+                "扫描并打印两份": 2,
+                "请帮我扫描一下这一页，然后打印3份": 3,
+                "把这个扫描一下再打印出来": 1,
+                "复印这张": 1,
+                "把这张复印两份": 2,
+                "扫描后打印十份。": 10,
+            },
+        ),
     ],
 )
 async def test_a_voice_scans_and_prints(
-    house: House, scanner: str, language: str, sentence: str, count: int
+    house: House, scanner: str, language: str, sentences: dict[str, int]
 ) -> None:
     await house.hass.config.async_update(language=language)
     await print_by(house, "voice", list="todo.shopping", scanner=scanner)
-    told = COPIED[language]["several" if count > 1 else "one"].format(count)
-    assert await say(house.hass, sentence, language) == told
-    [paper] = await house.came_out()
-    assert paper.options["dmCopies"] == str(count)
-    assert len(house.box.printer(1).scanned) == 1
+    for number, (sentence, count) in enumerate(sentences.items(), 1):
+        told = COPIED[language]["several" if count > 1 else "one"].format(count)
+        assert await say(house.hass, sentence, language) == told
+        papers = await house.came_out(number)
+        assert papers[-1].options["dmCopies"] == str(count)
+        assert len(house.box.printer(1).scanned) == number
 
 
 @pytest.mark.usefixtures("hurried")
