@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import timedelta
+import errno
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from homeassistant.components.media_source import async_resolve_media
@@ -17,6 +19,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from yarl import URL
 
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
+from custom_components.lianke.documents import folders
 from custom_components.lianke.scanner.hub import async_get_hub
 from custom_components.lianke.scanner.paperless import async_paperless
 from custom_components.lianke.scanner.scan_delivery import button_destinations
@@ -361,6 +364,31 @@ async def test_into_the_folder_of_the_options_by_the_button(
     house.set_options({"scan_folder": "local/gone/too"})
     await send_on(house, laser, "folder")
     assert await ended(house) == ("failed", "scan_not_copied")
+
+
+async def test_a_folder_whose_disk_is_full_is_tried_for_a_day(
+    house: House, laser: Printer, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = media_folder(house, tmp_path) / "scans"
+    house.set_options({"scan_folder": "local/scans"})
+
+    def copy(*_files: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folders, "shutil", SimpleNamespace(copyfileobj=copy))
+        answer = await do(house, laser, folder="local/scans")
+        assert (answer["state"], answer["reason"]) == ("failed", "scan_folder_full")
+        assert len(answer["files"]) == 1
+        [sent] = (await do(house, laser, send_to="folder"))["sent_to"]
+        assert (sent["state"], sent["reason"]) == ("waiting", "scan_folder_full")
+        clock.tick(timedelta(hours=24))
+        assert await ended(house) == ("failed", "scan_folder_full")
+    await send_on(house, laser, "folder")
+    assert await ended(house) == ("done", None)
+    assert [file.name for file in folder.iterdir() if file.suffix != ".part"] == [
+        *last(house).files
+    ]
 
 
 async def test_what_was_chosen_for_all_buttons_is_that_of_each(

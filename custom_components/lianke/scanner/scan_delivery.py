@@ -253,7 +253,10 @@ class Deliveries:
                         # The folder is gone or no longer allowed. Use a text without the folder's name, since we do not
                         # store that name.
                         reason = "scan_not_copied" if err.placeholders else err.reason
-                        end = Outcome(DeliveryState.FAILED, reason)
+                        is_full = reason == "scan_folder_full"
+                        end = Outcome(
+                            DeliveryState.OPEN if is_full else DeliveryState.FAILED, reason
+                        )
                     except HomeAssistantError:
                         raise
                     except Exception as err:  # noqa: BLE001  # nothing else would end the delivery
@@ -262,8 +265,11 @@ class Deliveries:
                         end = Outcome(DeliveryState.UNCERTAIN, "send_in_doubt")
                     one = self._jobs.get(job_id).delivery(to)
                     if end.state is DeliveryState.OPEN and _is_late(one):
-                        end = Outcome(DeliveryState.UNCERTAIN, "paperless_in_doubt")
-                        if one.tried_at is None:
+                        if to is Destination.FOLDER:
+                            end = Outcome(DeliveryState.FAILED, end.reason)
+                        elif one.tried_at is not None:
+                            end = Outcome(DeliveryState.UNCERTAIN, "paperless_in_doubt")
+                        else:
                             end = Outcome(DeliveryState.FAILED, "paperless_given_up")
                     await self._async_note(job_id, to, **end._asdict())
                 except HomeAssistantError:

@@ -5,7 +5,7 @@ they have seen is lost, or scanned again, after a restart. The end of a copy and
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -575,7 +575,9 @@ class ScanJobs:
         await self._async_keep_only(job, [*job.files, *job.kept_pages[:1]])
 
     async def async_copy(self, job: ScanJob, folder: str) -> ScanJob:
-        """Copy the files into a folder; return the changed scan. Raises InputError: scan_not_copied, scan_gone.
+        """Copy the files into a folder; return the changed scan.
+
+        Raises InputError: scan_not_copied, scan_gone; scan_folder_full, after which a new try finds what it copied.
 
         The names of the copies are stored before copying, so that the files are not copied twice after a restart.
         """
@@ -590,16 +592,24 @@ class ScanJobs:
                 job.job_id, lambda known: known.changed_unless_discarded(**copies)
             )
 
+        async def in_folder[R](work: Awaitable[R]) -> R:
+            try:
+                return await work
+            except HomeAssistantError, OSError:
+                # The folder may be on another disk, such as a network share that is full or does not answer.
+                raise InputError("scan_folder_full") from None
+
         for _ in range(MAX_NAME_TRIES):
             try:
                 again = job.folder == folder and bool(job.copied_to) and not job.is_copied
                 if not again:
-                    names = await run(free_names, self._hass, paths, Path(folder))
+                    names = await in_folder(run(free_names, self._hass, paths, Path(folder)))
                     job = await note(names, is_copied=False)
-                if await async_copy_into_folder(self._hass, paths, job.copied_to, again=again):
+                copying = async_copy_into_folder(self._hass, paths, job.copied_to, again=again)
+                if await in_folder(copying):
                     return await note(job.copied_to, is_copied=True)
             except InputError as err:
-                if err.reason in ("scan_gone", "box_unloaded"):
+                if err.reason in ("scan_gone", "box_unloaded", "scan_folder_full"):
                     raise
                 # The folder has become a link to another place, or is no longer allowed.
                 break
