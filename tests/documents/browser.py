@@ -23,6 +23,8 @@ OPTIONS = [
     "--disable-quic",
     "--host-resolver-rules=MAP * ~NOTFOUND",
 ]
+# Maximum ms until the browser has started, and until it has opened a page: only what hangs takes as long.
+PATIENCE = 180_000
 
 
 def draw(html: str, folder: Path) -> bytes:
@@ -68,10 +70,11 @@ async def serve() -> None:
     """Print pages until standard input ends."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=OPTIONS
+            executable_path=shutil.which("chromium"), args=OPTIONS, timeout=PATIENCE
         )
         # A new page for each document would start a new process each time.
         page = await browser.new_page()
+        page.set_default_timeout(PATIENCE)
         while line := await asyncio.to_thread(sys.stdin.readline):
             source = Path(line.strip())
             target = source.with_suffix(".pdf")
