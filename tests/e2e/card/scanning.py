@@ -5,7 +5,7 @@ import asyncio
 from playwright.async_api import Locator, expect
 
 from .keyboard import named, press, start, tab_to
-from .stage import LASER, Screen, Stage
+from .stage import LASER, PATIENCE, Screen, Stage
 
 
 class Finger:
@@ -18,10 +18,17 @@ class Finger:
     async def tap(self, what: Locator) -> None:
         """Tap on something once it can be."""
         await expect(what).not_to_have_attribute("aria-disabled", "true")
-        # Whoever waits for a page has the hand away.
-        await what.page.keyboard.press("Shift")
-        await what.tap()
+        await tap(what)
         self.taps += 1
+
+
+async def tap(what: Locator) -> None:
+    """Tap on something, or click where there is no touch, with the hand away before."""
+    await what.page.keyboard.press("Shift")
+    if await what.page.evaluate("navigator.maxTouchPoints"):
+        await what.tap()
+    else:
+        await what.click()
 
 
 def button(screen: Screen, key: str) -> Locator:
@@ -43,7 +50,7 @@ async def page_comes(screen: Screen, text: str) -> None:
     await expect(screen.card.get_by_text(text)).to_be_visible()
     picture = screen.card.locator("lianke-scan .stage img:not(.stale)")
     # In one look: the picture before may still be there, complete, and have no size as the next one takes its place.
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not await picture.evaluate("(one) => one.complete && one.naturalWidth > 400"):
             await asyncio.sleep(0.05)
     # News of the scan has moved the buttons.

@@ -18,8 +18,8 @@ from tests.e2e.card.keyboard import named, press, tab_to
 from tests.simulator import make_pdf
 
 from .marks import on_stage
-from .scanning import Finger, begin, button, lay, open_by_keyboard, page_comes
-from .stage import LASER, Screen, Stage
+from .scanning import Finger, begin, button, lay, open_by_keyboard, page_comes, tap
+from .stage import LASER, PATIENCE, Screen, Stage
 
 pytestmark = [*on_stage("card at work"), pytest.mark.usefixtures("scanners")]
 
@@ -231,15 +231,15 @@ async def test_everything_fits_a_narrow_screen_in_light_and_dark(
                 await screen.page.screenshot(path=pictures / f"narrow-{name}-{scheme}.png")
                 assert await screen.axe() == []
 
-        await button(screen, "scan").tap()
+        await tap(button(screen, "scan"))
         await expect(button(screen, "begin")).to_be_visible()
         await look("form")
-        await button(screen, "begin").tap()
+        await tap(button(screen, "begin"))
         await page_comes(screen, "1 page so far")
         await look("page")
-        await button(screen, "look").tap()
+        await tap(button(screen, "look"))
         await look("large")
-        await button(screen, "finish").tap()
+        await tap(button(screen, "finish"))
         await page_comes(screen, "1 page, kept")
         await look("kept")
 
@@ -250,18 +250,18 @@ async def test_keeping_what_was_scanned_keeps_it_and_discarding_discards_it_in_c
     """W3: beside the question, 取消 discarded three pages."""
     async with stage.screen(width=390, height=844, touch=True, language="zh-Hans") as screen:
         await lay(stage, "one")
-        await button(screen, "scan").tap()
-        await button(screen, "begin").tap()
+        await tap(button(screen, "scan"))
+        await tap(button(screen, "begin"))
         await page_comes(screen, "已扫描 1 页")
         dialog = screen.card.locator("lianke-scan")
         question = dialog.get_by_role("group", name="丢弃已扫描的内容？")
-        await dialog.get_by_role("button", name="取消扫描").tap()
+        await tap(dialog.get_by_role("button", name="取消扫描"))
         await expect(question.get_by_role("button")).to_have_text(["丢弃", "保留"])
-        await question.get_by_role("button", name="保留").tap()
+        await tap(question.get_by_role("button", name="保留"))
         await expect(question).to_have_count(0)
         await page_comes(screen, "已扫描 1 页")
-        await dialog.get_by_role("button", name="取消扫描").tap()
-        await question.get_by_role("button", name="丢弃").tap()
+        await tap(dialog.get_by_role("button", name="取消扫描"))
+        await tap(question.get_by_role("button", name="丢弃"))
         await expect(button(screen, "begin")).to_be_visible()
 
 
@@ -333,9 +333,9 @@ async def mm_of(download: Download) -> tuple[float, float]:
 async def form_says(screen: Screen, text: str) -> None:
     """Open the form until what the scanner says is asked for again, which it is every ten seconds."""
     said = screen.card.locator("lianke-scan").get_by_text(text)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(2 * PATIENCE):
         while True:
-            await button(screen, "scan").click()
+            await tap(button(screen, "scan"))
             await expect(button(screen, "begin")).to_be_visible()
             try:
                 await expect(said).to_be_visible(timeout=2000)
@@ -376,7 +376,7 @@ async def test_what_the_scanner_says_and_a_receipt_on_a_phone_in_chinese(
         # A jam after the first of three pages: what came is there, and why there is no more.
         await at_the_scanner(stage, feeder=["one", "two", "three"])
         await stage.cloud.post("variants", {"scan_problem": "jam"})
-        await button(screen, "scan").tap()
+        await tap(button(screen, "scan"))
         await dialog.locator("#source").select_option("feeder")
         await screen.press(button(screen, "begin"))
         await expect(alert).to_contain_text("扫描仪卡纸")
@@ -389,22 +389,22 @@ async def test_what_the_scanner_says_and_a_receipt_on_a_phone_in_chinese(
 
         # While another door scans.
         await lay(stage, "two")
-        await stage.cloud.post("variants", {"scan_seconds": 6.0})
+        await stage.cloud.post("variants", {"scan_seconds": 3600.0})
         other = asyncio.create_task(
             stage.home.call("lianke", "scan", {"device_id": scanner}, response=True)
         )
-        await button(screen, "scan").tap()
+        await tap(button(screen, "scan"))
         await expect(dialog.get_by_text("正在扫描第 1 页")).to_be_visible()
         await look("other")
-        await other
         await stage.cloud.post("variants", {"scan_seconds": 1.0})
+        await other
         await screen.page.keyboard.press("Escape")
 
         # A receipt is as large as it is, kept, printed later and copied.
         before = len(await stage.printed())
         await lay(stage, "receipt")
         await at_the_scanner(stage, glass_mm=[80.0, 200.0])
-        await button(screen, "scan").tap()
+        await tap(button(screen, "scan"))
         if await button(screen, "retry").count():
             await screen.press(button(screen, "retry"))
         await dialog.locator("#source").select_option("glass")
@@ -420,7 +420,7 @@ async def test_what_the_scanner_says_and_a_receipt_on_a_phone_in_chinese(
         await screen.press(button(screen, "do"))
         await stage.until(stage.printed, lambda found: len(found) == before + 1)
         await screen.page.keyboard.press("Escape")
-        await button(screen, "copy").tap()
+        await tap(button(screen, "copy"))
         await screen.press(button(screen, "begin"))
         await expect(dialog.get_by_text("已扫描，并已交给打印机。")).to_be_visible()
         await look("copied")
@@ -496,12 +496,12 @@ async def test_pages_that_wait_are_told_scanned_again_by_number_and_removed_one_
     """Two taps removed two pages, page 3 was scanned in place of page 2, and a closed dialog left no sign."""
     async with stage.screen(width=320, height=700, touch=True) as screen:
         dialog = screen.card.locator("lianke-scan")
-        await button(screen, "scan").tap()
-        await button(screen, "begin").tap()
+        await tap(button(screen, "scan"))
+        await tap(button(screen, "begin"))
         for number in (1, 2, 3):
             await page_comes(screen, f"{number} page{'s' if number > 1 else ''} so far")
             if number < 3:
-                await button(screen, "next").tap()
+                await tap(button(screen, "next"))
         await screen.press(dialog.get_by_role("button", name="Scan page 3 again"))
         await expect(dialog.get_by_text("Scanning page 3 …")).to_be_visible()
         await page_comes(screen, "3 pages so far")

@@ -197,6 +197,15 @@ async def post_scan(call: Call) -> Any:
     return {"task_id": task_id}
 
 
+async def _pass_page(cloud: Cloud) -> None:
+    """Wait for the time of a page, which may be changed meanwhile."""
+    passed = 0.0
+    while passed < (needed := cloud.variants.scan_seconds):
+        step = min(1.0, needed - passed)
+        await cloud.sleep(step)
+        passed += step
+
+
 async def _run(cloud: Cloud, scan: Scan) -> None:
     scanner, variants = scan.scanner, cloud.variants
     await cloud.sleep(1.0)
@@ -213,7 +222,7 @@ async def _run(cloud: Cloud, scan: Scan) -> None:
     for page in pages:
         if scanner.scan_trouble or variants.scan_problem in STOPPING:
             break
-        await cloud.sleep(variants.scan_seconds)
+        await _pass_page(cloud)
         if scan.state != "SENDING":
             return
         if is_fed and not page.endswith(" back"):
