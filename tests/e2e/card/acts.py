@@ -40,6 +40,17 @@ async def fill_list(stage: Stage, *items: str) -> None:
         await stage.home.call("shopping_list", "add_item", {"name": item})
 
 
+@asynccontextmanager
+async def slow_paper(stage: Stage) -> AsyncIterator[None]:
+    """Have the laser printer take seconds for a page, so that what is shown meanwhile is seen on any machine."""
+    printer = partial(stage.cloud.change_printer, stage.cloud.device_id, 1)
+    await printer(seconds_per_page=15.0)
+    try:
+        yield
+    finally:
+        await printer(seconds_per_page=3.0)
+
+
 async def send(stage: Stage, name: str, pages: int = 1, printer: str = LASER) -> None:
     """Have Home Assistant print a PDF."""
     path = stage.home.documents / f"{name}.pdf"

@@ -12,10 +12,17 @@ from tests.simulator import make_pdf
 from .marks import on_stage
 from .stage import LASER, Screen, Stage
 
-pytestmark = [*on_stage("card at work"), pytest.mark.timeout(600)]
+pytestmark = on_stage("card at work")
 
 # Seconds between both taps: a fast one, two that were seen to print the shopping list as well, and a hesitating one.
 GAPS = (0.1, 0.35, 0.7, 1.2)
+# Maximum seconds between two taps that are one double tap; after AWAY (guard.ts) the second is a tap of its own.
+DOUBLE = 1.4
+# Notes when the page was pressed.
+_NOTE_PRESSES = """
+window.pressed = [];
+window.addEventListener("pointerdown", () => window.pressed.push(performance.now()), true);
+"""
 WORDS = {"en": "Print", "zh-Hans": "打印"}
 # As many as it takes that one is under the finger wherever Print was.
 QUICK = [{"name": f"Note {n}", "data": {"text": f"Note {n}"}} for n in range(1, 40)]
@@ -26,14 +33,19 @@ def more_than(before: int) -> Callable[[list[dict[str, Any]]], bool]:
     return lambda found: len(found) > before
 
 
-async def press_twice(screen: Screen, x: float, y: float, gap: float, *, touch: bool) -> None:
-    """Press twice at one spot of the page, whatever is there by then."""
+async def press_twice(screen: Screen, x: float, y: float, gap: float, *, touch: bool) -> bool:
+    """Press twice at one spot of the page, whatever is there by then; return whether it was a double tap.
+
+    It is none where a busy machine brings the second press too late.
+    """
     for wait in (gap, 0):
         if touch:
             await screen.page.touchscreen.tap(x, y)
         else:
             await screen.page.mouse.click(x, y)
         await asyncio.sleep(wait)
+    first, second = await screen.page.evaluate("window.pressed.slice(-2)")
+    return bool(second - first < DOUBLE * 1000)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +60,12 @@ async def test_double_tap_on_print_prints_once(
     async with stage.screen(
         card, language=language, width=width, height=height, touch=touch
     ) as screen:
-        for gap in GAPS:
+        await screen.page.evaluate(_NOTE_PRESSES)
+        gaps = list(GAPS)
+        while gaps:
+            gap = gaps[0]
             before = len(await stage.printed())
-            name = f"double {language} {gap}"
+            name = f"double {language} {before}"
             await screen.drop((f"{name}.pdf", "application/pdf", make_pdf(1)))
             button = screen.card.get_by_role("button", name=WORDS[language], exact=True)
             await expect(screen.card.locator(".previews img")).to_have_count(1)
@@ -60,11 +75,14 @@ async def test_double_tap_on_print_prints_once(
             box = await button.bounding_box()
             assert box is not None
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-            await press_twice(screen, x, y, gap, touch=touch)
+            is_double = await press_twice(screen, x, y, gap, touch=touch)
             await expect(button).to_have_count(0)
             # A quick button is where the form was, and answers once the finger has been away.
             await stage.until(stage.printed, more_than(before))
             await stage.come_to_rest()
+            if not is_double:
+                continue
+            gaps.pop(0)
             titles = [job["title"] for job in (await stage.view())["jobs"]]
             assert titles.count(name) + titles.count(f"{name}.pdf") == 1
             assert len(await stage.printed()) == before + 1, (gap, titles)

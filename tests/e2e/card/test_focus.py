@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 import re
 
 from playwright.async_api import FilePayload, Locator, Route, expect
 
-from tests.e2e.card.acts import send
+from tests.e2e.card.acts import send, slow_paper
 from tests.simulator import make_pdf
 
 from .marks import on_stage
@@ -42,12 +42,14 @@ async def press(screen: Screen, key: str = "Enter") -> None:
 async def test_cancel_keeps_the_focus_until_its_job_has_ended(stage: Stage) -> None:
     async with stage.screen() as screen:
         await screen.shows("Idle")
-        await send(stage, "one ahead", pages=12)
-        await send(stage, "one behind", pages=60)
-        await expect(screen.row("one behind")).to_be_visible()
         cancel = screen.card.get_by_role("button", name="Cancel one behind")
-        async with unmoved(screen, cancel):
-            await expect(screen.row("one ahead")).to_contain_text("Sending to the printer")
+        async with AsyncExitStack() as stack:
+            async with slow_paper(stage):
+                await send(stage, "one ahead", pages=6)
+                await send(stage, "one behind", pages=60)
+                await expect(screen.row("one behind")).to_be_visible()
+                await stack.enter_async_context(unmoved(screen, cancel))
+                await expect(screen.row("one ahead")).to_contain_text("Sending to the printer")
             await expect(screen.row("one ahead")).to_contain_text("Completed")
             await expect(screen.row("one behind")).to_contain_text("Sending to the printer")
         await press(screen)
@@ -166,8 +168,7 @@ async def test_files_that_come_and_go_take_no_focus_and_no_scroll_position(stage
         await expect(screen.card.get_by_label("Add a file")).to_be_focused()
         await screen.press(screen.card.get_by_role("button", name="Preview"))
         previews = screen.card.locator(".previews")
-        # One preview after the other, and a loaded machine is slow.
-        await expect(previews).to_have_count(2, timeout=90_000)
+        await expect(previews).to_have_count(2)
         strip = previews.last
         await expect(strip.locator("img")).to_have_count(6)
         await strip.evaluate(

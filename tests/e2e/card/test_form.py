@@ -32,6 +32,9 @@ _SPOIL = """
 # Keep the answer to the next preview from the card until it is told to show it; it then has drawn what it wants to.
 _KEEP_PREVIEW = """
 () => {
+  // Three seconds after its beginning, a press holds up nothing any more, and a busy machine may take as long.
+  const { timeout } = AbortSignal;
+  AbortSignal.timeout = (ms) => timeout.call(AbortSignal, ms === 3000 ? 300_000 : ms);
   const { connection } = document.querySelector("home-assistant").hass;
   const send = connection.sendMessagePromise;
   connection.sendMessagePromise = async function (message) {

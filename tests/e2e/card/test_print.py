@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.async_api import Route, expect
 import pytest
 
-from tests.e2e.card.acts import PNG
+from tests.e2e.card.acts import PNG, slow_paper
 from tests.simulator import make_pdf
 
 from .marks import on_stage
@@ -36,9 +36,10 @@ async def test_drop_preview_and_print_once(stage: Stage) -> None:
         assert len(await stage.printed()) == before
 
         button = screen.card.get_by_role("button", name="Print", exact=True)
-        await button.evaluate("(button) => { button.click(); button.click(); }")
         row = screen.row("作业 homework.pdf")
-        await expect(row).to_contain_text("Sending to the printer")
+        async with slow_paper(stage):
+            await button.evaluate("(button) => { button.click(); button.click(); }")
+            await expect(row).to_contain_text("Sending to the printer")
         await expect(row).to_contain_text("Completed · 6 pages")
         await expect(screen.card.locator("[aria-live]")).to_contain_text("Completed")
         await screen.shows("Drop a file here")
