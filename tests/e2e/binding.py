@@ -9,6 +9,7 @@ from .cloud import SimulatorProcess
 from .hass import HassError, RealHomeAssistant
 
 DOMAIN = "lianke"
+PATIENCE = 180.0  # seconds; only what hangs takes as long
 
 
 async def bind(
@@ -67,12 +68,12 @@ async def bind_first(
 
 
 async def wait_loaded(hass: RealHomeAssistant, entry_id: str) -> None:
-    """Wait until the entry is loaded. Raises HassError after 30 s."""
+    """Wait until the entry is loaded. Raises HassError after PATIENCE."""
 
     def loaded(entry: dict[str, Any] | None) -> bool:
         return entry is not None and entry["state"] == "loaded"
 
-    if not await hass.poll(lambda: hass.entry(entry_id), loaded, timeout=30):
+    if not await hass.poll(lambda: hass.entry(entry_id), loaded, timeout=PATIENCE):
         raise HassError(f"The entry is not loaded: {await hass.entry(entry_id)}")
 
 
@@ -118,7 +119,7 @@ async def wait_written(hass: RealHomeAssistant, entry_id: str, option: str) -> N
     def has_option(entry: dict[str, Any] | None) -> bool:
         return entry is not None and option in entry["options"]
 
-    if not await hass.poll(written, has_option, timeout=60):
+    if not await hass.poll(written, has_option, timeout=PATIENCE):
         raise HassError(f"The option {option} is not on disk")
 
 

@@ -7,7 +7,7 @@ import json
 from playwright.async_api import Page, async_playwright
 import pytest_socket
 
-from tests.e2e.card.stage import BROWSER_OPTIONS
+from tests.e2e.card.stage import BROWSER_OPTIONS, LAUNCH
 from tests.e2e.hass import RealHomeAssistant
 
 # ms. The box's number is seen only once the photo was read, in a Home Assistant that imports what it needs for that.
@@ -24,7 +24,9 @@ async def browsing(
     """Give a page that is logged in."""
     stored = {"hassTokens": home.browser_tokens(), "selectedLanguage": json.dumps(language)}
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+        browser = await playwright.chromium.launch(
+            executable_path=chromium, args=BROWSER_OPTIONS, timeout=LAUNCH
+        )
         context = await browser.new_context(
             viewport={"width": size[0], "height": size[1]}, device_scale_factor=1.5
         )

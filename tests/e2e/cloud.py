@@ -24,7 +24,7 @@ import aiohttp
 
 from .hass import ROOT
 
-START_TIMEOUT = 30.0  # seconds
+START_TIMEOUT = 180.0  # seconds; many processes may be starting at the same time
 STOP_TIMEOUT = 10.0  # seconds
 # The simulator without Chromium, for tests that do not look at printed HTML: Chromium takes two seconds per job.
 UNSEEN = ("tests.simulator", "--chromium=")

@@ -35,9 +35,9 @@ import aiohttp
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = range(20_000, 32_000)  # below the ports that systems assign to connections
-START_TIMEOUT = 180.0  # seconds; a first start compiles every module and creates the database
-STOP_TIMEOUT = 60.0  # seconds; Home Assistant's own shutdown stages take at most this long
-REQUEST_TIMEOUT = 60.0  # seconds
+START_TIMEOUT = 300.0  # seconds; a first start compiles every module and creates the database
+STOP_TIMEOUT = 120.0  # seconds; Home Assistant's own shutdown stages take at most half of it
+REQUEST_TIMEOUT = 180.0  # seconds; only what hangs takes as long
 _LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(?:[+-]\d\d:\d\d)? [A-Z]+ ")
 _BAD_LINE = re.compile(_LOG_LINE.pattern.replace("[A-Z]+", "(?:WARNING|ERROR|CRITICAL)"))
 _CONFIGURATION = """\
@@ -78,7 +78,7 @@ class Subscription:
         self._socket = socket
         self._number = number
 
-    async def next(self, timeout: float = 30.0) -> Any:
+    async def next(self, timeout: float = REQUEST_TIMEOUT) -> Any:
         """Return the next message's event; raises TimeoutError after timeout seconds."""
         async with asyncio.timeout(timeout):
             while True:
@@ -86,7 +86,9 @@ class Subscription:
                 if message.get("id") == self._number and message["type"] == "event":
                     return message["event"]
 
-    async def until(self, predicate: Callable[[Any], bool], timeout: float = 30.0) -> Any:
+    async def until(
+        self, predicate: Callable[[Any], bool], timeout: float = REQUEST_TIMEOUT
+    ) -> Any:
         """Return the first event the predicate accepts; raises TimeoutError after timeout seconds."""
         async with asyncio.timeout(timeout):
             while True:
@@ -381,7 +383,7 @@ class RealHomeAssistant:
         }
         await asyncio.to_thread(_write_private, self._secrets, json.dumps(access))
 
-    async def _wait_until_kept(self, timeout: float = 30.0) -> None:
+    async def _wait_until_kept(self, timeout: float = REQUEST_TIMEOUT) -> None:
         """Wait until the long-lived token is in Home Assistant's storage."""
         storage = self.config / ".storage" / "auth"
         try:
@@ -531,7 +533,10 @@ class RealHomeAssistant:
         return (await self.states()).get(entity_id)
 
     async def wait_for_state(
-        self, entity_id: str, predicate: Callable[[dict[str, Any]], bool], timeout: float = 60.0
+        self,
+        entity_id: str,
+        predicate: Callable[[dict[str, Any]], bool],
+        timeout: float = REQUEST_TIMEOUT,
     ) -> dict[str, Any]:
         """Return the entity's state once the predicate accepts it. Raises HassError after timeout seconds."""
         state = await self.poll(
@@ -551,7 +556,7 @@ class RealHomeAssistant:
         ask: Callable[[], Awaitable[T]],
         accept: Callable[[T], bool],
         *,
-        timeout: float = 60.0,
+        timeout: float = REQUEST_TIMEOUT,
         every: float = 0.2,
     ) -> T | None:
         """Ask repeatedly and return the first answer that is accepted; None after timeout seconds."""

@@ -253,7 +253,7 @@ async def _entity(
 
 async def _automation(hass: RealHomeAssistant) -> str:
     """Return the automation's entity id; the entity appears a moment after the automation was saved."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
             for one in await hass.entities():
                 if (one["platform"], one["unique_id"]) == ("automation", AUTOMATION):

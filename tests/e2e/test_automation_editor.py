@@ -19,7 +19,7 @@ from .hass import ROOT, RealHomeAssistant
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.browser,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.usefixtures("socket_enabled"),
 ]
 

@@ -13,7 +13,7 @@ from .binding import DOMAIN, bind, entity_of, printer_device
 from .cloud import UNSEEN, SimulatorProcess
 from .hass import ROOT, RealHomeAssistant, Subscription
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.usefixtures("newest")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.usefixtures("newest")]
 
 LASER = "Kyocera MA2000w GX"
 INKJET = "EPSON L3250 Series (网络)"

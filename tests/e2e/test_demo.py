@@ -34,7 +34,7 @@ BUTTONS = {
 # What nobody can have but the reader of the manual; the last is there once the preview feature is switched on.
 OF_THE_READER = {"notify.anna", "notify.mail", "sensor.kyocera_ma2000w_gx_2"}
 
-pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 async def test_the_demo_in_chinese(tmp_path: Path, chromium: str, socket_enabled: None) -> None:

@@ -13,7 +13,7 @@ from .cloud import SimulatorProcess
 from .hass import RealHomeAssistant
 from .home import PRINTER
 
-pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(600)]
 
 PHONE = (390, 844)
 DASHBOARD = "lianke-guide"

@@ -19,7 +19,7 @@ from tests.simulator import make_pdf
 from tests.smtp_server import SmtpServer
 
 from .binding import announce_changes, bind_first, printer_device
-from .card.stage import BROWSER_OPTIONS, PATIENCE, Stage
+from .card.stage import BROWSER_OPTIONS, LAUNCH, PATIENCE, Stage
 from .cloud import SimulatorProcess
 from .hass import RealHomeAssistant
 from .home import PRINTER
@@ -107,7 +107,7 @@ async def test_each_mail_is_printed_once_whenever_home_assistant_is_killed(
                 await home.kill()
                 await home.start()
                 await home.wait_running()
-                async with asyncio.timeout(90):
+                async with asyncio.timeout(PATIENCE):
                     while len(await printed(cloud)) < len(wanted):
                         await asyncio.sleep(0.2)
             # Whatever is told once more is told by now.
@@ -193,7 +193,7 @@ async def test_mail_from_grandma_on_a_phone_in_chinese(
             await cloud.change_printer(cloud.device_id, 1, paper=5)
 
             browser = await playwright.chromium.launch(
-                executable_path=chromium, args=BROWSER_OPTIONS
+                executable_path=chromium, args=BROWSER_OPTIONS, timeout=LAUNCH
             )
             stage = Stage(home, cloud, browser, entry_id, {PRINTER: printer["id"]})
             async with stage.screen(

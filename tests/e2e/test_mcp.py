@@ -24,7 +24,7 @@ from .cloud import SimulatorProcess
 from .hass import RealHomeAssistant
 from .home import CONFIGURATION, PRINTER, TEXTS, furnish
 
-pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(600)]
 MENU = make_pdf(2, "Menu of the tests")
 READING = {"lianke__list_jobs", "lianke__printer_status", "lianke__which_printer"}
 RECIPE = b"<!doctype html><title>Soup</title><h1>Soup</h1><p>Peel the onions.</p>"

@@ -14,7 +14,7 @@ from .card.stage import PICTURED
 from .cloud import SimulatorProcess
 from .hass import ROOT, RealHomeAssistant
 
-pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.timeout(600)]
 
 WORDS = {
     "en": {

@@ -23,6 +23,7 @@ from playwright.async_api import (
 )
 import pytest
 
+from tests.e2e.card.stage import LAUNCH
 from tests.manual import LANGUAGES, PAGES, ROOT
 
 FOLDERS = {"en": "", "zh-Hans": "zh-Hans/"}
@@ -143,7 +144,9 @@ class Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        started = await playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"], timeout=LAUNCH
+        )
         yield started
         await started.close()
 

@@ -16,7 +16,7 @@ from tests.e2e.binding import announce_changes, bind
 from tests.e2e.cloud import SimulatorProcess
 from tests.e2e.hass import HassError, RealHomeAssistant
 
-from .stage import BROWSER_OPTIONS, LASER, PATIENCE, SPEED, Stage, change_options
+from .stage import BROWSER_OPTIONS, LASER, LAUNCH, PATIENCE, SPEED, Stage, change_options
 
 CONFIGURATION = """\
 input_boolean:
@@ -76,7 +76,7 @@ async def shared_stage(
         await cloud.post("variants", {"callbacks": "each_state"})
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(
-                executable_path=chromium, args=BROWSER_OPTIONS
+                executable_path=chromium, args=BROWSER_OPTIONS, timeout=LAUNCH
             )
             devices = {
                 device["name"]: device["id"]

@@ -9,6 +9,6 @@ def on_stage(group: str = "card") -> list[pytest.MarkDecorator]:
         pytest.mark.browser,
         pytest.mark.e2e,
         pytest.mark.asyncio(loop_scope="session"),
-        pytest.mark.timeout(300),
+        pytest.mark.timeout(600),
         pytest.mark.xdist_group(group),
     ]

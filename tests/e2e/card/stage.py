@@ -42,9 +42,11 @@ BROWSER_OPTIONS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 UNDER_WAY = ("uploading", "queued", "processing", "sending", "canceling")
-PATIENCE = 30.0  # seconds; a loaded machine is slow
+PATIENCE = 90.0  # seconds; a loaded machine is slow
 # Maximum seconds until a dashboard has its first card: browser and Home Assistant may have started a moment ago.
-COLD_START = 120.0
+COLD_START = 180.0
+# Maximum ms until a browser has started; eight processes may be starting at the same time.
+LAUNCH = 180_000
 # Seconds after which every control reacts to a press (AWAY and REST of guard.ts).
 STILL = 1.6
 # Parts of messages that Home Assistant's own pages log without any fault of ours.
@@ -60,7 +62,7 @@ async (zone, files) => {
   // A browser lets go only where that is taken, and tells what is below a drag again and again.
   const options = { dataTransfer: transfer, bubbles: true, cancelable: true, composed: true };
   const tell = (kind) => !zone.dispatchEvent(new DragEvent(kind, options));
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 90_000;
   tell("dragenter");
   while (!tell("dragover")) {
     if (performance.now() > end) throw new Error("nothing is taken here");

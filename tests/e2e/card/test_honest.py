@@ -11,7 +11,7 @@ from tests.e2e.card.acts import send
 from .marks import on_stage
 from .stage import INKJET, LASER, STILL, Screen, Stage, change_options
 
-pytestmark = [*on_stage("card at work"), pytest.mark.timeout(600), pytest.mark.long]
+pytestmark = [*on_stage("card at work"), pytest.mark.long]
 
 PRESSES = 60
 # What leads out of the card, and has the system choose files.

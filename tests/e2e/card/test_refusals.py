@@ -43,7 +43,7 @@ async (button, { scope, action, refusals, values }) => {
       .filter((one) => one.getClientRects().length)
       .map((one) => one.textContent.replace(/\\s+/g, " ").trim());
   const until = async (isSo) => {
-    for (const end = performance.now() + 20000; performance.now() < end; ) {
+    for (const end = performance.now() + 90000; performance.now() < end; ) {
       if (isSo()) return true;
       await new Promise((next) => setTimeout(next, 4));
     }
