@@ -81,13 +81,12 @@ def test_a_ledger_is_what_it_was_told_to_be_after_any_power_cut(
 
 
 @pytest.mark.long
-# It takes a minute of a processor, which a busy machine gives it late.
 @pytest.mark.timeout(1200)
 def test_a_ledger_is_what_it_was_told_to_be_after_thousands_of_power_cuts(
     folder: Path, recorder: Recorder, scratch: Path
 ) -> None:
-    recording = run(folder, recorder, "life", "2")
-    assert check_all(both(recording, bound=3, torn=3), scratch, is_kept) > 5000
+    recording = run(folder, recorder, "life")
+    assert check_all(both(recording, bound=6, torn=4), scratch, is_kept) > 3000
 
 
 # Refused by the disk
@@ -108,37 +107,27 @@ REFUSALS = [
 SILENT = ("*.db",)
 
 
-def refused(folder: Path, tmp_path: Path, fault: Fault, last: str) -> Recording:
+def refused(folder: Path, tmp_path: Path, fault: Fault) -> Recording:
     """Let a ledger go on while the disk refuses some of it; that it was met is looked at by `Recorder.run`."""
     keeper = Keeper(folder / "cache" / "jobs")
     keeper.open()
     keeper.put("before", BEFORE["before"])
     keeper.file.close()
     (tmp_path / "log").mkdir()
-    recording = run(folder, Recorder(folder, tmp_path / "log"), "stubborn", last, fault=fault)
+    recording = run(folder, Recorder(folder, tmp_path / "log"), "stubborn", fault=fault)
     assert any("ledger.db" in one.path for one in recording.met)
     is_told = any(mark.text.startswith("refused") for mark in recording.marks)
     assert is_told == (fault.kind != "slow" and fault.only not in SILENT)
     return recording
 
 
-@pytest.mark.short
-@pytest.mark.parametrize("fault", REFUSALS[::3], ids=repr)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("fault", REFUSALS, ids=repr)
 def test_what_was_refused_is_left_out_once_anything_was_taken(
     folder: Path, tmp_path: Path, scratch: Path, fault: Fault
 ) -> None:
-    recording = refused(folder, tmp_path, fault, "6")
-    assert check_all(both(recording, bound=1, torn=1), scratch, is_kept) > 100
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("fault", REFUSALS, ids=repr)
-def test_what_was_refused_is_left_out_once_anything_was_taken_always(
-    folder: Path, tmp_path: Path, scratch: Path, fault: Fault
-) -> None:
-    recording = refused(folder, tmp_path, fault, "12")
-    assert check_all(both(recording, bound=2, torn=2), scratch, is_kept) > 300
+    recording = refused(folder, tmp_path, fault)
+    assert check_all(both(recording, bound=2, torn=2), scratch, is_kept) > 200
 
 
 @pytest.mark.parametrize("kind", ["read_only", "full", "fsync_fails"])
@@ -196,7 +185,7 @@ def test_what_is_salvaged_survives_any_power_cut(
     folder: Path, tmp_path: Path, scratch: Path
 ) -> None:
     recording = salvage(folder, tmp_path)
-    assert check_all(both(recording, bound=8, torn=2), scratch, is_salvaged) > 200
+    assert check_all(both(recording, bound=16, torn=4), scratch, is_salvaged) > 300
 
 
 # What the judges are worth
