@@ -25,7 +25,7 @@ from .world import World
 # Minimum number of deaths in a case; there are far more.
 FEWEST_DEATHS: Final = 10
 # Maximum number of operations on the integration's files by which each power cut comes later than the one before.
-STRIDE: Final = 4
+STRIDE: Final = 6
 # Seconds of the world's clock after which a delivery that can end has ended.
 PATIENCE: Final = 2 * 24 * 3600.0
 # Seconds of the world's clock after which Home Assistant has stored what a start has changed.
@@ -138,32 +138,26 @@ async def _at_each_step(
     return problems
 
 
-def _to_paperless(by: str, text: str) -> None:
-    async def script(world: World) -> Judgement:
-        home, scanner = await home_that_scans(world)
-        async with Paperless(version=3, refuses_duplicates=False).running() as server:
-            line = Proxy(cloud_port=int(server.address.rpartition(":")[2]), hass_port=home.port)
-            line.on_step = home.on_step
-            await line.start()
-            try:
-                address = f"http://127.0.0.1:{line.port}"
-                await _set_options(home, paperless_url=address, paperless_token=TOKEN)
+@case("A scan is a document once, whichever message its home dies at.")
+async def scan_to_paperless_cut_by_messages(world: World) -> Judgement:
+    home, scanner = await home_that_scans(world)
+    async with Paperless(version=3, refuses_duplicates=False).running() as server:
+        line = Proxy(cloud_port=int(server.address.rpartition(":")[2]), hass_port=home.port)
+        line.on_step = home.on_step
+        await line.start()
+        try:
+            address = f"http://127.0.0.1:{line.port}"
+            await _set_options(home, paperless_url=address, paperless_token=TOKEN)
 
-                def made(scan_id: str) -> int:
-                    return sum(scan_id in one.name for one in server.tasks)
+            def made(scan_id: str) -> int:
+                return sum(scan_id in one.name for one in server.tasks)
 
-                problems = await _at_each_step(world, home, scanner, "paperless", by, made)
-                found = await end(world)
-            finally:
-                await line.stop()
-        found.problems += problems
-        return found
-
-    case(text, f"scan_to_paperless_cut_by_{by}")(script)
-
-
-_to_paperless("messages", "A scan is a document once, whichever message its home dies at.")
-_to_paperless("writes", "A scan is a document once, whatever a power cut leaves of its home.")
+            problems = await _at_each_step(world, home, scanner, "paperless", "messages", made)
+            found = await end(world)
+        finally:
+            await line.stop()
+    found.problems += problems
+    return found
 
 
 @case("A scan is in its folder once and whole, whatever a power cut leaves of its home.")
@@ -280,9 +274,15 @@ def _to_blind(to: str, by: str, text: str, ready: Any) -> None:
     case(text, f"scan_to_{to}_cut_by_{by}")(script)
 
 
-for _by, _when in (
-    ("messages", "whichever message its home dies at"),
-    ("writes", "whatever a power cut leaves of its home"),
-):
-    _to_blind("mail", _by, f"A scan is never mailed again without a word, {_when}.", _mail)
-    _to_blind("script", _by, f"A script never gets a scan again without a word, {_when}.", _script)
+_to_blind(
+    "mail",
+    "writes",
+    "A scan is never mailed again without a word, whatever a power cut leaves of its home.",
+    _mail,
+)
+_to_blind(
+    "script",
+    "messages",
+    "A script never gets a scan again without a word, whichever message its home dies at.",
+    _script,
+)

@@ -28,21 +28,6 @@ async def second_copy_of_an_answer(world: World) -> Judgement:
     return await end(world, **{f"completed{number}": one for number, one in enumerate(asked)})
 
 
-def _firewall(status: int) -> None:
-    async def script(world: World) -> Judgement:
-        home, box = await one_home(world)
-        spoil(home, UPLOAD, Fault(kind="replace", status=status))
-        asked = await print_paper(home, box, 1, world.paper(home))
-        return await end(world, completed=asked)
-
-    text = f"A firewall's HTTP {status} after the service accepted a job is doubt, not a refusal."
-    case(text, f"firewall_answers_{status}")(script)
-
-
-for _status in (401, 403, 413, 429, 502):
-    _firewall(_status)
-
-
 @case(
     "A stranger's task is not ours while our own row is late, and our own callback outranks the list."
 )

@@ -20,7 +20,7 @@ from .user import print_paper, retry
 from .world import World
 
 # Maximum number of operations by which each power cut comes later than the one before.
-STRIDE: Final = 12
+STRIDE: Final = 20
 # Minimum number of power cuts in a case; there are far more.
 FEWEST: Final = 6
 # Bytes: more than is flushed before the job's row is written.

@@ -13,7 +13,7 @@ from .world import World
 # Minimum number of attempts in a case; there are far more.
 FEWEST_STEPS: Final = 12
 # Maximum number of operations on the integration's files by which each power cut comes later than the one before.
-STRIDE: Final = 9
+STRIDE: Final = 14
 
 type Act = Callable[[], Awaitable[Any]]
 

@@ -132,30 +132,21 @@ async def turned_for_a_retry(world: World) -> Judgement:
     return await end(world, completed=other)
 
 
-def _killed(steps: int) -> None:
-    async def script(world: World) -> Judgement:
-        home, box = await one_home(world)
-        older = await print_paper(home, box, 1, world.paper(home), release_code="1234")
-        asked = await _waiting(world, home, box)
-        box.printer(1).on = False
-        await asyncio.sleep(120)
-        await _turn(home, box, asked)
-        home.steps_to_live = steps
-        assert older.job_id is not None
-        await release(home, older.job_id, home.device(box, 1))
-        box.printer(1).on = True
-        await world.until(lambda: not home.runs, 200)
-        if home.runs:
-            await home.kill()
-        await home.start()
-        other = await print_paper(home, box, 1, world.paper(home))
-        return await end(world, completed=asked, completed_2=older, completed_3=other)
-
-    case(
-        "Turned paper is known after a power cut.",
-        f"turned_and_killed_after_{steps}_steps",
-    )(script)
-
-
-for number in (3, 12):
-    _killed(number)
+@case("Turned paper is known after a power cut.")
+async def turned_and_killed(world: World) -> Judgement:
+    home, box = await one_home(world)
+    older = await print_paper(home, box, 1, world.paper(home), release_code="1234")
+    asked = await _waiting(world, home, box)
+    box.printer(1).on = False
+    await asyncio.sleep(120)
+    await _turn(home, box, asked)
+    home.steps_to_live = 12
+    assert older.job_id is not None
+    await release(home, older.job_id, home.device(box, 1))
+    box.printer(1).on = True
+    await world.until(lambda: not home.runs, 200)
+    if home.runs:
+        await home.kill()
+    await home.start()
+    other = await print_paper(home, box, 1, world.paper(home))
+    return await end(world, completed=asked, completed_2=older, completed_3=other)
