@@ -27,14 +27,18 @@ async def test_unknown_tasks(sim: Simulator, session: aiohttp.ClientSession, api
 
 async def test_one_job_a_printer_at_a_time(sim: Simulator, api: Api) -> None:
     sim.cloud.speed = 100
+    sim.box.printer(1).paper = 0
     first = await api.submit(make_pdf(2))
     second = await api.submit()
     beside = await api.submit(devicePort=4, printerModel="HP LaserJet 1020")
-    await asyncio.gather(*(api.ended(task_id) for task_id in (first, second, beside)))
-    histories = {key: sim.cloud.tasks[key].history for key in (first, second, beside)}
-    # The second waits as READY until the first is out; another printer does not wait.
-    assert histories[second][1].time >= histories[first][-2].time + 2 * 3 / 100
-    assert histories[beside][1].time < histories[first][-1].time
+    # Another printer does not wait.
+    await api.ended(beside)
+    assert not sim.cloud.tasks[first].ended.is_set()
+    sim.box.printer(1).paper = None
+    await asyncio.gather(api.ended(first), api.ended(second))
+    # The second waits as READY until the first is out.
+    histories = [sim.cloud.tasks[key].history for key in (first, second)]
+    assert histories[1][1].time >= histories[0][-2].time + 2 * 3 / 100
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ async def test_printer_status(sim: Simulator, api: Api) -> None:
 
 
 async def test_one_printer_status_at_a_time(sim: Simulator, api: Api) -> None:
-    sim.cloud.speed = 20
+    # A second each: both are there together, however busy the machine is.
+    sim.cloud.speed = 3
     codes = await asyncio.gather(
         *(api.code("GET /device/printer_status", usbPort=1) for _number in range(2))
     )

@@ -1,5 +1,6 @@
 """The vendor's own PHP client runs against the simulator as it is: each of its calls, in its words."""
 
+import asyncio
 from typing import Any
 
 import aiohttp
@@ -96,8 +97,11 @@ async def test_a_text_is_no_number(sim: Simulator, api: Api, text: object) -> No
     assert await api.code("POST /scanning/job", scanningId=scanner.id, duplex=text) == 400
 
 
-async def test_old_firmware_reports_when_asked(sim: Simulator, api: Api) -> None:
-    sim.cloud.speed = 20  # a refresh takes half a second
+async def test_old_firmware_reports_when_asked(
+    sim: Simulator, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleep, go_on = sim.cloud.sleep, asyncio.Event()
+    monkeypatch.setattr(sim.cloud, "sleep", lambda _seconds: go_on.wait())
     endpoint = "GET /device/async_refresh_device_info"
     sim.box.software = "2.1.99"
     before = await api.data("GET /external_api/printer_list", printerType=3)
@@ -107,6 +111,8 @@ async def test_old_firmware_reports_when_asked(sim: Simulator, api: Api) -> None
     assert await api.code(endpoint) == 200
     assert await api.code(endpoint) == 401
     assert await api.data("GET /external_api/printer_list", printerType=3) == before
+    go_on.set()
+    monkeypatch.setattr(sim.cloud, "sleep", sleep)
     await _ended_refresh(sim)
     after = await api.data("GET /external_api/printer_list", printerType=3)
     assert "outOfPaper" in [row["printer_state"] for row in after["row"]]
