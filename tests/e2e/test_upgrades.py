@@ -352,11 +352,10 @@ class Household:
 @pytest.mark.parametrize(
     ("version", "kill"),
     [
-        pytest.param(version, kill, id=f"{version} {'killed' if kill else 'stopped'}")
-        for version in RELEASED
-        for kill in (False, True)
-        # Once is enough to read that field.
-        if not (kill and version == "0.3.0 at first")
+        pytest.param("0.1.0", True, id="0.1.0 killed"),
+        pytest.param("0.2.0", False, id="0.2.0 stopped"),
+        pytest.param("0.3.0 at first", False, id="0.3.0 at first stopped"),
+        pytest.param("0.3.0", True, id="0.3.0 killed"),
     ],
 )
 async def test_an_update_and_the_way_back(tmp_path: Path, version: str, *, kill: bool) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from playwright.async_api import expect
@@ -14,15 +15,14 @@ from .stage import LASER, Screen, Stage
 
 pytestmark = on_stage("card at work")
 
-# Seconds between both taps: a fast one, two that were seen to print the shopping list as well, and a hesitating one.
-GAPS = (0.1, 0.35, 0.7, 1.2)
+# Seconds between both taps, which were seen to print the shopping list as well; more of them, guard.test.ts tries.
+GAPS = (0.35, 0.7)
+# Seconds between both clicks of a mouse, whose presses the card does not tell from taps.
+CLICKS = (0.35,)
 # Maximum seconds between two taps that are one double tap; after AWAY (guard.ts) the second is a tap of its own.
 DOUBLE = 1.4
-# Notes when the page was pressed.
-_NOTE_PRESSES = """
-window.pressed = [];
-window.addEventListener("pointerdown", () => window.pressed.push(performance.now()), true);
-"""
+# Number of tries of a double tap on a machine that is too busy for one.
+TRIES = 5
 WORDS = {"en": "Print", "zh-Hans": "打印"}
 # As many as it takes that one is under the finger wherever Print was.
 QUICK = [{"name": f"Note {n}", "data": {"text": f"Note {n}"}} for n in range(1, 40)]
@@ -38,32 +38,32 @@ async def press_twice(screen: Screen, x: float, y: float, gap: float, *, touch: 
 
     It is none where a busy machine brings the second press too late.
     """
+    began = monotonic()
     for wait in (gap, 0):
         if touch:
             await screen.page.touchscreen.tap(x, y)
         else:
             await screen.page.mouse.click(x, y)
         await asyncio.sleep(wait)
-    first, second = await screen.page.evaluate("window.pressed.slice(-2)")
-    return bool(second - first < DOUBLE * 1000)
+    return monotonic() - began < DOUBLE
 
 
 @pytest.mark.parametrize(
-    ("language", "width", "height", "touch"),
-    [("en", 1280, 900, False), ("zh-Hans", 390, 844, True)],
+    ("language", "width", "height", "touch", "gaps"),
+    [("en", 1280, 900, False, CLICKS), ("zh-Hans", 390, 844, True, GAPS)],
     ids=["mouse", "finger"],
 )
 async def test_double_tap_on_print_prints_once(
-    stage: Stage, language: str, width: int, height: int, touch: bool
+    stage: Stage, language: str, width: int, height: int, touch: bool, gaps: tuple[float, ...]
 ) -> None:
     card = stage.full(LASER, buttons=QUICK, show=["print"])
+    tried: set[float] = set()
     async with stage.screen(
         card, language=language, width=width, height=height, touch=touch
     ) as screen:
-        await screen.page.evaluate(_NOTE_PRESSES)
-        gaps = list(GAPS)
-        while gaps:
-            gap = gaps[0]
+        for gap in [gap for gap in gaps for _ in range(TRIES)]:
+            if gap in tried:
+                continue
             before = len(await stage.printed())
             name = f"double {language} {before}"
             await screen.drop((f"{name}.pdf", "application/pdf", make_pdf(1)))
@@ -82,7 +82,7 @@ async def test_double_tap_on_print_prints_once(
             await stage.come_to_rest()
             if not is_double:
                 continue
-            gaps.pop(0)
+            tried.add(gap)
             titles = [job["title"] for job in (await stage.view())["jobs"]]
             assert titles.count(name) + titles.count(f"{name}.pdf") == 1
             assert len(await stage.printed()) == before + 1, (gap, titles)
@@ -99,8 +99,9 @@ async def test_double_tap_on_print_prints_once(
         )
         assert pressed.startswith("Note"), "the test presses nothing the second time"
         await screen.still(screen.card.get_by_role("button", name=pressed, exact=True))
+        before = len(await stage.printed())
         if touch:
             await screen.page.touchscreen.tap(x, y)
         else:
             await screen.page.mouse.click(x, y)
-        await stage.until(stage.printed, lambda found: len(found) == before + 2)
+        await stage.until(stage.printed, lambda found: len(found) == before + 1)

@@ -13,7 +13,7 @@ from .stage import INKJET, LASER, STILL, Screen, Stage, change_options
 
 pytestmark = [*on_stage("card at work"), pytest.mark.long]
 
-PRESSES = 60
+PRESSES = 40
 # What leads out of the card, and has the system choose files.
 NOT_PRESSED = ("lianke-header", "lianke-file-chooser")
 

@@ -482,13 +482,6 @@ async def test_what_the_scanner_says_and_a_copy_refused_before_the_lamp_by_the_k
         await press(screen, "Escape")
         await at_the_scanner(stage, scan_trouble=None, feeder=[])
 
-        await screen.drop(("wall.jpg", "image/jpeg", picture_without_page()))
-        await expect(screen.card.get_by_role("button", name="Straighten photo")).to_be_visible()
-        await tab_to(screen, named("Straighten photo"))
-        await press(screen, "Enter")
-        await expect(screen.card.get_by_text("No page found in wall.jpg")).to_be_visible()
-        await look("no-page")
-
 
 async def test_pages_that_wait_are_told_scanned_again_by_number_and_removed_one_by_one(
     stage: Stage,
@@ -506,11 +499,17 @@ async def test_pages_that_wait_are_told_scanned_again_by_number_and_removed_one_
         await expect(dialog.get_by_text("Scanning page 3 …")).to_be_visible()
         await page_comes(screen, "3 pages so far")
         remove = dialog.locator("[data-key=remove]")
-        await screen.press(remove)
+        await expect(remove).not_to_have_attribute("aria-disabled", "true")
+        await screen.still(remove)
+        box = await remove.bounding_box()
+        assert box is not None
+        # At once: how long after the first the card ignores a second tap, guard.test.ts shows.
+        for _ in range(2):
+            await screen.page.touchscreen.tap(
+                box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            )
         await expect(dialog.get_by_text("2 pages so far")).to_be_visible()
         await expect(remove).not_to_have_attribute("aria-disabled", "true")
-        await remove.tap()
-        await screen.still(remove)
         await expect(dialog.get_by_text("2 pages so far")).to_be_visible()
         # What came last is gone: there is no telling which page would be scanned again.
         await expect(dialog.locator("[data-key=again]")).to_have_count(0)
