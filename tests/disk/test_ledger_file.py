@@ -71,22 +71,15 @@ def run(
     return recording
 
 
+# It takes a minute of a processor, which a busy machine gives it late.
+@pytest.mark.timeout(900)
 def test_a_ledger_is_what_it_was_told_to_be_after_any_power_cut(
     folder: Path, recorder: Recorder, scratch: Path
 ) -> None:
     recording = run(folder, recorder, "life")
     # The log was copied into the file while it grew, and when nothing happened.
     assert any(one.kind == "truncate" for one in recording.operations)
-    assert check_all(both(recording, bound=2, torn=2), scratch, is_kept) > 700
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1200)
-def test_a_ledger_is_what_it_was_told_to_be_after_thousands_of_power_cuts(
-    folder: Path, recorder: Recorder, scratch: Path
-) -> None:
-    recording = run(folder, recorder, "life")
-    assert check_all(both(recording, bound=6, torn=4), scratch, is_kept) > 3000
+    assert check_all(both(recording, bound=2, torn=2), scratch, is_kept) > 4000
 
 
 # Refused by the disk
