@@ -109,9 +109,9 @@ async def ask_to_print(stage: Stage, tokens: str, **data: Any) -> None:
 async def test_whatever_is_refused_is_told(stage: Stage) -> None:
     language = "zh-Hans"
     refusals = apart(sentences(language))
-    # All are looked at where most is pressed. Other doors have the same way: each of them gets some, so that together
-    # they get all.
-    step, doors = 3, count()
+    # All are looked at where most is pressed. The twelve other doors have the same way: each of them gets some, so that
+    # together they get all.
+    step, doors = 12, count()
     fails, waits, asks = f"fails {language}", f"waits {language}", f"asks {language}"
     turns = f"turns {language}"
     planned = {"outcomes": [{"code": 502, "state": "SUCCESS", "prints": "none"}]}
