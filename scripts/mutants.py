@@ -305,7 +305,7 @@ def run_by_hand(names: Sequence[str], test_time: int) -> int:
                 print(f"{result:9} {monotonic() - began:5.1f} s  {one.name} — {test}", flush=True)
                 if result not in (KILLED, SURVIVED):
                     print(said)
-    return report(results)
+    return print_results(results)
 
 
 def run_each(file: str, lines: range, test_time: int) -> int:
@@ -329,10 +329,10 @@ def run_each(file: str, lines: range, test_time: int) -> int:
             (noticed,) = re.findall(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)[:1] or ("",)
             took = f"{monotonic() - began:5.1f} s"
             print(f"{result:9} {took}  {file}:{number}: {old}  →  {new}  {noticed}", flush=True)
-    return report(results)
+    return print_results(results)
 
 
-def report(results: Counter[str]) -> int:
+def print_results(results: Counter[str]) -> int:
     """Print how often each result occurred; return the number of failures: results other than killed and explained."""
     print(", ".join(f"{number} {result}" for result, number in results.most_common()))
     return sum(number for result, number in results.items() if result not in (KILLED, "explained"))

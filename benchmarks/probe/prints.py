@@ -19,7 +19,14 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from custom_components.lianke.const import CONF_LAN_PRINTERS, LAN_PRINTER_PATH
 from custom_components.lianke.ipp.codec import encode
-from custom_components.lianke.ipp.model import IppGroup, IppMessage, IppValue, Operation, Tag, uri
+from custom_components.lianke.ipp.model import (
+    IppGroup,
+    IppMessage,
+    IppTag,
+    IppValue,
+    Operation,
+    uri,
+)
 
 from .jobs import async_print, printers_of
 from .stalls import DATA_STALLS
@@ -250,12 +257,12 @@ def _copy_and_flush(path: Path, copy: Path) -> None:
 def print_job(title: str) -> bytes:
     """Build the beginning of a Print-Job request; the document follows it."""
     attributes = {
-        "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
-        "attributes-natural-language": (IppValue(Tag.LANGUAGE, "en"),),
+        "attributes-charset": (IppValue(IppTag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (IppValue(IppTag.LANGUAGE, "en"),),
         "printer-uri": uri("ipp://127.0.0.1/"),
-        "job-name": (IppValue(Tag.NAME, title),),
+        "job-name": (IppValue(IppTag.NAME, title),),
     }
-    group = IppGroup(tag=Tag.OPERATION, attributes=attributes)
+    group = IppGroup(tag=IppTag.OPERATION, attributes=attributes)
     return encode(IppMessage(code=Operation.PRINT_JOB, request_id=1, groups=(group,)))
 
 

@@ -82,12 +82,12 @@ def async_dispatch_jobs(hass: HomeAssistant, entry: LiankeConfigEntry) -> None:
             send(hass)
 
     @callback
-    def look(_hass: HomeAssistant) -> None:
+    def signal_open_jobs(_hass: HomeAssistant) -> None:
         for job in reversed(queue.open_jobs()):
             on_job(job, job.state)
 
     entry.async_on_unload(queue.listen(on_job))
-    entry.async_on_unload(async_at_started(hass, look))
+    entry.async_on_unload(async_at_started(hass, signal_open_jobs))
 
 
 @callback

@@ -388,18 +388,18 @@ class Ledger:
 
     @callback
     def commit[R](
-        self, change: Change[R], *, report: bool = False, within: float = 0
+        self, change: Change[R], *, is_report: bool = False, within: float = 0
     ) -> asyncio.Future[R]:
         """Make a change; the future has the change's result once the change is on disk.
 
-        `latest` shows the change at once. `report`: the change is a report, not a decision. `within`: seconds that the
-        change may wait to share a transaction with others. An error that the change itself raises is raised here, and
-        then nothing is changed. The future raises LedgerRefusedError if the disk refuses; nobody has to await the
-        future, and canceling it does not cancel the change. Raises LedgerClosedError if the ledger is closed.
+        `latest` shows the change at once. `is_report`: the change is a report, not a decision. `within`: how many
+        seconds the change may wait to share a transaction with others. An error that the change itself raises is raised
+        here, and then nothing is changed. The future raises LedgerRefusedError if the disk refuses; nobody has to await
+        the future, and canceling it does not cancel the change. Raises LedgerClosedError if the ledger is closed.
         """
         if self._is_closed:
             raise LedgerClosedError("the ledger is closed")
-        asked = _QueuedChange(change, report, dt_util.utcnow(), self._hass.loop.create_future())
+        asked = _QueuedChange(change, is_report, dt_util.utcnow(), self._hass.loop.create_future())
         # Retrieve the error, which asyncio would otherwise log if nobody awaits the future.
         asked.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._apply(asked)
@@ -594,7 +594,7 @@ class Lease:
 
     @callback
     def commit[R](
-        self, change: Change[R], *, report: bool = False, within: float = 0
+        self, change: Change[R], *, is_report: bool = False, within: float = 0
     ) -> asyncio.Future[R]:
         """Make a change as `Ledger.commit` does. Raises LedgerClosedError once the lease is over."""
         self.raise_if_over()
@@ -605,7 +605,9 @@ class Lease:
             return change(view)
 
         # A report stays valid after its instance was unloaded, since the next instance already counts on it.
-        return self._ledger.commit(change if report else of_lease, report=report, within=within)
+        return self._ledger.commit(
+            change if is_report else of_lease, is_report=is_report, within=within
+        )
 
 
 def _merged(reports: list[_QueuedChange]) -> list[_QueuedChange]:

@@ -94,7 +94,7 @@ class _FixFlow(RepairsFlow, ABC):
         return self.async_create_entry(data={})
 
     @abstractmethod
-    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+    async def async_apply_fix(self, answer: dict[str, Any]) -> str | None:
         """Apply the fix; return an error's key, or None if the fix worked. May raise LiankeError."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
@@ -109,7 +109,7 @@ class _FixFlow(RepairsFlow, ABC):
             return self.async_abort(reason="not_loaded")
         if user_input is not None:
             try:
-                reason = await self.async_fix(user_input)
+                reason = await self.async_apply_fix(user_input)
             except LiankeError as err:
                 reason = err.reason if err.reason in EXPLAINED_IN_REPAIRS else "refused"
                 details = err.placeholders
@@ -130,7 +130,7 @@ class ResetErrorLimitFlow(_FixFlow):
     """Lift the pause that the service imposes on a printer after too many failures."""
 
     @override
-    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+    async def async_apply_fix(self, answer: dict[str, Any]) -> str | None:
         if (printer := self.printer) is None:
             return None
         # There is nothing to reset if somebody has already ended the pause, or if its half hour is over.
@@ -148,7 +148,7 @@ class RequestDriverFlow(_FixFlow):
         return vol.Schema({vol.Required(CONF_PHONE): phone})
 
     @override
-    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+    async def async_apply_fix(self, answer: dict[str, Any]) -> str | None:
         """Send the request, and record it so that the issue does not return within DRIVER_TIME."""
         phone = _PHONE_SIGNS.sub("", answer[CONF_PHONE])
         if not PHONE.fullmatch(phone):
@@ -172,7 +172,7 @@ class CheckAgainFlow(_FixFlow):
     """Check whether the user has bound the box by now."""
 
     @override
-    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+    async def async_apply_fix(self, answer: dict[str, Any]) -> str | None:
         coordinator = self.box.coordinator
         await coordinator.async_refresh()
         if coordinator.last_error is not None:
@@ -190,7 +190,7 @@ class PrintLimitFlow(_FixFlow):
         return vol.Schema({vol.Required(CONF_LIMIT, default=limit.of(self.entry.options)): field})
 
     @override
-    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+    async def async_apply_fix(self, answer: dict[str, Any]) -> str | None:
         limit, wanted = LIMITS[str(self.facts["kind"])], int(answer[CONF_LIMIT])
         if wanted != limit.of(self.entry.options):
             self.hass.config_entries.async_update_entry(
@@ -203,6 +203,6 @@ class ConfirmAddressFlow(_FixFlow):
     """Confirm that the user has entered the new address in the vendor's console."""
 
     @override
-    async def async_fix(self, answer: dict[str, Any]) -> str | None:
+    async def async_apply_fix(self, answer: dict[str, Any]) -> str | None:
         issues.async_accept_address(self.hass, self.entry)
         return None

@@ -110,7 +110,7 @@ async def test_damaged_files_are_contained(tmp_path: Path, worker: PdfWorker) ->
         target.unlink(missing_ok=True)
         request = {"path": str(source), "target": str(target), "limit": 10**8}
         try:
-            answer = await worker.async_run("ofd", request, seconds=OFD_SECONDS)
+            answer = await worker.async_run_pdf_task("ofd", request, seconds=OFD_SECONDS)
             with pypdfium2.PdfDocument(target) as document:
                 assert len(document) == answer["pages"]
                 document[0].render(scale=0.5)

@@ -60,7 +60,7 @@ async def outcome(worker: PdfWorker, task: str, path: Path, seconds: float) -> s
         "lay_out": layout_request(path),
     }
     try:
-        await worker.async_run(task, requests[task], user="bad", seconds=seconds)
+        await worker.async_run_pdf_task(task, requests[task], user="bad", seconds=seconds)
     except PdfError as err:
         return err.reason
     return None
@@ -118,7 +118,7 @@ async def test_five_hundred_pages_take_little_memory(tmp_path: Path, worker: Pdf
     """25 MB together: more than is held at a time."""
     path = hostile_pdfs.pictures(tmp_path / "x.pdf", 500, 50_000)
     request = layout_request(path, 500, sheet="4_up", frame=True, numbers=True)
-    answer = await worker.async_run("lay_out", request, seconds=60)
+    answer = await worker.async_run_pdf_task("lay_out", request, seconds=60)
     assert answer["pages"] == 125
     made = Path(request["target"])
     assert await worker.async_count(made) == 125
@@ -142,7 +142,7 @@ async def test_twenty_documents_with_seals_are_open_together(
     limit = (before + 45, before + 45)
     resource.prlimit(worker.process_id, resource.RLIMIT_NOFILE, limit)
     request = layout_request(path, files=files, sheet="4_up", watermark="PAID", numbers=True)
-    assert (await worker.async_run("lay_out", request))["pages"] == 5
+    assert (await worker.async_run_pdf_task("lay_out", request))["pages"] == 5
     assert peak(worker) < SMALL_MEMORY
     # Where coverage is measured, the process saves it after each answer, which takes a file for a moment.
     async with asyncio.timeout(10):
@@ -166,6 +166,6 @@ async def test_the_largest_pictures_fit(tmp_path: Path, worker: PdfWorker, mode:
     """What may be read can be: 30 million pixels, in the kinds that take most memory."""
     path = tmp_path / "x.tif"
     Image.new(mode, (6000, 4990), None).save(path, "TIFF", compression="tiff_lzw")
-    await worker.async_run("draw", draw_request(path, tmp_path / "drawn"), seconds=60)
-    await worker.async_run("lay_out", layout_request(path), seconds=60)
+    await worker.async_run_pdf_task("draw", draw_request(path, tmp_path / "drawn"), seconds=60)
+    await worker.async_run_pdf_task("lay_out", layout_request(path), seconds=60)
     assert peak(worker) < MEMORY

@@ -126,4 +126,4 @@ async def test_a_pdf_that_a_certificate_opens_is_named(
         },
     }
     with pytest.raises(PdfError, match=r"^certificate$"):
-        await async_get_pdf_worker(hass).async_run(task, requests[task])
+        await async_get_pdf_worker(hass).async_run_pdf_task(task, requests[task])

@@ -10,10 +10,10 @@ from custom_components.lianke.ipp.codec import decode, encode
 from custom_components.lianke.ipp.model import (
     IppGroup,
     IppMessage,
+    IppTag,
     IppValue,
     Operation,
     Status,
-    Tag,
 )
 
 from .hass import RealHomeAssistant
@@ -40,8 +40,8 @@ async def send(
 ) -> int:
     """Send a document and return the job's number."""
     attributes = {
-        "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
-        "attributes-natural-language": (IppValue(Tag.LANGUAGE, "en"),),
+        "attributes-charset": (IppValue(IppTag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (IppValue(IppTag.LANGUAGE, "en"),),
         "printer-uri": values.uri(url.replace("http", "ipp", 1)),
         "requesting-user-name": values.name(user),
         "job-name": values.name(name),
@@ -50,7 +50,7 @@ async def send(
         IppMessage(
             code=Operation.PRINT_JOB,
             request_id=1,
-            groups=(IppGroup(tag=Tag.OPERATION, attributes=attributes),),
+            groups=(IppGroup(tag=IppTag.OPERATION, attributes=attributes),),
         )
     )
 
@@ -64,6 +64,6 @@ async def send(
         assert answer.status == 200
         message, _ = decode(await answer.read())
     assert message.code == Status.OK, message
-    number = message.group(Tag.JOB)["job-id"][0].content
+    number = message.group(IppTag.JOB)["job-id"][0].content
     assert isinstance(number, int)
     return number

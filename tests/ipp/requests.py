@@ -9,15 +9,15 @@ from custom_components.lianke.ipp.model import (
     Attributes,
     IppGroup,
     IppMessage,
+    IppTag,
     IppValue,
     Operation,
-    Tag,
 )
 from tests.damaged import damaged
 
 OPERATION: Attributes = {
-    "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
-    "attributes-natural-language": (IppValue(Tag.LANGUAGE, "de"),),
+    "attributes-charset": (IppValue(IppTag.CHARSET, "utf-8"),),
+    "attributes-natural-language": (IppValue(IppTag.LANGUAGE, "de"),),
     "printer-uri": values.uri("ipp://192.168.1.2:8123/api/lianke/ipp/x"),
     "requesting-user-name": values.name("iPhone von Anna"),
     "last-document": values.boolean(True),
@@ -46,8 +46,8 @@ MESSAGE = IppMessage(
     code=Operation.PRINT_JOB,
     request_id=7,
     groups=(
-        IppGroup(tag=Tag.OPERATION, attributes=OPERATION),
-        IppGroup(tag=Tag.JOB, attributes=JOB),
+        IppGroup(tag=IppTag.OPERATION, attributes=OPERATION),
+        IppGroup(tag=IppTag.JOB, attributes=JOB),
     ),
 )
 ENCODED = encode(MESSAGE)
@@ -61,7 +61,7 @@ def spoiled(chance: random.Random) -> bytes:
     """Return a damaged message, perhaps with an additional attribute."""
 
     def put_attribute(data: bytearray, at: int) -> None:
-        tag = chance.choice([*Tag])
+        tag = chance.choice([*IppTag])
         data[at:at] = attribute(tag, b"", chance.randbytes(chance.choice((0, 1, 4, 8, 11))))
 
     return damaged(

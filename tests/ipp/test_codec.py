@@ -11,10 +11,10 @@ from custom_components.lianke.ipp.model import (
     IppError,
     IppGroup,
     IppMessage,
+    IppTag,
     IppValue,
     Operation,
     Status,
-    Tag,
 )
 from tests.ipp.requests import ENCODED, MESSAGE, attribute, spoiled
 
@@ -49,12 +49,12 @@ def test_a_message_as_another_program_writes_it() -> None:
     read, length = decode(data)
     assert length == len(data)
     assert (read.version, read.code, read.request_id) == ((1, 1), Operation.PRINT_JOB, 1)
-    assert read.group(Tag.OPERATION)["job-name"] == values.name("Brief")
-    assert read.group(Tag.JOB) == {
+    assert read.group(IppTag.OPERATION)["job-name"] == values.name("Brief")
+    assert read.group(IppTag.JOB) == {
         "copies": values.integer(20),
         "sides": values.keyword("two-sided-long-edge"),
     }
-    assert read.group(Tag.PRINTER) == {}
+    assert read.group(IppTag.PRINTER) == {}
 
 
 def test_a_message_that_is_cut_off() -> None:
@@ -67,21 +67,21 @@ def test_a_message_that_is_cut_off() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        message(attribute(Tag.INTEGER, b"copies", b"\0\1")),
-        message(attribute(Tag.BOOLEAN, b"x", b"\2")),
-        message(attribute(Tag.RANGE, b"x", b"\0")),
-        message(attribute(Tag.RESOLUTION, b"x", b"")),
-        message(attribute(Tag.DATE_TIME, b"x", bytes(11))),
-        message(attribute(Tag.NAME_LANGUAGE, b"x", b"\0\2de\0\x09Brief")),
-        message(attribute(Tag.NAME_LANGUAGE, b"x", b"\xff")),
-        message(attribute(Tag.INTEGER, b"", b"\0\0\0\1")),
-        message(*[attribute(Tag.NAME, b"a", b"x")] * 2),
-        message(attribute(Tag.END_COLLECTION, b"x", b"")),
-        message(attribute(Tag.NAME, b"x", b"")[:2] + b"\xff\xff"),
+        message(attribute(IppTag.INTEGER, b"copies", b"\0\1")),
+        message(attribute(IppTag.BOOLEAN, b"x", b"\2")),
+        message(attribute(IppTag.RANGE, b"x", b"\0")),
+        message(attribute(IppTag.RESOLUTION, b"x", b"")),
+        message(attribute(IppTag.DATE_TIME, b"x", bytes(11))),
+        message(attribute(IppTag.NAME_LANGUAGE, b"x", b"\0\2de\0\x09Brief")),
+        message(attribute(IppTag.NAME_LANGUAGE, b"x", b"\xff")),
+        message(attribute(IppTag.INTEGER, b"", b"\0\0\0\1")),
+        message(*[attribute(IppTag.NAME, b"a", b"x")] * 2),
+        message(attribute(IppTag.END_COLLECTION, b"x", b"")),
+        message(attribute(IppTag.NAME, b"x", b"")[:2] + b"\xff\xff"),
         b"\2\0\0\x0b\0\0\0\1\0",
         b"\2\0\0\x0b\0\0\0\1\x21",
-        message(attribute(Tag.BEGIN_COLLECTION, b"x", b""), attribute(Tag.NAME, b"y", b"z")),
-        message(attribute(Tag.BEGIN_COLLECTION, b"x", b""), attribute(Tag.NAME, b"", b"z")),
+        message(attribute(IppTag.BEGIN_COLLECTION, b"x", b""), attribute(IppTag.NAME, b"y", b"z")),
+        message(attribute(IppTag.BEGIN_COLLECTION, b"x", b""), attribute(IppTag.NAME, b"", b"z")),
     ],
 )
 def test_a_malformed_message(data: bytes) -> None:
@@ -94,25 +94,28 @@ def test_a_malformed_message(data: bytes) -> None:
     ("data", "status"),
     [
         (
-            message(attribute(Tag.NAME, b"x" * (codec.MAX_ATTRIBUTE_NAME_BYTES + 1), b"")),
+            message(attribute(IppTag.NAME, b"x" * (codec.MAX_ATTRIBUTE_NAME_BYTES + 1), b"")),
             Status.VALUE_TOO_LONG,
         ),
         (
-            message(attribute(Tag.TEXT, b"x", b"y" * (codec.MAX_IPP_VALUE_BYTES + 1))),
+            message(attribute(IppTag.TEXT, b"x", b"y" * (codec.MAX_IPP_VALUE_BYTES + 1))),
             Status.VALUE_TOO_LONG,
         ),
         (
             message(
-                attribute(Tag.INTEGER, b"x", bytes(4)),
-                *[attribute(Tag.INTEGER, b"", bytes(4))] * codec.MAX_IPP_VALUES,
+                attribute(IppTag.INTEGER, b"x", bytes(4)),
+                *[attribute(IppTag.INTEGER, b"", bytes(4))] * codec.MAX_IPP_VALUES,
             ),
             Status.ENTITY_TOO_LARGE,
         ),
-        (message(bytes([Tag.OPERATION]) * codec.MAX_IPP_VALUES), Status.ENTITY_TOO_LARGE),
+        (message(bytes([IppTag.OPERATION]) * codec.MAX_IPP_VALUES), Status.ENTITY_TOO_LARGE),
         (
             message(
-                attribute(Tag.BEGIN_COLLECTION, b"x", b""),
-                *[attribute(Tag.MEMBER_NAME, b"", b"y") + attribute(Tag.BEGIN_COLLECTION, b"", b"")]
+                attribute(IppTag.BEGIN_COLLECTION, b"x", b""),
+                *[
+                    attribute(IppTag.MEMBER_NAME, b"", b"y")
+                    + attribute(IppTag.BEGIN_COLLECTION, b"", b"")
+                ]
                 * codec.MAX_COLLECTION_DEPTH,
             ),
             Status.ENTITY_TOO_LARGE,
@@ -120,7 +123,7 @@ def test_a_malformed_message(data: bytes) -> None:
         (
             message(
                 *[
-                    attribute(Tag.OCTETS, str(number).encode(), bytes(30_000))
+                    attribute(IppTag.OCTETS, str(number).encode(), bytes(30_000))
                     for number in range(codec.MAX_ATTRIBUTES_BYTES // 30_000 + 1)
                 ]
             ),
@@ -139,27 +142,27 @@ def test_as_much_as_a_bound_allows() -> None:
     decode(
         message(
             attribute(
-                Tag.NAME, b"x" * codec.MAX_ATTRIBUTE_NAME_BYTES, b"y" * codec.MAX_IPP_VALUE_BYTES
+                IppTag.NAME, b"x" * codec.MAX_ATTRIBUTE_NAME_BYTES, b"y" * codec.MAX_IPP_VALUE_BYTES
             )
         )
     )
     decode(
         message(
-            attribute(Tag.INTEGER, b"x", bytes(4)),
-            *[attribute(Tag.INTEGER, b"", bytes(4))] * (codec.MAX_IPP_VALUES - 2),
+            attribute(IppTag.INTEGER, b"x", bytes(4)),
+            *[attribute(IppTag.INTEGER, b"", bytes(4))] * (codec.MAX_IPP_VALUES - 2),
         )
     )
-    decode(message(bytes([Tag.OPERATION]) * (codec.MAX_IPP_VALUES - 1)))
+    decode(message(bytes([IppTag.OPERATION]) * (codec.MAX_IPP_VALUES - 1)))
 
 
 def test_text_that_is_no_utf_8_is_read() -> None:
-    read, _ = decode(message(attribute(Tag.NAME, b"job-name", b"\xff\xfeBrief")))
-    assert read.group(Tag.OPERATION)["job-name"] == values.name("\ufffd\ufffdBrief")
+    read, _ = decode(message(attribute(IppTag.NAME, b"job-name", b"\xff\xfeBrief")))
+    assert read.group(IppTag.OPERATION)["job-name"] == values.name("\ufffd\ufffdBrief")
 
 
 def test_a_value_of_an_unknown_syntax_is_kept() -> None:
     read, _ = decode(message(attribute(0x4F, b"x", b"\1\2"), attribute(0x15, b"y", b"z")))
-    assert read.group(Tag.OPERATION) == {
+    assert read.group(IppTag.OPERATION) == {
         "x": (IppValue(0x4F, b"\1\2"),),
         "y": (IppValue(0x15, None),),
     }
@@ -177,7 +180,9 @@ def test_an_integer_that_has_no_place(number: int) -> None:
             IppMessage(
                 code=0,
                 request_id=1,
-                groups=(IppGroup(tag=Tag.JOB, attributes={"x": (IppValue(Tag.INTEGER, number),)}),),
+                groups=(
+                    IppGroup(tag=IppTag.JOB, attributes={"x": (IppValue(IppTag.INTEGER, number),)}),
+                ),
             )
         )
 

@@ -123,7 +123,7 @@ async def test_a_preview_that_never_left_leaves_no_trace(shop: Shop) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502))
     with pytest.raises(LiankeError):
         await preview(shop)
-    assert not shop.queue._jobs.tasks.lost
+    assert not shop.queue._jobs.tasks.lost_preview_uploads
     assert not shop.queue._jobs.tasks.pending
 
 
@@ -147,7 +147,7 @@ async def test_an_error_nobody_foresaw_is_a_clear_one(
 async def test_an_error_nobody_foresaw_after_the_end_leaves_a_trace(shop: Shop) -> None:
     with answered(RuntimeError()), pytest.raises(HomeAssistantError):
         await preview(shop)
-    assert len(shop.queue._jobs.tasks.lost) == 1
+    assert len(shop.queue._jobs.tasks.lost_preview_uploads) == 1
 
 
 @pytest.mark.parametrize("of", ["job", "preview"])
@@ -164,7 +164,7 @@ async def test_an_answer_that_names_anothers_task_is_none(shop: Shop, of: str) -
     with answered(str(task_id)), pytest.raises(LiankeResponseError):
         await preview(shop)
     assert shop.queue.own_task_ids == known
-    assert len(shop.queue._jobs.tasks.lost) == 1
+    assert len(shop.queue._jobs.tasks.lost_preview_uploads) == 1
 
 
 async def test_a_preview_of_an_unloaded_entry_writes_nothing(open_shop: OpenShop) -> None:
@@ -179,14 +179,14 @@ async def test_a_preview_of_an_unloaded_entry_writes_nothing(open_shop: OpenShop
         async with open_shop(entry=entry) as shop:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-            (lost,) = shop.queue._jobs.tasks.lost
+            (lost,) = shop.queue._jobs.tasks.lost_preview_uploads
             assert lost.token == token
             # Nor does it note another.
             await old.async_begin(make_delivery(handed_over_at=dt_util.utcnow()))
             root = ledger_path(shop.hass)
             (row,) = await shop.hass.async_add_executor_job(rows, root, "task", entry.entry_id)
             assert row["upload"]["token"] == token
-            assert not other.queue._jobs.tasks.lost
+            assert not other.queue._jobs.tasks.lost_preview_uploads
 
 
 async def test_what_is_ours_is_kept_while_the_list_may_have_it(open_shop: OpenShop) -> None:
@@ -201,7 +201,7 @@ async def test_what_is_ours_is_kept_while_the_list_may_have_it(open_shop: OpenSh
         await find(tasks, "later")
         shop.clock.tick(24 * 3600)
         await find(tasks, "now")
-        assert [one.token for one in tasks.lost] == [later.token]
+        assert [one.token for one in tasks.lost_preview_uploads] == [later.token]
         assert tasks.task_ids == {"later", "now"}
         many = [make_delivery(size=number) for number in range(MAX_LOST_UPLOADS + 5)]
         for one in many:
@@ -209,7 +209,9 @@ async def test_what_is_ours_is_kept_while_the_list_may_have_it(open_shop: OpenSh
         assert tasks.task_ids == {"later", "now"}
         entry = shop.entry
     async with open_shop(entry=entry) as shop:
-        known = [(one.token, one.document.size) for one in shop.queue._jobs.tasks.lost]
+        known = [
+            (one.token, one.document.size) for one in shop.queue._jobs.tasks.lost_preview_uploads
+        ]
         assert known == [(one.token, one.document.size) for one in many[5:]]
         assert shop.queue._jobs.tasks.task_ids == {"later", "now"}
 

@@ -315,7 +315,7 @@ def test_a_lost_preview_hides_no_stranger_and_settles_nobody() -> None:
 
     def look(*made: datetime, doubtful: tuple[Delivery, ...] = (job,)) -> Matches:
         tasks = [make_task(f"task-{n}", at, TaskState.SUCCESS, 200) for n, at in enumerate(made)]
-        return match(tasks, doubtful, lost=[preview])
+        return match(tasks, doubtful, lost_previews=[preview])
 
     second = timedelta(seconds=1)
     assert look(earlier + second, doubtful=()) == Matches()
@@ -339,7 +339,7 @@ def test_what_a_lost_preview_may_have_made_late_settles_nobody() -> None:
     """Its own task stands alone, and the other one may still be of an upload that the cloud has hung at."""
     preview, job = make_upload(0, NOW), make_upload(1, NOW + timedelta(minutes=1))
     made = [make_task(f"task-{at}", NOW + timedelta(seconds=at)) for at in (2, 62)]
-    found = match([OWN_TASK, *made], [job], [OWN], lost=[preview])
+    found = match([OWN_TASK, *made], [job], [OWN], lost_previews=[preview])
     assert (found.foreign, found.ambiguous) == (False, {job.token})
     assert not found.tasks
 

@@ -294,7 +294,7 @@ async def test_a_kept_document_is_printed_again(
 async def test_a_lost_preview_is_no_stranger(written: Written, name: str) -> None:
     """Its task is on the list, and may be that of the preview."""
     async with written(name) as (shop, _):
-        (lost,) = shop.queue._jobs.tasks.lost
+        (lost,) = shop.queue._jobs.tasks.lost_preview_uploads
         assert (lost.document.size, lost.clock_least, lost.clock_most) == (669, -1, 1001)
         await shop.tick(600)
         assert shop.storage.foreign_seen_at is None
@@ -305,11 +305,11 @@ async def test_an_interrupted_preview_of_0_1_0_settles_nothing(
 ) -> None:
     """It only noted that one was coming: any new task may be that one, and is nobody's print."""
     async with written("0_1_0 cut_off_preview") as (shop, _):
-        (lost,) = shop.queue._jobs.tasks.lost
+        (lost,) = shop.queue._jobs.tasks.lost_preview_uploads
         await shop.settle()
     # It counts once.
     async with open_shop(entry=entries[0]) as shop:
-        assert [one.token for one in shop.queue._jobs.tasks.lost] == [lost.token]
+        assert [one.token for one in shop.queue._jobs.tasks.lost_preview_uploads] == [lost.token]
         await shop.refresh()
         shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
         job = await shop.submit()

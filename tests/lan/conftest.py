@@ -26,10 +26,10 @@ from custom_components.lianke.ipp.model import (
     Attributes,
     IppGroup,
     IppMessage,
+    IppTag,
     IppValue,
     Operation,
     Status,
-    Tag,
 )
 from custom_components.lianke.jobs.job import Job
 from custom_components.lianke.lan import announce
@@ -55,21 +55,21 @@ class Reply:
 
     @property
     def jobs(self) -> list[Attributes]:
-        return [group.attributes for group in self.message.groups if group.tag == Tag.JOB]
+        return [group.attributes for group in self.message.groups if group.tag == IppTag.JOB]
 
     @property
     def printer(self) -> Attributes:
-        return self.message.group(Tag.PRINTER)
+        return self.message.group(IppTag.PRINTER)
 
     @property
     def unsupported(self) -> Attributes:
-        return self.message.group(Tag.UNSUPPORTED_GROUP)
+        return self.message.group(IppTag.UNSUPPORTED_GROUP)
 
-    def one(self, name: str, group: Tag = Tag.JOB) -> object:
+    def one(self, name: str, group: IppTag = IppTag.JOB) -> object:
         (value,) = self.message.group(group)[name]
         return value.content
 
-    def many(self, name: str, group: Tag = Tag.PRINTER) -> list[object]:
+    def many(self, name: str, group: IppTag = IppTag.PRINTER) -> list[object]:
         return [value.content for value in self.message.group(group)[name]]
 
 
@@ -113,10 +113,10 @@ class LanPrinter:
         named = {name.replace("_", "-"): value for name, value in attributes.items()}
         groups = [
             IppGroup(
-                tag=Tag.OPERATION,
+                tag=IppTag.OPERATION,
                 attributes={
-                    "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
-                    "attributes-natural-language": (IppValue(Tag.LANGUAGE, "en"),),
+                    "attributes-charset": (IppValue(IppTag.CHARSET, "utf-8"),),
+                    "attributes-natural-language": (IppValue(IppTag.LANGUAGE, "en"),),
                     "printer-uri": values.uri(self.uri),
                     "requesting-user-name": values.name(self.name),
                     **named,
@@ -124,7 +124,7 @@ class LanPrinter:
             )
         ]
         if job:
-            groups.append(IppGroup(tag=Tag.JOB, attributes=job))
+            groups.append(IppGroup(tag=IppTag.JOB, attributes=job))
         return encode(IppMessage(code=operation, request_id=1, groups=tuple(groups)))
 
     async def post(self, body: bytes, **headers: str) -> tuple[int, bytes]:

@@ -28,7 +28,7 @@ from custom_components.lianke.lan.announce import (
     async_web_server_address,
     printer_announcement,
 )
-from custom_components.lianke.lan.printer.profile import make_profile, printer_uuid
+from custom_components.lianke.lan.printer.profile import make_printer_profile, printer_uuid
 from custom_components.lianke.lan.printer.server import OfferedPrinter
 from tests.household import INKJET, LASER, OTHER_LASER, device_of, key_of
 from tests.lan.conftest import IPP, LanPrinter, Network
@@ -141,7 +141,7 @@ async def test_without_zeroconf_nothing_is_announced(
 
 def record(lan: LanPrinter, token: str, place: WebServerAddress) -> Announcement:
     known = lan.data.storage.printers[lan.key]
-    profile = make_profile(lan.hass, lan.entry, known, token)
+    profile = make_printer_profile(lan.hass, lan.entry, known, token)
     return printer_announcement(OfferedPrinter(lan.entry, lan.key, token), profile, place)
 
 

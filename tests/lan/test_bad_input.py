@@ -19,10 +19,10 @@ from custom_components.lianke.ipp.codec import decode, encode
 from custom_components.lianke.ipp.model import (
     IppGroup,
     IppMessage,
+    IppTag,
     IppValue,
     Operation,
     Status,
-    Tag,
 )
 from custom_components.lianke.lan import origin
 from custom_components.lianke.lan.printer import (
@@ -49,11 +49,11 @@ LAST = values.boolean(True)
 def request(operation: int, **changes: object) -> bytes:
     """Return a bare request; `changes` are fields of the message."""
     attributes = {
-        "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
-        "attributes-natural-language": (IppValue(Tag.LANGUAGE, "en"),),
+        "attributes-charset": (IppValue(IppTag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (IppValue(IppTag.LANGUAGE, "en"),),
         "printer-uri": values.uri("ipp://x/y"),
     }
-    group = IppGroup(tag=Tag.OPERATION, attributes=attributes)
+    group = IppGroup(tag=IppTag.OPERATION, attributes=attributes)
     return encode(
         IppMessage(**{"code": operation, "request_id": 1, "groups": (group,), **changes})  # type: ignore[arg-type]
     )
@@ -108,7 +108,7 @@ async def test_documents_that_cannot_be_printed(lan: LanPrinter) -> None:
     for document, attributes, status in cases:
         reply = await lan.ask(Operation.PRINT_JOB, None, document, **attributes)
         assert reply.status == status, (document[:20], attributes)
-        assert reply.one("status-message", Tag.OPERATION)
+        assert reply.one("status-message", IppTag.OPERATION)
     assert jobs_of(lan) == []
     assert spooled(lan.hass) == []
     assert sent(lan.simulator) == 0
@@ -491,7 +491,7 @@ async def test_few_bytes_that_are_a_huge_page(lan: LanPrinter) -> None:
         Operation.PRINT_JOB, document=document, compression=values.keyword("gzip")
     )
     assert reply.status == Status.ENTITY_TOO_LARGE
-    assert "larger than the papers" in str(reply.one("status-message", Tag.OPERATION))
+    assert "larger than the papers" in str(reply.one("status-message", IppTag.OPERATION))
     assert async_get_server(lan.hass).refusals.count(lan.token, "127.0.0.1") == 1
     assert spooled(lan.hass) == []
     assert sent(lan.simulator) == 0

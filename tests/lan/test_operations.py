@@ -19,10 +19,10 @@ from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.model import (
     Attributes,
     IppCollection,
+    IppTag,
     IppValue,
     Operation,
     Status,
-    Tag,
 )
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.jobs.rules import HOLD_REASONS
@@ -249,15 +249,15 @@ async def test_a_printer_that_is_off_takes_jobs(lan: LanPrinter) -> None:
     """They wait here, and the device is told why; cancelled there, they are cancelled here."""
     await lan.switch_off()
     printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
-    assert printer.one("printer-state", Tag.PRINTER) == 3
-    assert printer.one("printer-state-reasons", Tag.PRINTER) == "offline-report"
-    assert printer.one("printer-is-accepting-jobs", Tag.PRINTER) is True
+    assert printer.one("printer-state", IppTag.PRINTER) == 3
+    assert printer.one("printer-state-reasons", IppTag.PRINTER) == "offline-report"
+    assert printer.one("printer-is-accepting-jobs", IppTag.PRINTER) is True
     number = await lan.print()
     reply = await lan.job(number)
     assert (reply.one("job-state"), reply.one("job-state-reasons")) == (3, "printer-stopped")
     assert reply.one("job-state-message")
     printer = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
-    assert printer.one("queued-job-count", Tag.PRINTER) == 1
+    assert printer.one("queued-job-count", IppTag.PRINTER) == 1
     (job,) = jobs_of(lan)
     assert job.state is JobState.HELD
     assert job.source == "iPhone von Anna · 127.0.0.1"
@@ -402,7 +402,7 @@ async def test_its_address_names_the_port(lan: LanPrinter) -> None:
     for host, named in (("ha.local", "ha.local:80"), ("[fd00::5]:8123", "[fd00::5]:8123")):
         lan.headers["Host"] = host
         reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
-        address = reply.one("printer-uri-supported", Tag.PRINTER)
+        address = reply.one("printer-uri-supported", IppTag.PRINTER)
         assert address == f"ipp://{named}{LAN_PRINTER_PATH}/{lan.token}"
 
 
@@ -411,7 +411,7 @@ async def test_when_something_changed(clock: Clock, lan: LanPrinter) -> None:
 
     async def changed() -> list[int]:
         reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
-        times = [reply.one(f"printer-{name}-time", Tag.PRINTER) for name in TIMES]
+        times = [reply.one(f"printer-{name}-time", IppTag.PRINTER) for name in TIMES]
         return [time for time in times if isinstance(time, int)]
 
     up, state, config = await changed()
@@ -538,7 +538,7 @@ async def test_a_photo_lies_on_the_paper_for_photos(offer: Offer, simulator: Sim
 async def test_a_colour_printer_says_so(offer: Offer) -> None:
     lan = await offer(INKJET)
     reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
-    assert reply.one("color-supported", Tag.PRINTER) is True
+    assert reply.one("color-supported", IppTag.PRINTER) is True
     assert reply.many("print-color-mode-supported") == ["auto", "color", "monochrome"]
     assert "na_index-4x6_4x6in" in reply.many("media-supported")
     assert "SRGB24" in reply.many("urf-supported")
@@ -568,12 +568,12 @@ async def test_the_printers_state_is_told(lan: LanPrinter) -> None:
         async with asyncio.timeout(60):
             while True:
                 reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
-                if reply.one("printer-state-reasons", Tag.PRINTER) == reason:
+                if reply.one("printer-state-reasons", IppTag.PRINTER) == reason:
                     break
                 await asyncio.sleep(0.05)
-        assert reply.one("printer-state", Tag.PRINTER) == state
-        assert reply.one("printer-state-message", Tag.PRINTER)
-        assert reply.one("printer-is-accepting-jobs", Tag.PRINTER) is True
+        assert reply.one("printer-state", IppTag.PRINTER) == state
+        assert reply.one("printer-state-message", IppTag.PRINTER)
+        assert reply.one("printer-is-accepting-jobs", IppTag.PRINTER) is True
 
 
 async def test_the_event_names_the_device(lan: LanPrinter) -> None:
@@ -584,7 +584,7 @@ async def test_the_event_names_the_device(lan: LanPrinter) -> None:
 
 async def test_the_picture_of_the_printer(lan: LanPrinter) -> None:
     reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
-    icon = reply.one("printer-icons", Tag.PRINTER)
+    icon = reply.one("printer-icons", IppTag.PRINTER)
     assert isinstance(icon, str)
     async with lan.session.get(icon) as answer:
         assert answer.status == 200

@@ -11,7 +11,7 @@ import pytest
 from custom_components.lianke.api.errors import BoxNotRespondingError
 from custom_components.lianke.ipp import model as values
 from custom_components.lianke.ipp.codec import decode
-from custom_components.lianke.ipp.model import Operation, Status, Tag
+from custom_components.lianke.ipp.model import IppTag, Operation, Status
 from custom_components.lianke.jobs.job import Job, JobState
 from tests.household import came_out, print_one, sent
 from tests.lan.conftest import PDF, Device, LanPrinter, jobs_of
@@ -144,7 +144,7 @@ async def test_names_and_titles_are_for_nobody_else(
     assert (await stranger.job(number)).status == Status.NOT_FOUND
     printer = await stranger.ask(Operation.GET_PRINTER_ATTRIBUTES)
     count = {"not-completed": 2, "completed": 0}[which]
-    assert printer.one("queued-job-count", Tag.PRINTER) == count
+    assert printer.one("queued-job-count", IppTag.PRINTER) == count
 
 
 async def test_behind_one_address_the_name_decides(lan: LanPrinter) -> None:

@@ -96,7 +96,7 @@ class Case:
                 raise ValueError("it is not so any more")
             view.put(HERE, name, count + (REPORT if kind == "report" else 1))
 
-        done = self.lease.commit(change, report=kind == "report")
+        done = self.lease.commit(change, is_report=kind == "report")
         if kind == "report":
             self.reports[name] += 1
         else:

@@ -159,7 +159,7 @@ async def test_what_depended_on_a_refused_decision_is_made_again_without_it(
             refused = ledger.commit(put(HERE, "b", "held", pad=BIG))
             await under_way(ledger)
             depends = ledger.commit(to("b", "sent", only="held"))
-            count = ledger.commit(lambda view: len([*view.all(HERE)]), report=True)
+            count = ledger.commit(lambda view: len([*view.all(HERE)]), is_report=True)
             results = await asyncio.gather(refused, depends, count, return_exceptions=True)
         assert isinstance(results[0], LedgerRefusedError)
         assert isinstance(results[1], ValueError)
@@ -180,12 +180,12 @@ async def test_a_report_waits_for_the_disk_and_says_so(
         report = put(HERE, "a", "queued", pad=BIG)
         with full_disk(ledger):
             with pytest.raises(LedgerRefusedError):
-                await ledger.commit(report, report=True)
+                await ledger.commit(report, is_report=True)
             assert ledger.latest(HERE)["a"].state == "queued"
             assert not ledger.committed(HERE)
             # A repeat changes nothing, and is not on disk either.
             with pytest.raises(LedgerRefusedError):
-                await ledger.commit(report, report=True)
+                await ledger.commit(report, is_report=True)
             # A decision meanwhile gets its answer at once, and takes nothing along.
             with pytest.raises(LedgerRefusedError):
                 await ledger.commit(put(HERE, "b", "held", pad=BIG))
@@ -351,13 +351,13 @@ async def test_what_an_old_instance_has_reported_is_made_again(
     async with opened(hass, root) as ledger:
         lease = Lease(ledger)
         with full_disk(ledger):
-            refused = lease.commit(put(HERE, "a", "sent", pad=BIG), report=True)
+            refused = lease.commit(put(HERE, "a", "sent", pad=BIG), is_report=True)
             await under_way(ledger)
-            late = lease.commit(put(HERE, "b", "sent"), report=True)
+            late = lease.commit(put(HERE, "b", "sent"), is_report=True)
             lease.end()
             await asyncio.wait([refused, late])
             with pytest.raises(LedgerClosedError):
-                lease.commit(put(HERE, "c", "sent"), report=True)
+                lease.commit(put(HERE, "c", "sent"), is_report=True)
         await ledger.commit(lambda _: None)
         assert states(ledger) == {"a": "sent", "b": "sent"}
 
@@ -381,7 +381,7 @@ async def test_reports_that_wait_for_the_disk_stay_few(hass: HomeAssistant, root
         with full_disk(ledger):
             for report in reports:
                 with pytest.raises(LedgerRefusedError):
-                    await ledger.commit(report, report=True)
+                    await ledger.commit(report, is_report=True)
                 assert len(ledger._queue) == 1
             assert states(ledger) == {"a": "held", "gone": "held"}
             assert not told
@@ -416,7 +416,7 @@ async def test_closing_waits_for_a_disk_that_refuses_only_so_long(
     monkeypatch.setattr(module, "CLOSE_TIME", 0.1)
     ledger = await made_of(hass, root)
     with full_disk(ledger):
-        report = ledger.commit(put(HERE, "a", "held", pad=BIG), report=True)
+        report = ledger.commit(put(HERE, "a", "held", pad=BIG), is_report=True)
         async with asyncio.timeout(30):
             await ledger.async_close()
             with pytest.raises(LedgerRefusedError):

@@ -37,9 +37,9 @@ async def test_the_order_is_kept_though_the_disk_refuses(hass: HomeAssistant, ro
     """The older of two reports would be the last word on disk."""
     async with opened(hass, root) as ledger:
         with refusing_disk(ledger):
-            first = ledger.commit(put(HERE, "a", "first"), report=True)
+            first = ledger.commit(put(HERE, "a", "first"), is_report=True)
             await under_way(ledger)
-            ledger.commit(put(HERE, "a", "second"), report=True)
+            ledger.commit(put(HERE, "a", "second"), is_report=True)
             with pytest.raises(LedgerRefusedError):
                 await first
             assert ledger.latest(HERE)["a"].state == "second"

@@ -42,7 +42,7 @@ async def test_it_is_tried_again_ever_later(hass: HomeAssistant, root: Path) -> 
         pauses = []
         with no_time_passes(hass), refusing_disk(ledger):
             with pytest.raises(LedgerRefusedError):
-                await ledger.commit(put(HERE, "a", "queued"), report=True)
+                await ledger.commit(put(HERE, "a", "queued"), is_report=True)
             for _ in range(7):
                 pauses.append(ledger._due - 1000)
                 assert ledger._timer is not None
@@ -56,7 +56,7 @@ async def test_it_is_tried_again_ever_later(hass: HomeAssistant, root: Path) -> 
         # And soon again the next time.
         with no_time_passes(hass), refusing_disk(ledger):
             with pytest.raises(LedgerRefusedError):
-                await ledger.commit(put(HERE, "a", "sent"), report=True)
+                await ledger.commit(put(HERE, "a", "sent"), is_report=True)
             assert ledger._due == 1001
         await ledger.commit(lambda _: None)
 
@@ -73,7 +73,7 @@ async def test_what_is_asked_for_is_written_at_once(hass: HomeAssistant, root: P
         await ledger.commit(put(HERE, "a", "sent"))
         assert first.done()
         with refusing_disk(ledger), pytest.raises(LedgerRefusedError):
-            await ledger.commit(put(HERE, "b", "held"), report=True)
+            await ledger.commit(put(HERE, "b", "held"), is_report=True)
         with pytest.raises(LedgerRefusedError):
             await refused_behind(ledger)
         assert not ledger.is_settled
@@ -234,7 +234,7 @@ async def test_a_thread_that_was_canceled_has_written_nothing(
         dropped = hass.loop.create_future()
         with patch.object(hass.loop, "run_in_executor", return_value=dropped):
             decision = ledger.commit(put(HERE, "a", "held"))
-            report = ledger.commit(put(HERE, "b", "queued"), report=True)
+            report = ledger.commit(put(HERE, "b", "queued"), is_report=True)
             await under_way(ledger)
         dropped.cancel()
         results = await asyncio.gather(decision, report, return_exceptions=True)
@@ -251,7 +251,7 @@ async def test_what_is_refused_after_the_end_is_not_tried_again(
     ledger = await made_of(hass, root)
     with hanging() as disk:
         disk.refusals = 1
-        waits = ledger.commit(put(HERE, "a", "held"), report=True)
+        waits = ledger.commit(put(HERE, "a", "held"), is_report=True)
         while not disk.hangs:
             await asyncio.sleep(0.01)
         await ledger.async_close()

@@ -4,7 +4,7 @@ import pytest
 
 from custom_components.lianke.const import CONF_PRINTER_OPTIONS
 from custom_components.lianke.ipp import model as values
-from custom_components.lianke.ipp.model import Attributes, Operation, Status, Tag
+from custom_components.lianke.ipp.model import Attributes, IppTag, Operation, Status
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.manual_duplex import CONF_MANUAL_DUPLEX, Setup
 from tests.clock import until
@@ -38,7 +38,7 @@ async def offered(lan: LanPrinter) -> tuple[list[object], object, bool]:
     """Return the sides that a device may choose, which it chooses by itself, and AirPrint's word for both."""
     reply = await lan.ask(Operation.GET_PRINTER_ATTRIBUTES)
     both = "DM1" in reply.many("urf-supported")
-    return reply.many("sides-supported"), reply.one("sides-default", Tag.PRINTER), both
+    return reply.many("sides-supported"), reply.one("sides-default", IppTag.PRINTER), both
 
 
 async def test_it_is_offered_once_the_questions_are_answered(

@@ -468,12 +468,12 @@ async def test_the_largest_page_fits_into_the_process(hass: HomeAssistant, tmp_p
         target = tmp_path / f"{color}.jpg"
         request = {**REQUEST, "path": str(source), "target": str(target), "dpi": 600}
         changes = {"straighten": True, "color": color}
-        await worker.async_run("scan_page", request | changes, seconds=50)
+        await worker.async_run_pdf_task("scan_page", request | changes, seconds=50)
         with Image.open(target) as drawn:
             assert drawn.size == (4961, 7016)
     pdf = {"paths": [str(target)] * 5, "target": str(tmp_path / "all.pdf"), "limit": LIMIT}
-    await worker.async_run("join_scans", {**pdf, "mono": True}, seconds=50)
+    await worker.async_run_pdf_task("join_scans", {**pdf, "mono": True}, seconds=50)
     assert len(pypdfium2.PdfDocument(pdf["target"])) == 5
     with pytest.raises(PdfError, match="image_too_large"):
-        await worker.async_run("scan_page", {**request, "dpi": 700}, seconds=50)
+        await worker.async_run_pdf_task("scan_page", {**request, "dpi": 700}, seconds=50)
     await worker.async_close()

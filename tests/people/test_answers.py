@@ -129,7 +129,7 @@ async def test_what_is_to_be_approved(house: House) -> None:
         )
         resolved = resolve_options(wanted, None, (), laser.printer.species)
         first = Delivery(document=document, options=resolved)
-        asked_for = await policy.async_add_reasons(spec, first, [])
+        asked_for = await policy.async_add_hold_reasons(spec, first, [])
         assert asked_for.waits_for == (("approval",) if expected else ()), case
 
 

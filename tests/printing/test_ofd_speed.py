@@ -90,7 +90,7 @@ async def test_two_hundred_pages(hass: HomeAssistant, house: House, tmp_path: Pa
     worker = async_get_pdf_worker(hass)
     request = {"path": house.path("200.ofd"), "target": str(tmp_path / "x.pdf"), "limit": 10**8}
     started = time.process_time()
-    answer = await worker.async_run("ofd", request, seconds=300)
+    answer = await worker.async_run_pdf_task("ofd", request, seconds=300)
     spent = used(worker) - started
     print(f"{spent:.2f} s, {peak(worker) / 2**20:.0f} MB")  # noqa: T201
     assert (answer["pages"], answer["missing"]) == (200, {})

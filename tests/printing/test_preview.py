@@ -182,14 +182,14 @@ async def test_a_picture_of_the_cloud_that_could_not_be_decoded_is_not_shown(
     house: House, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
     worker = async_get_pdf_worker(house.hass)
-    run = worker.async_run
+    run = worker.async_run_pdf_task
 
     async def fail(task: str, *how: Any, **more: Any) -> dict[str, Any]:
         if task == "check":
             raise PdfError(reason)
         return await run(task, *how, **more)
 
-    monkeypatch.setattr(worker, "async_run", fail)
+    monkeypatch.setattr(worker, "async_run_pdf_task", fail)
     with pytest.raises(HomeAssistantError) as caught:
         await house.ask("preview", device_id=house.device(), file=house.menu, preview_by="cloud")
     assert caught.value.translation_key == "preview_unchecked"

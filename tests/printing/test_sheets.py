@@ -317,14 +317,14 @@ async def test_a_pdf_that_is_too_large_to_be_laid_out(
 ) -> None:
     """It was called too complex, whatever size it had."""
     worker = async_get_pdf_worker(house.hass)
-    run = worker.async_run
+    run = worker.async_run_pdf_task
 
     async def fail(task: str, *how: Any, **more: Any) -> dict[str, Any]:
         if task in ("lay_out", "split"):
             raise PdfError("memory")
         return await run(task, *how, **more)
 
-    monkeypatch.setattr(worker, "async_run", fail)
+    monkeypatch.setattr(worker, "async_run_pdf_task", fail)
     path = house.path("ten.pdf")
     for how in ({"sheet": "2_up"}, {"duplex": "manual_long_edge"}):
         assert await reason(house, file=path, **how) == "sheet_needs_memory"

@@ -24,7 +24,7 @@ from custom_components.lianke.scanner.scan_parts import (
     IncompletePageError,
     ScanError,
     ScannedFile,
-    look,
+    check_page_file,
 )
 
 BOTH_SIDES = ScanRequest(source=ScanSource.FEEDER, duplex=True, size="A4")
@@ -141,7 +141,7 @@ CHECKED: dict[str, int | None] = {}
 def page_of(data: bytes, path: Path) -> ScannedFile:
     """Check a page as the integration does. Raises InputError."""
     path.write_bytes(data)
-    file = look(path)
+    file = check_page_file(path)
     if file.digest not in CHECKED:
         task = "check_pdf" if file.extension == ".pdf" else "check"
         CHECKED[file.digest] = None
@@ -153,7 +153,7 @@ def page_of(data: bytes, path: Path) -> ScannedFile:
     if file.extension in TO_CONVERT:
         target = path.with_suffix(".made")
         made = in_process(task="convert_scan", path=str(path), target=str(target), limit=10**8)
-        file, count = look(target), made["pages"]
+        file, count = check_page_file(target), made["pages"]
     return file._replace(pages=count)
 
 

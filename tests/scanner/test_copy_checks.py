@@ -182,7 +182,7 @@ async def test_without_the_process_that_lays_it_out_no_card_is_scanned(
     async def broken(*_args: Any, **_more: Any) -> None:
         raise PdfUnavailableError
 
-    monkeypatch.setattr(async_get_pdf_worker(house.hass), "async_run", broken)
+    monkeypatch.setattr(async_get_pdf_worker(house.hass), "async_run_pdf_task", broken)
     asked = do(house, laser, "copy", printer=printer(house), sheet="id_card")
     assert await refusal(asked) == "sheet_not_available"
     assert laser.scanned == []

@@ -75,14 +75,14 @@ async def test_a_page_that_was_decoded_in_time_the_second_time_is_one(
 ) -> None:
     """As where others had the turn for long."""
     worker = async_get_pdf_worker(house.hass)
-    run, late = worker.async_run, ["busy", "time"]
+    run, late = worker.async_run_pdf_task, ["busy", "time"]
 
     async def slow(*task: Any, **how: Any) -> dict[str, Any]:
         if late:
             raise PdfError(late.pop())
         return await run(*task, **how)
 
-    monkeypatch.setattr(worker, "async_run", slow)
+    monkeypatch.setattr(worker, "async_run_pdf_task", slow)
     scan_ = await came(house, laser)
     assert (len(scan_.pages), scan_.is_whole) == (1, True)
 
@@ -427,7 +427,7 @@ async def test_what_did_not_come_whole_is_not_copied(
 
     house.cloud.variants.update(**variants)
     if error:
-        monkeypatch.setattr(async_get_pdf_worker(house.hass), "async_run", fail)
+        monkeypatch.setattr(async_get_pdf_worker(house.hass), "async_run_pdf_task", fail)
     laser.feeder = STACK.copy()
     source = "feeder" if pages else "glass"
     answer = await do(house, laser, "copy", source=source, printer=printer(house))

@@ -222,7 +222,7 @@ def find_parts(answer: object) -> FoundParts:
     contain it.
     """
     search = _Search()
-    search.look(answer)
+    search.find_files(answer)
     if search.is_cut:
         _LOGGER.debug("Of an answer about a scan only %d values are looked at", MAX_ANSWER_ROWS)
     found = search.with_missing()
@@ -269,7 +269,7 @@ class _Search:
         # Values without a file, each with the number of files found before it.
         self._empty: list[tuple[int, _FoundPart]] = []
 
-    def look(
+    def find_files(
         self, value: object, place: str = "", items: tuple[int, ...] = (), depth: int = 0
     ) -> bool:
         """Record the files in a value; return whether there are any."""
@@ -284,7 +284,7 @@ class _Search:
             if isinstance(inner, str | LongText):
                 # This recursion needs no limit: each level of JSON in a text doubles the backslashes before a quote, so
                 # a text can have only a few levels.
-                return self.look(inner, place, items, depth)
+                return self.find_files(inner, place, items, depth)
             value = inner
         if not isinstance(value, dict | list):
             return False
@@ -299,7 +299,7 @@ class _Search:
             below, at, inside = place + name, len(self.found), len(self._empty)
             below_items = (*items, next(self._numbers)) if name.endswith("[]") else items
             side = side_of_sheet(name)
-            if self.look(one, below, below_items, depth + 1):
+            if self.find_files(one, below, below_items, depth + 1):
                 has_any = True
                 has_file = has_file or isinstance(one, str | LongText)
                 there.add(side)

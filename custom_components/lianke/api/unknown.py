@@ -98,33 +98,33 @@ def shape_of(value: object, known: Mapping[str, str] | None = None) -> Shape:
     """Return the shape of a JSON value; `known` has names for values worth recognizing, such as the id of a box."""
     left = MAX_SHAPE_VALUES
 
-    def shape_at(value: object, depth: int) -> Shape:
+    def nested_shape(value: object, depth: int) -> Shape:
         nonlocal left
         left -= 1
         if left < 0 or depth > MAX_SHAPE_DEPTH:
             return "…"
         if isinstance(value, Mapping):
             found: dict[str, Shape] = {
-                name_or_pattern(str(name)): shape_at(item, depth + 1)
+                name_or_pattern(str(name)): nested_shape(item, depth + 1)
                 for name, item in islice(value.items(), MAX_SHAPE_FIELDS)
             }
             more = {"…": f"{len(value)} in all"} if len(value) > MAX_SHAPE_FIELDS else {}
             return found | more
         if isinstance(value, list | tuple):
-            items = [shape_at(item, depth + 1) for item in islice(value, MAX_SHAPE_ITEMS)]
+            items = [nested_shape(item, depth + 1) for item in islice(value, MAX_SHAPE_ITEMS)]
             return [*items, f"{len(value)} in all"] if len(value) > MAX_SHAPE_ITEMS else items
         if isinstance(value, str):
             if known and value in known:
                 return known[value]
             if value[:1] in ("{", "[") and len(value) <= MAX_SHAPE_JSON:
                 with suppress(ValueError):
-                    return {"JSON in a text": shape_at(to_json(value), depth + 1)}
+                    return {"JSON in a text": nested_shape(to_json(value), depth + 1)}
             return pattern_of(value)
         if value is None or isinstance(value, bool):
             return "null" if value is None else "true or false"
         return f"{len(value)} bytes" if isinstance(value, bytes) else _number(value)
 
-    return shape_at(value, 0)
+    return nested_shape(value, 0)
 
 
 def _number(value: object) -> str:

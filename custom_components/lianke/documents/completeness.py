@@ -36,7 +36,7 @@ async def async_check_complete(
     pages = 1
     for _ in range(MAX_TURNS):
         request: dict[str, Any] = {"path": str(path), "type": str(kind), "start": start}
-        answer = await worker.async_run(task, request, user=user, seconds=CHECK_SECONDS)
+        answer = await worker.async_run_pdf_task(task, request, user=user, seconds=CHECK_SECONDS)
         if not answer["sure"]:
             raise PdfError("unchecked")
         pages = int(answer.get("pages", pages))

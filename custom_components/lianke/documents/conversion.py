@@ -151,9 +151,9 @@ async def async_make_document(
         write()
         if kind is None and path.stat().st_size:
             kind = sniff(path, name, may_be_raw=may_be_raw)
-        return None if kind in CONVERTED_IMAGES else made()
+        return None if kind in CONVERTED_IMAGES else make_from_content()
 
-    def made() -> Document:
+    def make_from_content() -> Document:
         return make_document(path, name, title=title, kind=kind)
 
     if (document := await hass.async_add_executor_job(make)) is not None:
@@ -162,7 +162,7 @@ async def async_make_document(
     if (turns := hass.data.get(DATA_CONVERTING)) is None:
         turns = hass.data[DATA_CONVERTING] = FairQueue(1)
     async with turns.place(user) as place:
-        work = hass.async_add_executor_job(made)
+        work = hass.async_add_executor_job(make_from_content)
 
         def is_over(_: object) -> None:
             place.give_back()

@@ -47,7 +47,7 @@ async def async_ofd_as_pdf(
         "limit": limit_bytes,
     }
     try:
-        answer = await async_get_pdf_worker(hass).async_run(
+        answer = await async_get_pdf_worker(hass).async_run_pdf_task(
             "ofd", request, user=user, seconds=OFD_SECONDS
         )
     except PdfError as err:

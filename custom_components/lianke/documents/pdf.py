@@ -94,7 +94,7 @@ class PageRenderer:
     async def async_draw(self, number: int, target: Path) -> None:
         """Draw a page as JPEG into the new file `target`; `number` is its place in `pages`, from 1. Raises PdfError."""
         where = {"path": str(self.path), "page": self.pages[number - 1], "target": str(target)}
-        await async_get_pdf_worker(self.hass).async_run(
+        await async_get_pdf_worker(self.hass).async_run_pdf_task(
             "draw", {**self.task_fields, **where}, user=self.user
         )
 

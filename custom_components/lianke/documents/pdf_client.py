@@ -109,7 +109,7 @@ class PdfWorker:
         request: dict[str, Any] = {"path": str(path), "password": password}
         if copy is not None:
             request |= {"target": str(copy[0]), "limit": copy[1]}
-        pages = (await self.async_run("count", request, user=user)).get("pages")
+        pages = (await self.async_run_pdf_task("count", request, user=user)).get("pages")
         if not isinstance(pages, int) or pages < 1:
             raise PdfError("damaged")
         return pages
@@ -126,7 +126,7 @@ class PdfWorker:
             async with asyncio.timeout(END_SECONDS):
                 await process.wait()
 
-    async def async_run(
+    async def async_run_pdf_task(
         self,
         task: str,
         request: dict[str, Any],

@@ -274,7 +274,7 @@ async def async_lay_out(
         "limit": limit_bytes,
     }
     try:
-        answer = await async_get_pdf_worker(hass).async_run(
+        answer = await async_get_pdf_worker(hass).async_run_pdf_task(
             "lay_out",
             request,
             user=user,
@@ -342,7 +342,7 @@ async def _async_ask(
         raise InputError("clean_needs_picture", name=photo.name)
     worker = async_get_pdf_worker(hass)
     try:
-        return await worker.async_run(
+        return await worker.async_run_pdf_task(
             task, request | {"path": str(photo.path)}, user=user, seconds=PHOTO_SECONDS
         )
     except PdfUnavailableError:

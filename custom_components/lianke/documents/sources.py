@@ -447,7 +447,9 @@ async def async_lan_document(
     while "pages" not in answer:
         request = {**answer, **fixed}
         try:
-            answer = await worker.async_run("raster", request, user=user, seconds=RASTER_SECONDS)
+            answer = await worker.async_run_pdf_task(
+                "raster", request, user=user, seconds=RASTER_SECONDS
+            )
         except PdfError as err:
             if key := _RASTER_ERRORS.get(err.reason):
                 raise InputError(key, name=name) from None

@@ -12,11 +12,11 @@ from .model import (
     IppError,
     IppGroup,
     IppMessage,
+    IppTag,
     IppValue,
     Range,
     Resolution,
     Status,
-    Tag,
     shortened,
 )
 
@@ -37,7 +37,7 @@ _RANGE: Final = struct.Struct(">ii")
 _RESOLUTION: Final = struct.Struct(">iib")
 _DATE: Final = struct.Struct(">HBBBBBBcBB")
 _DPI: Final = 3
-_STRINGS: Final = frozenset(tag for tag in Tag if tag >= Tag.TEXT)
+_STRINGS: Final = frozenset(tag for tag in IppTag if tag >= IppTag.TEXT)
 _OUT_OF_BAND: Final = range(0x10, 0x20)
 _DELIMITERS: Final = range(0x10)
 
@@ -77,7 +77,7 @@ class _MessageReader:
 
     def groups(self) -> Iterator[IppGroup]:
         tag = self._byte()
-        while tag != Tag.END:
+        while tag != IppTag.END:
             if tag not in _DELIMITERS or tag == 0:
                 raise _malformed()
             # Count groups, too: a group without attributes takes a single byte.
@@ -131,22 +131,22 @@ class _MessageReader:
     def _value(self, tag: int, depth: int) -> IppValue:
         self._count()
         field = self._field()
-        if tag == Tag.BEGIN_COLLECTION:
+        if tag == IppTag.BEGIN_COLLECTION:
             if depth >= MAX_COLLECTION_DEPTH:
                 raise IppError(Status.ENTITY_TOO_LARGE, "collections are nested too deeply")
             return IppValue(tag, self._collection(depth + 1))
-        if tag == Tag.END_COLLECTION:
+        if tag == IppTag.END_COLLECTION:
             raise _malformed()
         return _decode_value(tag, field)
 
     def _collection(self, depth: int) -> IppCollection:
         members: dict[str, list[IppValue]] = {}
         name = ""
-        while (tag := self._byte()) != Tag.END_COLLECTION:
+        while (tag := self._byte()) != IppTag.END_COLLECTION:
             if tag in _DELIMITERS or self._name():
                 raise _malformed()
             value = self._value(tag, depth)
-            if tag == Tag.MEMBER_NAME:
+            if tag == IppTag.MEMBER_NAME:
                 assert isinstance(value.content, str)
                 name = value.content
                 if not name or name in members:
@@ -172,15 +172,15 @@ def _decode_value(tag: int, field: bytes) -> IppValue:
         return IppValue(tag, _text(field))
     try:
         match tag:
-            case Tag.INTEGER | Tag.ENUM:
+            case IppTag.INTEGER | IppTag.ENUM:
                 return IppValue(tag, _INTEGER.unpack(field)[0])
-            case Tag.BOOLEAN:
+            case IppTag.BOOLEAN:
                 if field not in (b"\0", b"\1"):
                     raise _malformed()
                 return IppValue(tag, field == b"\1")
-            case Tag.RANGE:
+            case IppTag.RANGE:
                 return IppValue(tag, Range(*_RANGE.unpack(field)))
-            case Tag.RESOLUTION:
+            case IppTag.RESOLUTION:
                 across, along, unit = _RESOLUTION.unpack(field)
                 if unit != _DPI:
                     # The values are in dots per centimeter.
@@ -189,10 +189,10 @@ def _decode_value(tag: int, field: bytes) -> IppValue:
                         for side in (across, along)
                     )
                 return IppValue(tag, Resolution(across, along))
-            case Tag.DATE_TIME:
+            case IppTag.DATE_TIME:
                 return IppValue(tag, _date(field))
-            case Tag.TEXT_LANGUAGE | Tag.NAME_LANGUAGE:
-                plain = Tag.TEXT if tag == Tag.TEXT_LANGUAGE else Tag.NAME
+            case IppTag.TEXT_LANGUAGE | IppTag.NAME_LANGUAGE:
+                plain = IppTag.TEXT if tag == IppTag.TEXT_LANGUAGE else IppTag.NAME
                 return IppValue(plain, _text(_without_language(field)))
     except struct.error:
         raise _malformed() from None
@@ -235,7 +235,7 @@ def encode(message: IppMessage) -> bytes:
         out.append(group.tag)
         for name, values in group.attributes.items():
             _write(out, name, values)
-    out.append(Tag.END)
+    out.append(IppTag.END)
     return bytes(out)
 
 
@@ -243,12 +243,12 @@ def _write(out: bytearray, name: str, values: tuple[IppValue, ...]) -> None:
     for value in values:
         _write_field(out, value.tag, name.encode(), _encode_value(value))
         name = ""
-        if value.tag == Tag.BEGIN_COLLECTION:
+        if value.tag == IppTag.BEGIN_COLLECTION:
             assert isinstance(value.content, Mapping)
             for member, member_values in value.content.items():
-                _write_field(out, Tag.MEMBER_NAME, b"", member.encode())
+                _write_field(out, IppTag.MEMBER_NAME, b"", member.encode())
                 _write(out, "", member_values)
-            _write_field(out, Tag.END_COLLECTION, b"", b"")
+            _write_field(out, IppTag.END_COLLECTION, b"", b"")
 
 
 def _write_field(out: bytearray, tag: int, name: bytes, field: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 MAX_INTEGER: Final = 2**31 - 1
 
 
-class Tag(IntEnum):
+class IppTag(IntEnum):
     """Tags that delimit groups, or that name the syntax of a value (RFC 8010, section 3.5)."""
 
     OPERATION = 0x01
@@ -129,7 +129,7 @@ class IppMessage:
     groups: tuple[IppGroup, ...]
     version: tuple[int, int] = (2, 0)
 
-    def group(self, tag: Tag) -> Attributes:
+    def group(self, tag: IppTag) -> Attributes:
         """Return the attributes of the first group with this tag; empty if there is none."""
         return next((group.attributes for group in self.groups if group.tag == tag), {})
 
@@ -155,42 +155,42 @@ def shortened(text: str, most: int) -> str:
 TEXT_BYTES: Final = 127
 
 
-def _values(tag: Tag, *contents: Content) -> tuple[IppValue, ...]:
+def _values(tag: IppTag, *contents: Content) -> tuple[IppValue, ...]:
     return tuple(IppValue(tag, content) for content in contents)
 
 
-keyword: Final = partial(_values, Tag.KEYWORD)
-uri: Final = partial(_values, Tag.URI)
-mime_type: Final = partial(_values, Tag.MIME_TYPE)
-enum: Final = partial(_values, Tag.ENUM)
-boolean: Final = partial(_values, Tag.BOOLEAN)
-date_time: Final = partial(_values, Tag.DATE_TIME)
-octets: Final = partial(_values, Tag.OCTETS)
-collection: Final = partial(_values, Tag.BEGIN_COLLECTION)
+keyword: Final = partial(_values, IppTag.KEYWORD)
+uri: Final = partial(_values, IppTag.URI)
+mime_type: Final = partial(_values, IppTag.MIME_TYPE)
+enum: Final = partial(_values, IppTag.ENUM)
+boolean: Final = partial(_values, IppTag.BOOLEAN)
+date_time: Final = partial(_values, IppTag.DATE_TIME)
+octets: Final = partial(_values, IppTag.OCTETS)
+collection: Final = partial(_values, IppTag.BEGIN_COLLECTION)
 
 
 def name(*texts: str) -> tuple[IppValue, ...]:
-    return _values(Tag.NAME, *(shortened(item, TEXT_BYTES) for item in texts))
+    return _values(IppTag.NAME, *(shortened(item, TEXT_BYTES) for item in texts))
 
 
 def text(*texts: str) -> tuple[IppValue, ...]:
-    return _values(Tag.TEXT, *(shortened(item, TEXT_BYTES) for item in texts))
+    return _values(IppTag.TEXT, *(shortened(item, TEXT_BYTES) for item in texts))
 
 
 def integer(*numbers: int) -> tuple[IppValue, ...]:
     """Encode integers, each capped at MAX_INTEGER."""
-    return _values(Tag.INTEGER, *(min(number, MAX_INTEGER) for number in numbers))
+    return _values(IppTag.INTEGER, *(min(number, MAX_INTEGER) for number in numbers))
 
 
 def number_range(lower: int, upper: int) -> tuple[IppValue, ...]:
-    return _values(Tag.RANGE, Range(lower, upper))
+    return _values(IppTag.RANGE, Range(lower, upper))
 
 
 def resolution(*dpi: int) -> tuple[IppValue, ...]:
     """Encode resolutions (dpi) that are the same in both directions."""
-    return _values(Tag.RESOLUTION, *(Resolution(item, item) for item in dpi))
+    return _values(IppTag.RESOLUTION, *(Resolution(item, item) for item in dpi))
 
 
-NO_VALUE: Final = (IppValue(Tag.NO_VALUE, None),)
-UNKNOWN: Final = (IppValue(Tag.UNKNOWN, None),)
-UNSUPPORTED: Final = (IppValue(Tag.UNSUPPORTED, None),)
+NO_VALUE: Final = (IppValue(IppTag.NO_VALUE, None),)
+UNKNOWN: Final = (IppValue(IppTag.UNKNOWN, None),)
+UNSUPPORTED: Final = (IppValue(IppTag.UNSUPPORTED, None),)

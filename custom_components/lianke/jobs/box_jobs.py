@@ -118,7 +118,7 @@ class OwnTasks:
         return frozenset(task.task_id for task in known if task.task_id is not None)
 
     @property
-    def lost(self) -> list[Delivery]:
+    def lost_preview_uploads(self) -> list[Delivery]:
         """The uploads of previews whose tasks will never become known."""
         uploads = [task.upload for task in self._known.values()]
         return [one for one in uploads if one is not None and one.token not in self.pending]
@@ -139,7 +139,7 @@ class OwnTasks:
             # The preview goes on even if the disk refuses the record: without it, matching after a crash is only less
             # certain.
             with suppress(LedgerRefusedError):
-                await self._lease.commit(begin, report=True)
+                await self._lease.commit(begin, is_report=True)
         except BaseException:
             self.pending.discard(upload.token)
             raise
@@ -158,7 +158,7 @@ class OwnTasks:
                 self.put(view, task_id)
 
         with suppress(LedgerRefusedError):
-            await self._lease.commit(end, report=True)
+            await self._lease.commit(end, is_report=True)
 
     def put(self, view: View, task_id: str) -> None:
         self._forget_old(view)
@@ -292,7 +292,7 @@ class BoxJobs:
                 if key[:2] == self.table.name:
                     view.delete(self.table, key.record_id)
 
-        self.lease.commit(drop, report=True)
+        self.lease.commit(drop, is_report=True)
         try:
             async with asyncio.timeout(LOAD_TIME):
                 await self.async_written()
@@ -404,12 +404,12 @@ class BoxJobs:
             # A final job may have been deleted meanwhile.
             return job
 
-        def report(view: View) -> None:
+        def record_report(view: View) -> None:
             if (known := view.get(self.table, job.job_id)) is not None:
                 self._change(view, known, delivery, changes, rule)
 
         with suppress(LedgerClosedError):
-            self.lease.commit(report, report=True, within=within)
+            self.lease.commit(record_report, is_report=True, within=within)
         new = self.latest[job.job_id]
         if new.current_delivery.hold_reason == QueueReason.DISK_FULL:
             self._schedule_watchers(new.spec.printer_key)
@@ -538,7 +538,7 @@ class BoxJobs:
                 view.put(self.table, job_id, replace(job, **changes))
 
         with suppress(LedgerClosedError):
-            self.lease.commit(note, report=True)
+            self.lease.commit(note, is_report=True)
 
     @callback
     def index(self, job: Job) -> None:

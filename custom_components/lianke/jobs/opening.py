@@ -107,7 +107,7 @@ async def async_remove_records(hass: HomeAssistant, folder: str, *tables: Table[
                 for record_id in (*ledger.latest(table), *ledger.unreadable(table)):
                     view.delete(table, record_id)
 
-        await ledger.commit(remove, report=True)
+        await ledger.commit(remove, is_report=True)
     except OSError as err:
         _LOGGER.warning("The records of a removed box are not deleted yet: %s", err)
     await hass.async_add_executor_job(_delete_files, hass, folder)

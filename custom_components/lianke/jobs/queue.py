@@ -77,7 +77,7 @@ class People(Protocol):
     async def async_add_asker(self, spec: JobSpec) -> JobSpec:
         """Return the spec, completed with who asks for the job and by what means."""
 
-    async def async_add_reasons(
+    async def async_add_hold_reasons(
         self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, unchanged: bool = False
     ) -> JobSpec:
         """Return the spec, completed with the reasons for which the job waits for people, in the order in which to ask.
@@ -339,7 +339,9 @@ class PrintQueue(JobWorker):
             told = self._jobs.committed
             left = (job for job in self._jobs.latest.values() if job not in replaced)
             others = [told.get(job.job_id, job) for job in left]
-            spec = await self._people.async_add_reasons(spec, first, others, unchanged=unchanged)
+            spec = await self._people.async_add_hold_reasons(
+                spec, first, others, unchanged=unchanged
+            )
         return view, spec, ready.reason
 
     def _end_replaced(self, view: View, job: Job, moved: Job | None) -> None:
@@ -372,7 +374,7 @@ class PrintQueue(JobWorker):
         except (DocumentsError, LedgerRefusedError) as err:
             self._uploader.abort(self._jobs.latest.get(job.job_id, job))
             with suppress(LedgerRefusedError):
-                await self._jobs.lease.commit(discard, report=True)
+                await self._jobs.lease.commit(discard, is_report=True)
             if job.job_id not in self._jobs.latest:
                 self._jobs.unindex(job)
                 await self._files.async_delete([job.job_id])
@@ -443,13 +445,13 @@ class PrintQueue(JobWorker):
         self._waiters.add(settled)
 
         @callback
-        def look(*_: object) -> None:
+        def check_settled(*_: object) -> None:
             found = self._jobs.committed.get(job_id)
             if found is not None and self._jobs.as_reported(found).is_settled:
                 settled.set()
 
         # A job that waits because the disk is full changes without a change on disk, so use a watcher as well.
-        unsubscribe = [self._jobs.listen(look), self._jobs.watch(look)]
+        unsubscribe = [self._jobs.listen(check_settled), self._jobs.watch(check_settled)]
         try:
             if not self._stopped and not self.get(job_id).is_settled:
                 with suppress(TimeoutError):

@@ -77,19 +77,19 @@ def match_tasks(
     own: Sequence[Delivery],
     known_ids: Collection[str],
     doubtful: Sequence[Delivery],
-    lost: Sequence[Delivery] = (),
+    lost_previews: Sequence[Delivery] = (),
     foreign_seen_at: datetime | None,
 ) -> Matches:
     """Match the box's deliveries in doubt with the tasks of the list.
 
     `ages`: for each delivery in doubt, the time from its sending to the request for the list. `own`: deliveries with
     known tasks. `known_ids`: ids of all tasks known to be ours. `doubtful` must contain all deliveries of jobs that may
-    have an unknown task, and `lost` the uploads of all previews whose answers were lost. `foreign_seen_at`: when a
-    foreign task was last seen on this box.
+    have an unknown task, and `lost_previews` the uploads of all previews whose answers were lost. `foreign_seen_at`:
+    when a foreign task was last seen on this box.
     """
     unknown = {task.task_id: task for task in tasks if task.task_id not in known_ids}
-    uploads = {upload.token: upload for upload in (*doubtful, *lost)}
-    previews = {upload.token for upload in lost}
+    uploads = {upload.token: upload for upload in (*doubtful, *lost_previews)}
+    previews = {upload.token for upload in lost_previews}
     if len(unknown) > len(uploads):
         return Matches(foreign=True)
     measured = _measured(tasks, own)

@@ -376,7 +376,7 @@ class TaskTracker(JobWorker):
             own=[one for _, one in all_of_ours if one.task_id],
             known_ids=self._jobs.own_task_ids,
             doubtful=[one for _, one in doubtful],
-            lost=others.lost,
+            lost_previews=others.lost_preview_uploads,
             foreign_seen_at=self._storage.foreign_seen_at,
         )
         if others.pending:

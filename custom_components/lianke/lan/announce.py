@@ -29,7 +29,7 @@ from ..runtime import LiankeConfigEntry
 from ..scanner.hub import SIGNAL_SCANNERS, async_get_hub, scanner_device
 from ..scanner.scanner_abilities import ScannerAbilities
 from .printer.printer_attributes import ANY_FORMAT, DOCUMENT_FORMATS, MOPRIA_VERSION, urf_keywords
-from .printer.profile import Profile, largest_paper, location_of, make_profile, printer_uuid
+from .printer.profile import Profile, largest_paper, location_of, make_printer_profile, printer_uuid
 from .printer.server import ICON_NAME, OfferedPrinter, async_get_server, offered_printers
 from .scanner.network_scanner import OfferedScanner, colors_of, has_source, offered_scanners
 
@@ -214,7 +214,7 @@ class Announcer:
             # Capabilities are cached for a week, so this seldom asks the service.
             await coordinator.capabilities.get(offered.printer_key)
             if known := entry.runtime_data.storage.printers.get(offered.printer_key):
-                profile = make_profile(hass, entry, known, offered.token)
+                profile = make_printer_profile(hass, entry, known, offered.token)
                 scans = profile.model in scanners.values()
                 wanted[offered.token] = printer_announcement(offered, profile, place, scans=scans)
         for scanner, model in scanners.items():

@@ -277,7 +277,7 @@ async def async_split(
         "upright": upright,
     }
     try:
-        answer = await async_get_pdf_worker(hass).async_run(
+        answer = await async_get_pdf_worker(hass).async_run_pdf_task(
             "split", request, user=user, seconds=SPLIT_SECONDS
         )
         fronts, backs = await hass.async_add_executor_job(_made, paths, document, plan.sheets)

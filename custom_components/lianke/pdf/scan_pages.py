@@ -250,16 +250,16 @@ def skew(picture: Image.Image) -> float:
     small = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L")
     rim = min(math.ceil(max(size) / 2 * math.tan(math.radians(STEEPEST))), (min(size) - 1) // 4)
 
-    def clarity(degrees: float) -> int:
+    def row_contrast(degrees: float) -> int:
         """Return how much each row differs from the next after such a turn; the rim, with turned edges, is ignored."""
         inner = _turned(small, degrees).crop((rim, rim, size[0] - rim, size[1] - rim))
         rows = inner.resize((1, inner.height), Image.Resampling.BOX).tobytes()
         return sum((one - other) ** 2 for one, other in pairwise(rows))
 
-    level = clarity(0)
-    best = max((number / 2 for number in range(-10, 11)), key=clarity)
-    best = max((best + number / 10 for number in range(-5, 6)), key=clarity)
-    return best if abs(best) <= STEEPEST and clarity(best) > level * _BETTER else 0.0
+    level = row_contrast(0)
+    best = max((number / 2 for number in range(-10, 11)), key=row_contrast)
+    best = max((best + number / 10 for number in range(-5, 6)), key=row_contrast)
+    return best if abs(best) <= STEEPEST and row_contrast(best) > level * _BETTER else 0.0
 
 
 def _turned(picture: Image.Image, degrees: float) -> Image.Image:

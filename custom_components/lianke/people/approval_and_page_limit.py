@@ -54,7 +54,7 @@ class PrintPolicy(People):
         )
 
     @override
-    async def async_add_reasons(
+    async def async_add_hold_reasons(
         self, spec: JobSpec, first: Delivery, jobs: Collection[Job], *, unchanged: bool = False
     ) -> JobSpec:
         options = self._entry.options

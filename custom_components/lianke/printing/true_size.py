@@ -36,7 +36,9 @@ async def async_true_size(
         join: dict[str, Any] = {"paths": [str(document.path)], "target": str(path), "mono": False}
         join["limit"] = request.limit_bytes
         with suppress(PdfError):
-            await async_get_pdf_worker(hass).async_run("join_scans", join, user=request.user)
+            await async_get_pdf_worker(hass).async_run_pdf_task(
+                "join_scans", join, user=request.user
+            )
             document = replace(
                 document,
                 path=path,

@@ -61,7 +61,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
     looked_at = -LOOK_SPACING
 
     @callback
-    def look(_now: datetime | None = None) -> None:
+    def resume_and_refresh(_now: datetime | None = None) -> None:
         nonlocal looked_at
         if not is_scanning_enabled(hass):
             return
@@ -84,7 +84,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
         # changes.
         hub.notify_list_changed()
         if entry.state is ConfigEntryState.LOADED:
-            look()
+            resume_and_refresh()
 
     async def prune(_now: datetime) -> None:
         # Kept scans expire while the preview feature is off, too.
@@ -94,7 +94,7 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
         nonlocal looked_at
         looked_at = -LOOK_SPACING
         if is_scanning_enabled(hass):
-            look()
+            resume_and_refresh()
         else:
             hub.clear()
             _remove_devices(hass, entry)
@@ -102,12 +102,12 @@ async def async_watch_scanners(hass: HomeAssistant, entry: LiankeConfigEntry) ->
     entry.async_on_unload(entry.async_on_state_change(on_state))
     register = partial(_register_devices, hass, entry, hub)
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_SCANNERS, register))
-    entry.async_on_unload(coordinator.async_add_listener(look))
-    entry.async_on_unload(async_track_time_interval(hass, look, INTERVAL))
+    entry.async_on_unload(coordinator.async_add_listener(resume_and_refresh))
+    entry.async_on_unload(async_track_time_interval(hass, resume_and_refresh, INTERVAL))
     entry.async_on_unload(async_track_time_interval(hass, prune, INTERVAL))
     entry.async_on_unload(labs.async_subscribe_preview_feature(hass, DOMAIN, FEATURE, on_switch))
     if is_scanning_enabled(hass):
-        look()
+        resume_and_refresh()
     else:
         _remove_devices(hass, entry)
 

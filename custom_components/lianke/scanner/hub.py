@@ -180,7 +180,7 @@ class ScannerHub:
                 view.put(self._to_forget, task_id, ended)
 
         with suppress(LedgerClosedError):
-            self._ledger.commit(change, report=True)
+            self._ledger.commit(change, is_report=True)
 
     @property
     def is_listed(self) -> bool:

@@ -48,8 +48,8 @@ from .scan_parts import (
     ScanError,
     ScannedFile,
     ScanResult,
+    check_page_file,
     is_named_beside,
-    look,
 )
 from .scan_rules import FORGET_PAUSE
 from .scanner_abilities import sizes_in_mm
@@ -383,7 +383,7 @@ class _Task:
         Raises InputError.
         """
         run = self.hass.async_add_executor_job
-        file = await run(look, path)
+        file = await run(check_page_file, path)
         kind, user = FileType(file.extension), "scans"
         try:
             count = await async_check_complete(self.hass, path, kind, user=user)
@@ -392,11 +392,11 @@ class _Task:
                 convert: dict[str, Any] = {"path": str(path), "target": str(target)}
                 convert["limit"] = max_document_bytes(self.entry.options)
                 convert["sizes"] = sizes_in_mm(self.request.size)
-                made = await async_get_pdf_worker(self.hass).async_run(
+                made = await async_get_pdf_worker(self.hass).async_run_pdf_task(
                     "convert_scan", convert, user=user, seconds=JOIN_SECONDS
                 )
                 await run(unlink_all, [path])
-                file, count = await run(look, target), made["pages"]
+                file, count = await run(check_page_file, target), made["pages"]
         except PdfError as err:
             _LOGGER.debug("A page of a scan is not kept: %s", err.reason)
             await run(unlink_all, [path])
@@ -419,7 +419,9 @@ class _Task:
         }
         with suppress(PdfError):
             worker = async_get_pdf_worker(self.hass)
-            made = await worker.async_run("compare", request, user="scans", seconds=CHECK_SECONDS)
+            made = await worker.async_run_pdf_task(
+                "compare", request, user="scans", seconds=CHECK_SECONDS
+            )
             parts.sort_out(numbers, made["sizes"], made["alike"])
 
 

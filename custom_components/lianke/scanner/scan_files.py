@@ -55,7 +55,9 @@ async def async_draw_page(
     is_pdf = path.suffix == FileType.PDF
     request = {"path": str(path), "target": str(target), "is_pdf": is_pdf, "color": "color", **how}
     seconds = JOIN_SECONDS if seconds is None else seconds
-    await async_get_pdf_worker(hass).async_run("scan_page", request, user=user, seconds=seconds)
+    await async_get_pdf_worker(hass).async_run_pdf_task(
+        "scan_page", request, user=user, seconds=seconds
+    )
 
 
 async def async_is_blank(hass: HomeAssistant, job: ScanJob, file: ScannedFile) -> bool:
@@ -67,7 +69,9 @@ async def async_is_blank(hass: HomeAssistant, job: ScanJob, file: ScannedFile) -
     request = {"path": path, "target": path, "is_pdf": is_pdf, "sizes": sizes}
     worker, user = async_get_pdf_worker(hass), job.asker.user_id
     with suppress(PdfError):
-        answer = await worker.async_run("is_blank", request, user=user, seconds=JOIN_SECONDS)
+        answer = await worker.async_run_pdf_task(
+            "is_blank", request, user=user, seconds=JOIN_SECONDS
+        )
         return bool(answer["blank"])
     return False
 
@@ -88,7 +92,9 @@ async def async_join_pages(
     request = {"paths": paths, "target": str(target), "limit": limit, "mono": mono}
     request["sizes"] = sizes_in_mm(size)
     seconds = JOIN_SECONDS if seconds is None else seconds
-    await async_get_pdf_worker(hass).async_run("join_scans", request, user=user, seconds=seconds)
+    await async_get_pdf_worker(hass).async_run_pdf_task(
+        "join_scans", request, user=user, seconds=seconds
+    )
 
 
 async def async_make_files(
@@ -140,7 +146,7 @@ async def _async_copy(
     await run(unlink_all, [target])
     request = {"path": str(page), "target": str(target), "sizes": sizes_in_mm(size)}
     try:
-        await async_get_pdf_worker(hass).async_run("mark_scan", request, user=user)
+        await async_get_pdf_worker(hass).async_run_pdf_task("mark_scan", request, user=user)
     except PdfError:
         with translate_disk_errors():
             await run(shutil.copyfile, page, target)

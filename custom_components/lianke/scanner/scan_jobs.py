@@ -434,7 +434,7 @@ class ScanJobs:
         except Exception as err:  # noqa: BLE001  # whatever the cause, nothing else would end the scan
             # The usual cause is a full disk. The error's text is not logged: it may quote titles and addresses.
             with suppress(LedgerClosedError, InputError):
-                self._lease.commit(self._change(job_id, ScanJob.failing), report=True)
+                self._lease.commit(self._change(job_id, ScanJob.failing), is_report=True)
                 _LOGGER.error("A scan could not be finished: %s", type_and_place(err))  # noqa: TRY400
 
     async def _async_scan(self, job: ScanJob, *, is_resumed: bool) -> ScanJob:

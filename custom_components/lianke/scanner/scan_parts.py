@@ -361,7 +361,7 @@ def _is_list_beside(pages: str, place: str) -> bool:
     return lists != place.split("[]")[: len(lists)]
 
 
-def look(path: Path) -> ScannedFile:
+def check_page_file(path: Path) -> ScannedFile:
     """Return a file with the type found in its content; delete the file if it is not a page. Blocking.
 
     Raises InputError, such as IncompletePageError.

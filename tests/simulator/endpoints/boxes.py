@@ -42,13 +42,13 @@ async def device_info(call: Call) -> Any:
     if not box.is_old:
         return _info(box, online)
     if box.reported is None:
-        report(call.cloud, box)
+        store_report(call.cloud, box)
     assert box.reported is not None
     data: dict[str, Any] = box.reported[0]
     return {**data, "info": {**data["info"], "online": online}}
 
 
-def report(cloud: Cloud, box: Box) -> None:
+def store_report(cloud: Cloud, box: Box) -> None:
     """Make the present state of a box with old firmware, and of its printers, its last report."""
     box.reported = (_info(box, 1), rows_of(cloud, box))
 
@@ -93,7 +93,7 @@ async def _refresh(cloud: Cloud, box: Box) -> None:
     finally:
         box.refreshing = False
     if box.online:
-        report(cloud, box)
+        store_report(cloud, box)
 
 
 async def wait_for_device_info(call: Call) -> Any:

@@ -18,7 +18,7 @@ from ...error_texts import translated
 from ...fair_queue import NoPlaceError
 from ...input_error import InputError
 from ...ipp.codec import MAX_ATTRIBUTES_BYTES, IncompleteError, decode, encode
-from ...ipp.model import IppError, IppMessage, Operation, Tag
+from ...ipp.model import IppError, IppMessage, IppTag, Operation
 from ..origin import is_from_home
 from . import job_operations, query_operations
 from .lan_jobs import async_send_acknowledged
@@ -103,7 +103,7 @@ class LanPrinterView(HomeAssistantView):
                         offered=offered,
                         target=Target("", offered.entry, offered.printer_key),
                         message=message,
-                        operation=message.group(Tag.OPERATION),
+                        operation=message.group(IppTag.OPERATION),
                         address=address,
                         device=device,
                         base_url=f"{request.scheme}://{request.host}",

@@ -19,7 +19,7 @@ from ...documents.document import Document, file_digest
 from ...documents.sources import DocumentRequest, async_lan_document
 from ...fair_queue import NoPlaceError, lan_owner
 from ...input_error import InputError
-from ...ipp.model import IppError, Status, Tag
+from ...ipp.model import IppError, IppTag, Status
 from ...jobs.job import Job
 from ...jobs.rules import max_document_bytes
 from ...people.release_code import (
@@ -168,7 +168,7 @@ def _checked(request: IppRequest) -> tuple[JobOptions, bytes | None]:
     code = _checked_code(request) if "job-password" in request.operation else None
     # `view` raises InputError if the printer is gone.
     _ = request.target.view
-    asked = request.message.group(Tag.JOB)
+    asked = request.message.group(IppTag.JOB)
     options = read_job_options(asked, profile_of(request)) if asked else JobOptions()
     if options.unsupported and request.flag("ipp-attribute-fidelity"):
         names = ", ".join(options.unsupported)
@@ -312,10 +312,10 @@ async def _async_repeated(
     answer.
     """
 
-    def look() -> tuple[str, int]:
+    def digest_and_size() -> tuple[str, int]:
         return file_digest(path), path.stat().st_size
 
-    digest, size = await request.hass.async_add_executor_job(look)
+    digest, size = await request.hass.async_add_executor_job(digest_and_size)
     repeats, printer_key = request.server.repeats, request.offered.printer_key
     await request.until_answered.enter_async_context(repeats.turn(printer_key, digest))
     sent = SentDocument(request.sender, title, digest, options.options, size)

@@ -9,9 +9,9 @@ from ...api.models import Marker
 from ...box.printer_status import PrinterStatus
 from ...const import DOMAIN, JPEG_TYPE, PDF_TYPE
 from ...ipp import model as values
-from ...ipp.model import Attributes, IppCollection, IppValue, Operation, Tag
+from ...ipp.model import Attributes, IppCollection, IppTag, IppValue, Operation
 from ...people.release_code import ENCRYPTIONS, MAX_CODE_LENGTH, MIN_CODE_LENGTH
-from .profile import IPP_QUALITIES, RASTER_RESOLUTIONS, Media, Profile, source_of_size
+from .profile import IPP_QUALITIES, RASTER_RESOLUTIONS, Media, Profile, media_source_for_size
 
 PWG_RASTER: Final = "image/pwg-raster"
 APPLE_RASTER: Final = "image/urf"
@@ -76,8 +76,11 @@ def describe_printer(profile: Profile) -> Attributes:
         "printer-kind": values.keyword(*profile.kinds),
         "printer-firmware-name": values.name(DOMAIN),
         "mopria-certified": values.text(MOPRIA_VERSION),
-        "charset-configured": (IppValue(Tag.CHARSET, "utf-8"),),
-        "charset-supported": (IppValue(Tag.CHARSET, "utf-8"), IppValue(Tag.CHARSET, "us-ascii")),
+        "charset-configured": (IppValue(IppTag.CHARSET, "utf-8"),),
+        "charset-supported": (
+            IppValue(IppTag.CHARSET, "utf-8"),
+            IppValue(IppTag.CHARSET, "us-ascii"),
+        ),
         "operations-supported": values.enum(*Operation),
         "compression-supported": values.keyword(*COMPRESSIONS),
         "document-format-default": values.mime_type(ANY_FORMAT),
@@ -132,7 +135,9 @@ def _media(profile: Profile) -> Attributes:
     media = profile.media
     # All sizes count as ready: nobody knows what is in the trays, and iPhones offer only ready sizes.
     ready = [
-        _media_col(profile, item, profile.default_tray if number == 1 else source_of_size(number))
+        _media_col(
+            profile, item, profile.default_tray if number == 1 else media_source_for_size(number)
+        )
         for number, item in enumerate(media, 1)
     ]
     sides = sorted({item.side_margin for item in media})

@@ -197,7 +197,7 @@ def tray_keywords(trays: Mapping[str, int] | None) -> dict[str, int | None]:
     return found
 
 
-def source_of_size(number: int) -> str:
+def media_source_for_size(number: int) -> str:
     """Return the keyword of the media source for a size, by the size's number (from 1) in the list of ready sizes.
 
     iPhones show one size per source, so the printer's own choice (`auto`) has a separate name for each size.
@@ -206,7 +206,7 @@ def source_of_size(number: int) -> str:
 
 
 def tray_of(source: str) -> str:
-    """Return `auto` for every name that `source_of_size` makes, and any other source unchanged."""
+    """Return `auto` for every name that `media_source_for_size` makes, and any other source unchanged."""
     return _AUTO if _NUMBERED.fullmatch(source) else source
 
 
@@ -294,7 +294,7 @@ def printer_uuid(token: str) -> UUID:
     return uuid5(_PRINTER_UUIDS, token)
 
 
-def make_profile(
+def make_printer_profile(
     hass: HomeAssistant, entry: LiankeConfigEntry, known: StoredPrinter, token: str
 ) -> Profile:
     """Build a printer's profile from stored data alone, without asking the service."""

@@ -10,7 +10,7 @@ from homeassistant.loader import async_get_integration
 
 from ...const import DOMAIN
 from ...ipp import model as values
-from ...ipp.model import Attributes, IppError, IppGroup, IppValue, Status, Tag
+from ...ipp.model import Attributes, IppError, IppGroup, IppTag, IppValue, Status
 from ...jobs.job import Job, JobState
 from ...jobs.rules import max_document_bytes
 from ...printing.print_action import async_reason
@@ -18,7 +18,7 @@ from . import printer_attributes
 from .ipp_job_states import JOB_CANCELED, state_of
 from .lan_jobs import PendingJob, is_own, job_number, sender_of
 from .printer_attributes import JOB_TEMPLATE, up_time
-from .profile import Profile, make_profile
+from .profile import Profile, make_printer_profile
 from .requests_and_documents import IppRequest, IppResponse
 from .server import ICON_NAME
 
@@ -54,7 +54,7 @@ def profile_of(request: IppRequest) -> Profile:
     _ = request.target.view
     entry = request.offered.entry
     known = entry.runtime_data.storage.printers[request.offered.printer_key]
-    return make_profile(request.hass, entry, known, request.offered.token)
+    return make_printer_profile(request.hass, entry, known, request.offered.token)
 
 
 async def _async_situation(request: IppRequest, profile: Profile) -> Attributes:
@@ -64,7 +64,7 @@ async def _async_situation(request: IppRequest, profile: Profile) -> Attributes:
     web_url = f"{request.base_url}/config/integrations/integration/{DOMAIN}"
     icon_url = f"{request.base_url}{request.offered.path}/{ICON_NAME}"
     version = str((await async_get_integration(hass, DOMAIN)).version)
-    language = (IppValue(Tag.LANGUAGE, hass.config.language.lower()),)
+    language = (IppValue(IppTag.LANGUAGE, hass.config.language.lower()),)
     size = values.number_range(0, max_document_bytes(entry.options) // 1024)
     queued = entry.runtime_data.queue.waiting(view.key) + len(request.pending.pending)
     changed_at = server.changes.since((token, "state"), view.status)
@@ -178,7 +178,7 @@ async def async_describe_lan_job(
         }
     if wanted is not None:
         attributes = {name: value for name, value in attributes.items() if name in wanted}
-    return IppGroup(tag=Tag.JOB, attributes=attributes)
+    return IppGroup(tag=IppTag.JOB, attributes=attributes)
 
 
 def _time_attributes(event: str, since: datetime, moment: datetime | None) -> Attributes:
@@ -213,7 +213,7 @@ async def async_get_printer_attributes(request: IppRequest) -> IppResponse:
     }
     if "media-col-database" in wanted:
         chosen |= printer_attributes.media_col_database(profile)
-    return IppResponse(groups=(IppGroup(tag=Tag.PRINTER, attributes=chosen),))
+    return IppResponse(groups=(IppGroup(tag=IppTag.PRINTER, attributes=chosen),))
 
 
 async def async_get_lan_jobs(request: IppRequest) -> IppResponse:

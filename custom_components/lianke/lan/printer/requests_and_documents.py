@@ -24,10 +24,10 @@ from ...ipp.model import (
     IppError,
     IppGroup,
     IppMessage,
+    IppTag,
     IppValue,
     Operation,
     Status,
-    Tag,
 )
 from ...pdf.raster import PWG_SYNC, URF_SYNC
 from .lan_jobs import PendingJobs, SenderIdentity
@@ -184,13 +184,13 @@ def check_request(message: IppMessage) -> None:
         raise IppError(Status.BAD_REQUEST, "the request has no number")
     if message.code not in Operation:
         raise IppError(Status.OPERATION_NOT_SUPPORTED)
-    if not message.groups or message.groups[0].tag != Tag.OPERATION:
+    if not message.groups or message.groups[0].tag != IppTag.OPERATION:
         raise IppError(Status.BAD_REQUEST, "operation attributes are missing")
     operation = message.groups[0].attributes
     if list(operation)[:2] != ["attributes-charset", "attributes-natural-language"]:
         raise IppError(Status.BAD_REQUEST, "charset and language are missing")
     charset = operation["attributes-charset"][0]
-    if charset.tag != Tag.CHARSET or charset.content not in IPP_CHARSETS:
+    if charset.tag != IppTag.CHARSET or charset.content not in IPP_CHARSETS:
         raise IppError(Status.CHARSET_NOT_SUPPORTED)
     if "printer-uri" not in operation and "job-uri" not in operation:
         raise IppError(Status.BAD_REQUEST, "printer-uri is missing")
@@ -200,15 +200,15 @@ def response_message(
     answer: IppResponse, request_id: int, version: tuple[int, int], language: str
 ) -> IppMessage:
     operation: dict[str, tuple[IppValue, ...]] = {
-        "attributes-charset": (IppValue(Tag.CHARSET, "utf-8"),),
-        "attributes-natural-language": (IppValue(Tag.LANGUAGE, language),),
+        "attributes-charset": (IppValue(IppTag.CHARSET, "utf-8"),),
+        "attributes-natural-language": (IppValue(IppTag.LANGUAGE, language),),
     }
     if answer.message:
         # `values.text` cuts the message, since some devices take no more than 127 bytes.
         operation["status-message"] = values.text(answer.message)
-    groups = [IppGroup(tag=Tag.OPERATION, attributes=operation)]
+    groups = [IppGroup(tag=IppTag.OPERATION, attributes=operation)]
     if answer.unsupported:
-        groups.append(IppGroup(tag=Tag.UNSUPPORTED_GROUP, attributes=answer.unsupported))
+        groups.append(IppGroup(tag=IppTag.UNSUPPORTED_GROUP, attributes=answer.unsupported))
     return IppMessage(
         code=answer.status,
         request_id=request_id,

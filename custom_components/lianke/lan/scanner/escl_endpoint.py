@@ -113,7 +113,7 @@ class DescriptionView(_ScannerView):
                 if feeder is FeederState.OPEN and hdrs.USER_AGENT not in request.headers:
                     # A request without a User-Agent comes from SANE: all other clients send this header.
                     feeder = FeederState.OPEN_FOR_SANE
-                document = status_xml([*map(scanner.info, known)], state, feeder)
+                document = status_xml([*map(scanner.scan_job_info, known)], state, feeder)
             return web.Response(body=document, content_type=XML_TYPE, charset="utf-8")
 
 
@@ -157,7 +157,7 @@ class JobsView(_ScannerView):
             if not scan.is_told:
                 # The service may or may not have scanned, so the client must not repeat its request automatically.
                 raise web.HTTPInternalServerError
-            place = f"{request.scheme}://{request.host}{scanner.info(scan).path}"
+            place = f"{request.scheme}://{request.host}{scanner.scan_job_info(scan).path}"
             return web.Response(status=201, headers={hdrs.LOCATION: place})
 
 

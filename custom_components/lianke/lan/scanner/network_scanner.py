@@ -283,7 +283,7 @@ class NetworkScanner:
         known = [self._scan, *self._ended]
         return [scan for scan in known if scan is not None and scan.address == address]
 
-    def info(self, scan: NetworkScan) -> ScanJobInfo:
+    def scan_job_info(self, scan: NetworkScan) -> ScanJobInfo:
         return ScanJobInfo(
             path=f"{self.offered.path}/ScanJobs/{scan.uuid}",
             uuid=scan.uuid,
@@ -398,7 +398,7 @@ class NetworkScanner:
         ):
             # The empty path makes the task fail, but only after it has loaded its libraries.
             with suppress(PdfError):
-                await worker.async_run(task, {"path": "", **how}, user=user)
+                await worker.async_run_pdf_task(task, {"path": "", **how}, user=user)
 
     async def _async_make(
         self, scan: NetworkScan, files: Iterable[ScannedFile], region: Region
