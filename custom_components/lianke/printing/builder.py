@@ -199,9 +199,9 @@ class JobBuilder:
     ) -> tuple[list[Document], list[tuple[Document, ResolvedOptions]]]:
         """Return the request's documents, and the documents to print, each of the latter with its options.
 
-        Both are the same, except for pictures of scans, unless the request has sheet options: in that case, the
-        documents to print are sheets, made from each document or from all documents together. Raises InputError for
-        wrong options, sources or sheets; Unauthorized; HomeAssistantError: disk_full.
+        Without sheet options, both lists have the same documents, except that a scanned picture is printed as a PDF.
+        With sheet options, the documents to print are sheets, made from each document or from all of them together.
+        Raises InputError for wrong options, sources or sheets; Unauthorized; HomeAssistantError: disk_full.
         """
         request, sheets = self._request, self._request.sheets
         options = await async_resolve_options(
@@ -338,7 +338,7 @@ def numbered_key(key: str | None, number: int) -> str | None:
 def _requested_anew(
     request: PrintRequest, sheets: SheetOptions, options: ResolvedOptions
 ) -> Mapping[str, Any]:
-    """Return the options by name with which another printer can print the sheets as they are."""
+    """Return, by name, the options with which another printer can print the finished sheets unchanged."""
     requested = request.options
     kept = {name: value for name, value in requested.items() if name not in APPLIED_IN_SHEETS}
     if sheets.sheet == BOOKLET:

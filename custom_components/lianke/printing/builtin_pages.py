@@ -54,7 +54,8 @@ async def async_print_test_page(
         hass, entry, printer_key, write, context, entity_id=entity_id, options=options
     )
     known = entry.runtime_data.storage.printers.get(printer_key)
-    # Pages of set-up forms and automations ask once for each printer; whoever presses the button is asked again.
+    # Without a user, the page comes from the set-up of a box or from an automation. It asks only if nobody has reported
+    # this printer yet. Whoever presses the button is always asked.
     if context.user_id or not (known and known.is_reported):
         async_ask_about_test_page(hass, entry, job)
     return job

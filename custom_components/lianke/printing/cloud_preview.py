@@ -178,9 +178,9 @@ async def _async_submit(
 async def _async_result(
     data: LiankeData, address: PrinterAddress, task_id: str, reported: asyncio.Event
 ) -> TaskResult:
-    """Poll the task until it has a result, and return the result; a callback causes a poll at once.
+    """Poll the task until it has a result, and return the result. Raises LiankeError, InputError.
 
-    Raises LiankeError, InputError.
+    After a callback, the next poll comes as soon as the rate allows it.
     """
     tracker = data.queue.tracker
     pause = PREVIEW_FIRST_POLL.total_seconds()

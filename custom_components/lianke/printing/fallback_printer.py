@@ -1,4 +1,4 @@
-"""Fallback printers, chosen in the options, take over the jobs of a printer that has been off or faulty for long."""
+"""Fallback printers take over the jobs of a printer that has been off or faulty for the time set in the options."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

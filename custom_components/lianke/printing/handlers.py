@@ -1,8 +1,4 @@
-"""Handlers and schemas of the actions, and how people learn of refusals.
-
-If an action is refused within an automation or a script, the open cards of the person behind the call report the
-refusal. Home Assistant itself only logs the refusal: by then, the person who pressed the button has had an answer.
-"""
+"""All actions, each with its handler and schema, and the handlers that need no module of their own."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -86,10 +82,10 @@ class Action(NamedTuple):
 
 
 async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple[Target, Job]:
-    """Return a call's job and the job's printer, after checking that the user may control that printer.
+    """Return a call's job and the job's printer, which the caller and the person behind the call must both may control.
 
-    The user is both the caller and the person behind the call. A call may name a target; the job must then belong to
-    the target's printer. Raises Unauthorized; InputError: job_not_found, and those of `async_resolve_target`.
+    If the call names a target, the job must belong to the target's printer. Raises Unauthorized; InputError:
+    job_not_found, and the errors of `async_resolve_target`.
     """
     job_id = call.data["job_id"]
     if not TargetSelection(call.data).has_any_target:

@@ -33,8 +33,8 @@ from .schemas import DEFAULT_WAIT, HOLD, MAX_SOURCES, SHEET_FIELDS
 
 # Seconds between two checks whether a box is loaded again after a reload.
 RELOAD_PAUSE = 1
-# The failure reason of a job whose document the service could not convert. Each of some file types has its own text for
-# this reason, whose key has the suffix listed here.
+# The failure reason of a job whose document the service could not convert. For the file types in CONVERSION_ADVICE, the
+# text is a special one, whose key is this reason with the suffix listed there.
 CONVERSION_FAILED = "conversion_failed"
 CONVERSION_ADVICE = {
     ".pdf": "_pdf",

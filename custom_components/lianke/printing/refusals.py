@@ -1,4 +1,7 @@
-"""Reports errors of our actions within automations and scripts to the open cards of the person who set these off."""
+"""Reports refusals of our actions within automations and scripts to the open cards of the person who set these off.
+
+Home Assistant itself only logs such an error: by then, the button that the person pressed has already had its answer.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -203,7 +203,7 @@ def _mail_text(value: object) -> bool | str:
 
 
 def _duplex(value: object) -> str:
-    """Accept a duplex mode, also false, as which YAML reads an unquoted `off`."""
+    """Accept a duplex mode; false means off, because YAML reads an unquoted `off` as false."""
     return "off" if value is False else str(_WORD(value))
 
 

@@ -115,7 +115,7 @@ class ToolCall(NamedTuple):
         return f"{self.tool_input.tool_name} {context_id} {self.tool_input.id}"[:MAX_KEY]
 
     async def in_words(self, job: dict[str, Any] | None = None) -> str:
-        """Return the state of the printer or of a job in words; if unknown now, what was last reported, and when."""
+        """Return the state of the printer or of a job in words; if it is unknown now, the last report and its time."""
         coordinator, status = self.target.data.coordinator, self.target.view.status
         key, state, heard_at = "status", status, coordinator.heard_at
         is_known = coordinator.is_fresh

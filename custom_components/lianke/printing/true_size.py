@@ -67,5 +67,6 @@ async def async_scale_of_scan(
     room = sorted((options.paper.width, options.paper.height))
     if all(side <= most + _TOLERANCE for side, most in zip(size, room, strict=True)):
         return replace(options, scale=SCALES["none"])
-    # The scan is too large for this paper, but was not for the paper of the job that is printed again.
+    # The scan does not fit on this paper. Its true size, which comes from the defaults or from the larger paper of the
+    # job that is printed again, would cut it off.
     return replace(options, scale=None) if options.scale == SCALES["none"] else options
