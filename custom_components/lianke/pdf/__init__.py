@@ -1,1 +1,1 @@
-"""The PDF worker: a separate process with PDFium and Pillow that does not import Home Assistant."""
+"""The PDF worker: a separate process with PDFium, pikepdf and Pillow that does not import Home Assistant."""

@@ -83,9 +83,9 @@ def _page_box(found: Any) -> PageBox | None:
 
 @contextmanager
 def printable(path: str, numbers: Sequence[int], folder: str) -> Iterator[tuple[Pdf, list[Page]]]:
-    """Yield a document with pages of a PDF file, and these pages; printed annotations are part of their content.
+    """Yield a document, and its pages with these numbers; their content includes the annotations that are printed.
 
-    `numbers` are the page numbers, from 0, in the wanted order. Temporary files are created in `folder`.
+    `numbers` counts from 0; the pages have the order of the numbers. Temporary files are created in `folder`.
     Raises TaskError: password, certificate, damaged, memory, disk.
     """
     with structure(path) as pdf, ExitStack() as stack:

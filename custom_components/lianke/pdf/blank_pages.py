@@ -77,8 +77,9 @@ class _Mark(NamedTuple):
 
 
 def is_blank_page(request: dict[str, Any]) -> dict[str, Any]:
-    """Return whether a page is `blank`; the fields of the request are as for `scan_page`, with an unused `target`.
+    """Return whether a page is `blank`; the fields of the request are as for `scan_page`.
 
+    The file `target` is not written, but temporary files are created in its folder.
     Raises TaskError: damaged, image_damaged, image_too_large.
     """
     picture, dpi = read_page({**request, "dpi": 2 * _UNIT * MM_PER_INCH}, "RGB")

@@ -13,7 +13,7 @@ from pikepdf import Array, Dictionary, Name, Pdf, Stream
 from .font_file import FontFile
 
 FONT: Final = Path(__file__).parents[1] / "fonts" / "lianke-sans-sc.ttf"
-# In thousandths of the font's size, like all widths.
+# In thousandths of the font's size, like the widths of glyphs.
 CAP_HEIGHT: Final = 714
 
 
@@ -52,7 +52,10 @@ class PdfFont:
         self._added: dict[tuple[int, str], int] = {}
 
     def code(self, glyph: int, text: str) -> int:
-        """Return a code that shows a glyph and is copied as `text`; a TrueType glyph gets a code for each text."""
+        """Return the code by which a PDF draws a glyph; readers copy and search the glyph as `text`.
+
+        A TrueType glyph gets a code for each text. Any other glyph has one code, so it keeps its first text.
+        """
         code = self.file.code(glyph)
         known = self._texts.setdefault(code, text)
         self._glyphs[code] = glyph

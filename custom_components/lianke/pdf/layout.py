@@ -47,8 +47,8 @@ def gather(
     """Yield the chosen pages of `files`; temporary files are created in `folder`.
 
     Each file has `path`, `is_pdf` and `pages`, the page numbers from 0. A picture may have `cut`, the fields of a Cut.
-    Pictures are reduced to `most` pixels along the longer side. With `crop`, pictures are cropped and
-    then reduced to `crop.pixels`, not `most`. Raises TaskError.
+    Pictures are reduced to `most` pixels along the longer side. With `crop`, pictures are cropped and then reduced to
+    `crop.pixels`, not `most`. Raises TaskError.
     """
     sources = SourcePages()
     with ExitStack() as stack:

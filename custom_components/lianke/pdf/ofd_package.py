@@ -90,7 +90,11 @@ class Package:
                     self._named.setdefault(path.casefold().rpartition("/")[2], []).append(path)
 
     def find(self, location: str | None, *folders: str) -> str | None:
-        """Return the path of a part in one of these folders, or else of the only part with its name; otherwise None."""
+        """Return the path of a part in one of these folders or in the root.
+
+        If the part is in none of them, return the path of the only part with that file name; None if there is no such
+        part, or more than one.
+        """
         if not location or not location.strip():
             return None
         for folder in (*folders, ""):

@@ -118,7 +118,7 @@ _WHITE: Final = 0.85
 # Minimum difference between paper and ink, and minimum fraction of ink in a printed area.
 _INK_STEP: Final = 40
 INKED: Final = 0.003
-# A quarter of the ring may be darker than this fraction of its median. More is checked cloth.
+# Up to a quarter of the ring may be darker than this fraction of its median; more of a checked tablecloth is darker.
 _PLAIN_RING: Final = 0.8
 # A border of bare paper is printed around a picture if at least this many of the picture's sides have, outside of them,
 # a line that is parallel (maximum sine of the angle), near (maximum distance as a fraction of the side), and visible

@@ -152,16 +152,17 @@ _PLACE: Final = 8
 # bluer.
 _LIT: Final = ((0.82, 1.22), (0.6, 1.18))
 # The paper's color is that of the whitest places: their darkest channel is at least _WHITEST times that of the whitest
-# place, leaving out a fraction (_FEW) of even whiter places. Elsewhere, the color of paper differs by at most _TINT,
-# and paper in a shadow is at least _DARK times as bright as the brightest of the _AROUND x _AROUND places around it.
+# place, leaving out a fraction (_FEW) of even whiter places. Elsewhere, the tint of paper differs from that of these
+# places by at most _TINT, and paper in a shadow is at least _DARK times as bright as the brightest of the
+# _AROUND x _AROUND places around it.
 _WHITEST: Final = 0.92
 _FEW: Final = 0.005
 _TINT: Final = 0.06
 _AROUND: Final = 25
 _DARK: Final = 0.35
 # The light is measured only if at least a fraction (_LITTLE) of the places is solid paper: on average, such a place is
-# at least _SOLID times as bright as its brightest part. This excludes thin white letters on a
-# dark page: the places that contain them are darker on average.
+# at least _SOLID times as bright as its brightest part. This excludes thin white letters on a dark page: the places
+# that contain them are darker on average.
 _SOLID: Final = 0.85
 _LITTLE: Final = 0.04
 # Used instead of _DARK if less than a fraction (_MUCH) of the places is solid paper.

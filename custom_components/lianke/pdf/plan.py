@@ -361,7 +361,7 @@ def photos(
     paper: SheetPaper,
     frame: bool,
 ) -> Iterator[Sheet]:
-    """Lay out `count` copies of each photo, as many on a sheet as fit; if `count` is 0, copies of it fill a sheet.
+    """Lay out `count` copies of each photo, as many on a sheet as fit; 0 means as many copies as fill a sheet.
 
     If `photo` is None, each photo is as large as the paper within its margins. If `upright`, photos are not turned, and
     sheets are landscape if more photos fit on landscape sheets. Raises TaskError: paper_too_small, too_many_pages.
