@@ -13,7 +13,7 @@ from .page import WRAP, PageStyle, has_long_words, page, table_style
 MAX_COLUMNS = 60
 # Maximum number of cells of a table, including the empty cells that fill up short rows.
 MAX_CELLS = 50_000
-# A quoted field; the last one may not end.
+# A quoted field; the closing quotation mark of the last one may be missing.
 _QUOTED = re.compile('"[^"]*"?')
 _SEPARATOR = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
 

@@ -153,8 +153,8 @@ def paper_size(
 ) -> tuple[float, float, float, float]:
     """Return width, height, side margin and top margin in mm.
 
-    The margins cover the unprintable edges, and leave room to hold a sheet. If the paper or its size is
-    unknown, A4 is assumed.
+    The margins cover the unprintable edges, and leave room to hold a sheet. If the paper or its size is unknown, A4 is
+    assumed.
     """
     if paper is None or paper.width <= 0 or paper.height <= 0:
         width, height, side, top = A4_WIDTH, A4_HEIGHT, 0.0, 0.0
@@ -244,7 +244,7 @@ WRAP: Final = "--wrap: anywhere"
 LETTER_WIDTH: Final = 0.6
 WIDE_LETTER_WIDTH: Final = 1.0
 CELL_WIDTH: Final = 0.9
-# Number of characters above which a word, such as a URL, may be broken.
+# Minimum number of characters of a word, such as a URL, that may be broken.
 LONGEST_WORD: Final = 24
 _WORD: Final = re.compile(r"\S+")
 _LONG_WORD: Final = re.compile(rf"[!-~]{{{LONGEST_WORD // 2}}}(?=[!-~]{{{LONGEST_WORD // 2}}})")
