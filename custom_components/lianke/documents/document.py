@@ -231,8 +231,7 @@ def sniff(path: Path, name: str, *, may_be_raw: bool = False) -> FileType:
     A file counts as printer commands only if its name ends in .prn and `may_be_raw` is set, which is meant for files on
     this system.
     Raises InputError: file_empty, file_damaged, content_not_as_named, mail_not_supported, office_protected,
-    private_key, raw_not_asked_for, text_unreadable, type_not_supported; OSError when the file
-    cannot be read.
+    private_key, raw_not_asked_for, text_unreadable, type_not_supported; OSError when the file cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)

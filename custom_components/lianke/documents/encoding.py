@@ -1,4 +1,4 @@
-"""Guess the encoding of a text file. The functions take long: run them in the executor.
+"""Guess the encoding of a text file. The functions are slow: run them in the executor.
 
 The bytes of a short list in GBK are also valid in Big5, EUC-JP and EUC-KR, where they stand for rarer characters. So
 each encoding is rated by how common its characters would be, Home Assistant's language decides close cases, and text

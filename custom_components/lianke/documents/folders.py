@@ -80,7 +80,7 @@ def free_names(hass: HomeAssistant, paths: Sequence[Path], folder: Path) -> tupl
 async def async_copy_into_folder(
     hass: HomeAssistant, paths: Sequence[Path], targets: Sequence[str], *, again: bool
 ) -> bool:
-    """Return what `copy_all` returns, run in the executor; a canceled caller, too, waits until the thread has ended."""
+    """Run `copy_all` in the executor and return its result; even a canceled caller waits until the thread has ended."""
     copying = hass.async_add_executor_job(
         partial(copy_all, again=again), hass, paths, [*map(Path, targets)]
     )

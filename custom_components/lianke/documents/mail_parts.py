@@ -205,7 +205,8 @@ async def decoded(pieces: AsyncIterator[bytes], part: MailPart) -> AsyncIterator
             yield _from_base64(rest[:whole], part)
         elif part.encoding == "quoted-printable":
             rest += piece
-            # Cut after a line or, in a line that is too long, not within an escaped character.
+            # Cut after the last whole line. A line that is longer than a piece is cut as well, but not within an
+            # escaped character.
             whole = rest.rfind(b"\n") + 1 or rest.rfind(b"=", -3) % (len(rest) + 1)
             yield a2b_qp(rest[:whole])
         else:

@@ -142,7 +142,8 @@ async def async_text_page(
 ) -> Document:
     """Compose a page from text, Markdown or HTML; return the page's document.
 
-    Raises InputError: text_empty, text_too_large, html_too_large, qr_empty, qr_too_long.
+    Raises InputError: text_empty, text_too_large, html_too_large, html_too_deep, page_too_large, too_many_codes,
+    qr_empty, qr_too_long; HomeAssistantError: disk_full.
     """
     text = _checked(text, kind)
     shown = title or await async_page_text(hass, "page_text")
@@ -242,8 +243,9 @@ async def async_entity_document(
 ) -> Document:
     """Return a document with an entity's current content.
 
-    Raises Unauthorized if the user of the context may not read the entity; InputError:
-    entity_not_found, entity_not_printable, entity_unavailable, snapshot_failed, list_empty, list_too_long.
+    Raises Unauthorized if the user of the context may not read the entity; InputError: entity_not_found,
+    entity_not_printable, entity_unavailable, snapshot_failed, file_too_large, list_empty, list_too_long, and the errors
+    of `async_make_document`.
     """
     domain = split_entity_id(entity_id)[0]
     if domain not in PRINTABLE_DOMAINS:

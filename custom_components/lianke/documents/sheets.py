@@ -241,9 +241,9 @@ async def async_lay_out(
 
     The given documents stay unchanged. The names of photos that should be cleaned, but in which no page was found, are
     added to `pageless`.
-    Raises InputError: sheet_type_not_supported, sheet_not_available,
-    sheet_needs_memory, sheet_needs_paper, sheet_paper_too_small, sheet_too_many_pages, clean_needs_picture,
-    watermark_letters, and errors about a file; HomeAssistantError: disk_full.
+    Raises InputError: sheet_type_not_supported, sheet_not_available, sheet_needs_memory, sheet_needs_paper,
+    sheet_paper_too_small, sheet_too_many_pages, pages_not_in_document, clean_needs_picture, watermark_letters, and
+    errors about a file; HomeAssistantError: disk_full.
     """
     wanted = sum(count_selected(options.page_range, one.pages) or 0 for one in documents)
     if wanted > MAX_SOURCE_PAGES:
