@@ -59,7 +59,7 @@ async def async_make_report(
     answers: Mapping[str, str],
     scan: GuideScan | None = None,
 ) -> str:
-    """Return a report without its last lines if a link could not contain all of it."""
+    """Return the report; if a link could not contain all of it, its last lines are left out."""
     integration = await async_get_integration(hass, entry.domain)
     data = entry.runtime_data
     known, box = data.storage.printers[printer_key], data.storage.box
@@ -193,7 +193,10 @@ def _words(entry: LiankeConfigEntry, names: Collection[str], text: str) -> str:
 
 
 def _names(hass: HomeAssistant, entry: LiankeConfigEntry) -> set[str]:
-    """Return the names and ids that the service knows and may quote; it does not know those of users and rooms."""
+    """Return the names and ids to redact: those that the service knows, and those that users gave to devices and home.
+
+    Names of users and rooms are not needed: the service does not know them.
+    """
     storage = entry.runtime_data.storage
     devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
     names = {name for device in devices for name in (device.name, device.name_by_user)}
