@@ -194,7 +194,8 @@ def rest_of(job: Job, *, from_sheet: int, backs_only: bool) -> tuple[Delivery, D
 
     `from_sheet` counts from 1 in the order in which the unfinished side came out. If the first side is unfinished, the
     user keeps the earlier sheets, which get their second sides together with the others. If the second side is
-    unfinished, the earlier sheets are complete. With `backs_only`, only second sides are printed.
+    unfinished, the earlier sheets are complete, and the others are printed anew on both sides. With `backs_only`, only
+    second sides are printed.
     Raises InputError: not_manual_duplex, no_such_sheet.
     """
     if (plan := _plan_of(job)) is None:
