@@ -1,6 +1,8 @@
 """WebSocket commands of the dashboard card: printers and jobs as they change, options, actions.
 
-Only two commands can send requests to the service: actions, and a printer's options if these are not cached.
+Most commands send no request to the service. Exceptions are actions, the subscription to scans, which asks for the
+condition of the scanners, and the commands that need a printer's options (to show them or to plan a move), if these are
+not cached.
 """
 
 from collections.abc import Awaitable, Callable

@@ -407,7 +407,7 @@ def _collect(hass: HomeAssistant, entry: LiankeConfigEntry) -> Iterable[_Printer
                 "name": device.name_by_user or device.name or printer.name,
             },
             open_jobs=tuple(open_jobs),
-            # Sorted by when the jobs ended, because an old job may have waited for long and ended only just now.
+            # Sorted by when the jobs ended, because an old job may have waited for a long time and ended just now.
             finished=tuple(
                 heapq.nlargest(MAX_FINISHED_SENT, finished[key], attrgetter("ended_at"))
             ),
