@@ -325,9 +325,10 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _async_fetch(
         self, api_key: str, credentials: Credentials, server: str, keep: str | None = None
     ) -> tuple[Printer, ...] | None:
-        """Return the box's printers. On an error, note the error, drop the input that caused it and return None.
+        """Return the box's printers; on an error, note the error and return None.
 
-        `keep` is the webhook id of the account that gets this key in place of its old key.
+        A key or sticker that the service rejects is dropped, so that the form asks for it again. `keep` is the webhook
+        id of the account that gets this key in place of its old key.
         """
         try:
             return await binding.async_fetch_box(
