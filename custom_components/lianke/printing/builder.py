@@ -105,7 +105,8 @@ class PrintRequest:
     # How long the jobs may wait; None means as long as the entry's option says, or an hour for a camera's picture.
     expires_in: timedelta | None = None
     ignore_quiet_hours: bool = False
-    # The code that releases the job at the printer: as plain text in `code`, or, if a device sent it, only its hash.
+    # The code that releases the job at the printer: plain text in `code`, or, if a device sent the document, only the
+    # code's hash in `hashed_code`.
     code: str | None = None
     hashed_code: str | None = None
     # The entity that the caller must be allowed to control; None means the printer's status sensor.

@@ -42,10 +42,10 @@ CLOUD_PREVIEW_TIME = 120
 PREVIEW_FIRST_POLL = timedelta(seconds=3)
 # Maximum number of pictures of a preview; further pictures are left out.
 MAX_PREVIEW_IMAGES = 20
-# Maximum size of one picture.
+# Maximum bytes of one picture.
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
 IMAGE_FETCHES = 2
-# Maximum size of all pictures of a preview together, which are held in memory.
+# Maximum bytes of all pictures of a preview together, which are held in memory.
 MAX_PREVIEW_BYTES = 48 * 1024 * 1024
 
 

@@ -82,10 +82,11 @@ class Action(NamedTuple):
 
 
 async def _async_target_and_job(hass: HomeAssistant, call: ServiceCall) -> tuple[Target, Job]:
-    """Return a call's job and the job's printer, which the caller and the person behind the call must both may control.
+    """Return a call's job and the job's printer.
 
-    If the call names a target, the job must belong to the target's printer. Raises Unauthorized; InputError:
-    job_not_found, and the errors of `async_resolve_target`.
+    Both the caller and the person behind the call must have the right to control the printer. If the call names a
+    target, the job must belong to the target's printer. Raises Unauthorized; InputError: job_not_found, and the errors
+    of `async_resolve_target`.
     """
     job_id = call.data["job_id"]
     if not TargetSelection(call.data).has_any_target:

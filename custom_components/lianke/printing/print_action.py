@@ -243,7 +243,10 @@ async def async_job_response(
 
 
 def job_dict(job: Job) -> dict[str, JsonValueType]:
-    """Return the facts about a job that responses and screens show; none of these facts is secret."""
+    """Return the facts about a job for responses and screens, without its release code and tokens.
+
+    `people.rights.hide_from_others` hides from a user the facts that this user may not see.
+    """
     now, spec, state = job.current_delivery, job.spec, job.state
     return {
         "job_id": job.job_id,

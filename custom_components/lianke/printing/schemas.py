@@ -50,17 +50,17 @@ MAX_EXPIRY: Final = timedelta(days=7)
 MAX_SOURCES: Final = 20
 # Maximum number of devices in a target, and likewise of entities, of areas, of floors and of labels.
 MAX_TARGETS: Final = 100
-# Maximum length of a `request_id` or `replace_key` in characters.
+# Maximum length in characters of a `request_id` or `replace_key`.
 MAX_KEY: Final = 128
 # Maximum length in characters of a `message` that rejects a waiting job.
 MAX_REJECT_MESSAGE: Final = 200
 # Maximum length in characters of the name of a paper, tray or file, or of the id of a job or device.
 MAX_FIELD_NAME: Final = 255
-# Maximum length of a `password` in characters.
+# Maximum length in characters of a `password`.
 MAX_PASSWORD: Final = 255
-# Maximum length of a `query` in characters.
+# Maximum length in characters of a `query`.
 MAX_QUERY: Final = 64
-# Maximum length of a path or an address in characters.
+# Maximum length in characters of a path or an address.
 MAX_ADDRESS: Final = 8192
 # Largest number that a field accepts.
 MAX_FIELD_NUMBER: Final = 999_999_999

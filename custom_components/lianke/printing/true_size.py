@@ -55,7 +55,8 @@ async def async_scale_of_scan(
 ) -> ResolvedOptions:
     """Return the options that print the document at `path` in its true size if it is a scan that fits on the paper.
 
-    Other documents, and those for which a scale is `requested`, keep their options.
+    The options of a scan that does not fit lose the scale `none`. Other documents, and those for which a scale is
+    `requested`, keep their options.
     """
     size = None
     if "scale" not in requested and options.paper is not None:
