@@ -17,7 +17,7 @@ from .pdf_files import opened, opened_page, render_page, save, structure, tempor
 from .plan import Size
 from .process import TaskError
 
-# Maximum width and height of a PDF page in points.
+# Maximum size in points of a PDF page, across and down.
 LARGEST: Final = 14_400
 # Width and height in points that a page must exceed; a smaller page counts as damaged.
 SMALLEST: Final = 0.01

@@ -33,7 +33,7 @@ _TONES: Final = 26
 _NOISE: Final = 8
 # Maximum fraction of a blank page that specks, holes and other marks cover.
 _COVERED: Final = 0.03
-# Maximum width and height in mm of a speck; the smallest digit is higher.
+# Maximum size in mm of a speck, across and down; the smallest digit is higher.
 _SPECK_MM: Final = 1.5
 # Maximum number of specks in a square with sides of _SQUARE_MM: more are a dotted line, or traces of pale writing.
 _CROWD: Final = 4
@@ -43,10 +43,10 @@ _SQUARE_MM: Final = 12
 _RIM_MM: Final = 2
 _SHADOW_MM: Final = 10
 _SOFT_MM: Final = 2
-# Minimum thickness of a shadow in mm; anything thinner is a line.
+# Minimum thickness in mm of a shadow; anything thinner is a line.
 _THIN_MM: Final = 0.75
-# Maximum thickness and minimum length in mm of a line that counts as (part of) the edge of the paper, if it lies within
-# _SHADOW_MM of an edge of the picture. A longer line may be thicker, since it may be askew.
+# In mm, the maximum thickness and minimum length of a line that counts as (part of) the edge of the paper, if it lies
+# within _SHADOW_MM of an edge of the picture. A longer line may be thicker, since it may be askew.
 _EDGES_MM: Final = ((0.75, 15), (2, 80))
 # Punch holes, in mm: minimum and maximum size, maximum distance of the center from an edge, possible distances between
 # two holes, and the tolerance. Then the maximum number of holes.

@@ -14,7 +14,7 @@ from .pdf_files import save_new
 from .plan import POINTS_PER_MM
 from .process import TaskError
 
-# Maximum number of incomplete pages, and of characters without a font, that an answer lists.
+# Maximum number of pages that an answer lists for each kind of missing thing, and of characters without a font.
 MAX_NAMED: Final = 20
 _ODD: Final = (
     ArithmeticError,

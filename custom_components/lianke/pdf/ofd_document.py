@@ -10,7 +10,7 @@ from .ofd_package import Gaps, Package, flag, folder_of_part
 from .ofd_seals import Stamp, read_stamps
 from .process import MAX_SOURCE_PAGES, TaskError
 
-# Maximum side of a page in mm, the largest that PDF allows.
+# Maximum side in mm of a page, the largest that PDF allows.
 MAX_PAGE_SIDE: Final = 5080.0
 
 A4: Final[BoxMm] = (0.0, 0.0, 210.0, 297.0)

@@ -25,7 +25,7 @@ from .process import WORKER_TURN_SECONDS, TaskError
 MAX_UNPACKED_STREAMS: Final = 128 * 1024 * 1024
 # Maximum number of objects in a file, each of which may be a stream.
 MAX_STREAMS: Final = 100_000
-# Maximum size of a fax-coded picture, since decoding its codes one by one is slow.
+# Maximum bytes of a fax-coded picture, since decoding its codes one by one is slow.
 MAX_FAX_BYTES: Final = 4 * 1024 * 1024
 # Bytes that a picture in JPEG, JPEG 2000 or JBIG2 may have.
 MAX_EMBEDDED: Final = 64 * 1024 * 1024

@@ -27,8 +27,8 @@ _COARSE: Final = 16
 # Maximum difference (0 to 255) between two pictures in any cell. A single letter changes a fine cell of an A4 page by
 # about 20.
 _SAME: Final = {_FINE: 6, _COARSE: 12}
-# Maximum width and height of a picture's small twin in the same place, as a fraction of the picture's: A6 (half as wide
-# as A4) must not count.
+# Maximum fraction of a picture's width and height that its smaller copy (twin) in the same place has: A6, which is half
+# as wide as A4, must not count.
 _TWIN: Final = 0.45
 # Maximum relative difference between the aspect ratios of a picture and its small twin.
 _SHAPE: Final = 0.04

@@ -15,7 +15,7 @@ LINE_GREY: Final = 150 / 255
 WATERMARK_GREY: Final = 90 / 255
 DASH_LENGTH: Final = 4.0
 STAMP_SIZE: Final = 9.0
-# Minimum font size of a stamp in points: smaller letters cannot be read.
+# Minimum font size in points of a stamp: smaller letters cannot be read.
 SMALLEST_STAMP: Final = 6.0
 STAMP_MARGIN: Final = mm(6)
 # Height that stamps take at the top and at the bottom of a sheet, in addition to its margins.
