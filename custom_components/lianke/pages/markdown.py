@@ -17,7 +17,7 @@ from ..input_error import InputError
 from .clean import SCHEME, check_code_count, qr_img_element
 from .page import MAX_MADE_BYTES, PageStyle, break_long_words, page_too_large, table_style
 
-# Maximum size of a Markdown text, since the parser needs 500 times as much memory.
+# Maximum bytes of a Markdown text, since the parser needs 500 times as much memory.
 MAX_MARKDOWN_BYTES: Final = 96 * 1024
 QR_COUNT: Final = "lianke_codes"
 

@@ -13,9 +13,9 @@ import unicodedata
 from ..api.capabilities import Paper
 from ..input_error import InputError
 
-# Maximum size of the text, Markdown, HTML or table from which a page is composed.
+# Maximum bytes of the text, Markdown, HTML or table from which a page is composed.
 MAX_TEXT_BYTES: Final = 1024 * 1024
-# Maximum size of a composed page.
+# Maximum bytes of a composed page.
 MAX_MADE_BYTES: Final = 12 * 1024 * 1024
 
 MM_A_POINT: Final = 25.4 / 72
