@@ -120,7 +120,7 @@ def count_frames(path: Path) -> int | None:
 
 # Maximum length in characters of a document's file name without its extension.
 MAX_STEM = 100
-# Maximum length of a title in characters.
+# Maximum length in characters of a title.
 MAX_TITLE = 200
 MACRO_SUFFIXES = {
     FileType.DOCX: frozenset({".docm"}),

@@ -46,12 +46,13 @@ class Document(UploadFile, Record):
     pages: int | None
     # Users may see the title, so it quotes nothing of the content.
     title: str
-    # Whether the title was given by the server from which the document was downloaded.
+    # Whether a stranger may have chosen the title: the server from which the document was downloaded, or the sender of
+    # the mail to which it was attached.
     foreign_title: bool = False
     # Whether the document is a picture from a camera or image entity, which would be useless tomorrow.
     snapshot: bool = False
-    # Identifies a document whose bytes differ each time it is made: a digest of the request, or of the locked PDF. None
-    # if the bytes themselves identify the document.
+    # Identifies a document whose bytes differ each time it is made: a digest of the request, or of the file from which
+    # it is made, such as a locked PDF or an OFD file. None if the bytes themselves identify the document.
     digest: str | None = None
     pages_at_most: int | None = None
     # Hash of the printer and options for which the service counted `pages`; None if the count holds for all printers

@@ -52,7 +52,7 @@ def lan_queue_user(device: str) -> str:
 class PdfError(Exception):
     """A task on a file failed; `reason` says why.
 
-    password: missing or wrong. damaged: PDFium cannot read the file. memory, time: the task exceeds its limit.
+    password: missing or wrong. damaged: the file cannot be read. memory, time: the task exceeds its limit.
     too_large, disk: the result cannot be written. busy: too many tasks wait, or the system is too busy to start the
     process. Each task has further reasons of its own.
     """
@@ -65,7 +65,7 @@ class PdfError(Exception):
 
 
 class PdfUnavailableError(PdfError):
-    """PDFium does not run on this system, so nothing is known about the file."""
+    """A library that the task needs does not run on this system, so nothing is known about the file."""
 
     def __init__(self) -> None:
         super().__init__("unavailable")

@@ -52,7 +52,7 @@ MIN_CUT: Final = 0.05
 MAX_TILES: Final = 6
 # Maximum number of times that each photo may be printed.
 MAX_PHOTO_COUNT: Final = 100
-# Maximum length of a watermark in characters.
+# Maximum length in characters of a watermark.
 MAX_WATERMARK: Final = 60
 # Maximum number of photographed pages that one call may clean.
 MAX_CLEANED: Final = 50
