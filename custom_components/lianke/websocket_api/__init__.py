@@ -1,8 +1,7 @@
 """WebSocket commands of the dashboard card: printers and jobs as they change, options, actions.
 
-Most commands send no request to the service. Exceptions are actions, the subscription to scans, which asks for the
-condition of the scanners, and the commands that need a printer's options (to show them or to plan a move), if these are
-not cached.
+Only these commands can send requests to the service: actions; the subscription to scans, for the conditions of the
+scanners; and the commands that send a printer's options or plan a move, if the printer's capabilities are not cached.
 """
 
 from collections.abc import Awaitable, Callable
