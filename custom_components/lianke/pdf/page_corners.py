@@ -120,9 +120,9 @@ _INK_STEP: Final = 40
 INKED: Final = 0.003
 # Up to a quarter of the ring may be darker than this fraction of its median; more of a checked tablecloth is darker.
 _PLAIN_RING: Final = 0.8
-# A border of bare paper is printed around a picture if at least this many of the picture's sides have, outside of them,
-# a line that is parallel (maximum sine of the angle), near (maximum distance as a fraction of the side), and visible
-# (minimum fraction of the side along which there are edges).
+# A border of bare paper counts as printed around a picture if at least this many of the picture's sides have a line
+# outside of them that is parallel, near and visible. The limits of these three are the maximum sine of the angle, the
+# maximum distance as a fraction of the side, and the minimum fraction of the side along which there are edges.
 _BORDERS: Final = 2
 _PARALLEL: Final = 0.06
 _BORDER: Final = 0.14

@@ -40,9 +40,9 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
     """Compare the pictures and PDFs `paths`; `places` has, for each file, the number of its place in the scan's answer.
 
     Returns `sizes`, the pixels of each picture (None for a PDF), and `alike`, with an item for each pair of files with
-    the same content: their numbers, and whether the content is more than blank. The first file of a pair is a picture
-    smaller than the second (less than half as large if both have the same place); or the second is a PDF; or both
-    pictures have the same size and different places, and the first comes later in the answer.
+    the same content: their numbers, and whether the content is more than blank. The first file of a pair is a picture.
+    The second file is a larger picture, a PDF, or a picture of the same size that comes earlier in the answer, at
+    another place. A larger picture at the same place must be more than twice as wide and high.
     """
     paths, places = request["paths"], request["places"]
     until = time.monotonic() + COMPARE_SECONDS
