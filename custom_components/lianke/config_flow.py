@@ -220,7 +220,7 @@ class LiankeConfigFlow(ConfigFlow, domain=DOMAIN):
         }
 
     def _renew(self, entry: ConfigEntry) -> ConfigFlowResult:
-        """Save the new key in every entry that has the old key, and reload these entries."""
+        """Save the new key in every entry that has the old key, and reload these entries unless they are disabled."""
         updates = {
             CONF_API_KEY: self._api_key,
             CONF_WEBHOOK_ID: self._webhook_id(self._api_key, entry.data[CONF_WEBHOOK_ID]),
