@@ -62,9 +62,12 @@ for _handler in [*logging.getLogger().handlers]:
     if type(_handler) is logging.StreamHandler:
         logging.getLogger().removeHandler(_handler)
 
-# In the short form, a test with more than LONG_TABLE cases runs one in ONE_CASE_OF of them.
+# In the short form, a test with more than LONG_TABLE cases runs one in ONE_CASE_OF of them, and of the tests that set
+# up a Home Assistant, which take most of the time, one in ONE_CASE_OF.
 LONG_TABLE = 4
 ONE_CASE_OF = 4
+# What keeps paper from coming out twice is always tested whole.
+ROOMS_OF_SAFETY = ("proof", "ledger", "mutants")
 # A parameter longer than this many characters does not appear in the test's name.
 LONGEST_NAME = 100
 
@@ -114,11 +117,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: limits[groups[item]], reverse=True)
     cases = Counter(item.nodeid.partition("[")[0] for item in items)
     for item in items:
-        is_long = cases[item.nodeid.partition("[")[0]] > LONG_TABLE
-        is_long = is_long and item.get_closest_marker("whole") is None
         # A hash chooses the same cases every time. Every fourth case could be a column of the table.
-        if is_long and crc32(item.nodeid.encode()) % ONE_CASE_OF:
+        if item.get_closest_marker("whole") or not crc32(item.nodeid.encode()) % ONE_CASE_OF:
+            continue
+        if cases[item.nodeid.partition("[")[0]] > LONG_TABLE:
             item.add_marker("further")
+        if "hass" in item.fixturenames and item.path.parent.name not in ROOMS_OF_SAFETY:  # type: ignore[attr-defined]
+            item.add_marker("thorough")
 
 
 @pytest.hookimpl(wrapper=True)
