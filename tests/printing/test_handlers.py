@@ -300,7 +300,7 @@ async def test_a_failure_is_told_in_the_language_of_the_house(house: House) -> N
         )
     for reads in LANGUAGES:
         said = as_read(raised.value, reads)
-        assert said == f"“菜单.pdf”未能在 {LASER} 上打印。{job['message']}"
+        assert said == f"在 {LASER} 上打印“菜单.pdf”失败。{job['message']}"
 
 
 async def test_fields_that_have_nothing_to_do_say_so_and_print_all_the_same(house: House) -> None:

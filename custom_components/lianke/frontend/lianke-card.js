@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-WHP7EJDJ.js";
+import"./lianke-card-chunk-Y4BCEC2H.js";

@@ -170,7 +170,7 @@ async def test_upload_without_an_answer_yet_is_being_checked(stage: Stage) -> No
         await screen.shows("空闲")
         await send(stage, "answered late", pages=2)
         row = screen.row("answered late")
-        await expect(row).to_contain_text("正在确认是否已送达……")
+        await expect(row).to_contain_text("正在确认是否已送达…")
         await expect(row.locator(".bar")).to_have_count(0)
         await expect(row).to_contain_text("已完成")
 

@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-UR6OSXME.js";import"./lianke-card-chunk-TSJTEQIF.js";import"./lianke-card-chunk-46FYELRT.js";import"./lianke-card-chunk-WHP7EJDJ.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
