@@ -96,6 +96,7 @@ TO_TYPE = {
     "even",
     "external",
     "odd",
+    "storage",
     "urls",
 }
 # What pictures call their parts.
