@@ -73,8 +73,8 @@ export class FeedController<T = Feed> implements ReactiveController {
     const subscription = (this._subscription = {});
     const filter = this._devices.length ? { device_ids: this._devices } : {};
     try {
-      // This class renews the subscription, and not the library: after a restart, the integration's command may become
-      // available later than the connection.
+      // This class renews the subscription itself instead of leaving that to the library: after a restart, the
+      // integration's command may become available later than the connection.
       const stop = await this._connection.subscribeMessage<T>(
         (data) => subscription === this._subscription && this._receive(data),
         { type: this._type, ...filter },

@@ -36,7 +36,7 @@ const UNTIL_CLICK = 3;
 const LONGEST_PRESS = 3000;
 interface Press extends Point {
   time: number;
-  /* The time of the last ignored press near this place; before there is one, the time of this press. */
+  /* When a press near this place was last ignored; until that happens, the time of this press. */
   again: number;
   /* When a control near this place last moved, appeared or disappeared. */
   changed: number;

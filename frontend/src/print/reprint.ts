@@ -20,7 +20,7 @@ import "./options-form";
 
 const texts = partTexts(en, zh);
 
-/* The translation key of the error that no paper of the chosen printer is large enough. */
+/* The translation key of the error which says that no paper of the chosen printer is large enough. */
 const NO_PAPER = "sheets_no_paper";
 const TAKES_NOTHING = ["awaiting_driver", "unsupported"];
 

@@ -88,12 +88,12 @@ export const fieldsOf = (mode: Mode, scanner: Scanner, choices: Choices): Record
     wait: false,
     ...(id_card && mode === "copy" ? {} : { source, ...(isFed && scan_duplex ? { scan_duplex } : {}) }),
   };
-  // Scan page by page, so that the user can look at each page and change it before the next.
   const fed = isFed ? { ...(two_stacks ? { two_stacks } : {}), ...(skip_blank ? { skip_blank } : {}) } : {};
   if (mode === "scan")
     return {
       ...scanned,
       format,
+      // After each page or stack the scan waits, so that the user can look at the pages and change them.
       several_pages: true,
       ...fed,
       ...(size ? { size } : {}),

@@ -23,8 +23,9 @@ const ICONS = {
 const CAN_AGAIN = ["failed", "uncertain", "waiting"];
 const isBroken = ({ state }: Delivery) => state === "failed" || state === "uncertain";
 
-/* The buttons that send a completed scan: to the script, and to each destination that the scan has not reached and is
-   not just on its way to. `told` is shown after the call to the script; each other delivery has a line of its own. */
+/* The buttons that send a completed scan to the script and to each other destination. A destination that the scan has
+   reached, or to which it is just being sent, has no button. `told` is shown after the call to the script; each other
+   delivery has a line of its own. */
 export const waysToSend = (text: Text, { hand_on, send_to }: Scanner, { state, deliveries }: Scan) => {
   if (state !== "completed") return [];
   const answer = "hand_on";

@@ -1,4 +1,4 @@
-/* Fetches the picture of the shown page with the user's token: Home Assistant refuses its address without a token. */
+/* Fetches the picture of the shown page with the user's token, without which Home Assistant does not serve it. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { CardContext } from "../context";
 import { isOwnPicture } from "../print/own-picture";

@@ -33,7 +33,7 @@ const settingsOf = (choices: Choices): Settings =>
 export class LiankeScanPresets extends Part {
   @property({ attribute: false }) scanner!: Scanner;
   @property({ attribute: false }) choices!: Choices;
-  /* Whether presses are ignored, as while a scan is being started. */
+  /* Whether presses are ignored, for example while a scan is being started. */
   @property({ attribute: false }) resting = false;
   @state() private _name = "";
 

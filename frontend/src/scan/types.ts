@@ -60,7 +60,7 @@ export interface Scanner {
   duplex: boolean | null;
   /* Device id of the printer that the scanner belongs to. */
   printer: string | null;
-  /* Name of the script to which finished scans are handed on, such as “Paperless”. */
+  /* Name of the script to which finished scans can be sent, such as “Paperless”. */
   hand_on: string | null;
   /* The destinations that are set up in the options of the box. */
   send_to: Destination[];
