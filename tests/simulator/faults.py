@@ -62,7 +62,8 @@ class Fault:
     """One way in which a request goes wrong."""
 
     kind: FaultKind
-    # Whether the request's action runs before the fault spoils the answer. With reset_after_accept it always runs.
+    # Whether the request's action runs before the fault spoils the answer. `runs_action` names the kinds with which it
+    # always runs.
     done: bool = False
     status: int = 500
     body: str | None = None

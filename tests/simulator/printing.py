@@ -378,7 +378,7 @@ class PrintShop:
 
 
 def selected_pages(task: Task, document: Document) -> list[int] | None:
-    """Return the numbers of the pages that the job prints of a document; None if its pages cannot be counted."""
+    """Return the numbers of a document's pages that the job prints; None if its pages cannot be counted."""
     if document.pages is None:
         return None
     return parse_page_range(task.fields.get("jpPageRange", ""))(document.pages)

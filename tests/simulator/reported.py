@@ -1,4 +1,4 @@
-"""Makes a simulated box behave like a box that a user reported, of which `scripts/record --report` made a fixture."""
+"""Makes a simulated box behave like one in a report, of which `scripts/record --report` has made a fixture."""
 
 from typing import Any
 
@@ -7,7 +7,10 @@ from .models import Box, Outcome
 
 
 def behave_like(cloud: Cloud, box: Box, fixture: dict[str, Any]) -> None:
-    """Apply a fixture: its box, pushes, variants, its printer (as the first of `box`), and how the next job ends."""
+    """Apply a fixture to a box, to its first printer and its account, and to the cloud's variants.
+
+    If the fixture says how a print ended, the printer's next job ends that way.
+    """
     box.hardware, box.software = fixture["box"]["hardware"], fixture["box"]["software"]
     printer = box.printers[0]
     printer.name = printer.driver_name = fixture["printer"]["model"]

@@ -14,7 +14,7 @@ LISTS: Final = ("missing_blocks", "missing_endpoints")
 
 @dataclass(kw_only=True)
 class Variants:
-    """Selectable behaviours; README.md describes each."""
+    """Selectable behaviors; README.md describes each."""
 
     # Every answer
     unknown_box: Literal["code_11404", "code_404"] = "code_11404"

@@ -93,7 +93,7 @@ async def post_job(call: Call) -> Any:
             raise ApiError(5001, "设备未配网")
         if not box.online:
             raise ApiError(5002, "设备不在线")
-    # A request without a model and a port means the first USB port.
+    # A request that names no printer means the printer at the first USB port.
     printer = call.find_printer(box, "devicePort", default=1)
     if printer is None:
         raise _empty_port()

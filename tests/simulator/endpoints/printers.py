@@ -89,7 +89,7 @@ def _vendor_marker(number: int, one: dict[str, Any]) -> dict[str, Any]:
 
 
 def rows_of(cloud: Cloud, box: Box) -> list[tuple[bool, dict[str, Any]]]:
-    """Build the rows of a box's printer list; return pairs of whether it is a network printer, and its row."""
+    """Build the rows of a box's printer list; returns pairs: whether the printer is a network printer, and its row."""
     return [
         (printer.network, row)
         for printer in box.printers

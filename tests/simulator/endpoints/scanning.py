@@ -1,4 +1,4 @@
-"""Endpoints about scanners: they take requests as the vendor's clients send them, and answer in any possible shape."""
+"""Endpoints about scanners. They take requests as the vendor's clients send them; variants choose the answers."""
 
 import asyncio
 import base64
@@ -27,7 +27,7 @@ PROBLEMS: Final = {
     "lid": (500, "上盖未关闭"),
     "unknown_code": (12345, "未知错误"),
 }
-# Problems that keep all pages from being scanned.
+# Problems with which not even one page is scanned.
 STOPPING: Final = ("feeder_empty", "lid", "hangs", "unknown_code")
 
 
@@ -198,7 +198,7 @@ async def post_scan(call: Call) -> Any:
 
 
 async def _pass_page(cloud: Cloud) -> None:
-    """Wait for the time of a page, which may be changed meanwhile."""
+    """Wait for as long as a page takes; a test may change that time meanwhile."""
     passed = 0.0
     while passed < (needed := cloud.variants.scan_seconds):
         step = min(1.0, needed - passed)
