@@ -137,7 +137,7 @@ def _port(text: str) -> int:
 
 
 def _release(text: str) -> Path:
-    """Return the path of a zip after checking that the file exists."""
+    """Return the path after checking that there is a zip."""
     if not zipfile.is_zipfile(text):
         raise argparse.ArgumentTypeError(f"there is no zip {text}")
     return Path(text)

@@ -23,8 +23,8 @@ BLOCKS = {
     "duplex": "Duplex",
     "orientations": "Orientation",
 }
-# Each row: the key of a report's line, a pattern that it contains, and the variant of the simulator that follows, with
-# its value. If several rows fit for one variant, the first counts.
+# Each row: the key of a report's line, a pattern to look for in the line, and the simulator's variant that follows from
+# it, with its value. If several rows give a value to the same variant, the first counts.
 VARIANTS = (
     ("row", r"hash_id missing", "hash_id", "missing"),
     ("row", r"hash_id number", "hash_id", "number"),
@@ -47,7 +47,8 @@ VARIANTS = (
     ("unknown", r'^answer GET /scanning/job \S+ "text of', "scan_result", "bare"),
 )
 SCANNED = "GET /scanning/job task_result/data "
-# Shapes of the simulator's push messages by what a line about a message says; the first that fits counts.
+# For each pattern in a report's line about a push message, the shape that the simulator gives to such messages; the
+# first pattern that fits counts.
 PUSHED = "message webhook "
 PUSHES = (
     (r'"body": \[', "list"),
