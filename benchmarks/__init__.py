@@ -1,1 +1,1 @@
-"""Measures the integration's speed and size; each figure is compared with a baseline measured in the same run."""
+"""Measures the integration's speed and size; a figure's baseline, if it has one, is measured in the same run."""

@@ -166,7 +166,8 @@ class Bench:
     async def _idle(self, folder: Path) -> None:
         """Measure an hour without jobs.
 
-        The house is a separate one: every 15 minutes Home Assistant also stores the states of removed entities.
+        The house is a separate one: every 15 minutes, Home Assistant would also store the states of the entities that
+        other measurements have removed.
         """
         if not self.wants("idle"):
             return
@@ -185,7 +186,8 @@ class Bench:
     async def _day(self) -> None:
         """Measure a day of a hundred boxes of one account.
 
-        The files are kept in memory if possible: during the day, forty thousand are flushed, too many for a slow disk.
+        The files are kept in memory if possible: during the day, files are flushed tens of thousands of times, which is
+        too often for a slow disk.
         """
         if not self.wants("fleet_day"):
             return

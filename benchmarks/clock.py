@@ -27,7 +27,7 @@ _REAL_MONOTONIC: Final = time.monotonic
 _REAL_TIME: Final = time.time
 _FORMAT: Final = struct.Struct("=Qd")
 NEVER: Final = float("inf")
-# Longest wait for the sockets in seconds, so that a lost message cannot stop everything.
+# Maximum seconds of one wait for the sockets, so that a lost message cannot stop everything.
 GLANCE: Final = 0.5
 
 

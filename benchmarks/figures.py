@@ -6,7 +6,7 @@ import json
 from statistics import median
 from typing import Final, Self
 
-# Milliseconds from which a person notices that something waits for a job.
+# Milliseconds: nobody notices a shorter wait.
 FELT: Final = 40.0
 
 

@@ -19,7 +19,7 @@ _LANGUAGE: Final = 0x48
 
 type Value = int | bool | str
 
-# A colour laser printer with four toners; attributes as such printers send them (RFC 8011, PWG 5100.9).
+# A color laser printer with four toners; attributes as such printers send them (RFC 8011, PWG 5100.9).
 ATTRIBUTES: Final[tuple[tuple[int, str, tuple[Value, ...]], ...]] = (
     (_URI, "printer-uri-supported", ("ipp://127.0.0.1/ipp/print", "ipps://127.0.0.1/ipp/print")),
     (_NAME, "printer-name", ("Bench",)),

@@ -101,7 +101,7 @@ async def async_count_states(hass: HomeAssistant, msg: dict[str, Any]) -> dict[s
 
 
 async def async_write(hass: HomeAssistant, msg: dict[str, Any]) -> dict[str, Any]:
-    """Write a file `times` times, each time as safely as a job's record is written; returns the seconds in total."""
+    """Write a file `times` times, each time flushed and replaced as a whole; returns the seconds in total."""
     path = hass.config.cache_path("lianke_bench_record")
 
     def write() -> float:

@@ -387,9 +387,9 @@ async def _fill_book(hass: HomeAssistant, entry: ConfigEntry) -> None:
         for number in range(EARLIER_JOBS):
             moment = dt_util.utcnow() - timedelta(hours=2 * (EARLIER_JOBS - number))
             printer = printers[number % len(printers)]
-            # This record is as long as the records of the day's jobs, which replace it later.
             job_id, at = ulid_at_time(moment.timestamp()), moment.isoformat()
             # The record has the form of version 0.1.0, which all later versions can read; it is stored in today's form.
+            # It is as long as the records of the day's jobs, which replace it later.
             record = {
                 "version": 1,
                 "job_id": job_id,

@@ -83,7 +83,7 @@ class StallMeter:
         return time.perf_counter() - time.clock_gettime(self._clock) - self._waited()
 
     def _waited(self) -> float:
-        """Return the seconds for which this thread was ready but had no processor."""
+        """Return the seconds for which the loop's thread was ready to run but had no processor."""
         if self._file is None:
             return 0.0
         return int(os.pread(self._file, 100, 0).split()[1]) / 1e9

@@ -27,7 +27,7 @@ from custom_components.lianke.const import CONF_APPROVAL_NOTIFY, CONF_APPROVAL_P
 from .jobs import async_print, event_entity, printers_of
 
 PACKAGE: Final = "custom_components.lianke"
-# Maximum seconds for a walk, for the rest before it, and for the question to reach the phone (for each of them).
+# Maximum seconds for each of these: a walk, the rest before it, and the time until the question reaches the phone.
 PATIENCE: Final = 60
 # Seconds without a function of ours after which a walk is over. All listeners are done by then; only the document is
 # deleted later, a second after its print.
