@@ -153,10 +153,12 @@ def read(texts: Iterable[str], encoding: str, home: str) -> tuple[int, list[str]
     ("language", "encoding", "count"),
     [
         ("zh-Hans", "gbk", 2000),
+        ("zh-Hans", "utf-16-le", 1000),
+        ("fr", "utf-16-le", 1000),
         *(
             (language, encoding, 1000)
             for language, encodings in ENCODINGS.items()
-            for encoding in (*encodings, "utf-16-le", "utf-16-be")
+            for encoding in encodings
             if encoding != "gbk"
         ),
     ],
@@ -253,7 +255,6 @@ def test_chinese_in_an_english_house_is_not_printed_as_korean(
     assert len(refused) <= most_refused, refused[:5]
 
 
-@pytest.mark.parametrize("home", ["en", "de", "fr"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -262,9 +263,10 @@ def test_chinese_in_an_english_house_is_not_printed_as_korean(
         "(2×) “best”",
     ],
 )
-def test_signs_among_few_letters(home: str, text: str) -> None:
+def test_signs_among_few_letters(text: str) -> None:
     """They were read as Cyrillic, Thai and Chinese: a sign counted as a letter with an accent."""
-    assert decode_if_clear(text.encode("cp1252"), home) == text
+    for home in ("en", "de", "fr"):
+        assert decode_if_clear(text.encode("cp1252"), home) == text, home
 
 
 @pytest.mark.parametrize("text", ["ﾄﾏﾄ", "チーズ\nﾚﾀｽ", "人参\nｷｬﾍﾞﾂ 1玉", "豚肉 300ｸﾞﾗﾑ"])
@@ -283,11 +285,11 @@ def test_what_fits_two_encodings_is_refused() -> None:
         assert decode_if_clear(data, "ko") == "주티"
 
 
-@pytest.mark.parametrize("home", ["en", "zh-Hans", "zh-Hant", "ja", "ko", "de"])
 @pytest.mark.parametrize("text", ["café", "Öl, Käse", "été", "10 °C", "£5", "señor"])
-def test_a_few_letters_of_utf_8(home: str, text: str) -> None:
+def test_a_few_letters_of_utf_8(text: str) -> None:
     """The bytes of é in UTF-8 are a character in GBK."""
-    assert decode_text(text.encode(), home) == text
+    for home in ("en", "zh-Hans", "zh-Hant", "ja", "ko", "de"):
+        assert decode_text(text.encode(), home) == text, home
 
 
 def test_words_in_gbk_that_are_valid_utf_8() -> None:

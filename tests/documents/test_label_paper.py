@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 CODE = "WIFI:T:WPA;S:Guest net;P:welcome;;"
-SIZES = [(100, 30), (70, 25), (50, 20), (60, 40), (40, 30), (80, 297)]
+SIZES = [(100, 30), (50, 20), (40, 30), (80, 297)]
 
 
 def label(width: int, height: int) -> PageStyle:

@@ -470,9 +470,7 @@ async def test_a_source_leads_to_the_host_it_was_set_up_with(
     assert shelves.view.asked == []
 
 
-@pytest.mark.parametrize(
-    "hosts", [None, ["0.0.0.0", "::"], ["127.0.0.1"], ["::", "0.0.0.0"]], ids=str
-)
+@pytest.mark.parametrize("hosts", [None, ["::", "0.0.0.0"]], ids=str)
 async def test_home_assistant_with_a_certificate_reaches_itself(
     tmp_path: Path, house: House, hass: HomeAssistant, shelves: Shelves, hosts: list[str] | None
 ) -> None:

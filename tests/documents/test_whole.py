@@ -384,21 +384,17 @@ def follow(path: Path, data: bytes, places: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-async def test_a_file_that_is_cut_off_is_refused(
+async def test_a_file_is_refused_where_it_is_cut_off_and_not_for_what_follows_it(
     hass: HomeAssistant, fetch: Fetch, name: str
 ) -> None:
     data = SAMPLES[name]
-    for place in range(10):
+    for place in (0, 1, 3, 5, 7, 9):
         with pytest.raises(InputError) as caught:
             await fetch(name, data[: len(data) * place // 10])
         assert caught.value.reason in REFUSED, place
     assert spooled(hass) == []
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-async def test_a_whole_one_is_not_whatever_follows_it(fetch: Fetch, name: str) -> None:
-    for tail in (b"", b"\0", b"\r\n", bytes(3000)):
-        assert (await fetch(name, SAMPLES[name] + tail)).size > 0
+    for tail in (b"", b"\r\n", bytes(3000)):
+        assert (await fetch(name, data + tail)).size > 0
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -475,11 +471,10 @@ def test_a_hole_in_a_picture_of_a_scan_s_pdf(check: Check, name: str) -> None:
     coded, entries, mode = PICTURES[name]
     assert check(pdf_with_picture(coded, entries, mode), ".pdf")
     for filler in (b"",) if name in UNTOLD else (b"", b"\0"):
-        for place in (0.2, 0.5, 0.8):
-            for length in (64 / len(coded), 0.02, 1 / 3):
-                data = with_hole(coded, place, min(length, 0.99 - place), filler)
-                with pytest.raises(TaskError, match="incomplete"):
-                    assert check(pdf_with_picture(data, entries, mode), ".pdf") is length
+        for place, length in ((0.2, 64 / len(coded)), (0.5, 0.02), (0.8, 0.19)):
+            data = with_hole(coded, place, length, filler)
+            with pytest.raises(TaskError, match="incomplete"):
+                assert check(pdf_with_picture(data, entries, mode), ".pdf") is length
 
 
 @pytest.mark.parametrize("filler", [b"", b"\0"])

@@ -258,13 +258,8 @@ def test_pages_are_joined_as_they_are(tmp_path: Path) -> None:
 # What is laid on the glass or into the feeder, in mm; a receipt has no name.
 SHEETS = {
     "A6": (105, 148),
-    "4x6": (101.6, 152.4),
     "receipt": (80, 200),
     "card": (85.6, 54),
-    "A5": (148, 210),
-    "B5": (182, 257),
-    "A4": (210, 297),
-    "letter": (215.9, 279.4),
     "legal": (215.9, 355.6),
     "A3": (297, 420),
     "a stub": (40, 60),
@@ -295,14 +290,12 @@ def test_sizes_are_true(tmp_path: Path, name: str, said: str) -> None:
     named = {"the truth": dpi, "72": 72, "96": 96}.get(said)
     more: dict[str, Any] = {"dpi": (named, named)} if named else {}
     blank(size, dpi).save(out, "JPEG", exif=exif if said == "by EXIF" else b"", **more)
-    for kind in ("JPEG", "PNG"):
-        data = out.getvalue()
-        if kind == "PNG":
-            if said == "by EXIF":
-                continue
-            png = BytesIO()
-            blank(size, dpi).save(png, "PNG", **more)
-            data = png.getvalue()
+    files = [out.getvalue()]
+    if said in ("nothing", "the truth"):
+        png = BytesIO()
+        blank(size, dpi).save(png, "PNG", **more)
+        files.append(png.getvalue())
+    for data in files:
         document = joined(tmp_path, [data], sizes=chosen)
         assert size_of(document) == pytest.approx(size, rel=0.01)
         width = max(size[0], 210)
