@@ -43,7 +43,7 @@ from custom_components.lianke.api.options import (
 from custom_components.lianke.api.sticker import parse_credentials, rank_code
 from tests.examples import examples
 
-many = settings(max_examples=examples(200), deadline=None)
+many = settings(max_examples=examples(100), deadline=None)
 
 texts = st.text(st.characters(), max_size=40)
 scalars = st.one_of(
@@ -142,7 +142,7 @@ def test_markers(value: object) -> None:
         assert marker.level is None or 0 <= marker.level <= 100
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.one_of(
         texts,
@@ -166,7 +166,7 @@ def test_any_text_is_credentials_or_one_error(text: str) -> None:
 WORD = st.from_regex(r"[A-Za-z0-9]{8,40}", fullmatch=True)
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(WORD, WORD, st.data())
 def test_every_form_gives_back_the_same(
     device_id: str, device_key: str, data: st.DataObject
@@ -279,7 +279,7 @@ paper_lists = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=examples(500), deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(option_sets, capabilities, paper_lists, st.sampled_from(PrinterType), st.booleans())
 def test_options(
     options: PrintOptions,
