@@ -449,20 +449,16 @@ async def test_commands_for_one_kind_of_printer_are_not_sent_to_another(
 # Pages that were laid out
 
 
-@pytest.mark.parametrize(
-    "layout",
-    [{"sheet": "id_card"}, {"photo_size": "4r"}, {"sheet": "poster"}],
-    ids=lambda layout: next(iter(layout.values())),
-)
+@pytest.mark.parametrize("sheet", ["id_card", "poster"])
 async def test_what_was_laid_out_is_not_cut_by_smaller_paper(
-    house: House, hass_ws_client: WebSocketGenerator, layout: dict[str, Any]
+    house: House, hass_ws_client: WebSocketGenerator, sheet: str
 ) -> None:
     """Of an ID card on A4, the gap between its two sides came out of the label printer."""
     Image.new("RGB", (600, 800), "red").save(house.media / "front.jpg")
-    picture = layout.get("sheet") == "id_card" or "photo_size" in layout
     show_state(house.box.printer(1), "outOfPaper")
     await look(house.entry)
-    job = await house.print_one(file=house.path("front.jpg") if picture else house.menu, **layout)
+    path = house.path("front.jpg") if sheet == "id_card" else house.menu
+    job = await house.print_one(file=path, sheet=sheet)
     job_id = str(job["job_id"])
     client = await hass_ws_client(house.hass)
     assert await refused_plan(house, client, job_id, LABELS) == "sheets_no_paper"
@@ -484,7 +480,7 @@ async def test_what_was_laid_out_is_not_cut_by_smaller_paper(
 
 @pytest.mark.parametrize(
     "layout",
-    [{"sheet": "booklet", "booklet_side": "front"}, {"sheet": "4_up"}, {"sheet": "invoices"}],
+    [{"sheet": "booklet", "booklet_side": "front"}, {"sheet": "invoices"}],
     ids=lambda layout: str(layout["sheet"]),
 )
 async def test_what_fits_itself_to_its_paper_goes_to_any_that_is_chosen(

@@ -58,7 +58,6 @@ async def test_keep_alive(clock: Clock, house: House) -> None:
     ("options", "prepare"),
     [
         ({"quiet_from": "10:00:00", "quiet_to": "11:00:00"}, "nothing"),
-        ({"keep_alive": {}}, "nothing"),
         ({}, "switch off"),
         ({}, "print"),
     ],

@@ -1,5 +1,6 @@
 """Photos of pages by the action: what is printed of them, what is refused, and where the card is told they are."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.lianke.documents import pdf_client, sheets as sheets_module
 from tests.household import House, make_media, refusal
-from tests.pdf.photos import photograph
+from tests.pdf.photos import Photo, photograph
 
 SIDE = 900
 # Parts of the page from its upper left corner.
@@ -29,6 +30,11 @@ def sheet() -> Image.Image:
     return page
 
 
+@cache
+def photo(seed: int) -> Photo:
+    return photograph(sheet(), seed, SIDE)
+
+
 pytestmark = pytest.mark.usefixtures("reachable")
 
 
@@ -36,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("reachable")
 def media(hass: HomeAssistant, tmp_path: Path) -> Path:
     folder = make_media(hass, tmp_path / "media")
     for seed, name in enumerate(("one", "two")):
-        (folder / f"{name}.jpg").write_bytes(photograph(sheet(), seed, SIDE).data)
+        (folder / f"{name}.jpg").write_bytes(photo(seed).data)
     Image.effect_noise((SIDE, SIDE), 40).save(folder / "noise.jpg")
     return folder
 
@@ -188,8 +194,7 @@ async def test_the_card_asks_for_the_corners(
     found = (await corners("one.jpg"))["result"]
     assert found["found"]
     assert found["height"] / found["width"] == pytest.approx(4 / 3, rel=0.01)
-    known = photograph(sheet(), 0, SIDE).corners
-    for point, wanted in zip(found["corners"], known, strict=True):
+    for point, wanted in zip(found["corners"], photo(0).corners, strict=True):
         assert point == pytest.approx(wanted, abs=0.015)
     await house.print_one(file=house.path("one.jpg"), clean=True, clean_corners=[found["corners"]])
     assert is_the_page(pages(house.printed[0].path.read_bytes())[0])

@@ -177,7 +177,7 @@ async def test_a_preview_whose_box_is_unloaded_says_so(house: House) -> None:
 
 
 @pytest.mark.usefixtures("hurried")
-@pytest.mark.parametrize("reason", ["memory", "unavailable", "time", "busy", "unchecked"])
+@pytest.mark.parametrize("reason", ["memory", "unchecked"])
 async def test_a_picture_of_the_cloud_that_could_not_be_decoded_is_not_shown(
     house: House, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
