@@ -89,12 +89,11 @@ async def test_every_code(
     client: LiankeClient, sim: Simulator, small: UploadFile, endpoint: str
 ) -> None:
     for code in (*ERROR_BY_CODE, 401, 403, 4711):
-        for reported in (code, str(code), float(code)):
-            sim.cloud.fail(endpoint, Fault(kind="code", code=reported, msg="原因"))  # type: ignore[arg-type]
-            error = await outcome(CALLS[endpoint], client, small)
-            assert type(error) is meant_by(endpoint, code)
-            assert error.code == code
-            assert error.detail == "原因"
+        sim.cloud.fail(endpoint, Fault(kind="code", code=code, msg="原因"))
+        error = await outcome(CALLS[endpoint], client, small)
+        assert type(error) is meant_by(endpoint, code)
+        assert error.code == code
+        assert error.detail == "原因"
 
 
 # Answers no simulator gives: byte for byte.

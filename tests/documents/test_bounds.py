@@ -173,6 +173,7 @@ def busy_neighbors(count: int) -> list[subprocess.Popen[bytes]]:
     return [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("work", "is_in_loop", "is_held"),
     [(use, True, True), (keep_lock, False, True), (use, False, False)],

@@ -254,8 +254,7 @@ def test_ink_in_the_shade(tmp_path: Path) -> None:
         assert ink < 190
 
 
-@pytest.mark.parametrize("light", [230, 110])
-@pytest.mark.parametrize("beside", ["ink", "nothing"])
+@pytest.mark.parametrize(("light", "beside"), [(230, "ink"), (110, "nothing")])
 def test_pencil_is_not_paler_than_in_the_photo(tmp_path: Path, light: int, beside: str) -> None:
     """Soft and hard strokes, alone and on a page with black print, in light and in shade."""
     parts = (0.45, 0.55, 0.65, 0.7, 0.75, 0.8, 0.84)

@@ -38,7 +38,9 @@ def whole(sheets: Sheets, number: int = 0) -> Seen:
     return Seen(left, top, right - left, bottom - top)
 
 
-@pytest.mark.parametrize("size", [(856, 540), (1080, 1712), (1000, 1000), (300, 1200)])
+@pytest.mark.parametrize(
+    "size", [(856, 540), (1080, 1712), (2000, 1080), (1000, 1000), (300, 1200)]
+)
 def test_a_card_is_as_large_as_a_card(tmp_path: Path, size: tuple[int, int]) -> None:
     """Whatever the photo's shape and however it lies: 85.6 × 54 mm, in the middle of the width."""
     file = make_picture(tmp_path / "x.png", size)
@@ -81,7 +83,7 @@ UNCUT = {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0, "turn": 0}
 BY_HAND = {"left": 0.2, "top": 0.2, "right": 0.8, "bottom": 0.8}
 
 
-@pytest.mark.parametrize("turn", [0, 90, 270, -90])
+@pytest.mark.parametrize("turn", [0, 90, 180, 270, -90])
 def test_a_card_is_cropped_and_turned_by_hand(tmp_path: Path, turn: int) -> None:
     """What was chosen fills the card, upright: the table is gone, and the halves are in order."""
     file = make_card(tmp_path / "x.png", turn) | {"cut": UNCUT | BY_HAND | {"turn": turn}}
@@ -146,7 +148,7 @@ def test_a_scanned_card_keeps_its_shape(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("photo", "on_a_sheet"),
-    [((25, 35), 50), ((89, 127), 4), ((127, 178), 2), ((152, 203), 1)],
+    [((25, 35), 50), ((35, 49), 25), ((89, 127), 4), ((127, 178), 2), ((152, 203), 1)],
 )
 def test_photos_are_as_large_as_they_say(
     tmp_path: Path, photo: tuple[int, int], on_a_sheet: int

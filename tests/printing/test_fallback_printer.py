@@ -53,7 +53,7 @@ async def wait(house: House, clock: Clock, minutes: float) -> None:
     await elapse(house.hass, clock, minutes * 60, 30)
 
 
-@pytest.mark.parametrize("fault", ["off", "outOfPaper", "paperJam"])
+@pytest.mark.parametrize("fault", ["off", "paperJam"])
 async def test_a_stand_in_takes_over(clock: Clock, house: House, fault: str) -> None:
     laser = house.box.printer(1)
     if fault == "off":

@@ -137,7 +137,7 @@ async def test_pages_that_are_not_laid_out_follow_the_defaults(layout: str, hous
     assert printed.options["jpAutoRotate"] == "0"
 
 
-@pytest.mark.parametrize("layout", ["2_up", "4_up", "poster"])
+@pytest.mark.parametrize("layout", ["2_up", "poster"])
 async def test_a_call_says_how_sheets_lie(layout: str, house: House) -> None:
     for wanted, sent in (("landscape", "2"), ("portrait", "1")):
         await house.print_one(**call_of(house, layout), orientation=wanted)
@@ -155,7 +155,7 @@ async def test_nothing_is_left_of_the_print_before(house: House) -> None:
         assert decided(house.printed[-1], layout) == DECIDED[layout], layout
 
 
-@pytest.mark.parametrize("layout", ["2_up", "booklet", "id_card", "1_inch"])
+@pytest.mark.parametrize("layout", ["2_up", "booklet", "id_card"])
 async def test_a_failed_layout_is_printed_again_as_it_was(layout: str, house: House) -> None:
     """With defaults that were set since, and at a printer whose driver has others."""
     for number, other in enumerate((None, OTHER_LASER)):
@@ -193,7 +193,7 @@ async def test_a_waiting_layout_is_moved_as_it_is(
     assert decided(house.printed[-1], layout) == wanted
 
 
-@pytest.mark.parametrize("layout", ["booklet", "poster", "1_inch"])
+@pytest.mark.parametrize("layout", ["booklet", "1_inch"])
 async def test_both_sides_by_hand_as_a_default(layout: str, house: House) -> None:
     """A booklet is turned at its short edge; what is cut is printed on one side, and nobody waits for anything."""
     house.set_options({CONF_DEFAULT_OPTIONS: {"duplex": "manual_long_edge"}})
