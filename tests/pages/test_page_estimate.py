@@ -201,7 +201,7 @@ MADE = st.one_of(
 @needs.one_chromium
 # Seven other processes of the full form may be at work beside it, and its largest pages take seconds each.
 @pytest.mark.timeout(900)
-@settings(max_examples=examples(50), deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[*HealthCheck])
 @given(make=MADE, on=st.sampled_from([*PAPERS]), times=st.sampled_from([1, 5]))
 def test_whatever_is_written_takes_no_more_pages(
     tmp_path_factory: pytest.TempPathFactory,
