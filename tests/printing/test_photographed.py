@@ -11,7 +11,7 @@ import pypdfium2
 import pytest
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
-from custom_components.lianke.documents import pdf_client, sheets as sheets_module
+from custom_components.lianke.documents import sheets as sheets_module
 from tests.household import House, make_media, refusal
 from tests.pdf.photos import Photo, photograph
 
@@ -163,17 +163,6 @@ async def test_too_many_photos(house: House) -> None:
 async def test_what_takes_too_long(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheets_module, "PHOTO_SECONDS", 0)
     assert await reason(house, "one.jpg") == "pdf_takes_long"
-
-
-@pytest.mark.long
-async def test_files_that_are_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = (house.media / "one.jpg").read_bytes()
-    (house.media / "torn.jpg").write_bytes(whole[: len(whole) // 2])
-    assert await reason(house, "torn.jpg") == "file_damaged"
-    monkeypatch.setattr(pdf_client, "find_spec", lambda _: None)
-    await pdf_client.async_close_pdf_worker(house.hass)
-    # A picture that cannot be checked is printed without being cleaned as little, so that advice would help nobody.
-    assert await reason(house, "one.jpg") == "picture_check_unavailable"
 
 
 @pytest.mark.long

@@ -215,16 +215,6 @@ async def test_other_types_and_on_request_all_are_drawn_by_the_cloud(
     assert (preview["drawn_by"], house.sent) == ("cloud", 3)
 
 
-async def test_what_cannot_be_drawn_is_refused(house: House) -> None:
-    Image.new("RGB", (300, 200), "red").save(house.media / "x.png")
-    (house.media / "x.png").write_bytes((house.media / "x.png").read_bytes()[:60])
-    assert (
-        await refusal(house.ask("preview", device_id=house.device(), file=house.path("x.png")))
-        == "file_damaged"
-    )
-    assert (house.spooled(), house.sent) == ([], 0)
-
-
 @pytest.mark.parametrize("action", ["preview", "count_pages"])
 async def test_previews_of_a_user_at_once_are_few(
     action: str, monkeypatch: pytest.MonkeyPatch, house: House

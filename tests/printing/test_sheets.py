@@ -334,12 +334,6 @@ async def test_the_same_request_prints_once(house: House) -> None:
     assert await reason(house, **data | {"sheet_frame": True}) == "request_id_conflict"
 
 
-async def test_sheets_are_printed_elsewhere_as_they_are(house: House) -> None:
-    job = await house.print_one(file=house.path("ten.pdf"), sheet="2_up", pages="1-4", scale="90%")
-    requested = house.queue.get(job["job_id"]).spec.requested
-    assert dict(requested) == {"orientation": "landscape", "scale": "fit", "align": "center"}
-
-
 async def test_a_preview_shows_the_sheets(client: Client, house: House) -> None:
     device = house.device()
     first = await house.ask("preview", device_id=device, file=house.path("ten.pdf"))
