@@ -17,7 +17,7 @@ from custom_components.lianke.documents.pdf_client import PdfError
 from custom_components.lianke.jobs.opening import async_get_ledger
 from custom_components.lianke.ledger import RecordChange
 from custom_components.lianke.ledger_file import LedgerFile, LedgerRefusedError, Row, RowKey
-from custom_components.lianke.scanner import scan, scan_jobs
+from custom_components.lianke.scanner import scan, scan_jobs, scan_rules
 from custom_components.lianke.scanner.hub import async_get_hub
 from custom_components.lianke.scanner.scan_job import ScanJob, ScanState, ScanUpdate
 from custom_components.lianke.scanner.scan_jobs import SIGNAL_SCAN, async_get_scan_jobs
@@ -86,6 +86,25 @@ async def test_a_box_that_is_loaded_anew_while_a_scan_is_copied(
     await reload
     await rest(house.hass)
     assert (last(house).state, [*folder.iterdir()]) == ("completed", [folder / "a.pdf"])
+
+
+async def test_a_scan_that_has_begun_is_no_failure_because_an_older_one_cannot_be_deleted(
+    house: House, laser: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever heard of an error pressed again, while the scanner was at work."""
+    monkeypatch.setattr(scan_rules, "MAX_KEPT_SCANS", 1)
+    kept = [(await do(house, laser))["scan_id"] for _ in range(2)]
+
+    def fails(*_args: Any) -> None:
+        raise OSError("input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scan_jobs, "sizes_of", fails)
+        answer = await do(house, laser)
+    assert answer["state"] == "completed"
+    assert {job.job_id for job in records(house)} == {*kept, answer["scan_id"]}
+    await async_get_scan_jobs(house.hass, house.entry).async_prune()
+    assert [job.job_id for job in records(house)] == [answer["scan_id"]]
 
 
 async def test_two_scans_of_one_scanner_are_taken_up(

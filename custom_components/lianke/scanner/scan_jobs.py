@@ -666,7 +666,14 @@ class ScanJobs:
         return "waiting" if job.is_waiting else "scanning"
 
     async def async_prune(self) -> None:
-        """Delete the scans that exceed the limits; before `resume`, unfinished scans may be deleted, too."""
+        """Delete the scans that exceed the limits; before `resume`, unfinished scans may be deleted, too.
+
+        If the disk refuses, the scans stay until the next call: nobody is waiting for their deletion.
+        """
+        with suppress(HomeAssistantError, InputError, OSError):
+            await self._async_prune()
+
+    async def _async_prune(self) -> None:
         options = self._entry.options
         known = [job.job_id for job in self.all]
         sizes = await self._hass.async_add_executor_job(sizes_of, self._root, known)
