@@ -1052,7 +1052,11 @@ async def test_a_finished_scan_is_handed_on(
 
 
 async def test_a_phone_asks_what_comes_next(
-    hass: HomeAssistant, house: House, laser: Printer, hass_client_no_auth: ClientSessionGenerator
+    hass: HomeAssistant,
+    house: House,
+    laser: Printer,
+    hass_client_no_auth: ClientSessionGenerator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """That of who scans, with a picture of the page, and until somebody has answered; others may not."""
     anna = await hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])
@@ -1119,5 +1123,17 @@ async def test_a_phone_asks_what_comes_next(
     assert told[5].data["message"] == "clear_notification"
     await press(buttons[0], anna)
     assert refused[-1].data["message"] == "No scan waits for an answer at this scanner."
+    # A scan that fails while it waits asks nothing any more, either.
+    house.cloud.variants.update(scan_problem="none")
+    monkeypatch.setattr(scan_jobs, "GLASS_SECONDS", 1200)
+    await do(house, laser, several_pages=True, context=Context(user_id=anna.id))
+    await until(lambda: len(told) == 7)
+    scans = async_get_scan_jobs(hass, house.entry)
+    with refusing_disk(await async_get_ledger(hass)):
+        # Nobody answers, and the scan can neither be finished nor stored as such.
+        await until(lambda: not scans.unfinished_job(str(laser.id)))
+    await until(lambda: len(told) == 8)
+    assert last(house).state == "failed"
+    assert told[7].data["message"] == "clear_notification"
     for phone in phones:
         phone.mock_state(hass, ConfigEntryState.NOT_LOADED)

@@ -25,7 +25,7 @@ from .scan_rules import GLASS_SECONDS
 from .scan_view import picture_paths
 
 # States that can follow `waiting`.
-_AFTER: Final = (ScanState.SCANNING, ScanState.FINISHING, ScanState.CANCELED)
+_AFTER: Final = (ScanState.SCANNING, ScanState.FINISHING, ScanState.FAILED, ScanState.CANCELED)
 _ANSWERS: Final = (ScanAnswer.NEXT, ScanAnswer.AGAIN, ScanAnswer.FINISH)
 # Matches the action of a button. The scan's id in it need not be secret: only users who may control the scanner can
 # answer.
