@@ -14,7 +14,11 @@ import pytest
 import voluptuous as vol
 
 from custom_components.lianke.const import CONF_APPROVAL_SOURCES
+from custom_components.lianke.jobs.box_jobs import JOB_KIND
+from custom_components.lianke.jobs.opening import async_get_ledger
+from custom_components.lianke.ledger import Table
 from custom_components.lianke.llm import async_get_tools
+from custom_components.lianke.scanner.scan_job import ScanState
 from tests.clock import until
 from tests.household import LASER, House, refusal, show_state
 from tests.scanner.scans import (
@@ -24,6 +28,7 @@ from tests.scanner.scans import (
     printer,
     printer_status,
     records,
+    rewrite,
     say,
     state_of,
 )
@@ -165,6 +170,26 @@ async def test_scan_this_and_print_it_twice(house: House, laser: Printer, ask: A
     [paper] = await house.came_out()
     assert paper.options["dmCopies"] == "2"
     assert laser.scanned == [laser.glass]
+    # A copy of many files has several prints: if not all of them could be made, it is not on paper.
+    await rewrite(house, told["scan_id"], state=ScanState.FAILED, reason="scan_not_printed")
+    now = await ask("scan_status", anna, scan_id=told["scan_id"])
+    assert (now["state"], now["print_jobs"][0]["state"]) == ("failed", "completed")
+
+
+async def test_a_copy_whose_print_nobody_knows_any_more(
+    house: House, laser: Printer, ask: Ask
+) -> None:
+    """Its record may be gone, or the printer's box may be unloaded; it is not said to be on paper."""
+    anna = await boss(house, "Anna")
+    told = await ask("copy", anna)
+    await until(lambda: house.queue.jobs()[0].is_final)
+    [job], jobs = house.queue.jobs(), Table(JOB_KIND, house.entry.entry_id)
+    ledger = await async_get_ledger(house.hass)
+    await ledger.commit(lambda view: view.delete(jobs, job.job_id))
+    now = await ask("scan_status", anna, scan_id=told["scan_id"])
+    assert now["state"] == "unconfirmed"
+    assert [one["job_id"] for one in now["print_jobs"]] == [job.job_id]
+    assert now["print_jobs"][0]["message"]
 
 
 async def test_what_cannot_be_printed_is_not_scanned(

@@ -12,7 +12,7 @@ from ..api.options import DUPLEX
 from ..const import DOMAIN, ScanColor, ScanSource
 from ..devices import async_target_of_job
 from ..documents.media import KEPT_SCANS, URI_SCHEME
-from ..error_texts import translated, translating
+from ..error_texts import async_error_text, translated, translating
 from ..input_error import InputError
 from ..jobs.job import JobState
 from ..people.initiator import tool_context_id
@@ -22,7 +22,7 @@ from ..printing.tool_call import ONLY_READS, DeviceTool, ToolCall
 from ..runtime import async_loaded_entries
 from .actions import SCAN_ACTIONS, SERVICE_SCAN
 from .hub import async_get_hub, scanner_device, scanner_status_entity
-from .scan_job import ID_CARD, ScanFormat
+from .scan_job import ID_CARD, ScanFormat, ScanState
 from .scan_view import async_describe_scan, visible_scans
 from .scanner_abilities import ScannerAbilities
 
@@ -64,7 +64,14 @@ async def _scan_result(
         answer: dict[str, Any] = await asked or {}
         jobs: list[Any] = []
         for job_id in answer["print_jobs"]:
-            target, job = async_target_of_job(hass, job_id)
+            try:
+                target, job = async_target_of_job(hass, job_id)
+            except InputError as err:
+                # The job's record has been deleted, or the printer's box is unloaded.
+                message = await async_error_text(hass, err.reason, err.placeholders)
+                state = JobState.UNCONFIRMED.value
+                jobs.append({"job_id": job_id, "state": state, "message": message})
+                continue
             call = ToolCall(hass, target, {}, tool_input, llm_context)
             jobs.append(call.shown(await async_job_response(hass, target, job, context)))
     finally:
@@ -72,9 +79,11 @@ async def _scan_result(
     told = {name: answer[name] for name in ("scan_id", "state", "scanner", "pages", "message")}
     told["media_content_ids"] = [file["media_content_id"] for file in answer["files"]]
     if jobs:
+        told["print_jobs"] = jobs
+    if jobs and answer["state"] == ScanState.COMPLETED:
         # A copy is completed once it is queued for printing. Nothing may be on paper yet, so report the print's state.
         unfinished = (one["state"] for one in jobs if one["state"] != JobState.COMPLETED)
-        told |= {"state": next(unfinished, JobState.COMPLETED.value), "print_jobs": jobs}
+        told["state"] = next(unfinished, JobState.COMPLETED.value)
     return ToolResult(data=told)
 
 
