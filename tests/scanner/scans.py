@@ -124,6 +124,7 @@ def hold(
     where: object,
     name: str,
     when: Callable[..., bool] = lambda *_args, **_more: True,
+    seconds: float = 20,
 ) -> tuple[Event, Event]:
     """Hold up the first call of a blocking function; return the event set then, and the event that lets it go on."""
     work, began, go_on = getattr(where, name), Event(), Event()
@@ -131,7 +132,7 @@ def hold(
     def held(*args: Any, **more: Any) -> Any:
         if not began.is_set() and when(*args):
             began.set()
-            go_on.wait(20)
+            go_on.wait(seconds)
         return work(*args, **more)
 
     monkeypatch.setattr(where, name, held)

@@ -20,18 +20,21 @@ from yarl import URL
 
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.documents import folders
+from custom_components.lianke.scanner import scan_delivery
 from custom_components.lianke.scanner.hub import async_get_hub
 from custom_components.lianke.scanner.paperless import async_paperless
 from custom_components.lianke.scanner.scan_delivery import button_destinations
 from custom_components.lianke.scanner.scan_job import DeliveryState
 from custom_components.lianke.scanner.scan_jobs import async_get_scan_jobs
-from tests.clock import Clock, rest, until
+from tests.clock import LONGEST, Clock, rest, until
+from tests.conftest import set_up
 from tests.household import House
 from tests.manual import LANGUAGES, examples
 from tests.paperless_server import TOKEN, Paperless
 from tests.scanner.scans import (
     device,
     do,
+    hold,
     last,
     media_folder,
     pages_of,
@@ -389,6 +392,27 @@ async def test_a_folder_whose_disk_is_full_is_tried_for_a_day(
     assert [file.name for file in folder.iterdir() if file.suffix != ".part"] == [
         *last(house).files
     ]
+
+
+async def test_a_folder_that_does_not_answer_keeps_no_box_from_being_unloaded(
+    house: House, laser: Printer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network share whose server is off; the box was in the middle of its unload until the server came back."""
+    folder = media_folder(house, tmp_path) / "scans"
+    house.set_options({"scan_folder": "local/scans"})
+    copying, go_on = hold(monkeypatch, folders, "copy_all", seconds=LONGEST)
+    monkeypatch.setattr(scan_delivery, "CLOSE_TIME", 0.1)
+    await do(house, laser, send_to="folder", wait=False)
+    await until(copying.is_set)
+    unload = house.hass.async_create_task(
+        house.hass.config_entries.async_unload(house.entry.entry_id)
+    )
+    await until(unload.done)
+    assert [*folder.iterdir()] == []
+    go_on.set()
+    assert await set_up(house.hass, house.entry)
+    assert await ended(house) == ("done", None)
+    assert [file.name for file in folder.iterdir()] == [*last(house).files]
 
 
 async def test_what_was_chosen_for_all_buttons_is_that_of_each(

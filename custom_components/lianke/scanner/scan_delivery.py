@@ -36,7 +36,7 @@ from ..documents.folders import find_or_create_folder
 from ..error_texts import async_error_message, async_error_text
 from ..input_error import MAX_QUOTED, InputError
 from ..jobs.job import type_and_place
-from ..ledger import RecordChange
+from ..ledger import CLOSE_TIME, RecordChange
 from ..people.notifications import async_tell_user
 from ..runtime import LiankeConfigEntry
 from .paperless import Outcome, Paperless, async_paperless
@@ -188,7 +188,8 @@ class Deliveries:
         for task in (tasks := [*self._tasks.values()]):
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            # A copy into a folder that does not answer ends only with its thread; the next setup goes on with it.
+            await asyncio.wait(tasks, timeout=CLOSE_TIME)
 
     async def async_send(self, job: ScanJob, new: Sequence[ScanDelivery]) -> ScanJob:
         """Add deliveries to a finished scan, or repeat those that have ended; return the scan as stored.
