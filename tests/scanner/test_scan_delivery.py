@@ -7,6 +7,7 @@ from datetime import timedelta
 import errno
 import json
 from pathlib import Path
+import shutil
 from types import SimpleNamespace
 from typing import Any
 
@@ -304,6 +305,27 @@ async def test_a_discarded_scan_is_not_sent(
     await rest(house.hass)
     assert last(house).deliveries == ()
     assert paperless.documents == []
+
+
+async def test_a_scan_that_is_discarded_while_it_is_copied_is_in_no_folder(
+    house: House, laser: Printer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = media_folder(house, tmp_path) / "scans"
+    house.set_options({"scan_folder": "local/scans"})
+    await do(house, laser)
+    copying, go_on = hold(monkeypatch, shutil, "copyfileobj", seconds=LONGEST)
+    sending = house.hass.async_create_task(send_on(house, laser, "folder"))
+    await until(copying.is_set)
+    discard = do(house, laser, "continue_scan", answer="discard", scan_id=last(house).job_id)
+    discarding = house.hass.async_create_task(discard)
+    await until(lambda: last(house).state == "canceled")
+    copies = async_get_scan_jobs(house.hass, house.entry)._copying
+    await until(lambda: copies.locked() or discarding.done())
+    go_on.set()
+    await discarding
+    await sending
+    await rest(house.hass)
+    assert [*folder.iterdir()] == []
 
 
 async def test_through_the_integration_of_home_assistant(

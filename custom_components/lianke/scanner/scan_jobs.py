@@ -111,6 +111,8 @@ class ScanJobs:
         self._lock = asyncio.Lock()
         # Held while files are deleted, so that only one deletion runs at a time.
         self._disk = asyncio.Lock()
+        # Held while files are copied into a folder, so that a discard finds every copy that it must delete.
+        self._copying = asyncio.Lock()
 
     @property
     def all(self) -> list[ScanJob]:
@@ -315,6 +317,9 @@ class ScanJobs:
             await asyncio.wait([task])
         if not was.is_copied:
             paths = [self.path(was, name) for name in was.files]
+            async with self._copying:
+                # Wait for a delivery that is copying.
+                pass
             await self._hass.async_add_executor_job(delete_copies, self._hass, paths, was.copied_to)
         await self._async_keep_only(job, ())
         return self.get(job.job_id)
@@ -581,6 +586,10 @@ class ScanJobs:
 
         The names of the copies are stored before copying, so that the files are not copied twice after a restart.
         """
+        async with self._copying:
+            return await self._async_copy(job, folder)
+
+    async def _async_copy(self, job: ScanJob, folder: str) -> ScanJob:
         if job.folder == folder and job.copied_to and job.is_copied:
             return job
         paths = [self.path(job, name) for name in job.files]
