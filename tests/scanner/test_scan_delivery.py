@@ -307,6 +307,17 @@ async def test_a_discarded_scan_is_not_sent(
     assert paperless.documents == []
 
 
+async def test_a_scan_that_failed_is_not_on_its_way(
+    house: House, laser: Printer, paperless: Paperless
+) -> None:
+    house.cloud.variants.update(scan_problem="lid")
+    answer = await do(house, laser, send_to="paperless")
+    [sent] = answer["sent_to"]
+    assert (answer["state"], sent["state"]) == ("failed", "failed")
+    assert (sent["reason"], sent["message"]) == (answer["reason"], answer["message"])
+    assert paperless.tasks == []
+
+
 async def test_a_scan_that_is_discarded_while_it_is_copied_is_in_no_folder(
     house: House, laser: Printer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

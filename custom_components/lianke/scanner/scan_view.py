@@ -1,5 +1,6 @@
 """Which users may see kept scans, and the HTTP views that serve the scans."""
 
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from ..people.rights import is_proven
 from ..runtime import LiankeConfigEntry, async_loaded_entries
 from .hub import is_scanning_enabled, scanner_status_entity
 from .scan_files import async_draw_page
-from .scan_job import ScanJob, content_type, media_id
+from .scan_job import DeliveryState, ScanJob, ScanState, content_type, media_id
 from .scan_jobs import async_get_scan_jobs
 
 PICTURE_DPI: Final = 100
@@ -110,6 +111,14 @@ async def async_describe_scan(
     if job.reason is not None:
         message = await async_error_text(hass, job.reason, {"detail": job.detail})
 
+    deliveries = job.deliveries
+    if job.state is ScanState.FAILED:
+        # A failed scan is not sent.
+        deliveries = tuple(
+            replace(one, state=DeliveryState.FAILED, reason=job.reason, detail=job.detail)
+            for one in deliveries
+        )
+
     def describe() -> list[JsonValueType]:
         return [
             {
@@ -143,7 +152,7 @@ async def async_describe_scan(
                 "message": one.reason
                 and await async_error_text(hass, one.reason, {"detail": one.detail}),
             }
-            for one in job.deliveries
+            for one in deliveries
         ],
     }
 
