@@ -415,16 +415,20 @@ async def test_a_folder_whose_disk_is_full_is_tried_for_a_day(
         patched.setattr(folders, "shutil", SimpleNamespace(copyfileobj=copy))
         answer = await do(house, laser, folder="local/scans")
         assert (answer["state"], answer["reason"]) == ("failed", "scan_folder_full")
-        assert len(answer["files"]) == 1
-        [sent] = (await do(house, laser, send_to="folder"))["sent_to"]
+        # Nobody is told of a file that is not there.
+        assert (len(answer["files"]), answer["copied_to"]) == (1, [])
+        assert state_of(house, laser, "event", "scan").attributes["copied_to"] == []
+        answer = await do(house, laser, send_to="folder")
+        [sent] = answer["sent_to"]
         assert (sent["state"], sent["reason"]) == ("waiting", "scan_folder_full")
+        assert answer["copied_to"] == []
         clock.tick(timedelta(hours=24))
         assert await ended(house) == ("failed", "scan_folder_full")
     await send_on(house, laser, "folder")
     assert await ended(house) == ("done", None)
-    assert [file.name for file in folder.iterdir() if file.suffix != ".part"] == [
-        *last(house).files
-    ]
+    [there] = [file for file in folder.iterdir() if file.suffix != ".part"]
+    assert last(house).files == (there.name,)
+    assert state_of(house, laser, "event", "scan").attributes["copied_to"] == [str(there)]
 
 
 async def test_a_folder_that_does_not_answer_keeps_no_box_from_being_unloaded(

@@ -171,6 +171,11 @@ class ScanJob(Record):
     reason: str | None = None  # Why the last step failed: a key of the translations.
     detail: str = ""
 
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """The paths of the files in `folder`; empty while files may be missing there."""
+        return self.copied_to if self.is_copied else ()
+
     def each_page(self, names: Iterable[str]) -> list[str]:
         """Return, for each page in these files, the name of its file; a PDF may have several pages."""
         return [name for name in names for _ in range(1 + self.more_pages.get(name, 0))]
@@ -278,7 +283,7 @@ def scan_data(update: ScanUpdate) -> dict[str, Any]:
         "pages": job.page_count,
         "media_content_id": media[0] if media else None,
         "media_content_ids": media,
-        "copied_to": list(job.copied_to),
+        "copied_to": list(job.copies),
         "is_copy": bool(job.printing),
         "reason": job.reason,
     }

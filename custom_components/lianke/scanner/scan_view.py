@@ -140,7 +140,7 @@ async def async_describe_scan(
         "left_out": len(job.left_out),
         "stack": job.stack and job.stack.value,
         "files": await hass.async_add_executor_job(describe),
-        "copied_to": list(job.copied_to),
+        "copied_to": list(job.copies),
         "print_jobs": list(job.print_jobs),
         "reason": job.reason,
         "message": message,
