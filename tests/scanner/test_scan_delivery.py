@@ -415,15 +415,16 @@ async def test_a_folder_whose_disk_is_full_is_tried_for_a_day(
         patched.setattr(folders, "shutil", SimpleNamespace(copyfileobj=copy))
         answer = await do(house, laser, folder="local/scans")
         assert (answer["state"], answer["reason"]) == ("failed", "scan_folder_full")
-        # Nobody is told of a file that is not there.
+        # Nobody is told of a file that is not there, nor to send what only a completed scan can send.
         assert (len(answer["files"]), answer["copied_to"]) == (1, [])
         assert state_of(house, laser, "event", "scan").attributes["copied_to"] == []
+        assert "send" not in answer["message"]
         answer = await do(house, laser, send_to="folder")
         [sent] = answer["sent_to"]
-        assert (sent["state"], sent["reason"]) == ("waiting", "scan_folder_full")
+        assert (sent["state"], sent["reason"]) == ("waiting", "send_folder_full")
         assert answer["copied_to"] == []
         clock.tick(timedelta(hours=24))
-        assert await ended(house) == ("failed", "scan_folder_full")
+        assert await ended(house) == ("failed", "send_folder_full")
     await send_on(house, laser, "folder")
     assert await ended(house) == ("done", None)
     [there] = [file for file in folder.iterdir() if file.suffix != ".part"]

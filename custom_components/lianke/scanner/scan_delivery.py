@@ -254,10 +254,9 @@ class Deliveries:
                         # The folder is gone or no longer allowed. Use a text without the folder's name, since we do not
                         # store that name.
                         reason = "scan_not_copied" if err.placeholders else err.reason
-                        is_full = reason == "scan_folder_full"
-                        end = Outcome(
-                            DeliveryState.OPEN if is_full else DeliveryState.FAILED, reason
-                        )
+                        end = Outcome(DeliveryState.FAILED, reason)
+                        if reason == "scan_folder_full":
+                            end = Outcome(DeliveryState.OPEN, "send_folder_full")
                     except HomeAssistantError:
                         raise
                     except Exception as err:  # noqa: BLE001  # nothing else would end the delivery
