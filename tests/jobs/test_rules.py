@@ -911,6 +911,24 @@ def test_pages_of_what_is_laid_out_for_its_paper(
     )
 
 
+@rows(
+    ("a sheet that is fitted to pages", {"excel_fit": "1"}, None),
+    ("on its side", {"orientation": 2}, None),
+    ("paper of another length", {"paper_length": 2970}, None),
+    ("more copies", {"copies": 3}, 2),
+    ("some of the pages", {"page_range": "1-2"}, 2),
+    ("in black", {"color": 1}, 2),
+)
+def test_pages_that_the_service_counted_for_a_preview(
+    chosen: dict[str, Any], pages: int | None
+) -> None:
+    """A limit was checked against the pages of the preview, however many came out with the new options."""
+    old = make_delivery(extension=".xlsx")
+    old = replace(old, document=replace(old.document, counted_for="a scope"))
+    new = rules.delivery_with_options(old, replace(old.options, **chosen))
+    assert (new.document.pages, new.document.counted_for) == (pages, pages and "a scope")
+
+
 def test_two_deliveries_are_not_moved() -> None:
     deliveries = (make_delivery(counts_as=(4, 1)), make_delivery())
     job = make_job(deliveries=deliveries)

@@ -555,11 +555,20 @@ def check_movable(job: Job) -> Job:
     return job
 
 
+# Options on which the number of pages depends that the service makes of a document.
+_COUNTED_OPTIONS: Final = ("paper_id", "paper_width", "paper_length", "orientation", "excel_fit")
+
+
 def delivery_with_options(old: Delivery, options: ResolvedOptions) -> Delivery:
     document = old.document
     if options.paper_id != old.options.paper_id and document.extension in CONVERTED:
         # The page count of a converted document depends on the paper.
         document = replace(document, pages=None)
+    if document.counted_for is not None and any(
+        getattr(options, name) != getattr(old.options, name) for name in _COUNTED_OPTIONS
+    ):
+        # The service counted the pages when it drew them with the old options.
+        document = replace(document, pages=None, counted_for=None)
     return Delivery(document=document, options=options)
 
 
