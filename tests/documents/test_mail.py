@@ -30,9 +30,10 @@ from tests import needs
 from tests.clock import until
 from tests.documents.conftest import spooled
 from tests.documents.samples import picture
-from tests.household import House, ask, refusal
+from tests.household import LASER, House, ask, refusal
 from tests.loop_hold import measured_hold
 from tests.mailboxes import ANNA, PROVEN, SERVER, Mailbox, letter, told
+from tests.polling import key_of
 from tests.simulator import make_pdf
 
 pytestmark = needs.dovecot
@@ -293,6 +294,26 @@ async def test_the_receiving_server_proves_the_sender(house: House, mailbox: Mai
         assert [job["waits_for"] for job in answer["jobs"]] == [["approval"]]
         assert answer["mail"]["verified"] is False
     assert len(house.printed) == 1
+
+
+async def test_an_unproven_mail_also_waits_for_what_the_options_say(
+    house: House, mailbox: Mailbox
+) -> None:
+    """Its approval printed it at once, though the jobs of the printer or with a code wait there for somebody."""
+    mail = letter(INVOICE, ("text/html", "a.html", b"<style>p { margin: 9cm }</style><p>Milk"))
+    entry = await deliver(house, mailbox, mail)
+    source = told(mail, entry, verified_by="")
+    [pdf, page] = (await printed(house, source, release_code="1234"))["jobs"]
+    assert (pdf["waits_for"], page["waits_for"]) == (["approval", "release"],) * 2
+    # The approval covers a document whose pages nobody can count.
+    [_, page] = (await printed(house, source))["jobs"]
+    assert page["waits_for"] == ["approval"]
+    house.set_options({"release_printers": [key_of(house.data, LASER)]})
+    [pdf, _] = (await printed(house, source))["jobs"]
+    assert pdf["waits_for"] == ["approval", "release"]
+    await ask(house.hass, "continue_job", job_id=pdf["job_id"], reason="approval")
+    [job] = [one for one in house.queue.jobs() if one.job_id == pdf["job_id"]]
+    assert (job.state, job.asks_for) == ("held", "release")
 
 
 async def test_who_may_read_the_mailbox(house: House, mailbox: Mailbox) -> None:

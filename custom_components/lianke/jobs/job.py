@@ -131,8 +131,8 @@ class JobSpec(Record):
     foreign_title: bool = False
     # The document is already laid out on sheets, for exactly these options.
     laid_out: bool = False
-    # The reasons for which the job needs people's answers before anything is sent, in the order in which to ask; None
-    # means that the options of the config entry decide.
+    # The reasons for which the job needs people's answers before anything is sent, in the order in which to ask. The
+    # options of the config entry add reasons when the job is submitted, unless this is ().
     waits_for: tuple[str, ...] | None = field(default=None, metadata={READ: read_reasons})
     # Somebody has already approved the request, perhaps for the job that this job replaced in a move or prints again.
     approved: bool = False

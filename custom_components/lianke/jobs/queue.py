@@ -334,7 +334,8 @@ class PrintQueue(JobWorker):
         )
         if ready.reason is not None and (ready.reason in REFUSED_AT_ONCE or not spec.hold):
             raise InputError(f"not_ready_{ready.reason}", printer=view.name)
-        if spec.waits_for is None or moved is not None:
+        # A job that asks nobody, such as a page that is printed at once or not at all, gets no reason to wait.
+        if spec.waits_for != () or moved is not None:
             # Use the jobs as last reported: a job counts as waiting until its end and page count are reported together.
             told = self._jobs.committed
             left = (job for job in self._jobs.latest.values() if job not in replaced)

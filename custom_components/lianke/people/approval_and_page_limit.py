@@ -62,10 +62,11 @@ class PrintPolicy(People):
         before, asker = spec.moved_from or spec.retry_of, spec.asker.user_id
         goes_on = any(job.job_id == before and job.spec.asker.user_id == asker for job in jobs)
         spec = replace(spec, approved=spec.approved and goes_on)
-        # A job that is moved keeps the questions that are still open.
+        # A job that is moved keeps the questions that are still open, and a mail that must be approved keeps that one.
         reasons = [*(spec.waits_for or ())]
-        # Somebody may already have released an uncounted job that now moves here unchanged.
-        uncounted = first.has_unknown_length and not unchanged and not spec.approved
+        # Somebody may already have released an uncounted job that now moves here unchanged. An approval covers it, too.
+        is_judged = spec.approved or PersonReason.APPROVAL in reasons
+        uncounted = first.has_unknown_length and not unchanged and not is_judged
         # No limit on pages applies to an uncounted job, so its own asker must not release it.
         by_person = spec.asker.user_id is not None or spec.forgotten
         if (
