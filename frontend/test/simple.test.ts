@@ -71,7 +71,7 @@ test.each([
     "Homework在等待：quiet_hours",
     "Don't print it",
   ],
-  [[ASKED], {}, "Homework waits for somebody to say yes", "Homework等有人同意", "Don't print it"],
+  [[ASKED], {}, "Homework waits for somebody to say yes", "Homework等别人同意", "Don't print it"],
   [
     [{ ...ASKED, approvers: ["妈妈", "爸爸"] }],
     {},

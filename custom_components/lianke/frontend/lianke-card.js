@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-Y4BCEC2H.js";
+import"./lianke-card-chunk-ZI5HI3HT.js";

@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-IXZMGDKM.js";import"./lianke-card-chunk-E4VPNYCO.js";import"./lianke-card-chunk-SO2CA2EU.js";import"./lianke-card-chunk-Y4BCEC2H.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
