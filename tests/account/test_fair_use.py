@@ -216,19 +216,3 @@ async def test_a_caller_that_goes_away_takes_its_requests_along(house: House) ->
     await asyncio.wait(callers)
     account = house.data.account
     assert account.requests.waiting == account.requests.taken == 0
-
-
-async def test_fifty_jobs_of_one_account_are_accepted_without_waiting_for_each_other(
-    house: House,
-) -> None:
-    """They once took 50 s, since they were counted like polls."""
-    house.set_options({"max_jobs_per_hour": 1000})
-    queue = house.queue
-    started = time.monotonic()
-    data: dict[str, Any] = {"device_id": house.device()}
-    for number in range(50):
-        await house.ask("print", **data, text=f"page {number}")
-    while any(job.current_delivery.task_id is None for job in queue.jobs()):
-        assert time.monotonic() - started < 40, "50 jobs take too long"
-        await asyncio.sleep(0.05)
-    assert len(queue.jobs()) == 50

@@ -1,7 +1,5 @@
 """Push messages about one box: when they are trusted, and whom they notify."""
 
-import asyncio
-
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 import pytest
@@ -15,7 +13,7 @@ from custom_components.lianke.box.polling import (
     PushTracker,
 )
 from custom_components.lianke.box.storage import BoxStorage
-from tests.clock import Clock, moved_by_hand, until
+from tests.clock import Clock, rest, until
 
 ENTRY_ID = "entry"
 
@@ -38,7 +36,7 @@ def pushes(hass: HomeAssistant, storage: BoxStorage) -> PushTracker:
 
 
 async def test_many_pushes_notify_once(
-    hass: HomeAssistant, storage: BoxStorage, pushes: PushTracker
+    clock: Clock, hass: HomeAssistant, storage: BoxStorage, pushes: PushTracker
 ) -> None:
     """Anyone who knows the address can send many: they must not become as many states."""
     calls: list[str] = []
@@ -48,14 +46,14 @@ async def test_many_pushes_notify_once(
         pushes.record()
     assert not calls
     assert storage.last_push_at is not None
-    async with asyncio.timeout(NOTIFY_PAUSE + 5):
-        await until(lambda: calls)
+    clock.tick(NOTIFY_PAUSE)
+    await until(lambda: calls)
     assert calls == ["one", "two"]
     end()
     calls.clear()
     pushes.record()
-    async with asyncio.timeout(NOTIFY_PAUSE + 5):
-        await until(lambda: calls)
+    clock.tick(NOTIFY_PAUSE)
+    await until(lambda: calls)
     assert calls == ["one"]
     # And their time outlives a restart.
     await storage.async_flush()
@@ -64,12 +62,15 @@ async def test_many_pushes_notify_once(
     assert again.last_push_at == storage.last_push_at
 
 
-async def test_nobody_is_notified_after_the_end(pushes: PushTracker) -> None:
+async def test_nobody_is_notified_after_the_end(
+    clock: Clock, hass: HomeAssistant, pushes: PushTracker
+) -> None:
     calls: list[str] = []
     pushes.listen(lambda: calls.append("notified"))
     pushes.record()
     pushes.stop()
-    await asyncio.sleep(NOTIFY_PAUSE + 0.1)
+    clock.tick(NOTIFY_PAUSE)
+    await rest(hass)
     assert not calls
 
 
@@ -89,19 +90,16 @@ async def test_a_push_is_not_lost_with_a_failed_poll(pushes: PushTracker) -> Non
 
 @pytest.mark.parametrize(("seconds", "proven"), [(LATE_PUSH - 1, True), (LATE_PUSH + 1, False)])
 async def test_a_push_that_is_a_little_late(
-    hass: HomeAssistant, seconds: float, *, proven: bool
+    clock: Clock, pushes: PushTracker, seconds: float, *, proven: bool
 ) -> None:
-    async with moved_by_hand() as clock:
-        assert isinstance(clock, Clock)
-        pushes = PushTracker(hass, BoxStorage(hass, ENTRY_ID), account())
-        pushes.record_found_change(announced=True)
-        assert pushes.proven
-        pushes.record_found_change(announced=False)
-        assert not pushes.proven
-        clock.tick(seconds)
-        pushes.record()
-        assert pushes.proven is proven
-        pushes.stop()
+    pushes.record_found_change(announced=True)
+    assert pushes.proven
+    pushes.record_found_change(announced=False)
+    assert not pushes.proven
+    clock.tick(seconds)
+    pushes.record()
+    assert pushes.proven is proven
+    pushes.stop()
 
 
 async def test_forged_pushes_do_not_make_polling_rarer(
