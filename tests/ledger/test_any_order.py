@@ -148,7 +148,7 @@ def _begin(name: str, count: int, view: View) -> None:
     view.put(HERE, name, count)
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @example(LONG)
 @given(st.lists(asks | ends, max_size=40))
 def test_any_order(steps: list[tuple[str, str] | str]) -> None:

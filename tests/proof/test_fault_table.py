@@ -14,9 +14,11 @@ from custom_components.lianke.api.errors import (
     ERROR_BY_CODE,
     ServiceExpiredError,
     TooManyRequestsError,
+    error_for_code,
 )
 from custom_components.lianke.const import DOMAIN
 from custom_components.lianke.jobs.job import JobState
+from custom_components.lianke.jobs.outcome import may_have_arrived, passing_reason
 from tests.api.calls import meant_by
 from tests.proof.acts import (
     ACTS,
@@ -44,6 +46,15 @@ def test_the_table_is_large() -> None:
     assert len(TABLE) == len(ENDPOINTS) * len(CELLS)
     assert len(TABLE) >= 200
     assert len({cell.name for cell in CELLS}) == len(CELLS)
+
+
+def test_what_each_code_means_for_an_upload() -> None:
+    for code, meaning in CODES.items():
+        err = meant_by(SUBMIT, code)(code=code)
+        assert may_have_arrived(err) is (meaning == "unclear"), code
+        assert meaning == "unclear" or (passing_reason(err) is None) is (meaning == "refused"), code
+    expired = error_for_code(400, EXPIRED)
+    assert (may_have_arrived(expired), passing_reason(expired)) == (False, None)
 
 
 # What the user sees
@@ -87,7 +98,7 @@ def _kind(cell: Cell) -> tuple[object, ...]:
     return fault and fault.kind, code, cell.meaning, cell.done
 
 
-# What each code means is shown by tests/api/test_faults.py and, for an upload, by "upload" below.
+# What each code means is shown by tests/api/test_faults.py and, for an upload, by the table above.
 ONE_OF_EACH = tuple({_kind(cell): cell for cell in reversed(CELLS)}.values())
 
 
@@ -101,11 +112,17 @@ def told_apart(endpoint: str) -> tuple[Cell, ...]:
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("endpoint", sorted(ACTS))
+@pytest.mark.parametrize(("number", "endpoint"), enumerate(sorted(ACTS)))
 async def test_what_the_user_sees_everywhere(
-    house: House, endpoint: str, subtests: pytest.Subtests, caplog: pytest.LogCaptureFixture
+    house: House,
+    number: int,
+    endpoint: str,
+    subtests: pytest.Subtests,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    await _look_at_all(house, endpoint, told_apart(endpoint), subtests, caplog)
+    """All endpoints share the code that reads answers: each meets every third kind, all of them each kind."""
+    cells = told_apart(endpoint)[number % 3 :: 3]
+    await _look_at_all(house, endpoint, cells, subtests, caplog)
 
 
 def some(name: str, share: int = 25) -> tuple[Cell, ...]:
@@ -363,11 +380,15 @@ JUDGES: dict[str, Judge] = {
 }
 
 
-# A move asks the cloud for nothing of its own, and each takes many polls: every third kind has to do.
+# An answer and a move begin the same upload as any other job, and a list is read as a task is: every third kind, or
+# every second one, has to do.
 SOME = {
-    "upload": CELLS,
+    "upload of what waited for a person": ONE_OF_EACH[1::3],
     "move": ONE_OF_EACH[::3],
-    **dict.fromkeys(("follow one", "poll box", "poll printers"), told_apart("GET ")),
+    "follow one": told_apart("GET "),
+    "follow three": told_apart("GET ")[::2],
+    "poll box": told_apart("GET ")[::2],
+    "poll printers": told_apart("GET ")[1::2],
 }
 
 

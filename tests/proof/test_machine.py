@@ -47,7 +47,7 @@ from tests.simulator import Fault, Outcome, PrintedJob, Simulator
 from tests.simulator.cast import office_printers
 
 SHORT = 5
-LONG = 40
+LONG = 20
 PORTS = (1, 2, 4)
 # Seconds. A job that nobody can say anything about is given up after a day.
 END = 30 * 3600

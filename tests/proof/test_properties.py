@@ -67,7 +67,7 @@ from custom_components.lianke.printing.print_action import job_dict
 from tests.examples import examples
 from tests.jobs.make import altered, make_job
 
-EXAMPLES = examples(100)
+EXAMPLES = examples(50)
 ULID = "01HQZX3T7XJ9V1N5K8M2P4R6S0"
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
