@@ -30,7 +30,7 @@ from custom_components.lianke.documents.document import Document
 from custom_components.lianke.documents.pdf_client import async_get_pdf_worker
 from custom_components.lianke.input_error import InputError
 from custom_components.lianke.jobs import files
-from custom_components.lianke.jobs.box_jobs import JOB_KIND
+from custom_components.lianke.jobs.box_jobs import JOB_KIND, BoxJobs
 from custom_components.lianke.jobs.files import jobs_path, ledger_path
 from custom_components.lianke.jobs.job import Asker, Delivery, Job, JobSpec, JobState
 from custom_components.lianke.jobs.opening import async_close_ledger, async_get_ledger
@@ -132,6 +132,19 @@ class Shop:
     clock: Clock
     history: list[tuple[str, JobState | None, JobState]] = field(default_factory=list)
     made: int = 0
+
+    @property
+    def gate(self) -> Gate:
+        return Gate(self.queue)
+
+    @property
+    def box_jobs(self) -> BoxJobs:
+        """The jobs below the queue, for what takes the cloud long to bring about, or is cleaned up much later."""
+        return self.queue._jobs
+
+    @property
+    def is_uploading(self) -> bool:
+        return bool(self.queue._uploader._uploads)
 
     @property
     def box(self) -> Box:
@@ -318,6 +331,23 @@ class Shop:
         return seen
 
 
+class Gate:
+    """Where uploads wait for their turn to send their ends; closed, all of them wait there."""
+
+    def __init__(self, queue: PrintQueue) -> None:
+        self._turn = queue._uploader._handover
+
+    async def close(self) -> None:
+        await self._turn.acquire()
+
+    def open(self) -> None:
+        self._turn.release()
+
+    async def reached(self) -> None:
+        """Wait in real time until an upload waits for its turn."""
+        await until(lambda: self._turn._waiters)
+
+
 type OpenShop = Callable[..., Any]
 
 
@@ -492,10 +522,7 @@ async def lose_answer(shop: Shop) -> None:
 async def in_doubt(shop: Shop, job_id: str) -> None:
     """Wait until an upload has ended in doubt."""
     await until(
-        lambda: (
-            shop.queue.get(job_id).current_delivery.is_in_doubt
-            and not shop.queue._uploader._uploads
-        )
+        lambda: shop.queue.get(job_id).current_delivery.is_in_doubt and not shop.is_uploading
     )
     await shop.settle()
 

@@ -1,4 +1,7 @@
-"""The folder of all jobs as power cuts would leave it: right before each write to the disk, and after the last one."""
+"""The folder of all jobs as power cuts would leave it: right before each write to the disk, and after the last one.
+
+A write that changes no file, such as a flush, leaves no snapshot of its own: the next start cannot tell the two apart.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,11 +27,21 @@ class Snapshots:
         self._folder = folder
         # Documents are flushed in another thread.
         self._lock = Lock()
+        self._last: dict[str, bytes | None] | None = None
         self.count = 0
 
     def take(self) -> None:
         with self._lock:
-            copy_moment(self._root, self._folder / str(self.count))
+            folder = self._folder / str(self.count)
+            copy_moment(self._root, folder)
+            found = {
+                str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+                for path in folder.rglob("*")
+            }
+            if found == self._last:
+                shutil.rmtree(folder)
+                return
+            self._last = found
             self.count += 1
 
     def before(self, work: Callable[..., Any]) -> Callable[..., Any]:

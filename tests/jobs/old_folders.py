@@ -104,17 +104,11 @@ def look(root: Path) -> dict[str, Any]:
     return found
 
 
-class CutOff(Snapshots):
-    """Snapshots; number `committed` is right after the transaction, which `ledger.count` does not count yet."""
-
-    committed = -1
-
-
 @contextmanager
-def cut_off_anywhere(hass: HomeAssistant, folder: Path) -> Iterator[CutOff]:
+def cut_off_anywhere(hass: HomeAssistant, folder: Path) -> Iterator[Snapshots]:
     """Take a snapshot of the folder before each step that changes it, and after the last step."""
     root = ledger_path(hass).parent
-    taken = CutOff(root, folder)
+    taken = Snapshots(root, folder)
 
     def before(work: Callable[..., Any]) -> Callable[..., Any]:
         def step(path: Path, *args: Any, **more: Any) -> Any:
@@ -124,16 +118,12 @@ def cut_off_anywhere(hass: HomeAssistant, folder: Path) -> Iterator[CutOff]:
 
         return step
 
-    def count_on(*args: Any, work: Callable[..., Any] = os.pwrite) -> Any:
-        taken.committed = taken.count
-        taken.take()
-        return work(*args)
-
     with (
         ExitStack() as steps,
         patch.object(migration, "flush_to_disk", taken.before(spool.flush_to_disk)),
         patch.object(LedgerFile, "write", taken.before(LedgerFile.write)),
-        patch("os.pwrite", count_on),
+        # Between the transaction and `ledger.count`.
+        patch("os.pwrite", taken.before(os.pwrite)),
     ):
         for name in STEPS:
             steps.enter_context(patch.object(Path, name, before(getattr(Path, name))))

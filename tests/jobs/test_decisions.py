@@ -56,7 +56,7 @@ async def test_nothing_is_sent_of_a_job_that_is_not_on_disk(shop: Shop) -> None:
     with hanging() as disk:
         submitting = asyncio.create_task(shop.submit())
         await until(lambda: disk.hangs)
-        shop.queue._scheduler.review()
+        shop.coordinator.async_update_listeners()
         await asyncio.sleep(0.2)
         assert not shop.sim.cloud.count(SUBMIT)
         assert not shop.queue.jobs()
@@ -86,7 +86,7 @@ async def test_nothing_is_sent_before_the_answer_is_on_disk(shop: Shop) -> None:
     with hanging() as disk:
         answering = asyncio.create_task(shop.queue.async_continue(job.job_id))
         await until(lambda: disk.hangs)
-        shop.queue._scheduler.review()
+        shop.coordinator.async_update_listeners()
         await asyncio.sleep(0.2)
         assert not shop.sim.cloud.count(SUBMIT)
         # Nor is anybody told.
@@ -182,7 +182,7 @@ async def test_a_refused_upload_waits_until_its_successor_is_safe(
     old = await refused_by_the_box(shop, replace_key="briefing")
     flushing.clear()
     submitting = asyncio.create_task(shop.submit(replace_key="briefing"))
-    await until(lambda: shop.queue._jobs._ledger._staged)
+    await until(lambda: shop.queue.ledger._staged)
     shop.clock.tick(10)
     await until(lambda: latest(shop, old).state is JobState.HELD)
     if is_safe:
@@ -232,8 +232,8 @@ async def test_what_is_reported_while_somebody_confirms_is_not_lost(
     shop: Shop, *, is_saved: bool
 ) -> None:
     job = await shop.until(await shop.submit(), JobState.COMPLETED)
-    job = shop.queue._jobs.change(job, state=JobState.UNCONFIRMED, reason="no_outcome")
-    await shop.queue._jobs.async_written()
+    job = shop.box_jobs.change(job, state=JobState.UNCONFIRMED, reason="no_outcome")
+    await shop.box_jobs.async_written()
     with hanging() as disk:
         disk.refusals = 0 if is_saved else 1
         confirming = asyncio.create_task(shop.queue.async_confirm(job.job_id))
@@ -258,7 +258,7 @@ async def test_a_repeat_that_may_be_lost_is_refused(shop: Shop) -> None:
     content = document.path.read_bytes()
     first = await shop.submit(document, request_id="once")
     with refusing(shop.hass):
-        shop.queue._jobs.change(first, hold_reason="disconnected")
+        shop.box_jobs.change(first, hold_reason="disconnected")
         with pytest.raises(HomeAssistantError, match="disk_full"):
             await shop.submit(shop.document(content=content), request_id="once")
     again = await shop.take(shop.document(content=content), request_id="once")
@@ -271,16 +271,16 @@ async def test_a_job_whose_end_is_sent_is_told_of(
     shop: Shop, flushing: Event, refusals: int
 ) -> None:
     """Its document reached the disk late, and the disk refused to note that, but not what came after it."""
-    handover = shop.queue._uploader._handover
-    await handover.acquire()
+    await shop.gate.close()
     submitting = asyncio.create_task(shop.submit())
-    await until(lambda: shop.queue._uploader._uploads)
+    await until(lambda: shop.is_uploading)
     with hanging() as disk:
         disk.refusals = refusals
         flushing.set()
-        await until(lambda: disk.hangs and handover._waiters)
-        handover.release()
-        (job,) = shop.queue._jobs.latest.values()
+        await until(lambda: disk.hangs)
+        await shop.gate.reached()
+        shop.gate.open()
+        (job,) = shop.box_jobs.latest.values()
         await until(lambda: latest(shop, job).current_delivery.handed_over_at)
         disk.goes_on.set()
         if refusals == 1:
@@ -387,7 +387,7 @@ async def test_a_box_is_not_set_up_while_the_disk_hangs(
             answering = asyncio.create_task(before.queue.async_continue(job.job_id))
             await until(lambda: disk.hangs)
             await before.queue.async_drain(0.1)
-            jobs = box_jobs.BoxJobs(before.coordinator, other.queue._jobs._ledger)
+            jobs = box_jobs.BoxJobs(before.coordinator, other.queue.ledger)
             with pytest.raises(TimeoutError):
                 await jobs.async_load()
             disk.goes_on.set()
@@ -404,8 +404,8 @@ async def test_a_job_whose_document_was_being_written_when_its_box_was_reloaded_
         document = before.document()
         content = document.path.read_bytes()
         submitting = asyncio.create_task(before.submit(document, request_id="once"))
-        await until(lambda: before.queue._jobs._ledger._staged)
-        ((_, _, job_id),) = before.queue._jobs._ledger._staged
+        await until(lambda: before.queue.ledger._staged)
+        ((_, _, job_id),) = before.queue.ledger._staged
         await before.queue.async_drain(0.1)
         async with open_shop(entry=before.entry) as shop:
             assert shop.queue.find(job_id) is None
@@ -413,8 +413,8 @@ async def test_a_job_whose_document_was_being_written_when_its_box_was_reloaded_
             flushing.set()
             with pytest.raises(InputError, match="not_ready_getting_ready"):
                 await submitting
-            await shop.queue._jobs.async_written()
-            assert not shop.queue._jobs._ledger._staged
+            await shop.box_jobs.async_written()
+            assert not shop.queue.ledger._staged
             # Its request id is free: the caller may ask again.
             again = await shop.take(shop.document(content=content), request_id="once")
             assert not again.duplicate

@@ -55,10 +55,10 @@ async def test_a_job_that_the_disk_does_not_forget_keeps_its_document(open_shop:
         document = shop.queue.document_path(job)
         with patch.object(rules, "MAX_RECORDS", 0):
             with refusing(shop.hass):
-                await shop.queue._jobs.async_trim()
+                await shop.box_jobs.async_trim()
             assert document.exists()
             assert shop.queue.get(job.job_id).has_document
-            await shop.queue._jobs.async_trim()
+            await shop.box_jobs.async_trim()
         assert not document.exists()
         assert not shop.queue.jobs()
 

@@ -35,7 +35,7 @@ def old(shop: Shop, number: int, days: float = 5, port: int = 1, **more: Any) ->
 
 
 def already_read(shop: Shop) -> list[str]:
-    return [job.job_id for job in shop.queue._jobs.latest.already_read]
+    return [job.job_id for job in shop.box_jobs.latest.already_read]
 
 
 @pytest.fixture
@@ -73,17 +73,11 @@ async def test_a_start_reads_open_jobs_new_ones_and_the_newest_of_each_printer(
         await shop.tick(5)
         assert len(already_read(shop)) == 4
         assert {path.name for path in shop.folder.iterdir()} == {job.job_id for job in made}
-        assert shop.queue.jobs() == made[::-1]
-
-
-async def test_the_others_are_read_once_home_assistant_has_started(
-    open_shop: OpenShop, jobs: tuple[Any, list[Job]]
-) -> None:
-    entry, made = jobs
-    async with open_shop(entry=entry) as shop:
+        # The others are read once Home Assistant has started.
         shop.hass.set_state(CoreState.running)
         await shop.tick(5)
         await until(lambda: len(already_read(shop)) == len(made))
+        assert shop.queue.jobs() == made[::-1]
 
 
 async def test_a_callback_finds_an_old_job_by_its_token(
@@ -101,6 +95,12 @@ async def test_a_callback_finds_an_old_job_by_its_token(
         )
         assert shop.queue.get(printed.job_id) == printed
         assert not await shop.call_back("nobody's", "task-99", "SUCCESS", 200)
+        # A new job is accepted by all that is kept.
+        job = await shop.submit()
+        assert len(already_read(shop)) == len(made) + 1
+        newest = shop.queue.newest(shop.key())
+        assert newest is not None
+        assert newest.job_id == job.job_id
 
 
 async def test_what_is_old_is_found_by_its_id_and_changes_as_what_is_new(
@@ -109,8 +109,8 @@ async def test_what_is_old_is_found_by_its_id_and_changes_as_what_is_new(
     entry, made = jobs
     async with open_shop(entry=entry) as shop:
         assert shop.queue.get("job-2") == made[3]
-        shop.queue._jobs.record("job-2", document_kept=True)
-        await shop.queue._jobs.async_written()
+        shop.box_jobs.record("job-2", document_kept=True)
+        await shop.box_jobs.async_written()
         assert already_read(shop) == ["job-10", "job-2", "job-20", "job-30", "job-40"]
     async with open_shop(entry=entry) as shop:
         assert shop.queue.get("job-2") == altered(made[3], document_kept=True)
@@ -130,18 +130,6 @@ async def test_pages_of_old_jobs_that_a_power_cut_left_uncounted_are_counted_onc
         assert [*shop.storage._counted] == [job.job_id for job in made[1:5]]
         await shop.queue.async_read_unread()
         assert shop.storage.printers[key].pages_printed - before == counted
-
-
-async def test_a_new_job_is_accepted_by_all_that_is_kept(
-    open_shop: OpenShop, jobs: tuple[Any, list[Job]]
-) -> None:
-    entry, made = jobs
-    async with open_shop(entry=entry) as shop:
-        job = await shop.submit()
-        assert len(already_read(shop)) == len(made) + 1
-        newest = shop.queue.newest(shop.key())
-        assert newest is not None
-        assert newest.job_id == job.job_id
 
 
 async def test_what_is_beyond_the_limit_is_forgotten_although_no_start_has_read_it(

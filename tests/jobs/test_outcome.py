@@ -38,8 +38,7 @@ async def test_a_revocation_of_an_old_job_is_seen_soon(
     await shop.until(job, JobState.EXPIRED, seconds=90)
 
 
-@pytest.mark.parametrize("callbacks", ["never", "end"])
-@pytest.mark.parametrize("totals", ["bytes", "missing"])
+@pytest.mark.parametrize(("totals", "callbacks"), [("bytes", "end"), ("missing", "never")])
 async def test_only_the_bytes_that_were_sent_show_that_nothing_was_printed(
     open_shop: OpenShop, receiver: Receiver, totals: str, callbacks: str
 ) -> None:
@@ -58,9 +57,15 @@ async def test_only_the_bytes_that_were_sent_show_that_nothing_was_printed(
         assert (again.duplicate, again.job.job_id) == (True, done.job_id)
 
 
-@pytest.mark.parametrize("variant", ["prints_revoked", "revoked_prints"])
-@pytest.mark.parametrize("late", [0.0, 4.0])
-@pytest.mark.parametrize("expires", [True, False])
+@pytest.mark.parametrize(
+    ("variant", "late", "expires"),
+    [
+        ("prints_revoked", 0.0, True),
+        ("prints_revoked", 4.0, False),
+        ("revoked_prints", 0.0, False),
+        ("revoked_prints", 4.0, True),
+    ],
+)
 async def test_a_task_that_is_printed_though_it_was_canceled(
     shop: Shop, variant: str, late: float, *, expires: bool
 ) -> None:

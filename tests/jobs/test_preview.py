@@ -12,7 +12,8 @@ import pytest
 
 from custom_components.lianke.api.errors import LiankeError, LiankeResponseError
 from custom_components.lianke.api.options import ResolvedOptions
-from custom_components.lianke.jobs.box_jobs import MAX_LOST_UPLOADS, OwnTasks
+from custom_components.lianke.jobs import box_jobs
+from custom_components.lianke.jobs.box_jobs import OwnTasks
 from custom_components.lianke.jobs.files import ledger_path
 from custom_components.lianke.jobs.job import Delivery, JobState
 from custom_components.lianke.printing.cloud_preview import Preview
@@ -123,8 +124,8 @@ async def test_a_preview_that_never_left_leaves_no_trace(shop: Shop) -> None:
     shop.sim.cloud.fail(SUBMIT, Fault(kind="code", code=502))
     with pytest.raises(LiankeError):
         await preview(shop)
-    assert not shop.queue._jobs.tasks.lost_preview_uploads
-    assert not shop.queue._jobs.tasks.pending
+    assert not shop.queue.own_tasks.lost_preview_uploads
+    assert not shop.queue.own_tasks.pending
 
 
 async def test_an_error_nobody_foresaw_is_a_clear_one(
@@ -147,7 +148,7 @@ async def test_an_error_nobody_foresaw_is_a_clear_one(
 async def test_an_error_nobody_foresaw_after_the_end_leaves_a_trace(shop: Shop) -> None:
     with answered(RuntimeError()), pytest.raises(HomeAssistantError):
         await preview(shop)
-    assert len(shop.queue._jobs.tasks.lost_preview_uploads) == 1
+    assert len(shop.queue.own_tasks.lost_preview_uploads) == 1
 
 
 @pytest.mark.parametrize("of", ["job", "preview"])
@@ -159,12 +160,12 @@ async def test_an_answer_that_names_anothers_task_is_none(shop: Shop, of: str) -
         ).current_delivery.task_id
     else:
         await preview(shop)
-        (task_id,) = shop.queue._jobs.tasks.task_ids
+        (task_id,) = shop.queue.own_tasks.task_ids
     known = shop.queue.own_task_ids
     with answered(str(task_id)), pytest.raises(LiankeResponseError):
         await preview(shop)
     assert shop.queue.own_task_ids == known
-    assert len(shop.queue._jobs.tasks.lost_preview_uploads) == 1
+    assert len(shop.queue.own_tasks.lost_preview_uploads) == 1
 
 
 async def test_a_preview_of_an_unloaded_entry_writes_nothing(open_shop: OpenShop) -> None:
@@ -174,25 +175,28 @@ async def test_a_preview_of_an_unloaded_entry_writes_nothing(open_shop: OpenShop
             shop.sim.cloud.fail(SUBMIT, HANGS)
             asking = asyncio.create_task(preview(shop))
             await until(lambda: bool(shop.sim.cloud.tasks))
-            old, entry = shop.queue._jobs.tasks, shop.entry
+            old, entry = shop.queue.own_tasks, shop.entry
             (token,) = old.pending
         async with open_shop(entry=entry) as shop:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-            (lost,) = shop.queue._jobs.tasks.lost_preview_uploads
+            (lost,) = shop.queue.own_tasks.lost_preview_uploads
             assert lost.token == token
             # Nor does it note another.
             await old.async_begin(make_delivery(handed_over_at=dt_util.utcnow()))
             root = ledger_path(shop.hass)
             (row,) = await shop.hass.async_add_executor_job(rows, root, "task", entry.entry_id)
             assert row["upload"]["token"] == token
-            assert not other.queue._jobs.tasks.lost_preview_uploads
+            assert not other.queue.own_tasks.lost_preview_uploads
 
 
-async def test_what_is_ours_is_kept_while_the_list_may_have_it(open_shop: OpenShop) -> None:
+async def test_what_is_ours_is_kept_while_the_list_may_have_it(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of previews whose tasks are known, and of those that were lost, so many at most."""
+    monkeypatch.setattr(box_jobs, "MAX_LOST_UPLOADS", 10)
     async with open_shop() as shop:
-        tasks = shop.queue._jobs.tasks
+        tasks = shop.queue.own_tasks
         early, later = make_delivery(size=1), make_delivery(size=2)
         await lose(tasks, early)
         await find(tasks, "early")
@@ -203,17 +207,17 @@ async def test_what_is_ours_is_kept_while_the_list_may_have_it(open_shop: OpenSh
         await find(tasks, "now")
         assert [one.token for one in tasks.lost_preview_uploads] == [later.token]
         assert tasks.task_ids == {"later", "now"}
-        many = [make_delivery(size=number) for number in range(MAX_LOST_UPLOADS + 5)]
+        many = [make_delivery(size=number) for number in range(10 + 5)]
         for one in many:
             await lose(tasks, one)
         assert tasks.task_ids == {"later", "now"}
         entry = shop.entry
     async with open_shop(entry=entry) as shop:
         known = [
-            (one.token, one.document.size) for one in shop.queue._jobs.tasks.lost_preview_uploads
+            (one.token, one.document.size) for one in shop.queue.own_tasks.lost_preview_uploads
         ]
         assert known == [(one.token, one.document.size) for one in many[5:]]
-        assert shop.queue._jobs.tasks.task_ids == {"later", "now"}
+        assert shop.queue.own_tasks.task_ids == {"later", "now"}
 
 
 async def lose(tasks: OwnTasks, upload: Delivery) -> None:

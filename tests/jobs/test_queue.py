@@ -81,7 +81,7 @@ async def test_a_callback_that_changes_nothing_still_has_the_pages_asked_for(sho
     """As after the day's list, which does not know them, has told of the end."""
     job = await shop.submit(replace(shop.document(pages=3), pages=None))
     await shop.uploaded(job)
-    await shop.queue._jobs.async_change(shop.queue.get(job.job_id), state=JobState.COMPLETED)
+    await shop.box_jobs.async_change(shop.queue.get(job.job_id), state=JobState.COMPLETED)
     job = shop.queue.get(job.job_id)
     assert job.current_delivery.task_id
     # What else there is to do at a job's end is done by now.

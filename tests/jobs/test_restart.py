@@ -110,13 +110,13 @@ async def test_what_a_disk_does_not_take_is_refused(
         await shop.submit(document)
     assert refused.value.translation_key == "disk_full"
     await shop.tick(120)
-    assert not shop.queue._jobs.latest
+    assert not shop.box_jobs.latest
     assert not shop.history
     assert not document.path.exists()
     assert not folders(shop)
     # An upload may have begun meanwhile; none has ended.
     assert not shop.sim.cloud.tasks
-    assert shop.queue._jobs._by_token == {}
+    assert shop.box_jobs._by_token == {}
 
 
 @pytest.mark.parametrize("waits_for", [None, ("approval",)])
@@ -221,29 +221,27 @@ async def test_an_end_that_is_on_disk_while_its_box_is_not_loaded_is_told_once_i
 
 
 async def test_who_waits_hears_that_the_disk_is_full(shop: Shop) -> None:
-    uploader = shop.queue._uploader
-    await uploader._handover.acquire()
+    await shop.gate.close()
     job = await shop.submit()
-    await until(lambda: uploader._handover._waiters)
+    await shop.gate.reached()
     waiting = asyncio.create_task(shop.queue.async_wait(job.job_id, 600))
     await asyncio.sleep(0.05)
     assert not waiting.done()
     with refusing(shop.hass):
-        uploader._handover.release()
+        shop.gate.open()
         reported = await waiting
     assert (reported.state, reported.current_delivery.hold_reason) == (JobState.HELD, "disk_full")
     await shop.until(job, JobState.COMPLETED)
 
 
 async def test_what_is_not_to_wait_does_not_wait_for_a_full_disk(shop: Shop) -> None:
-    uploader = shop.queue._uploader
-    await uploader._handover.acquire()
+    await shop.gate.close()
     job = await shop.submit(hold=False)
     # The end of its upload is about to be sent.
-    await until(lambda: uploader._handover._waiters)
+    await shop.gate.reached()
     with refusing(shop.hass):
-        uploader._handover.release()
-        await until(lambda: not uploader._uploads)
+        shop.gate.open()
+        await until(lambda: not shop.is_uploading)
         await shop.tick(5)
         # As for an end, nobody is told what the disk does not have.
         assert shop.queue.get(job.job_id).state is JobState.UPLOADING
@@ -295,13 +293,13 @@ async def test_the_end_of_an_upload_waits_for_the_document_to_be_on_disk(
     on_disk = Event()
     monkeypatch.setattr(files, "_flush", lambda _: on_disk.wait(timeout=10))
     submitting = asyncio.create_task(shop.submit())
-    await until(lambda: shop.queue._uploader._uploads)
+    await until(lambda: shop.is_uploading)
     await asyncio.sleep(0.3)
     assert not submitting.done()
     # Nor is anybody told of a job that a power cut would still undo.
     assert not shop.queue.jobs()
     assert not shop.history
-    (job,) = shop.queue._jobs.latest.values()
+    (job,) = shop.box_jobs.latest.values()
     assert job.current_delivery.handed_over_at is None
     assert not shop.sim.cloud.tasks
     on_disk.set()
@@ -343,12 +341,10 @@ async def test_of_the_replaced_and_its_successor_one_prints(
     shop.clock.tick(1)
     await shop.coordinator.async_refresh()
     # It is ready from now on, and has been for long enough.
-    shop.queue._scheduler.review()
-    assert (
-        shop.queue._uploader.readiness.check(shop.key(), dt_util.utcnow()).reason == "getting_ready"
-    )
+    readiness = shop.queue._uploader.readiness
+    await until(lambda: readiness.check(shop.key(), dt_util.utcnow()).reason == "getting_ready")
     shop.clock.tick(61)
-    shop.queue._scheduler.review()
+    shop.coordinator.async_update_listeners()
     await asyncio.sleep(0.2)
     assert shop.queue.get(old.job_id).state is JobState.HELD
     on_disk.set()
@@ -361,7 +357,7 @@ async def test_of_the_replaced_and_its_successor_one_prints(
 async def test_one_that_is_refused_while_its_successor_is_written_is_replaced(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs, take = shop.queue._jobs, JobFiles.async_take_over
+    jobs, take = shop.box_jobs, JobFiles.async_take_over
     await shop.switch(online=False)
     old = await shop.submit(replace_key="briefing")
     monkeypatch.setattr(shop.queue._uploader, "start", lambda _: None)
@@ -393,8 +389,8 @@ async def test_a_job_nobody_was_told_of_is_not_resumed(
         reported = await shop.submit()
         monkeypatch.setattr(files, "_flush", slow)
         submitting = asyncio.create_task(shop.submit())
-        await until(lambda: len(shop.queue._jobs._ledger._staged) == 1)
-        ((_, _, unreported),) = shop.queue._jobs._ledger._staged
+        await until(lambda: len(shop.queue.ledger._staged) == 1)
+        ((_, _, unreported),) = shop.queue.ledger._staged
         come_back = power_goes(shop)
         on_disk.set()
         assert (await submitting).job_id == unreported
@@ -414,7 +410,7 @@ async def test_the_tasks_of_forgotten_jobs_stay_ours(shop: Shop) -> None:
     reported: list[str] = []
     shop.queue.watch(lambda: reported.append("printer"), job.spec.printer_key)
     with patch.object(rules, "MAX_RECORDS", 0), patch.object(rules, "RATE_PERIOD", timedelta()):
-        await shop.queue._jobs.async_trim()
+        await shop.box_jobs.async_trim()
     assert not shop.queue.jobs()
     await shop.settle()
     # The last job is no more: sensors show that.

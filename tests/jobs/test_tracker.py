@@ -104,7 +104,7 @@ async def test_forgotten_jobs_of_yesterday_are_no_strangers(
     await shop.tick(20 * 3600)
     await shop.refresh()
     monkeypatch.setattr(rules, "MAX_RECORDS", 0)
-    await shop.queue._jobs.async_trim()
+    await shop.box_jobs.async_trim()
     assert not shop.queue.jobs()
     shop.sim.cloud.fail(SUBMIT, Fault(kind="reset_after_body"))
     lost = await shop.submit()
@@ -156,7 +156,7 @@ async def test_the_secret_takes_a_task_from_a_job_that_only_the_list_gave_it(sho
 async def test_what_somebody_has_seen_come_out_is_not_taken_back(shop: Shop) -> None:
     job = await guess(shop)
     done = await shop.until(job, JobState.COMPLETED)
-    shop.queue._jobs.change(done, state=JobState.UNCONFIRMED)
+    shop.box_jobs.change(done, state=JobState.UNCONFIRMED)
     await shop.queue.async_confirm(job.job_id)
     await shop.call_back(job.current_delivery.token, done.current_delivery.task_id, "SUCCESS", 500)
     assert shop.queue.get(job.job_id).state is JobState.COMPLETED
@@ -235,7 +235,7 @@ async def test_an_end_does_not_wait_for_its_pages_for_long(
             # Told once more, its pages are to be asked for at the next turn: its end is written once.
             task_id = shop.queue.get(job.job_id).current_delivery.task_id
             assert await shop.call_back(job.current_delivery.token, task_id, "SUCCESS", 200)
-            with patch.object(shop.queue._jobs, "change", wraps=shop.queue._jobs.change) as change:
+            with patch.object(shop.box_jobs, "change", wraps=shop.box_jobs.change) as change:
                 shop.clock.tick(1)
                 await until(lambda: change.call_count)
                 await asyncio.sleep(0.2)
@@ -306,7 +306,7 @@ async def test_an_end_that_the_list_had_told_is_corrected_at_once(shop: Shop) ->
     """Its own callback says that it was printed: it waited for its pages, over already, for ever."""
     job = await guess(shop)
     done = await shop.until(job, JobState.COMPLETED)
-    shop.queue._jobs.change(
+    shop.box_jobs.change(
         done, state=JobState.FAILED, reason="print_failed", pages=None, pages_printed=None
     )
     assert await shop.call_back(
