@@ -104,9 +104,9 @@ async def test_a_job_that_lies_there_for_hours_is_left_in_peace(
     """Paper that nobody puts in: as often as any printer with a fault, which is at each poll."""
     await begin()
     house.box.printer(1).paper = 0
-    await elapse(house.hass, clock, WATCHED_TIME.total_seconds() + 900, 5)
+    await elapse(house.hass, clock, WATCHED_TIME.total_seconds() + 900, 15)
     before = requests(house.simulator)
-    await elapse(house.hass, clock, 1800, 5)
+    await elapse(house.hass, clock, 1800, 15)
     assert (requests(house.simulator) - before)[STATUS] <= 31
 
 

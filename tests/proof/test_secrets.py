@@ -218,7 +218,7 @@ async def test_nowhere_to_be_seen(
 async def test_no_exception_tells(
     snoop: Snoop, reachable_house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every fault at a call with all keys in it, and what Home Assistant makes of the error."""
+    """Every fault at a call with all keys in it, some at others, and what Home Assistant makes of the error."""
     house = reachable_house
     client = house.entry.runtime_data.client
     upload = house.paper()
@@ -234,7 +234,8 @@ async def test_no_exception_tells(
         ),
     }
     for endpoint, call in calls.items():
-        for cell in CELLS:
+        # An upload carries all of them, and is raised by the same code as the others.
+        for cell in CELLS if endpoint == SUBMIT else CELLS[::4]:
             if cell.fault is None or cell.fault.kind == "timeout":
                 continue
             body = cell.fault.body and cell.fault.body.replace("原因", snoop.echo)
