@@ -1,5 +1,7 @@
 """The common parts of the tools for assistants (LLMs): calls of actions, and descriptions of jobs."""
 
+import hashlib
+import json
 from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -110,9 +112,15 @@ class ToolCall(NamedTuple):
 
     @property
     def request_id(self) -> str:
-        """The `request_id` of what a tool call prints: the same if the assistant repeats the call."""
+        """The `request_id` of what a tool call prints: the same if the assistant repeats the call.
+
+        The id of a call alone is not enough: some services number the calls of each answer anew, or leave the id empty.
+        """
         context_id = self.llm_context.context.id if self.llm_context.context else ""
-        return f"{self.tool_input.tool_name} {context_id} {self.tool_input.id}"[:MAX_KEY]
+        call = self.tool_input
+        asked = json.dumps([call.id, call.tool_args], sort_keys=True, default=str)
+        digest = hashlib.sha256(asked.encode()).hexdigest()
+        return f"{call.tool_name} {context_id} {digest}"[:MAX_KEY]
 
     async def in_words(self, job: dict[str, Any] | None = None) -> str:
         """Return the state of the printer or of a job in words; if it is unknown now, the last report and its time."""
