@@ -148,13 +148,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: LiankeConfigEntry) -> bo
         await scanner.async_watch_scanners(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     job_signals.async_dispatch_jobs(hass, entry)
-    # Start the queue last, so that event entities and triggers are notified of jobs that expired before this start.
+    notifications.async_watch_approvals(hass, entry)
+    # Start the queue only now, so that event entities, triggers and people are notified of jobs that expired before
+    # this start.
     queue.start()
     issues.async_watch_for_issues(hass, entry)
     nozzle_care.async_watch_nozzles(hass, entry)
     fallback_printer.async_watch_faults(hass, entry)
     lan.async_announce(hass, entry)
-    notifications.async_watch_approvals(hass, entry)
     if not is_new:
         entry.async_create_background_task(
             hass, coordinator.async_refresh(), f"first refresh of {entry.title}"

@@ -24,7 +24,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.lianke.job_signals import SIGNAL_JOB_UPDATED, JobUpdate
 from custom_components.lianke.jobs.job import JobState
 from custom_components.lianke.people import notifications
-from tests.clock import until
+from tests.clock import Clock, until
 from tests.conftest import texts
 from tests.household import OTHER_LASER, House, uploader
 from tests.ledgers import refusing
@@ -291,10 +291,13 @@ async def test_the_printer_is_removed_while_somebody_waits(house: Family) -> Non
     assert told["message"].startswith("Its printer was removed from Home Assistant.")
 
 
-async def test_a_phone_that_is_not_reached(house: Family, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [HomeAssistantError("no connection"), OSError("no route")])
+async def test_a_phone_that_is_not_reached(
+    house: Family, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
 
     async def refuse(call: ServiceCall) -> None:
-        raise HomeAssistantError("no connection")
+        raise error
 
     for service in ("mobile_app_boss", "send_message"):
         house.hass.services.async_register("notify", service, refuse)
@@ -384,7 +387,60 @@ async def test_nobody_is_asked_after_the_answer(house: Family, then: str) -> Non
         to if data["message"] != notifications.CLEAR_NOTIFICATION else None
         for to, data in house.messages
     ]
-    assert told == [None, "notify.anna", "mobile_app_boss", None]
+    assert told == ["notify.anna", "mobile_app_boss", None]
+
+
+async def test_whoever_was_asked_is_told_once_that_it_is_settled(house: Family) -> None:
+    """Words that are on their way at the answer, and a target that is not among those to be asked any more."""
+    on_its_way, answered = asyncio.Event(), asyncio.Event()
+
+    async def slow(call: ServiceCall) -> None:
+        on_its_way.set()
+        await answered.wait()
+        await house.take(call)
+
+    house.set_options({"approval_notify": [PHONE, TABLET]})
+    house.hass.services.async_register("notify", "send_message", slow)
+    job_id = await house.print_as_anna()
+    await on_its_way.wait()
+    house.set_options({"approval_notify": []})
+    await house.ask("continue_job", Context(user_id=house.boss.id), job_id=job_id)
+    await house.reported("mobile_app_boss", 2)
+    answered.set()
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    assert [to for to, _ in house.messages].count("mobile_app_boss") == 2
+    assert ["title" in data for to, data in house.messages if to == TABLET] == [True, False]
+
+
+async def test_nobody_is_told_of_an_answer_to_what_was_not_asked(
+    house: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that is canceled before its question is sent."""
+    written = asyncio.Event()
+    facts = notifications._async_facts
+
+    async def slow(*args: Any) -> list[str]:
+        await written.wait()
+        return await facts(*args)
+
+    monkeypatch.setattr(notifications, "_async_facts", slow)
+    job_id = await house.print_as_anna()
+    await house.ask("cancel_job", Context(user_id=house.anna.id), job_id=job_id)
+    await until(lambda: house.state(job_id) is JobState.CANCELED)
+    written.set()
+    await house.hass.async_block_till_done(wait_background_tasks=True)
+    assert house.messages == []
+
+
+async def test_nobody_answers_while_home_assistant_is_off(house: Family, clock: Clock) -> None:
+    await house.print_as_anna(expires_in={"seconds": 10})
+    await house.reported(TABLET)
+    await house.hass.config_entries.async_unload(house.entry.entry_id)
+    clock.tick(60)
+    assert await house.hass.config_entries.async_setup(house.entry.entry_id)
+    [answer] = await house.reported("notify.anna")
+    assert answer["message"] == "Nobody approved your print job in time. It was not printed."
+    await house.reported("mobile_app_boss", 2)
 
 
 async def test_a_question_outlasts_a_reload(house: Family) -> None:

@@ -29,7 +29,6 @@ from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util import slugify
 from homeassistant.util.hass_dict import HassKey
-import voluptuous as vol
 
 from ..const import CONF_APPROVAL_NOTIFY, DOMAIN
 from ..devices import async_check_target, async_printer_device, async_target_of_job
@@ -59,9 +58,9 @@ _BUTTON: Final = re.compile(
 )
 
 
-# The targets to which the question about a job was sent, by job id. After a restart, a job has no entry: the question
-# may have reached all targets.
-DATA_REACHED: HassKey[dict[str, set[str]]] = HassKey(f"{DOMAIN}_asked_approvers")
+# The targets to which the question about a job was sent, by job id, until it is taken back. After a restart, a job has
+# no entry: the question may have reached all targets.
+DATA_REACHED: HassKey[dict[str, list[str]]] = HassKey(f"{DOMAIN}_asked_approvers")
 
 
 class ButtonAnswer(StrEnum):
@@ -165,7 +164,7 @@ async def async_send(
     try:
         async with asyncio.timeout(SEND_SECONDS):
             await hass.services.async_call(NOTIFY_DOMAIN, name, content, blocking=True)
-    except (HomeAssistantError, vol.Invalid, TimeoutError) as err:
+    except Exception as err:  # noqa: BLE001  # whatever the cause, the other targets are asked; some raise OSError
         _LOGGER.warning("A notification was not sent by %s: %s", target, type(err).__name__)
 
 
@@ -209,6 +208,7 @@ def async_watch_approvals(hass: HomeAssistant, entry: LiankeConfigEntry) -> None
     Jobs that wait for an approval already are left out: approvers were asked about them before.
     """
     queue = entry.runtime_data.queue
+    all_reached = hass.data.setdefault(DATA_REACHED, {})
     asked = {job.job_id for job in queue.open_jobs() if job.asks_for == PersonReason.APPROVAL}
 
     @callback
@@ -220,7 +220,9 @@ def async_watch_approvals(hass: HomeAssistant, entry: LiankeConfigEntry) -> None
             tell = partial(_async_tell_answer, hass, entry, job)
         else:
             asked.add(job.job_id)
-            tell = partial(_async_ask, hass, entry, job)
+            # The answer may come before the first question is sent.
+            reached = all_reached[job.job_id] = []
+            tell = partial(_async_ask, hass, entry, job, reached)
 
         @callback
         def begin(_hass: HomeAssistant) -> None:
@@ -259,8 +261,13 @@ def _is_over(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> bool:
     )
 
 
-async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) -> None:
-    """Send the question about a job to one target after another, until it is answered; phones show buttons."""
+async def _async_ask(
+    hass: HomeAssistant, entry: LiankeConfigEntry, job: Job, reached: list[str]
+) -> None:
+    """Send the question about a job to one target after another, until it is answered; phones show buttons.
+
+    Each target that the question was sent to is added to `reached`.
+    """
     title = await async_error_text(hass, "approval_wanted")
     message = " · ".join(await _async_facts(hass, job))
     device = async_printer_device(hass, entry, job.spec.printer_key)
@@ -271,14 +278,19 @@ async def _async_ask(hass: HomeAssistant, entry: LiankeConfigEntry, job: Job) ->
     if path:
         # The page that a tap on the notification itself opens, on iOS and on Android.
         data |= {"url": path, "clickAction": path}
-    reached = hass.data.setdefault(DATA_REACHED, {})[job.job_id] = set()
+
+    def is_over() -> bool:
+        is_taken_back = hass.data[DATA_REACHED].get(job.job_id) is not reached
+        return is_taken_back or _is_over(hass, entry, job)
+
     for target in entry.options.get(CONF_APPROVAL_NOTIFY, []):
-        if _is_over(hass, entry, job):
+        if is_over():
             break
-        reached.add(target)
         await async_send(hass, target, message, title=title, data=data, link=link)
-        if _is_over(hass, entry, job):
-            # All questions may have been taken back before this one arrived, so take it back separately.
+        if not is_over():
+            reached.append(target)
+        else:
+            # The other questions are taken back without this one, which may have arrived only now.
             await _async_clear(hass, target, job)
 
 
@@ -323,9 +335,8 @@ async def _async_tell_answer(
 ) -> None:
     """Take the question back from the approvers, and send the asker the answer, or the text `key` if it is given."""
     reached = hass.data.get(DATA_REACHED, {}).pop(job.job_id, None)
-    for target in entry.options.get(CONF_APPROVAL_NOTIFY, []):
-        if reached is None or target in reached:
-            await _async_clear(hass, target, job)
+    for target in entry.options.get(CONF_APPROVAL_NOTIFY, []) if reached is None else reached:
+        await _async_clear(hass, target, job)
     if job.spec.asker.user_id is None or (key := key or _answer_key(job)) is None:
         return
     message = await async_error_text(hass, key, {"detail": job.current_delivery.detail})
