@@ -221,7 +221,8 @@ def async_watch_approvals(hass: HomeAssistant, entry: LiankeConfigEntry) -> None
         else:
             asked.add(job.job_id)
             # The answer may come before the first question is sent.
-            reached = all_reached[job.job_id] = []
+            reached: list[str] = []
+            all_reached[job.job_id] = reached
             tell = partial(_async_ask, hass, entry, job, reached)
 
         @callback
