@@ -22,7 +22,8 @@ export const printOnce = async (
   key: string,
   command: (requestId: string) => Promise<unknown>,
 ): Promise<void> => {
-  const id = ids.get(key) ?? `card-${randomId()}`;
+  const before = ids.get(key);
+  const id = before ?? `card-${randomId()}`;
   const forget = () => ids.get(key) === id && ids.delete(key);
   ids.set(key, id);
   try {
@@ -31,9 +32,17 @@ export const printOnce = async (
     const lost = isLost(error as CommandError);
     if (lost) setTimeout(forget, LOST);
     else forget();
-    throw lost ? lostPrint(context) : error;
+    if (lost) throw lostPrint(context);
+    const isOther = before && (error as CommandError)?.translation_key === "request_id_conflict";
+    throw isOther ? new UserError(texts.text(context.localizer, "print_changed")) : error;
   }
   forget();
+};
+
+/* Forgets the id of a request that has arrived, and returns whether a button has started it and has no answer yet. */
+export const hasArrived = (id: string): boolean => {
+  const [key] = [...ids].find(([, one]) => one === id) ?? [];
+  return key !== undefined && ids.delete(key);
 };
 
 /* Resolves when another press can no longer be the second tap of a double tap. */

@@ -32,6 +32,10 @@ export class TaskController {
     this._host.requestUpdate();
   }
 
+  clear(key: string): void {
+    this._errors.delete(key);
+  }
+
   /* Shows an error for a key until the next command with that key. */
   async fail(key: string, error: unknown): Promise<void> {
     this._errors.set(key, await this._host.context.explain(error));

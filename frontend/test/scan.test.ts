@@ -56,6 +56,10 @@ const DONE = makeScan({
 
 const PRINTERS = ["device", "inkjet"];
 
+interface Request {
+  request_id?: string;
+}
+
 /* `tell` sends the dialog a new state of its scanner. */
 const open = async (mode = "scan", answers: Record<string, unknown> = {}, mayPrint = true, language = "en") => {
   let send: (data: unknown) => void = () => undefined;
@@ -694,9 +698,46 @@ describe("a scan", () => {
     ]);
     expect(said(dialog)).toContain("Handed to the printer.");
   });
+
+  test("is not printed with other choices than those whose answer was lost, unless it is pressed again", async () => {
+    const answers: Record<string, unknown> = { print: { code: 3 } };
+    const { dialog, tell } = await open("scan", answers);
+    await press(dialog, "begin");
+    await tell({ scan: DONE });
+    await press(dialog, "print");
+    await press(dialog, "do");
+    expect(said(dialog)).toContain("still prints only once");
+    answers["print"] = { code: "x", translation_domain: "lianke", translation_key: "request_id_conflict" };
+    await press(dialog, "do");
+    expect(said(dialog)).toContain("has arrived, with the choices of then");
+    answers["print"] = {};
+    await press(dialog, "do");
+    const ids = calls().flatMap(([service, data]) => (service === "print" ? [(data as Request).request_id] : []));
+    expect([ids[0] === ids[1], ids[1] === ids[2]]).toEqual([true, false]);
+  });
 });
 
 describe("a copy", () => {
+  test("whose answer was lost is repeated as the same, and shown once it is seen", async () => {
+    const answers: Record<string, unknown> = { copy: { code: 3 } };
+    const { dialog, tell } = await open("copy", answers);
+    await press(dialog, "begin");
+    expect(said(dialog)).toContain("still prints only once");
+    await press(dialog, "begin");
+    const ids = () => calls().map(([, data]) => (data as Request).request_id);
+    expect(ids()[0]).toMatch(/^card-/);
+    expect(ids()[1]).toBe(ids()[0]);
+    const over = { ...DONE, is_copy: true, request_id: ids()[0] };
+    await tell({ scan: over });
+    expect(said(dialog)).toContain("Scanned, and handed to the printer.");
+    expect(said(dialog)).not.toContain("Press again");
+    // The next copy is another one.
+    await press(dialog, "retry");
+    answers["copy"] = { scan_id: "two" };
+    await press(dialog, "begin");
+    expect(ids()[2]).not.toBe(ids()[0]);
+  });
+
   test("of an ID card: front, turn, back", async () => {
     const { dialog, tell } = await open("copy", { copy: { scan_id: "one" } });
     await press(dialog, "id_card");

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import nullcontext, suppress
 import errno
+from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 import os
@@ -64,6 +65,7 @@ from tests.scanner.scans import (
     printer,
     printer_status,
     records,
+    restart,
     rewrite,
     say,
     show,
@@ -250,6 +252,27 @@ async def test_a_copy_is_scanned_once_and_printed_once(
     assert last(house).reason == reason
     assert len(house.printed) == 1
     assert laser.scanned == [laser.glass]
+
+
+async def test_a_copy_whose_answer_was_lost_is_made_once(house: House, laser: Printer) -> None:
+    """Whoever presses again while it is under way, or after it, even if Home Assistant was restarted meanwhile."""
+    asked = partial(do, house, laser, "copy", size="A4", request_id="card-1")
+    first, second = await asyncio.gather(asked(copies=2), asked(copies=2))
+    await until(lambda: house.printed)
+    await restart(house)
+    third = await asked(copies=2)
+    assert first["scan_id"] == second["scan_id"] == third["scan_id"]
+    assert await refusal(asked(copies=3), ServiceValidationError) == "request_id_conflict"
+    await house.hass.async_block_till_done()
+    assert (len(house.printed), laser.scanned) == (1, [laser.glass])
+
+
+async def test_a_copy_that_printed_nothing_is_made_anew(house: House, laser: Printer) -> None:
+    asked = partial(do, house, laser, "copy", request_id="card-1")
+    first = await asked(several_pages=True)
+    await say(house, laser, "discard")
+    assert (await asked())["scan_id"] != first["scan_id"]
+    await until(lambda: house.printed)
 
 
 @pytest.mark.parametrize("kept_as", ["pdf", "jpg", "png"])

@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-ZI5HI3HT.js";
+import"./lianke-card-chunk-OKT4ICER.js";

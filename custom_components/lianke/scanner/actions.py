@@ -111,6 +111,7 @@ COPY_SCHEMA: Final = vol.Schema(
         vol.Optional("printer"): vol.All(cv.string, vol.Length(max=MAX_FIELD_NAME)),
         vol.Optional("sheet"): OneOf([ID_CARD]),
         **{key: check for key, check in OPTION_FIELDS.items() if key in _COPY_OPTIONS},
+        **{key: check for key, check in JOB_FIELDS.items() if key == "request_id"},
     }
 )
 CONTINUE_SCAN_SCHEMA: Final = vol.Schema(
@@ -249,6 +250,7 @@ async def _async_copy(hass: HomeAssistant, call: ServiceCall) -> ServiceResponse
         most=most,
         straighten=data["straighten"],
         printing={**printing, "device_id": target.device_id},
+        request_id=data.get("request_id"),
     )
     return await _async_outcome(hass, entry, job, call)
 
@@ -431,6 +433,7 @@ def _brief(hass: HomeAssistant, entry: LiankeConfigEntry, job: ScanJob) -> JsonO
             for number, name in enumerate(job.files)
         ],
         "print_jobs": list(job.print_jobs),
+        "request_id": job.request_id,
         "deliveries": [
             {
                 "to": one.to.value,

@@ -148,6 +148,7 @@ class ScanJob(Record):
     filename: str | None = None
     folder: str | None = None
     printing: Mapping[str, Any] = field(default_factory=dict)  # Fields of a copy's print job.
+    request_id: str | None = None  # The caller's name for a copy, which is then made once.
     pages: tuple[str, ...] = ()  # Names of the pages' files in the scan's folder.
     stack: Stack | None = None
     # Names in `pages` of blank pages that are left out; their files stay until the scan is finished.
@@ -179,6 +180,18 @@ class ScanJob(Record):
     def each_page(self, names: Iterable[str]) -> list[str]:
         """Return, for each page in these files, the name of its file; a PDF may have several pages."""
         return [name for name in names for _ in range(1 + self.more_pages.get(name, 0))]
+
+    @property
+    def prints_nothing(self) -> bool:
+        """Whether it is certain that a copy was not and will not be printed."""
+        return self.state in (ScanState.FAILED, ScanState.CANCELED) and not self.print_jobs
+
+    def copies_as(self, other: ScanJob) -> bool:
+        """Whether two copies ask for the same."""
+        return all(
+            getattr(self, name) == getattr(other, name)
+            for name in ("scanner_id", "request", "printing", "most", "straighten")
+        )
 
     @property
     def kept_pages(self) -> tuple[str, ...]:

@@ -181,8 +181,9 @@ class ScanJobs:
     ) -> ScanJob:
         """Begin a scan, and return its record once the record is on disk; `more` are further fields of the record.
 
-        Before the scanner starts, a copy is checked like a print of one page. Raises InputError; LimitError;
-        Unauthorized; HomeAssistantError: disk_full.
+        Before the scanner starts, a copy is checked like a print of one page. If an earlier call with the same request
+        id has begun the copy, returns that copy. Raises InputError; LimitError; Unauthorized; HomeAssistantError:
+        disk_full.
         """
         await self.hub.async_listed()
         self.hub.abilities(scanner_id).fields(request)
@@ -197,30 +198,60 @@ class ScanJobs:
             by_tool=tool_context_id.get() == context.id,
             **more,
         )
+        if job.request_id is not None:
+            # The checks below do not apply to a copy that was made already.
+            known = await self._async_decide(partial(self._repeated, job))
+            if known is not None:
+                return known
         if job.printing:
             await async_check_copy(self._hass, job)
-        await self._async_to_its_end(self._async_begin(job))
+        job = await self._async_to_its_end(self._async_begin(job))
         await self.async_prune()
         return job
 
-    async def _async_begin(self, job: ScanJob) -> None:
+    def _repeated(self, job: ScanJob, view: View) -> ScanJob | None:
+        """Return the copy that an earlier call with the same request id has begun, unless it surely prints nothing.
+
+        Raises InputError: request_id_conflict if the earlier call asked for something else.
+        """
+        for one in view.all(self.table):
+            if (
+                job.request_id is None
+                or one.request_id != job.request_id
+                or one.prints_nothing
+                or job.created_at - one.created_at > REQUEST_ID_LIFE
+            ):
+                continue
+            if not one.copies_as(job):
+                raise InputError("request_id_conflict", request_id=job.request_id)
+            return one
+        return None
+
+    async def _async_begin(self, job: ScanJob) -> ScanJob:
         folder = self._root / job.job_id
 
-        def begin(view: View) -> None:
+        def begin(view: View) -> ScanJob:
+            if (known := self._repeated(job, view)) is not None:
+                return known
             if self.unfinished_job(job.scanner_id, view):
                 raise InputError("scanner_busy")
             self.hub.check_rate(job.scanner_id)
             view.put(self.table, job.job_id, job)
+            return job
 
         try:
             await self._hass.async_add_executor_job(make_folder, folder)
-            await self._async_decide(begin)
+            begun = await self._async_decide(begin)
         except OSError as err:
             raise disk_full_error(err) from None
         except InputError, HomeAssistantError:
             await self._hass.async_add_executor_job(remove_all, [folder])
             raise
+        if begun.job_id != job.job_id:
+            await self._hass.async_add_executor_job(remove_all, [folder])
+            return begun
         self._spawn(job.job_id)
+        return begun
 
     async def _async_to_its_end[R](self, work: Coroutine[Any, Any, R]) -> R:
         """Run `work` to its end even if the caller is canceled, because nobody else would finish it."""

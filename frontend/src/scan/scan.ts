@@ -27,7 +27,7 @@ import { pressEnded } from "../pressing";
 import { FocusKeeper } from "../focus-keeper";
 import { loadNeeded } from "../load-part";
 import { partTexts } from "../localize";
-import { afterDoubleTap, printOnce } from "../print-once";
+import { afterDoubleTap, hasArrived, printOnce } from "../print-once";
 import { allPrinters } from "../places";
 import type { LiankeCrop } from "../print/crop";
 import { DialogPart, dialogs } from "../print/dialogs";
@@ -203,8 +203,11 @@ export class LiankeScan extends DialogPart {
     if (this._choices && (this.mode === "copy" || this._printing)) this._learn(this._choices.printer);
     const newest = scanner?.scan;
     // An open scan is shown no matter who has started it, since the scanner does one scan at a time.
-    if (newest && !FINAL.includes(newest.state)) this._follow(newest.scan_id);
-    else if (newest?.state === "canceled" && newest.scan_id === this._followed) this._follow("");
+    // A copy whose answer was lost is shown even if it is over.
+    const isLost = newest?.request_id && hasArrived(newest.request_id);
+    if (isLost) this._tasks.clear("do");
+    if (newest && (isLost || !FINAL.includes(newest.state))) this._follow(newest.scan_id);
+    if (newest?.state === "canceled" && newest.scan_id === this._followed) this._follow("");
     const scan = this._scan;
     // Show the page that has just arrived.
     if (scan && scan.pages > this._pages) this._page = scan.pages - 1;
@@ -434,9 +437,16 @@ export class LiankeScan extends DialogPart {
 
   private async _begin(scanner: Scanner, choices: Choices): Promise<void> {
     const mode = this.mayPrint ? this.mode : "scan";
-    const answer = await this.context.call<{ scan_id: string }>(mode, fieldsOf(mode, scanner, choices));
+    let begun = "";
+    const begin = async (more: object) => {
+      const data = { ...fieldsOf(mode, scanner, choices), ...more };
+      begun = (await this.context.call<{ scan_id: string }>(mode, data)).scan_id ?? "";
+    };
+    // A scan that is begun twice wastes no paper.
+    if (mode === "scan") await begin({});
+    else await printOnce(this.context, `copy ${scanner.device_id}`, (request_id) => begin({ request_id }));
     keepChoices(scanner, choices);
-    this._follow(answer.scan_id ?? "");
+    this._follow(begun);
   }
 
   /* The shown page, and the buttons that change it. */

@@ -44,6 +44,8 @@ export interface Scan {
   left_out?: number;
   left_out_pictures?: string[];
   print_jobs: string[];
+  /* The id of the request for a copy. */
+  request_id?: string | null;
   deliveries: Delivery[];
 }
 

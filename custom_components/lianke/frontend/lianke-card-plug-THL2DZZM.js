@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-PNO5O7H3.js";import"./lianke-card-chunk-7X7GOTQE.js";import"./lianke-card-chunk-C5H54MH3.js";import"./lianke-card-chunk-ZI5HI3HT.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
