@@ -152,6 +152,28 @@ def _measured_pdf_process(request: pytest.FixtureRequest) -> Generator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _patient_pdf_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give tasks of the PDF process minutes: beside a whole run, the check of a large picture took more than its 20 s.
+
+    Limits that a test sets itself are below ten seconds, and stay.
+    """
+    run = pdf_client.PdfWorker.async_run_pdf_task
+
+    async def patiently(
+        self: pdf_client.PdfWorker,
+        task: str,
+        request: dict[str, Any],
+        *,
+        user: str | None = None,
+        seconds: float | None = None,
+    ) -> dict[str, Any]:
+        limit = pdf_client.TASK_SECONDS if seconds is None else seconds
+        return await run(self, task, request, user=user, seconds=limit if limit < 10 else 120)
+
+    monkeypatch.setattr(pdf_client.PdfWorker, "async_run_pdf_task", patiently)
+
+
+@pytest.fixture(autouse=True)
 async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the event loop check which thread calls it, but not store the stack that created each future.
 
