@@ -96,10 +96,15 @@ class Talk(House):
     def tools(self) -> dict[str, llm.Tool]:
         return self.model.tools
 
-    async def say(self, *calls: llm.ToolInput, user: User | None = None) -> list[llm.ToolResult]:
-        """Have a user say something that makes the model call tools; return the tools' results."""
+    async def say(
+        self, *calls: llm.ToolInput, user: User | None = None, context: Context | None = None
+    ) -> list[llm.ToolResult]:
+        """Have a user say something that makes the model call tools; return the tools' results.
+
+        A model that answers several times to one sentence does so in the same `context`.
+        """
         self.model.calls, self.model.results = list(calls), []
-        context = Context(user_id=user.id if user else None)
+        context = context or Context(user_id=user.id if user else None)
         await conversation.async_converse(self.hass, "Print!", None, context, agent_id="scripted")
         return self.model.results
 

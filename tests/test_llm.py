@@ -336,7 +336,9 @@ async def test_a_repeated_tool_call_prints_once(talk: Talk) -> None:
 async def test_calls_with_the_id_of_another_are_prints_of_their_own(talk: Talk) -> None:
     """Some services number the calls of each answer anew, or give all of them the same empty id."""
     bread, milk = (replace(call("print_text", text=text), id="") for text in ("Bread", "Milk"))
-    jobs = [view(one)["job_id"] for one in await talk.say(bread, milk, bread)]
+    sentence = Context()
+    answers = [await talk.say(one, context=sentence) for one in (bread, milk, bread)]
+    jobs = [view(one)["job_id"] for [one] in answers]
     assert (len({*jobs}), jobs[0]) == (2, jobs[2])
     await talk.came_out(2)
 
