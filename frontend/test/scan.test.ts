@@ -727,7 +727,7 @@ describe("a copy", () => {
     const ids = () => calls().map(([, data]) => (data as Request).request_id);
     expect(ids()[0]).toMatch(/^card-/);
     expect(ids()[1]).toBe(ids()[0]);
-    const over = { ...DONE, is_copy: true, request_id: ids()[0] };
+    const over = { ...DONE, is_copy: true, request_id: ids()[0] ?? null };
     await tell({ scan: over });
     expect(said(dialog)).toContain("Scanned, and handed to the printer.");
     expect(said(dialog)).not.toContain("Press again");

@@ -52,6 +52,7 @@ class Variants:
     scan_states: Literal["as_of_jobs", "unknown", "missing", "odd", "odd_between"] = "as_of_jobs"
     scan_shows: Literal["at_end", "as_they_come"] = "at_end"
     scan_seconds: float = 3.0
+    scan_waits: bool = False
     scan_result: Literal[
         "address",
         "addresses",

@@ -389,14 +389,14 @@ async def test_what_the_scanner_says_and_a_receipt_on_a_phone_in_chinese(
 
         # While another door scans.
         await lay(stage, "two")
-        await stage.cloud.post("variants", {"scan_seconds": 3600.0})
+        await stage.cloud.post("variants", {"scan_waits": True})
         other = asyncio.create_task(
             stage.home.call("lianke", "scan", {"device_id": scanner}, response=True)
         )
         await tap(button(screen, "scan"))
         await expect(dialog.get_by_text("正在扫描第 1 页")).to_be_visible()
         await look("other")
-        await stage.cloud.post("variants", {"scan_seconds": 1.0})
+        await stage.cloud.post("variants", {"scan_waits": False, "scan_seconds": 1.0})
         await other
         await screen.page.keyboard.press("Escape")
 

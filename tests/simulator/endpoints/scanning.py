@@ -198,13 +198,10 @@ async def post_scan(call: Call) -> Any:
 
 
 async def _pass_page(cloud: Cloud) -> None:
-    """Wait for as long as a page takes; a test may change that time meanwhile."""
-    passed, tenth = 0.0, cloud.speed / 10
-    while passed < (needed := cloud.variants.scan_seconds):
-        # A tenth of a real second: of steps of a simulated second, a fast cloud takes thousands, each a little late.
-        step = min(tenth, needed - passed)
-        await cloud.sleep(step)
-        passed += step
+    """Wait for as long as a page takes, and while the scanner waits for its person."""
+    await cloud.sleep(cloud.variants.scan_seconds)
+    while cloud.variants.scan_waits:
+        await asyncio.sleep(0.05)
 
 
 async def _run(cloud: Cloud, scan: Scan) -> None:
