@@ -21,7 +21,7 @@ from yarl import URL
 
 from custom_components.lianke.diagnostics import async_get_config_entry_diagnostics
 from custom_components.lianke.documents import folders
-from custom_components.lianke.scanner import scan_delivery
+from custom_components.lianke.scanner import scan_delivery, scan_jobs
 from custom_components.lianke.scanner.hub import async_get_hub
 from custom_components.lianke.scanner.paperless import async_paperless
 from custom_components.lianke.scanner.scan_delivery import button_destinations
@@ -330,13 +330,30 @@ async def test_a_scan_that_is_discarded_while_it_is_copied_is_in_no_folder(
     discard = do(house, laser, "continue_scan", answer="discard", scan_id=last(house).job_id)
     discarding = house.hass.async_create_task(discard)
     await until(lambda: last(house).state == "canceled")
-    copies = async_get_scan_jobs(house.hass, house.entry)._copying
-    await until(lambda: copies.locked() or discarding.done())
     go_on.set()
     await discarding
     await sending
     await rest(house.hass)
     assert [*folder.iterdir()] == []
+
+
+async def test_a_discard_does_not_wait_for_a_folder_that_does_not_answer(
+    house: House, laser: Printer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does another scan, which is copied elsewhere."""
+    media_folder(house, tmp_path)
+    house.set_options({"scan_folder": "local/scans"})
+    await do(house, laser)
+    job_id = last(house).job_id
+    monkeypatch.setattr(scan_jobs, "CLOSE_TIME", 0.1)
+    copying, go_on = hold(monkeypatch, folders, "copy_all", seconds=LONGEST)
+    await send_on(house, laser, "folder")
+    await until(copying.is_set)
+    await do(house, laser, "continue_scan", answer="discard", scan_id=job_id)
+    await do(house, laser, folder="local/other")
+    assert last(house).copies
+    go_on.set()
+    await rest(house.hass)
 
 
 async def test_through_the_integration_of_home_assistant(

@@ -13,6 +13,7 @@ from functools import partial
 import logging
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -111,8 +112,8 @@ class ScanJobs:
         self._lock = asyncio.Lock()
         # Held while files are deleted, so that only one deletion runs at a time.
         self._disk = asyncio.Lock()
-        # Held while files are copied into a folder, so that a discard finds every copy that it must delete.
-        self._copying = asyncio.Lock()
+        # By the id of a scan, held while its files are copied into a folder.
+        self._copy_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def all(self) -> list[ScanJob]:
@@ -345,13 +346,15 @@ class ScanJobs:
         if task is not None:
             # This cancels the scan at the service, too.
             task.cancel()
-            await asyncio.wait([task])
+            await asyncio.wait([task], timeout=CLOSE_TIME)
         if not was.is_copied:
             paths = [self.path(was, name) for name in was.files]
-            async with self._copying:
-                # Wait for a delivery that is copying.
-                pass
-            await self._hass.async_add_executor_job(delete_copies, self._hass, paths, was.copied_to)
+            # A folder that does not answer, such as a share whose server is off, may keep what is in it.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIME), self._copying(was.job_id):
+                    await self._hass.async_add_executor_job(
+                        delete_copies, self._hass, paths, was.copied_to
+                    )
         await self._async_keep_only(job, ())
         return self.get(job.job_id)
 
@@ -617,8 +620,12 @@ class ScanJobs:
 
         The names of the copies are stored before copying, so that the files are not copied twice after a restart.
         """
-        async with self._copying:
+        async with self._copying(job.job_id):
             return await self._async_copy(job, folder)
+
+    def _copying(self, job_id: str) -> asyncio.Lock:
+        """Return the lock that is held while a scan's files are copied, so that a discard finds every copy."""
+        return self._copy_locks.setdefault(job_id, asyncio.Lock())
 
     async def _async_copy(self, job: ScanJob, folder: str) -> ScanJob:
         if job.folder == folder and job.copied_to and job.is_copied:
