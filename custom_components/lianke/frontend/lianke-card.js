@@ -1,1 +1,1 @@
-import"./lianke-card-chunk-OKT4ICER.js";
+import"./lianke-card-chunk-TMWGKOX7.js";

@@ -1,1 +1,0 @@
-import{J as e,ba as r}from"./lianke-card-chunk-OKT4ICER.js";var s=class extends r{async scheduleUpdate(){await e(),super.scheduleUpdate()}};export{s as a};

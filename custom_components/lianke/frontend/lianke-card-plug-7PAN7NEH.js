@@ -1,0 +1,1 @@
+import{a,b,c}from"./lianke-card-chunk-ZPMXP7BQ.js";import"./lianke-card-chunk-VAD7R3WI.js";import"./lianke-card-chunk-RLUK76FR.js";import"./lianke-card-chunk-TMWGKOX7.js";export{c as LiankePlug,a as plugTexts,b as switchOn};

@@ -1,1 +1,0 @@
-import{a,b,c}from"./lianke-card-chunk-4OZRLE2C.js";import"./lianke-card-chunk-P7GSIOGX.js";import"./lianke-card-chunk-E46YCZ7N.js";import"./lianke-card-chunk-OKT4ICER.js";export{c as LiankePlug,a as plugTexts,b as switchOn};
