@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 import json
+import os
 
 from playwright.async_api import Page, async_playwright
 import pytest_socket
@@ -13,8 +14,9 @@ from tests.e2e.hass import RealHomeAssistant
 # ms. The box's number is seen only once the photo was read, in a Home Assistant that imports what it needs for that.
 PATIENCE = 90_000
 
-
 SIZE = (620, 960)
+# Whether the pictures are for the manual.
+PICTURES = bool(os.environ.get("LIANKE_PICTURES"))
 
 
 @asynccontextmanager
@@ -28,7 +30,10 @@ async def browsing(
             executable_path=chromium, args=BROWSER_OPTIONS, timeout=LAUNCH
         )
         context = await browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, device_scale_factor=1.5
+            viewport={"width": size[0], "height": size[1]},
+            device_scale_factor=1.5 if PICTURES else 1,
+            # Animations take most of a test's time.
+            reduced_motion="reduce",
         )
         await context.add_init_script(
             f"for (const [key, value] of Object.entries({json.dumps(stored)})) "

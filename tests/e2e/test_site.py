@@ -23,7 +23,7 @@ from playwright.async_api import (
 )
 import pytest
 
-from tests.e2e.card.stage import LAUNCH
+from tests.e2e.card.stage import BROWSER_OPTIONS, LAUNCH
 from tests.manual import LANGUAGES, PAGES, ROOT
 
 FOLDERS = {"en": "", "zh-Hans": "zh-Hans/"}
@@ -148,7 +148,7 @@ class Quiet(SimpleHTTPRequestHandler):
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox"], timeout=LAUNCH
+            executable_path=chromium, args=BROWSER_OPTIONS, timeout=LAUNCH
         )
         yield started
         await started.close()
