@@ -35,7 +35,7 @@ from ..devices import async_check_target, async_printer_device, async_target_of_
 from ..error_texts import async_error_message, async_error_text, translating
 from ..frontend import async_card_path
 from ..input_error import InputError
-from ..jobs.job import REJECTED, Job, JobState, PersonReason
+from ..jobs.job import REJECTED, Job, JobState, PersonReason, type_and_place
 from ..pages.clean import escape_markdown
 from ..runtime import LiankeConfigEntry
 from .approval_and_page_limit import async_answer
@@ -165,7 +165,7 @@ async def async_send(
         async with asyncio.timeout(SEND_SECONDS):
             await hass.services.async_call(NOTIFY_DOMAIN, name, content, blocking=True)
     except Exception as err:  # noqa: BLE001  # whatever the cause, the other targets are asked; some raise OSError
-        _LOGGER.warning("A notification was not sent by %s: %s", target, type(err).__name__)
+        _LOGGER.warning("A notification was not sent by %s: %s", target, type_and_place(err))
 
 
 def _replace_tags(text: str) -> str:
