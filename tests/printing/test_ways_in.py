@@ -152,6 +152,11 @@ async def completed(ways: Ways, job: Job) -> None:
     await until(lambda: ways.house.queue.get(job.job_id).state is JobState.COMPLETED)
 
 
+async def printed(ways: Ways, job: Job) -> None:
+    ended = (JobState.COMPLETED, JobState.HELD)
+    await until(lambda: ways.house.queue.get(job.job_id).state in ended)
+
+
 async def test_each_way_prints_once(ways: Ways) -> None:
     for number, way in enumerate(WAYS, start=1):
         (job,) = await ways.go(way)
@@ -219,3 +224,5 @@ async def test_what_cannot_be_turned_is_not_printed_as_if_it_were(ways: Ways) ->
         assert len(job.deliveries) == (2 if way == "phone" else 1), way
         if way != "phone":
             assert job.deliveries[0].options.by_hand is None, way
+        # A copy is refused while the device prints. The phone's paper waits to be turned over.
+        await printed(ways, job)
